@@ -1,0 +1,75 @@
+//! SHA-256 digests: what the store keeps in place of a secret.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use super::id::decode_lower_hex;
+
+/// A SHA-256 digest, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha256([u8; 32]);
+
+/// A text that is not a SHA-256 digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a SHA-256 digest is 64 lower-case hex digits")]
+pub struct InvalidDigest;
+
+impl Sha256 {
+    /// Digests `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut raw = [0; 32];
+        raw.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        Self(raw)
+    }
+
+    /// Tells whether this is the digest of `secret`, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn is_of(&self, secret: &[u8]) -> bool {
+        verify_slices_are_equal(&self.0, &Self::of(secret).0).is_ok()
+    }
+
+    /// The raw 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for Sha256 {
+    type Error = InvalidDigest;
+
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        decode_lower_hex(&text).map(Self).ok_or(InvalidDigest)
+    }
+}
+
+impl From<Sha256> for String {
+    fn from(digest: Sha256) -> Self {
+        digest.to_string()
+    }
+}
+
+impl utoipa::PartialSchema for Sha256 {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        super::schema::pattern("A SHA-256 digest", "^[0-9a-f]{64}$")
+    }
+}
+
+impl utoipa::ToSchema for Sha256 {}

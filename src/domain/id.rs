@@ -1,0 +1,163 @@
+//! Identifiers: parsed once at the edge, and never joined strings inside.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::random;
+
+/// A text that is not an identifier of the wanted kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a {kind} is {digits} lower-case hex digits")]
+pub struct InvalidId {
+    kind: &'static str,
+    digits: usize,
+}
+
+/// Defines an identifier of `$bytes` random bytes, written as lower-case hex.
+macro_rules! hex_id {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name([u8; $bytes]);
+
+        impl $name {
+            /// How many hex digits an id has.
+            pub const DIGITS: usize = 2 * $bytes;
+
+            /// Draws a new id from the operating system's generator.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(random::bytes())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                decode_lower_hex(text).map(Self).ok_or(InvalidId { kind: $kind, digits: Self::DIGITS })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                super::schema::pattern(concat!("A ", $kind), &format!("^[0-9a-f]{{{}}}$", Self::DIGITS))
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+hex_id!(
+    /// Names a transfer: 128 random bits, so that an id can be neither guessed nor derived from anything.
+    TransferId,
+    16,
+    "transfer id"
+);
+
+hex_id!(
+    /// Names a sender token. Not a secret: it stands in lists and records.
+    TokenId,
+    8,
+    "token id"
+);
+
+/// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordId(pub(super) Uuid);
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+impl utoipa::PartialSchema for RecordId {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        super::schema::pattern("A UUIDv7: ids sort by time", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    }
+}
+
+impl utoipa::ToSchema for RecordId {}
+
+/// The plan's name for the id of an event; events share their ids' form with the other records.
+pub type EventId = RecordId;
+
+/// Decodes exactly `2 * N` lower-case hex digits.
+pub(super) fn decode_lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let id = TransferId::random();
+        assert_eq!(id.to_string().len(), 32);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_ne!(id, TransferId::random());
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for text in ["", "0123", "0123456789ABCDEF", "0123456789abcdeg", "0123456789abcdef0", "../3456789abcdef", "0x23456789abcdef"] {
+            assert!(text.parse::<TokenId>().is_err(), "{text:?} was accepted");
+        }
+        assert_eq!("x".parse::<TokenId>().unwrap_err().to_string(), "a token id is 16 lower-case hex digits");
+    }
+}
