@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::random;
+use super::timestamp::Timestamp;
 
 /// A text that is not an identifier of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +98,32 @@ hex_id!(
 /// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RecordId(pub(super) Uuid);
+pub struct RecordId(Uuid);
+
+/// Makes [`RecordId`]s that rise in the order in which they were made, even within one millisecond
+/// or when the clock is set back (RFC 9562, section 6.2, method 1: a counter in the 12 bits of `rand_a`).
+#[derive(Debug, Default)]
+pub struct RecordIds(Mutex<(u64, u16)>);
+
+impl RecordIds {
+    /// Makes the next id, for something that happens at `now`.
+    #[must_use]
+    pub fn next(&self, now: Timestamp) -> RecordId {
+        const COUNTER_END: u16 = 1 << 12;
+        let (millis, counter) = {
+            let mut last = self.0.lock().expect("nothing panics while it holds this lock");
+            *last = match *last {
+                (millis, _) if now.as_millis() > millis => (now.as_millis(), 0),
+                (millis, counter) if counter + 1 < COUNTER_END => (millis, counter + 1),
+                (millis, _) => (millis + 1, 0),
+            };
+            *last
+        };
+        let mut tail = random::bytes::<10>();
+        tail[..2].copy_from_slice(&counter.to_be_bytes());
+        RecordId(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+    }
+}
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,8 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn record_ids_rise_whatever_the_clock_does() {
+        let ids = RecordIds::default();
+        let times = std::iter::repeat_n(5_000, 5_000).chain([4_000, 1, 6_000]);
+        let made: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
+        assert!(made.is_sorted_by(|a, b| a < b));
+        assert_eq!(made[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", made[0]);
+    }
+
+    #[test]
     fn other_forms_are_refused() {
-        for text in ["", "0123", "0123456789ABCDEF", "0123456789abcdeg", "0123456789abcdef0", "../3456789abcdef", "0x23456789abcdef"] {
+        for text in [
+            "",
+            "0123",
+            "0123456789ABCDEF",
+            "0123456789abcdeg",
+            "0123456789abcdef0",
+            "../3456789abcdef",
+            "0x23456789abcdef",
+        ] {
             assert!(text.parse::<TokenId>().is_err(), "{text:?} was accepted");
         }
         assert_eq!("x".parse::<TokenId>().unwrap_err().to_string(), "a token id is 16 lower-case hex digits");

@@ -1,8 +1,22 @@
-//! What a transfer is: ids, time, states, tokens, audit records, the sealed format, links, and the [`store::Store`] they are kept in.
+//! What a transfer is: ids, time, states, tokens, audit records, the sealed format, links, and the [`store::Store`]
+//! that they are kept in.
 //!
 //! Nothing here knows about HTTP frameworks, terminals, databases or object stores.
 
+pub mod address;
+pub mod audit;
+pub mod clock;
 pub mod digest;
+pub mod error;
 pub mod id;
+pub mod limits;
 pub mod random;
 mod schema;
+pub mod sealed;
+pub mod stats;
+pub mod store;
+pub mod timestamp;
+pub mod token;
+pub mod transfer;
+pub mod version;
+pub mod wire;

@@ -1,7 +1,7 @@
 //! `OpenAPI` schemas for the types that are text on the wire.
 
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 /// The schema of a text that matches `pattern`.
 pub(super) fn pattern(description: &str, pattern: &str) -> RefOr<Schema> {

@@ -1,0 +1,162 @@
+//! What is kept of a client's address and user agent.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use aws_lc_rs::hmac;
+
+use super::audit::{ClientSummary, IpMode};
+use super::random;
+use super::timestamp::{Day, Timestamp};
+
+/// Turns addresses into what may be kept of them.
+///
+/// In [`IpMode::Hashed`] a pseudonym is the first 64 bits of HMAC-SHA256 under 32 random bytes, which are drawn at the
+/// first use in a process and at each UTC midnight, and exist nowhere but in this value. So pseudonyms compare within
+/// one process and day, and not even whoever holds the store can try addresses against them.
+pub struct AddressPolicy {
+    mode: IpMode,
+    salt: Mutex<Option<Salt>>,
+}
+
+struct Salt {
+    day: Day,
+    key: hmac::Key,
+    epoch: String,
+}
+
+impl Salt {
+    fn drawn_on(day: Day) -> Self {
+        let epoch = random::bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { day, key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()), epoch }
+    }
+
+    fn pseudonym(&self, address: IpAddr) -> String {
+        let bytes = match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        hmac::sign(&self.key, &bytes).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl AddressPolicy {
+    /// A policy that keeps what `mode` says.
+    #[must_use]
+    pub const fn new(mode: IpMode) -> Self {
+        Self { mode, salt: Mutex::new(None) }
+    }
+
+    /// What is kept of addresses.
+    #[must_use]
+    pub const fn mode(&self) -> IpMode {
+        self.mode
+    }
+
+    /// What may be kept of a client that asked at `now`.
+    #[must_use]
+    pub fn describe(&self, address: Option<IpAddr>, agent: Option<&str>, now: Timestamp) -> ClientSummary {
+        // `::ffff:192.0.2.1` is `192.0.2.1` that came over an IPv6 socket.
+        let address = address.map(|address| address.to_canonical());
+        let (address, epoch) = match (self.mode, address) {
+            (IpMode::None, _) | (_, None) => (None, None),
+            (IpMode::Full, Some(address)) => (Some(address.to_string()), None),
+            (IpMode::Truncated, Some(address)) => (Some(network_of(address)), None),
+            (IpMode::Hashed, Some(address)) => {
+                let (pseudonym, epoch) = self.pseudonym(address, now.day());
+                (Some(pseudonym), Some(epoch))
+            }
+        };
+        ClientSummary { ip_mode: self.mode, address, epoch, agent: agent.map(|agent| family_of(agent).to_owned()) }
+    }
+
+    fn pseudonym(&self, address: IpAddr, today: Day) -> (String, String) {
+        let mut salt = self.salt.lock().expect("nothing panics while it holds this lock");
+        if salt.as_ref().is_some_and(|salt| salt.day != today) {
+            *salt = None;
+        }
+        let salt = salt.get_or_insert_with(|| Salt::drawn_on(today));
+        (salt.pseudonym(address), salt.epoch.clone())
+    }
+}
+
+fn network_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", std::net::Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// The product family of a user agent: enough to tell a browser from a script, too little to tell people apart.
+fn family_of(agent: &str) -> &'static str {
+    // The order matters: Edge and Chrome also call themselves Safari, and nearly all call themselves Mozilla.
+    const FAMILIES: [(&str, &str); 12] = [
+        ("sgsend/", "sgsend"),
+        ("curl/", "curl"),
+        ("Wget/", "Wget"),
+        ("python", "Python"),
+        ("Python", "Python"),
+        ("Go-http-client", "Go"),
+        ("Edg", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chromium/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("bot", "bot"),
+    ];
+    FAMILIES.iter().find(|(mark, _)| agent.contains(mark)).map_or("other", |(_, family)| family)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
+
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn pseudonyms_compare_within_a_day_and_a_process_only() {
+        let policy = AddressPolicy::new(IpMode::Hashed);
+        let first = policy.describe(address("192.0.2.1"), None, NOON);
+        assert_eq!(first, policy.describe(address("::ffff:192.0.2.1"), None, NOON));
+        assert_eq!(first.address.as_ref().unwrap().len(), 16);
+        assert_ne!(first.address, policy.describe(address("192.0.2.2"), None, NOON).address);
+        let tomorrow = policy.describe(address("192.0.2.1"), None, NOON.plus(Duration::from_hours(24)));
+        assert_ne!(first.address, tomorrow.address);
+        assert_ne!(first.epoch, tomorrow.epoch);
+        let elsewhere = AddressPolicy::new(IpMode::Hashed).describe(address("192.0.2.1"), None, NOON);
+        assert_ne!(first.address, elsewhere.address);
+        let back = policy.describe(address("192.0.2.1"), None, NOON);
+        assert_ne!(first.address, back.address, "a salt outlived its day");
+    }
+
+    #[test]
+    fn other_modes_keep_what_they_say() {
+        let kept = |mode, text| AddressPolicy::new(mode).describe(address(text), None, NOON).address;
+        assert_eq!(kept(IpMode::Truncated, "198.51.100.77").as_deref(), Some("198.51.100.0/24"));
+        assert_eq!(kept(IpMode::Truncated, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(kept(IpMode::Full, "::ffff:198.51.100.77").as_deref(), Some("198.51.100.77"));
+        assert_eq!(kept(IpMode::None, "198.51.100.77"), None);
+    }
+
+    #[test]
+    fn user_agents_are_reduced_to_families() {
+        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let edge =
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0";
+        for (agent, family) in [(firefox, "Firefox"), (edge, "Edge"), ("curl/8.5.0", "curl"), ("", "other")] {
+            assert_eq!(family_of(agent), family);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How many records of reads and refusals a transfer may get in a day.
+
+use std::collections::HashMap;
+
+use super::Skipped;
+use crate::domain::id::TransferId;
+use crate::domain::timestamp::{Day, Timestamp};
+
+/// Plain reads recorded of one transfer, in one process and day.
+const READS: u32 = 10_000;
+/// Refusals recorded of one transfer, in one process and day.
+const REFUSALS: u32 = 1_000;
+/// Requests recorded that named no existing transfer, in one process and day.
+const STRAYS: u32 = 10_000;
+/// What was left out is told at most this often, in milliseconds.
+const TELL_EVERY_MS: u64 = 60_000;
+
+/// What a record is about, as far as budgets care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spends {
+    /// A plain read.
+    Read,
+    /// A refused or failed request.
+    Refusal,
+}
+
+/// The budgets of one day. Without them whoever knows an id could fill the store, or blind the trail before acting.
+#[derive(Debug, Default)]
+pub(super) struct Budgets {
+    day: Option<Day>,
+    strays: u32,
+    transfers: HashMap<TransferId, Budget>,
+}
+
+#[derive(Debug, Default)]
+struct Budget {
+    reads: u32,
+    refusals: u32,
+    skipped: Skipped,
+    told_at: Option<Timestamp>,
+}
+
+impl Budgets {
+    /// Takes one record out of a transfer's budget; `false` where that is used up.
+    pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
+        self.start_day(now);
+        let budget = self.transfers.entry(id).or_default();
+        let (used, limit, skipped) = match spends {
+            Spends::Read => (&mut budget.reads, READS, &mut budget.skipped.reads),
+            Spends::Refusal => (&mut budget.refusals, REFUSALS, &mut budget.skipped.refusals),
+        };
+        if *used < limit {
+            *used += 1;
+            return true;
+        }
+        *skipped += 1;
+        false
+    }
+
+    /// Notes a record that was left out for want of room in the queue.
+    pub(super) fn skip(&mut self, id: TransferId, spends: Spends, now: Timestamp) {
+        self.start_day(now);
+        let skipped = &mut self.transfers.entry(id).or_default().skipped;
+        match spends {
+            Spends::Read => skipped.reads += 1,
+            Spends::Refusal => skipped.refusals += 1,
+        }
+    }
+
+    /// Takes one record of a request that named no existing transfer.
+    pub(super) fn take_stray(&mut self, now: Timestamp) -> bool {
+        self.start_day(now);
+        self.strays += 1;
+        self.strays <= STRAYS
+    }
+
+    /// Notes an event of a client that was left out.
+    pub(super) fn skip_event(&mut self, id: TransferId, now: Timestamp) {
+        self.start_day(now);
+        self.transfers.entry(id).or_default().skipped.events += 1;
+    }
+
+    /// What was left out and is to be told now; `all` for the last time, at shutdown.
+    pub(super) fn to_tell(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
+        let due = |budget: &Budget| {
+            all || budget.told_at.is_none_or(|told| now.as_millis().abs_diff(told.as_millis()) >= TELL_EVERY_MS)
+        };
+        let told = self.transfers.iter_mut().filter(|(_, budget)| !budget.skipped.is_empty() && due(budget));
+        told.map(|(id, budget)| {
+            budget.told_at = Some(now);
+            (*id, std::mem::take(&mut budget.skipped))
+        })
+        .collect()
+    }
+
+    fn start_day(&mut self, now: Timestamp) {
+        let today = now.day();
+        if self.day.as_ref() != Some(&today) {
+            let untold = |_: &TransferId, budget: &mut Budget| {
+                (budget.reads, budget.refusals) = (0, 0);
+                !budget.skipped.is_empty()
+            };
+            self.transfers.retain(untold);
+            self.strays = 0;
+            self.day = Some(today);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn reads_and_refusals_have_budgets_of_their_own() {
+        let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
+        let taken = (0..READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
+        assert_eq!(taken, READS as usize);
+        assert!(budgets.take(id, Spends::Refusal, now), "reads used up the budget of refusals");
+        assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer used up another's budget");
+        assert_eq!(budgets.to_tell(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
+        assert!(!budgets.take(id, Spends::Read, now));
+        assert_eq!(budgets.to_tell(now.plus(Duration::from_secs(59)), false), []);
+        assert_eq!(budgets.to_tell(now.plus(Duration::from_secs(60)), false).len(), 1);
+        assert!(budgets.take(id, Spends::Read, now.plus(Duration::from_hours(24))), "a new day brings no budget");
+    }
+}

@@ -1,0 +1,226 @@
+//! Records of requests that changed nothing: gathered, and written within a second.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::budget::{Budgets, Spends};
+use super::scope::keyed;
+use super::{Documentation, Event, EventKind, Outcome, Record, RequestScope};
+use crate::domain::clock::Clock;
+use crate::domain::error::ErrorCode;
+use crate::domain::id::{RecordIds, TransferId};
+use crate::domain::store::{Commit, StorageKey, Store, to_json};
+
+/// The longest that a record waits for others.
+const GATHER_FOR: Duration = Duration::from_millis(500);
+/// The most records in one commit.
+const GATHER_AT_MOST: usize = 512;
+/// Requests whose records may wait; beyond it they are left out and counted.
+const QUEUE: usize = 8_192;
+
+/// When records of reads and refusals reach the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Within a second, many in one commit; flushed at shutdown.
+    #[default]
+    Gathered,
+    /// Before the answer: for platforms that stop a process between two requests, and for tests.
+    Through,
+}
+
+/// Where requests are recorded that no commit has recorded.
+#[derive(Clone)]
+pub struct AuditLog {
+    queue: mpsc::Sender<Entry>,
+    mode: WriteMode,
+    budgets: Arc<Mutex<Budgets>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The task behind an [`AuditLog`]; it ends when the last clone of the log is gone and everything is written.
+pub type Flusher = JoinHandle<()>;
+
+struct Entry {
+    named: Option<TransferId>,
+    exists: bool,
+    spends: Spends,
+    records: Vec<Record>,
+    written: Option<oneshot::Sender<()>>,
+}
+
+impl AuditLog {
+    /// Starts a log over `store`.
+    #[must_use]
+    pub fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<RecordIds>,
+        mode: WriteMode,
+    ) -> (Self, Flusher) {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        let budgets = Arc::<Mutex<Budgets>>::default();
+        let writer = Writer { store, clock: clock.clone(), ids, budgets: budgets.clone() };
+        (Self { queue, mode, budgets, clock }, tokio::spawn(writer.run(entries)))
+    }
+
+    /// Records what the request's own commit has not recorded, as answered with `status`.
+    pub async fn finish(&self, scope: &RequestScope, status: u16, code: Option<ErrorCode>, bytes_out: u64) {
+        let now = self.clock.now();
+        let outcome = Outcome::of_status(status);
+        let mut records = Vec::new();
+        if scope.documentation() < Documentation::Complete {
+            records.push(scope.request_record(now, status, code, bytes_out));
+        }
+        if scope.documentation() < Documentation::Action {
+            records.push(scope.action_record(now, outcome, code));
+        }
+        if records.is_empty() {
+            return;
+        }
+        let spends = if outcome == Outcome::Done { Spends::Read } else { Spends::Refusal };
+        let (written, receipt) = match self.mode {
+            WriteMode::Gathered => (None, None),
+            WriteMode::Through => {
+                let (sender, receiver) = oneshot::channel();
+                (Some(sender), Some(receiver))
+            }
+        };
+        let entry = Entry { named: scope.named(), exists: scope.exists(), spends, records, written };
+        match receipt {
+            None => {
+                if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
+                    tracing::warn!(route = scope.asked().route, "the audit queue is full");
+                    if let (Some(id), true) = (entry.named, entry.exists) {
+                        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+                        budgets.skip(id, spends, now);
+                    }
+                }
+            }
+            Some(receipt) => {
+                if self.queue.send(entry).await.is_ok() {
+                    // An error means that the writer has ended; it has said why.
+                    let _ = receipt.await;
+                }
+            }
+        }
+    }
+
+    /// Notes that an event of a client was left out.
+    pub fn skip_event(&self, id: TransferId) {
+        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+        budgets.skip_event(id, self.clock.now());
+    }
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<RecordIds>,
+    budgets: Arc<Mutex<Budgets>>,
+}
+
+impl Writer {
+    async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+        let mut batch = Vec::new();
+        loop {
+            let open = self.gather(&mut entries, &mut batch).await;
+            self.write(&mut batch, !open).await;
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Waits for entries, then for more of them while nobody waits for an answer; `false` when the log is gone.
+    async fn gather(&self, entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) -> bool {
+        // An idle log still wakes up, to tell what was left out.
+        match tokio::time::timeout(GATHER_FOR * 10, entries.recv()).await {
+            Ok(Some(entry)) => batch.push(entry),
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+        let deadline = tokio::time::Instant::now() + GATHER_FOR;
+        while batch.len() < GATHER_AT_MOST {
+            let urgent = batch.iter().any(|entry| entry.written.is_some());
+            let next = if urgent { entries.try_recv().ok() } else { wait_until(deadline, entries).await };
+            match next {
+                Some(entry) => batch.push(entry),
+                None => break,
+            }
+        }
+        !(entries.is_closed() && entries.is_empty())
+    }
+
+    async fn write(&self, batch: &mut Vec<Entry>, last: bool) {
+        let mut known = HashMap::new();
+        let mut records = Vec::new();
+        let mut receipts = Vec::new();
+        for entry in batch.drain(..) {
+            let transfer = match entry.named {
+                Some(id) if entry.exists || self.exists(id, &mut known).await => Some(id),
+                _ => None,
+            };
+            if self.within_budget(transfer, entry.spends) {
+                records.extend(match transfer {
+                    Some(id) => keyed(id, &entry.records),
+                    None => stray(&entry.records),
+                });
+            }
+            receipts.extend(entry.written);
+        }
+        records.extend(self.truncations(last));
+        if !records.is_empty()
+            && let Err(error) = self.store.commit(Commit { records, ..Commit::default() }).await
+        {
+            tracing::error!(%error, "audit records could not be written");
+        }
+        for receipt in receipts {
+            // An error means that the request is gone; its record is written all the same.
+            let _ = receipt.send(());
+        }
+    }
+
+    /// Whether a transfer exists that a refused request named.
+    async fn exists(&self, id: TransferId, known: &mut HashMap<TransferId, bool>) -> bool {
+        if let Some(exists) = known.get(&id) {
+            return *exists;
+        }
+        let exists = matches!(self.store.get(&StorageKey::transfer(id)).await, Ok(Some(_)));
+        known.insert(id, exists);
+        exists
+    }
+
+    fn within_budget(&self, transfer: Option<TransferId>, spends: Spends) -> bool {
+        let now = self.clock.now();
+        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+        match transfer {
+            Some(id) => budgets.take(id, spends, now),
+            None => budgets.take_stray(now),
+        }
+    }
+
+    fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
+        let now = self.clock.now();
+        let to_tell = self.budgets.lock().expect("nothing panics while it holds this lock").to_tell(now, last);
+        let event = |(id, skipped)| {
+            let event = Event::of_server(self.ids.next(now), None, now, EventKind::AuditTruncated);
+            keyed(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
+        };
+        to_tell.into_iter().flat_map(event).collect()
+    }
+}
+
+/// Records with the keys that they have where they belong to no transfer.
+pub(crate) fn stray(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+    let put = |record| (StorageKey::service_record(record), to_json(record));
+    records.iter().map(put).collect()
+}
+
+async fn wait_until(deadline: tokio::time::Instant, entries: &mut mpsc::Receiver<Entry>) -> Option<Entry> {
+    tokio::time::timeout_at(deadline, entries.recv()).await.ok().flatten()
+}

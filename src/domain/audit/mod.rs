@@ -1,0 +1,18 @@
+//! The audit trail: for every request what was asked, what was done about it, and what happened to the transfer.
+
+mod action;
+mod budget;
+mod client;
+mod event;
+mod log;
+mod record;
+mod request;
+mod scope;
+
+pub use action::{Action, ActionName, Outcome};
+pub use client::{ClientSummary, IpMode};
+pub use event::{Event, EventKind, Skipped, Source};
+pub use log::{AuditLog, Flusher, WriteMode};
+pub use record::{Record, RecordKind};
+pub use request::{RequestRecord, ServiceName};
+pub use scope::{Asked, Documentation, RequestScope};

@@ -1,0 +1,168 @@
+//! Counters: what each day added, and the totals up to it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::store::StoreError;
+use super::timestamp::Day;
+use super::transfer::Status;
+use super::version::V1;
+
+/// What one commit adds to the counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The day it counts for.
+    pub day: Day,
+    /// Transfers created.
+    pub created: u64,
+    /// Transfers completed.
+    pub completed: u64,
+    /// Downloads counted.
+    pub downloads: u64,
+    /// Payload bytes of the transfers completed.
+    pub bytes: u64,
+    /// From which stored status to which a transfer went: `None` is "not there".
+    pub moved: Option<(Option<Status>, Option<Status>)>,
+    /// Payload bytes that a removal freed.
+    pub bytes_removed: u64,
+}
+
+impl Tally {
+    /// Nothing yet, on `day`.
+    #[must_use]
+    pub const fn on(day: Day) -> Self {
+        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: None, bytes_removed: 0 }
+    }
+}
+
+/// Transfers by their status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransferCounts {
+    /// Created, and still uploading.
+    pub pending: u64,
+    /// Ready to be fetched.
+    pub completed: u64,
+    /// Their time was over.
+    pub expired: u64,
+    /// Their downloads were used.
+    pub exhausted: u64,
+    /// Deleted.
+    pub deleted: u64,
+}
+
+impl TransferCounts {
+    fn of(&mut self, status: Status) -> &mut u64 {
+        match status {
+            Status::Pending => &mut self.pending,
+            Status::Completed => &mut self.completed,
+            Status::Expired => &mut self.expired,
+            Status::Exhausted => &mut self.exhausted,
+            Status::Deleted => &mut self.deleted,
+        }
+    }
+}
+
+/// `stats/{day}.json`: one day's counters, and the totals at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayStats {
+    /// The version of this form.
+    pub v: V1,
+    /// The day.
+    pub day: Day,
+    /// Transfers created on it.
+    pub created: u64,
+    /// Transfers completed on it.
+    pub completed: u64,
+    /// Downloads counted on it.
+    pub downloads: u64,
+    /// Payload bytes completed on it.
+    pub bytes: u64,
+    /// Transfers in the store, by the status that was last made durable.
+    pub transfers: TransferCounts,
+    /// Bytes of completed payloads in the store.
+    pub bytes_stored: u64,
+    /// Downloads counted ever.
+    pub downloads_ever: u64,
+}
+
+impl DayStats {
+    /// Reads the counters stored at `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where they are of another form.
+    pub fn parse(key: &str, stored: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
+    }
+
+    /// The counters after `tally`, where `latest` are those of the last day that has any.
+    ///
+    /// A tally for a day before the latest one (a clock that went back) counts for the latest.
+    #[must_use]
+    pub fn after(latest: Option<Self>, tally: &Tally) -> Self {
+        let mut stats = match latest {
+            Some(latest) if latest.day >= tally.day => latest,
+            Some(earlier) => {
+                Self { day: tally.day.clone(), created: 0, completed: 0, downloads: 0, bytes: 0, ..earlier }
+            }
+            None => Self {
+                v: V1,
+                day: tally.day.clone(),
+                created: 0,
+                completed: 0,
+                downloads: 0,
+                bytes: 0,
+                transfers: TransferCounts::default(),
+                bytes_stored: 0,
+                downloads_ever: 0,
+            },
+        };
+        stats.add(tally);
+        stats
+    }
+
+    fn add(&mut self, tally: &Tally) {
+        self.created += tally.created;
+        self.completed += tally.completed;
+        self.downloads += tally.downloads;
+        self.downloads_ever += tally.downloads;
+        self.bytes += tally.bytes;
+        self.bytes_stored = (self.bytes_stored + tally.bytes).saturating_sub(tally.bytes_removed);
+        if let Some((from, to)) = tally.moved {
+            if let Some(from) = from {
+                let count = self.transfers.of(from);
+                *count = count.saturating_sub(1);
+            }
+            if let Some(to) = to {
+                *self.transfers.of(to) += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::from(text.to_owned())
+    }
+
+    #[test]
+    fn a_new_day_starts_from_the_totals_of_the_last_one() {
+        let created = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..Tally::on(day("2026-01-01")) };
+        let completed = Tally {
+            completed: 1,
+            bytes: 70,
+            moved: Some((Some(Status::Pending), Some(Status::Completed))),
+            ..Tally::on(day("2026-01-03"))
+        };
+        let first = DayStats::after(None, &created);
+        let second = DayStats::after(Some(first.clone()), &completed);
+        assert_eq!((first.created, first.transfers.pending), (1, 1));
+        assert_eq!((second.created, second.completed, second.bytes, second.bytes_stored), (0, 1, 70, 70));
+        assert_eq!((second.transfers.pending, second.transfers.completed), (0, 1));
+        let removed = Tally { bytes_removed: 70, ..Tally::on(day("2026-01-02")) };
+        let third = DayStats::after(Some(second), &removed);
+        assert_eq!((third.day.as_str(), third.bytes_stored), ("2026-01-03", 0));
+    }
+}

@@ -1,0 +1,184 @@
+//! The layout: the one place where a path is put together.
+
+use std::fmt;
+
+use crate::domain::audit::{Record, RecordKind};
+use crate::domain::digest::Sha256;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::timestamp::{Day, Timestamp};
+
+/// The path of one stored object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorageKey(String);
+
+/// The beginning of the paths of like objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl StorageKey {
+    /// `store.json`: what this store is.
+    #[must_use]
+    pub fn header() -> Self {
+        Self("store.json".to_owned())
+    }
+
+    /// A transfer's state.
+    #[must_use]
+    pub fn transfer(id: TransferId) -> Self {
+        Self(format!("transfers/{id}/meta.json"))
+    }
+
+    /// One audit record of a transfer.
+    #[must_use]
+    pub fn transfer_record(id: TransferId, record: &Record) -> Self {
+        Self::transfer_records(id, record.kind()).with(&format!("{}.json", record.id()))
+    }
+
+    /// The audit records of one kind of a transfer, oldest first.
+    #[must_use]
+    pub fn transfer_records(id: TransferId, kind: RecordKind) -> Prefix {
+        Prefix(format!("transfers/{id}/{}/", kind.folder()))
+    }
+
+    /// Everything about a transfer.
+    #[must_use]
+    pub fn everything_of(id: TransferId) -> Prefix {
+        Prefix(format!("transfers/{id}/"))
+    }
+
+    /// A grant of an unlimited transfer.
+    #[must_use]
+    pub fn grant(id: TransferId, grant: &Sha256) -> Self {
+        Self(format!("transfers/{id}/grants/{grant}.json"))
+    }
+
+    /// A sender token.
+    #[must_use]
+    pub fn token(id: TokenId) -> Self {
+        Self::tokens().with(&format!("{id}.json"))
+    }
+
+    /// Every sender token.
+    #[must_use]
+    pub fn tokens() -> Prefix {
+        Prefix("tokens/".to_owned())
+    }
+
+    /// A record of a request that named no existing transfer.
+    #[must_use]
+    pub fn service_record(record: &Record) -> Self {
+        Self(format!("service/{}/{}/{}.json", record.at().day(), record.kind().folder(), record.id()))
+    }
+
+    /// The transfer that an idempotency key made.
+    #[must_use]
+    pub fn create(token_id: TokenId, idempotency_key: &str) -> Self {
+        Self(format!("creates/{}.json", Sha256::of(format!("{token_id}:{idempotency_key}").as_bytes())))
+    }
+
+    /// A hint to look at a transfer in the minute of `at`.
+    #[must_use]
+    pub fn due(at: Timestamp, id: TransferId) -> Self {
+        Self::all_due().with(&format!("{}/{id}", at.minute()))
+    }
+
+    /// Every hint, earliest first.
+    #[must_use]
+    pub fn all_due() -> Prefix {
+        Prefix("due/".to_owned())
+    }
+
+    /// A day's counters.
+    #[must_use]
+    pub fn stats(day: &Day) -> Self {
+        Self::all_stats().with(&format!("{day}.json"))
+    }
+
+    /// Every day's counters, oldest first.
+    #[must_use]
+    pub fn all_stats() -> Prefix {
+        Prefix("stats/".to_owned())
+    }
+
+    /// A key as a backend listed it.
+    #[must_use]
+    pub fn from_backend(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The path as text, with `/` between its parts.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part of the path without `.json`: an object's own name in its folder.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name);
+        name.strip_suffix(".json").unwrap_or(name)
+    }
+}
+
+impl fmt::Display for StorageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Prefix {
+    /// The prefix as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of the object of this name.
+    #[must_use]
+    pub fn object(&self, name: &impl fmt::Display) -> StorageKey {
+        self.with(&format!("{name}.json"))
+    }
+
+    fn with(&self, rest: &str) -> StorageKey {
+        StorageKey(format!("{}{rest}", self.0))
+    }
+}
+
+/// A hint read back from its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueHint {
+    /// `yyyy-mm-ddThh:mm`, UTC.
+    pub minute: String,
+    /// The transfer to look at.
+    pub transfer_id: TransferId,
+}
+
+impl DueHint {
+    /// Reads the hint that `key` is; `None` for any other key.
+    #[must_use]
+    pub fn from_key(key: &StorageKey) -> Option<Self> {
+        let (minute, id) = key.0.strip_prefix("due/")?.split_once('/')?;
+        Some(Self { minute: minute.to_owned(), transfer_id: id.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_read_back_from_its_key() {
+        let id = TransferId::random();
+        let key = StorageKey::due(Timestamp::from_millis(0), id);
+        assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
+        assert_eq!(DueHint::from_key(&key), Some(DueHint { minute: "1970-01-01T00:00".to_owned(), transfer_id: id }));
+        assert_eq!(DueHint::from_key(&StorageKey::transfer(id)), None);
+    }
+
+    #[test]
+    fn an_object_knows_its_name() {
+        let id = TokenId::random();
+        assert_eq!(StorageKey::token(id).name(), id.to_string());
+        assert_eq!(StorageKey::header().name(), "store");
+    }
+}

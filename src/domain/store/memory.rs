@@ -1,0 +1,223 @@
+//! The reference implementation: a store that lives as long as its process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::{
+    Commit, Condition, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError, Version,
+    Versioned, to_json,
+};
+use crate::domain::id::TransferId;
+use crate::domain::stats::DayStats;
+
+/// Everything in memory, behind one lock: short critical sections, no waiting inside.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<Contents>>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    objects: BTreeMap<String, (Bytes, u64)>,
+    payloads: HashMap<TransferId, Payload>,
+    writes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Payload {
+    pieces: Vec<Bytes>,
+    length: u64,
+    finished: bool,
+    writer: bool,
+}
+
+impl MemoryStore {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Contents {
+    fn put(&mut self, key: String, value: Bytes) -> u64 {
+        self.writes += 1;
+        self.objects.insert(key, (value, self.writes));
+        self.writes
+    }
+
+    fn holds(&self, key: &StorageKey, condition: &Condition) -> bool {
+        let found = self.objects.get(key.as_str());
+        match condition {
+            Condition::Absent => found.is_none(),
+            Condition::Is(version) => found.is_some_and(|(_, at)| at.to_string() == version.0),
+        }
+    }
+
+    fn under(&self, prefix: &Prefix, after: Option<&StorageKey>, limit: usize) -> Vec<(StorageKey, Bytes)> {
+        let start = match after {
+            Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
+            _ => Bound::Included(prefix.as_str()),
+        };
+        self.objects
+            .range::<str, _>((start, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix.as_str()))
+            .take(limit)
+            .map(|(key, (value, _))| (StorageKey::from_backend(key.clone()), value.clone()))
+            .collect()
+    }
+
+    fn latest_stats(&self) -> Result<Option<DayStats>, StoreError> {
+        let all = StorageKey::all_stats();
+        let latest = self.objects.range(all.as_str().to_owned()..).take_while(|(key, _)| key.starts_with(all.as_str()));
+        latest.last().map(|(key, (value, _))| DayStats::parse(key, value)).transpose()
+    }
+}
+
+#[async_trait]
+impl Records for MemoryStore {
+    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
+        let contents = self.contents();
+        let found = contents.objects.get(key.as_str());
+        Ok(found.map(|(value, at)| Versioned { value: value.clone(), version: Version(at.to_string()) }))
+    }
+
+    async fn keys(
+        &self,
+        prefix: &Prefix,
+        after: Option<&StorageKey>,
+        limit: usize,
+    ) -> Result<Vec<StorageKey>, StoreError> {
+        Ok(self.contents().under(prefix, after, limit).into_iter().map(|(key, _)| key).collect())
+    }
+
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&StorageKey>,
+        limit: usize,
+    ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
+        Ok(self.contents().under(prefix, after, limit))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
+        let mut contents = self.contents();
+        if commit.change.as_ref().is_some_and(|change| !contents.holds(&change.key, &change.condition)) {
+            return Err(StoreError::Conflict);
+        }
+        let stats = match &commit.tally {
+            Some(tally) => Some(DayStats::after(contents.latest_stats()?, tally)),
+            None => None,
+        };
+        for hint in commit.hints {
+            contents.put(hint.as_str().to_owned(), Bytes::new());
+        }
+        let version = commit.change.map(|change| contents.put(change.key.as_str().to_owned(), change.value));
+        for (key, value) in commit.records {
+            if !contents.objects.contains_key(key.as_str()) {
+                contents.put(key.as_str().to_owned(), value);
+            }
+        }
+        if let Some(stats) = stats {
+            contents.put(StorageKey::stats(&stats.day).as_str().to_owned(), to_json(&stats));
+        }
+        for key in commit.removals {
+            contents.objects.remove(key.as_str());
+        }
+        Ok(version.map(|version| Version(version.to_string())))
+    }
+}
+
+#[async_trait]
+impl Payloads for MemoryStore {
+    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+        Ok(self.contents().payloads.get(&id).map_or(0, |payload| payload.length))
+    }
+
+    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+        let mut contents = self.contents();
+        let payload = contents.payloads.entry(id).or_default();
+        if payload.writer {
+            return Err(StoreError::WriterBusy);
+        }
+        if payload.length != offset {
+            return Err(StoreError::OffsetMismatch { received_bytes: payload.length });
+        }
+        payload.writer = true;
+        Ok(Box::new(MemoryWriter { store: self.clone(), id, pieces_before: payload.pieces.len(), start: offset }))
+    }
+
+    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+        let mut contents = self.contents();
+        let Some(payload) = contents.payloads.get_mut(&id) else { return Ok(0) };
+        if payload.writer {
+            return Err(StoreError::WriterBusy);
+        }
+        payload.finished |= payload.length == size;
+        Ok(payload.length)
+    }
+
+    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+        let contents = self.contents();
+        let payload = contents.payloads.get(&id).filter(|payload| payload.finished && payload.length >= range.end);
+        let mut position = 0;
+        let mut wanted = Vec::new();
+        for piece in &payload.ok_or(StoreError::NoPayload)?.pieces {
+            let end = position + piece.len() as u64;
+            let (from, to) = (range.start.max(position), range.end.min(end));
+            if from < to {
+                let within = |at: u64| usize::try_from(at - position).expect("an offset into a piece in memory");
+                wanted.push(Ok(piece.slice(within(from)..within(to))));
+            }
+            position = end;
+        }
+        Ok(Box::pin(stream::iter(wanted)))
+    }
+
+    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+        self.contents().payloads.remove(&id);
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {}
+
+struct MemoryWriter {
+    store: MemoryStore,
+    id: TransferId,
+    pieces_before: usize,
+    start: u64,
+}
+
+#[async_trait]
+impl PayloadWriter for MemoryWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        let mut contents = self.store.contents();
+        let payload = contents.payloads.get_mut(&self.id).ok_or(StoreError::NoPayload)?;
+        payload.length += bytes.len() as u64;
+        payload.pieces.push(bytes);
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<u64, StoreError> {
+        self.store.received(self.id).await
+    }
+
+    async fn discard(self: Box<Self>) -> Result<(), StoreError> {
+        if let Some(payload) = self.store.contents().payloads.get_mut(&self.id) {
+            payload.pieces.truncate(self.pieces_before);
+            payload.length = self.start;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for MemoryWriter {
+    fn drop(&mut self) {
+        if let Some(payload) = self.store.contents().payloads.get_mut(&self.id) {
+            payload.writer = false;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Where transfers, tokens and records are kept: paths and bytes, whatever lies beneath.
+//!
+//! A [`Store`] is [`Records`] (small objects that change by compare-and-swap), [`Payloads`] (large ones that are
+//! written once) and, where the backend has it, a [`Presigner`]. Every backend passes the suite in `tests/store.rs`.
+
+mod commit;
+mod error;
+mod key;
+mod memory;
+mod opening;
+mod payloads;
+mod presigner;
+mod records;
+mod typed;
+
+use std::fmt;
+
+pub use commit::{Change, Commit, Condition, Version, Versioned};
+pub use error::StoreError;
+pub use key::{DueHint, Prefix, StorageKey};
+pub use memory::MemoryStore;
+pub use opening::{StoreHeader, open_header};
+pub use payloads::{PayloadStream, PayloadWriter, Payloads};
+pub use presigner::{Presigner, SignedRequest};
+pub use records::Records;
+pub use typed::{Read, Swap, create, read, swap, to_json};
+
+/// Everything that a service keeps.
+pub trait Store: Records + Payloads + fmt::Debug {
+    /// The capability to let clients move payloads without this service, where the backend has it.
+    ///
+    /// Whether it is there decides the `mode` of transfers; nothing else does.
+    fn presigner(&self) -> Option<&dyn Presigner> {
+        None
+    }
+}

@@ -1,0 +1,45 @@
+//! What is checked before a store is used.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{StorageKey, Store, StoreError, create, read};
+use crate::domain::store::Commit;
+use crate::domain::version::V1;
+
+/// `store.json`: what a store is, and what holds for everything in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreHeader {
+    /// The version of the layout; a newer one is refused.
+    pub v: V1,
+    /// How long audit records stay after a transfer's end, in seconds.
+    pub retain_audit_s: u64,
+}
+
+impl StoreHeader {
+    /// How long audit records stay after a transfer's end.
+    #[must_use]
+    pub const fn retain_audit(&self) -> Duration {
+        Duration::from_secs(self.retain_audit_s)
+    }
+}
+
+/// Reads a store's header, and writes one with `retain_audit` into a store that has none.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a store of a version that is not known here.
+pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
+    loop {
+        if let Some(found) = read::<StoreHeader>(store, &StorageKey::header()).await? {
+            return Ok(found.value);
+        }
+        let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs() };
+        match create(store, StorageKey::header(), &header, Commit::default()).await {
+            // Another process was faster: what it wrote holds.
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+            Ok(()) => return Ok(header),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Large objects that are written once, from front to end.
+
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::StoreError;
+use crate::domain::id::TransferId;
+
+/// Bytes as they are read from a store.
+pub type PayloadStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// The payloads of a store.
+#[async_trait]
+pub trait Payloads: Send + Sync {
+    /// How many bytes of a payload are there, finished or not; 0 where there is none.
+    async fn received(&self, id: TransferId) -> Result<u64, StoreError>;
+
+    /// Opens a payload to go on writing at `offset`, which must be where it ends.
+    ///
+    /// # Errors
+    /// [`StoreError::WriterBusy`] while another writer has it, in any process;
+    /// [`StoreError::OffsetMismatch`] where `offset` is not the end.
+    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError>;
+
+    /// Makes a payload final if exactly `size` bytes are there, and answers how many are. Final bytes survive power loss.
+    ///
+    /// Doing it again is harmless. A payload of another size stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::WriterBusy`] while a writer has it.
+    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError>;
+
+    /// Reads a range of a finished payload. What was opened is read to its end, even if the payload is removed meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPayload`] where there is none, or it is not finished or shorter than the range.
+    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError>;
+
+    /// Removes whatever there is of a payload.
+    async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
+}
+
+/// The one writer of a payload, until it is dropped.
+///
+/// Dropping it without [`PayloadWriter::close`] keeps what was written: an upload can go on from there.
+#[async_trait]
+pub trait PayloadWriter: Send {
+    /// Appends bytes.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Waits until what was written survives the end of this process, and answers the payload's length.
+    async fn close(self: Box<Self>) -> Result<u64, StoreError>;
+
+    /// Takes back everything that this writer wrote.
+    async fn discard(self: Box<Self>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,33 @@
+//! The capability to let clients move payloads without this service in between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::id::TransferId;
+use crate::domain::timestamp::Timestamp;
+
+/// A request that a client may make of the payload store by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// Where to; its query is a secret while it lives.
+    pub url: String,
+    /// The headers to send, exactly.
+    pub headers: BTreeMap<String, String>,
+    /// When the store stops to honour it.
+    pub expires_at: Timestamp,
+}
+
+/// Signs requests to the payload store; each names one object, or one part of it.
+#[async_trait]
+pub trait Presigner: Send + Sync {
+    /// A request that stores a whole payload of exactly `size` bytes, and only if none is there.
+    async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError>;
+
+    /// A request that fetches the payload.
+    async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError>;
+}

@@ -1,0 +1,106 @@
+//! Reading and changing objects as the types that they are.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Change, Commit, Condition, StorageKey, Store, StoreError, Versioned};
+use crate::domain::random;
+
+/// How long a change is tried again while others change the same object.
+const SWAP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a read finds.
+pub type Read<T> = Result<Option<Versioned<T>>, StoreError>;
+
+/// What to do with an object that was read.
+pub enum Swap<T, A> {
+    /// Leave it as it is.
+    Keep(A),
+    /// Write it, with what belongs to it. The commit's own change is filled in.
+    Write(Box<T>, Commit, A),
+}
+
+/// The stored form of a value.
+///
+/// # Panics
+/// Never for the types of this crate: their maps have text keys.
+pub fn to_json<T: Serialize>(value: &T) -> Bytes {
+    serde_json::to_vec(value).expect("stored types have text keys and cannot fail").into()
+}
+
+/// Reads an object.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where it is not a `T` of a version that is known here.
+pub async fn read<T: DeserializeOwned>(store: &dyn Store, key: &StorageKey) -> Read<T> {
+    store.get(key).await?.map(|found| parse(key, found)).transpose()
+}
+
+fn parse<T: DeserializeOwned>(key: &StorageKey, found: Versioned<Bytes>) -> Result<Versioned<T>, StoreError> {
+    let value =
+        serde_json::from_slice(&found.value).map_err(|source| StoreError::Corrupt { key: key.to_string(), source })?;
+    Ok(Versioned { value, version: found.version })
+}
+
+/// Writes an object that must not be there yet, with what belongs to it.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where it is there.
+pub async fn create<T: Serialize>(
+    store: &dyn Store,
+    key: StorageKey,
+    value: &T,
+    with: Commit,
+) -> Result<(), StoreError> {
+    let change = Change { key, condition: Condition::Absent, value: to_json(value) };
+    store.commit(Commit { change: Some(change), ..with }).await.map(drop)
+}
+
+/// Changes an object by compare-and-swap: reads it, asks `decide`, writes if nothing changed meanwhile, else starts over.
+///
+/// `decide` must have no effects of its own, since it may run more than once.
+///
+/// # Errors
+/// What `decide` answers; `missing()` where there is no such object; [`StoreError::Conflict`] where others kept
+/// changing it for ten seconds.
+pub async fn swap<T, A, E>(
+    store: &dyn Store,
+    key: &StorageKey,
+    missing: impl Fn() -> E + Send,
+    mut decide: impl FnMut(T) -> Result<Swap<T, A>, E> + Send,
+) -> Result<A, E>
+where
+    T: Serialize + DeserializeOwned + Send,
+    A: Send,
+    E: From<StoreError> + Send,
+{
+    let started = Instant::now();
+    let mut ceiling = Duration::from_millis(1);
+    loop {
+        let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
+        let (value, commit, answer) = match decide(found.value)? {
+            Swap::Keep(answer) => return Ok(answer),
+            Swap::Write(value, commit, answer) => (value, commit, answer),
+        };
+        let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
+        match store.commit(Commit { change: Some(change), ..commit }).await {
+            Ok(_) => return Ok(answer),
+            Err(StoreError::Conflict) if started.elapsed() < SWAP_DEADLINE => {
+                tokio::time::sleep(jittered(ceiling)).await;
+                ceiling = (ceiling * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A random part of `ceiling`, so that those who collided once do not collide again.
+fn jittered(ceiling: Duration) -> Duration {
+    ceiling.mul_f64(f64::from(u16::from_le_bytes(random::bytes())) / f64::from(u16::MAX))
+}

@@ -1,0 +1,123 @@
+//! Points in time: integer milliseconds since the Unix epoch, as everywhere on the wire and in the store.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use utoipa::ToSchema;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = u64, example = 1_767_225_600_000_u64)]
+pub struct Timestamp(u64);
+
+/// The last moment that [`Timestamp::civil`] can write: the end of the year 9999.
+const LAST_CIVIL_SECOND: u64 = 253_402_300_799;
+
+impl Timestamp {
+    /// The point `millis` milliseconds after the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The point `duration` later, or the last one there is.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The point `duration` earlier, or the epoch.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long ago `earlier` was; zero where it lies ahead.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The UTC day it falls on.
+    #[must_use]
+    pub fn day(self) -> Day {
+        Day(self.civil(format_description!("[year]-[month]-[day]")))
+    }
+
+    /// The UTC minute it falls in, as `yyyy-mm-ddThh:mm`: this sorts as time does.
+    #[must_use]
+    pub fn minute(self) -> String {
+        self.civil(format_description!("[year]-[month]-[day]T[hour]:[minute]"))
+    }
+
+    /// For people: `yyyy-mm-dd hh:mm UTC`.
+    #[must_use]
+    pub fn for_people(self) -> String {
+        self.civil(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
+    }
+
+    fn civil(self, format: &[BorrowedFormatItem<'_>]) -> String {
+        let seconds = i64::try_from((self.0 / 1000).min(LAST_CIVIL_SECOND)).expect("the year 9999 fits");
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).expect("years up to 9999 are in range");
+        moment.format(format).expect("these formats name parts that every date has")
+    }
+}
+
+/// A UTC day, as `yyyy-mm-dd`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, example = "2026-01-31")]
+pub struct Day(String);
+
+impl Day {
+    /// The day as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Day {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_minutes_are_utc() {
+        let moment = Timestamp::from_millis(1_772_323_199_999);
+        assert_eq!(moment.day().as_str(), "2026-02-28");
+        assert_eq!(moment.minute(), "2026-02-28T23:59");
+        assert_eq!(moment.plus(Duration::from_millis(1)).minute(), "2026-03-01T00:00");
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_panic() {
+        let last = Timestamp::from_millis(u64::MAX);
+        assert_eq!(last.plus(Duration::MAX), last);
+        assert_eq!(Timestamp::default().minus(Duration::MAX), Timestamp::default());
+        assert_eq!(last.minute(), "9999-12-31T23:59");
+        assert_eq!(Timestamp::default().since(last), Duration::ZERO);
+    }
+}

@@ -1,0 +1,421 @@
+//! A transfer's state, and how it changes: pure functions of what is stored and what time it is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::audit::EventKind;
+use super::digest::Sha256;
+use super::error::Error;
+use super::id::{TokenId, TransferId};
+use super::timestamp::Timestamp;
+use super::version::V1;
+
+/// A pending transfer goes this long after its last byte.
+const PENDING_SILENCE: Duration = Duration::from_hours(24);
+/// A pending transfer goes this long after its creation, whatever arrives.
+const PENDING_AT_MOST: Duration = Duration::from_hours(7 * 24);
+/// The shortest lifetime of a grant.
+const GRANT_LIFETIME: Duration = Duration::from_hours(1);
+/// The rate at which a download still fits into its grant, in bytes a second.
+const GRANT_RATE: u64 = 128 * 1024;
+
+/// A transfer's status, as the wire and the counters name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its payload is still arriving.
+    Pending,
+    /// Its payload can be fetched.
+    Completed,
+    /// Its time is over.
+    Expired,
+    /// Its downloads are used; those that have a grant may still fetch it.
+    Exhausted,
+    /// It was deleted.
+    Deleted,
+}
+
+impl Status {
+    /// The status as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Expired => "expired",
+            Self::Exhausted => "exhausted",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// Where a transfer stands, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum State {
+    /// Created; bytes may arrive.
+    Pending,
+    /// Every byte is there.
+    Completed {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Its time was over.
+    Expired {
+        /// When that was.
+        at: Timestamp,
+        /// When every byte was there, if ever.
+        completed_at: Option<Timestamp>,
+    },
+    /// The last download was counted.
+    Exhausted {
+        /// When that was.
+        at: Timestamp,
+        /// When every byte was there.
+        completed_at: Timestamp,
+    },
+    /// It was deleted, or ended by a payload of another size.
+    Deleted {
+        /// When that was.
+        at: Timestamp,
+        /// When every byte was there, if ever.
+        completed_at: Option<Timestamp>,
+        /// Why: by its sender or the admin, or for a payload of another size.
+        cause: DeletionCause,
+    },
+}
+
+/// Why a transfer was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeletionCause {
+    /// Somebody asked for it.
+    Asked,
+    /// The stored object had another size than declared.
+    SizeMismatch,
+}
+
+impl State {
+    /// The status of this state.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Pending => Status::Pending,
+            Self::Completed { .. } => Status::Completed,
+            Self::Expired { .. } => Status::Expired,
+            Self::Exhausted { .. } => Status::Exhausted,
+            Self::Deleted { .. } => Status::Deleted,
+        }
+    }
+
+    /// When every byte was there, if ever.
+    #[must_use]
+    pub const fn completed_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending => None,
+            Self::Completed { at } => Some(*at),
+            Self::Exhausted { completed_at, .. } => Some(*completed_at),
+            Self::Expired { completed_at, .. } | Self::Deleted { completed_at, .. } => *completed_at,
+        }
+    }
+
+    /// When the transfer ended, if it has.
+    #[must_use]
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending | Self::Completed { .. } => None,
+            Self::Expired { at, .. } | Self::Exhausted { at, .. } | Self::Deleted { at, .. } => Some(*at),
+        }
+    }
+}
+
+/// What became of a payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadFate {
+    /// It is there, or arriving.
+    #[default]
+    Kept,
+    /// Nobody may have it any more; it is being removed.
+    Released,
+    /// It is gone.
+    Removed,
+}
+
+/// One counted download: what its holder shows to go on with it. The grant itself is never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRecord {
+    /// The version of this form.
+    pub v: V1,
+    /// SHA-256 of the grant.
+    pub sha256: Sha256,
+    /// When it was counted.
+    pub granted_at: Timestamp,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// How a transfer's bytes arrive: fixed by the first of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadKind {
+    /// Through this service.
+    Bytes,
+}
+
+/// `transfers/{transfer_id}/meta.json`: a transfer as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The version of this form.
+    pub v: V1,
+    /// Which transfer.
+    pub transfer_id: TransferId,
+    /// The token that created it: the only one that may upload, complete and delete.
+    pub token_id: TokenId,
+    /// Size of the sealed payload, in bytes.
+    pub size_bytes: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its time is over.
+    pub expires_at: Timestamp,
+    /// How many downloads it allows; `None` is any number.
+    pub max_downloads: Option<u32>,
+    /// SHA-256 of the access proof that downloading takes.
+    pub access_sha256: Option<Sha256>,
+    /// The `creates/` key that leads here, removed together with the transfer.
+    pub created_under: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// How its bytes arrive.
+    pub upload: Option<UploadKind>,
+    /// When the last upload ended.
+    pub last_byte_at: Option<Timestamp>,
+    /// The grants of a limited transfer: their number is its download count.
+    pub grants: Vec<GrantRecord>,
+    /// The downloads of an unlimited transfer, as far as they have been added up.
+    pub downloads: u64,
+    /// What became of its payload.
+    pub payload: PayloadFate,
+    /// The moment of its hint under `due/`.
+    pub due_at: Timestamp,
+}
+
+/// What a sender fixes when a transfer is created.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Size of the sealed payload, in bytes.
+    pub size_bytes: u64,
+    /// How long the transfer lives.
+    pub lifetime: Duration,
+    /// How many downloads it allows.
+    pub max_downloads: Option<u32>,
+    /// SHA-256 of its access proof.
+    pub access_sha256: Option<Sha256>,
+}
+
+/// What a counted download changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The grant.
+    pub grant: GrantRecord,
+    /// Whether it was the last one.
+    pub exhausted: bool,
+}
+
+impl Transfer {
+    /// A new transfer of `token_id`, pending from `now` on.
+    #[must_use]
+    pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &Terms, now: Timestamp) -> Self {
+        let mut transfer = Self {
+            v: V1,
+            transfer_id,
+            token_id,
+            size_bytes: terms.size_bytes,
+            created_at: now,
+            expires_at: now.plus(terms.lifetime),
+            max_downloads: terms.max_downloads,
+            access_sha256: terms.access_sha256,
+            created_under: None,
+            state: State::Pending,
+            upload: None,
+            last_byte_at: None,
+            grants: Vec::new(),
+            downloads: 0,
+            payload: PayloadFate::Kept,
+            due_at: now,
+        };
+        transfer.due_at = transfer.deadline().expect("a pending transfer has a deadline");
+        transfer
+    }
+
+    /// When time ends it, if it has not ended.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Pending => {
+                let silent_since = self.last_byte_at.unwrap_or(self.created_at);
+                let at_most = self.created_at.plus(PENDING_AT_MOST).min(self.expires_at);
+                Some(silent_since.plus(PENDING_SILENCE).min(at_most))
+            }
+            State::Completed { .. } => Some(self.expires_at),
+            State::Expired { .. } | State::Exhausted { .. } | State::Deleted { .. } => None,
+        }
+    }
+
+    /// Where it stands at `now`: what is stored, unless time has ended it since.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match self.deadline() {
+            Some(deadline) if deadline <= now => {
+                State::Expired { at: deadline, completed_at: self.state.completed_at() }
+            }
+            _ => self.state,
+        }
+    }
+
+    /// Makes durable what time has done; answers what happened, if anything.
+    pub fn settle(&mut self, now: Timestamp) -> Option<EventKind> {
+        let state = self.state_at(now);
+        let changed = state != self.state;
+        self.state = state;
+        changed.then_some(EventKind::TransferExpired)
+    }
+
+    /// Downloads counted so far.
+    #[must_use]
+    pub fn download_count(&self) -> u64 {
+        if self.max_downloads.is_some() { self.grants.len() as u64 } else { self.downloads }
+    }
+
+    /// Downloads left; `None` where there is no limit.
+    #[must_use]
+    pub fn downloads_remaining(&self) -> Option<u32> {
+        let used = u32::try_from(self.grants.len()).unwrap_or(u32::MAX);
+        self.max_downloads.map(|limit| limit.saturating_sub(used))
+    }
+
+    /// Refuses whatever needs a transfer that is still uploading.
+    pub fn check_pending(&self, now: Timestamp) -> Result<(), Error> {
+        match self.state_at(now) {
+            State::Pending => Ok(()),
+            State::Completed { .. } | State::Exhausted { .. } => Err(Error::TransferNotPending),
+            State::Expired { .. } => Err(Error::TransferExpired),
+            State::Deleted { cause: DeletionCause::SizeMismatch, .. } => Err(Error::SizeMismatch),
+            State::Deleted { cause: DeletionCause::Asked, .. } => Err(Error::TransferDeleted),
+        }
+    }
+
+    /// Refuses whatever needs a payload that can be fetched; `granted` says that the asker holds a live grant.
+    pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
+        match self.state_at(now) {
+            State::Completed { .. } => Ok(()),
+            State::Exhausted { .. } if granted && self.payload == PayloadFate::Kept => Ok(()),
+            State::Pending => Err(Error::NotCompleted),
+            State::Exhausted { .. } => Err(Error::TransferExhausted),
+            State::Expired { .. } => Err(Error::TransferExpired),
+            State::Deleted { .. } => Err(Error::TransferDeleted),
+        }
+    }
+
+    /// Notes that bytes have arrived.
+    pub fn note_bytes(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.check_pending(now)?;
+        self.upload = Some(UploadKind::Bytes);
+        self.last_byte_at = Some(now);
+        Ok(())
+    }
+
+    /// Declares the upload complete; `false` where it already was.
+    pub fn complete(&mut self, now: Timestamp) -> Result<bool, Error> {
+        match self.state_at(now) {
+            State::Completed { .. } | State::Exhausted { .. } => Ok(false),
+            _ => {
+                self.check_pending(now)?;
+                self.state = State::Completed { at: now };
+                Ok(true)
+            }
+        }
+    }
+
+    /// Deletes it; `false` where it already was.
+    pub fn delete(&mut self, now: Timestamp) -> bool {
+        if matches!(self.state, State::Deleted { .. }) {
+            return false;
+        }
+        let completed_at = self.state.completed_at();
+        self.state = State::Deleted { at: now, completed_at, cause: DeletionCause::Asked };
+        self.release(now);
+        true
+    }
+
+    /// A grant made at `now` of a download of this transfer.
+    #[must_use]
+    pub fn new_grant(&self, sha256: Sha256, now: Timestamp) -> GrantRecord {
+        let lifetime = GRANT_LIFETIME.max(Duration::from_secs(self.size_bytes / GRANT_RATE));
+        GrantRecord { v: V1, sha256, granted_at: now, expires_at: now.plus(lifetime).min(self.expires_at) }
+    }
+
+    /// Finds a grant of a limited transfer.
+    #[must_use]
+    pub fn find_grant(&self, sha256: &Sha256) -> Option<GrantRecord> {
+        self.grants.iter().find(|grant| grant.sha256 == *sha256).copied()
+    }
+
+    /// Counts a download of a limited transfer.
+    ///
+    /// # Panics
+    /// If the transfer has no limit: its grants are objects of their own.
+    pub fn count_download(&mut self, sha256: Sha256, now: Timestamp) -> Result<Granted, Error> {
+        self.check_downloadable(now, false)?;
+        let limit = self.max_downloads.expect("only limited transfers keep their grants");
+        let grant = self.new_grant(sha256, now);
+        self.grants.push(grant);
+        let exhausted = self.grants.len() >= limit as usize;
+        if let (true, State::Completed { at: completed_at }) = (exhausted, self.state) {
+            self.state = State::Exhausted { at: now, completed_at };
+        }
+        Ok(Granted { grant, exhausted })
+    }
+
+    /// Gives up the payload if nobody may have it any more; from then on it is never served again.
+    pub fn release(&mut self, now: Timestamp) -> bool {
+        let unwanted = match self.state {
+            State::Pending | State::Completed { .. } => false,
+            State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
+            State::Expired { .. } | State::Deleted { .. } => true,
+        };
+        let releases = unwanted && self.payload == PayloadFate::Kept;
+        if releases {
+            self.payload = PayloadFate::Released;
+        }
+        releases
+    }
+
+    fn last_grant_expires_at(&self) -> Option<Timestamp> {
+        self.grants.iter().map(|grant| grant.expires_at).max()
+    }
+
+    /// When it should be looked at next.
+    #[must_use]
+    pub fn next_due(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
+        if let Some(deadline) = self.deadline() {
+            return deadline;
+        }
+        match self.payload {
+            PayloadFate::Kept => self.last_grant_expires_at().unwrap_or(now),
+            PayloadFate::Released => now,
+            PayloadFate::Removed => self.retained_until(retain_audit),
+        }
+    }
+
+    /// When its records go.
+    #[must_use]
+    pub fn retained_until(&self, retain_audit: Duration) -> Timestamp {
+        self.state.ended_at().unwrap_or(self.expires_at).plus(retain_audit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_millis(1_000_000_000);
+
+fn transfer(max_downloads: Option<u32>) -> Transfer {
+    let terms = Terms { size_bytes: 1_000, lifetime: Duration::from_hours(48), max_downloads, access_sha256: None };
+    Transfer::new(TransferId::random(), TokenId::random(), &terms, START)
+}
+
+fn digest(number: u32) -> Sha256 {
+    Sha256::of(&number.to_be_bytes())
+}
+
+#[test]
+fn a_silent_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
+    let mut transfer = transfer(None);
+    assert_eq!(transfer.deadline(), Some(START.plus(PENDING_SILENCE)));
+    transfer.note_bytes(START.plus(Duration::from_hours(23))).unwrap();
+    assert_eq!(transfer.deadline(), Some(START.plus(Duration::from_hours(47))));
+    transfer.note_bytes(START.plus(Duration::from_hours(46))).unwrap();
+    assert_eq!(transfer.deadline(), Some(transfer.expires_at));
+}
+
+#[test]
+fn what_is_completed_expires_at_its_time_and_not_before() {
+    let mut transfer = transfer(None);
+    assert!(transfer.complete(START).unwrap());
+    assert!(!transfer.complete(START).unwrap());
+    let last = Timestamp::from_millis(transfer.expires_at.as_millis() - 1);
+    assert_eq!(transfer.state_at(last).status(), Status::Completed);
+    assert_eq!(transfer.state_at(transfer.expires_at).status(), Status::Expired);
+    assert!(matches!(transfer.check_downloadable(transfer.expires_at, true), Err(Error::TransferExpired)));
+    assert_eq!(transfer.settle(last), None);
+    assert_eq!(transfer.settle(transfer.expires_at), Some(EventKind::TransferExpired));
+    assert_eq!(transfer.state.completed_at(), Some(START));
+}
+
+#[test]
+fn an_exhausted_payload_stays_for_its_last_grant() {
+    let mut transfer = transfer(Some(1));
+    transfer.complete(START).unwrap();
+    let granted = transfer.count_download(digest(1), START).unwrap();
+    assert!(granted.exhausted);
+    assert!(transfer.check_downloadable(START, true).is_ok());
+    assert!(matches!(transfer.check_downloadable(START, false), Err(Error::TransferExhausted)));
+    assert!(!transfer.release(START));
+    assert_eq!(transfer.next_due(START, Duration::ZERO), granted.grant.expires_at);
+    assert!(transfer.release(granted.grant.expires_at));
+    assert!(matches!(transfer.check_downloadable(START, true), Err(Error::TransferExhausted)));
+}
+
+#[test]
+fn a_grant_lasts_an_hour_or_as_long_as_a_slow_download_but_not_past_expiry() {
+    let mut transfer = transfer(None);
+    assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(1)));
+    transfer.size_bytes = 7200 * GRANT_RATE;
+    assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(2)));
+    let late = transfer.expires_at.minus(Duration::from_secs(1));
+    assert_eq!(transfer.new_grant(digest(0), late).expires_at, transfer.expires_at);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Wait(u32),
+    Bytes,
+    Complete,
+    Download(u32),
+    Delete,
+    Settle,
+    Release,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..40_000u32).prop_map(Step::Wait),
+        Just(Step::Bytes),
+        Just(Step::Complete),
+        any::<u32>().prop_map(Step::Download),
+        Just(Step::Delete),
+        Just(Step::Settle),
+        Just(Step::Release),
+    ];
+    proptest::collection::vec(step, 0..40)
+}
+
+/// How far along a status is: a transfer never goes back.
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Pending => 0,
+        Status::Completed => 1,
+        Status::Expired | Status::Exhausted => 2,
+        Status::Deleted => 3,
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_promises_hold(limit in proptest::option::of(1..4u32), steps in steps()) {
+        let mut transfer = transfer(limit);
+        let mut now = START;
+        for step in steps {
+            let before = transfer.clone();
+            let status = transfer.state_at(now).status();
+            match step {
+                Step::Wait(seconds) => now = now.plus(Duration::from_secs(seconds.into())),
+                Step::Bytes => prop_assert_eq!(transfer.note_bytes(now).is_ok(), status == Status::Pending),
+                Step::Complete => {
+                    let allowed = matches!(status, Status::Pending | Status::Completed | Status::Exhausted);
+                    prop_assert_eq!(transfer.complete(now).is_ok(), allowed);
+                }
+                Step::Download(number) if limit.is_some() => {
+                    prop_assert_eq!(transfer.count_download(digest(number), now).is_ok(), status == Status::Completed);
+                }
+                Step::Download(_) => {}
+                Step::Delete => {
+                    transfer.delete(now);
+                    prop_assert_eq!(transfer.state.status(), Status::Deleted);
+                }
+                Step::Settle => {
+                    transfer.settle(now);
+                }
+                Step::Release => {
+                    transfer.release(now);
+                }
+            }
+            let after = transfer.state_at(now).status();
+            prop_assert!(rank(after) >= rank(before.state.status()));
+            if let Some(limit) = limit {
+                prop_assert!(transfer.download_count() <= u64::from(limit));
+                prop_assert_eq!(transfer.downloads_remaining() == Some(0), transfer.grants.len() == limit as usize);
+            }
+            if transfer.payload != PayloadFate::Kept {
+                prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload would be served");
+                prop_assert!(transfer.note_bytes(now).is_err(), "a released payload would be written");
+            }
+            for grant in &transfer.grants {
+                prop_assert!(grant.expires_at <= transfer.expires_at);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What travels in the JSON bodies of the HTTP API, one file a subject.
+//!
+//! Requests refuse unknown members, so that a misspelt limit cannot silently mean "unlimited"; answers may gain members.
+
+mod create;
+mod download;
+mod event;
+mod health;
+mod page;
+mod problem;
+mod stats;
+mod status;
+mod token;
+mod transparency;
+mod upload;
+
+pub use create::{CreateTransfer, CreatedTransfer, UploadInstruction};
+pub use download::{DownloadAnswer, DownloadRequest};
+pub use event::{AddEvent, ClientEventKind, EventAdded};
+pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
+pub use page::{Page, PageQuery};
+pub use problem::Problem;
+pub use stats::{DayOverview, StatsOverview, TokenCounts};
+pub use status::{CompletedTransfer, Empty, Flow, Mode, TransferStatus};
+pub use token::{CreateToken, CreatedToken, TokenItem};
+pub use transparency::Transparency;
+pub use upload::{Received, UploadStatus};
