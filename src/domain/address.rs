@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use aws_lc_rs::hmac;
 
 use super::audit::{ClientSummary, IpMode};
+use super::id::hex;
 use super::random;
 use super::timestamp::{Day, Timestamp};
 
@@ -27,7 +28,7 @@ struct Salt {
 
 impl Salt {
     fn drawn_on(day: Day) -> Self {
-        let epoch = random::bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let epoch = hex(&random::bytes::<4>());
         Self { day, key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()), epoch }
     }
 
@@ -36,7 +37,7 @@ impl Salt {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().to_vec(),
         };
-        hmac::sign(&self.key, &bytes).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hmac::sign(&self.key, &bytes).as_ref()[..8])
     }
 }
 
@@ -121,29 +122,29 @@ mod tests {
 
     const NOON: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn describe(policy: &AddressPolicy, text: &str, now: Timestamp) -> ClientSummary {
+        policy.describe(Some(text.parse().unwrap()), None, now)
     }
 
     #[test]
     fn pseudonyms_compare_within_a_day_and_a_process_only() {
         let policy = AddressPolicy::new(IpMode::Hashed);
-        let first = policy.describe(address("192.0.2.1"), None, NOON);
-        assert_eq!(first, policy.describe(address("::ffff:192.0.2.1"), None, NOON));
+        let first = describe(&policy, "192.0.2.1", NOON);
+        assert_eq!(first, describe(&policy, "::ffff:192.0.2.1", NOON));
         assert_eq!(first.address.as_ref().unwrap().len(), 16);
-        assert_ne!(first.address, policy.describe(address("192.0.2.2"), None, NOON).address);
-        let tomorrow = policy.describe(address("192.0.2.1"), None, NOON.plus(Duration::from_hours(24)));
+        assert_ne!(first.address, describe(&policy, "192.0.2.2", NOON).address);
+        let tomorrow = describe(&policy, "192.0.2.1", NOON.plus(Duration::from_hours(24)));
         assert_ne!(first.address, tomorrow.address);
         assert_ne!(first.epoch, tomorrow.epoch);
-        let elsewhere = AddressPolicy::new(IpMode::Hashed).describe(address("192.0.2.1"), None, NOON);
+        let elsewhere = describe(&AddressPolicy::new(IpMode::Hashed), "192.0.2.1", NOON);
         assert_ne!(first.address, elsewhere.address);
-        let back = policy.describe(address("192.0.2.1"), None, NOON);
+        let back = describe(&policy, "192.0.2.1", NOON);
         assert_ne!(first.address, back.address, "a salt outlived its day");
     }
 
     #[test]
     fn other_modes_keep_what_they_say() {
-        let kept = |mode, text| AddressPolicy::new(mode).describe(address(text), None, NOON).address;
+        let kept = |mode, text| describe(&AddressPolicy::new(mode), text, NOON).address;
         assert_eq!(kept(IpMode::Truncated, "198.51.100.77").as_deref(), Some("198.51.100.0/24"));
         assert_eq!(kept(IpMode::Truncated, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
         assert_eq!(kept(IpMode::Full, "::ffff:198.51.100.77").as_deref(), Some("198.51.100.77"));

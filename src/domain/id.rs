@@ -39,7 +39,7 @@ macro_rules! hex_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex(&self.0))
             }
         }
 
@@ -149,6 +149,12 @@ impl utoipa::ToSchema for RecordId {}
 
 /// The plan's name for the id of an event; events share their ids' form with the other records.
 pub type EventId = RecordId;
+
+/// Lower-case hex digits of `bytes`.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
 
 /// Decodes exactly `2 * N` lower-case hex digits.
 pub(super) fn decode_lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {

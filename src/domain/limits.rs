@@ -14,7 +14,7 @@ pub const DEFAULT_MAX_CONTENT_BYTES: u64 = 100 * 1024 * 1024;
 pub const LARGEST_MAX_CONTENT_BYTES: u64 = 625 * 1024 * 1024 * 1024;
 
 /// The shortest lifetime of a transfer.
-pub const MIN_LIFETIME: Duration = Duration::from_secs(60);
+pub const MIN_LIFETIME: Duration = Duration::from_mins(1);
 /// The lifetime of a transfer whose sender names none.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// The longest lifetime of a transfer.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use super::timestamp::Timestamp;
 use super::version::V1;
 
 /// `last_used_at` is written once an hour at most, so that a busy token is no bottleneck.
-const USE_RESOLUTION: std::time::Duration = std::time::Duration::from_hours(1);
+const USE_RESOLUTION: Duration = Duration::from_hours(1);
 
 /// A token as its owner has it: `sgs_{token_id}_{secret}`, the secret 256 bits in 64 hex digits.
 ///
@@ -194,7 +195,7 @@ mod tests {
         let mut token = stored(&PlainToken::random());
         let start = Timestamp::from_millis(1);
         assert!(token.note_use(start));
-        assert!(!token.note_use(start.plus(std::time::Duration::from_mins(59))));
+        assert!(!token.note_use(start.plus(Duration::from_mins(59))));
         assert!(token.note_use(start.plus(USE_RESOLUTION)));
     }
 }

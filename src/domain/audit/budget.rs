@@ -81,7 +81,7 @@ impl Budgets {
     }
 
     /// What was left out and is to be told now; `all` for the last time, at shutdown.
-    pub(super) fn to_tell(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
+    pub(super) fn take_untold(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
         let due = |budget: &Budget| {
             all || budget.told_at.is_none_or(|told| now.as_millis().abs_diff(told.as_millis()) >= TELL_EVERY_MS)
         };
@@ -120,10 +120,10 @@ mod tests {
         assert_eq!(taken, READS as usize);
         assert!(budgets.take(id, Spends::Refusal, now), "reads used up the budget of refusals");
         assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer used up another's budget");
-        assert_eq!(budgets.to_tell(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
+        assert_eq!(budgets.take_untold(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
         assert!(!budgets.take(id, Spends::Read, now));
-        assert_eq!(budgets.to_tell(now.plus(Duration::from_secs(59)), false), []);
-        assert_eq!(budgets.to_tell(now.plus(Duration::from_secs(60)), false).len(), 1);
+        assert_eq!(budgets.take_untold(now.plus(Duration::from_secs(59)), false), []);
+        assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false).len(), 1);
         assert!(budgets.take(id, Spends::Read, now.plus(Duration::from_hours(24))), "a new day brings no budget");
     }
 }

@@ -206,12 +206,12 @@ impl Writer {
 
     fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
         let now = self.clock.now();
-        let to_tell = self.budgets.lock().expect("nothing panics while it holds this lock").to_tell(now, last);
+        let untold = self.budgets.lock().expect("nothing panics while it holds this lock").take_untold(now, last);
         let event = |(id, skipped)| {
             let event = Event::of_server(self.ids.next(now), None, now, EventKind::AuditTruncated);
             keyed(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
         };
-        to_tell.into_iter().flat_map(event).collect()
+        untold.into_iter().flat_map(event).collect()
     }
 }
 

@@ -23,7 +23,15 @@ pub enum Swap<T, A> {
     /// Leave it as it is.
     Keep(A),
     /// Write it, with what belongs to it. The commit's own change is filled in.
-    Write(Box<T>, Commit, A),
+    Write(Box<(T, Commit)>, A),
+}
+
+impl<T, A> Swap<T, A> {
+    /// Writes `value` with what belongs to it.
+    #[must_use]
+    pub fn write(value: T, with: Commit, answer: A) -> Self {
+        Self::Write(Box::new((value, with)), answer)
+    }
 }
 
 /// The stored form of a value.
@@ -86,7 +94,7 @@ where
         let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
         let (value, commit, answer) = match decide(found.value)? {
             Swap::Keep(answer) => return Ok(answer),
-            Swap::Write(value, commit, answer) => (value, commit, answer),
+            Swap::Write(write, answer) => (write.0, write.1, answer),
         };
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
         match store.commit(Commit { change: Some(change), ..commit }).await {
