@@ -2,7 +2,17 @@
 //!
 //! Nothing here knows about HTTP frameworks, terminals, databases or object stores.
 
+mod base64url;
 pub mod digest;
+pub mod envelope;
+pub mod file_name;
+mod hkdf;
 pub mod id;
+pub mod key;
+pub mod link;
+pub mod passphrase;
+pub mod proof;
 pub mod random;
+pub mod root;
 mod schema;
+pub mod sealed;
