@@ -1,1 +1,31 @@
-//! Placeholder
+//! Typed calls to a server, and the engines that upload and download.
+//!
+//! - [`Api`] and [`AdminApi`] are the two services, one method a route; nothing else here knows HTTP.
+//! - [`upload`] seals a file segment by segment and sends it, whatever happens to the connection.
+//! - [`download`] fetches a payload and opens it through [`unseal`], which also opens payloads from disk.
+//!
+//! Secrets are [`Bound`] to the origin they belong to, so that no call can take them elsewhere.
+
+mod admin;
+mod answer;
+mod api;
+pub mod download;
+mod error;
+mod interrupt;
+mod origin;
+mod patience;
+mod progress;
+mod secret;
+mod transport;
+pub mod unseal;
+pub mod upload;
+
+pub use admin::AdminApi;
+pub use api::{Api, RecordPage};
+pub use error::{ApiError, ClientError};
+pub use interrupt::{Interrupt, Signal};
+pub use origin::Origin;
+pub use patience::Patience;
+pub use progress::{Progress, Silent};
+pub use secret::{AdminKey, AdminSecret, Bound, ForeignOrigin, SenderToken};
+pub use transport::{Transport, TransportOptions};

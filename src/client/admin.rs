@@ -1,0 +1,81 @@
+//! The admin service, one method a route.
+
+use std::sync::Arc;
+
+use reqwest::{Method, RequestBuilder};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::api::{JsonBody, RecordPage, page_url};
+use super::secret::sensitive;
+use super::{AdminKey, ClientError, Origin, Transport, TransportOptions, answer};
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::root::ServerRoot;
+use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
+
+/// The admin service at one address, with its key.
+#[derive(Clone)]
+pub struct AdminApi {
+    transport: Transport,
+    root: ServerRoot,
+    origin: Origin,
+    key: Arc<AdminKey>,
+}
+
+impl AdminApi {
+    /// Prepares calls to the service at `root`.
+    pub fn new(root: ServerRoot, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
+        let transport = Transport::to(&root, options)?;
+        let origin = Origin::from(&root);
+        Ok(Self { transport, root, origin, key })
+    }
+
+    /// Creates a sender token.
+    pub async fn create_token(&self, token: &CreateToken) -> Result<CreatedToken, ClientError> {
+        let request = self.request(Method::POST, self.root.join("/tokens/create")).json_body(token);
+        self.call("tokens/create", request).await
+    }
+
+    /// A page of the tokens there are.
+    pub async fn tokens(&self, after: Option<&str>) -> Result<Page<TokenItem>, ClientError> {
+        let url = page_url(self.root.join("/tokens/list"), after);
+        self.call("tokens/list", self.request(Method::GET, url)).await
+    }
+
+    /// Revokes a token, again and again.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<TokenItem, ClientError> {
+        let url = self.root.join(&format!("/tokens/id/{id}/revoke"));
+        self.call("tokens/revoke", self.request(Method::POST, url).json_body(&Empty {})).await
+    }
+
+    /// What the service holds and did.
+    pub async fn stats(&self) -> Result<StatsOverview, ClientError> {
+        self.call("stats/overview", self.request(Method::GET, self.root.join("/stats/overview"))).await
+    }
+
+    /// A page of everything that is recorded about a transfer.
+    pub async fn audit(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
+        let url = page_url(self.root.join(&format!("/audit/transfers/id/{id}/all")), after);
+        self.call("audit", self.request(Method::GET, url)).await
+    }
+
+    /// Deletes anybody's transfer.
+    pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
+        let url = self.root.join(&format!("/transfers/id/{id}/delete"));
+        self.call("delete", self.request(Method::POST, url).json_body(&Empty {})).await
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.transport.client.request(method, url).timeout(self.transport.call_timeout)
+    }
+
+    /// Adds the admin key, which must belong to where the request goes, and makes the call.
+    async fn call<T: DeserializeOwned>(&self, name: &'static str, request: RequestBuilder) -> Result<T, ClientError> {
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(ClientError::Setup)?;
+        let admin = self.key.reveal_to(request.url())?;
+        let value = sensitive(&admin.key).ok_or(ClientError::Unsendable("admin key"))?;
+        request.headers_mut().insert(admin.header.clone(), value);
+        answer::call(&self.origin, name, RequestBuilder::from_parts(client, request)).await
+    }
+}

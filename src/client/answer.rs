@@ -1,0 +1,108 @@
+//! Answers: read up to a bound, and turned into what was asked for or into an [`ApiError`].
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::header::{LOCATION, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+
+use super::{ApiError, ClientError, Origin};
+use crate::domain::wire::Problem;
+
+/// The longest answer that is read, in bytes: a page of a thousand records takes less than one.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// The longest refusal that is read, in bytes.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
+/// The longest text of a refusal that is kept, in characters.
+const MAX_DETAIL: usize = 400;
+/// The longest wait that a server can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
+
+/// Sends a request and reads the JSON it is answered with.
+pub(super) async fn call<T: DeserializeOwned>(
+    origin: &Origin,
+    name: &'static str,
+    request: RequestBuilder,
+) -> Result<T, ClientError> {
+    let response = send(origin, request).await?;
+    read_json(origin, name, response).await
+}
+
+/// Sends a request; anything but success is an error.
+pub(super) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Response, ClientError> {
+    let response = request.send().await.map_err(|error| ClientError::of_request(origin.clone(), error))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    if status.is_redirection() {
+        let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(shorten);
+        return Err(ClientError::Redirected { origin: origin.clone(), to });
+    }
+    Err(refusal(response).await.into())
+}
+
+/// Reads JSON from a successful response.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    origin: &Origin,
+    name: &'static str,
+    response: Response,
+) -> Result<T, ClientError> {
+    let unsound = |source| ClientError::Answer { origin: origin.clone(), call: name, source };
+    let body = match read(response, MAX_ANSWER_BYTES).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return Err(unsound("it is too long".into())),
+        Err(error) => return Err(ClientError::of_request(origin.clone(), error)),
+    };
+    serde_json::from_slice(&body).map_err(|error| unsound(error.into()))
+}
+
+/// Reads what the server says of a refusal. Never fails: a status without words is a refusal too.
+async fn refusal(response: Response) -> ApiError {
+    let status = response.status();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(shorten);
+    let retry_after = header(RETRY_AFTER.as_str())
+        .and_then(|seconds| seconds.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    let request_id = header("x-request-id");
+    let body = read(response, MAX_PROBLEM_BYTES).await.ok().flatten().unwrap_or_default();
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => ApiError {
+            status: status.as_u16(),
+            code: problem.error_code(),
+            code_text: shorten(&problem.code),
+            detail: shorten(&problem.detail),
+            request_id: request_id.or_else(|| Some(shorten(&problem.request_id))),
+            limit_bytes: problem.limit_bytes,
+            received_bytes: problem.received_bytes,
+            retry_after,
+        },
+        Err(_) => ApiError {
+            status: status.as_u16(),
+            code: None,
+            code_text: format!("http_{}", status.as_u16()),
+            detail: format!("the server answered {status} without saying why"),
+            request_id,
+            limit_bytes: None,
+            received_bytes: None,
+            retry_after,
+        },
+    }
+}
+
+/// Reads a body of at most `limit` bytes; `None` for a longer one.
+async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if chunk.len() > limit - body.len() {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(MAX_DETAIL).collect()
+}

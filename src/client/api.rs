@@ -1,0 +1,263 @@
+//! The public service, one method a route.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
+use reqwest::{Body, Method, RequestBuilder, Response};
+use serde::Serialize;
+use url::Url;
+
+use super::secret::sensitive;
+use super::{ClientError, Origin, SenderToken, Transport, TransportOptions, answer};
+use crate::domain::id::TransferId;
+use crate::domain::proof::{AccessProof, Grant};
+use crate::domain::root::ServerRoot;
+use crate::domain::wire::{
+    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,
+    Empty, EventAdded, Health, Page, Received, TransferStatus, UploadStatus,
+};
+
+/// Shows that its sender has the key of a transfer.
+const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
+/// Shows that a download was counted.
+const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
+
+/// A page of records, as they came: a newer server may write members and kinds that this version does not know.
+pub type RecordPage = Page<serde_json::Value>;
+
+/// The public service at one address, with the sender token for it where there is one.
+#[derive(Clone)]
+pub struct Api {
+    transport: Transport,
+    root: ServerRoot,
+    origin: Origin,
+    token: Option<Arc<SenderToken>>,
+}
+
+impl Api {
+    /// Prepares calls to the service at `root`.
+    pub fn new(
+        root: ServerRoot,
+        token: Option<Arc<SenderToken>>,
+        options: &TransportOptions,
+    ) -> Result<Self, ClientError> {
+        let transport = Transport::to(&root, options)?;
+        let origin = Origin::from(&root);
+        Ok(Self { transport, root, origin, token })
+    }
+
+    /// The service's address.
+    #[must_use]
+    pub const fn root(&self) -> &ServerRoot {
+        &self.root
+    }
+
+    /// The service's origin.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What the service is, and what it accepts.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        let request = self.bare(Method::GET, self.root.join("/health"));
+        answer::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await
+    }
+
+    /// Creates a transfer.
+    pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
+        let request = self.post(self.root.join("/transfers/create"), transfer);
+        answer::call(&self.origin, "create", self.as_sender(request)?).await
+    }
+
+    /// What has arrived of a payload.
+    pub async fn upload_status(&self, id: TransferId) -> Result<UploadStatus, ClientError> {
+        let request = self.get(self.route(id, "upload/status"));
+        answer::call(&self.origin, "upload/status", self.as_sender(request)?).await
+    }
+
+    /// Sends payload bytes from `offset` on to `address`, as a created transfer names it. Takes as long as `body` does.
+    pub async fn upload_bytes(&self, address: &str, offset: u64, body: Body) -> Result<Received, ClientError> {
+        let mut url = self.resolve(address)?;
+        if offset > 0 {
+            url.query_pairs_mut().append_pair("offset", &offset.to_string());
+        }
+        let request = self.bare(Method::POST, url).header(CONTENT_TYPE, "application/octet-stream").body(body);
+        answer::call(&self.origin, "upload-bytes", self.as_sender(request)?).await
+    }
+
+    /// Ends an upload of which every byte has arrived.
+    pub async fn complete(&self, id: TransferId) -> Result<CompletedTransfer, ClientError> {
+        let request = self.post(self.route(id, "upload/complete"), &Empty {});
+        answer::call(&self.origin, "upload/complete", self.as_sender(request)?).await
+    }
+
+    /// A transfer's state.
+    pub async fn status(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
+        answer::call(&self.origin, "status", self.get(self.route(id, "status"))).await
+    }
+
+    /// Deletes a transfer, again and again.
+    pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
+        let request = self.post(self.route(id, "delete"), &Empty {});
+        answer::call(&self.origin, "delete", self.as_sender(request)?).await
+    }
+
+    /// Whether a payload could be had with this access proof; counts nothing.
+    pub async fn check_access(&self, id: TransferId, proof: &AccessProof) -> Result<(), ClientError> {
+        let request = self.bare(Method::HEAD, self.route(id, "payload/download-bytes"));
+        let request = with_proof(request, Some(proof)).timeout(self.transport.call_timeout);
+        answer::send(&self.origin, request).await.map(|_| ())
+    }
+
+    /// Counts a download under `grant`; with the same grant again it counts nothing.
+    pub async fn begin_download(
+        &self,
+        id: TransferId,
+        grant: &Grant,
+        proof: Option<&AccessProof>,
+    ) -> Result<DownloadAnswer, ClientError> {
+        let asked = DownloadRequest { grant: Some(grant.to_text().to_string()) };
+        let request = self.post(self.route(id, "download/create-presign-url"), &asked);
+        answer::call(&self.origin, "download/create-presign-url", with_proof(request, proof)).await
+    }
+
+    /// Fetches payload bytes from `offset` on from `address`, as the answer to a counted download names it.
+    pub async fn fetch(&self, address: &str, grant: &Grant, offset: u64) -> Result<Response, ClientError> {
+        let mut request = with_grant(self.bare(Method::GET, self.resolve(address)?), grant);
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
+        answer::send(&self.origin, request).await
+    }
+
+    /// Claims that something has happened to a transfer.
+    pub async fn add_event(
+        &self,
+        id: TransferId,
+        kind: ClientEventKind,
+        grant: &Grant,
+    ) -> Result<EventAdded, ClientError> {
+        let request = self.post(self.route(id, "events/add"), &AddEvent { kind });
+        answer::call(&self.origin, "events/add", with_grant(request, grant)).await
+    }
+
+    /// A page of what has happened to a transfer; with a token it says more.
+    pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
+        let request = self.get(page_url(self.route(id, "events/list"), after));
+        let request = if self.token.is_some() { self.as_sender(request)? } else { request };
+        answer::call(&self.origin, "events/list", request).await
+    }
+
+    fn route(&self, id: TransferId, verb: &str) -> Url {
+        self.root.join(&format!("/transfers/id/{id}/{verb}"))
+    }
+
+    fn bare(&self, method: Method, url: Url) -> RequestBuilder {
+        self.transport.client.request(method, url)
+    }
+
+    fn get(&self, url: Url) -> RequestBuilder {
+        self.bare(Method::GET, url).timeout(self.transport.call_timeout)
+    }
+
+    fn post(&self, url: Url, body: &impl Serialize) -> RequestBuilder {
+        self.bare(Method::POST, url).timeout(self.transport.call_timeout).json_body(body)
+    }
+
+    /// Adds the sender token, which must belong to where the request goes.
+    fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
+        let Some(token) = &self.token else { return Ok(request) };
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(ClientError::Setup)?;
+        let text = token.reveal_to(request.url())?.to_text();
+        let mut bearer = zeroize::Zeroizing::new(String::with_capacity(7 + text.len()));
+        bearer.push_str("Bearer ");
+        bearer.push_str(&text);
+        let value = sensitive(&bearer).ok_or(ClientError::Unsendable("sender token"))?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+        Ok(RequestBuilder::from_parts(client, request))
+    }
+
+    /// The URL of an address in an answer: relative to the service's root, or absolute within its origin.
+    fn resolve(&self, address: &str) -> Result<Url, ClientError> {
+        if address.starts_with('/') && !address.starts_with("//") {
+            let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+            let mut url = self.root.join(path);
+            url.set_query(query);
+            return Ok(url);
+        }
+        match Url::parse(address) {
+            Ok(url) if Origin::of(&url) == self.origin => Ok(url),
+            _ => Err(ClientError::Unsupported(format!(
+                "{} sends payloads to another server, which this version cannot",
+                self.origin
+            ))),
+        }
+    }
+}
+
+/// JSON bodies, which this crate's reqwest is built without.
+pub(super) trait JsonBody {
+    /// Sends `body` as JSON.
+    fn json_body(self, body: &impl Serialize) -> Self;
+}
+
+impl JsonBody for RequestBuilder {
+    fn json_body(self, body: &impl Serialize) -> Self {
+        let json = serde_json::to_vec(body).expect("wire types have string keys only");
+        self.header(CONTENT_TYPE, "application/json").body(json)
+    }
+}
+
+/// The URL of the page of a list that begins after the record `after`.
+pub(super) fn page_url(mut url: Url, after: Option<&str>) -> Url {
+    url.query_pairs_mut().append_pair("limit", "1000").extend_pairs(after.map(|after| ("after", after)));
+    url
+}
+
+fn with_proof(request: RequestBuilder, proof: Option<&AccessProof>) -> RequestBuilder {
+    let Some(proof) = proof else { return request };
+    request.header(ACCESS, sensitive(&proof.to_text()).expect("hex digits can stand in a header"))
+}
+
+fn with_grant(request: RequestBuilder, grant: &Grant) -> RequestBuilder {
+    request.header(GRANT, sensitive(&grant.to_text()).expect("base64url can stand in a header"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::Bound;
+    use crate::domain::token::PlainToken;
+
+    fn api(root: &str, token_of: &str) -> Api {
+        let options = TransportOptions { extra_roots: None, insecure_http: true, call_timeout: Duration::from_secs(1) };
+        let owner = Origin::of(&Url::parse(token_of).unwrap());
+        let token = Arc::new(Bound::new(owner, PlainToken::random()));
+        Api::new(root.parse().unwrap(), Some(token), &options).unwrap()
+    }
+
+    #[test]
+    fn addresses_in_answers_are_appended_to_the_root() {
+        let api = api("http://a.example/base/", "http://a.example");
+        let resolved = |address| api.resolve(address).map(String::from).ok();
+        assert_eq!(resolved("/t/x?a=b"), Some("http://a.example/base/t/x?a=b".into()));
+        assert_eq!(resolved("http://a.example/other"), Some("http://a.example/other".into()));
+        for foreign in ["//b.example/x", "http://b.example/", "https://a.example/", "t/x", ""] {
+            assert_eq!(resolved(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_origin_is_not_sent() {
+        let request = |api: &Api| api.as_sender(api.get(api.root.join("/x")));
+        let sent = request(&api("http://a.example", "http://a.example")).unwrap().build().unwrap();
+        assert!(sent.headers()[AUTHORIZATION].is_sensitive());
+        let refused = request(&api("http://a.example:81", "http://a.example"));
+        assert!(matches!(refused, Err(ClientError::ForeignOrigin(_))));
+    }
+}

@@ -1,0 +1,150 @@
+//! The download engine: fetches a payload, whatever happens to the connection, and opens it as it arrives.
+
+mod fetch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use self::fetch::{FetchError, Fetching};
+use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
+use super::{Api, ClientError, Patience, Progress};
+use crate::domain::error::ErrorCode;
+use crate::domain::id::TransferId;
+use crate::domain::key::PayloadKey;
+use crate::domain::proof::{AccessProof, Grant};
+use crate::domain::sealed::{ImpossibleSize, Layout, OpenError};
+use crate::domain::transfer::Status;
+use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
+
+/// How many pieces of a payload wait to be opened. They are a few hundred KiB at most.
+const PIECES_AHEAD: usize = 16;
+/// How long telling the server how it went may take.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A download that came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// A call failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The transfer cannot be downloaded any more.
+    #[error("{}", match .0 {
+        Status::Expired => "this transfer has expired",
+        Status::Exhausted => "every download of this transfer was used",
+        _ => "this transfer was deleted",
+    })]
+    Gone(Status),
+    /// The sender has not finished.
+    #[error("the upload of this transfer is not complete")]
+    NotComplete,
+    /// The server holds a proof that this key does not make.
+    #[error("the key or the passphrase is wrong")]
+    WrongKey,
+    /// The payload is none.
+    #[error(transparent)]
+    Size(#[from] ImpossibleSize),
+    /// The server answers another range than was asked for.
+    #[error("the server sends another part of the payload than was asked for")]
+    OtherRange,
+    /// The payload does not open.
+    #[error(transparent)]
+    Unseal(#[from] UnsealError),
+}
+
+/// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
+pub async fn check(api: &Api, id: TransferId) -> Result<TransferStatus, DownloadError> {
+    let status = api.status(id).await?;
+    match status.status {
+        Status::Pending => return Err(DownloadError::NotComplete),
+        Status::Completed => {}
+        gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => return Err(DownloadError::Gone(gone)),
+    }
+    Layout::of_sealed(status.size_bytes)?;
+    if status.mode.download == Flow::Presigned {
+        let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
+        return Err(ClientError::Unsupported(text.to_owned()).into());
+    }
+    Ok(status)
+}
+
+/// Downloads what [`check`] has found, and opens it with `key`.
+pub async fn run(
+    api: &Api,
+    status: &TransferStatus,
+    key: PayloadKey,
+    choose: Choose,
+    mut patience: Patience,
+    progress: Arc<dyn Progress>,
+) -> Result<Unsealed, DownloadError> {
+    let id = status.transfer_id;
+    let proof = status.access_proof.then(|| AccessProof::of(&key));
+    if let Some(proof) = &proof {
+        // A wrong key shall not use up a download.
+        patience.call(&*progress, || api.check_access(id, proof)).await.map_err(of_access)?;
+    }
+    let grant = Grant::random();
+    let answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    let answer = answer.map_err(of_access)?;
+    if answer.mode == Flow::Presigned {
+        let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
+        return Err(ClientError::Unsupported(text.to_owned()).into());
+    }
+    patience.progressed();
+    let layout = Layout::of_sealed(answer.size_bytes)?;
+    progress.begin(layout.sealed_size());
+    let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
+    let mut unsealing = Unsealing::of_layout(key, layout, choose);
+    let opening = spawn_blocking(move || {
+        while let Some(piece) = arriving.blocking_recv() {
+            let piece: bytes::Bytes = piece;
+            unsealing.feed(&piece)?;
+        }
+        unsealing.finish()
+    });
+    let fetching =
+        Fetching { api, address: &answer.url, grant: &grant, size: layout.sealed_size(), progress: &*progress };
+    let fetched = fetching.run(pieces, patience).await;
+    let opened = opening.await.expect("opening does not panic");
+    progress.end();
+    let outcome = match (fetched, opened) {
+        // Nobody took the rest of it, and this says why.
+        (Err(FetchError::NotWanted) | Ok(()), opened) => opened.map_err(DownloadError::from),
+        (Err(FetchError::Client(error)), _) => Err(of_access(error)),
+        (Err(FetchError::OtherRange), _) => Err(DownloadError::OtherRange),
+    };
+    let event = match &outcome {
+        Ok(_) => Some(ClientEventKind::DecryptSucceeded),
+        Err(DownloadError::Unseal(UnsealError::Open(_) | UnsealError::Envelope(_))) => {
+            Some(ClientEventKind::DecryptFailed)
+        }
+        Err(_) => None,
+    };
+    if let Some(event) = event {
+        // A claim for the sender's eyes: nothing depends on it.
+        let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
+    }
+    outcome
+}
+
+/// Sorts refusals that are about the key or the transfer's end. Those of a HEAD come without words.
+fn of_access(error: ClientError) -> DownloadError {
+    match (error.code(), &error) {
+        (Some(ErrorCode::AccessInvalid | ErrorCode::AccessRequired), _) => DownloadError::WrongKey,
+        (Some(ErrorCode::TransferExpired), _) => DownloadError::Gone(Status::Expired),
+        (Some(ErrorCode::TransferExhausted), _) => DownloadError::Gone(Status::Exhausted),
+        (Some(ErrorCode::TransferDeleted), _) => DownloadError::Gone(Status::Deleted),
+        (None, ClientError::Api(refusal)) if matches!(refusal.status, 401 | 403) => DownloadError::WrongKey,
+        _ => error.into(),
+    }
+}
+
+impl DownloadError {
+    /// Whether the first segment did not open: of all causes, a wrong key is the likeliest.
+    #[must_use]
+    pub const fn is_wrong_key(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::Unseal(UnsealError::Open(OpenError::Unauthentic { index: 0 })))
+    }
+}

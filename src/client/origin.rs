@@ -1,0 +1,55 @@
+//! An origin: what a secret belongs to.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::domain::root::ServerRoot;
+
+/// Scheme, host and port of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(url::Origin);
+
+impl Origin {
+    /// The origin that `url` points to.
+    #[must_use]
+    pub fn of(url: &Url) -> Self {
+        Self(url.origin())
+    }
+}
+
+impl From<&ServerRoot> for Origin {
+    fn from(root: &ServerRoot) -> Self {
+        Self::of(&root.join("/"))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.ascii_serialization())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::of(&Url::parse(text).unwrap())
+    }
+
+    #[test]
+    fn scheme_host_and_port_make_an_origin() {
+        assert_eq!(origin("https://a.example/x/y?z"), origin("https://A.example:443"));
+        for other in [
+            "http://a.example",
+            "https://b.example",
+            "https://a.example:444",
+            "https://a.example.",
+            "https://x.a.example",
+        ] {
+            assert_ne!(origin("https://a.example"), origin(other), "{other}");
+        }
+        assert_eq!(origin("http://127.0.0.1:8080/base").to_string(), "http://127.0.0.1:8080");
+    }
+}

@@ -1,0 +1,29 @@
+//! Progress: what engines tell while they work.
+
+use std::time::Duration;
+
+/// Hears how far a transfer is. Called often, and from any thread.
+pub trait Progress: Send + Sync {
+    /// The work begins: `total` bytes are to be moved.
+    fn begin(&self, total: u64);
+
+    /// So many of them are through. May go back, when a connection was lost.
+    fn moved_to(&self, bytes: u64);
+
+    /// The connection failed because of `cause`; the next try is in `delay`.
+    fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);
+
+    /// The work is over, one way or the other.
+    fn end(&self);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _total: u64) {}
+    fn moved_to(&self, _bytes: u64) {}
+    fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
+    fn end(&self) {}
+}

@@ -1,0 +1,79 @@
+//! Connections: who is trusted, how long is waited, and what never travels in the clear.
+
+use std::time::Duration;
+
+use super::{ClientError, Origin};
+use crate::domain::root::ServerRoot;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The user agent of every request.
+const USER_AGENT: &str = concat!("sgsend/", env!("CARGO_PKG_VERSION"));
+
+/// What can be chosen about connections.
+#[derive(Clone, Debug)]
+pub struct TransportOptions {
+    /// Certificates in PEM to trust beside the system's.
+    pub extra_roots: Option<Vec<u8>>,
+    /// Whether plain http may leave this machine.
+    pub insecure_http: bool,
+    /// How long one call may take that moves no payload.
+    pub call_timeout: Duration,
+}
+
+/// Makes connections to one server.
+#[derive(Clone)]
+pub struct Transport {
+    pub(super) client: reqwest::Client,
+    pub(super) call_timeout: Duration,
+}
+
+impl Transport {
+    /// Prepares connections to the server at `root`. Connects to nothing yet.
+    pub fn to(root: &ServerRoot, options: &TransportOptions) -> Result<Self, ClientError> {
+        if root.is_plain_http_beyond_loopback() && !options.insecure_http {
+            return Err(ClientError::PlainHttp { origin: Origin::from(root) });
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .http2_adaptive_window(true)
+            .tcp_nodelay(true);
+        if root.is_loopback() {
+            // A proxy would take what must not leave this machine.
+            builder = builder.no_proxy();
+        }
+        if let Some(pem) = &options.extra_roots {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Roots)?;
+            builder = builder.tls_certs_merge(certificates);
+        } else if root.join("/").scheme() == "http" {
+            // Reading the system's roots takes longer than a small upload, and nobody would ask them.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| match options.extra_roots {
+            Some(_) => ClientError::Roots(error),
+            None => ClientError::Setup(error),
+        })?;
+        Ok(Self { client, call_timeout: options.call_timeout })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        let options =
+            |insecure_http| TransportOptions { extra_roots: None, insecure_http, call_timeout: Duration::from_secs(1) };
+        let to = |root: &str, insecure| Transport::to(&root.parse().unwrap(), &options(insecure)).map(|_| ());
+        assert!(to("http://127.0.0.1:8080", false).is_ok());
+        assert!(to("http://localhost/base", false).is_ok());
+        assert!(matches!(to("http://send.example", false), Err(ClientError::PlainHttp { .. })));
+        assert!(to("http://send.example", true).is_ok());
+    }
+}

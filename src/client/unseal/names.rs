@@ -1,0 +1,35 @@
+//! Other names for a file whose name is taken.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// `name (1).ext`, `name (2).ext`, … beside `path`.
+pub(super) fn alternatives(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
+    (1_u32..).map(move |number| {
+        let mut name = OsString::from(path.file_stem().unwrap_or_default());
+        name.push(format!(" ({number})"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        path.with_file_name(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_stands_before_the_ending() {
+        for (path, other) in [
+            ("/d/a.txt", "/d/a (2).txt"),
+            ("a", "a (2)"),
+            (".bashrc", ".bashrc (2)"),
+            ("/d.x/a.tar.gz", "/d.x/a.tar (2).gz"),
+            ("a (1).txt", "a (1) (2).txt"),
+        ] {
+            assert_eq!(alternatives(Path::new(path)).nth(1), Some(PathBuf::from(other)));
+        }
+    }
+}

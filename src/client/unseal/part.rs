@@ -1,0 +1,177 @@
+//! A part file: what a file is before its last byte is authentic.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tempfile::TempPath;
+
+use super::names::alternatives;
+use super::output::{Conflict, OutputError, Target};
+
+/// An unfinished file beside its destination. It goes with this value, unless it is finished.
+#[derive(Debug)]
+pub(super) struct PartFile {
+    path: TempPath,
+    file: File,
+    target: Target,
+    /// What the file shall be allowed once it is whole.
+    permissions: Permissions,
+}
+
+impl PartFile {
+    /// Creates the part file of `target`, which only this user can read and no other process writes.
+    pub(super) fn create(target: Target) -> Result<Self, OutputError> {
+        if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
+            return Err(OutputError::Exists(target.path));
+        }
+        let path = target.path.with_file_name(format!(".sgsend-{}.part", target.mark));
+        let failed = |source| OutputError::Create { path: target.path.clone(), source };
+        let file = match create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                remove_abandoned(&path)?;
+                create_new(&path)
+            }
+            outcome => outcome,
+        };
+        let file = file.map_err(failed)?;
+        let path = TempPath::try_from_path(path).map_err(failed)?;
+        // Best effort: where there are no locks, two downloads of one payload into one directory fail at their end.
+        let _ = file.try_lock();
+        let permissions = file.metadata().map_err(failed)?.permissions();
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { path, file, target, permissions })
+    }
+
+    /// The open file.
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Gives the file its name, its time and its permissions.
+    pub(super) fn finish(self, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
+        let Self { mut path, file, target, permissions } = self;
+        file.set_permissions(permissions).map_err(OutputError::Write)?;
+        if let Some(modified) = modified {
+            // A time that the file system cannot hold is no reason to lose the file.
+            let _ = file.set_modified(modified);
+        }
+        // Some systems rename no file that is open.
+        drop(file);
+        if target.conflict == Conflict::Overwrite {
+            return match path.persist(&target.path) {
+                Ok(()) => Ok(target.path),
+                Err(error) => Err(OutputError::Create { path: target.path, source: error.error }),
+            };
+        }
+        let renames = target.conflict == Conflict::Rename;
+        let others = alternatives(&target.path).take(if renames { usize::MAX } else { 0 });
+        for candidate in std::iter::once(target.path.clone()).chain(others) {
+            match path.persist_noclobber(&candidate) {
+                Ok(()) => return Ok(candidate),
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => path = error.path,
+                Err(error) => return Err(OutputError::Create { path: candidate, source: error.error }),
+            }
+        }
+        Err(OutputError::Exists(target.path))
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Removes what a process left that ended without tidying up; a file that is still being written is left alone.
+fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
+    let failed = |source| OutputError::Create { path: path.to_owned(), source };
+    // Never through a link, which somebody else may have put there.
+    if path.symlink_metadata().map_err(failed)?.is_file() {
+        let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(OutputError::Busy(path.to_owned()));
+        }
+    }
+    fs::remove_file(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn target(path: &Path, conflict: Conflict) -> Target {
+        Target { path: path.to_owned(), conflict, mark: "00000000".into() }
+    }
+
+    fn finish(path: &Path, conflict: Conflict) -> Result<PathBuf, OutputError> {
+        let mut part = PartFile::create(target(path, conflict))?;
+        part.file().write_all(b"new").unwrap();
+        part.finish(None)
+    }
+
+    #[test]
+    fn nothing_is_overwritten_unasked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        fs::write(&path, "old").unwrap();
+        assert!(matches!(finish(&path, Conflict::Refuse), Err(OutputError::Exists(_))));
+        assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (1).txt"));
+        assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (2).txt"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(finish(&path, Conflict::Overwrite).unwrap(), path);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_appears_meanwhile_is_not_overwritten_either() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        fs::write(&path, "old").unwrap();
+        assert!(matches!(part.finish(None), Err(OutputError::Exists(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the part file is gone");
+    }
+
+    #[test]
+    fn one_process_writes_an_abandoned_part_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
+        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        assert!(matches!(PartFile::create(target(&path, Conflict::Refuse)), Err(OutputError::Busy(_))));
+        assert_eq!(part.finish(None).unwrap(), path);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, directory.path().join(".sgsend-00000000.part")).unwrap();
+        assert!(finish(&directory.path().join("a.txt"), Conflict::Refuse).is_ok());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        std::os::unix::fs::symlink(directory.path().join("nowhere"), directory.path().join("b.txt")).unwrap();
+        assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Refuse), Err(OutputError::Exists(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_user_reads_an_unfinished_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let directory = tempfile::tempdir().unwrap();
+        let ordinary = directory.path().join("ordinary");
+        fs::write(&ordinary, "").unwrap();
+        let path = directory.path().join("a.txt");
+        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        assert_eq!(mode(&part.path), 0o600);
+        part.finish(None).unwrap();
+        assert_eq!(mode(&path), mode(&ordinary));
+    }
+}

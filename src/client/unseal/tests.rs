@@ -1,0 +1,122 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::domain::key::PayloadKey;
+use crate::domain::sealed::Sealer;
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn sealed(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
+    let layout = Layout::of_plaintext(plaintext.len() as u64).unwrap();
+    let sealer = Sealer::new(key);
+    let mut payload = Vec::new();
+    for index in 0..=layout.last_index() {
+        let range = layout.plaintext_range(index);
+        let mut segment = Sealer::buffer(index);
+        segment
+            .extend_from_slice(&plaintext[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]);
+        sealer.seal(index, layout.is_last(index), &mut segment);
+        payload.extend(segment);
+    }
+    payload
+}
+
+fn enveloped(content: &[u8], size: u64) -> Vec<u8> {
+    let metadata = Metadata { filename: "n".into(), size, content_type: None, modified_ms: Some(-5), archive: None };
+    [envelope::encode(&metadata).unwrap().as_slice(), content].concat()
+}
+
+fn open(
+    payload: &[u8],
+    key: &PayloadKey,
+    known_size: bool,
+    framing: Framing,
+) -> (Result<Unsealed, UnsealError>, Vec<u8>) {
+    let written = Written::default();
+    let output = written.clone();
+    let choose: Choose = Box::new(move |_| Ok(Output::Stream(Box::new(output))));
+    let size = known_size.then_some(payload.len() as u64);
+    let stream = match size.map(Layout::of_sealed) {
+        Some(layout) => OpenStream::with_layout(key.clone(), layout.unwrap()),
+        None => OpenStream::new(key.clone()),
+    };
+    let mut unsealing = Unsealing::new(stream, size, framing, choose);
+    let outcome = payload.chunks(300_000).try_for_each(|piece| unsealing.feed(piece));
+    let outcome = outcome.and_then(|()| unsealing.finish());
+    let written = written.0.lock().unwrap().clone();
+    (outcome, written)
+}
+
+#[test]
+fn content_comes_out_as_it_went_in() {
+    let key = PayloadKey::random();
+    for size in [0, 1, 1_048_000, 3_000_000] {
+        let content = vec![7; size];
+        let payload = sealed(&key, &enveloped(&content, size as u64));
+        for known_size in [true, false] {
+            let (outcome, written) = open(&payload, &key, known_size, Framing::Envelope);
+            assert_eq!(outcome.unwrap().size, size as u64);
+            assert!(written == content);
+        }
+    }
+    let (outcome, written) = open(&sealed(&key, b""), &key, false, Framing::Raw);
+    assert_eq!((outcome.unwrap().metadata, written), (None, vec![]));
+}
+
+#[test]
+fn content_of_another_length_is_damage() {
+    let key = PayloadKey::random();
+    for stated in [0, 2_999_999, 3_000_001] {
+        let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], stated));
+        for known_size in [true, false] {
+            let (outcome, _) = open(&payload, &key, known_size, Framing::Envelope);
+            assert!(matches!(outcome, Err(UnsealError::Envelope(EnvelopeError::Size { .. }))), "{stated}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_authentic_or_no_envelope_is_refused() {
+    let key = PayloadKey::random();
+    let payload = sealed(&key, &enveloped(b"abc", 3));
+    let refused = |payload: &[u8], key: &PayloadKey| {
+        let (outcome, written) = open(payload, key, false, Framing::Envelope);
+        assert_eq!(written, b"");
+        outcome.unwrap_err()
+    };
+    assert!(matches!(refused(&payload, &PayloadKey::random()), UnsealError::Open(OpenError::Unauthentic { index: 0 })));
+    assert!(matches!(refused(&payload[..payload.len() - 1], &key), UnsealError::Open(_)));
+    assert!(matches!(refused(&payload[..20], &key), UnsealError::Open(OpenError::Truncated)));
+    assert!(matches!(refused(&sealed(&key, b"plain"), &key), UnsealError::Envelope(EnvelopeError::NotAnEnvelope)));
+}
+
+#[test]
+fn a_file_gets_its_name_and_time_at_the_end() {
+    let key = PayloadKey::random();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("n.txt");
+    let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], 3_000_000));
+    let target = Target { path: path.clone(), conflict: Conflict::Refuse, mark: "0123abcd".into() };
+    let choose: Choose = Box::new(move |_| Ok(Output::File(target)));
+    let mut unsealing = Unsealing::of_layout(key, Layout::of_sealed(payload.len() as u64).unwrap(), choose);
+    unsealing.feed(&payload[..2_000_000]).unwrap();
+    assert!(!path.exists());
+    assert!(directory.path().join(".sgsend-0123abcd.part").exists());
+    unsealing.feed(&payload[2_000_000..]).unwrap();
+    assert_eq!(unsealing.finish().unwrap().path, Some(path.clone()));
+    assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), UNIX_EPOCH - Duration::from_millis(5));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}

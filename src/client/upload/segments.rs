@@ -1,0 +1,138 @@
+//! The payload to send, segment by segment: envelope and content, sealed.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::source::{Source, SourceError};
+use crate::domain::envelope::{self, EnvelopeError, Metadata};
+use crate::domain::key::PayloadKey;
+use crate::domain::sealed::{Layout, Sealer, Tag, TooLarge};
+
+/// Seals any segment of one payload, as often as is needed.
+pub struct Segments {
+    source: Source,
+    envelope: Vec<u8>,
+    layout: Layout,
+    sealer: Sealer,
+}
+
+/// A sealed segment.
+pub struct Segment {
+    /// What is sent.
+    pub bytes: Bytes,
+    /// Its tag.
+    pub tag: Tag,
+}
+
+/// A file that cannot be put into a payload.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsealable {
+    /// Its name takes too much room.
+    #[error("the envelope cannot be written")]
+    Envelope(#[from] EnvelopeError),
+    /// It is too large for the format.
+    #[error(transparent)]
+    Size(#[from] TooLarge),
+}
+
+impl Segments {
+    /// Puts `source` into a payload sealed with `key`, under a new header.
+    pub fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
+        let envelope = envelope::encode(metadata)?;
+        let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
+        Ok(Self { source, envelope, layout, sealer: Sealer::new(key) })
+    }
+
+    /// How the payload is divided.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The envelope in front of the content.
+    #[must_use]
+    pub fn envelope(&self) -> &[u8] {
+        &self.envelope
+    }
+
+    /// What seals.
+    #[must_use]
+    pub const fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// Reads and seals segment `index`, which exists. Blocks.
+    pub fn seal(&self, index: u32) -> Result<Segment, SourceError> {
+        let plaintext = self.layout.plaintext_range(index);
+        let mut buffer = Sealer::buffer(index);
+        buffer.extend_from_slice(&self.envelope[clip(&plaintext, self.envelope.len())]);
+
+        let before = self.envelope.len() as u64;
+        let content = plaintext.start.saturating_sub(before)..plaintext.end.saturating_sub(before);
+        let filled = buffer.len();
+        buffer.resize(filled + length(&content), 0);
+        self.source.read_exact_at(&mut buffer[filled..], content.start)?;
+
+        let last = self.layout.is_last(index);
+        let tag = self.sealer.seal(index, last, &mut buffer);
+        if last {
+            // Before the payload can be whole on the server, and not only after.
+            self.source.check_unchanged()?;
+        }
+        Ok(Segment { bytes: buffer.into(), tag })
+    }
+}
+
+fn clip(range: &Range<u64>, end: usize) -> Range<usize> {
+    let clip = |at: u64| usize::try_from(at).map_or(end, |at| at.min(end));
+    clip(range.start)..clip(range.end)
+}
+
+fn length(range: &Range<u64>) -> usize {
+    usize::try_from(range.end - range.start).expect("a segment holds less than 1 MiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::domain::sealed::OpenStream;
+
+    #[test]
+    fn segments_make_a_payload_that_opens() {
+        for size in [0, 1, 1_048_400, 1_048_520, 3_000_000] {
+            let content: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[at as usize % 3]).collect();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&content).unwrap();
+            let metadata = Metadata {
+                filename: "name".into(),
+                size: size.into(),
+                content_type: None,
+                modified_ms: None,
+                archive: None,
+            };
+            let key = PayloadKey::random();
+            let segments = Segments::new(Source::of(file).unwrap(), &metadata, &key).unwrap();
+            let mut stream = OpenStream::with_layout(key, segments.layout());
+            let mut plaintext = Vec::new();
+            for index in 0..=segments.layout().last_index() {
+                let segment = segments.seal(index).unwrap();
+                assert!(segment.bytes.ends_with(segment.tag.as_bytes()));
+                let mut bytes = &segment.bytes[..];
+                while let Some(opened) = stream.push(&mut bytes).unwrap() {
+                    plaintext.extend_from_slice(opened);
+                }
+            }
+            stream.finish().unwrap();
+            assert_eq!(plaintext, [segments.envelope(), &content].concat());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Sending: the payload goes out, and goes on where it stopped, until the server has it whole.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::UploadError;
+use super::body::{Meter, PayloadBody};
+use super::ledger::Ledger;
+use super::pipeline::produce;
+use super::segments::Segments;
+use crate::client::{Api, ClientError, Patience, Progress};
+use crate::domain::error::ErrorCode;
+use crate::domain::id::TransferId;
+use crate::domain::transfer::Status;
+use crate::domain::wire::{CompletedTransfer, Received};
+
+/// How long a server may hold a broken connection for the writer; it lets go after 30 s of silence.
+const LINGERING: Duration = Duration::from_secs(35);
+/// How often to look whether a lingering connection is gone.
+const LINGERING_DELAY: Duration = Duration::from_secs(2);
+/// How long a connection may stand still.
+const STALL: Duration = Duration::from_secs(30);
+
+/// One payload on its way to one server.
+pub(super) struct Sending {
+    pub api: Api,
+    pub id: TransferId,
+    pub address: String,
+    pub segments: Arc<Segments>,
+    pub ledger: Arc<Mutex<Ledger>>,
+    pub patience: Patience,
+    pub progress: Arc<dyn Progress>,
+    /// The most bytes that the server has acknowledged.
+    pub furthest: u64,
+    /// Since when the server has taken this payload's writer for busy.
+    pub busy_since: Option<Instant>,
+}
+
+impl Sending {
+    /// Sends what is missing and completes the upload.
+    pub(super) async fn run(mut self) -> Result<CompletedTransfer, UploadError> {
+        let size = self.segments.layout().sealed_size();
+        let mut offset = 0;
+        loop {
+            let outcome = if offset < size {
+                self.send_from(offset).await.map(|received| received.received_bytes)
+            } else {
+                match self.api.complete(self.id).await {
+                    Ok(completed) => return Ok(completed),
+                    Err(error) => Err(error.into()),
+                }
+            };
+            offset = match outcome {
+                Ok(received) => self.acknowledged(received).await?,
+                Err(UploadError::Client(error)) => self.recover(error).await?,
+                Err(error) => return Err(error),
+            };
+        }
+    }
+
+    /// Sends everything from `offset` on in one request.
+    async fn send_from(&self, offset: u64) -> Result<Received, UploadError> {
+        let (sender, groups) = mpsc::channel(1);
+        let meter = Arc::<Meter>::default();
+        let end = self.segments.layout().sealed_size();
+        let body = PayloadBody::new(groups, offset, end, meter.clone(), self.progress.clone());
+
+        // Kept where it is found even if the request ends first: a local fault explains a broken request.
+        let verdict = Arc::new(Mutex::new(None));
+        let mut producer = JoinSet::new();
+        producer.spawn({
+            let (verdict, segments, ledger) = (verdict.clone(), self.segments.clone(), self.ledger.clone());
+            async move {
+                // A second sender keeps the body waiting until the verdict is there.
+                let alive = sender.clone();
+                if let Err(error) = produce(segments, ledger, offset, sender).await {
+                    *verdict.lock().expect("nothing panics while it holds this lock") = Some(error);
+                }
+                drop(alive);
+            }
+        });
+        let request = self.api.upload_bytes(&self.address, offset, reqwest::Body::wrap(body));
+        let answer = self.unless_stalled(&meter, request).await;
+        producer.shutdown().await;
+        match (verdict.lock().expect("nothing panics while it holds this lock").take(), answer) {
+            (Some(local), _) => Err(local),
+            (None, answer) => Ok(answer?),
+        }
+    }
+
+    /// Waits for a request as long as bytes move.
+    async fn unless_stalled<T>(
+        &self,
+        meter: &Meter,
+        request: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let limit = STALL.min(self.patience.limit());
+        let mut request = std::pin::pin!(request);
+        let (mut reading, mut since) = (meter.read(), Instant::now());
+        loop {
+            if let Ok(answer) = tokio::time::timeout(limit / 8, &mut request).await {
+                return answer;
+            }
+            if meter.read() != reading {
+                (reading, since) = (meter.read(), Instant::now());
+            } else if since.elapsed() > limit {
+                return Err(ClientError::Timeout { origin: self.api.origin().clone() });
+            }
+        }
+    }
+
+    /// Goes on behind what the server says that it has.
+    async fn acknowledged(&mut self, received: u64) -> Result<u64, UploadError> {
+        let size = self.segments.layout().sealed_size();
+        if received > size {
+            return Err(UploadError::TooManyBytes { received, size });
+        }
+        self.busy_since = None;
+        if received > self.furthest {
+            self.furthest = received;
+            self.patience.progressed();
+        } else {
+            // A server may forget what was not yet durable, but not for ever.
+            let lost = ClientError::Timeout { origin: self.api.origin().clone() };
+            self.patience.wait_after(lost, &*self.progress).await?;
+        }
+        Ok(received)
+    }
+
+    /// Finds out where to go on after `error`, or that there is no going on.
+    async fn recover(&mut self, mut error: ClientError) -> Result<u64, UploadError> {
+        loop {
+            match (error.code(), &error) {
+                (Some(ErrorCode::OffsetMismatch | ErrorCode::UploadIncomplete), ClientError::Api(refusal)) => {
+                    if let Some(received) = refusal.received_bytes {
+                        return self.acknowledged(received).await;
+                    }
+                }
+                (Some(ErrorCode::UploadInProgress), _) => self.wait_for_the_place(error).await?,
+                _ if error.is_transient() => self.patience.wait_after(error, &*self.progress).await?,
+                _ => return Err(error.into()),
+            }
+            // Also where a write failed: what the server answered to it may be lost, but this tells as much.
+            match self.api.upload_status(self.id).await {
+                Ok(state) if state.status == Status::Completed => return Ok(self.segments.layout().sealed_size()),
+                Ok(state) if state.received_bytes > self.furthest => {
+                    return self.acknowledged(state.received_bytes).await;
+                }
+                // Nothing new, and the wait above has been counted.
+                Ok(state) => return Ok(state.received_bytes),
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    /// Waits while the server takes a broken connection for a living one.
+    async fn wait_for_the_place(&mut self, error: ClientError) -> Result<(), ClientError> {
+        let since = *self.busy_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > LINGERING {
+            return Err(error);
+        }
+        self.progress.waiting(&error, LINGERING_DELAY);
+        tokio::time::sleep(LINGERING_DELAY).await;
+        Ok(())
+    }
+}
