@@ -5,12 +5,21 @@
 
 pub mod address;
 pub mod audit;
+mod base64url;
 pub mod clock;
 pub mod digest;
+pub mod envelope;
 pub mod error;
+pub mod file_name;
+mod hkdf;
 pub mod id;
+pub mod key;
 pub mod limits;
+pub mod link;
+pub mod passphrase;
+pub mod proof;
 pub mod random;
+pub mod root;
 mod schema;
 pub mod sealed;
 pub mod stats;

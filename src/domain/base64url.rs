@@ -1,0 +1,70 @@
+//! Secrets of 32 bytes as text: base64url (RFC 4648, section 5) without padding, in its one canonical form.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+/// How many characters 32 bytes take.
+pub(super) const CHARACTERS: usize = 43;
+
+/// Writes 32 bytes as 43 characters.
+pub(super) fn encode(bytes: &[u8; 32]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(CHARACTERS));
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
+    text
+}
+
+/// Reads 43 characters; padding, another alphabet and set bits after the last byte are refused.
+pub(super) fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    if text.len() != CHARACTERS {
+        return None;
+    }
+    match URL_SAFE_NO_PAD.decode_slice(text, bytes.as_mut_slice()) {
+        Ok(32) => Some(bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_as_they_are_written(bytes: [u8; 32]) {
+            let text = encode(&bytes);
+            prop_assert_eq!(text.len(), CHARACTERS);
+            prop_assert_eq!(*decode(&text).unwrap(), bytes);
+        }
+
+        #[test]
+        fn what_is_read_is_written_the_same(text in "[A-Za-z0-9_-]{43}") {
+            if let Some(bytes) = decode(&text) {
+                prop_assert_eq!(&*encode(&bytes), &text);
+            }
+        }
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        let good = "A".repeat(43);
+        assert!(decode(&good).is_some());
+        let with_last = |last: &str| format!("{}{last}", &good[1..]);
+        for text in [
+            &good[1..],
+            &with_last("AA"),
+            &with_last("="),
+            &with_last("A="),
+            &with_last("B"),
+            &with_last("+"),
+            &with_last("/"),
+            &with_last(" "),
+            "",
+            "ü",
+        ] {
+            assert!(decode(text).is_none(), "{text:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! File names from strangers, reduced to what can be created in a directory without surprise.
+
+/// What a name becomes of which nothing is left.
+const FALLBACK: &str = "file";
+
+/// The longest name in bytes that the usual file systems take.
+const MAX_BYTES: usize = 255;
+
+/// The longest ending, dot included, that outlives the shortening of a name.
+const MAX_EXTENSION_BYTES: usize = 32;
+
+/// Reduces a sender's name to a safe bare name of at most 255 bytes.
+///
+/// Of a path only the last part stays, whichever way its slashes lean. Control characters and invisible format
+/// characters (those that turn the direction of text among them) go, and so do spaces around the name and dots behind it.
+/// Names of Windows devices get an underscore in front on every system, since files travel on; the characters that only
+/// Windows forbids become underscores on Windows. Letters of every script stay. If nothing is left, the name is `file`.
+#[must_use]
+pub fn safe_file_name(name: &str) -> String {
+    reduce(name, cfg!(windows))
+}
+
+fn reduce(name: &str, for_windows: bool) -> String {
+    let last_part = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
+    let visible: String = last_part
+        .chars()
+        .filter(|c| !c.is_control() && !is_format(*c))
+        .map(|c| if for_windows && "<>:\"|?*".contains(c) { '_' } else { c })
+        .collect();
+    let mut safe = shorten(visible.trim_start());
+    if is_device(&safe) {
+        safe = shorten(&format!("_{safe}"));
+    }
+    if safe.is_empty() { FALLBACK.to_owned() } else { safe }
+}
+
+/// Cuts `name` to [`MAX_BYTES`] between two characters, keeps a short ending, and takes off dots and spaces at the end.
+fn shorten(name: &str) -> String {
+    let trim = |text: &str| text.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).len();
+    let name = &name[..trim(name)];
+    if name.len() <= MAX_BYTES {
+        return name.to_owned();
+    }
+    let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
+    let extension = if extension.len() <= MAX_EXTENSION_BYTES { extension } else { "" };
+    let mut cut = MAX_BYTES - extension.len();
+    while !name.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let short = format!("{}{extension}", &name[..cut]);
+    short[..trim(&short)].to_owned()
+}
+
+/// Tells whether Windows takes the name for a device, whatever its extension.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    match stem.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$" => true,
+        stem => stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")).is_some_and(|digit| {
+            matches!(digit, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "\u{b9}" | "\u{b2}" | "\u{b3}")
+        }),
+    }
+}
+
+/// Tells whether a character shapes text without being seen: Unicode's categories Cf, Zl and Zp.
+fn is_format(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn harmless_names_stay_as_they_are() {
+        for name in [
+            "report.pdf",
+            "no extension",
+            ".bashrc",
+            "..hidden",
+            "-rf",
+            "日本語の資料.txt",
+            "résumé.doc",
+            "re\u{301}sume\u{301}.doc",
+            "Привет, мир.tar.gz",
+            "🦀.rs",
+            "a~b'c&d;e$(f).txt",
+            "what? 10:30 <now> | \"quoted\" *.txt",
+            "console.log",
+            "com10.txt",
+            "lpt.txt",
+            "common",
+            "nullable",
+        ] {
+            assert_eq!(reduce(name, false), name);
+        }
+    }
+
+    #[test]
+    fn of_a_path_the_last_part_stays() {
+        for (name, safe) in [
+            ("../../etc/passwd", "passwd"),
+            ("/etc/shadow", "shadow"),
+            ("a/b/", "b"),
+            ("C:\\Windows\\System32\\x.dll", "x.dll"),
+            ("..\\..\\x", "x"),
+            ("a\\b/c", "c"),
+            ("\\\\server\\share", "share"),
+            ("a/..", "file"),
+            ("a/.", "file"),
+            ("x/con", "_con"),
+        ] {
+            assert_eq!(reduce(name, false), safe, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_goes() {
+        for (name, safe) in [
+            ("a\0b\nc\td\u{7f}e\u{85}.txt", "abcde.txt"),
+            ("\u{1b}[2Jx", "[2Jx"),
+            ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+            ("\u{2066}a\u{2069}\u{200f}\u{61c}.txt", "a.txt"),
+            ("a\u{200b}\u{feff}\u{ad}b\u{2028}\u{e0041}", "ab"),
+            (".\u{200b}.", "file"),
+            ("con\u{200b}", "_con"),
+        ] {
+            assert_eq!(reduce(name, false), safe, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn spaces_and_dots_at_the_ends_go() {
+        for (name, safe) in [
+            ("  a b  ", "a b"),
+            ("a.txt. . ", "a.txt"),
+            ("a...", "a"),
+            ("\u{3000}a\u{a0}", "a"),
+            ("", "file"),
+            (".", "file"),
+            ("..", "file"),
+            ("....", "file"),
+            (" . . ", "file"),
+            ("/", "file"),
+            ("\n", "file"),
+        ] {
+            assert_eq!(reduce(name, false), safe, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn devices_get_an_underscore() {
+        for name in [
+            "con",
+            "CON",
+            "nul.txt",
+            "Aux.tar.gz",
+            "prn .txt",
+            "COM1",
+            "lpt9.log",
+            "com\u{b9}",
+            "COM0",
+            "conin$",
+            "CONOUT$.x",
+        ] {
+            assert_eq!(reduce(name, false), format!("_{name}"));
+        }
+        assert_eq!(reduce("con. .", false), "_con");
+    }
+
+    #[test]
+    fn windows_gets_what_it_can_create() {
+        assert_eq!(reduce("a:b<c>d\"e|f?g*.txt", true), "a_b_c_d_e_f_g_.txt");
+        assert_eq!(reduce("file.txt:stream", true), "file.txt_stream");
+        assert_eq!(reduce("C:x", true), "C_x");
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(reduce(&"a".repeat(255), false).len(), 255);
+        assert_eq!(reduce(&"a".repeat(256), false), "a".repeat(255));
+        assert_eq!(reduce(&format!("{}.tar", "a".repeat(300)), false), format!("{}.tar", "a".repeat(251)));
+        assert_eq!(reduce(&"ü".repeat(200), false), "ü".repeat(127));
+        assert_eq!(reduce(&format!("{}.jpg", "日".repeat(100)), false), format!("{}.jpg", "日".repeat(83)));
+        assert_eq!(reduce(&format!("a.{}", "b".repeat(300)), false), format!("a.{}", "b".repeat(253)));
+        assert_eq!(reduce(&format!("{}b", ".".repeat(300)), false), format!("{}.b", ".".repeat(253)));
+        assert_eq!(reduce(&format!("con{}x", " ".repeat(300)), false), "_con");
+        assert_eq!(reduce(&format!("con.{}", "x".repeat(251)), false).len(), 255);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_safe(name in "(\\PC|[./\\\\ :\u{202e}\0\n]|con){0,300}", for_windows: bool) {
+            let safe = reduce(&name, for_windows);
+            prop_assert!(!safe.is_empty() && safe.len() <= MAX_BYTES);
+            let unsafe_characters = ['/', '\\', '\0', '\n', '\u{202e}'];
+            prop_assert!(!safe.contains(unsafe_characters));
+            prop_assert!(!safe.ends_with(['.', ' ']) && !safe.starts_with(' '));
+            prop_assert!(!is_device(&safe));
+            prop_assert!(std::path::Path::new(&safe).components().eq([std::path::Component::Normal(safe.as_ref())]));
+            prop_assert_eq!(&reduce(&safe, for_windows), &safe);
+        }
+    }
+}

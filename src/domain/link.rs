@@ -1,0 +1,207 @@
+//! The share link: `https://HOST[/BASE]/d/{transfer_id}#{key}`.
+
+use std::str::FromStr;
+
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::id::TransferId;
+use super::key::{InvalidKey, LinkKey};
+use super::root::{InvalidRoot, ServerRoot};
+
+/// Names a transfer on its server and, unless link and key travel apart, opens it.
+///
+/// Has no `Debug` output, and the fragment appears in no error: whoever reads it can open the payload.
+#[derive(Clone)]
+pub struct Link {
+    /// The server that holds the transfer.
+    pub root: ServerRoot,
+    /// The transfer.
+    pub transfer_id: TransferId,
+    /// The fragment. It never goes to a server.
+    pub key: Option<LinkKey>,
+}
+
+/// A text that is not a link. Says nothing of the text itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLink {
+    /// What stands before the fragment is not a URL that a server could have.
+    #[error("the link does not name a server")]
+    Root(#[source] InvalidRoot),
+    /// The path does not end as a link's path ends.
+    #[error("the link's path does not end in /d/ and the 32 hex digits of a transfer id")]
+    Path,
+    /// The fragment is not a key.
+    #[error("the part of the link behind the # is not a key")]
+    Key(#[source] InvalidKey),
+}
+
+impl Link {
+    /// Writes the link as it is shared, with the key where it has one.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let (address, key) = (self.without_key(), self.key.as_ref().map(LinkKey::to_text));
+        // Reserved once: growing would leave copies of the key behind.
+        let length = address.len() + key.as_ref().map_or(0, |key| 1 + key.len());
+        let mut text = Zeroizing::new(String::with_capacity(length));
+        text.push_str(&address);
+        if let Some(key) = key {
+            text.push('#');
+            text.push_str(&key);
+        }
+        text
+    }
+
+    /// Writes the link without its fragment: what may be shown and logged, and the first half of "link and key apart".
+    #[must_use]
+    pub fn without_key(&self) -> String {
+        self.root.join(&format!("/d/{}", self.transfer_id)).into()
+    }
+
+    /// Tells whether the page behind the link could be changed on the way: plain `http` to another machine.
+    #[must_use]
+    pub fn is_plain_http_beyond_loopback(&self) -> bool {
+        self.root.is_plain_http_beyond_loopback()
+    }
+}
+
+impl FromStr for Link {
+    type Err = InvalidLink;
+
+    /// Reads a link, also one that a mail program has mangled: in angle brackets or quotes, with spaces around it, with
+    /// the full stop of its sentence, or with a query in front of the fragment.
+    fn from_str(text: &str) -> Result<Self, InvalidLink> {
+        let text = without_wrapping(text);
+        let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
+        let mut url = Url::parse(address).map_err(|error| InvalidLink::Root(InvalidRoot::NotAUrl(error)))?;
+        url.set_query(None);
+        let mut segments = url.path().trim_end_matches('/').rsplitn(3, '/');
+        let (id, marker, base) = (segments.next(), segments.next(), segments.next());
+        let transfer_id = id.unwrap_or_default().parse().map_err(|_| InvalidLink::Path)?;
+        if marker != Some("d") {
+            return Err(InvalidLink::Path);
+        }
+        let base = base.unwrap_or_default().to_owned();
+        url.set_path(&base);
+        let root = ServerRoot::new(url).map_err(InvalidLink::Root)?;
+        let key = match fragment {
+            "" => None,
+            fragment => Some(fragment.parse().map_err(InvalidLink::Key)?),
+        };
+        Ok(Self { root, transfer_id, key })
+    }
+}
+
+/// Takes off what people and programs put around a link. None of it can begin or end one.
+fn without_wrapping(text: &str) -> &str {
+    let around = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || "<>\"'`\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{ab}\u{bb}\u{feff}\u{200b}".contains(c)
+    };
+    text.trim_start_matches(|c: char| around(c) || c == '(')
+        .trim_end_matches(|c: char| around(c) || ".,;:!?)".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+    const KEY: &str = "v1.B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E";
+
+    #[test]
+    fn a_link_is_read_as_it_is_written() {
+        for root in [
+            "https://send.example.org",
+            "https://send.example.org/base",
+            "https://h:8443/a/d/b",
+            "http://127.0.0.1:8080",
+        ] {
+            let without_key = format!("{root}/d/{ID}");
+            let text = format!("{without_key}#{KEY}");
+            let link: Link = text.parse().unwrap();
+            assert_eq!(link.root.to_string(), root);
+            assert_eq!(link.transfer_id.to_string(), ID);
+            assert_eq!(*link.to_text(), text);
+            assert_eq!(link.without_key(), without_key);
+
+            let link: Link = without_key.parse().unwrap();
+            assert!(link.key.is_none());
+            assert_eq!(*link.to_text(), without_key);
+        }
+    }
+
+    #[test]
+    fn a_mangled_link_is_still_read() {
+        let text = format!("https://send.example.org/base/d/{ID}#{KEY}");
+        for mangled in [
+            format!("<{text}>"),
+            format!("  {text}\r\n"),
+            format!("{text}."),
+            format!("{text}..."),
+            format!("<{text}>."),
+            format!("\"{text}\""),
+            format!("'{text}'."),
+            format!("\u{201c}{text}\u{201d}"),
+            format!("({text})."),
+            format!("\u{feff}{text}"),
+            text.replace('#', "?utm=1#"),
+            text.replace('#', "?utm_source=mail&utm_medium=a/b#"),
+            text.replace('#', "/#"),
+            text.replace("https://send", "HTTPS://SEND"),
+            text.replace("#v1.", "#"),
+        ] {
+            let link: Link = mangled.parse().unwrap_or_else(|error| panic!("{mangled:?}: {error}"));
+            assert_eq!(*link.to_text(), text, "{mangled:?}");
+        }
+        let bare = format!("<https://send.example.org/d/{ID}#>.").parse::<Link>().unwrap();
+        assert!(bare.key.is_none());
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for (text, error) in [
+            (String::new(), InvalidLink::Root(InvalidRoot::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
+            (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidRoot::Scheme)),
+            (format!("https://u:p@h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidRoot::Credentials)),
+            (format!("mailto:{ID}#{KEY}"), InvalidLink::Path),
+            (format!("https://h/#{KEY}"), InvalidLink::Path),
+            (format!("https://h/{ID}#{KEY}"), InvalidLink::Path),
+            (format!("https://h/e/{ID}#{KEY}"), InvalidLink::Path),
+            (format!("https://h/d/{ID}/x#{KEY}"), InvalidLink::Path),
+            (format!("https://h/d/{}#{KEY}", &ID[1..]), InvalidLink::Path),
+            (format!("https://h/d/{ID}#{}", &KEY[..45]), InvalidLink::Key(InvalidKey::Malformed)),
+            (format!("https://h/d/{ID}#v2.{}", &KEY[3..]), InvalidLink::Key(InvalidKey::Version)),
+            (format!("https://h/d/{ID}#{KEY}#"), InvalidLink::Key(InvalidKey::Malformed)),
+        ] {
+            assert_eq!(text.parse::<Link>().err(), Some(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_read_and_told() {
+        for (root, readable) in
+            [("http://example.org", true), ("http://localhost:1", false), ("https://example.org", false)]
+        {
+            let link: Link = format!("{root}/d/{ID}").parse().unwrap();
+            assert_eq!(link.is_plain_http_beyond_loopback(), readable);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_fail_otherwise(text in ".{0,200}") {
+            let _ = text.parse::<Link>().map(|link| link.to_text());
+        }
+
+        #[test]
+        fn no_fragment_shows_in_an_error(fragment in "[a-z0-9]{8,60}") {
+            if let Err(error) = format!("https://h/d/{ID}#{fragment}").parse::<Link>() {
+                let text = format!("{error} {error:?}");
+                prop_assert!(!text.contains(&fragment));
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Proofs: what a client shows to a server that keeps only digests of them.
+
+use std::fmt::Write;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::digest::Sha256;
+use super::id::decode_lower_hex;
+use super::key::PayloadKey;
+use super::{base64url, hkdf, random};
+
+/// Shows that its holder has a payload's key, without giving the key away: 32 bytes, written as 64 lower-case hex digits.
+#[derive(Clone)]
+pub struct AccessProof(Zeroizing<[u8; 32]>);
+
+/// Stands for one download, with all its ranges and retries: 32 random bytes chosen by the downloader,
+/// written as 43 characters of unpadded, canonical base64url.
+#[derive(Clone)]
+pub struct Grant(Zeroizing<[u8; 32]>);
+
+/// A text that is not an access proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an access proof is 64 lower-case hex digits")]
+pub struct InvalidProof;
+
+/// A text that is not a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a grant is 43 characters of base64url")]
+pub struct InvalidGrant;
+
+impl AccessProof {
+    /// Derives the proof: HKDF-SHA256(payload key, salt empty, info `sgsend/v1/access`, 32 bytes).
+    #[must_use]
+    pub fn of(key: &PayloadKey) -> Self {
+        Self(hkdf::derive(key.as_bytes(), &[], b"sgsend/v1/access"))
+    }
+
+    /// The digest of the raw bytes: what the sender tells the server when a transfer is created.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(self.0.as_slice())
+    }
+
+    /// Tells in constant time whether `digest` is this proof's.
+    #[must_use]
+    pub fn matches(&self, digest: &Sha256) -> bool {
+        digest.is_of(self.0.as_slice())
+    }
+
+    /// Writes the proof as it is sent.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        for byte in self.0.iter() {
+            write!(text, "{byte:02x}").expect("writing to a string does not fail");
+        }
+        text
+    }
+}
+
+impl FromStr for AccessProof {
+    type Err = InvalidProof;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProof> {
+        decode_lower_hex(text).map(|bytes| Self(Zeroizing::new(bytes))).ok_or(InvalidProof)
+    }
+}
+
+impl Grant {
+    /// Draws a new grant from the operating system's generator.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Zeroizing::new(random::bytes()))
+    }
+
+    /// The digest of the raw bytes: what the server keeps.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(self.0.as_slice())
+    }
+
+    /// Tells in constant time whether `digest` is this grant's.
+    #[must_use]
+    pub fn matches(&self, digest: &Sha256) -> bool {
+        digest.is_of(self.0.as_slice())
+    }
+
+    /// Writes the grant as it is sent.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        base64url::encode(&self.0)
+    }
+}
+
+impl FromStr for Grant {
+    type Err = InvalidGrant;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGrant> {
+        base64url::decode(text).map(Self).ok_or(InvalidGrant)
+    }
+}
+
+impl Serialize for Grant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Zeroizing::new(String::deserialize(deserializer)?).parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl utoipa::PartialSchema for Grant {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        super::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", "^[A-Za-z0-9_-]{43}$")
+    }
+}
+
+impl utoipa::ToSchema for Grant {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_read_as_it_is_written() {
+        let proof = AccessProof::of(&PayloadKey::random());
+        let again: AccessProof = proof.to_text().parse().unwrap();
+        assert!(again.matches(&proof.digest()));
+        assert!(!again.matches(&AccessProof::of(&PayloadKey::random()).digest()));
+    }
+
+    #[test]
+    fn other_texts_are_no_proofs() {
+        for text in [String::new(), "0".repeat(63), "0".repeat(65), "A".repeat(64), "g".repeat(64)] {
+            assert_eq!(text.parse::<AccessProof>().err(), Some(InvalidProof), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_read_as_it_is_written() {
+        let grant = Grant::random();
+        let again: Grant = grant.to_text().parse().unwrap();
+        assert!(again.matches(&grant.digest()));
+        let json = serde_json::to_string(&grant).unwrap();
+        assert_eq!(json, format!("\"{}\"", *grant.to_text()));
+        assert!(serde_json::from_str::<Grant>(&json).unwrap().matches(&grant.digest()));
+        assert!(!Grant::random().matches(&grant.digest()));
+    }
+
+    #[test]
+    fn other_texts_are_no_grants() {
+        for text in [String::new(), "A".repeat(42), "A".repeat(44), format!("{}B", "A".repeat(42)), "+".repeat(43)] {
+            assert_eq!(text.parse::<Grant>().err(), Some(InvalidGrant), "{text:?}");
+        }
+    }
+}

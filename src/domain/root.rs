@@ -1,0 +1,144 @@
+//! Where a server's routes begin: `https://HOST[:PORT][/BASE]`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// The address that a server's routes are joined to: `http` or `https`, a host, and perhaps a base path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ServerRoot(Url);
+
+/// A text that is not a server's address. Says nothing of the text itself, which may hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRoot {
+    /// The text is not an absolute URL.
+    #[error("this is not a URL")]
+    NotAUrl(#[source] url::ParseError),
+    /// The scheme is neither `http` nor `https`.
+    #[error("the URL's scheme is neither https nor http")]
+    Scheme,
+    /// The URL holds a user name or a password.
+    #[error("the URL holds a user name or a password")]
+    Credentials,
+    /// The URL has a query or a fragment.
+    #[error("the URL has a query or a fragment")]
+    Trailing,
+}
+
+impl ServerRoot {
+    /// Takes the parts of `url` that can stand in front of a route. Slashes at the path's end do not count.
+    pub fn new(mut url: Url) -> Result<Self, InvalidRoot> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(InvalidRoot::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidRoot::Credentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidRoot::Trailing);
+        }
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&base);
+        Ok(Self(url))
+    }
+
+    /// The URL of `path`, which begins with a slash and stands behind the base path.
+    #[must_use]
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Tells whether what is sent there can be read on the way: plain `http` to a host other than this one.
+    #[must_use]
+    pub fn is_plain_http_beyond_loopback(&self) -> bool {
+        self.0.scheme() == "http" && !self.is_loopback()
+    }
+
+    /// Tells whether the host is this machine by its name or address alone, without a look-up.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl FromStr for ServerRoot {
+    type Err = InvalidRoot;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRoot> {
+        Self::new(Url::parse(text).map_err(InvalidRoot::NotAUrl)?)
+    }
+}
+
+impl fmt::Display for ServerRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for ServerRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_at_the_end_do_not_count() {
+        for (text, written) in [
+            ("https://send.example.org", "https://send.example.org"),
+            ("https://Send.Example.org:443/", "https://send.example.org"),
+            ("http://127.0.0.1:8080/a/b//", "http://127.0.0.1:8080/a/b"),
+            ("http://[::1]:1/a", "http://[::1]:1/a"),
+        ] {
+            let root: ServerRoot = text.parse().unwrap();
+            assert_eq!(root.to_string(), written);
+            assert_eq!(root.join("/d/1").as_str(), format!("{written}/d/1"));
+            assert_eq!(written.parse(), Ok(root));
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_refused() {
+        for (text, error) in [
+            ("ftp://example.org", InvalidRoot::Scheme),
+            ("file:///etc/passwd", InvalidRoot::Scheme),
+            ("https://me@example.org", InvalidRoot::Credentials),
+            ("https://:secret@example.org", InvalidRoot::Credentials),
+            ("https://example.org?a", InvalidRoot::Trailing),
+            ("https://example.org/#", InvalidRoot::Trailing),
+            ("example.org", InvalidRoot::NotAUrl(url::ParseError::RelativeUrlWithoutBase)),
+            ("https://", InvalidRoot::NotAUrl(url::ParseError::EmptyHost)),
+        ] {
+            assert_eq!(text.parse::<ServerRoot>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for (text, readable) in [
+            ("http://127.0.0.1:8080", false),
+            ("http://127.9.9.9", false),
+            ("http://[::1]", false),
+            ("http://LOCALHOST:1", false),
+            ("https://example.org", false),
+            ("http://example.org", true),
+            ("http://localhost.example.org", true),
+            ("http://10.0.0.1", true),
+            ("http://[::2]", true),
+            ("http://0.0.0.0", true),
+        ] {
+            assert_eq!(text.parse::<ServerRoot>().unwrap().is_plain_http_beyond_loopback(), readable, "{text}");
+        }
+    }
+}
