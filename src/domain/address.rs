@@ -18,7 +18,12 @@ use super::timestamp::{Day, Timestamp};
 pub struct AddressPolicy {
     mode: IpMode,
     salt: Mutex<Option<Salt>>,
+    counting: hmac::Key,
 }
+
+/// Stands for a client's address while this process counts what it does: a keyed hash that never leaves the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientKey([u8; 16]);
 
 struct Salt {
     day: Day,
@@ -33,19 +38,30 @@ impl Salt {
     }
 
     fn pseudonym(&self, address: IpAddr) -> String {
-        let bytes = match address {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        hex(&hmac::sign(&self.key, &bytes).as_ref()[..8])
+        hex(&hmac::sign(&self.key, &octets(address)).as_ref()[..8])
     }
 }
 
 impl AddressPolicy {
     /// A policy that keeps what `mode` says.
     #[must_use]
-    pub const fn new(mode: IpMode) -> Self {
-        Self { mode, salt: Mutex::new(None) }
+    pub fn new(mode: IpMode) -> Self {
+        let counting = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
+        Self { mode, salt: Mutex::new(None), counting }
+    }
+
+    /// What stands for a client in counts: its IPv4 address, or the `/64` of its IPv6 address, under a key of this
+    /// process. The same whatever the mode.
+    #[must_use]
+    pub fn key_of(&self, address: Option<IpAddr>) -> ClientKey {
+        let bytes = match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V6(address)) => address.octets()[..8].to_vec(),
+            Some(address) => octets(address),
+            None => Vec::new(),
+        };
+        let mut key = [0; 16];
+        key.copy_from_slice(&hmac::sign(&self.counting, &bytes).as_ref()[..16]);
+        ClientKey(key)
     }
 
     /// What is kept of addresses.
@@ -78,6 +94,13 @@ impl AddressPolicy {
         }
         let salt = salt.get_or_insert_with(|| Salt::drawn_on(today));
         (salt.pseudonym(address), salt.epoch.clone())
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
     }
 }
 

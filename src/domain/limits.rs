@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
+use super::envelope::MAX_ENVELOPE_BYTES;
 use super::sealed::sealed_size;
-
-/// The largest envelope around a content: 7 bytes of mark, 4 of length, 64 KiB of metadata.
-const MAX_ENVELOPE_BYTES: u64 = 7 + 4 + 64 * 1024;
 
 /// The content limit unless the operator sets another: 100 MiB.
 pub const DEFAULT_MAX_CONTENT_BYTES: u64 = 100 * 1024 * 1024;
@@ -48,7 +46,7 @@ impl Limits {
     /// The largest sealed payload, in bytes: that much content inside the largest envelope, sealed.
     #[must_use]
     pub const fn max_payload_bytes(self) -> u64 {
-        sealed_size(self.max_content_bytes + MAX_ENVELOPE_BYTES)
+        sealed_size(self.max_content_bytes + MAX_ENVELOPE_BYTES as u64)
     }
 }
 

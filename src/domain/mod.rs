@@ -26,6 +26,8 @@ pub mod stats;
 pub mod store;
 pub mod timestamp;
 pub mod token;
+pub mod tokens;
 pub mod transfer;
+pub mod transfers;
 pub mod version;
 pub mod wire;

@@ -198,8 +198,6 @@ pub struct Transfer {
     pub downloads: u64,
     /// What became of its payload.
     pub payload: PayloadFate,
-    /// The moment of its hint under `due/`.
-    pub due_at: Timestamp,
 }
 
 /// What a sender fixes when a transfer is created.
@@ -228,7 +226,7 @@ impl Transfer {
     /// A new transfer of `token_id`, pending from `now` on.
     #[must_use]
     pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &Terms, now: Timestamp) -> Self {
-        let mut transfer = Self {
+        Self {
             v: V1,
             transfer_id,
             token_id,
@@ -244,10 +242,7 @@ impl Transfer {
             grants: Vec::new(),
             downloads: 0,
             payload: PayloadFate::Kept,
-            due_at: now,
-        };
-        transfer.due_at = transfer.deadline().expect("a pending transfer has a deadline");
-        transfer
+        }
     }
 
     /// When time ends it, if it has not ended.
@@ -340,12 +335,11 @@ impl Transfer {
     }
 
     /// Deletes it; `false` where it already was.
-    pub fn delete(&mut self, now: Timestamp) -> bool {
+    pub fn delete(&mut self, now: Timestamp, cause: DeletionCause) -> bool {
         if matches!(self.state, State::Deleted { .. }) {
             return false;
         }
-        let completed_at = self.state.completed_at();
-        self.state = State::Deleted { at: now, completed_at, cause: DeletionCause::Asked };
+        self.state = State::Deleted { at: now, completed_at: self.state.completed_at(), cause };
         self.release(now);
         true
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};
+use crate::domain::address::ClientKey;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::store::{StorageKey, to_json};
@@ -30,8 +31,10 @@ pub struct Asked {
     pub route: String,
     /// What it attempts.
     pub action: ActionName,
-    /// Who asks.
+    /// Who asks, as records may say it.
     pub client: ClientSummary,
+    /// Who asks, for counting; never recorded.
+    pub client_key: ClientKey,
 }
 
 /// How much of a request is in the store already, by the commit that it made.
@@ -44,6 +47,18 @@ pub enum Documentation {
     Action,
     /// Everything.
     Complete,
+}
+
+/// How a change will be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// With this status and a short body: its request record can be committed with the change.
+    Whole {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// With a payload: its request record follows when that has gone out.
+    Streamed,
 }
 
 /// A request on its way through a service.
@@ -102,11 +117,6 @@ impl RequestScope {
     /// Notes bytes of its body.
     pub fn note_bytes_in(&self, bytes: u64) {
         self.progress().bytes_in += bytes;
-    }
-
-    /// Notes what a commit has put into the store.
-    pub fn note_documented(&self, documentation: Documentation) {
-        self.progress().documentation = documentation;
     }
 
     /// How much of it is in the store already.
@@ -186,33 +196,25 @@ impl RequestScope {
         })
     }
 
-    /// Every record of a change that is answered with `status`: request, action and events, ready to be committed
-    /// with it under the transfer `id`.
+    /// The records of a change, to be committed with it: action and events, and what was asked where that is known
+    /// already.
     #[must_use]
-    pub fn records_of_change(
-        &self,
-        id: TransferId,
-        now: Timestamp,
-        status: u16,
-        events: &[EventKind],
-    ) -> Vec<(StorageKey, Bytes)> {
-        let mut records = vec![self.request_record(now, status, None, 0)];
-        records.push(self.action_record(now, Outcome::Done, None));
-        records.extend(events.iter().map(|kind| self.event_record(now, *kind)));
-        keyed(id, &records)
+    pub fn records_of_change(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
+        let request = match answer {
+            Answer::Whole { status } => Some(self.request_record(now, status, None, 0)),
+            Answer::Streamed => None,
+        };
+        let action = self.action_record(now, Outcome::Done, None);
+        let events = events.iter().map(|kind| self.event_record(now, *kind));
+        request.into_iter().chain([action]).chain(events).collect()
     }
 
-    /// The records of a change whose answer is a stream: its request record follows when that has ended.
-    #[must_use]
-    pub fn records_before_stream(
-        &self,
-        id: TransferId,
-        now: Timestamp,
-        events: &[EventKind],
-    ) -> Vec<(StorageKey, Bytes)> {
-        let mut records = vec![self.action_record(now, Outcome::Done, None)];
-        records.extend(events.iter().map(|kind| self.event_record(now, *kind)));
-        keyed(id, &records)
+    /// Notes that [`RequestScope::records_of_change`] are in the store.
+    pub fn note_committed(&self, answer: Answer) {
+        self.progress().documentation = match answer {
+            Answer::Whole { .. } => Documentation::Complete,
+            Answer::Streamed => Documentation::Action,
+        };
     }
 }
 

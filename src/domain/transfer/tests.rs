@@ -115,7 +115,7 @@ proptest! {
                 }
                 Step::Download(_) => {}
                 Step::Delete => {
-                    transfer.delete(now);
+                    transfer.delete(now, DeletionCause::Asked);
                     prop_assert_eq!(transfer.state.status(), Status::Deleted);
                 }
                 Step::Settle => {

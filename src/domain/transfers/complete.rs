@@ -1,0 +1,51 @@
+//! Declaring an upload complete.
+
+use super::{Transfers, moved};
+use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::error::Error;
+use crate::domain::stats::Tally;
+use crate::domain::store::Swap;
+use crate::domain::transfer::{DeletionCause, Status, Transfer};
+
+const OK: Answer = Answer::Whole { status: 200 };
+
+impl Transfers {
+    /// Makes a transfer completed if exactly the declared bytes are stored. Doing it again answers the same.
+    ///
+    /// # Errors
+    /// [`Error::UploadIncomplete`], after which nothing has changed; [`Error::SizeMismatch`] where the store holds more
+    /// than was declared, which ends the transfer.
+    pub async fn complete(&self, scope: &RequestScope, transfer: Transfer) -> Result<Transfer, Error> {
+        let id = transfer.transfer_id;
+        if transfer.check_pending(self.now()).is_ok() {
+            let size_bytes = transfer.size_bytes;
+            let received_bytes = self.store().finish(id, size_bytes).await?;
+            if received_bytes < size_bytes {
+                return Err(Error::UploadIncomplete { received_bytes, size_bytes });
+            }
+            if received_bytes > size_bytes {
+                self.end(scope, id, DeletionCause::SizeMismatch, None).await?;
+                return Err(Error::SizeMismatch);
+            }
+        }
+        let now = self.now();
+        let (transfer, changed) = self
+            .change(id, |mut transfer| {
+                if !transfer.complete(now)? {
+                    return Ok(Swap::Keep((transfer, false)));
+                }
+                let tally = Tally {
+                    completed: 1,
+                    bytes: transfer.size_bytes,
+                    ..moved(now, Status::Pending, Status::Completed)
+                };
+                let with = Self::documented(id, scope, now, OK, &[EventKind::TransferCompleted], tally);
+                Ok(Swap::write(transfer.clone(), with, (transfer, true)))
+            })
+            .await?;
+        if changed {
+            scope.note_committed(OK);
+        }
+        Ok(transfer)
+    }
+}

@@ -1,0 +1,123 @@
+//! Creating a transfer.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Transfers;
+use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::digest::Sha256;
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
+use crate::domain::stats::Tally;
+use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
+use crate::domain::token::Token;
+use crate::domain::transfer::{Status, Terms, Transfer};
+use crate::domain::version::V1;
+use crate::domain::wire::CreateTransfer;
+
+/// The answer to a request that created something.
+const CREATED: Answer = Answer::Whole { status: 201 };
+
+/// `creates/{…}.json`: which transfer an idempotency key made, and of what body.
+#[derive(Debug, Serialize, Deserialize)]
+struct Creation {
+    v: V1,
+    transfer_id: TransferId,
+    body_sha256: Sha256,
+}
+
+/// The terms that a request asks for.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] that names the member; [`Error::PayloadTooLarge`].
+pub fn new_terms(wanted: &CreateTransfer, limits: Limits) -> Result<Terms, Error> {
+    let refuse = |text: String| Err(Error::InvalidRequest(text));
+    if wanted.size_bytes == 0 {
+        return refuse("size_bytes must be at least 1".to_owned());
+    }
+    let lifetime = wanted.expires_in_s.map_or(DEFAULT_LIFETIME, Duration::from_secs);
+    if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
+        return refuse(format!(
+            "expires_in_s must be between {} and {}",
+            MIN_LIFETIME.as_secs(),
+            MAX_LIFETIME.as_secs()
+        ));
+    }
+    if wanted.max_downloads.is_some_and(|limit| !(1..=MAX_DOWNLOADS).contains(&limit)) {
+        return refuse(format!("max_downloads must be between 1 and {MAX_DOWNLOADS}"));
+    }
+    let hex = |key: &String| key.len() == 64 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !wanted.idempotency_key.as_ref().is_none_or(hex) {
+        return refuse("idempotency_key must be 64 lower-case hex digits".to_owned());
+    }
+    if wanted.size_bytes > limits.max_payload_bytes() {
+        return Err(Error::PayloadTooLarge { limit_bytes: limits.max_payload_bytes() });
+    }
+    Ok(Terms {
+        size_bytes: wanted.size_bytes,
+        lifetime,
+        max_downloads: wanted.max_downloads,
+        access_sha256: wanted.access_sha256,
+    })
+}
+
+impl Transfers {
+    /// Creates a transfer of `token`, or finds the one that the same idempotency key made before.
+    ///
+    /// # Errors
+    /// As [`new_terms`]; [`Error::IdempotencyMismatch`].
+    pub async fn create(
+        &self,
+        scope: &RequestScope,
+        token: &Token,
+        wanted: &CreateTransfer,
+    ) -> Result<Transfer, Error> {
+        let terms = new_terms(wanted, self.rules().limits)?;
+        let (id, created_under) = match &wanted.idempotency_key {
+            None => (TransferId::random(), None),
+            Some(key) => {
+                let under = StorageKey::create(token.token_id, key);
+                (self.reserve(&under, wanted).await?, Some(under))
+            }
+        };
+        scope.note_named(id);
+        let now = self.now();
+        let mut transfer = Transfer::new(id, token.token_id, &terms, now);
+        transfer.created_under = created_under.map(|key| key.to_string());
+        let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
+        let tally = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..Tally::on(now.day()) };
+        let with = Commit {
+            hints: vec![StorageKey::due(deadline, id)],
+            ..Self::documented(id, scope, now, CREATED, &[EventKind::TransferCreated], tally)
+        };
+        match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
+            Ok(()) => {
+                scope.note_exists(id);
+                scope.note_committed(CREATED);
+                Ok(transfer)
+            }
+            // The same key, answered before: what it made is the answer again.
+            Err(StoreError::Conflict) => self.find(scope, id).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The id that belongs to an idempotency key: a new one, or the one that it was first used for.
+    async fn reserve(&self, under: &StorageKey, wanted: &CreateTransfer) -> Result<TransferId, Error> {
+        let body = CreateTransfer { idempotency_key: None, ..wanted.clone() };
+        let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
+        let creation = Creation { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
+        match create(self.store(), under.clone(), &creation, Commit::default()).await {
+            Ok(()) => return Ok(creation.transfer_id),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let first = read::<Creation>(self.store(), under).await?.ok_or(StoreError::Conflict)?.value;
+        if first.body_sha256 != creation.body_sha256 {
+            return Err(Error::IdempotencyMismatch);
+        }
+        Ok(first.transfer_id)
+    }
+}

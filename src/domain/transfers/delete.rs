@@ -1,0 +1,78 @@
+//! Deleting a transfer, and removing payloads that nobody may have any more.
+
+use super::{Transfers, moved};
+use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, keyed};
+use crate::domain::error::Error;
+use crate::domain::id::{RecordId, TransferId};
+use crate::domain::stats::Tally;
+use crate::domain::store::{Commit, StorageKey, Swap};
+use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
+
+const OK: Answer = Answer::Whole { status: 200 };
+
+impl Transfers {
+    /// Deletes a transfer, in whatever state, again and again; its payload is gone when this answers.
+    pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
+        self.end(scope, id, DeletionCause::Asked, Some(OK)).await
+    }
+
+    /// Puts a transfer into the state `deleted`, then removes its payload. The order matters: a payload that can still
+    /// be served must never be half-removed.
+    ///
+    /// With `answer` the request's own records are part of the change; without, the refusal is recorded elsewhere.
+    pub(super) async fn end(
+        &self,
+        scope: &RequestScope,
+        id: TransferId,
+        cause: DeletionCause,
+        answer: Option<Answer>,
+    ) -> Result<Transfer, Error> {
+        let now = self.now();
+        let (transfer, changed) = self
+            .change(id, |mut transfer| {
+                let before = transfer.state.status();
+                if !transfer.delete(now, cause) {
+                    return Ok(Swap::Keep((transfer, false)));
+                }
+                let tally = moved(now, before, transfer.state.status());
+                let with = if let Some(answer) = answer {
+                    Self::documented(id, scope, now, answer, &[EventKind::TransferDeleted], tally)
+                } else {
+                    let event = scope.event_record(now, EventKind::TransferDeleted);
+                    Commit { records: keyed(id, &[event]), tally: Some(tally), ..Commit::default() }
+                };
+                // Should this process end before the payload is gone, the sweeper finds it.
+                let with = Commit { hints: vec![StorageKey::due(now, id)], ..with };
+                Ok(Swap::write(transfer.clone(), with, (transfer, true)))
+            })
+            .await?;
+        if let (true, Some(answer)) = (changed, answer) {
+            scope.note_committed(answer);
+        }
+        if transfer.payload == PayloadFate::Removed {
+            return Ok(transfer);
+        }
+        self.remove_payload(id, Some(scope.asked().request_id)).await
+    }
+
+    /// Removes the payload of a transfer that has released it, and says so in its trail.
+    pub(super) async fn remove_payload(&self, id: TransferId, request_id: Option<RecordId>) -> Result<Transfer, Error> {
+        self.store().remove(id).await?;
+        let now = self.now();
+        self.change(id, |mut transfer| {
+            if transfer.payload != PayloadFate::Released {
+                return Ok(Swap::Keep(transfer));
+            }
+            transfer.payload = PayloadFate::Removed;
+            let event = Event::of_server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
+            let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
+            let with = Commit {
+                records: keyed(id, &[Record::Event(event)]),
+                tally: Some(Tally { bytes_removed: counted, ..Tally::on(now.day()) }),
+                ..Commit::default()
+            };
+            Ok(Swap::write(transfer.clone(), with, transfer))
+        })
+        .await
+    }
+}

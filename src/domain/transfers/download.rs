@@ -1,0 +1,177 @@
+//! Who may download, and counting those who do.
+
+use std::ops::Range;
+
+use super::{Transfers, moved};
+use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::error::Error;
+use crate::domain::proof::{AccessProof, Grant};
+use crate::domain::stats::Tally;
+use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create, read};
+use crate::domain::transfer::{GrantRecord, Status, Transfer};
+
+/// What a grant is that nobody was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownGrant {
+    /// The client's choice for a download that is now to be counted.
+    IsNew,
+    /// A mistake, or a guess.
+    IsRefused,
+}
+
+/// Leave to download.
+#[derive(Clone, Copy, Debug)]
+pub enum Authorised {
+    /// By a grant: this download is counted already.
+    ByGrant(GrantRecord),
+    /// By the access proof, or because none is needed: handing out bytes counts a download.
+    ToBeCounted,
+}
+
+impl Transfers {
+    /// The one gate that every download passes, in every mode: access proof, grant, state, in this order.
+    ///
+    /// A live grant stands in for the proof and for an exhausted limit, never for expiry or deletion.
+    pub async fn authorise(
+        &self,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+        grant: Option<&Grant>,
+        unknown: UnknownGrant,
+    ) -> Result<Authorised, Error> {
+        let now = self.now();
+        let known = match grant {
+            Some(grant) => self.find_grant(transfer, grant).await?,
+            None => None,
+        };
+        let live = known.filter(|known| known.expires_at > now);
+        if live.is_none() {
+            check_proof(transfer, proof)?;
+        }
+        match (live, known, grant) {
+            (Some(live), ..) => {
+                transfer.check_downloadable(now, true)?;
+                Ok(Authorised::ByGrant(live))
+            }
+            (None, Some(_), _) => Err(Error::GrantExpired),
+            (None, None, Some(_)) if unknown == UnknownGrant::IsRefused => Err(Error::GrantInvalid),
+            (None, None, _) => {
+                transfer.check_downloadable(now, false)?;
+                Ok(Authorised::ToBeCounted)
+            }
+        }
+    }
+
+    async fn find_grant(&self, transfer: &Transfer, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
+        let digest = grant.digest();
+        if transfer.max_downloads.is_some() {
+            return Ok(transfer.find_grant(&digest));
+        }
+        let key = StorageKey::grant(transfer.transfer_id, &digest);
+        Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))
+    }
+
+    /// Counts a download under `grant`, durably; the same grant again counts nothing.
+    ///
+    /// # Errors
+    /// [`Error::TransferExhausted`] for one more than the limit, however many ask at once.
+    pub async fn count(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        grant: &Grant,
+        answer: Answer,
+    ) -> Result<GrantRecord, Error> {
+        if transfer.max_downloads.is_some() {
+            self.count_limited(scope, transfer, grant, answer).await
+        } else {
+            self.count_unlimited(scope, transfer, grant, answer).await
+        }
+    }
+
+    async fn count_limited(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        grant: &Grant,
+        answer: Answer,
+    ) -> Result<GrantRecord, Error> {
+        let (id, digest) = (transfer.transfer_id, grant.digest());
+        let now = self.now();
+        let (record, counted) = self
+            .change(id, |mut transfer| {
+                if let Some(known) = transfer.find_grant(&digest) {
+                    return Ok(Swap::Keep((known, false)));
+                }
+                let granted = transfer.count_download(digest, now)?;
+                let mut events = vec![EventKind::DownloadGranted];
+                let mut tally = Tally::on(now.day());
+                let mut hints = Vec::new();
+                if granted.exhausted {
+                    events.push(EventKind::TransferExhausted);
+                    tally = moved(now, Status::Completed, Status::Exhausted);
+                    hints.push(StorageKey::due(transfer.next_due(now, self.rules().retain_audit), id));
+                }
+                tally.downloads = 1;
+                let with = Commit { hints, ..Self::documented(id, scope, now, answer, &events, tally) };
+                Ok(Swap::write(transfer, with, (granted.grant, true)))
+            })
+            .await?;
+        if counted {
+            scope.note_committed(answer);
+        }
+        Ok(record)
+    }
+
+    async fn count_unlimited(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        grant: &Grant,
+        answer: Answer,
+    ) -> Result<GrantRecord, Error> {
+        let id = transfer.transfer_id;
+        let now = self.now();
+        let record = transfer.new_grant(grant.digest(), now);
+        let tally = Tally { downloads: 1, ..Tally::on(now.day()) };
+        let with = Self::documented(id, scope, now, answer, &[EventKind::DownloadGranted], tally);
+        match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {
+            Ok(()) => {
+                scope.note_committed(answer);
+                self.0.counts.add(id, 1);
+                Ok(record)
+            }
+            // A repeated request was faster.
+            Err(StoreError::Conflict) => self.find_grant(transfer, grant).await?.ok_or(Error::GrantInvalid),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a range of a payload for someone who is authorised.
+    pub async fn open(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        range: Range<u64>,
+    ) -> Result<PayloadStream, Error> {
+        match self.store().read(transfer.transfer_id, range).await {
+            // It went since the transfer was looked at: say why.
+            Err(error @ StoreError::NoPayload) => {
+                let transfer = self.find(scope, transfer.transfer_id).await?;
+                transfer.check_downloadable(self.now(), true)?;
+                Err(error.into())
+            }
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Checks the access proof of a transfer that asks for one.
+pub(super) fn check_proof(transfer: &Transfer, proof: Option<&AccessProof>) -> Result<(), Error> {
+    match (&transfer.access_sha256, proof) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Error::AccessRequired),
+        (Some(digest), Some(proof)) if proof.matches(digest) => Ok(()),
+        (Some(_), Some(_)) => Err(Error::AccessInvalid),
+    }
+}

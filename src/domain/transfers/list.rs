@@ -1,0 +1,80 @@
+//! Reading the audit trail of a transfer, in pages.
+
+use super::Transfers;
+use crate::domain::audit::{Record, RecordKind};
+use crate::domain::error::Error;
+use crate::domain::id::{RecordId, TransferId};
+use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::wire::Page;
+
+/// Items on a page whose asker names no number.
+const DEFAULT_PAGE: u32 = 100;
+/// The most items on a page.
+const LARGEST_PAGE: u32 = 1_000;
+
+/// How many items a page gets.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] outside 1 to 1 000.
+pub(in crate::domain) fn page_size(limit: Option<u32>) -> Result<usize, Error> {
+    match limit.unwrap_or(DEFAULT_PAGE) {
+        size @ 1..=LARGEST_PAGE => Ok(size as usize),
+        _ => Err(Error::InvalidRequest(format!("limit must be between 1 and {LARGEST_PAGE}"))),
+    }
+}
+
+impl Transfers {
+    /// Lists records of one kind, oldest first.
+    pub async fn list_records(
+        &self,
+        id: TransferId,
+        kind: RecordKind,
+        after: Option<RecordId>,
+        limit: Option<u32>,
+    ) -> Result<Page<Record>, Error> {
+        let size = page_size(limit)?;
+        let records = self.records_after(id, kind, after, size + 1).await?;
+        Ok(page_of(records, size))
+    }
+
+    /// Lists records of every kind in one stream, oldest first.
+    pub async fn list_everything(
+        &self,
+        id: TransferId,
+        after: Option<RecordId>,
+        limit: Option<u32>,
+    ) -> Result<Page<Record>, Error> {
+        let size = page_size(limit)?;
+        let mut records = Vec::new();
+        for kind in RecordKind::ALL {
+            records.extend(self.records_after(id, kind, after, size + 1).await?);
+        }
+        records.sort_unstable_by_key(Record::id);
+        records.truncate(size + 1);
+        Ok(page_of(records, size))
+    }
+
+    async fn records_after(
+        &self,
+        id: TransferId,
+        kind: RecordKind,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, Error> {
+        let prefix = StorageKey::transfer_records(id, kind);
+        let after = after.map(|after| prefix.object(&after));
+        let found = self.store().list(&prefix, after.as_ref(), limit).await?;
+        let parse = |(key, value): (StorageKey, bytes::Bytes)| {
+            serde_json::from_slice(&value).map_err(|source| StoreError::Corrupt { key: key.to_string(), source }.into())
+        };
+        found.into_iter().map(parse).collect()
+    }
+}
+
+/// A page of `size` items out of up to one more than that.
+fn page_of(mut records: Vec<Record>, size: usize) -> Page<Record> {
+    let more = records.len() > size;
+    records.truncate(size);
+    let next = records.last().filter(|_| more).map(|last| last.id().to_string());
+    Page { items: records, next }
+}

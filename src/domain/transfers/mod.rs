@@ -1,0 +1,138 @@
+//! What can be done with transfers: one file a verb.
+//!
+//! Who may do it is settled before: callers pass a transfer that they were allowed to load.
+
+mod claims;
+mod complete;
+mod counts;
+mod create;
+mod delete;
+mod download;
+mod events;
+mod list;
+mod overview;
+mod sweep;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use create::new_terms;
+pub use download::{Authorised, UnknownGrant};
+pub(in crate::domain) use list::page_size;
+pub use sweep::Swept;
+pub use upload::{BodyError, Upload};
+
+use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
+use super::clock::Clock;
+use super::error::Error;
+use super::id::{RecordIds, TransferId};
+use super::limits::Limits;
+use super::stats::Tally;
+use super::store::{Commit, StorageKey, Store, Swap, read, swap};
+use super::timestamp::Timestamp;
+use super::transfer::{Status, Transfer};
+use super::wire::Mode;
+
+/// The transfers of a store.
+#[derive(Clone)]
+pub struct Transfers(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<RecordIds>,
+    audit: AuditLog,
+    rules: Rules,
+    counts: counts::DownloadCounts,
+    claims: claims::ClaimBudgets,
+}
+
+/// What holds for every transfer of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What is accepted.
+    pub limits: Limits,
+    /// How long audit records stay after a transfer's end.
+    pub retain_audit: Duration,
+    /// What is kept of addresses.
+    pub ip_mode: IpMode,
+}
+
+impl Transfers {
+    /// The transfers of `store`, under `rules`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<RecordIds>,
+        audit: AuditLog,
+        rules: Rules,
+    ) -> Self {
+        let (counts, claims) = Default::default();
+        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims }))
+    }
+
+    /// What holds for every transfer.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.0.rules
+    }
+
+    /// How payloads travel: presigned where the store can, else through the service.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        Mode::of(self.0.store.presigner().is_some())
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.0.store.as_ref()
+    }
+
+    /// Finds a transfer.
+    ///
+    /// # Errors
+    /// [`Error::TransferNotFound`] where there is none.
+    pub async fn find(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
+        scope.note_named(id);
+        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
+        scope.note_exists(id);
+        Ok(found.value)
+    }
+
+    /// Changes a transfer by compare-and-swap.
+    async fn change<A: Send>(
+        &self,
+        id: TransferId,
+        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
+    ) -> Result<A, Error> {
+        swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
+    }
+
+    /// What belongs to a change of `id` that `scope` makes.
+    fn documented(
+        id: TransferId,
+        scope: &RequestScope,
+        now: Timestamp,
+        answer: Answer,
+        events: &[EventKind],
+        tally: Tally,
+    ) -> Commit {
+        let records = keyed(id, &scope.records_of_change(now, answer, events));
+        Commit { records, tally: Some(tally), ..Commit::default() }
+    }
+}
+
+/// A tally of a transfer that went from one stored status to another.
+fn moved(now: Timestamp, from: Status, to: Status) -> Tally {
+    Tally { moved: Some((Some(from), Some(to))), ..Tally::on(now.day()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Statistics over everything.
+
+use super::Transfers;
+use crate::domain::error::Error;
+use crate::domain::stats::DayStats;
+use crate::domain::store::StorageKey;
+use crate::domain::tokens::Tokens;
+use crate::domain::wire::{DayOverview, StatsOverview};
+
+/// Days in an overview.
+const DAYS: u64 = 30;
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+
+impl Transfers {
+    /// Adds up what the store holds and did.
+    pub async fn overview(&self, tokens: &Tokens) -> Result<StatsOverview, Error> {
+        let now = self.now();
+        let mut days = Vec::new();
+        let mut latest: Option<DayStats> = None;
+        for back in (0..DAYS).rev() {
+            let day = now.minus(DAY.saturating_mul(u32::try_from(back).unwrap_or(0))).day();
+            let stats = self.day_stats(&StorageKey::stats(&day)).await?;
+            let counted = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
+            days.push(DayOverview {
+                created: counted(|stats| stats.created),
+                completed: counted(|stats| stats.completed),
+                downloads: counted(|stats| stats.downloads),
+                bytes: counted(|stats| stats.bytes),
+                day,
+            });
+            latest = stats.or(latest);
+        }
+        if latest.is_none() {
+            latest = self.last_stats().await?;
+        }
+        Ok(StatsOverview {
+            transfers: latest.as_ref().map(|stats| stats.transfers).unwrap_or_default(),
+            bytes_stored: latest.as_ref().map_or(0, |stats| stats.bytes_stored),
+            downloads: latest.as_ref().map_or(0, |stats| stats.downloads_ever),
+            tokens: tokens.count().await?,
+            days,
+            as_of: now,
+        })
+    }
+
+    async fn day_stats(&self, key: &StorageKey) -> Result<Option<DayStats>, Error> {
+        let found = self.store().get(key).await?;
+        Ok(found.map(|found| DayStats::parse(key.as_str(), &found.value)).transpose()?)
+    }
+
+    /// The counters of the last day that has any, where that is more than a month ago.
+    async fn last_stats(&self) -> Result<Option<DayStats>, Error> {
+        let prefix = StorageKey::all_stats();
+        let (mut last, mut after) = (None, None);
+        loop {
+            let page = self.store().keys(&prefix, after.as_ref(), 1_000).await?;
+            let Some(key) = page.into_iter().last() else { break };
+            last = self.day_stats(&key).await?;
+            after = Some(key);
+        }
+        Ok(last)
+    }
+}

@@ -1,0 +1,125 @@
+//! Making durable what time has done: expiry, removal of payloads, the end of what was retained.
+//!
+//! Nothing waits for it: what a transfer may do is computed from the clock. Doing it twice is harmless, and a crash
+//! anywhere leaves the hint that leads back.
+
+use std::time::Duration;
+
+use super::{Transfers, moved};
+use crate::domain::audit::{Event, Record, keyed};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::stats::Tally;
+use crate::domain::store::{Commit, DueHint, StorageKey, Swap};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::{PayloadFate, Transfer};
+
+/// Hints looked at in one go.
+const PAGE: usize = 100;
+/// Records removed in one commit.
+const REMOVE_AT_ONCE: usize = 500;
+/// When something is looked at again that could not be finished.
+const AGAIN_AFTER: Duration = Duration::from_mins(1);
+
+/// What one round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Transfers looked at.
+    pub looked_at: u64,
+    /// Payloads removed.
+    pub payloads_removed: u64,
+    /// Transfers whose last record went.
+    pub forgotten: u64,
+}
+
+impl Transfers {
+    /// Looks at every transfer that is due.
+    pub async fn sweep(&self) -> Result<Swept, Error> {
+        let mut swept = Swept::default();
+        let mut after = None;
+        loop {
+            let page = self.store().keys(&StorageKey::all_due(), after.as_ref(), PAGE).await?;
+            let Some(last) = page.last().cloned() else { return Ok(swept) };
+            for key in page {
+                let now = self.now();
+                match DueHint::from_key(&key) {
+                    Some(hint) if hint.minute > now.minute() => return Ok(swept),
+                    Some(hint) => self.look_at(hint.transfer_id, key, &mut swept).await?,
+                    None => self.drop_hint(key, None).await?,
+                }
+            }
+            after = Some(last);
+        }
+    }
+
+    async fn look_at(&self, id: TransferId, hint: StorageKey, swept: &mut Swept) -> Result<(), Error> {
+        swept.looked_at += 1;
+        let mut transfer = match self.settle(id).await {
+            Ok(transfer) => transfer,
+            // Its creation never came about, or it is forgotten already.
+            Err(Error::TransferNotFound) => return self.drop_hint(hint, None).await,
+            Err(error) => return Err(error),
+        };
+        if transfer.payload == PayloadFate::Released {
+            transfer = self.remove_payload(id, None).await?;
+            swept.payloads_removed += 1;
+        }
+        let (now, retain) = (self.now(), self.rules().retain_audit);
+        if transfer.payload == PayloadFate::Removed && transfer.retained_until(retain) <= now {
+            swept.forgotten += 1;
+            return self.forget(&transfer, hint).await;
+        }
+        let next = transfer.next_due(now, retain).max(now.plus(AGAIN_AFTER));
+        self.drop_hint(hint, Some(StorageKey::due(next, id))).await
+    }
+
+    /// Makes durable what time has done to a transfer.
+    async fn settle(&self, id: TransferId) -> Result<Transfer, Error> {
+        let now = self.now();
+        self.change(id, |mut transfer| {
+            let before = transfer.state.status();
+            let event = transfer.settle(now);
+            let released = transfer.release(now);
+            if event.is_none() && !released {
+                return Ok(Swap::Keep(transfer));
+            }
+            let happened = |kind| Record::Event(Event::of_server(self.0.ids.next(now), None, now, kind));
+            let with = Commit {
+                records: keyed(id, &event.into_iter().map(happened).collect::<Vec<_>>()),
+                tally: event.map(|_| moved(now, before, transfer.state.status())),
+                ..Commit::default()
+            };
+            Ok(Swap::write(transfer.clone(), with, transfer))
+        })
+        .await
+    }
+
+    /// Replaces a hint. The new one is there before the old one goes.
+    async fn drop_hint(&self, hint: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
+        let removals = if next.as_ref() == Some(&hint) { Vec::new() } else { vec![hint] };
+        self.store().commit(Commit { hints: next.into_iter().collect(), removals, ..Commit::default() }).await?;
+        Ok(())
+    }
+
+    /// Removes everything about a transfer, its state last: a crash in between is gone on with.
+    async fn forget(&self, transfer: &Transfer, hint: StorageKey) -> Result<(), Error> {
+        let id = transfer.transfer_id;
+        let (state, everything) = (StorageKey::transfer(id), StorageKey::everything_of(id));
+        loop {
+            let mut removals = self.store().keys(&everything, None, REMOVE_AT_ONCE).await?;
+            removals.retain(|key| *key != state);
+            if removals.is_empty() {
+                break;
+            }
+            self.store().commit(Commit { removals, ..Commit::default() }).await?;
+        }
+        let created_under = transfer.created_under.clone().map(StorageKey::from_backend);
+        let removals = created_under.into_iter().chain([state, hint]).collect();
+        self.store().commit(Commit { removals, tally: Some(gone(self.now(), transfer)), ..Commit::default() }).await?;
+        Ok(())
+    }
+}
+
+fn gone(now: Timestamp, transfer: &Transfer) -> Tally {
+    Tally { moved: Some((Some(transfer.state.status()), None)), ..Tally::on(now.day()) }
+}

@@ -1,0 +1,204 @@
+use futures_util::stream;
+
+use super::*;
+use crate::domain::address::AddressPolicy;
+use crate::domain::audit::{ActionName, Asked, Record, RecordKind, ServiceName, WriteMode};
+use crate::domain::clock::ManualClock;
+use crate::domain::proof::Grant;
+use crate::domain::stats::TransferCounts;
+use crate::domain::store::{MemoryStore, Prefix};
+use crate::domain::token::Token;
+use crate::domain::tokens::Tokens;
+use crate::domain::wire::{CreateToken, CreateTransfer};
+
+const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
+const RETAIN: Duration = Duration::from_hours(24 * 90);
+
+struct World {
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+    transfers: Transfers,
+    tokens: Tokens,
+    ids: Arc<RecordIds>,
+}
+
+impl World {
+    fn new() -> Self {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let clock = Arc::new(ManualClock::at(START));
+        let ids = Arc::<RecordIds>::default();
+        let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
+        let rules = Rules { limits: Limits::default(), retain_audit: RETAIN, ip_mode: IpMode::Hashed };
+        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, rules);
+        let tokens = Tokens::new(store.clone(), clock.clone());
+        Self { store, clock, transfers, tokens, ids }
+    }
+
+    fn scope(&self, action: ActionName) -> RequestScope {
+        let policy = AddressPolicy::new(IpMode::Hashed);
+        let asked = Asked {
+            request_id: self.ids.next(self.clock.now()),
+            client_request_id: None,
+            at: self.clock.now(),
+            service: ServiceName::Public,
+            method: "POST".to_owned(),
+            route: "/".to_owned(),
+            action,
+            client: policy.describe(None, None, START),
+            client_key: policy.key_of(None),
+        };
+        RequestScope::new(asked, self.ids.clone())
+    }
+
+    async fn token(&self) -> Token {
+        let wanted = CreateToken { name: "press".to_owned(), expires_in_s: None };
+        self.tokens.create(&self.scope(ActionName::TokenCreate), wanted).await.unwrap().0
+    }
+
+    async fn created(&self, max_downloads: Option<u32>) -> Transfer {
+        let wanted = CreateTransfer {
+            size_bytes: 3,
+            expires_in_s: Some(86_400),
+            max_downloads,
+            access_sha256: None,
+            idempotency_key: Some("ab".repeat(32)),
+        };
+        let scope = self.scope(ActionName::TransferCreate);
+        self.transfers.create(&scope, &self.token().await, &wanted).await.unwrap()
+    }
+
+    async fn send(&self, transfer: &Transfer, bytes: &'static [u8]) -> Result<(), Error> {
+        let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
+        let upload = Upload { offset: 0, length: None, body };
+        self.transfers.upload(&self.scope(ActionName::PayloadUpload), transfer, upload).await.map(drop)
+    }
+
+    async fn completed(&self, max_downloads: Option<u32>) -> Transfer {
+        let transfer = self.created(max_downloads).await;
+        self.send(&transfer, b"abc").await.unwrap();
+        self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer).await.unwrap()
+    }
+
+    async fn events(&self, id: TransferId) -> Vec<EventKind> {
+        let page = self.transfers.list_records(id, RecordKind::Event, None, None).await.unwrap();
+        let kind = |record| match record {
+            Record::Event(event) => event.kind,
+            _ => panic!("another kind of record among the events"),
+        };
+        page.items.into_iter().map(kind).collect()
+    }
+
+    async fn keys(&self, prefix: &Prefix) -> Vec<String> {
+        let keys = self.store.keys(prefix, None, 1_000).await.unwrap();
+        keys.into_iter().map(|key| key.to_string()).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_expired_transfer_loses_its_payload_and_later_every_record() {
+    let world = World::new();
+    let transfer = world.completed(None).await;
+    let id = transfer.transfer_id;
+    world.clock.advance(Duration::from_hours(23));
+    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
+    world.clock.set(transfer.expires_at);
+    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
+    assert_eq!(world.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
+    assert_eq!(world.transfers.sweep().await.unwrap().looked_at, 0, "a swept transfer is due again at once");
+    world.clock.set(transfer.expires_at.plus(RETAIN));
+    assert_eq!(world.transfers.sweep().await.unwrap().forgotten, 1);
+    assert_eq!(world.keys(&StorageKey::everything_of(id)).await, [""; 0]);
+    assert_eq!(world.keys(&StorageKey::all_due()).await, [""; 0]);
+    let stats = world.transfers.overview(&world.tokens).await.unwrap();
+    assert_eq!((stats.transfers, stats.bytes_stored), (TransferCounts::default(), 0));
+}
+
+#[tokio::test]
+async fn a_payload_is_removed_by_the_sweeper_if_its_deletion_was_cut_short() {
+    let world = World::new();
+    let transfer = world.completed(None).await;
+    let id = transfer.transfer_id;
+    // What a crash between the two steps of a deletion leaves.
+    world
+        .transfers
+        .change(id, |mut transfer| {
+            transfer.delete(START, crate::domain::transfer::DeletionCause::Asked);
+            let with = Commit { hints: vec![StorageKey::due(START, id)], ..Commit::default() };
+            Ok(Swap::write(transfer, with, ()))
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_exhausted_payload_goes_when_its_last_grant_has_run_out() {
+    let world = World::new();
+    let transfer = world.completed(Some(1)).await;
+    let scope = world.scope(ActionName::DownloadGrant);
+    let grant = Grant::random();
+    let answer = Answer::Whole { status: 200 };
+    let record = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
+    let again = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
+    assert_eq!(record, again);
+    let other = world.transfers.count(&scope, &transfer, &Grant::random(), answer).await;
+    assert!(matches!(other, Err(Error::TransferExhausted)));
+    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
+    world.clock.set(record.expires_at);
+    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
+    let left = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
+    assert_eq!(left.state_at(world.clock.now()).status(), Status::Exhausted);
+}
+
+#[tokio::test]
+async fn more_bytes_than_declared_in_the_store_end_the_transfer() {
+    let world = World::new();
+    let transfer = world.created(None).await;
+    let id = transfer.transfer_id;
+    // No route lets this happen: it is what a presigned upload could leave.
+    let mut writer = world.store.writer(id, 0).await.unwrap();
+    writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
+    writer.close().await.unwrap();
+    for _ in 0..2 {
+        let scope = world.scope(ActionName::UploadComplete);
+        let found = world.transfers.find(&scope, id).await.unwrap();
+        let error = world.transfers.complete(&scope, found).await.unwrap_err();
+        assert!(matches!(error, Error::SizeMismatch));
+    }
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
+    assert_eq!(world.events(id).await[1..], [EventKind::TransferDeleted, EventKind::PayloadRemoved]);
+}
+
+#[tokio::test]
+async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
+    let world = World::new();
+    let transfer = world.created(None).await;
+    let id = transfer.transfer_id;
+    let deleting = world.transfers.clone();
+    let scope = world.scope(ActionName::TransferDelete);
+    let body = Box::pin(stream::once(async move {
+        deleting.delete(&scope, id).await.unwrap();
+        Ok(bytes::Bytes::from_static(b"abc"))
+    }));
+    let upload = Upload { offset: 0, length: Some(3), body };
+    let error = world.transfers.upload(&world.scope(ActionName::PayloadUpload), &transfer, upload).await.unwrap_err();
+    assert!(matches!(error, Error::TransferDeleted), "{error:?}");
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn downloads_of_an_unlimited_transfer_are_added_up() {
+    let world = World::new();
+    let transfer = world.completed(None).await;
+    for _ in 0..3 {
+        let scope = world.scope(ActionName::DownloadGrant);
+        world.transfers.count(&scope, &transfer, &Grant::random(), Answer::Whole { status: 200 }).await.unwrap();
+    }
+    world.transfers.flush_counts().await;
+    world.transfers.flush_counts().await;
+    let found = world.transfers.find(&world.scope(ActionName::TransferStatus), transfer.transfer_id).await.unwrap();
+    assert_eq!(found.download_count(), 3);
+    assert_eq!(world.transfers.overview(&world.tokens).await.unwrap().downloads, 3);
+}

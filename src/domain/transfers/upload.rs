@@ -1,0 +1,181 @@
+//! Taking in a payload.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::Transfers;
+use crate::domain::audit::{Answer, RequestScope, keyed};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::{State, Transfer};
+use crate::domain::wire::{Received, UploadStatus};
+
+/// How often a long upload notes that bytes still arrive, so that its transfer does not expire under it.
+const NOTE_EVERY: Duration = Duration::from_hours(1);
+
+/// Why a body ended before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It came too slowly, or not at all for a while.
+    #[error("the body came too slowly")]
+    TooSlow,
+    /// The connection broke, or the body's framing did.
+    #[error("the body ended early")]
+    Broken,
+}
+
+/// One request that sends payload bytes.
+pub struct Upload<B> {
+    /// Where in the payload they begin.
+    pub offset: u64,
+    /// How many there are, where the request says so.
+    pub length: Option<u64>,
+    /// The bytes.
+    pub body: B,
+}
+
+impl Transfers {
+    /// Stores the bytes of one request, straight from the connection.
+    ///
+    /// # Errors
+    /// [`Error::OffsetMismatch`], [`Error::UploadInProgress`]; [`Error::PayloadTooLarge`], after which nothing of this
+    /// request is kept; [`Error::RequestTimeout`] or [`Error::InvalidRequest`] for a body that ended early, after which
+    /// what arrived is kept and the upload can go on.
+    pub async fn upload<B>(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        upload: Upload<B>,
+    ) -> Result<Received, Error>
+    where
+        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+    {
+        match self.store_bytes(scope, transfer, upload).await {
+            // It was removed under this request: say why.
+            Err(error @ Error::StorageUnavailable(StoreError::NoPayload)) => {
+                let transfer = self.find(scope, transfer.transfer_id).await?;
+                transfer.check_pending(self.now())?;
+                Err(error)
+            }
+            other => other,
+        }
+    }
+
+    async fn store_bytes<B>(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        upload: Upload<B>,
+    ) -> Result<Received, Error>
+    where
+        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+    {
+        let id = transfer.transfer_id;
+        transfer.check_pending(self.now())?;
+        let mut writer = self.store().writer(id, upload.offset).await?;
+        let room = transfer.size_bytes.saturating_sub(upload.offset);
+        let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
+        if upload.length.is_some_and(|length| length > room) {
+            return Err(too_large);
+        }
+        let ended = match self.pour(scope, id, room, upload.body, &mut *writer).await? {
+            Poured::Over => {
+                writer.discard().await?;
+                return Err(too_large);
+            }
+            Poured::All => Ok(()),
+            Poured::Part(BodyError::TooSlow) => Err(Error::RequestTimeout),
+            Poured::Part(BodyError::Broken) => {
+                Err(Error::InvalidRequest("the body ended early; what arrived is kept".to_owned()))
+            }
+        };
+        let received_bytes = writer.close().await?;
+        self.note_arrival(scope, id, ended.is_ok()).await?;
+        ended.map(|()| Received { transfer_id: id, received_bytes })
+    }
+
+    async fn pour<B>(
+        &self,
+        scope: &RequestScope,
+        id: TransferId,
+        room: u64,
+        mut body: B,
+        writer: &mut dyn PayloadWriter,
+    ) -> Result<Poured, Error>
+    where
+        B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
+    {
+        let mut room = room;
+        let mut noted_at = self.now();
+        while let Some(piece) = body.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => return Ok(Poured::Part(error)),
+            };
+            let length = piece.len() as u64;
+            scope.note_bytes_in(length);
+            let Some(left) = room.checked_sub(length) else { return Ok(Poured::Over) };
+            room = left;
+            writer.write(piece).await?;
+            let now = self.now();
+            if now.since(noted_at) >= NOTE_EVERY {
+                self.change(id, |transfer| noted(transfer, now, Commit::default())).await?;
+                noted_at = now;
+            }
+        }
+        Ok(Poured::All)
+    }
+
+    /// Notes when the last byte came; where the transfer has ended meanwhile, what was written goes.
+    async fn note_arrival(&self, scope: &RequestScope, id: TransferId, whole: bool) -> Result<(), Error> {
+        const ANSWER: Answer = Answer::Whole { status: 200 };
+        let now = self.now();
+        let commit = || {
+            let records = if whole { scope.records_of_change(now, ANSWER, &[]) } else { Vec::new() };
+            Commit { records: keyed(id, &records), ..Commit::default() }
+        };
+        let result = self.change(id, |transfer| noted(transfer, now, commit())).await;
+        match &result {
+            Ok(()) if whole => scope.note_committed(ANSWER),
+            Err(Error::TransferDeleted | Error::TransferExpired) => self.store().remove(id).await?,
+            _ => {}
+        }
+        result
+    }
+
+    /// What of a payload has arrived.
+    pub async fn upload_status(&self, transfer: &Transfer) -> Result<UploadStatus, Error> {
+        let state = transfer.state_at(self.now());
+        let received_bytes = match state {
+            State::Pending => self.store().received(transfer.transfer_id).await?,
+            _ if state.completed_at().is_some() => transfer.size_bytes,
+            _ => 0,
+        };
+        Ok(UploadStatus {
+            transfer_id: transfer.transfer_id,
+            status: state.status(),
+            kind: transfer.upload,
+            size_bytes: transfer.size_bytes,
+            received_bytes,
+        })
+    }
+}
+
+/// How the pouring of a body into a payload ended.
+enum Poured {
+    /// With the body.
+    All,
+    /// Before the body's end.
+    Part(BodyError),
+    /// With more bytes than declared.
+    Over,
+}
+
+fn noted(mut transfer: Transfer, now: Timestamp, with: Commit) -> Result<Swap<Transfer, ()>, Error> {
+    transfer.note_bytes(now)?;
+    Ok(Swap::write(transfer, with, ()))
+}
