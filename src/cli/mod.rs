@@ -1,9 +1,102 @@
-//! The command line.
+//! The command line: one file a command, with its arguments and its `run`.
+
+mod arguments;
+mod audit;
+mod config;
+mod context;
+mod delete;
+mod download;
+mod environment;
+mod escape;
+mod exit;
+mod failure;
+mod failure_table;
+mod login;
+mod meter;
+mod open;
+pub mod paths;
+mod place;
+mod printer;
+mod prompt;
+mod records;
+mod secret_input;
+mod serve;
+mod settings;
+mod signals;
+mod stats;
+mod status;
+mod target;
+mod token;
+mod upload;
+mod usage;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use self::arguments::{Arguments, Command};
+use self::context::Context;
+pub use self::exit::Exit;
+use self::failure::Failure;
+pub use self::printer::Printer;
+
+/// How long threads that are still busy may tidy up when a command has ended.
+const TIDY_UP: Duration = Duration::from_millis(500);
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::report(&error).into(),
+    };
+    let printer = Printer::new(&arguments.global);
+    match run(arguments, &printer) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            let failure = Failure::of(&error);
+            if failure.exit != Exit::Done {
+                printer.failure(&failure, &error);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
+    let command = match arguments.command {
+        // The service has its own runtime, and its own way to end.
+        Command::Serve(serve) => return serve::run(serve, printer),
+        command => command,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let mut interrupt = signals::watch()?;
+        let context = Context::new(arguments.global, printer.clone(), interrupt.clone())?;
+        // An upload tidies up by itself when it is interrupted; whatever else is at work simply stops.
+        if let Command::Upload(arguments) = command {
+            return Box::pin(upload::run(arguments, &context)).await;
+        }
+        tokio::select! {
+            outcome = Box::pin(dispatch(command, &context)) => outcome,
+            signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
+        }
+    });
+    runtime.shutdown_timeout(TIDY_UP);
+    outcome
+}
+
+async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Upload(_) | Command::Serve(_) => unreachable!("these two are run by the caller"),
+        Command::Download(arguments) => download::run(arguments, context).await,
+        Command::Open(arguments) => open::run(arguments, context).await,
+        Command::Status(arguments) => status::run(arguments, context).await,
+        Command::Delete(arguments) => delete::run(arguments, context).await,
+        Command::Token(arguments) => token::run(arguments, context).await,
+        Command::Login(arguments) => login::run(arguments, context).await,
+        Command::Stats(arguments) => stats::run(arguments, context).await,
+        Command::Audit(arguments) => audit::run(arguments, context).await,
+    }
 }

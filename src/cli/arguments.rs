@@ -1,0 +1,164 @@
+//! What can stand on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::secret_input::SecretText;
+use super::{audit, delete, download, login, open, serve, stats, status, token, upload};
+
+/// Sends a file to someone without trusting the machine in between.
+#[derive(Parser)]
+#[command(name = "sgsend", version, about, long_about = None, arg_required_else_help = true)]
+#[command(after_help = "\
+Servers, tokens and keys can also be given as SGSEND_SERVER, SGSEND_ADMIN_SERVER, SGSEND_TOKEN, SGSEND_TOKEN_FILE, \
+SGSEND_ADMIN_KEY, SGSEND_ADMIN_KEY_FILE, SGSEND_AUTH_NAME, SGSEND_PASSPHRASE_FILE, SGSEND_KEY, SGSEND_PROFILE and \
+SGSEND_CONFIG. A flag wins over the environment, the environment over the profile.
+
+Exit status: 0 done, 1 other, 2 usage, 3 not found, 4 gone, 5 not authorised, 6 wrong key or damaged payload, \
+7 too large or too much, 8 network or server, 9 local file, 10 as 8 and resumable, 130 and 143 interrupted.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Encrypt a file on this machine, send it, and print the link to it
+    Upload(upload::Arguments),
+    /// Fetch what a link leads to, and decrypt it on this machine
+    Download(download::Arguments),
+    /// Decrypt a sealed payload that is already here
+    Open(open::Arguments),
+    /// Show the state of a transfer
+    Status(status::Arguments),
+    /// Delete a transfer
+    Delete(delete::Arguments),
+    /// Create, list and revoke sender tokens
+    Token(token::Arguments),
+    /// Keep a server and a sender token for next time
+    Login(login::Arguments),
+    /// Show what a service holds and did
+    Stats(stats::Arguments),
+    /// Show what is recorded about a transfer
+    Audit(audit::Arguments),
+    /// Run a service
+    Serve(serve::Arguments),
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The public service [default: http://127.0.0.1:8080]
+    #[arg(short, long, global = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// The admin service [default: http://127.0.0.1:8081]
+    #[arg(long, global = true, value_name = "URL")]
+    pub admin_server: Option<String>,
+    /// The sender token, or - for stdin. Others can see arguments: a file or the environment is safer
+    #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file", hide_env_values = true)]
+    pub token: Option<SecretText>,
+    /// A file that holds the sender token
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// A file that holds the admin key
+    #[arg(long, global = true, value_name = "FILE")]
+    pub admin_key_file: Option<PathBuf>,
+    /// The profile to take from the configuration
+    #[arg(short = 'P', long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Certificates in PEM to trust beside the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Allow plain http to other machines, where others can read along
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell more about errors and retries
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Answer every question with yes: an existing file is overwritten
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Ask nothing
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: When,
+    /// How to show progress
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressStyle,
+    /// Give up when nothing has moved for so long
+    #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration)]
+    pub timeout: Duration,
+}
+
+/// When something is done that suits terminals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On a terminal
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressStyle {
+    /// A bar on a terminal
+    Auto,
+    /// A bar on a terminal, else a line now and then
+    Always,
+    /// Not at all
+    Never,
+    /// JSON objects on stderr, one a line
+    Json,
+}
+
+/// Reads a duration such as `90s`, `1h 30m` or `7d`.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("it is written like 90s, 12h or 7d".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_positive() {
+        assert_eq!(positive_duration("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(positive_duration("1h 30m"), Ok(Duration::from_mins(90)));
+        for bad in ["", "0s", "7", "-1s", "soon"] {
+            assert!(positive_duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `sgsend audit`
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::context::Context;
+use super::records;
+use crate::domain::id::TransferId;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show every request, action and event of a transfer
+    Show {
+        /// Which transfer
+        id: TransferId,
+    },
+}
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<Value>,
+    next: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let Command::Show { id } = arguments.command;
+    let api = context.admin_api().await?;
+    let page = |after: Option<String>| {
+        let api = &api;
+        async move { api.audit(id, after.as_deref()).await }
+    };
+    let items = records::all(page).await?;
+    if context.printer.is_json() {
+        context.printer.json_of(&Items { items, next: None })?;
+        return Ok(());
+    }
+    for item in &items {
+        context.printer.result(&records::line(item))?;
+    }
+    Ok(())
+}

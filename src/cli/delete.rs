@@ -1,0 +1,29 @@
+//! `sgsend delete`
+
+use anyhow::Result;
+use clap::Args;
+
+use super::context::Context;
+use super::secret_input::SecretText;
+use super::target::Target;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The link, the id of a transfer on the server in use, or - to read it from stdin; asked for if missing
+    #[arg(value_name = "LINK|ID|-")]
+    link: Option<SecretText>,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let api = context.api_as_sender(target.root).await?;
+    let status = api.delete(target.id).await?;
+    if context.printer.is_json() {
+        context.printer.json_of(&status)?;
+    } else {
+        context.printer.note(&format!("transfer {} is {}", status.transfer_id, status.status.as_str()));
+    }
+    Ok(())
+}

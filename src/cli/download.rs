@@ -1,0 +1,138 @@
+//! `sgsend download`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::context::Context;
+use super::escape;
+use super::failure::Failure;
+use super::place::{Place, PlaceOptions};
+use super::secret_input::SecretText;
+use super::target::{KeyOptions, Target};
+use crate::client::download;
+use crate::client::unseal::Unsealed;
+use crate::domain::id::TransferId;
+use crate::domain::key::{LinkKey, PayloadKey};
+use crate::domain::passphrase::Passphrase;
+use crate::domain::wire::Flow;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The link, the id of a transfer on the server in use, or - to read it from stdin; asked for if missing
+    #[arg(value_name = "LINK|ID|-")]
+    link: Option<SecretText>,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    key: KeyArguments,
+}
+
+/// How a key and a passphrase are given apart from the link.
+#[derive(Args)]
+pub(super) struct KeyArguments {
+    /// The key, or - for stdin. Others can see arguments: a file or the environment is safer
+    #[arg(short, long, value_name = "KEY", conflicts_with = "key_file")]
+    pub key: Option<SecretText>,
+    /// A file that holds the key
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Ask for the passphrase
+    #[arg(short, long, conflicts_with = "passphrase_file")]
+    pub passphrase: bool,
+    /// A file that holds the passphrase
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    v: u8,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_id: Option<TransferId>,
+    files: Vec<FileOutput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Flow>,
+}
+
+#[derive(Serialize)]
+struct FileOutput {
+    name: Option<String>,
+    path: Option<String>,
+    size: u64,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let stdin = arguments.link.as_ref().is_some_and(|link| link.as_str() == "-");
+    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    if stdin && options.takes_stdin() {
+        return Err(Failure::usage("stdin cannot be both the link and the key").into());
+    }
+    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let api = context.api_as_anybody(target.root)?;
+    let status = download::check(&api, target.id).await?;
+    let mark = target.id.to_string()[..8].to_owned();
+    let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
+    let link_key = options.read(target.key, context).await?;
+    let file = arguments.key.passphrase_file;
+    let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
+
+    let (meter, patience) = (context.meter("download"), context.patience());
+    let choose = place.into_choice();
+    let unsealed = Box::pin(download::run(&api, &status, key, choose, patience, meter)).await?;
+    report(&unsealed, Some((target.id, status.mode.download)), context)
+}
+
+/// Settles what can be settled of a place before anything is fetched.
+pub(super) async fn settle(mut place: Place) -> Result<Place> {
+    let settle = move || place.settle().map(|()| place);
+    Ok(spawn_blocking(settle).await.expect("settling a place does not panic")?)
+}
+
+/// The key that the payload is sealed with.
+pub(super) async fn payload_key(
+    link_key: LinkKey,
+    asked_for: bool,
+    file: Option<PathBuf>,
+    context: &Context,
+) -> Result<PayloadKey> {
+    let file = file.or_else(|| context.environment.passphrase_file.clone().filter(|_| link_key.needs_passphrase()));
+    let passphrase: Option<Passphrase> = if link_key.needs_passphrase() {
+        Some(context.prompt.passphrase(file.filter(|_| !asked_for), false).await?)
+    } else if asked_for || file.is_some() {
+        return Err(Failure::usage("this link takes no passphrase").hint("leave the passphrase out").into());
+    } else {
+        None
+    };
+    let derive = move || link_key.payload_key(passphrase.as_ref());
+    let key = spawn_blocking(derive).await.expect("deriving a key does not panic");
+    Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
+}
+
+/// Tells where the content is.
+pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
+    let printer = &context.printer;
+    let path = unsealed.path.as_ref().map(|path| path.display().to_string());
+    if printer.is_json() {
+        let name = unsealed.metadata.as_ref().map(|metadata| metadata.filename.clone());
+        let file = FileOutput { name, path, size: unsealed.size };
+        let (transfer_id, mode) = transfer.unzip();
+        printer.json(&Output { v: 1, ok: true, transfer_id, files: vec![file], mode })?;
+    } else if let Some(path) = path {
+        printer.result(&escape::one_line(&path))?;
+        if printer.has_reader() {
+            printer.note(&format!("{}, authentic to the last byte", ByteSize(unsealed.size)));
+            if unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some()) {
+                printer.note("it is an archive; look into it with: tar -tf FILE");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The environment: read once, at the start.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::secret_input::{SecretSource, SecretText};
+
+/// What the environment says. An empty variable says nothing.
+#[derive(Clone, Default)]
+pub(super) struct Environment {
+    pub server: Option<String>,
+    pub admin_server: Option<String>,
+    pub token: Option<SecretSource>,
+    pub admin_key: Option<SecretSource>,
+    pub auth_name: Option<String>,
+    pub passphrase_file: Option<PathBuf>,
+    pub key: Option<SecretText>,
+    pub profile: Option<String>,
+    pub config: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads this process's environment.
+    pub(super) fn read() -> Self {
+        Self::from(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(OsString::into_string))
+    }
+
+    fn from(variable: impl Fn(&str) -> Option<Result<String, OsString>>) -> Self {
+        let text = |name| variable(name).and_then(Result::ok);
+        let path = |name| variable(name).map(|value| value.map_or_else(PathBuf::from, PathBuf::from));
+        let secret = |name, file_name| {
+            let text = text(name).map(|text| SecretSource::Text(text.into()));
+            text.or_else(|| path(file_name).map(SecretSource::File))
+        };
+        Self {
+            server: text("SGSEND_SERVER"),
+            admin_server: text("SGSEND_ADMIN_SERVER"),
+            token: secret("SGSEND_TOKEN", "SGSEND_TOKEN_FILE"),
+            admin_key: secret("SGSEND_ADMIN_KEY", "SGSEND_ADMIN_KEY_FILE"),
+            auth_name: text("SGSEND_AUTH_NAME"),
+            passphrase_file: path("SGSEND_PASSPHRASE_FILE"),
+            key: text("SGSEND_KEY").map(SecretText::from),
+            profile: text("SGSEND_PROFILE"),
+            config: path("SGSEND_CONFIG"),
+        }
+    }
+}

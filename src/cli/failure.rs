@@ -1,0 +1,130 @@
+//! A failure as people and scripts see it: what is wrong, and what to do next.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::failure_table;
+use crate::client::Signal;
+
+/// A command that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// The exit status.
+    pub exit: Exit,
+    /// The stable code: the server's where it refused, else our own.
+    pub code: Cow<'static, str>,
+    /// More about the code: why a transfer is gone.
+    pub reason: Option<&'static str>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Whether the same command may succeed later.
+    pub retryable: bool,
+    /// Whether something was left to go on with; told of interruptions only.
+    pub resumable: Option<bool>,
+}
+
+/// `{"v":1,"ok":false,"error":{…}}`
+#[derive(Serialize)]
+pub(super) struct FailureJson<'a> {
+    v: u8,
+    ok: bool,
+    error: FailureMembers<'a>,
+}
+
+#[derive(Serialize)]
+struct FailureMembers<'a> {
+    code: &'a str,
+    reason: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
+    exit: u8,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumable: Option<bool>,
+}
+
+impl Failure {
+    /// A failure with this status, code and message, and nothing to be done about it yet.
+    pub(super) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            code: code.into(),
+            reason: None,
+            message: message.into(),
+            hint: None,
+            retryable: false,
+            resumable: None,
+        }
+    }
+
+    /// A mistake in the command line or in what it names.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// Says what to do.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says that the same command may succeed later.
+    pub(super) const fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// A command that was told to end.
+    pub(super) fn interrupted(signal: Signal) -> Self {
+        let (exit, code) = match signal {
+            Signal::Interrupt => (Exit::Interrupted, "interrupted"),
+            Signal::Terminate => (Exit::Terminated, "terminated"),
+        };
+        Self { resumable: Some(false), ..Self::new(exit, code, code) }
+    }
+
+    /// What `error` is to people and scripts.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        failure_table::of(error)
+    }
+
+    /// The failure as JSON.
+    pub(super) fn to_json(&self) -> FailureJson<'_> {
+        FailureJson {
+            v: 1,
+            ok: false,
+            error: FailureMembers {
+                code: &self.code,
+                reason: self.reason,
+                message: &self.message,
+                hint: self.hint.as_deref(),
+                exit: self.exit.number(),
+                retryable: self.retryable,
+                resumable: self.resumable,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_the_documented_form() {
+        let failure = Failure::usage("no").hint("yes");
+        let json = serde_json::to_string(&failure.to_json()).unwrap();
+        assert_eq!(
+            json,
+            r#"{"v":1,"ok":false,"error":{"code":"usage","reason":null,"message":"no","hint":"yes","exit":2,"retryable":false}}"#
+        );
+        let interrupted = serde_json::to_value(Failure::interrupted(Signal::Terminate).to_json()).unwrap();
+        assert_eq!(interrupted["error"]["exit"], 143);
+        assert_eq!(interrupted["error"]["resumable"], false);
+    }
+}

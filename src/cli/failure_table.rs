@@ -1,0 +1,266 @@
+//! The table of failures: every error there is, its exit status, its code and its hint.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::client::download::DownloadError;
+use crate::client::unseal::{OutputError, UnsealError};
+use crate::client::upload::{LedgerError, SourceError, UploadError};
+use crate::client::{ApiError, ClientError};
+use crate::domain::envelope::EnvelopeError;
+use crate::domain::error::ErrorCode;
+use crate::domain::sealed::OpenError;
+use crate::domain::transfer::Status;
+
+/// What `error` is to people and scripts.
+pub(super) fn of(error: &anyhow::Error) -> Failure {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        failure.clone()
+    } else if let Some(error) = error.downcast_ref::<ClientError>() {
+        of_client(error)
+    } else if let Some(error) = error.downcast_ref::<UploadError>() {
+        of_upload(error)
+    } else if let Some(error) = error.downcast_ref::<DownloadError>() {
+        of_download(error)
+    } else if let Some(error) = error.downcast_ref::<UnsealError>() {
+        of_unseal(error)
+    } else if let Some(error) = error.downcast_ref::<io::Error>() {
+        of_io(error)
+    } else {
+        Failure::new(Exit::Other, "other", with_root_cause(error.as_ref()))
+    }
+}
+
+/// The error and the last of its causes, which says most.
+fn with_root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut root = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    let (text, cause) = (error.to_string(), root.to_string());
+    if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+}
+
+fn of_client(error: &ClientError) -> Failure {
+    let message = with_root_cause(error);
+    let network = |code| Failure::new(Exit::Network, code, message.clone());
+    match error {
+        ClientError::Api(refusal) => of_refusal(refusal),
+        ClientError::Unreachable { .. } => {
+            network("unreachable").hint("check the address, and whether the server is running").retryable()
+        }
+        ClientError::Certificate { .. } => {
+            network("untrusted_certificate").hint("name the certificate of the server's authority with --ca-file")
+        }
+        ClientError::Broken { .. } => network("connection_lost").hint("try again").retryable(),
+        ClientError::Timeout { .. } => {
+            network("timeout").hint("try again, or allow for more time with --timeout").retryable()
+        }
+        ClientError::Redirected { to, .. } => {
+            let to = to.as_ref().map_or_else(String::new, |to| format!("; it points to {to}"));
+            network("redirected").hint(format!("give the address that it redirects to{to}"))
+        }
+        ClientError::Answer { .. } => network("unknown_answer")
+            .hint("check that the address is that of an sgsend service, and that sgsend is up to date"),
+        ClientError::Unsupported(_) => {
+            Failure::new(Exit::Other, "unsupported", message).hint("use a newer version of sgsend")
+        }
+        ClientError::PlainHttp { .. } => Failure::new(Exit::Usage, "plain_http", message)
+            .hint("use an https address, or --insecure-http if everybody on the way may read along"),
+        ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
+            .hint("give the secret that belongs to this server"),
+        ClientError::Unsendable(_) => Failure::new(Exit::Usage, "malformed_secret", message),
+        ClientError::Roots(_) => {
+            Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes certificates in PEM")
+        }
+        ClientError::Setup(_) => Failure::new(Exit::Other, "setup", message),
+    }
+}
+
+fn of_refusal(refusal: &ApiError) -> Failure {
+    let message = refusal.detail.clone();
+    let code = refusal.code_text.clone();
+    let Some(known) = refusal.code else {
+        let exit = match refusal.status {
+            401 | 403 => Exit::NotAuthorised,
+            404 => Exit::NotFound,
+            410 => Exit::Gone,
+            413 | 429 => Exit::TooMuch,
+            500.. => Exit::Network,
+            _ => Exit::Other,
+        };
+        let failure =
+            Failure { code: code.into(), retryable: refusal.is_transient(), ..Failure::new(exit, "", message) };
+        return failure.hint("check that the address is that of an sgsend service");
+    };
+    let (exit, hint) = of_code(known);
+    let reason = match known {
+        ErrorCode::TransferExpired => Some("expired"),
+        ErrorCode::TransferExhausted => Some("exhausted"),
+        ErrorCode::TransferDeleted => Some("deleted"),
+        _ => None,
+    };
+    let retryable = refusal.is_transient() || matches!(known, ErrorCode::NotCompleted | ErrorCode::UploadInProgress);
+    let mut failure = Failure { reason, code: code.into(), retryable, ..Failure::new(exit, "", message) };
+    failure.hint = hint.map(str::to_owned);
+    if let Some(wait) = refusal.retry_after {
+        failure.hint = Some(format!("try again in {} s", wait.as_secs()));
+    }
+    failure
+}
+
+/// The exit status of each code, and what to do about it.
+const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::InvalidId => (Exit::Usage, None),
+        ErrorCode::TokenMissing => (
+            Exit::NotAuthorised,
+            Some("give a sender token with --token-file or SGSEND_TOKEN, or keep one with `sgsend login`"),
+        ),
+        ErrorCode::TokenInvalid | ErrorCode::TokenRevoked | ErrorCode::TokenExpired => {
+            (Exit::NotAuthorised, Some("ask whoever runs the server for a new sender token"))
+        }
+        ErrorCode::NotYourTransfer => (Exit::NotAuthorised, Some("use the token that the transfer was created with")),
+        ErrorCode::AdminKeyInvalid => {
+            (Exit::NotAuthorised, Some("give the admin key with --admin-key-file or SGSEND_ADMIN_KEY_FILE"))
+        }
+        ErrorCode::GrantInvalid | ErrorCode::OriginNotAllowed => (Exit::NotAuthorised, None),
+        ErrorCode::AccessRequired | ErrorCode::AccessInvalid => {
+            (Exit::WrongKey, Some("check that the link is complete, and the passphrase if there is one"))
+        }
+        ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
+        ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows the tokens there are")),
+        ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
+            (Exit::NotFound, Some("check the address: the public and the admin service are two"))
+        }
+        ErrorCode::TransferExpired
+        | ErrorCode::TransferExhausted
+        | ErrorCode::TransferDeleted
+        | ErrorCode::GrantExpired => (Exit::Gone, Some("ask the sender to send it again")),
+        ErrorCode::NotCompleted => (Exit::Other, Some("try again when the sender has finished")),
+        ErrorCode::TransferNotPending
+        | ErrorCode::UploadIncomplete
+        | ErrorCode::OffsetMismatch
+        | ErrorCode::SizeMismatch
+        | ErrorCode::IdempotencyMismatch
+        | ErrorCode::WrongMode => (Exit::Other, None),
+        ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
+        ErrorCode::PayloadTooLarge => (Exit::TooMuch, Some("send something smaller")),
+        ErrorCode::QuotaExceeded => (Exit::TooMuch, Some("ask whoever runs the server for another sender token")),
+        ErrorCode::RateLimited | ErrorCode::EventLimitReached => (Exit::TooMuch, Some("try again later")),
+        ErrorCode::UploadInProgress
+        | ErrorCode::RequestTimeout
+        | ErrorCode::InternalError
+        | ErrorCode::StorageUnavailable => (Exit::Network, Some("try again later")),
+        ErrorCode::StorageFull => (Exit::Network, Some("tell whoever runs the server")),
+    }
+}
+
+fn of_upload(error: &UploadError) -> Failure {
+    let message = with_root_cause(error);
+    if error.is_changed() {
+        return Failure::new(Exit::LocalFile, "file_changed", message)
+            .hint("the transfer was ended; send the file when nothing writes to it any more");
+    }
+    match error {
+        UploadError::Client(error) => of_client(error),
+        UploadError::TooLarge { .. } => {
+            Failure::new(Exit::TooMuch, "payload_too_large", message).hint("send something smaller")
+        }
+        UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
+        UploadError::Downloads => Failure::usage(message).hint("choose another --downloads"),
+        UploadError::Unsealable(_) => {
+            Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
+        }
+        UploadError::Source(SourceError::Changed | SourceError::Read(_)) => {
+            Failure::new(Exit::LocalFile, "file_unreadable", message)
+        }
+        UploadError::Ledger(LedgerError::Changed | LedgerError::Write(_)) => {
+            Failure::new(Exit::LocalFile, "state_unwritable", message)
+                .hint("check the disk and the permissions of the state directory")
+        }
+        UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message),
+        UploadError::Interrupted { signal, deleted } => {
+            let hint = if *deleted {
+                "the unfinished transfer was deleted; nothing is left of it"
+            } else {
+                "an unfinished transfer may be left on the server, where it goes by itself within a day"
+            };
+            Failure::interrupted(*signal).hint(hint)
+        }
+    }
+}
+
+fn of_download(error: &DownloadError) -> Failure {
+    let message = with_root_cause(error);
+    match error {
+        DownloadError::Client(error) => of_client(error),
+        DownloadError::Gone(status) => {
+            let (code, reason) = match status {
+                Status::Expired => ("transfer_expired", "expired"),
+                Status::Exhausted => ("transfer_exhausted", "exhausted"),
+                Status::Deleted | Status::Pending | Status::Completed => ("transfer_deleted", "deleted"),
+            };
+            let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to send it again");
+            Failure { reason: Some(reason), ..failure }
+        }
+        DownloadError::NotComplete => Failure::new(Exit::Other, "not_completed", message)
+            .hint("try again when the sender has finished")
+            .retryable(),
+        DownloadError::WrongKey => wrong_key(message),
+        DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
+        DownloadError::OtherRange => {
+            Failure::new(Exit::Network, "unknown_answer", message).hint("try again").retryable()
+        }
+        DownloadError::Unseal(error) => of_unseal(error),
+    }
+}
+
+fn wrong_key(message: String) -> Failure {
+    Failure::new(Exit::WrongKey, "wrong_key", message)
+        .hint("check that the link is complete, and the passphrase if there is one")
+}
+
+fn of_unseal(error: &UnsealError) -> Failure {
+    let message = with_root_cause(error);
+    let damaged = |message| Failure::new(Exit::WrongKey, "damaged_payload", message);
+    match error {
+        UnsealError::Open(OpenError::Unauthentic { index: 0 }) => wrong_key(message),
+        UnsealError::Open(
+            OpenError::Header(_) | OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended,
+        ) => damaged(message).hint("what came before is authentic, and the rest is missing; fetch it again"),
+        UnsealError::Envelope(EnvelopeError::NotAnEnvelope) => {
+            damaged(message).hint("`sgsend open --raw` writes a payload without an envelope as it is")
+        }
+        UnsealError::Envelope(_) => damaged(message).hint("ask the sender to send it again"),
+        UnsealError::Output(error) => of_output(error),
+    }
+}
+
+fn of_output(error: &OutputError) -> Failure {
+    let message = with_root_cause(error);
+    match error {
+        OutputError::Exists(_) => Failure::new(Exit::LocalFile, "file_exists", message)
+            .hint("take another name with --rename or -o, or replace it with --overwrite"),
+        OutputError::Busy(_) => Failure::new(Exit::LocalFile, "file_busy", message)
+            .hint("wait for the other process, or choose another directory with -o"),
+        OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
+        OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
+            .hint("check the disk, the permissions and the directory, or choose another with -o"),
+        OutputError::Refused(_) => Failure::new(Exit::LocalFile, "file_refused", message)
+            .hint("name a file with -o, or say -o - to have it on the terminal"),
+    }
+}
+
+fn of_io(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        // Whoever read our output has had enough, which is no error.
+        return Failure::new(Exit::Done, "broken_pipe", "nobody reads the output");
+    }
+    Failure::new(Exit::LocalFile, "local_io", error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+use super::*;
+use crate::client::Signal;
+
+fn refusal(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
+    ClientError::from(ApiError {
+        status,
+        code,
+        code_text: code.map_or("http_x", ErrorCode::as_str).to_owned(),
+        detail: "as the server says".to_owned(),
+        request_id: None,
+        limit_bytes: None,
+        received_bytes: None,
+        retry_after: None,
+    })
+    .into()
+}
+
+#[test]
+fn refusals_have_the_documented_status() {
+    for (code, exit) in [
+        (ErrorCode::TokenMissing, Exit::NotAuthorised),
+        (ErrorCode::AdminKeyInvalid, Exit::NotAuthorised),
+        (ErrorCode::NotYourTransfer, Exit::NotAuthorised),
+        (ErrorCode::AccessInvalid, Exit::WrongKey),
+        (ErrorCode::TransferNotFound, Exit::NotFound),
+        (ErrorCode::TransferDeleted, Exit::Gone),
+        (ErrorCode::PayloadTooLarge, Exit::TooMuch),
+        (ErrorCode::QuotaExceeded, Exit::TooMuch),
+        (ErrorCode::StorageFull, Exit::Network),
+    ] {
+        let failure = of(&refusal(400, Some(code)));
+        assert_eq!((failure.exit, failure.code.as_ref()), (exit, code.as_str()));
+        assert_eq!(failure.message, "as the server says");
+    }
+    assert_eq!(of(&refusal(410, Some(ErrorCode::TransferExhausted))).reason, Some("exhausted"));
+    assert!(of(&refusal(503, Some(ErrorCode::StorageUnavailable))).retryable);
+    assert_eq!(of(&refusal(502, None)).exit, Exit::Network);
+    assert_eq!(of(&refusal(404, None)).exit, Exit::NotFound);
+}
+
+#[test]
+fn local_failures_have_the_documented_status() {
+    let exit = |error: anyhow::Error| of(&error).exit;
+    assert_eq!(exit(UploadError::Source(SourceError::Changed).into()), Exit::LocalFile);
+    assert_eq!(exit(UploadError::Ledger(LedgerError::Changed).into()), Exit::LocalFile);
+    assert_eq!(exit(UploadError::TooLarge { size: 2, limit: 1 }.into()), Exit::TooMuch);
+    assert_eq!(exit(UploadError::Downloads.into()), Exit::Usage);
+    let interrupted = |signal| UploadError::Interrupted { signal, deleted: true }.into();
+    assert_eq!(exit(interrupted(Signal::Interrupt)), Exit::Interrupted);
+    assert_eq!(exit(interrupted(Signal::Terminate)), Exit::Terminated);
+    assert_eq!(exit(DownloadError::WrongKey.into()), Exit::WrongKey);
+    assert_eq!(exit(DownloadError::Gone(Status::Expired).into()), Exit::Gone);
+    assert_eq!(exit(UnsealError::Open(OpenError::Truncated).into()), Exit::WrongKey);
+    assert_eq!(exit(UnsealError::Output(OutputError::Exists("x".into())).into()), Exit::LocalFile);
+    assert_eq!(exit(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);
+    assert_eq!(exit(anyhow::anyhow!("anything")), Exit::Other);
+}
+
+#[test]
+fn the_root_cause_is_named_once() {
+    let error = OutputError::Write(io::Error::other("disk on fire"));
+    assert_eq!(with_root_cause(&error), "the content cannot be written: disk on fire");
+    assert_eq!(with_root_cause(&OutputError::Refused("no".into())), "no");
+}

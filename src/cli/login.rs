@@ -1,0 +1,100 @@
+//! `sgsend login`
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::client::{Api, Bound, Origin};
+use crate::domain::audit::ServiceName;
+use crate::domain::error::ErrorCode;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::root::ServerRoot;
+use crate::domain::token::PlainToken;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The public service [default: the server in use, which is asked about]
+    url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    server: String,
+    token_id: TokenId,
+    config: String,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let root = server(arguments.url, context).await?;
+    let origin = Origin::from(&root);
+    let text = match context.settings.token_given() {
+        Some(source) => context.read_secret(source, "sender token").await?,
+        None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
+            Failure::usage("a sender token is needed, and nobody can be asked for it")
+                .hint("give it with --token-file, or --token -")
+        })?,
+    };
+    let token: PlainToken = text.trim().parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    let token_id = token.token_id();
+    let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
+    check(&api).await?;
+
+    let kept = Zeroizing::new(text.trim().to_owned());
+    let path = context.change_profile(|profile| {
+        profile.server = Some(root.to_string());
+        profile.token = Some(kept.to_string());
+        profile.token_file = None;
+    })?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Output { server: root.to_string(), token_id, config: path.display().to_string() })?;
+    } else {
+        printer.note(&format!("token {token_id} works with {root}; both are kept in {}", path.display()));
+    }
+    Ok(())
+}
+
+async fn server(url: Option<String>, context: &Context) -> Result<ServerRoot> {
+    let in_use = context.settings.server();
+    let text = if let Some(url) = url {
+        url
+    } else {
+        let question = format!("Server [{in_use}]:");
+        let answer = context.prompt.line(&context.printer, question).await?.unwrap_or_default();
+        if answer.is_empty() {
+            return Ok(in_use);
+        }
+        answer
+    };
+    let unsound = |error| {
+        Failure::usage(format!("the server's address is none: {error}"))
+            .hint("an address looks like https://send.example")
+    };
+    Ok(text.parse().map_err(unsound)?)
+}
+
+/// Checks that there is a public service, and that it takes the token.
+async fn check(api: &Api) -> Result<()> {
+    let health = api.health().await?;
+    if health.service != ServiceName::Public {
+        let failure = Failure::new(Exit::Usage, "admin_service", format!("{} is an admin service", api.origin()));
+        return Err(failure.hint("give the address of the public service").into());
+    }
+    // Tokens are checked before existence: of a transfer that nobody has, only a valid one learns that there is none.
+    match api.upload_status(TransferId::random()).await {
+        Err(error) if error.code() == Some(ErrorCode::TransferNotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            Err(Failure::new(Exit::Network, "unknown_answer", "the server knows a transfer that nobody has made")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The meter: shows how far a transfer is.
+
+use std::error::Error;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use serde::Serialize;
+
+use super::arguments::ProgressStyle;
+use super::printer::Printer;
+use crate::client::Progress;
+
+/// How often a line of JSON is printed at most.
+const JSON_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a line for people is printed at most, where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shows the progress of one phase.
+pub(super) struct Meter {
+    printer: Printer,
+    phase: &'static str,
+    style: ProgressStyle,
+    shown: Mutex<Shown>,
+}
+
+struct Shown {
+    bar: Option<ProgressBar>,
+    total: u64,
+    bytes: u64,
+    last: Option<Instant>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    r#type: &'static str,
+    phase: &'static str,
+    bytes: u64,
+    total: u64,
+}
+
+impl Meter {
+    pub(super) fn new(printer: Printer, phase: &'static str) -> Self {
+        let style = printer.progress();
+        Self { printer, phase, style, shown: Mutex::new(Shown { bar: None, total: 0, bytes: 0, last: None }) }
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Shown)) {
+        if self.style != ProgressStyle::Never {
+            work(&mut self.shown.lock().expect("nothing panics while it holds this lock"));
+        }
+    }
+
+    fn print_line(&self, shown: &mut Shown, at_once: bool) {
+        let interval = if self.style == ProgressStyle::Json { JSON_INTERVAL } else { LINE_INTERVAL };
+        if !at_once && shown.last.is_some_and(|last| last.elapsed() < interval) {
+            return;
+        }
+        shown.last = Some(Instant::now());
+        let (bytes, total) = (shown.bytes, shown.total);
+        if self.style == ProgressStyle::Json {
+            let line = Line { r#type: "progress", phase: self.phase, bytes, total };
+            self.printer.progress_line(&serde_json::to_string(&line).expect("the line has string keys only"));
+        } else {
+            self.printer.progress_line(&format!("{}: {} of {}", self.phase, ByteSize(bytes), ByteSize(total)));
+        }
+    }
+}
+
+impl Progress for Meter {
+    fn begin(&self, total: u64) {
+        self.with(|shown| {
+            shown.total = total;
+            if self.style == ProgressStyle::Json || !self.printer.stderr_is_terminal() {
+                return self.print_line(shown, true);
+            }
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let style = "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta}";
+            bar.set_style(BarStyle::with_template(style).expect("the template is sound"));
+            bar.set_prefix(self.phase);
+            shown.bar = Some(bar);
+        });
+    }
+
+    fn moved_to(&self, bytes: u64) {
+        self.with(|shown| {
+            shown.bytes = bytes;
+            match &shown.bar {
+                Some(bar) => bar.set_position(bytes),
+                None => self.print_line(shown, false),
+            }
+        });
+    }
+
+    fn waiting(&self, cause: &dyn Error, delay: Duration) {
+        if self.printer.has_reader() || self.printer.is_verbose() {
+            let seconds = delay.as_secs_f32();
+            let note = format!("{cause}; going on in {seconds:.1} s");
+            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
+            match bar {
+                Some(bar) => bar.suspend(|| self.printer.warning(&note)),
+                None => self.printer.warning(&note),
+            }
+        }
+    }
+
+    fn end(&self) {
+        self.with(|shown| match shown.bar.take() {
+            Some(bar) => bar.finish_and_clear(),
+            None => self.print_line(shown, true),
+        });
+    }
+}

@@ -1,0 +1,72 @@
+//! `sgsend open`
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use tokio::task::spawn_blocking;
+
+use super::context::Context;
+use super::download::{KeyArguments, payload_key, report, settle};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::place::{Place, PlaceOptions};
+use super::target::KeyOptions;
+use crate::client::unseal::{Choose, Framing, Unsealed, Unsealing};
+use crate::domain::id::TokenId;
+use crate::domain::key::PayloadKey;
+use crate::domain::sealed::{OpenStream, SEGMENT_SIZE};
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The sealed payload, or - for stdin
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    key: KeyArguments,
+    /// Write the whole plaintext as it is, for payloads without an envelope [default output: stdout]
+    #[arg(long)]
+    raw: bool,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    if arguments.file == Path::new("-") && options.takes_stdin() {
+        return Err(Failure::usage("stdin cannot be both the payload and the key").into());
+    }
+    // Any 8 digits will do: a payload on disk does not say which transfer it was.
+    let mark = TokenId::random().to_string()[..8].to_owned();
+    let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
+    let link_key = options.read(None, context).await?;
+    let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
+    let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
+    let choose = place.into_choice();
+    let open = move || open(&arguments.file, key, framing, choose);
+    let unsealed = spawn_blocking(open).await.expect("opening does not panic")?;
+    report(&unsealed, None, context)
+}
+
+fn open(path: &Path, key: PayloadKey, framing: Framing, choose: Choose) -> Result<Unsealed> {
+    let failed = |error: io::Error| {
+        let message = format!("{} cannot be read: {error}", path.display());
+        Failure::new(Exit::LocalFile, "file_unreadable", message)
+    };
+    let mut input: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(failed)?) };
+    let mut unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose);
+    let mut buffer = vec![0; SEGMENT_SIZE];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(unsealing.finish()?),
+            Ok(read) => unsealing.feed(&buffer[..read])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error).into()),
+        }
+    }
+}

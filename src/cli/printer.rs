@@ -1,0 +1,170 @@
+//! The printer: the only way to stdout and stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::arguments::{Global, ProgressStyle, When};
+use super::escape;
+use super::failure::Failure;
+
+/// Prints results to stdout and everything else to stderr, as far as it is wanted.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
+pub struct Printer {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+    progress: ProgressStyle,
+}
+
+#[expect(clippy::unused_self, reason = "who has no printer prints nothing, even where it has nothing to say about how")]
+impl Printer {
+    /// A printer as the command line wants it.
+    pub(super) fn new(global: &Global) -> Self {
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            progress: global.progress,
+            ..Self::bare(global.json, global.color)
+        }
+    }
+
+    /// A printer before the command line is known.
+    pub(super) fn bare(json: bool, color: When) -> Self {
+        let color = match color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                io::stderr().is_terminal() && !is_set("NO_COLOR") && !dumb
+            }
+        };
+        Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto }
+    }
+
+    /// Whether results are JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether errors and retries are told about at length.
+    #[must_use]
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Whether a person is there to read more than results.
+    #[must_use]
+    pub fn has_reader(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal()
+    }
+
+    /// Whether stderr is a terminal.
+    pub(super) fn stderr_is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// How progress is shown.
+    pub(super) fn progress(&self) -> ProgressStyle {
+        match self.progress {
+            ProgressStyle::Auto if self.has_reader() => ProgressStyle::Always,
+            ProgressStyle::Auto => ProgressStyle::Never,
+            ProgressStyle::Always if self.quiet => ProgressStyle::Never,
+            style => style,
+        }
+    }
+
+    /// Prints lines of a result to stdout.
+    pub fn result(&self, lines: &str) -> io::Result<()> {
+        self.text(&format!("{}\n", escape::lines(lines)))
+    }
+
+    /// Prints text of our own to stdout as it is.
+    pub(super) fn text(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Prints a result as one line of JSON to stdout.
+    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_string(value)?;
+        line.push('\n');
+        self.text(&line)
+    }
+
+    /// Prints `value`, an object of the API, as a result of the command line: with `v` and `ok` in front.
+    pub(super) fn json_of(&self, value: &impl Serialize) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Result<'a, T> {
+            v: u8,
+            ok: bool,
+            #[serde(flatten)]
+            value: &'a T,
+        }
+        self.json(&Result { v: 1, ok: true, value })
+    }
+
+    /// Prints lines to stderr, unless quiet.
+    pub fn note(&self, lines: &str) {
+        if !self.quiet {
+            self.to_stderr(&escape::lines(lines));
+        }
+    }
+
+    /// Prints a question to stderr; the answer is typed behind it.
+    pub(super) fn question(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // Nobody is left to answer where stderr is closed.
+        let _ = write!(stderr, "{} ", escape::one_line(text)).and_then(|()| stderr.flush());
+    }
+
+    /// Prints a line to stderr that JSON progress consists of.
+    pub(super) fn progress_line(&self, line: &str) {
+        self.to_stderr(line);
+    }
+
+    /// Warns on stderr, unless quiet.
+    pub fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.to_stderr(&format!("{} {}", self.word("warning:", "33;1"), escape::one_line(text)));
+        }
+    }
+
+    /// Prints a failure: two lines on stderr, or with JSON one on stdout.
+    pub(super) fn failure(&self, failure: &Failure, error: &anyhow::Error) {
+        if self.json {
+            // A broken pipe is no error.
+            let _ = self.json(&failure.to_json());
+            return;
+        }
+        let line = |word: &str, text: &str| self.to_stderr(&format!("{word} {}", escape::one_line(text)));
+        line(&self.word("error:", "31;1"), &failure.message);
+        if self.verbose {
+            for cause in error.chain().skip(1) {
+                line("cause:", &cause.to_string());
+            }
+        }
+        if let Some(hint) = &failure.hint {
+            line(&self.word("hint:", "36;1"), hint);
+        }
+    }
+
+    /// stdout, for content.
+    pub(super) fn content(&self) -> Box<dyn Write + Send> {
+        Box::new(io::stdout())
+    }
+
+    fn to_stderr(&self, text: &str) {
+        // Nobody is left to be told that stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn word(&self, word: &str, style: &str) -> String {
+        if self.color { format!("\u{1b}[{style}m{word}\u{1b}[0m") } else { word.to_owned() }
+    }
+}

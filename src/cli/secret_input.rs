@@ -1,0 +1,121 @@
+//! Secrets as they are given: as text, in a file, or on stdin.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use zeroize::Zeroizing;
+
+use super::exit::Exit;
+use super::failure::Failure;
+
+/// The longest secret that is read, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A secret from the command line or the environment. Has no `Debug` output.
+#[derive(Clone)]
+pub(super) struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl FromStr for SecretText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+/// Where a secret comes from.
+#[derive(Clone)]
+pub(super) enum SecretSource {
+    /// It stands there; `-` is stdin.
+    Text(SecretText),
+    /// It stands in a file; `-` is stdin.
+    File(PathBuf),
+}
+
+impl SecretSource {
+    /// Whether it takes stdin, which one thing can only.
+    pub(super) fn takes_stdin(&self) -> bool {
+        match self {
+            Self::Text(text) => text.as_str() == "-",
+            Self::File(path) => path.as_os_str() == "-",
+        }
+    }
+
+    /// The secret without the space around it; `what` says what it is. Blocks, where it is stdin.
+    pub(super) fn read(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
+        let whole = self.read_whole(what)?;
+        let trimmed = Zeroizing::new(whole.trim().to_owned());
+        if trimmed.is_empty() {
+            return Err(Failure::usage(format!("the {what} is empty")));
+        }
+        Ok(trimmed)
+    }
+
+    /// The secret with all the space around it.
+    pub(super) fn read_whole(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
+        let unreadable = |error: io::Error| {
+            let message = match self {
+                Self::File(path) => format!("the {what} cannot be read from {}: {error}", path.display()),
+                Self::Text(_) => format!("the {what} cannot be read from stdin: {error}"),
+            };
+            let exit = if error.kind() == io::ErrorKind::InvalidData { Exit::Usage } else { Exit::LocalFile };
+            Failure::new(exit, "secret_unreadable", message)
+        };
+        match self {
+            _ if self.takes_stdin() => read_text(io::stdin().lock()).map_err(unreadable),
+            Self::Text(text) => Ok(text.0.clone()),
+            Self::File(path) => open(path).and_then(read_text).map_err(unreadable),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+fn read_text(input: impl Read) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    input.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long"));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_around_a_secret_does_not_count() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " secret \r\n").unwrap();
+        let source = SecretSource::File(file.path().to_owned());
+        assert_eq!(source.read("key").unwrap().as_str(), "secret");
+        assert_eq!(source.read_whole("key").unwrap().as_str(), " secret \r\n");
+        std::fs::write(file.path(), "\n").unwrap();
+        assert_eq!(source.read("key").unwrap_err().exit, Exit::Usage);
+        std::fs::write(file.path(), [0xff]).unwrap();
+        assert_eq!(source.read("key").unwrap_err().exit, Exit::Usage);
+        let missing = SecretSource::File("/nonexistent/file".into());
+        assert_eq!(missing.read("key").unwrap_err().exit, Exit::LocalFile);
+    }
+}

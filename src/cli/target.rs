@@ -1,0 +1,117 @@
+//! What a command is about: a link, or an id on the server in use.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::secret_input::{SecretSource, SecretText};
+use crate::domain::id::TransferId;
+use crate::domain::key::LinkKey;
+use crate::domain::link::{InvalidLink, Link};
+use crate::domain::root::ServerRoot;
+
+/// A transfer, the server that it is on, and its key where that is known.
+pub(super) struct Target {
+    pub root: ServerRoot,
+    pub id: TransferId,
+    pub key: Option<LinkKey>,
+}
+
+impl Target {
+    /// Reads `text`, which is a link, an id, or `-` for either on stdin; asks for it where it is missing.
+    pub(super) async fn read(text: Option<&SecretText>, context: &Context) -> Result<Self> {
+        let text = match text {
+            Some(text) => context.read_secret(SecretSource::Text(text.clone()), "link").await?,
+            // Not shown, for the key stands in it.
+            None => context.prompt.secret("Link").await?.ok_or_else(|| {
+                Failure::usage("a link or the id of a transfer is needed")
+                    .hint("name it, or say - to read it from stdin")
+            })?,
+        };
+        Ok(Self::parse(text.trim(), context.settings.server())?)
+    }
+
+    fn parse(text: &str, server: ServerRoot) -> Result<Self, Failure> {
+        if let Ok(id) = TransferId::from_str(text) {
+            return Ok(Self { root: server, id, key: None });
+        }
+        match text.parse::<Link>() {
+            Ok(Link { root, transfer_id, key }) => Ok(Self { root, id: transfer_id, key }),
+            // Of the text nothing is repeated: it may hold the key.
+            Err(error) => {
+                let cause = match &error {
+                    InvalidLink::Root(cause) => format!("{error}: {cause}"),
+                    InvalidLink::Key(cause) => format!("{error}: {cause}"),
+                    InvalidLink::Path => error.to_string(),
+                };
+                let hint =
+                    "a link looks like https://send.example/d/ID#v1.KEY; quote it, so that the shell leaves it alone";
+                Err(Failure { code: "malformed_link".into(), ..Failure::usage(cause) }.hint(hint))
+            }
+        }
+    }
+}
+
+/// Where a key may come from, apart from the link.
+pub(super) struct KeyOptions {
+    pub key: Option<SecretText>,
+    pub key_file: Option<std::path::PathBuf>,
+}
+
+impl KeyOptions {
+    /// Whether one of them takes stdin.
+    pub(super) fn takes_stdin(&self) -> bool {
+        self.source(None).is_some_and(|source| source.takes_stdin())
+    }
+
+    /// The key: as an option gives it, else `in_link`, else from the environment, else asked for.
+    pub(super) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
+        let environment = if in_link.is_some() { None } else { context.environment.key.clone() };
+        let text = match (self.source(environment), in_link) {
+            (Some(source), _) => context.read_secret(source, "key").await?,
+            (None, Some(key)) => return Ok(key),
+            (None, None) => context.prompt.secret("Key").await?.ok_or_else(|| {
+                let failure = Failure::usage("the key is missing: the link has none");
+                Failure { code: "key_missing".into(), ..failure }
+                    .hint("give the whole link, or the key with --key-file or SGSEND_KEY")
+            })?,
+        };
+        let parse = |text: &str| LinkKey::from_str(text.trim().trim_start_matches('#'));
+        Ok(parse(&text)
+            .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })?)
+    }
+
+    fn source(&self, environment: Option<SecretText>) -> Option<SecretSource> {
+        let key = self.key.clone().map(SecretSource::Text);
+        key.or_else(|| self.key_file.clone().map(SecretSource::File)).or_else(|| environment.map(SecretSource::Text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_on_the_server_in_use_and_a_link_on_its_own() {
+        let server = || "https://a.example".parse::<ServerRoot>().unwrap();
+        let id = TransferId::random();
+        let target = Target::parse(&id.to_string(), server()).unwrap();
+        assert_eq!((target.root, target.id, target.key.is_none()), (server(), id, true));
+        let link = format!("<https://b.example/base/d/{id}#{}>.", LinkKey::random().to_text().as_str());
+        let target = Target::parse(&link, server()).unwrap();
+        assert_eq!((target.root.to_string(), target.id), ("https://b.example/base".into(), id));
+        assert!(target.key.is_some());
+    }
+
+    #[test]
+    fn a_malformed_link_is_a_usage_error_that_does_not_repeat_it() {
+        let id = TransferId::random();
+        for text in ["", "secret", "https://b.example/d/secret", &format!("https://b.example/d/{id}#v1.secret")] {
+            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            assert_eq!(failure.exit, crate::cli::Exit::Usage);
+            assert!(!failure.message.contains("secret"), "{}", failure.message);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `sgsend token list`
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::super::context::Context;
+use super::super::escape;
+use super::{status_text, until};
+use crate::domain::wire::{Page, TokenItem};
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<TokenItem>,
+    next: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let api = context.admin_api().await?;
+    let (mut items, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let Page { items: page, next } = api.tokens(after.as_deref()).await?;
+        items.extend(page);
+        if next.is_none() || next == after {
+            break;
+        }
+        after = next;
+    }
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Items { items, next: None })?;
+        return Ok(());
+    }
+    for item in &items {
+        let used = item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.for_people()));
+        let (id, name) = (item.token_id, escape::one_line(&item.name));
+        printer.result(&format!(
+            "{id}  {:<7}  {}  {used}  {name}",
+            status_text(item.status),
+            until(item.expires_at)
+        ))?;
+    }
+    if items.is_empty() && printer.has_reader() {
+        printer.note("there are no tokens; make one with: sgsend token create NAME");
+    }
+    Ok(())
+}

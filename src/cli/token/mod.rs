@@ -1,0 +1,50 @@
+//! `sgsend token`
+
+mod create;
+mod list;
+mod revoke;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::token::TokenStatus;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a sender token, and print it: it is shown this once
+    Create(create::Arguments),
+    /// List the tokens there are
+    List,
+    /// Revoke a token
+    Revoke(revoke::Arguments),
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    match arguments.command {
+        Command::Create(arguments) => create::run(arguments, context).await,
+        Command::List => list::run(context).await,
+        Command::Revoke(arguments) => revoke::run(arguments, context).await,
+    }
+}
+
+const fn status_text(status: TokenStatus) -> &'static str {
+    match status {
+        TokenStatus::Active => "active",
+        TokenStatus::Revoked => "revoked",
+        TokenStatus::Expired => "expired",
+    }
+}
+
+fn until(expires_at: Option<Timestamp>) -> String {
+    expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", at.for_people()))
+}

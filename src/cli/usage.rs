@@ -1,0 +1,74 @@
+//! What the parser of the command line says, in our own form.
+
+use clap::error::{Error, ErrorKind};
+
+use super::arguments::When;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::printer::Printer;
+
+/// Prints help, a version or a usage error.
+pub(super) fn report(error: &Error) -> Exit {
+    let before_dashes = || std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    let printer = Printer::bare(before_dashes().any(|argument| argument == "--json"), When::Auto);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A broken pipe is no error.
+            let _ = printer.text(&error.render().to_string());
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            printer.note(&error.render().to_string());
+            Exit::Usage
+        }
+        _ => {
+            let failure = failure(&error.render().to_string());
+            let error = failure.clone().into();
+            printer.failure(&failure, &error);
+            Exit::Usage
+        }
+    }
+}
+
+/// Reduces the parser's text to a message and a hint.
+fn failure(rendered: &str) -> Failure {
+    let mut paragraphs =
+        rendered.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let (mut tip, mut usage) = (None, None);
+    for paragraph in paragraphs {
+        if let Some(text) = paragraph.strip_prefix("tip: ") {
+            tip.get_or_insert(text.to_owned());
+        } else if let Some(text) = paragraph.strip_prefix("Usage: ") {
+            usage.get_or_insert(format!("it is used like this: {text}"));
+        }
+    }
+    Failure::usage(message).hint(tip.or(usage).unwrap_or_else(|| "see --help".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::arguments::Arguments;
+
+    fn refused(arguments: &[&str]) -> Failure {
+        let arguments = std::iter::once(&"sgsend").chain(arguments);
+        let error = Arguments::try_parse_from(arguments).err().unwrap();
+        failure(&error.render().to_string())
+    }
+
+    #[test]
+    fn a_usage_error_is_two_lines() {
+        let missing = refused(&["upload"]);
+        assert_eq!(missing.exit, Exit::Usage);
+        assert!(missing.message.contains("<PATH>"), "{}", missing.message);
+        for failure in [missing, refused(&["upload", "--exipres", "7d", "x"]), refused(&["upload", "x", "-e", "soon"])]
+        {
+            assert!(!failure.message.contains('\n') && !failure.message.starts_with("error"), "{}", failure.message);
+            assert!(failure.hint.is_some_and(|hint| !hint.contains('\n')));
+        }
+    }
+}
