@@ -1,1 +1,3 @@
-//! Placeholder
+//! The two services over a store.
+
+pub mod store;
