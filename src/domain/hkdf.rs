@@ -13,7 +13,7 @@ impl KeyType for Length {
 }
 
 /// Derives `N` bytes, at most 8 160, from the key material `secret`.
-pub(super) fn derive<const N: usize>(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; N]> {
+pub(crate) fn derive<const N: usize>(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; N]> {
     const { assert!(N <= 255 * 32, "HKDF-SHA256 gives no more than 255 blocks") };
     let mut derived = Zeroizing::new([0; N]);
     Salt::new(HKDF_SHA256, salt)

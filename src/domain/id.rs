@@ -95,6 +95,13 @@ hex_id!(
     "token id"
 );
 
+impl TransferId {
+    /// One of `stripes` numbers, the same for the same id: ids are random, so the numbers are spread evenly.
+    pub(super) fn stripe(self, stripes: usize) -> usize {
+        usize::from(u16::from_be_bytes([self.0[0], self.0[1]])) % stripes
+    }
+}
+
 /// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -151,13 +158,13 @@ impl utoipa::ToSchema for RecordId {}
 pub type EventId = RecordId;
 
 /// Lower-case hex digits of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// Decodes exactly `2 * N` lower-case hex digits.
-pub(super) fn decode_lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn decode_lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -11,7 +11,7 @@ pub mod digest;
 pub mod envelope;
 pub mod error;
 pub mod file_name;
-mod hkdf;
+pub(crate) mod hkdf;
 pub mod id;
 pub mod key;
 pub mod limits;

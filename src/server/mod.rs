@@ -1,1 +1,197 @@
-//! Placeholder
+//! The two services over a store.
+//!
+//! [`Server::open`] makes everything that requests need, [`Server::run`] serves until it is told to stop.
+
+mod admin;
+mod admin_key;
+mod answer_body;
+mod app;
+mod body;
+mod error;
+mod extract;
+mod health;
+mod html;
+mod listener;
+mod openapi;
+mod paging;
+mod public;
+mod range;
+mod route;
+mod settings;
+mod slow;
+pub mod store;
+mod tls;
+mod trail;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use admin_key::{AdminKey, WeakAdminKey};
+pub use error::status_of;
+pub use route::{ANYWHERE, ROUTES, Route};
+pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Settings, StorageLocation, TlsFiles};
+pub use tls::TlsError;
+
+use crate::domain::address::AddressPolicy;
+use crate::domain::audit::{AuditLog, Flusher, ServiceName};
+use crate::domain::clock::Clock;
+use crate::domain::error::Error;
+use crate::domain::id::RecordIds;
+use crate::domain::random;
+use crate::domain::store::{MemoryStore, Store, open_header};
+use crate::domain::tokens::Tokens;
+use crate::domain::transfers::{Rules, Transfers};
+use app::{App, AppState};
+use error::Refusal;
+use listener::Listener;
+use store::FileStore;
+use trail::Trail;
+
+/// How often counted downloads are added to their transfers.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often the sweeper looks for what is due.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How long the last records may take to be written at the end.
+const FLUSH_FOR: Duration = Duration::from_secs(10);
+
+/// Whether a connection is encrypted up to this process.
+#[derive(Clone, Copy, Debug)]
+struct Encrypted(bool);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The admin service has no key.
+    #[error("the admin service needs an admin key")]
+    NoAdminKey,
+    /// The store cannot be opened.
+    #[error("cannot open the storage")]
+    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A server that is ready to serve.
+pub struct Server {
+    app: Arc<App>,
+    flusher: Flusher,
+    settings: Settings,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+}
+
+impl Server {
+    /// Opens the store and makes everything that requests need.
+    ///
+    /// # Errors
+    /// [`StartError`]; a server that lacks anything does not start.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let store = open_store(&settings).await?;
+        let header =
+            open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
+        let ids = Arc::<RecordIds>::default();
+        let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
+        let rules = Rules { limits: settings.limits, retain_audit: header.retain_audit(), ip_mode: settings.ip_mode };
+        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), rules);
+        let app = App {
+            tokens: Tokens::new(store.clone(), clock.clone()),
+            store,
+            clock,
+            ids,
+            addresses: AddressPolicy::new(settings.ip_mode),
+            audit,
+            transfers,
+            public_url: settings.public_url.clone(),
+            auth_name: settings.auth_name.clone(),
+            admin_key: settings.admin_key.clone(),
+            wrong_keys: admin_key::WrongKeys::default(),
+        };
+        Ok(Self { app: Arc::new(app), flusher, settings, tls })
+    }
+
+    /// Serves each service on its listener until `stop`; then lets requests under way end and writes what is not yet
+    /// written.
+    ///
+    /// # Errors
+    /// [`StartError::NoAdminKey`] for an admin service without a key.
+    pub async fn run(
+        self,
+        listeners: Vec<(ServiceName, TcpListener)>,
+        stop: CancellationToken,
+    ) -> Result<(), StartError> {
+        let admin = listeners.iter().any(|(service, _)| *service == ServiceName::Admin);
+        if admin && self.app.admin_key.is_none() {
+            return Err(StartError::NoAdminKey);
+        }
+        let mut serving = JoinSet::new();
+        for (service, socket) in listeners {
+            let router = router(&self.app, service, &self.settings);
+            let listener = Listener { socket, router, tls: self.tls.clone(), patience: self.settings.patience };
+            serving.spawn(listener.serve(stop.clone()));
+        }
+        let chores = CancellationToken::new();
+        let chore = tokio::spawn(keep_house(self.app.transfers.clone(), chores.clone()));
+        while serving.join_next().await.is_some() {}
+        chores.cancel();
+        if let Err(panic) = chore.await {
+            tracing::error!(%panic, "the sweeper has failed");
+        }
+        self.app.transfers.flush_counts().await;
+        // The last clone of the audit log ends its writer, once everything is written.
+        drop(self.app);
+        if tokio::time::timeout(FLUSH_FOR, self.flusher).await.is_err() {
+            tracing::error!("the last audit records could not be written in time");
+        }
+        Ok(())
+    }
+}
+
+async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+    let StorageLocation::File(folder) = &settings.storage else { return Ok(Arc::new(MemoryStore::default())) };
+    let (folder, durability) = (folder.clone(), settings.durability);
+    let opened = tokio::task::spawn_blocking(move || FileStore::open(&folder, durability)).await;
+    let opened = opened.map_err(|panic| StartError::Storage(panic.into()))?;
+    Ok(Arc::new(opened.map_err(|error| StartError::Storage(error.into()))?))
+}
+
+fn router(app: &Arc<App>, service: ServiceName, settings: &Settings) -> Router {
+    let routes = match service {
+        ServiceName::Public => public::routes(),
+        ServiceName::Admin => admin::routes(),
+    };
+    let (handlers, mut api) = routes.split_for_parts();
+    openapi::finish(&mut api, service, settings);
+    let state = AppState(app.clone());
+    let trail = Trail { app: state.clone(), service, patience: settings.patience };
+    handlers
+        .merge(openapi::routes(&api))
+        .fallback(async || Refusal::from(Error::RouteNotFound))
+        .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
+        .layer(from_fn_with_state(trail, trail::follow))
+        .with_state(state)
+}
+
+/// Adds up downloads and sweeps, until it is told to stop.
+async fn keep_house(transfers: Transfers, stop: CancellationToken) {
+    let mut counting = tokio::time::interval(COUNT_EVERY);
+    // Several servers on one store each sweep at a second of their own.
+    let first = tokio::time::Instant::now() + SWEEP_EVERY.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
+    let mut sweeping = tokio::time::interval_at(first, SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = counting.tick() => transfers.flush_counts().await,
+            _ = sweeping.tick() => match transfers.sweep().await {
+                Ok(swept) => tracing::debug!(?swept, "swept"),
+                Err(error) => tracing::error!(%error, "a sweep could not be finished"),
+            },
+        }
+    }
+}

@@ -29,6 +29,8 @@ struct Contents {
 
 #[derive(Debug, Default)]
 struct Payload {
+    /// Tells it from another one of the same transfer, made after this one was removed.
+    serial: u64,
     pieces: Vec<Bytes>,
     length: u64,
     finished: bool,
@@ -67,6 +69,11 @@ impl Contents {
             .take(limit)
             .map(|(key, (value, _))| (StorageKey::from_backend(key.clone()), value.clone()))
             .collect()
+    }
+
+    /// The payload that a writer opened, unless it was removed since.
+    fn opened_by(&mut self, writer: &MemoryWriter) -> Option<&mut Payload> {
+        self.payloads.get_mut(&writer.id).filter(|payload| payload.serial == writer.serial)
     }
 
     fn latest_stats(&self) -> Result<Option<DayStats>, StoreError> {
@@ -138,15 +145,24 @@ impl Payloads for MemoryStore {
 
     async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
         let mut contents = self.contents();
-        let payload = contents.payloads.entry(id).or_default();
-        if payload.writer {
+        let (length, finished) = contents.payloads.get(&id).map_or((0, false), |found| (found.length, found.finished));
+        if contents.payloads.get(&id).is_some_and(|payload| payload.writer) {
             return Err(StoreError::WriterBusy);
         }
-        if payload.length != offset {
-            return Err(StoreError::OffsetMismatch { received_bytes: payload.length });
+        if finished || length != offset {
+            return Err(StoreError::OffsetMismatch { received_bytes: length });
         }
+        contents.writes += 1;
+        let serial = contents.writes;
+        let payload = contents.payloads.entry(id).or_insert_with(|| Payload { serial, ..Payload::default() });
         payload.writer = true;
-        Ok(Box::new(MemoryWriter { store: self.clone(), id, pieces_before: payload.pieces.len(), start: offset }))
+        Ok(Box::new(MemoryWriter {
+            store: self.clone(),
+            id,
+            serial: payload.serial,
+            pieces_before: payload.pieces.len(),
+            start: offset,
+        }))
     }
 
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
@@ -161,7 +177,8 @@ impl Payloads for MemoryStore {
 
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let contents = self.contents();
-        let payload = contents.payloads.get(&id).filter(|payload| payload.finished && payload.length >= range.end);
+        let covers = |length| range.start <= range.end && range.end <= length;
+        let payload = contents.payloads.get(&id).filter(|payload| payload.finished && covers(payload.length));
         let mut position = 0;
         let mut wanted = Vec::new();
         for piece in &payload.ok_or(StoreError::NoPayload)?.pieces {
@@ -187,6 +204,7 @@ impl Store for MemoryStore {}
 struct MemoryWriter {
     store: MemoryStore,
     id: TransferId,
+    serial: u64,
     pieces_before: usize,
     start: u64,
 }
@@ -195,7 +213,7 @@ struct MemoryWriter {
 impl PayloadWriter for MemoryWriter {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let mut contents = self.store.contents();
-        let payload = contents.payloads.get_mut(&self.id).ok_or(StoreError::NoPayload)?;
+        let payload = contents.opened_by(self).ok_or(StoreError::NoPayload)?;
         payload.length += bytes.len() as u64;
         payload.pieces.push(bytes);
         Ok(())
@@ -206,7 +224,7 @@ impl PayloadWriter for MemoryWriter {
     }
 
     async fn discard(self: Box<Self>) -> Result<(), StoreError> {
-        if let Some(payload) = self.store.contents().payloads.get_mut(&self.id) {
+        if let Some(payload) = self.store.contents().opened_by(&self) {
             payload.pieces.truncate(self.pieces_before);
             payload.length = self.start;
         }
@@ -216,7 +234,7 @@ impl PayloadWriter for MemoryWriter {
 
 impl Drop for MemoryWriter {
     fn drop(&mut self) {
-        if let Some(payload) = self.store.contents().payloads.get_mut(&self.id) {
+        if let Some(payload) = self.store.contents().opened_by(self) {
             payload.writer = false;
         }
     }

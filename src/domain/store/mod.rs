@@ -1,7 +1,7 @@
 //! Where transfers, tokens and records are kept: paths and bytes, whatever lies beneath.
 //!
 //! A [`Store`] is [`Records`] (small objects that change by compare-and-swap), [`Payloads`] (large ones that are
-//! written once) and, where the backend has it, a [`Presigner`]. Every backend passes the suite in `tests/store.rs`.
+//! written once) and, where the backend has it, a [`Presigner`]. Every backend passes the suite in `tests/store/`.
 
 mod commit;
 mod error;

@@ -24,7 +24,7 @@ pub trait Payloads: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::WriterBusy`] while another writer has it, in any process;
-    /// [`StoreError::OffsetMismatch`] where `offset` is not the end.
+    /// [`StoreError::OffsetMismatch`] where `offset` is not the end, and for any offset of a finished payload.
     async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError>;
 
     /// Makes a payload final if exactly `size` bytes are there, and answers how many are. Final bytes survive power loss.
@@ -50,10 +50,15 @@ pub trait Payloads: Send + Sync {
 /// Dropping it without [`PayloadWriter::close`] keeps what was written: an upload can go on from there.
 #[async_trait]
 pub trait PayloadWriter: Send {
-    /// Appends bytes.
+    /// Appends bytes. An error may be of an earlier write, and a payload whose writer failed ends anywhere before it.
+    ///
+    /// Once the payload was removed, this either fails with [`StoreError::NoPayload`] or leads nowhere.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Waits until what was written survives the end of this process, and answers the payload's length.
+    /// Waits until what was written survives the end of this process, and answers the payload's length:
+    /// 0 once it was removed.
+    ///
+    /// After an error that [`PayloadWriter::write`] has told of it answers how much is there to go on from.
     async fn close(self: Box<Self>) -> Result<u64, StoreError>;
 
     /// Takes back everything that this writer wrote.

@@ -12,6 +12,7 @@ mod events;
 mod list;
 mod overview;
 mod sweep;
+mod turns;
 mod upload;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ struct Inner {
     rules: Rules,
     counts: counts::DownloadCounts,
     claims: claims::ClaimBudgets,
+    turns: turns::Turns,
 }
 
 /// What holds for every transfer of a service.
@@ -69,8 +71,8 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, claims) = Default::default();
-        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims }))
+        let (counts, claims, turns) = Default::default();
+        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims, turns }))
     }
 
     /// What holds for every transfer.
@@ -112,6 +114,7 @@ impl Transfers {
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
+        let _turn = self.0.turns.wait(id).await;
         swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
     }
 

@@ -1,0 +1,30 @@
+//! `POST /transfers/id/{transfer_id}/delete`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{Empty, TransferStatus};
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::{Admin, Id, Json, Scope};
+
+/// Deletes any transfer, such as a reported one. Its payload is gone when this answers.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = TransferStatus)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn delete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Id(id): Id<TransferId>,
+    _: Admin,
+    Json(Empty {}): Json<Empty>,
+) -> Result<Answer<TransferStatus>, Refusal> {
+    app.transfers.find(&scope, id).await?;
+    let transfer = app.transfers.delete(&scope, id).await?;
+    Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+}

@@ -1,0 +1,29 @@
+//! `sgsend serve admin`: tokens, statistics, audit, and removing a reported transfer.
+
+mod audit;
+mod delete;
+mod session;
+mod stats;
+mod tokens;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::app::AppState;
+use super::health;
+
+/// The routes of the admin service.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::admin))
+        .routes(routes!(health::ready))
+        .routes(routes!(tokens::create))
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(stats::overview))
+        .routes(routes!(audit::all))
+        .routes(routes!(delete::delete))
+        .routes(routes!(session::form))
+        .routes(routes!(session::script))
+        .routes(routes!(session::set_cookie))
+}

@@ -1,0 +1,49 @@
+//! What every request needs, made once.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::admin_key::{AdminKey, WrongKeys};
+use crate::domain::address::AddressPolicy;
+use crate::domain::audit::AuditLog;
+use crate::domain::clock::Clock;
+use crate::domain::id::RecordIds;
+use crate::domain::root::ServerRoot;
+use crate::domain::store::Store;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::tokens::Tokens;
+use crate::domain::transfers::Transfers;
+
+/// The services' shared parts.
+pub(super) struct App {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<RecordIds>,
+    pub(super) addresses: AddressPolicy,
+    pub(super) audit: AuditLog,
+    pub(super) transfers: Transfers,
+    pub(super) tokens: Tokens,
+    pub(super) public_url: Option<ServerRoot>,
+    pub(super) auth_name: HeaderName,
+    pub(super) admin_key: Option<AdminKey>,
+    pub(super) wrong_keys: WrongKeys,
+}
+
+impl App {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// What handlers get.
+#[derive(Clone)]
+pub(super) struct AppState(pub(super) Arc<App>);
+
+impl std::ops::Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}

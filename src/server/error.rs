@@ -1,0 +1,147 @@
+//! Refusals on the wire: the one table from errors to HTTP, and the one place that writes problem details.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+
+use crate::domain::error::{Error, ErrorCode};
+use crate::domain::id::RecordId;
+use crate::domain::store::to_json;
+use crate::domain::wire::Problem;
+
+/// Another try makes sense this long after the store was not available.
+const STORE_RETRY: Duration = Duration::from_secs(5);
+
+/// What a handler answers when it does not grant a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal(Arc<Error>);
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(Arc::new(error.into()))
+    }
+}
+
+impl IntoResponse for Refusal {
+    /// A response that only carries the error: the trail writes it out, since it knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = status_of(self.0.code()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The HTTP status of each code.
+#[must_use]
+pub const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
+        ErrorCode::TokenMissing | ErrorCode::TokenInvalid | ErrorCode::AccessRequired | ErrorCode::AdminKeyInvalid => {
+            StatusCode::UNAUTHORIZED
+        }
+        ErrorCode::TokenRevoked
+        | ErrorCode::TokenExpired
+        | ErrorCode::NotYourTransfer
+        | ErrorCode::AccessInvalid
+        | ErrorCode::GrantInvalid
+        | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
+        ErrorCode::TransferNotFound | ErrorCode::TokenNotFound | ErrorCode::RouteNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::TransferNotPending
+        | ErrorCode::UploadIncomplete
+        | ErrorCode::OffsetMismatch
+        | ErrorCode::UploadInProgress
+        | ErrorCode::SizeMismatch
+        | ErrorCode::IdempotencyMismatch
+        | ErrorCode::NotCompleted
+        | ErrorCode::WrongMode => StatusCode::CONFLICT,
+        ErrorCode::TransferExpired
+        | ErrorCode::TransferExhausted
+        | ErrorCode::TransferDeleted
+        | ErrorCode::GrantExpired => StatusCode::GONE,
+        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+        ErrorCode::RateLimited | ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+    }
+}
+
+/// How a client can authenticate, where that is what is missing.
+const fn challenge(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::TokenMissing => Some("Bearer realm=\"sgsend\""),
+        ErrorCode::TokenInvalid => Some("Bearer realm=\"sgsend\", error=\"invalid_token\""),
+        ErrorCode::AccessRequired => Some("SgsendAccess realm=\"sgsend\""),
+        ErrorCode::AdminKeyInvalid => Some("ApiKey realm=\"sgsend admin\""),
+        _ => None,
+    }
+}
+
+impl Refusal {
+    /// The refusal's code.
+    #[must_use]
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.0.code()
+    }
+
+    /// Writes the refusal out as problem details, and its causes into the log where they are ours.
+    #[must_use]
+    pub(crate) fn render(&self, request_id: RecordId) -> Response {
+        let error = &*self.0;
+        let status = status_of(error.code());
+        if status.is_server_error() {
+            tracing::error!(%request_id, error = %chain(error), "request failed");
+        }
+        let (mut limit_bytes, mut received_bytes) = (None, None);
+        match error {
+            Error::PayloadTooLarge { limit_bytes: limit } => limit_bytes = Some(*limit),
+            Error::UploadIncomplete { received_bytes: received, .. }
+            | Error::OffsetMismatch { received_bytes: received } => received_bytes = Some(*received),
+            _ => {}
+        }
+        let problem = Problem {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("error").to_owned(),
+            status: status.as_u16(),
+            detail: error.to_string(),
+            code: error.code().as_str().to_owned(),
+            request_id: request_id.to_string(),
+            limit_bytes,
+            received_bytes,
+        };
+        let mut response = (status, to_json(&problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = challenge(error.code()) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        let retry_after = match error {
+            Error::RateLimited { retry_after } => Some(*retry_after),
+            Error::StorageUnavailable(_) => Some(STORE_RETRY),
+            _ => None,
+        };
+        if let Some(retry_after) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs() + 1));
+        }
+        if let Error::RangeNotSatisfiable { size_bytes } = error {
+            let range = HeaderValue::from_str(&format!("bytes */{size_bytes}"));
+            headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
+        }
+        response
+    }
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

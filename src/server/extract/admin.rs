@@ -1,0 +1,100 @@
+//! Whoever has the admin key, or a session that was got with it.
+
+use axum::extract::FromRequestParts;
+use http::header::{COOKIE, HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use url::Url;
+
+use super::Scope;
+use crate::domain::error::Error;
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+
+/// An admin: no admin route works without it in its signature.
+pub(crate) struct Admin;
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let scope = Scope::of(parts)?;
+        let (client, now) = (scope.asked().client_key, app.now());
+        let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
+        app.wrong_keys.check(client, now)?;
+        if let Some(shown) = parts.headers.get(&app.auth_name) {
+            if shown.to_str().is_ok_and(|shown| key.is(shown)) {
+                return Ok(Self);
+            }
+            app.wrong_keys.count(client);
+            return Err(Error::AdminKeyInvalid.into());
+        }
+        let cookies = cookies_named(&parts.headers, app.auth_name.as_str());
+        if !cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
+            if !cookies.is_empty() {
+                app.wrong_keys.count(client);
+            }
+            return Err(Error::AdminKeyInvalid.into());
+        }
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            origin_of(parts)?;
+        }
+        Ok(Self)
+    }
+}
+
+/// The values of the cookies of this name, with or without `__Host-`.
+fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
+    pairs.filter(|(found, _)| named(found)).map(|(_, value)| value.trim_matches('"')).collect()
+}
+
+/// The `Origin` of a request, if it is this service's own: its host and port equal those that the request was sent to.
+///
+/// # Errors
+/// [`Error::OriginNotAllowed`] for another origin, or none.
+pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| text(HOST)).ok_or(Error::OriginNotAllowed)?;
+    let origin = text(ORIGIN).and_then(|origin| Url::parse(origin).ok()).ok_or(Error::OriginNotAllowed)?;
+    // Read as a URL of the same scheme, so that a port that goes without saying is the same on both sides.
+    let here = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
+    let web = matches!(origin.scheme(), "http" | "https");
+    if web && origin.origin() == here.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn origin(host: &str, origin: Option<&str>) -> bool {
+        let request = Request::builder().header(HOST, host);
+        let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
+        origin_of(&request.body(()).unwrap().into_parts().0).is_ok()
+    }
+
+    #[test]
+    fn only_the_own_origin_is_allowed() {
+        assert!(origin("admin.example.org", Some("https://admin.example.org")));
+        assert!(origin("admin.example.org:443", Some("https://admin.example.org")));
+        assert!(origin("127.0.0.1:8081", Some("http://127.0.0.1:8081")));
+        assert!(!origin("127.0.0.1:8081", Some("http://127.0.0.1:8080")));
+        assert!(!origin("admin.example.org", Some("https://example.org")));
+        assert!(!origin("admin.example.org", Some("https://admin.example.org.evil.example")));
+        assert!(!origin("admin.example.org", Some("null")));
+        assert!(!origin("admin.example.org", None));
+    }
+
+    #[test]
+    fn cookies_are_found_by_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, "a=1; __Host-x-api-key=2; x-api-key=\"3\"".parse().unwrap());
+        headers.append(COOKIE, "X-API-Key=4".parse().unwrap());
+        assert_eq!(cookies_named(&headers, "x-api-key"), ["2", "3", "4"]);
+    }
+}

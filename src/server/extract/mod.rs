@@ -1,0 +1,17 @@
+//! What handlers ask for in their signatures: parsed, authorised, and in the order in which the API checks.
+
+mod admin;
+mod json;
+mod params;
+mod path;
+mod proofs;
+mod scope;
+mod transfer;
+
+pub(super) use admin::{Admin, origin_of};
+pub(super) use json::Json;
+pub(super) use params::Params;
+pub(super) use path::Id;
+pub(super) use proofs::Proofs;
+pub(super) use scope::Scope;
+pub(super) use transfer::{Found, Owned, Sender, Viewed};

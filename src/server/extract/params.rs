@@ -1,0 +1,26 @@
+//! The query of a request.
+
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::domain::error::Error;
+use crate::server::error::Refusal;
+
+/// The query, as the parameters that a route knows.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let query = Query::<T>::try_from_uri(&parts.uri);
+        let Query(params) = query.map_err(|error| {
+            Error::InvalidRequest(format!(
+                "query: {}",
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+            ))
+        })?;
+        Ok(Self(params))
+    }
+}

@@ -1,0 +1,29 @@
+//! The id in a path.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+
+use crate::domain::error::Error;
+use crate::server::error::Refusal;
+
+/// The one id that a path has.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<S, T> FromRequestParts<S> for Id<T>
+where
+    S: Send + Sync,
+    T: FromStr,
+    T::Err: Display,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
+        let (name, text) = params.iter().next().ok_or_else(|| Error::Internal("a path without an id".into()))?;
+        Ok(Self(text.parse().map_err(|error| Error::InvalidId(format!("{name}: {error}")))?))
+    }
+}

@@ -1,0 +1,97 @@
+//! The transfer that a path names, for those who may have it.
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::{Id, Scope};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::token::Token;
+use crate::domain::transfer::Transfer;
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+
+/// The header that may carry a sender token instead of `Authorization`.
+const TOKEN: &str = "x-sgsend-token";
+
+/// Somebody with a sender token that can be used.
+pub(crate) struct Sender(pub(crate) Token);
+
+impl FromRequestParts<AppState> for Sender {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let scope = Scope::of(parts)?;
+        let shown = shown_token(&parts.headers)?.ok_or(Error::TokenMissing)?;
+        Ok(Self(app.tokens.authenticate(&scope, shown).await?))
+    }
+}
+
+/// The token that a request shows; one that is no text is as invalid as any other.
+fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        let text = value.to_str().map_err(|_| Error::TokenInvalid)?;
+        let (scheme, token) = text.split_once(' ').ok_or(Error::TokenInvalid)?;
+        return if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(Error::TokenInvalid) };
+    }
+    headers.get(TOKEN).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose()
+}
+
+/// Any transfer that exists.
+pub(crate) struct Found(pub(crate) Transfer);
+
+impl FromRequestParts<AppState> for Found {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let Id(id) = Id::<TransferId>::from_request_parts(parts, app).await?;
+        Ok(Self(app.transfers.find(&*Scope::of(parts)?, id).await?))
+    }
+}
+
+/// A transfer of the sender who asks.
+pub(crate) struct Owned(pub(crate) Transfer);
+
+impl FromRequestParts<AppState> for Owned {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let Sender(token) = Sender::from_request_parts(parts, app).await?;
+        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        check_owner(&transfer, &token)?;
+        Ok(Self(transfer))
+    }
+}
+
+/// A transfer whose trail is read: by its sender, who sees everything, or by anyone else.
+///
+/// Who shows a token must show the right one: a wrong one is never answered by showing less.
+pub(crate) struct Viewed {
+    pub(crate) transfer: Transfer,
+    pub(crate) by_sender: bool,
+}
+
+impl FromRequestParts<AppState> for Viewed {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let token = match Sender::from_request_parts(parts, app).await {
+            Ok(Sender(token)) => Some(token),
+            Err(refusal) if refusal.code() == Error::TokenMissing.code() => None,
+            Err(refusal) => return Err(refusal),
+        };
+        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        if let Some(token) = &token {
+            check_owner(&transfer, token)?;
+        }
+        Ok(Self { transfer, by_sender: token.is_some() })
+    }
+}
+
+fn check_owner(transfer: &Transfer, token: &Token) -> Result<(), Error> {
+    if transfer.token_id == token.token_id { Ok(()) } else { Err(Error::NotYourTransfer) }
+}

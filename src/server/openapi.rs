@@ -1,0 +1,134 @@
+//! The API's own description: `GET /openapi.json`, and `GET /docs`, a page over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::app::AppState;
+use super::error::status_of;
+use super::html::{Html, page};
+use super::route::{ROUTES, Route};
+use super::settings::Settings;
+use crate::domain::audit::ServiceName;
+use crate::domain::error::ErrorCode;
+use crate::domain::store::to_json;
+use crate::domain::wire::Problem;
+
+/// Finishes the description that the handlers gave: who the service is, how to authenticate, how routes refuse.
+pub(super) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Settings) {
+    api.info = Info::new(format!("sgsend {}", service.as_str()), env!("CARGO_PKG_VERSION").to_owned());
+    api.info.description = Some("Times are milliseconds since the Unix epoch, sizes are bytes.".to_owned());
+    let components = api.components.get_or_insert_with(Components::new);
+    add_security(components, service, settings);
+    components.schemas.insert("Problem".to_owned(), Problem::schema());
+    components.schemas.insert("ErrorCode".to_owned(), ErrorCode::schema());
+    let mut referenced = Vec::new();
+    Problem::schemas(&mut referenced);
+    components.schemas.extend(referenced);
+    for route in ROUTES.iter().filter(|route| route.service == service) {
+        if let Some(operation) = api.paths.paths.get_mut(route.template).and_then(|item| operation_of(item, route)) {
+            add_refusals(operation, route);
+        }
+    }
+}
+
+fn operation_of<'a>(item: &'a mut PathItem, route: &Route) -> Option<&'a mut Operation> {
+    match route.method {
+        "GET" => item.get.as_mut(),
+        "HEAD" => item.head.as_mut(),
+        _ => item.post.as_mut(),
+    }
+}
+
+fn add_security(components: &mut Components, service: ServiceName, settings: &Settings) {
+    let name = settings.auth_name.as_str();
+    let schemes = match service {
+        ServiceName::Public => vec![(
+            "sender_token",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sgs_…").build()),
+        )],
+        ServiceName::Admin => vec![
+            ("admin_key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)))),
+            ("admin_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(name)))),
+        ],
+    };
+    for (name, scheme) in schemes {
+        components.add_security_scheme(name, scheme);
+    }
+}
+
+/// Adds a response for each status that the route's codes have, and says which codes these are.
+fn add_refusals(operation: &mut Operation, route: &Route) {
+    let mut by_status = BTreeMap::<u16, BTreeSet<&str>>::new();
+    for code in route.every_code() {
+        by_status.entry(status_of(code).as_u16()).or_default().insert(code.as_str());
+    }
+    for (status, codes) in by_status {
+        let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
+        let problem = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
+        let response =
+            ResponseBuilder::new().description(codes.join(", ")).content("application/problem+json", problem).build();
+        operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+    }
+}
+
+/// The routes that serve the description.
+pub(super) fn routes(api: &OpenApi) -> Router<AppState> {
+    let json: Bytes = to_json(api);
+    let docs = Arc::new(describe(api));
+    Router::new()
+        .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
+        .route("/docs", get(async move || -> Response { page("HTTP API", &docs) }))
+}
+
+/// The description as a page, from the same document.
+fn describe(api: &OpenApi) -> Html {
+    let mut html = Html::default();
+    html.element("h1", &api.info.title);
+    html.link("openapi.json", "The same as an OpenAPI document");
+    for (path, item) in &api.paths.paths {
+        let operations = [(HttpMethod::Get, &item.get), (HttpMethod::Head, &item.head), (HttpMethod::Post, &item.post)];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                describe_operation(&mut html, &method, path, operation);
+            }
+        }
+    }
+    html.element("h2", "Schemas");
+    for (name, schema) in api.components.iter().flat_map(|components| &components.schemas) {
+        html.element("h3", name);
+        html.element("pre", &serde_json::to_string_pretty(schema).unwrap_or_default());
+    }
+    html
+}
+
+fn describe_operation(html: &mut Html, method: &HttpMethod, path: &str, operation: &Operation) {
+    let method = match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Head => "HEAD",
+        _ => "POST",
+    };
+    html.element("h2", &format!("{method} {path}"));
+    for text in [&operation.summary, &operation.description].into_iter().flatten() {
+        html.element("p", text);
+    }
+    for (status, response) in &operation.responses.responses {
+        let title = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let title = title.and_then(|status| status.canonical_reason()).unwrap_or_default();
+        let description = match response {
+            RefOr::T(response) => response.description.replace('`', ""),
+            RefOr::Ref(_) => String::new(),
+        };
+        html.element("p", format!("{status} {title}: {description}").trim_end_matches(": "));
+    }
+}

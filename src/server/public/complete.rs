@@ -1,0 +1,31 @@
+//! `POST /transfers/id/{transfer_id}/upload/complete`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{CompletedTransfer, Empty, TransferStatus, Transparency};
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::{Json, Owned, Scope};
+
+/// Completes an upload of which every byte has arrived. Doing it again answers the same.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = CompletedTransfer)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn complete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Owned(transfer): Owned,
+    Json(Empty {}): Json<Empty>,
+) -> Result<Answer<CompletedTransfer>, Refusal> {
+    let transfer = app.transfers.complete(&scope, transfer).await?;
+    Ok(Answer(CompletedTransfer {
+        status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
+        transparency: Transparency::for_sender(app.transfers.rules().ip_mode),
+    }))
+}

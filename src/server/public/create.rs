@@ -1,0 +1,48 @@
+//! `POST /transfers/create`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{CreateTransfer, CreatedTransfer, UploadInstruction};
+use crate::server::app::{App, AppState};
+use crate::server::error::Refusal;
+use crate::server::extract::{Json, Scope, Sender};
+
+/// Creates a transfer.
+///
+/// The same `idempotency_key` from the same token gives the same transfer again, so that a lost answer costs nothing.
+#[utoipa::path(
+    post, path = "/transfers/create", tag = "transfers",
+    request_body = CreateTransfer,
+    responses((status = 201, body = CreatedTransfer)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn create(
+    State(app): State<AppState>,
+    scope: Scope,
+    Sender(token): Sender,
+    Json(wanted): Json<CreateTransfer>,
+) -> Result<(StatusCode, Answer<CreatedTransfer>), Refusal> {
+    let transfer = app.transfers.create(&scope, &token, &wanted).await?;
+    let id = transfer.transfer_id;
+    let created = CreatedTransfer {
+        transfer_id: id,
+        status: transfer.state_at(app.now()).status(),
+        size_bytes: transfer.size_bytes,
+        created_at: transfer.created_at,
+        expires_at: transfer.expires_at,
+        max_downloads: transfer.max_downloads,
+        page_url: page_url(&app, id),
+        mode: app.transfers.mode(),
+        upload: UploadInstruction::Bytes { url: format!("/transfers/id/{id}/payload/upload-bytes") },
+    };
+    Ok((StatusCode::CREATED, Answer(created)))
+}
+
+/// The page for recipients: absolute where the server knows how it is reached.
+fn page_url(app: &App, id: TransferId) -> String {
+    let path = format!("/d/{id}");
+    app.public_url.as_ref().map_or_else(|| path.clone(), |root| root.join(&path).to_string())
+}

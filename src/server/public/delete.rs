@@ -1,0 +1,28 @@
+//! `POST /transfers/id/{transfer_id}/delete`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{Empty, TransferStatus};
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::{Json, Owned, Scope};
+
+/// Deletes a transfer, in every state, again and again. Its payload is gone when this answers.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = TransferStatus)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn delete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Owned(transfer): Owned,
+    Json(Empty {}): Json<Empty>,
+) -> Result<Answer<TransferStatus>, Refusal> {
+    let transfer = app.transfers.delete(&scope, transfer.transfer_id).await?;
+    Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+}

@@ -1,0 +1,53 @@
+//! `POST /transfers/id/{transfer_id}/download/create-presign-url`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::audit::Answer as Answered;
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::proof::Grant;
+use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::{Found, Json, Proofs, Scope};
+
+/// Counts a download and tells where to fetch the payload.
+///
+/// The first call with a grant counts; later ones with it count nothing, so a lost answer costs nothing.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
+    params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = Option<String>, Header)),
+    request_body = DownloadRequest,
+    responses((status = 200, body = DownloadAnswer))
+)]
+pub(super) async fn create_presign_url(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Json(wanted): Json<DownloadRequest>,
+) -> Result<Answer<DownloadAnswer>, Refusal> {
+    let chosen = wanted.grant.map(|grant| grant.parse::<Grant>()).transpose();
+    let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
+    let leave =
+        app.transfers.authorise(&transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew).await?;
+    let grant = chosen.unwrap_or_else(Grant::random);
+    let record = match leave {
+        Authorised::ByGrant(record) => record,
+        Authorised::ToBeCounted => {
+            app.transfers.count(&scope, &transfer, &grant, Answered::Whole { status: 200 }).await?
+        }
+    };
+    Ok(Answer(DownloadAnswer {
+        mode: app.transfers.mode().download,
+        method: "GET".to_owned(),
+        url: format!("/transfers/id/{}/payload/download-bytes", transfer.transfer_id),
+        url_expires_at: record.expires_at,
+        grant: grant.to_text().to_string(),
+        grant_expires_at: record.expires_at,
+        size_bytes: transfer.size_bytes,
+        transparency: Transparency::for_recipient(app.transfers.rules().ip_mode),
+    }))
+}

@@ -1,0 +1,173 @@
+//! `GET` and `HEAD /transfers/id/{transfer_id}/payload/download-bytes`
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::domain::audit::Answer;
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::proof::Grant;
+use crate::domain::transfer::Transfer;
+use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::{Found, Params, Proofs, Scope};
+use crate::server::range::{Selection, select};
+use crate::server::trail::PayloadAnswer;
+
+/// The header in which a download without a grant is told the one that it was counted under.
+const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
+
+/// The grant, for clients that cannot set a header.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GrantParam {
+    /// The grant of an earlier `download/create-presign-url`; the header `x-sgsend-grant` does the same.
+    grant: Option<String>,
+}
+
+impl GrantParam {
+    /// The grant of a request: from its header, else from its query.
+    fn or(self, header: Option<Grant>) -> Result<Option<Grant>, Error> {
+        if header.is_some() {
+            return Ok(header);
+        }
+        let grant = self.grant.map(|grant| grant.parse()).transpose();
+        grant.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))
+    }
+}
+
+/// Fetches the sealed payload, or a range of it.
+///
+/// With a grant, ranges and retries are one download. Without one each GET is a download of its own, and answers
+/// `x-sgsend-grant` for going on.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    params(
+        ("transfer_id" = TransferId, Path),
+        ("x-sgsend-access" = Option<String>, Header),
+        ("x-sgsend-grant" = Option<String>, Header),
+        ("range" = Option<String>, Header),
+        GrantParam,
+    ),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "The client has it already"),
+        (status = 412, description = "`If-Match` names another version"),
+    )
+)]
+pub(super) async fn get_bytes(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Params(param): Params<GrantParam>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let grant = param.or(proofs.grant)?;
+    let leave =
+        app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    // Only what hands out bytes counts as a download.
+    let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
+        Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
+        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        other => return without_bytes(&transfer, &other),
+    };
+    let mut answer_grant = None;
+    if matches!(leave, Authorised::ToBeCounted) {
+        let grant = Grant::random();
+        app.transfers.count(&scope, &transfer, &grant, Answer::Streamed).await?;
+        answer_grant = Some(grant);
+    }
+    let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
+    let mut response = (status, Body::from_stream(payload)).into_response();
+    describe(response.headers_mut(), &transfer, &range);
+    if let Some(grant) = answer_grant {
+        let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a header value");
+        response.headers_mut().insert(GRANT, text);
+    }
+    response.extensions_mut().insert(PayloadAnswer);
+    Ok(response)
+}
+
+/// Tells what a GET would answer, without counting a download: how a key is checked.
+///
+/// Answered without a look at the payload itself, in every mode.
+#[utoipa::path(
+    head, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    params(
+        ("transfer_id" = TransferId, Path),
+        ("x-sgsend-access" = Option<String>, Header),
+        ("x-sgsend-grant" = Option<String>, Header),
+        ("range" = Option<String>, Header),
+        GrantParam,
+    ),
+    responses(
+        (status = 200, description = "The payload can be fetched"),
+        (status = 206, description = "The range can be fetched"),
+        (status = 304, description = "The client has it already"),
+        (status = 412, description = "`If-Match` names another version"),
+    )
+)]
+pub(super) async fn head_bytes(
+    State(app): State<AppState>,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Params(param): Params<GrantParam>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let grant = param.or(proofs.grant)?;
+    app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
+        Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
+        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        other => return without_bytes(&transfer, &other),
+    };
+    let mut response = status.into_response();
+    describe(response.headers_mut(), &transfer, &range);
+    Ok(response)
+}
+
+/// The answers that hand out no bytes.
+fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, Refusal> {
+    let status = match selection {
+        Selection::NotModified => StatusCode::NOT_MODIFIED,
+        Selection::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Selection::Whole | Selection::Part(_) | Selection::Unsatisfiable => {
+            return Err(Error::RangeNotSatisfiable { size_bytes: transfer.size_bytes }.into());
+        }
+    };
+    let mut response = status.into_response();
+    response.headers_mut().insert(ETAG, etag_header(transfer));
+    Ok(response)
+}
+
+/// A payload never changes, so its transfer's id names its only version.
+fn etag(transfer: &Transfer) -> String {
+    format!("\"{}\"", transfer.transfer_id)
+}
+
+fn etag_header(transfer: &Transfer) -> HeaderValue {
+    HeaderValue::from_str(&etag(transfer)).expect("hex digits in quotes are a header value")
+}
+
+fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
+    headers.insert(ETAG, etag_header(transfer));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    if *range != (0..transfer.size_bytes) {
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
+        headers.insert(CONTENT_RANGE, HeaderValue::from_str(&text).expect("digits are a header value"));
+    }
+}

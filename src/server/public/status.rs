@@ -1,0 +1,23 @@
+//! `GET /transfers/id/{transfer_id}/status`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::TransferStatus;
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::Found;
+
+/// Tells a transfer's state to whoever knows its id.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/status", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    responses((status = 200, body = TransferStatus))
+)]
+pub(super) async fn status(
+    State(app): State<AppState>,
+    Found(transfer): Found,
+) -> Result<Answer<TransferStatus>, Refusal> {
+    Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+}

@@ -1,0 +1,24 @@
+//! `GET /transfers/id/{transfer_id}/upload/status`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::UploadStatus;
+use crate::server::app::AppState;
+use crate::server::error::Refusal;
+use crate::server::extract::Owned;
+
+/// Tells what has arrived, for going on.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/upload/status", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    responses((status = 200, body = UploadStatus)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn upload_status(
+    State(app): State<AppState>,
+    Owned(transfer): Owned,
+) -> Result<Answer<UploadStatus>, Refusal> {
+    Ok(Answer(app.transfers.upload_status(&transfer).await?))
+}

@@ -1,0 +1,125 @@
+//! Range requests and preconditions, by RFC 9110.
+
+use std::ops::Range;
+
+use http::HeaderMap;
+use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
+
+/// What of a payload a request gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All of it.
+    Whole,
+    /// One range.
+    Part(Range<u64>),
+    /// The range lies outside (416).
+    Unsatisfiable,
+    /// The client has it already (304).
+    NotModified,
+    /// It is not what the client wants to go on with (412).
+    PreconditionFailed,
+}
+
+/// Decides what a GET or HEAD with these headers gets of a payload of `size` bytes that is called `etag`.
+///
+/// A range that is malformed, or one of several, is ignored, as RFC 9110 section 14.2 allows.
+pub(super) fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if text(IF_MATCH).is_some_and(|wanted| !lists(wanted, etag, false)) {
+        return Selection::PreconditionFailed;
+    }
+    if text(IF_NONE_MATCH).is_some_and(|known| lists(known, etag, true)) {
+        return Selection::NotModified;
+    }
+    // There is no last modification to compare a date with: any date is another version.
+    if text(IF_RANGE).is_some_and(|wanted| wanted != etag) {
+        return Selection::Whole;
+    }
+    text(RANGE).and_then(|range| parse(range, size)).unwrap_or(Selection::Whole)
+}
+
+/// Whether a list of entity tags has this one; `weakly` also compares those marked as weak (section 8.8.3.2).
+fn lists(list: &str, etag: &str, weakly: bool) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|listed| listed == "*" || listed == etag || (weakly && listed.strip_prefix("W/") == Some(etag)))
+}
+
+/// Reads one byte range; `None` where it is to be ignored.
+fn parse(text: &str, size: u64) -> Option<Selection> {
+    let (unit, range) = text.split_once('=')?;
+    let (first, last) = range.trim().split_once('-')?;
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let (start, end) = if first.is_empty() {
+        let suffix = number(last)?;
+        (size.saturating_sub(suffix), if suffix == 0 { 0 } else { size })
+    } else {
+        let start = number(first)?;
+        let end = if last.is_empty() { size } else { number(last)?.saturating_add(1) };
+        if end <= start && !last.is_empty() {
+            return None;
+        }
+        (start, end.min(size))
+    };
+    Some(if start < end { Selection::Part(start..end) } else { Selection::Unsatisfiable })
+}
+
+/// Digits only: `u64::from_str` would also take a sign.
+fn number(text: &str) -> Option<u64> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Some(text.parse().unwrap_or(u64::MAX))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(pairs: &[(http::HeaderName, &str)]) -> Selection {
+        let headers = pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        select(&headers, "\"tag\"", 100)
+    }
+
+    #[test]
+    fn one_range_is_served() {
+        for (range, part) in [
+            ("bytes=0-0", 0..1),
+            ("bytes=10-19", 10..20),
+            ("bytes=90-", 90..100),
+            ("bytes=-10", 90..100),
+            ("bytes=-1000", 0..100),
+            ("bytes=50-1000", 50..100),
+            ("BYTES=0-99", 0..100),
+            ("bytes=5-99999999999999999999999", 5..100),
+        ] {
+            assert_eq!(selected(&[(RANGE, range)]), Selection::Part(part), "{range}");
+        }
+    }
+
+    #[test]
+    fn ranges_outside_are_said_to_be_so_and_odd_ones_ignored() {
+        for range in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999999-"] {
+            assert_eq!(selected(&[(RANGE, range)]), Selection::Unsatisfiable, "{range}");
+        }
+        for range in ["bytes=0-1,5-6", "bytes=5-4", "bytes=", "bytes=-", "bytes=a-b", "bytes=+1-2", "lines=0-1", "0-1"]
+        {
+            assert_eq!(selected(&[(RANGE, range)]), Selection::Whole, "{range}");
+        }
+    }
+
+    #[test]
+    fn preconditions_come_before_ranges() {
+        let range = (RANGE, "bytes=0-1");
+        assert_eq!(selected(&[range.clone(), (IF_RANGE, "\"tag\"")]), Selection::Part(0..2));
+        assert_eq!(selected(&[range.clone(), (IF_RANGE, "\"old\"")]), Selection::Whole);
+        assert_eq!(selected(&[range.clone(), (IF_RANGE, "W/\"tag\"")]), Selection::Whole);
+        assert_eq!(selected(&[range.clone(), (IF_RANGE, "Sat, 01 Jan 2000 00:00:00 GMT")]), Selection::Whole);
+        assert_eq!(selected(&[range.clone(), (IF_NONE_MATCH, "\"a\", W/\"tag\"")]), Selection::NotModified);
+        assert_eq!(selected(&[range.clone(), (IF_MATCH, "W/\"tag\"")]), Selection::PreconditionFailed);
+        assert_eq!(selected(&[range, (IF_MATCH, "*")]), Selection::Part(0..2));
+    }
+}

@@ -1,0 +1,69 @@
+//! Reading a payload.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::folder::{Folder, present};
+use crate::domain::id::TransferId;
+use crate::domain::store::{PayloadStream, StoreError};
+
+/// How much is read at once. Two blocks are in memory: one on its way out, one read ahead.
+const BLOCK: u64 = 512 << 10;
+
+/// What of a range of a payload was not read yet.
+pub(super) struct Download {
+    file: File,
+    left: u64,
+}
+
+type Reading = JoinHandle<(Download, io::Result<Bytes>)>;
+
+impl Download {
+    /// Opens a range of a finished payload.
+    pub(super) fn open(folder: &Folder, id: TransferId, range: &Range<u64>) -> Result<Self, StoreError> {
+        let mut file = present(File::open(folder.finished(id)))?.ok_or(StoreError::NoPayload)?;
+        if range.start > range.end || range.end > file.metadata()?.len() {
+            return Err(StoreError::NoPayload);
+        }
+        file.seek(SeekFrom::Start(range.start))?;
+        Ok(Self { file, left: range.end - range.start })
+    }
+
+    /// The range as a stream that reads one block ahead.
+    pub(super) fn into_stream(self) -> PayloadStream {
+        Box::pin(stream::unfold(self.next(), async |reading| {
+            let (rest, block) = match reading?.await {
+                Ok((download, Ok(block))) => (download.next(), Ok(block)),
+                Ok((_, Err(error))) => (None, Err(error)),
+                Err(gone) => (None, Err(io::Error::other(gone))),
+            };
+            Some((block, rest))
+        }))
+    }
+
+    /// Begins to read the next block; `None` at the end.
+    fn next(mut self) -> Option<Reading> {
+        (self.left > 0).then(|| {
+            spawn_blocking(move || {
+                let block = self.read();
+                (self, block)
+            })
+        })
+    }
+
+    fn read(&mut self) -> io::Result<Bytes> {
+        let wanted = self.left.min(BLOCK);
+        let mut block = Vec::with_capacity(usize::try_from(wanted).expect("a block fits in memory"));
+        let read = (&self.file).take(wanted).read_to_end(&mut block)?;
+        if read as u64 != wanted {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= wanted;
+        Ok(block.into())
+    }
+}

@@ -1,0 +1,95 @@
+//! The directory of payloads: where each is, and that what is done there lasts.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Durability;
+use crate::domain::id::TransferId;
+
+/// The directory of payloads.
+pub(super) struct Folder {
+    path: PathBuf,
+    durability: Durability,
+}
+
+impl Folder {
+    /// The directory of payloads at `path`.
+    pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
+        Self { path, durability }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What writes in it survive.
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Where a payload is while it is uploaded.
+    pub(super) fn part(&self, id: TransferId) -> PathBuf {
+        self.shard(id).join(format!("{id}.part"))
+    }
+
+    /// Where a payload is when it is finished.
+    pub(super) fn finished(&self, id: TransferId) -> PathBuf {
+        self.shard(id).join(format!("{id}.enc"))
+    }
+
+    /// The directory of a payload: one for the first two hex digits, since directories grow slow with many entries.
+    pub(super) fn shard(&self, id: TransferId) -> PathBuf {
+        self.path.join(&id.to_string()[..2])
+    }
+
+    /// How much of a payload is there.
+    pub(super) fn received(&self, id: TransferId) -> io::Result<u64> {
+        // The finished one is looked for twice: finishing may rename the other one meanwhile.
+        for path in [self.finished(id), self.part(id), self.finished(id)] {
+            if let Some(length) = length(&path)? {
+                return Ok(length);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Makes names in a payload's directory durable, and the directory's own.
+    pub(super) fn sync(&self, id: TransferId) -> io::Result<()> {
+        sync_directory(&self.shard(id), self.durability)?;
+        sync_directory(&self.path, self.durability)
+    }
+}
+
+/// The length of a file; `None` where there is none.
+pub(super) fn length(path: &Path) -> io::Result<Option<u64>> {
+    present(fs::metadata(path)).map(|found| found.map(|found| found.len()))
+}
+
+/// `None` where there is no such file.
+pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a directory for its owner only, and those above it, where they are missing.
+pub(super) fn make_directory(path: &Path, durability: Durability) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent, durability),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the names in a directory durable. Only Unix has a way to.
+fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
+    if cfg!(unix) && durability == Durability::Full { File::open(path)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,90 @@
+//! `file:DIR`: a store in a directory of one machine, for any number of processes on it.
+//!
+//! `records.sqlite` holds the records, `payloads/` the payloads: a `.part` while one is uploaded, an `.enc` when it is
+//! finished, in a directory for the first two hex digits of its id.
+
+mod commit_queue;
+mod connection;
+mod download;
+mod folder;
+mod open_error;
+mod part;
+mod payloads;
+mod readers;
+mod records;
+mod transaction;
+mod upload;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use open_error::OpenError;
+
+use commit_queue::CommitQueue;
+use folder::{Folder, make_directory};
+use readers::Readers;
+
+use crate::domain::store::{Store, StoreError};
+
+/// What an answered write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Power loss.
+    Full,
+    /// The end of the process: nothing is synced to the disk. For measurements only.
+    None,
+}
+
+/// A store in a directory. Clones share its connections; dropping the last one waits until everything queued is
+/// written.
+#[derive(Clone)]
+pub struct FileStore(Arc<Parts>);
+
+/// The order is that of dropping: the writing connection closes last, and leaves no write-ahead log behind.
+struct Parts {
+    readers: Arc<Readers>,
+    commits: CommitQueue,
+    payloads: Arc<Folder>,
+}
+
+impl FileStore {
+    /// Opens the store in `directory`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// Where the directory or what is in it cannot be used.
+    pub fn open(directory: &Path, durability: Durability) -> Result<Self, OpenError> {
+        make_directory(directory, durability)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        let payloads = directory.join("payloads");
+        make_directory(&payloads, durability)
+            .map_err(|source| OpenError::Directory { path: payloads.clone(), source })?;
+        let records = directory.join("records.sqlite");
+        connection::create_file(&records)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        let writing = connection::writing(&records, durability)
+            .map_err(|source| OpenError::Records { path: records.clone(), source })?;
+        let commits = CommitQueue::start(writing)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        Ok(Self(Arc::new(Parts {
+            readers: Arc::new(Readers::of(records)),
+            commits,
+            payloads: Arc::new(Folder::new(payloads, durability)),
+        })))
+    }
+}
+
+impl Store for FileStore {}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FileStore").field(&self.0.payloads.path()).finish()
+    }
+}
+
+/// Runs what waits for a disk on a thread that may.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(job).await.unwrap_or_else(|gone| Err(StoreError::unavailable(gone)))
+}

@@ -1,0 +1,59 @@
+//! The payloads: one file each.
+
+use std::fs;
+use std::ops::Range;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::download::Download;
+use super::folder::present;
+use super::part::Part;
+use super::upload::Upload;
+use super::{FileStore, blocking};
+use crate::domain::id::TransferId;
+use crate::domain::store::{PayloadStream, PayloadWriter, Payloads, StoreError};
+
+#[async_trait]
+impl Payloads for FileStore {
+    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        blocking(move || Ok(folder.received(id)?)).await
+    }
+
+    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+        Ok(Box::new(Upload::open(Arc::clone(&self.0.payloads), id, offset).await?))
+    }
+
+    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        blocking(move || {
+            match Part::existing(&folder, id)? {
+                Some(part) if part.length() == size => part.finish()?,
+                _ => {}
+            }
+            Ok(folder.received(id)?)
+        })
+        .await
+    }
+
+    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        let download = blocking(move || Download::open(&folder, id, &range)).await?;
+        Ok(download.into_stream())
+    }
+
+    /// The partial file goes first: whoever is finishing it then finds nothing to rename, and leaves no final one.
+    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        blocking(move || {
+            let part = present(fs::remove_file(folder.part(id)))?;
+            let finished = present(fs::remove_file(folder.finished(id)))?;
+            if part.or(finished).is_some() {
+                folder.sync(id)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,95 @@
+//! The records: rows of one table, in the order of their keys.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rusqlite::{OptionalExtension, Row};
+
+use super::FileStore;
+use crate::domain::store::{Commit, Prefix, Records, StorageKey, StoreError, Version, Versioned};
+
+#[async_trait]
+impl Records for FileStore {
+    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
+        let key = key.clone();
+        let query = move |connection: &rusqlite::Connection| {
+            connection
+                .prepare_cached("SELECT value, version FROM object WHERE key = ?1")?
+                .query_row([key.as_str()], |row| {
+                    let version = Version(row.get::<_, i64>("version")?.to_string());
+                    Ok(Versioned { value: bytes(row, "value")?.into(), version })
+                })
+                .optional()
+        };
+        self.0.readers.read(query).await
+    }
+
+    async fn keys(
+        &self,
+        prefix: &Prefix,
+        after: Option<&StorageKey>,
+        limit: usize,
+    ) -> Result<Vec<StorageKey>, StoreError> {
+        let (range, limit) = (PrefixRange::of(prefix, after), rows(limit));
+        let query = move |connection: &rusqlite::Connection| {
+            connection
+                .prepare_cached("SELECT key FROM object WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?
+                .query_map((range.from, range.before, limit), key)?
+                .collect()
+        };
+        self.0.readers.read(query).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&StorageKey>,
+        limit: usize,
+    ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
+        let (range, limit) = (PrefixRange::of(prefix, after), rows(limit));
+        let query = move |connection: &rusqlite::Connection| {
+            connection
+                .prepare_cached("SELECT key, value FROM object WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?
+                .query_map((range.from, range.before, limit), |row| Ok((key(row)?, bytes(row, "value")?.into())))?
+                .collect()
+        };
+        self.0.readers.read(query).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
+        self.0.commits.write(commit).await
+    }
+}
+
+/// The keys that begin with a prefix and come after some key: a range of the table, not a pattern.
+pub(super) struct PrefixRange {
+    /// The first key that may be in it.
+    pub(super) from: String,
+    /// The end: no key holds the last character there is.
+    pub(super) before: String,
+}
+
+impl PrefixRange {
+    /// The keys under `prefix` that come after `after`.
+    pub(super) fn of(prefix: &Prefix, after: Option<&StorageKey>) -> Self {
+        let before = format!("{}{}", prefix.as_str(), char::MAX);
+        let from = match after {
+            // The next text there is after this one.
+            Some(key) if key.as_str() >= prefix.as_str() => format!("{key}\0"),
+            _ => prefix.as_str().to_owned(),
+        };
+        Self { from, before }
+    }
+}
+
+/// A column of bytes.
+pub(super) fn bytes(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<u8>> {
+    row.get(column)
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<StorageKey> {
+    row.get("key").map(StorageKey::from_backend)
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

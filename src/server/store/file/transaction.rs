@@ -1,0 +1,104 @@
+//! Commits in a transaction: what each reads, checks and writes.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::records::{PrefixRange, bytes};
+use crate::domain::stats::DayStats;
+use crate::domain::store::{Commit, Condition, StorageKey, StoreError, Version, to_json};
+
+/// What becomes of one commit in a transaction that succeeds.
+pub(super) type Answer = Result<Option<Version>, StoreError>;
+
+/// Does all of `commits` in one transaction: a commit that is refused leaves no trace, and the others unharmed.
+///
+/// # Errors
+/// Those of the database. Then nothing of any commit was written.
+pub(super) fn write_all<'a>(
+    connection: &mut Connection,
+    commits: impl Iterator<Item = &'a Commit>,
+) -> rusqlite::Result<Vec<Answer>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut done: i64 = transaction.prepare_cached("SELECT done FROM commits")?.query_row([], |row| row.get("done"))?;
+    let mut answers = Vec::with_capacity(commits.size_hint().0);
+    for commit in commits {
+        done += 1;
+        answers.push(match refusal(&transaction, commit)? {
+            Ok(stats) => Ok(write(&transaction, commit, stats.as_ref(), done)?),
+            Err(refused) => Err(refused),
+        });
+    }
+    if answers.iter().any(Result::is_ok) {
+        transaction.prepare_cached("UPDATE commits SET done = ?1")?.execute([done])?;
+        transaction.commit()?;
+    }
+    Ok(answers)
+}
+
+/// Everything that can refuse a commit, before any of it is written; else the day's counters after it.
+fn refusal(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
+    if let Some(change) = &commit.change {
+        let holds = match (&change.condition, version_of(connection, &change.key)?) {
+            (Condition::Absent, found) => found.is_none(),
+            (Condition::Is(version), found) => found.is_some_and(|found| found.to_string() == version.0),
+        };
+        if !holds {
+            return Ok(Err(StoreError::Conflict));
+        }
+    }
+    let Some(tally) = &commit.tally else { return Ok(Ok(None)) };
+    let latest = match latest_stats(connection)? {
+        Some((key, stored)) => match DayStats::parse(&key, &stored) {
+            Ok(stats) => Some(stats),
+            Err(corrupt) => return Ok(Err(corrupt)),
+        },
+        None => None,
+    };
+    Ok(Ok(Some(DayStats::after(latest, tally))))
+}
+
+fn write(
+    connection: &Connection,
+    commit: &Commit,
+    stats: Option<&DayStats>,
+    version: i64,
+) -> rusqlite::Result<Option<Version>> {
+    let put =
+        |key: &StorageKey, value: &[u8]| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?
+                .execute((key.as_str(), version, value))
+        };
+    for hint in &commit.hints {
+        put(hint, &[])?;
+    }
+    if let Some(change) = &commit.change {
+        put(&change.key, &change.value)?;
+    }
+    for (key, value) in &commit.records {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?
+            .execute((key.as_str(), version, value.as_ref()))?;
+    }
+    if let Some(stats) = stats {
+        put(&StorageKey::stats(&stats.day), &to_json(stats))?;
+    }
+    for key in &commit.removals {
+        connection.prepare_cached("DELETE FROM object WHERE key = ?1")?.execute([key.as_str()])?;
+    }
+    Ok(commit.change.as_ref().map(|_| Version(version.to_string())))
+}
+
+fn version_of(connection: &Connection, key: &StorageKey) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT version FROM object WHERE key = ?1")?
+        .query_row([key.as_str()], |row| row.get("version"))
+        .optional()
+}
+
+fn latest_stats(connection: &Connection) -> rusqlite::Result<Option<(String, Vec<u8>)>> {
+    let all = PrefixRange::of(&StorageKey::all_stats(), None);
+    connection
+        .prepare_cached("SELECT key, value FROM object WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1")?
+        .query_row((all.from, all.before), |row| Ok((row.get("key")?, bytes(row, "value")?)))
+        .optional()
+}

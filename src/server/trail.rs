@@ -1,0 +1,143 @@
+//! What happens around every handler: the request's scope, its records, and the headers of its answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, EXPECT, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Body as _;
+
+use super::answer_body::CountedBody;
+use super::app::AppState;
+use super::body::GuardedBody;
+use super::error::Refusal;
+use super::route::Route;
+use super::settings::Patience;
+use crate::domain::audit::{ActionName, Asked, RequestScope, ServiceName};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+
+/// The request's id: the server's own in answers; in requests what the client calls it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The client's own id of a request, echoed.
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+/// The longest id of a client's.
+const LONGEST_CLIENT_ID: usize = 64;
+
+/// The peer of a connection, put into each of its requests by the listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Marks answers whose body is a payload: their request record follows when that has gone out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PayloadAnswer;
+
+/// What the trail of one service needs.
+#[derive(Clone)]
+pub(super) struct Trail {
+    pub(super) app: AppState,
+    pub(super) service: ServiceName,
+    pub(super) patience: Patience,
+}
+
+/// Runs a handler, whatever becomes of the client meanwhile, records it, and finishes its answer.
+pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: Next) -> Response {
+    let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = template.as_deref().and_then(|path| Route::find(trail.service, request.method(), path));
+    let action = route.map_or(Some(ActionName::RouteNone), |route| route.action);
+    let scope = Arc::new(RequestScope::new(asked(&trail, &request, template, action), trail.app.ids.clone()));
+    if let Some(id) = transfer_in_path(request.uri().path()) {
+        scope.note_named(id);
+    }
+    let request = prepare(request, &scope, trail.patience);
+    // A task of its own: a client that goes away does not stop half-way what it has asked for.
+    let handled = tokio::spawn(next.run(request)).await;
+    let mut response = handled.unwrap_or_else(|panic| Refusal::from(Error::Internal(panic.into())).into_response());
+    let refusal = response.extensions().get::<Refusal>().cloned();
+    if let Some(refusal) = &refusal {
+        response = keep_headers(&response, refusal.render(scope.asked().request_id));
+    }
+    finish_headers(response.headers_mut(), &scope);
+    if action.is_none() {
+        return response;
+    }
+    record(trail, scope, response, refusal).await
+}
+
+fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Option<ActionName>) -> Asked {
+    let now = trail.app.now();
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    Asked {
+        request_id: trail.app.ids.next(now),
+        client_request_id: request.headers().get(REQUEST_ID).and_then(client_id),
+        at: now,
+        service: trail.service,
+        method: request.method().to_string(),
+        route: template.unwrap_or_else(|| "none".to_owned()),
+        action: action.unwrap_or(ActionName::RouteNone),
+        client: trail.app.addresses.describe(address, agent, now),
+        client_key: trail.app.addresses.key_of(address),
+    }
+}
+
+/// A client's own id of its request, if it has the form of one.
+fn client_id(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?;
+    let fits = (1..=LONGEST_CLIENT_ID).contains(&text.len());
+    (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then(|| text.to_owned())
+}
+
+/// The transfer that a path names, if it has the form of an id: the request then belongs to its trail, even refused.
+fn transfer_in_path(path: &str) -> Option<TransferId> {
+    let (_, rest) = path.split_once("/transfers/id/")?;
+    rest.split('/').next()?.parse().ok()
+}
+
+fn prepare(request: Request, scope: &Arc<RequestScope>, patience: Patience) -> Request {
+    let (mut parts, body) = request.into_parts();
+    let expects_continue = parts.headers.contains_key(EXPECT);
+    parts.extensions.insert(scope.clone());
+    Request::from_parts(parts, Body::new(GuardedBody::new(body, patience, expects_continue)))
+}
+
+/// The headers that the router itself has set on a refusal, such as `allow`.
+fn keep_headers(refused: &Response, mut rendered: Response) -> Response {
+    for (name, value) in refused.headers() {
+        if !rendered.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
+            rendered.headers_mut().insert(name, value.clone());
+        }
+    }
+    rendered
+}
+
+fn finish_headers(headers: &mut HeaderMap, scope: &RequestScope) {
+    let asked = scope.asked();
+    let id = HeaderValue::from_str(&asked.request_id.to_string());
+    headers.insert(REQUEST_ID, id.expect("a UUID is a header value"));
+    if let Some(id) = &asked.client_request_id {
+        headers.insert(CLIENT_REQUEST_ID, HeaderValue::from_str(id).expect("its form was checked"));
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refusal: Option<Refusal>) -> Response {
+    let status = response.status().as_u16();
+    if response.extensions().get::<PayloadAnswer>().is_none() {
+        let bytes_out = response.body().size_hint().exact().unwrap_or(0);
+        let code = refusal.map(|refusal| refusal.code());
+        trail.app.audit.finish(&scope, status, code, bytes_out).await;
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let when_over = move |bytes_out| {
+        tokio::spawn(async move { trail.app.audit.finish(&scope, status, None, bytes_out).await });
+    };
+    Response::from_parts(parts, Body::new(CountedBody::new(body, when_over)))
+}

@@ -1,0 +1,160 @@
+//! A `file:` store on a disk that is full. It needs one that is small: root's right to mount, on Linux.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use futures_util::future::join_all;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::stats::Tally;
+use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError};
+use sgsend::domain::timestamp::Day;
+use sgsend::server::store::{Durability, FileStore};
+use tempfile::TempDir;
+
+use crate::place::{changing, content, creating, finished, key, next_writer, pattern, recording, upload, value};
+
+const MIB: u64 = 1 << 20;
+
+/// A disk of 2 MiB, gone on drop.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(directory.path());
+        if cfg!(target_os = "linux") && mount.output().is_ok_and(|done| done.status.success()) {
+            return Some(Self(directory));
+        }
+        // Past the harness, which shows what a case prints only if it fails.
+        std::io::stderr().write_all(b"not run: cannot mount tmpfs\n").unwrap();
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn open(&self) -> FileStore {
+        FileStore::open(self.path(), Durability::Full).unwrap()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("--lazy").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "{} stays mounted", self.path().display());
+    }
+}
+
+/// Puts records until one does not fit; how many did.
+async fn fill(store: &FileStore, folder: &str) -> usize {
+    for n in 0..1000 {
+        match store.commit(recording(&format!("{folder}/{n}"), pattern(0..4000))).await {
+            Ok(_) => {}
+            Err(StoreError::Full) => return n,
+            Err(error) => panic!("{error}: {error:?}"),
+        }
+    }
+    panic!("2 MiB held 4 MB of records");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_go_on_when_there_is_room_again() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let store = disk.open();
+    store.commit(creating("old.json", "object")).await.unwrap();
+    let room = finished(&store, MIB).await;
+    let filled = fill(&store, "events").await;
+    assert!(filled > 10, "only {filled} records fit");
+
+    let whole = Commit {
+        hints: vec![key("due/2026-01-01T00:00/x")],
+        records: vec![(key("large"), pattern(0..MIB)), (key("small"), "event".into())],
+        tally: Some(Tally { created: 1, ..Tally::on(Day::from("2026-01-01".to_owned())) }),
+        removals: vec![key("old.json")],
+        ..creating("new.json", "object")
+    };
+    assert!(matches!(store.commit(whole.clone()).await, Err(StoreError::Full)));
+    for absent in ["new.json", "large", "small", "due/2026-01-01T00:00/x"] {
+        assert_eq!(value(&store, absent).await, None, "{absent} was written");
+    }
+    assert_eq!(store.keys(&StorageKey::all_stats(), None, 9).await.unwrap(), []);
+    assert_eq!(value(&store, "old.json").await.unwrap(), "object");
+    assert_eq!(value(&store, &format!("events/{}", filled - 1)).await.unwrap(), pattern(0..4000));
+
+    store.remove(room).await.unwrap();
+    store.commit(recording("events/again", "event")).await.unwrap();
+    let removals = (0..filled).map(|n| key(&format!("events/{n}"))).collect();
+    store.commit(Commit { removals, ..Commit::default() }).await.unwrap();
+    assert!(fill(&store, "more").await > 10);
+    drop(store);
+
+    let database = rusqlite::Connection::open(disk.path().join("records.sqlite")).unwrap();
+    let checked: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(checked, "ok");
+    drop(database);
+    let store = disk.open();
+    assert_eq!(value(&store, "events/again").await.unwrap(), "event");
+    assert_eq!(value(&store, "old.json").await.unwrap(), "object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_too_large_fails_alone() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let store = disk.open();
+    let commits = (0..40).map(|n| {
+        let value = if n % 10 == 5 { pattern(0..3 * MIB) } else { pattern(0..100) };
+        store.commit(changing(&format!("objects/{n}"), Condition::Absent, value))
+    });
+    for (n, answer) in join_all(commits).await.into_iter().enumerate() {
+        let full = matches!(answer, Err(StoreError::Full));
+        assert_eq!(full, n % 10 == 5, "commit {n}: {answer:?}");
+        assert_eq!(value(&store, &format!("objects/{n}")).await.is_none(), full);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payloads_go_on_when_there_is_room_again() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let store = disk.open();
+    let kept = finished(&store, MIB / 2).await;
+    let id = TransferId::random();
+
+    // What fitted stays, to go on from.
+    let mut writer = store.writer(id, 0).await.unwrap();
+    let mut told = Ok(());
+    for quarter in 0..16 {
+        let start = quarter * MIB / 4;
+        told = writer.write(pattern(start..start + MIB / 4)).await;
+        if told.is_err() {
+            break;
+        }
+    }
+    assert!(matches!(told, Err(StoreError::Full)), "{told:?}");
+    assert!(writer.write(pattern(0..1)).await.is_err(), "bytes were written that do not belong there");
+    let end = writer.close().await.unwrap();
+    assert_eq!(store.received(id).await.unwrap(), end);
+    assert!(end > MIB / 2 && end < 2 * MIB, "{end} bytes are there");
+
+    // One that is closed at once tells it then, and one that is discarded gives the room back.
+    assert!(matches!(upload(&store, id, end..end + MIB / 2).await, Err(StoreError::Full)));
+    let other = TransferId::random();
+    store.remove(id).await.unwrap();
+    let mut writer = store.writer(other, 0).await.unwrap();
+    let _ = writer.write(pattern(0..3 * MIB)).await;
+    writer.discard().await.unwrap();
+    assert_eq!(store.received(other).await.unwrap(), 0);
+    assert_eq!(upload(&store, other, 0..MIB).await.unwrap(), MIB);
+    assert_eq!(store.finish(other, MIB).await.unwrap(), MIB);
+    assert!(content(&store, other, 0..MIB).await.unwrap() == pattern(0..MIB));
+
+    // Removing frees room for the one that did not fit.
+    store.remove(other).await.unwrap();
+    let (end, mut writer) = next_writer(&store, id).await;
+    writer.write(pattern(end..MIB)).await.unwrap();
+    assert_eq!(writer.close().await.unwrap(), MIB);
+    assert!(content(&store, kept, 0..MIB / 2).await.unwrap() == pattern(0..MIB / 2));
+    store.commit(creating("a.json", "object")).await.unwrap();
+}

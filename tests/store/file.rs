@@ -1,0 +1,157 @@
+//! What a `file:` store does besides.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::store::{Condition, Payloads, Records, StoreError};
+use sgsend::server::store::{Durability, FileStore, OpenError};
+
+use crate::place::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_there_after_opening_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let partial = TransferId::random();
+    let (whole, before) = {
+        let store = open(&directory);
+        store.commit(creating("a.json", "object")).await.unwrap();
+        upload(&store, partial, 0..1000).await.unwrap();
+        (finished(&store, 1000).await, version(&store, "a.json").await)
+    };
+    let store = open(&directory);
+    assert_eq!(value(&store, "a.json").await.unwrap(), "object");
+    assert_eq!(version(&store, "a.json").await, before);
+    let after = store.commit(changing("a.json", Condition::Is(before.clone()), "new")).await.unwrap().unwrap();
+    assert_ne!(after, before);
+    assert_eq!(content(&store, whole, 0..1000).await.unwrap(), pattern(0..1000));
+    assert_eq!(upload(&store, partial, 1000..2000).await.unwrap(), 2000);
+    assert_eq!(store.finish(partial, 2000).await.unwrap(), 2000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_handles_are_one_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (open(&directory), open(&directory));
+    let first = one.commit(creating("a.json", "first")).await.unwrap().unwrap();
+    assert_eq!(version(&other, "a.json").await, first);
+    other.commit(changing("a.json", Condition::Is(first.clone()), "second")).await.unwrap();
+    assert_eq!(value(&one, "a.json").await.unwrap(), "second");
+    let late = one.commit(changing("a.json", Condition::Is(first), "third")).await;
+    assert!(matches!(late, Err(StoreError::Conflict)));
+
+    let id = TransferId::random();
+    let writer = one.writer(id, 0).await.unwrap();
+    assert!(matches!(other.writer(id, 0).await.err(), Some(StoreError::WriterBusy)));
+    assert!(matches!(other.finish(id, 0).await, Err(StoreError::WriterBusy)));
+    drop(writer);
+    let (_, writer) = next_writer(&other, id).await;
+    writer.close().await.unwrap();
+
+    // Closing one leaves the other's locks as they are.
+    drop(one);
+    other.commit(creating("b.json", "still")).await.unwrap();
+    assert_eq!(value(&other, "b.json").await.unwrap(), "still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_store_is_opened_by_many_at_once() {
+    for _ in 0..5 {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let tasks: Vec<_> = (0..8)
+            .map(|n| {
+                let directory = Arc::clone(&directory);
+                tokio::spawn(async move {
+                    let store = tokio::task::spawn_blocking(move || open(&directory)).await.unwrap();
+                    store.commit(creating(&format!("tokens/{n}"), "object")).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let listed = open(&directory).keys(&sgsend::domain::store::StorageKey::tokens(), None, 99).await.unwrap();
+        assert_eq!(listed.len(), 8);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_waits_for_what_is_queued() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    for n in 0..100 {
+        // Asked once, which queues it, and never again.
+        let _ = store.commit(creating(&format!("tokens/{n:02}"), "object")).now_or_never();
+    }
+    drop(store);
+    assert!(!directory.path().join("records.sqlite-wal").exists(), "the log was not put into the database");
+    let store = open(&directory);
+    assert_eq!(value(&store, "tokens/99").await.unwrap(), "object");
+    assert!(store.get(&key("tokens/00")).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_durability_it_is_the_same_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileStore::open(directory.path(), Durability::None).unwrap();
+    store.commit(creating("a.json", "object")).await.unwrap();
+    let id = finished(&store, 3 << 20).await;
+    drop(store);
+    let store = open(&directory);
+    assert_eq!(value(&store, "a.json").await.unwrap(), "object");
+    assert!(content(&store, id, 0..3 << 20).await.unwrap() == pattern(0..3 << 20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_is_one_file_with_nothing_else_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let id = TransferId::random();
+    let shard = directory.path().join("payloads").join(&id.to_string()[..2]);
+    let names = || {
+        let entries = std::fs::read_dir(&shard).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    upload(&store, id, 0..1000).await.unwrap();
+    assert_eq!(names(), [format!("{id}.part")]);
+    store.finish(id, 1000).await.unwrap();
+    assert_eq!(names(), [format!("{id}.enc")]);
+    assert_eq!(std::fs::read(shard.join(format!("{id}.enc"))).unwrap(), pattern(0..1000));
+    store.remove(id).await.unwrap();
+    assert_eq!(names(), [""; 0]);
+}
+
+#[test]
+fn what_is_no_store_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "text").unwrap();
+    assert!(matches!(FileStore::open(&file, Durability::Full), Err(OpenError::Directory { .. })));
+    std::fs::write(directory.path().join("records.sqlite"), "no database, whatever its name says").unwrap();
+    let refused = FileStore::open(directory.path(), Durability::Full);
+    assert!(matches!(refused, Err(OpenError::Records { .. })), "{refused:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_look_into_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("new/store");
+    let store = FileStore::open(&directory, Durability::Full).unwrap();
+    store.commit(creating("a.json", "object")).await.unwrap();
+    let id = finished(&store, 10).await.to_string();
+    let payload = format!("payloads/{}/{id}.enc", &id[..2]);
+    for (path, mode) in [
+        ("", 0o700),
+        ("payloads", 0o700),
+        (&payload[..11], 0o700),
+        (payload.as_str(), 0o600),
+        ("records.sqlite", 0o600),
+        ("records.sqlite-wal", 0o600),
+        ("records.sqlite-shm", 0o600),
+    ] {
+        let found = std::fs::metadata(directory.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path:?} is {found:o}");
+    }
+}

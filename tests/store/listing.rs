@@ -1,0 +1,65 @@
+//! Keys come in the order of their bytes, in pages, and only those under the prefix.
+
+use sgsend::domain::id::TokenId;
+use sgsend::domain::store::{Commit, StorageKey, Store};
+
+use crate::place::{Place, key};
+
+async fn put(store: &dyn Store, keys: &[&str]) {
+    let records = keys.iter().map(|at| (key(at), format!("at {at}").into())).collect();
+    store.commit(Commit { records, ..Commit::default() }).await.unwrap();
+}
+
+async fn tokens(store: &dyn Store, after: Option<&str>, limit: usize) -> Vec<String> {
+    let after = after.map(key);
+    let found = store.keys(&StorageKey::tokens(), after.as_ref(), limit).await.unwrap();
+    found.iter().map(ToString::to_string).collect()
+}
+
+pub(crate) async fn keys_come_in_order_and_in_pages(store: Place) {
+    let mut made: Vec<String> = (0..25).map(|_| StorageKey::token(TokenId::random()).to_string()).collect();
+    put(&*store, &made.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    made.sort();
+    let (mut listed, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = tokens(&*store, listed.last().map(String::as_str), 10).await;
+        if page.is_empty() {
+            break;
+        }
+        pages += 1;
+        listed.extend(page);
+    }
+    assert_eq!((listed, pages), (made.clone(), 3));
+    assert_eq!(tokens(&*store, None, usize::MAX).await, made);
+    assert_eq!(tokens(&*store, None, 0).await, [""; 0]);
+}
+
+pub(crate) async fn a_prefix_ends_where_it_should(store: Place) {
+    put(&*store, &["token", "tokens", "tokens.json", "tokens.", "tokens0", "tokens0/a", "tokensx/a", "Tokens/a"]).await;
+    assert_eq!(tokens(&*store, None, 99).await, [""; 0]);
+    // `%` and `_` mean something in a pattern; `~` comes after everything else that is printed.
+    let under = ["tokens/!", "tokens/%", "tokens/A", "tokens/_", "tokens/a", "tokens/a/b", "tokens/~", "tokens/\u{e9}"];
+    put(&*store, &under).await;
+    assert_eq!(tokens(&*store, None, 99).await, under);
+}
+
+pub(crate) async fn a_place_outside_the_prefix_is_no_error(store: Place) {
+    put(&*store, &["stats/a", "tokens/a", "tokens/b", "tokens0", "transfers/a"]).await;
+    for before in ["", "stats/a", "tokens", "tokens/", "tokens/A"] {
+        assert_eq!(tokens(&*store, Some(before), 99).await, ["tokens/a", "tokens/b"], "after {before:?}");
+    }
+    assert_eq!(tokens(&*store, Some("tokens/a"), 99).await, ["tokens/b"]);
+    // One that has gone since is as good a place as any.
+    assert_eq!(tokens(&*store, Some("tokens/aa"), 99).await, ["tokens/b"]);
+    for behind in ["tokens/b", "tokens/c", "tokens0", "transfers/a", "~"] {
+        assert_eq!(tokens(&*store, Some(behind), 99).await, [""; 0], "after {behind:?}");
+    }
+}
+
+pub(crate) async fn objects_come_with_their_keys(store: Place) {
+    put(&*store, &["tokens/a", "tokens/b", "tokens/c", "tokens0"]).await;
+    let found = store.list(&StorageKey::tokens(), Some(&key("tokens/a")), 2).await.unwrap();
+    let expected = ["tokens/b", "tokens/c"].map(|at| (key(at), format!("at {at}").into()));
+    assert_eq!(found, expected);
+    assert_eq!(store.list(&StorageKey::tokens(), None, 1).await.unwrap().len(), 1);
+}

@@ -1,0 +1,84 @@
+//! A finished payload is read in ranges, until it is removed.
+
+use futures_util::TryStreamExt;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::store::StoreError;
+
+use crate::place::{Place, content, finished, pattern, upload};
+
+pub(crate) async fn megabytes_come_back_byte_for_byte(store: Place) {
+    let size = (9 << 20) + 17;
+    let id = finished(&*store, size).await;
+    assert_eq!(store.received(id).await.unwrap(), size);
+    assert!(content(&*store, id, 0..size).await.unwrap() == pattern(0..size));
+}
+
+pub(crate) async fn ranges_are_exact(store: Place) {
+    let size = (2 << 20) + 5;
+    let id = finished(&*store, size).await;
+    let block = 512 << 10;
+    for range in [0..0, 0..1, 5..6, size - 1..size, size..size, block - 1..block + 1, block..2 * block, 3..size - 3] {
+        assert!(content(&*store, id, range.clone()).await.unwrap() == pattern(range.clone()), "{range:?}");
+    }
+    for range in [0..size + 1, size..size + 1, size + 1..size + 1, size + 5..size] {
+        assert!(matches!(content(&*store, id, range.clone()).await, Err(StoreError::NoPayload)), "{range:?}");
+    }
+}
+
+pub(crate) async fn what_is_not_finished_is_not_read(store: Place) {
+    let id = TransferId::random();
+    assert!(matches!(content(&*store, id, 0..0).await, Err(StoreError::NoPayload)));
+    upload(&*store, id, 0..10).await.unwrap();
+    assert!(matches!(content(&*store, id, 0..10).await, Err(StoreError::NoPayload)));
+    store.finish(id, 10).await.unwrap();
+    assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
+}
+
+pub(crate) async fn a_reader_outlives_removal(store: Place) {
+    let size = 5 << 20;
+    let id = finished(&*store, size).await;
+    let mut stream = store.read(id, 0..size).await.unwrap();
+    let mut read = stream.try_next().await.unwrap().unwrap().to_vec();
+    store.remove(id).await.unwrap();
+    assert!(matches!(content(&*store, id, 0..size).await, Err(StoreError::NoPayload)));
+    while let Some(piece) = stream.try_next().await.unwrap() {
+        read.extend_from_slice(&piece);
+    }
+    assert!(read == pattern(0..size));
+}
+
+pub(crate) async fn removing_is_repeatable(store: Place) {
+    store.remove(TransferId::random()).await.unwrap();
+    let partial = TransferId::random();
+    upload(&*store, partial, 0..10).await.unwrap();
+    let (whole, other) = (finished(&*store, 10).await, finished(&*store, 10).await);
+    for id in [partial, whole] {
+        store.remove(id).await.unwrap();
+        store.remove(id).await.unwrap();
+        assert_eq!(store.received(id).await.unwrap(), 0);
+        assert_eq!(store.finish(id, 10).await.unwrap(), 0);
+        assert!(matches!(content(&*store, id, 0..10).await, Err(StoreError::NoPayload)));
+    }
+    assert_eq!(content(&*store, other, 0..10).await.unwrap(), pattern(0..10));
+}
+
+pub(crate) async fn finishing_is_repeatable(store: Place) {
+    let id = finished(&*store, 10).await;
+    assert_eq!(store.finish(id, 10).await.unwrap(), 10);
+    // Of another size: what is final stays so, and its size is told.
+    assert_eq!(store.finish(id, 11).await.unwrap(), 10);
+    assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
+}
+
+pub(crate) async fn finishing_loses_against_removing(store: Place) {
+    for _ in 0..50 {
+        let id = TransferId::random();
+        upload(&*store, id, 0..10).await.unwrap();
+        let [one, other] = [store.clone(), store.clone()];
+        let finishing = tokio::spawn(async move { one.finish(id, 10).await });
+        let removing = tokio::spawn(async move { other.remove(id).await });
+        assert!(matches!(finishing.await.unwrap(), Ok(0 | 10)));
+        removing.await.unwrap().unwrap();
+        assert_eq!(store.received(id).await.unwrap(), 0);
+    }
+}

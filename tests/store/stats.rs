@@ -1,0 +1,47 @@
+//! What commits add to the counters.
+
+use futures_util::future::join_all;
+use sgsend::domain::stats::{DayStats, Tally};
+use sgsend::domain::store::{Commit, StorageKey, Store};
+use sgsend::domain::timestamp::Day;
+use sgsend::domain::transfer::Status;
+
+use crate::place::{Place, creating};
+
+fn counted(day: &str) -> Tally {
+    Tally::on(Day::from(day.to_owned()))
+}
+
+async fn all(store: &dyn Store) -> Vec<DayStats> {
+    let stored = store.list(&StorageKey::all_stats(), None, 99).await.unwrap();
+    stored.iter().map(|(key, value)| DayStats::parse(key.as_str(), value).unwrap()).collect()
+}
+
+pub(crate) async fn tallies_add_up_over_days(store: Place) {
+    let created = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..counted("2026-01-01") };
+    let completed = Tally {
+        completed: 1,
+        bytes: 70,
+        downloads: 2,
+        moved: Some((Some(Status::Pending), Some(Status::Completed))),
+        ..counted("2026-01-03")
+    };
+    let late = Tally { downloads: 1, ..counted("2026-01-02") };
+    for (at, tally) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
+        store.commit(Commit { tally: Some(tally), ..creating(at, "object") }).await.unwrap();
+    }
+    let days = all(&*store).await;
+    let [first, third] = days.as_slice() else { panic!("not two days: {days:?}") };
+    assert_eq!((first.day.as_str(), first.created, first.transfers.pending), ("2026-01-01", 2, 2));
+    assert_eq!((third.day.as_str(), third.created, third.downloads, third.downloads_ever), ("2026-01-03", 0, 3, 3));
+    assert_eq!((third.transfers.pending, third.transfers.completed, third.bytes_stored), (1, 1, 70));
+}
+
+pub(crate) async fn racing_tallies_all_count(store: Place) {
+    let commits = (0..100).map(|_| {
+        let tally = Tally { downloads: 1, ..counted("2026-01-01") };
+        store.commit(Commit { tally: Some(tally), ..Commit::default() })
+    });
+    assert!(join_all(commits).await.into_iter().all(|answer| matches!(answer, Ok(None))));
+    assert_eq!(all(&*store).await[0].downloads, 100);
+}

@@ -1,0 +1,195 @@
+//! Grants, limits, proofs, ranges.
+
+use std::time::Duration;
+
+use sgsend::domain::key::PayloadKey;
+use sgsend::domain::proof::{AccessProof, Grant};
+
+use crate::support::{Api, Service, eventually};
+
+fn bytes_path(id: &str) -> String {
+    format!("/transfers/id/{id}/payload/download-bytes")
+}
+
+fn grant_path(id: &str) -> String {
+    format!("/transfers/id/{id}/download/create-presign-url")
+}
+
+fn grant_body(grant: &Grant) -> String {
+    format!(r#"{{"grant":"{}"}}"#, *grant.to_text())
+}
+
+async fn count(api: &Api, id: &str) -> u64 {
+    api.status(id).await.number("download_count")
+}
+
+#[tokio::test]
+async fn a_limit_is_exact_whoever_asks_at_once() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        for limit in [1, 7, 49] {
+            let id = sender.send_payload(b"abc", &format!(r#""max_downloads":{limit}"#)).await;
+            let mut asking = tokio::task::JoinSet::new();
+            for number in 0..50 {
+                let (anyone, id) = (service.public(), id.clone());
+                asking.spawn(async move {
+                    // Half of them ask for a grant, half simply fetch.
+                    let path = if number % 2 == 0 { grant_path(&id) } else { bytes_path(&id) };
+                    let method = if number % 2 == 0 { "POST" } else { "GET" };
+                    let answer = anyone.request(method, &path).send().await;
+                    assert!(answer.status == 200 || answer.code() == "transfer_exhausted", "{answer:?}");
+                    usize::from(answer.status == 200)
+                });
+            }
+            let granted: usize = asking.join_all().await.into_iter().sum();
+            assert_eq!(granted, limit);
+            let status = sender.status(&id).await;
+            assert_eq!(status.number("download_count"), limit as u64);
+            assert_eq!((status.text("status").as_str(), status.number("downloads_remaining")), ("exhausted", 0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_covers_ranges_and_retries() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let id = sender.send_payload(b"0123456789", r#""max_downloads":1"#).await;
+        let anyone = service.public();
+        let grant = Grant::random();
+        let granted = anyone.post(&grant_path(&id)).json(&grant_body(&grant)).send().await;
+        assert_eq!(granted.text("grant"), *grant.to_text());
+        let get = || anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant.to_text());
+        for (range, status, body) in [("bytes=0-3", 206, "0123"), ("bytes=4-", 206, "456789"), ("bytes=-1", 206, "9")] {
+            let part = get().header("range", range).send().await;
+            assert_eq!((part.status, &part.body[..]), (status, body.as_bytes()));
+            assert_eq!(part.header("content-length"), body.len().to_string());
+        }
+        assert_eq!(get().header("range", "bytes=4-5").send().await.header("content-range"), "bytes 4-5/10");
+        assert_eq!(&get().send().await.body[..], b"0123456789");
+        assert_eq!(count(&sender, &id).await, 1);
+        // Another grant is another download.
+        anyone.post(&grant_path(&id)).json(&grant_body(&Grant::random())).refused("transfer_exhausted").await;
+        anyone.get(&bytes_path(&id)).refused("transfer_exhausted").await;
+    }
+}
+
+#[tokio::test]
+async fn a_download_without_a_grant_is_told_one() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        for members in ["", r#""max_downloads":5"#] {
+            let id = sender.send_payload(b"0123456789", members).await;
+            let first = service.public().get(&bytes_path(&id)).header("range", "bytes=0-3").send().await;
+            assert_eq!((first.status, &first.body[..]), (206, &b"0123"[..]));
+            let grant = first.header("x-sgsend-grant").to_owned();
+            let rest = service.public().get(&bytes_path(&id)).header("x-sgsend-grant", &grant);
+            let rest = rest.header("range", "bytes=4-").header("if-range", first.header("etag")).send().await;
+            assert_eq!((rest.status, &rest.body[..]), (206, &b"456789"[..]));
+            assert!(!rest.headers.contains_key("x-sgsend-grant"));
+            // Of an unlimited transfer the count may lag a second.
+            eventually(|| async { (count(&sender, &id).await == 1).then_some(()) }).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_hands_out_no_bytes_counts_nothing() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"0123456789", r#""max_downloads":1"#).await;
+    let anyone = service.public();
+    let head = anyone.request("HEAD", &bytes_path(&id)).send().await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "10", 0));
+    assert_eq!(head.header("accept-ranges"), "bytes");
+    let etag = head.header("etag").to_owned();
+    let get = || anyone.get(&bytes_path(&id));
+    assert_eq!(get().header("if-none-match", &etag).send().await.status, 304);
+    assert_eq!(get().header("if-match", "\"other\"").send().await.status, 412);
+    let outside = get().header("range", "bytes=10-").refused("range_not_satisfiable").await;
+    assert_eq!(outside.header("content-range"), "bytes */10");
+    assert_eq!(anyone.request("HEAD", &bytes_path(&id)).header("range", "bytes=10-").send().await.status, 416);
+    assert_eq!(count(&sender, &id).await, 0);
+    let several = get().header("range", "bytes=0-1,4-5").send().await;
+    assert_eq!((several.status, several.body.len()), (200, 10));
+}
+
+#[tokio::test]
+async fn grants_that_were_not_given_or_have_run_out_are_refused() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        for members in ["", r#""max_downloads":5"#] {
+            let id = sender.send_payload(b"abc", members).await;
+            let anyone = service.public();
+            let grant = Grant::random();
+            let get = |grant: &Grant| anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant.to_text());
+            get(&grant).refused("grant_invalid").await;
+            anyone.get(&format!("{}?grant={}", bytes_path(&id), *grant.to_text())).refused("grant_invalid").await;
+            anyone.get(&bytes_path(&id)).header("x-sgsend-grant", "short").refused("invalid_request").await;
+            anyone.post(&grant_path(&id)).json(r#"{"grant":"short"}"#).refused("invalid_request").await;
+            anyone.post(&grant_path(&id)).json(&grant_body(&grant)).send().await;
+            assert_eq!(get(&grant).send().await.status, 200);
+            service.wait(Duration::from_hours(1));
+            get(&grant).refused("grant_expired").await;
+            anyone.post(&grant_path(&id)).json(&grant_body(&grant)).refused("grant_expired").await;
+            // Of an unlimited transfer the count may lag a second.
+            eventually(|| async { (count(&sender, &id).await == 1).then_some(()) }).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_never_outlives_its_transfer() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", r#""expires_in_s":60"#).await;
+    let granted = service.public().post(&grant_path(&id)).send().await;
+    assert_eq!(granted.number("grant_expires_at"), sender.status(&id).await.number("expires_at"));
+    let get = || service.public().get(&bytes_path(&id)).header("x-sgsend-grant", &granted.text("grant"));
+    assert_eq!(get().send().await.status, 200);
+    sender.post(&format!("/transfers/id/{id}/delete")).send().await;
+    get().refused("transfer_deleted").await;
+}
+
+#[tokio::test]
+async fn without_the_access_proof_an_id_gives_no_bytes() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let proof = AccessProof::of(&PayloadKey::random());
+        let wrong = AccessProof::of(&PayloadKey::random());
+        let members = format!(r#""access_sha256":"{}","max_downloads":2"#, proof.digest());
+        let id = sender.send_payload(b"abc", &members).await;
+        assert_eq!(sender.status(&id).await.json()["access_proof"], true);
+        let anyone = service.public();
+        for (method, path, body) in [
+            ("POST", grant_path(&id), "{}"),
+            ("GET", bytes_path(&id), ""),
+            ("POST", format!("/transfers/id/{id}/events/add"), r#"{"kind":"link_opened"}"#),
+        ] {
+            let request = || anyone.request(method, &path).json(body);
+            request().refused("access_required").await;
+            request().header("x-sgsend-access", &wrong.to_text()).refused("access_invalid").await;
+            request().header("x-sgsend-access", "short").refused("invalid_request").await;
+        }
+        let head = || anyone.request("HEAD", &bytes_path(&id));
+        assert_eq!(head().send().await.status, 401);
+        assert_eq!(head().header("x-sgsend-access", &wrong.to_text()).send().await.status, 403);
+        assert_eq!(head().header("x-sgsend-access", &proof.to_text()).send().await.status, 200);
+        assert_eq!(count(&sender, &id).await, 0);
+
+        let granted = anyone.post(&grant_path(&id)).header("x-sgsend-access", &proof.to_text()).send().await;
+        let grant = granted.text("grant");
+        // A live grant stands in for the proof, here and for events.
+        assert_eq!(anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant).send().await.status, 200);
+        let again = anyone.post(&grant_path(&id)).json(&format!(r#"{{"grant":"{grant}"}}"#)).send().await;
+        assert_eq!(again.status, 200);
+        let event = anyone.post(&format!("/transfers/id/{id}/events/add")).header("x-sgsend-grant", &grant);
+        assert_eq!(event.json(r#"{"kind":"decrypt_succeeded"}"#).send().await.status, 201);
+        assert_eq!(count(&sender, &id).await, 1);
+    }
+}

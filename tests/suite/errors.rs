@@ -1,0 +1,169 @@
+//! Requests that cannot be granted: each gets its code, in the order in which the API checks.
+
+use crate::support::Service;
+
+#[tokio::test]
+async fn ids_of_another_form_are_refused_before_anything_else() {
+    let service = Service::in_memory().start().await;
+    let zero = "0".repeat(32);
+    for id in ["x", &zero[1..], &format!("{zero}0"), &zero.replace('0', "A"), "..%2f..%2fetc", "%00", "%ff"] {
+        for (method, route) in [
+            ("GET", "status"),
+            ("POST", "payload/upload-bytes"),
+            ("GET", "payload/download-bytes"),
+            ("POST", "download/create-presign-url"),
+            ("POST", "events/add"),
+            ("GET", "events/list"),
+            ("GET", "actions/list"),
+            ("POST", "upload/complete"),
+            ("GET", "upload/status"),
+            ("POST", "delete"),
+        ] {
+            service.public().request(method, &format!("/transfers/id/{id}/{route}")).refused("invalid_id").await;
+        }
+        service.public().get(&format!("/d/{id}")).refused("invalid_id").await;
+        service.admin().post(&format!("/tokens/id/{id}/revoke")).refused("invalid_id").await;
+        service.admin().get(&format!("/audit/transfers/id/{id}/all")).refused("invalid_id").await;
+        service.admin().post(&format!("/transfers/id/{id}/delete")).refused("invalid_id").await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let zero = "0".repeat(32);
+    for (method, route) in [
+        ("GET", "status"),
+        ("GET", "payload/download-bytes"),
+        ("POST", "download/create-presign-url"),
+        ("POST", "events/add"),
+        ("GET", "events/list"),
+        ("GET", "actions/list"),
+    ] {
+        let path = format!("/transfers/id/{zero}/{route}");
+        service.public().request(method, &path).refused("transfer_not_found").await;
+    }
+    service.admin().get(&format!("/audit/transfers/id/{zero}/all")).refused("transfer_not_found").await;
+    service.admin().post(&format!("/transfers/id/{zero}/delete")).refused("transfer_not_found").await;
+    for path in ["/nothing", "/transfers", "/transfers/create/", "/transfers/id/", "/tokens/list"] {
+        service.public().get(path).refused("route_not_found").await;
+    }
+    service.admin().post("/transfers/create").refused("route_not_found").await;
+    for (method, path, allow) in [
+        ("GET", "/transfers/create", "POST"),
+        ("DELETE", "/health", "GET,HEAD"),
+        ("PUT", &format!("/transfers/id/{zero}/payload/download-bytes"), "GET,HEAD"),
+    ] {
+        let refused = sender.request(method, path).refused("method_not_allowed").await;
+        assert_eq!(refused.header("allow"), allow);
+    }
+}
+
+#[tokio::test]
+async fn odd_bodies_are_refused_and_the_member_is_named() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    for (body, named) in [
+        ("", "size_bytes"),
+        ("{}", "size_bytes"),
+        ("null", "object"),
+        ("[1]", "object"),
+        ("{", "EOF"),
+        (r#"{"size_bytes":1}{}"#, "trailing"),
+        (r#"{"size_bytes":0}"#, "size_bytes"),
+        (r#"{"size_bytes":-1}"#, "size_bytes"),
+        (r#"{"size_bytes":1.5}"#, "size_bytes"),
+        (r#"{"size_bytes":"1"}"#, "size_bytes"),
+        (r#"{"size_bytes":1,"max_download":1}"#, "max_download"),
+        (r#"{"size_bytes":1,"max_downloads":0}"#, "max_downloads"),
+        (r#"{"size_bytes":1,"max_downloads":1001}"#, "max_downloads"),
+        (r#"{"size_bytes":1,"max_downloads":"1"}"#, "max_downloads"),
+        (r#"{"size_bytes":1,"expires_in_s":59}"#, "expires_in_s"),
+        (r#"{"size_bytes":1,"expires_in_s":7776001}"#, "expires_in_s"),
+        (r#"{"size_bytes":1,"expires_in_s":99999999999999999999}"#, "expires_in_s"),
+        (r#"{"size_bytes":1,"access_sha256":"ff"}"#, "access_sha256"),
+        (r#"{"size_bytes":1,"idempotency_key":"ff"}"#, "idempotency_key"),
+        (r#"{"size_bytes":1,"size_bytes":1}"#, "size_bytes"),
+    ] {
+        let refused = sender.post("/transfers/create").json(body).refused("invalid_request").await;
+        assert!(refused.text("detail").contains(named), "{body}: {refused:?}");
+    }
+    let id = sender.create(1, "").await;
+    for route in ["upload/complete", "delete"] {
+        let path = format!("/transfers/id/{id}/{route}");
+        sender.post(&path).json(r#"{"now":true}"#).refused("invalid_request").await;
+        sender.post(&path).json("[").refused("invalid_request").await;
+    }
+    assert_eq!(sender.status(&id).await.text("status"), "pending");
+    let long = format!(r#"{{"size_bytes":1,"idempotency_key":"{}"}}"#, "f".repeat(70_000));
+    let refused = sender.post("/transfers/create").json(&long).refused("payload_too_large").await;
+    assert_eq!(refused.number("limit_bytes"), 65_536);
+    sender.post("/transfers/create").bytes(b"{\"size_bytes\":1,\"\xff\":1}").refused("invalid_request").await;
+}
+
+#[tokio::test]
+async fn limits_at_their_ends_are_accepted() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let key = "0".repeat(64);
+    for members in [
+        r#""max_downloads":1,"expires_in_s":60"#,
+        r#""max_downloads":1000,"expires_in_s":7776000"#,
+        r#""max_downloads":null,"expires_in_s":null"#,
+        &format!(r#""idempotency_key":"{key}","access_sha256":"{key}""#),
+    ] {
+        sender.create(104_924_803, members).await;
+    }
+}
+
+#[tokio::test]
+async fn checks_come_in_the_documented_order() {
+    let service = Service::in_memory().start().await;
+    let (sender, other) = (service.sender().await, service.sender().await);
+    let id = sender.create(1, "").await;
+    let upload = |id: &str| format!("/transfers/id/{id}/payload/upload-bytes?offset=x");
+    // form of the id, credential, existence, ownership, form of the rest
+    service.public().post(&upload("x")).refused("invalid_id").await;
+    service.public().post(&upload(&"0".repeat(32))).refused("token_missing").await;
+    sender.post(&upload(&"0".repeat(32))).refused("transfer_not_found").await;
+    other.post(&upload(&id)).refused("not_your_transfer").await;
+    sender.post(&upload(&id)).refused("invalid_request").await;
+    // form of the body, access proof, grant, state
+    let digest = "0".repeat(64);
+    let id = sender.create(1, &format!(r#""access_sha256":"{digest}""#)).await;
+    let grant = || service.public().post(&format!("/transfers/id/{id}/download/create-presign-url"));
+    grant().json(r#"{"grant":"short"}"#).refused("invalid_request").await;
+    grant().refused("access_required").await;
+    let open = sender.create(1, "").await;
+    let get = || service.public().get(&format!("/transfers/id/{open}/payload/download-bytes"));
+    get().header("x-sgsend-grant", &"A".repeat(43)).refused("grant_invalid").await;
+    get().refused("not_completed").await;
+}
+
+#[tokio::test]
+async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.create(1, "").await;
+    let ask = |body: &str| sender.post(&format!("/transfers/id/{id}/upload/create-presign-urls")).json(body);
+    ask(r#"{"numbers":[1]}"#).refused("wrong_mode").await;
+    ask(r#"{"numbers":["1"]}"#).refused("invalid_request").await;
+    ask("").refused("invalid_request").await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_said_to_be_unavailable() {
+    let service = Service::on_disk().start().await;
+    let sender = service.sender().await;
+    let records = rusqlite::Connection::open(service.folder().join("records.sqlite")).unwrap();
+    records.execute_batch("DROP TABLE object").unwrap();
+    let refused = sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("storage_unavailable").await;
+    assert!(refused.header("retry-after").parse::<u64>().is_ok());
+    let told = String::from_utf8_lossy(&refused.body).to_lowercase();
+    for word in ["sqlite", "table", "object", service.folder().to_str().unwrap()] {
+        assert!(!told.contains(word), "the answer names {word}: {told}");
+    }
+    service.public().get("/health/ready").refused("storage_unavailable").await;
+    assert_eq!(service.public().get("/health").send().await.status, 200);
+}

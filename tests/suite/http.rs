@@ -1,0 +1,121 @@
+//! What holds for every answer, and for connections.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Service, Started};
+
+async fn raw(service: &Started, request: &str) -> String {
+    let mut stream = TcpStream::connect(service.public).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn request_ids_are_the_servers_own() {
+    let service = Service::in_memory().start().await;
+    let ask = |id: &str| service.public().get("/health").header("x-request-id", id);
+    let (first, second) = (ask("a-1").send().await, ask("a-1").send().await);
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    assert_eq!(first.header("x-client-request-id"), "a-1");
+    for odd in ["", "with space", "ä", &"x".repeat(65), "a;b"] {
+        assert_eq!(ask(odd).send().await.header("x-client-request-id"), "", "{odd:?} was echoed");
+    }
+    assert_eq!(ask(&"x".repeat(64)).send().await.header("x-client-request-id"), "x".repeat(64));
+}
+
+#[tokio::test]
+async fn answers_carry_their_headers() {
+    let service = Service::in_memory().start().await;
+    for path in ["/health", "/transfers/id/x/status", "/nothing"] {
+        let answer = service.public().get(path).send().await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    for path in ["/", &format!("/d/{}", "0".repeat(32)), "/docs"] {
+        let page = service.public().get(path).send().await;
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        let html = String::from_utf8_lossy(&page.body).into_owned();
+        assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "a page asks a third party");
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_link_says_how_to_open_it_and_counts_nothing() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
+    let page = service.public().get(&format!("/d/{id}")).send().await;
+    assert!(String::from_utf8_lossy(&page.body).contains("sgsend download"));
+    assert_eq!(sender.status(&id).await.number("download_count"), 0);
+    let absolute = Service::in_memory().with(|settings| {
+        settings.public_url = Some("https://send.example.org/base/".parse().unwrap());
+    });
+    let absolute = absolute.start().await;
+    let created = absolute.sender().await.post("/transfers/create").json(r#"{"size_bytes":1}"#).send().await;
+    assert!(created.text("page_url").starts_with("https://send.example.org/base/d/"));
+}
+
+#[tokio::test]
+async fn slow_heads_do_not_hold_a_connection() {
+    let service = Service::in_memory().with(|settings| settings.patience.head = Duration::from_millis(100));
+    let service = service.start().await;
+    assert_eq!(raw(&service, "").await, "");
+    let answer = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_or_broken_are_refused() {
+    let service = Service::in_memory().start().await;
+    let long = "x".repeat(80_000);
+    let answer = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(raw(&service, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test]
+async fn further_connections_wait_for_a_free_slot() {
+    let service = Service::in_memory().with(|settings| settings.patience.connections = 1).start().await;
+    let first = TcpStream::connect(service.public).await.unwrap();
+    let mut second = TcpStream::connect(service.public).await.unwrap();
+    second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let waiting = tokio::time::timeout(Duration::from_millis(200), second.read_to_string(&mut answer)).await;
+    assert!(waiting.is_err(), "a second connection was served: {answer}");
+    drop(first);
+    second.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_under_way_end_before_the_service_does() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.create(8, "").await;
+    let mut stream = TcpStream::connect(service.public).await.unwrap();
+    let head = format!(
+        "POST /transfers/id/{id}/payload/upload-bytes HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\
+         content-length: 8\r\n\r\nabcd",
+        sender.authorization()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    crate::support::eventually(|| async {
+        let other = sender.post(&format!("/transfers/id/{id}/payload/upload-bytes?offset=9")).bytes(b"x").send().await;
+        (other.code() == "upload_in_progress").then_some(())
+    })
+    .await;
+    let stopping = tokio::spawn(service.stop());
+    stream.write_all(b"efgh").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"received_bytes\":8"), "{answer}");
+    stopping.await.unwrap();
+}

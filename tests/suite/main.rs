@@ -1,0 +1,15 @@
+//! Running services, spoken to over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+mod anonymity;
+mod audit;
+mod downloads;
+mod errors;
+mod http;
+mod lifecycle;
+mod openapi;
+mod sessions;
+mod support;
+mod tokens;
+mod uploads;

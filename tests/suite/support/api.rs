@@ -1,0 +1,210 @@
+//! A client that knows nothing but the HTTP API, and holds every refusal against the table of routes.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use sgsend::domain::audit::ServiceName;
+use sgsend::domain::error::ErrorCode;
+use sgsend::server::{ROUTES, status_of};
+
+/// Somebody who speaks to one service.
+#[derive(Clone)]
+pub(crate) struct Api {
+    service: ServiceName,
+    address: SocketAddr,
+    headers: Vec<(String, String)>,
+    client: reqwest::Client,
+}
+
+/// A request to be sent.
+pub(crate) struct Request {
+    service: ServiceName,
+    path: String,
+    method: reqwest::Method,
+    builder: reqwest::RequestBuilder,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: bytes::Bytes,
+}
+
+impl Api {
+    pub(crate) fn new(service: ServiceName, address: SocketAddr, client: reqwest::Client) -> Self {
+        Self { service, address, headers: Vec::new(), client }
+    }
+
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same headers as `other`, such as its token.
+    pub(crate) fn like(mut self, other: &Self) -> Self {
+        self.headers.clone_from(&other.headers);
+        self
+    }
+
+    /// The value of its `Authorization`, for requests written by hand.
+    pub(crate) fn authorization(&self) -> &str {
+        let header = self.headers.iter().find(|(name, _)| name == "authorization");
+        &header.expect("a sender").1
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> Request {
+        let method: reqwest::Method = method.parse().unwrap();
+        let mut builder = self.client.request(method.clone(), format!("http://{}{path}", self.address));
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value);
+        }
+        Request { service: self.service, path: path.to_owned(), method, builder }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    /// Creates a transfer of `size` bytes; `members` are further ones, such as `"max_downloads":1`.
+    pub(crate) async fn create(&self, size: usize, members: &str) -> String {
+        let comma = if members.is_empty() { "" } else { "," };
+        let body = format!(r#"{{"size_bytes":{size}{comma}{members}}}"#);
+        let created = self.post("/transfers/create").json(&body).send().await;
+        assert_eq!(created.status, 201, "{created:?}");
+        created.text("transfer_id")
+    }
+
+    /// Creates, uploads and completes a transfer.
+    pub(crate) async fn send_payload(&self, payload: &[u8], members: &str) -> String {
+        let id = self.create(payload.len(), members).await;
+        let sent = self.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(payload).send().await;
+        assert_eq!(sent.status, 200, "{sent:?}");
+        let completed = self.post(&format!("/transfers/id/{id}/upload/complete")).json("{}").send().await;
+        assert_eq!(completed.status, 200, "{completed:?}");
+        id
+    }
+
+    /// The status that a transfer has.
+    pub(crate) async fn status(&self, id: &str) -> Answer {
+        let status = self.get(&format!("/transfers/id/{id}/status")).send().await;
+        assert_eq!(status.status, 200, "{status:?}");
+        status
+    }
+}
+
+impl Request {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    pub(crate) fn json(self, body: &str) -> Self {
+        self.bytes(body.as_bytes())
+    }
+
+    pub(crate) fn bytes(mut self, body: &[u8]) -> Self {
+        self.builder = self.builder.body(body.to_vec());
+        self
+    }
+
+    /// Sends a body without saying how long it is.
+    pub(crate) fn chunked(mut self, body: &[u8]) -> Self {
+        let frames = body.chunks(10_000).map(|chunk| Ok(http_body::Frame::data(bytes::Bytes::copy_from_slice(chunk))));
+        let frames: Vec<Result<_, std::convert::Infallible>> = frames.collect();
+        let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
+        self.builder = self.builder.body(reqwest::Body::wrap(body));
+        self
+    }
+
+    /// Sends it and reads the answer; a refusal must be one that its route is documented to have.
+    pub(crate) async fn send(self) -> Answer {
+        let response = self.builder.send().await.unwrap();
+        let answer = Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.unwrap(),
+        };
+        for name in ["x-request-id", "x-content-type-options", "referrer-policy", "cache-control"] {
+            assert!(answer.headers.contains_key(name), "{name} is missing: {answer:?}");
+        }
+        if answer.status >= 400 && answer.status != 412 && self.method != "HEAD" {
+            answer.check_problem(self.service, self.method.as_str(), &self.path);
+        }
+        answer
+    }
+
+    /// Sends it and expects to be refused with this code.
+    pub(crate) async fn refused(self, code: &str) -> Answer {
+        let answer = self.send().await;
+        assert_eq!(answer.code(), code, "{answer:?}");
+        answer
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn text(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no text {member}: {self:?}")).to_owned()
+    }
+
+    pub(crate) fn number(&self, member: &str) -> u64 {
+        self.json()[member].as_u64().unwrap_or_else(|| panic!("no number {member}: {self:?}"))
+    }
+
+    pub(crate) fn items(&self) -> Vec<Value> {
+        self.json()["items"].as_array().unwrap_or_else(|| panic!("no items: {self:?}")).clone()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn check_problem(&self, service: ServiceName, method: &str, path: &str) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        let code = ErrorCode::from_text(&self.code()).unwrap_or_else(|| panic!("an unknown code: {self:?}"));
+        assert_eq!(status_of(code).as_u16(), self.status);
+        assert_eq!(problem["status"], self.status);
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        assert_eq!(self.status == 401, self.headers.contains_key("www-authenticate"), "{self:?}");
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {self:?}");
+        }
+        if matches!(code, ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed) {
+            return;
+        }
+        let path = path.split('?').next().unwrap();
+        let routes = ROUTES.iter().filter(|route| route.service == service && route.method == method);
+        let mut routes = routes.filter(|route| matches(route.template, path));
+        let route = routes.next().unwrap_or_else(|| panic!("{method} {path} is not in the table of routes"));
+        let documented = route.every_code().any(|known| known == code);
+        assert!(documented, "{method} {} answered {}, which its table lacks", route.template, code.as_str());
+    }
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    let part = |(wanted, found): (&&str, &&str)| wanted == found || wanted.starts_with('{');
+    template.len() == path.len() && template.iter().zip(&path).all(part)
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(500)]);
+        write!(f, "{} {:?} {body}", self.status, self.headers)
+    }
+}

@@ -1,0 +1,143 @@
+//! Both services over one store, in this process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sgsend::domain::audit::{ServiceName, WriteMode};
+use sgsend::domain::clock::ManualClock;
+use sgsend::domain::timestamp::Timestamp;
+use sgsend::server::{AdminKey, Server, Settings, StorageLocation};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Api;
+
+/// When every test begins: noon of a day, UTC.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
+
+/// The admin key of every test.
+pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
+
+/// How a service is to be started.
+pub(crate) struct Service {
+    pub(crate) settings: Settings,
+    folder: Option<TempDir>,
+}
+
+/// Services that run until this is dropped.
+pub(crate) struct Started {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) public: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    folder: Option<TempDir>,
+    settings: Settings,
+    client: reqwest::Client,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Service {
+    /// Over a store in memory.
+    pub(crate) fn in_memory() -> Self {
+        Self::over(StorageLocation::Memory, None)
+    }
+
+    /// Over a store on disk.
+    pub(crate) fn on_disk() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::over(StorageLocation::File(folder.path().to_owned()), Some(folder))
+    }
+
+    /// Both kinds of store, for tests that must hold on each.
+    pub(crate) fn each() -> [Self; 2] {
+        [Self::in_memory(), Self::on_disk()]
+    }
+
+    fn over(storage: StorageLocation, folder: Option<TempDir>) -> Self {
+        let mut settings = Settings::new(storage);
+        settings.audit = WriteMode::Through;
+        settings.admin_key = Some(AdminKey::new(ADMIN_KEY).unwrap());
+        Self { settings, folder }
+    }
+
+    /// Changes the settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Starts both services.
+    pub(crate) async fn start(self) -> Started {
+        let clock = Arc::new(ManualClock::at(START));
+        start(self.settings, self.folder, clock).await
+    }
+}
+
+async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClock>) -> Started {
+    let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = (public.local_addr().unwrap(), admin.local_addr().unwrap());
+    let server = Server::open(settings.clone(), clock.clone()).await.unwrap();
+    let stop = CancellationToken::new();
+    let listeners = vec![(ServiceName::Public, public), (ServiceName::Admin, admin)];
+    let stopped = stop.clone();
+    let running = tokio::spawn(async move { server.run(listeners, stopped).await.unwrap() });
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    Started { client, clock, public: addresses.0, admin: addresses.1, folder, settings, stop, running }
+}
+
+impl Started {
+    /// A client of the public service, without a token.
+    pub(crate) fn public(&self) -> Api {
+        Api::new(ServiceName::Public, self.public, self.client.clone())
+    }
+
+    /// A client of the admin service, with the key.
+    pub(crate) fn admin(&self) -> Api {
+        self.admin_without_key().with_header("x-api-key", ADMIN_KEY)
+    }
+
+    /// A client of the admin service, without the key.
+    pub(crate) fn admin_without_key(&self) -> Api {
+        Api::new(ServiceName::Admin, self.admin, self.client.clone())
+    }
+
+    /// A client of the public service with a new sender token.
+    pub(crate) async fn sender(&self) -> Api {
+        let created = self.admin().post("/tokens/create").json(r#"{"name":"press office"}"#).send().await;
+        assert_eq!(created.status, 201, "{created:?}");
+        self.public().with_header("authorization", &format!("Bearer {}", created.text("token")))
+    }
+
+    /// Sets the clock forward.
+    pub(crate) fn wait(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The folder of a store on disk.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.as_ref().expect("a store on disk").path()
+    }
+
+    /// Stops the services, in order.
+    pub(crate) async fn stop(mut self) -> (Settings, Option<TempDir>, Arc<ManualClock>) {
+        self.stop.cancel();
+        (&mut self.running).await.unwrap();
+        (self.settings.clone(), self.folder.take(), self.clock.clone())
+    }
+
+    /// Stops the services and starts them again over the same store.
+    pub(crate) async fn restart(self) -> Self {
+        let (settings, folder, clock) = self.stop().await;
+        start(settings, folder, clock).await
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,133 @@
+//! Sender tokens, and who may do what with them.
+
+use std::time::Duration;
+
+use crate::support::{Service, Started};
+
+async fn token(service: &Started, body: &str) -> (String, String) {
+    let created = service.admin().post("/tokens/create").json(body).send().await;
+    assert_eq!(created.status, 201, "{created:?}");
+    (created.text("token_id"), created.text("token"))
+}
+
+#[tokio::test]
+async fn a_token_is_created_listed_revoked_and_then_refused() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let (id, token) = token(&service, r#"{"name":"press office"}"#).await;
+        assert!(token.starts_with(&format!("sgs_{id}_")) && token.len() == 85, "{token}");
+        let sender = service.public().with_header("authorization", &format!("bearer {token}"));
+        sender.create(1, "").await;
+
+        let listed = service.admin().get("/tokens/list").send().await;
+        let item = &listed.items()[0];
+        assert_eq!((item["token_id"].as_str(), item["status"].as_str()), (Some(id.as_str()), Some("active")));
+        assert_eq!(item["last_used_at"], crate::support::START.as_millis());
+        assert!(!String::from_utf8_lossy(&listed.body).contains(&token[21..]), "the list shows a secret");
+
+        for _ in 0..2 {
+            let revoked = service.admin().post(&format!("/tokens/id/{id}/revoke")).json("{}").send().await;
+            assert_eq!((revoked.status, revoked.text("status").as_str()), (200, "revoked"));
+        }
+        sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("token_revoked").await;
+        service.admin().post(&format!("/tokens/id/{}/revoke", "0".repeat(16))).refused("token_not_found").await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_expire() {
+    let service = Service::in_memory().start().await;
+    let (_, token) = token(&service, r#"{"name":"short","expires_in_s":60}"#).await;
+    let sender = service.public().with_header("x-sgsend-token", &token);
+    sender.create(1, "").await;
+    service.wait(Duration::from_mins(1));
+    sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("token_expired").await;
+    assert_eq!(service.admin().get("/tokens/list").send().await.items()[0]["status"], "expired");
+}
+
+#[tokio::test]
+async fn what_is_no_valid_token_is_refused_alike() {
+    let service = Service::in_memory().start().await;
+    let (id, token) = token(&service, r#"{"name":"x"}"#).await;
+    service.admin().post(&format!("/tokens/id/{id}/revoke")).send().await;
+    let unknown = format!("sgs_{}_{}", "0".repeat(16), "1".repeat(64));
+    let wrong_secret = format!("sgs_{id}_{}", "1".repeat(64));
+    let create = || service.public().post("/transfers/create").json(r#"{"size_bytes":1}"#);
+    create().refused("token_missing").await;
+    let mut details = Vec::new();
+    for shown in [unknown.as_str(), &wrong_secret, "sgs_", "nonsense", &token.to_uppercase(), ""] {
+        let refused = create().header("authorization", &format!("Bearer {shown}")).refused("token_invalid").await;
+        details.push(refused.text("detail"));
+    }
+    details.dedup();
+    assert_eq!(details.len(), 1, "the answers differ: {details:?}");
+    create().header("authorization", &format!("Basic {token}")).refused("token_invalid").await;
+    create().header("x-sgsend-token", &unknown).refused("token_invalid").await;
+}
+
+#[tokio::test]
+async fn only_the_token_that_created_a_transfer_can_change_it() {
+    let service = Service::in_memory().start().await;
+    let (owner, other) = (service.sender().await, service.sender().await);
+    let id = owner.create(3, "").await;
+    for (method, route) in [
+        ("POST", "payload/upload-bytes"),
+        ("GET", "upload/status"),
+        ("POST", "upload/create-presign-urls"),
+        ("POST", "upload/complete"),
+        ("POST", "delete"),
+    ] {
+        let path = format!("/transfers/id/{id}/{route}");
+        other.request(method, &path).refused("not_your_transfer").await;
+        service.public().request(method, &path).refused("token_missing").await;
+        let missing = format!("/transfers/id/{}/{route}", "0".repeat(32));
+        owner.request(method, &missing).refused("transfer_not_found").await;
+    }
+    assert_eq!(owner.status(&id).await.text("status"), "pending");
+}
+
+#[tokio::test]
+async fn lists_go_on_where_a_page_ends() {
+    let service = Service::in_memory().start().await;
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(token(&service, &format!(r#"{{"name":"token {number}"}}"#)).await.0);
+    }
+    made.sort();
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = service.admin().get(&format!("/tokens/list?limit=2{after}")).send().await;
+        found.extend(page.items().iter().map(|item| item["token_id"].as_str().unwrap().to_owned()));
+        match page.json()["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, made);
+    for query in ["limit=0", "limit=1001", "limit=x", "after=x", "page=2"] {
+        service.admin().get(&format!("/tokens/list?{query}")).refused("invalid_request").await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_with_odd_members_are_not_made() {
+    let service = Service::in_memory().start().await;
+    let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(101));
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "nonsense",
+        r#"{"name":""}"#,
+        r#"{"name":5}"#,
+        r#"{"name":"a\nb"}"#,
+        r#"{"name":"a","expires_in_s":0}"#,
+        r#"{"name":"a","expires_in_s":-1}"#,
+        r#"{"name":"a","admin":true}"#,
+        r#"{"name":"a"} trailing"#,
+        &long,
+    ] {
+        service.admin().post("/tokens/create").json(body).refused("invalid_request").await;
+    }
+    assert_eq!(service.admin().get("/tokens/list").send().await.items().len(), 0);
+}

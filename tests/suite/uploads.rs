@@ -1,0 +1,179 @@
+//! Taking in payloads: sizes, offsets, and bodies that end early.
+
+use std::time::Duration;
+
+use sgsend::domain::limits::Limits;
+use sgsend::domain::sealed::sealed_size;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Api, Service, Started, eventually};
+
+fn upload_path(id: &str) -> String {
+    format!("/transfers/id/{id}/payload/upload-bytes")
+}
+
+async fn received(sender: &Api, id: &str) -> u64 {
+    let status = sender.get(&format!("/transfers/id/{id}/upload/status")).send().await;
+    assert_eq!(status.status, 200, "{status:?}");
+    status.number("received_bytes")
+}
+
+/// Sends the head of an upload and a part of its body, then leaves the connection to the caller.
+async fn half_sent(service: &Started, sender: &Api, id: &str, declared: usize, body: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(service.public).await.unwrap();
+    let token = sender.authorization();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\ncontent-length: {declared}\r\n\r\n",
+        upload_path(id)
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    stream
+}
+
+/// Waits until a writer holds the payload: then even an offset that nobody could mean is not looked at.
+async fn writer_is_there(sender: &Api, id: &str) {
+    eventually(|| async {
+        let other = sender.post(&format!("{}?offset=9", upload_path(id))).bytes(b"x").send().await;
+        (other.code() == "upload_in_progress").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_largest_payload_is_accepted_and_one_byte_more_is_not() {
+    let limits = Limits::with_max_content(1_000).unwrap();
+    let largest = limits.max_payload_bytes();
+    assert_eq!(largest, sealed_size(1_000 + 65_547));
+    for service in Service::each() {
+        let service = service.with(|settings| settings.limits = limits).start().await;
+        let sender = service.sender().await;
+        let health = service.public().get("/health").send().await;
+        assert_eq!(health.json()["limits"]["max_content_bytes"], 1_000);
+        assert_eq!(health.json()["limits"]["max_payload_bytes"], largest);
+        let body = format!(r#"{{"size_bytes":{}}}"#, largest + 1);
+        let refused = sender.post("/transfers/create").json(&body).refused("payload_too_large").await;
+        assert_eq!(refused.number("limit_bytes"), largest);
+
+        let payload = vec![7; usize::try_from(largest).unwrap()];
+        let over = [payload.as_slice(), b"!"].concat();
+        let id = sender.create(payload.len(), "").await;
+        let refused = sender.post(&upload_path(&id)).bytes(&over).refused("payload_too_large").await;
+        assert_eq!(refused.number("limit_bytes"), largest);
+        assert_eq!(received(&sender, &id).await, 0);
+        sender.post(&upload_path(&id)).chunked(&over).refused("payload_too_large").await;
+        assert_eq!(received(&sender, &id).await, 0, "something of a body that ran over was kept");
+        assert_eq!(sender.post(&upload_path(&id)).chunked(&payload).send().await.number("received_bytes"), largest);
+        assert_eq!(sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_where_it_stopped_and_only_there() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let id = sender.create(6, "").await;
+        let at = |offset: u64| sender.post(&format!("{}?offset={offset}", upload_path(&id)));
+        assert_eq!(at(1).bytes(b"x").refused("offset_mismatch").await.number("received_bytes"), 0);
+        assert_eq!(at(0).bytes(b"ab").send().await.number("received_bytes"), 2);
+        for offset in [0, 1, 3, 7, u64::MAX] {
+            let refused = at(offset).bytes(b"x").refused("offset_mismatch").await;
+            assert_eq!(refused.number("received_bytes"), 2);
+        }
+        let refused = at(2).bytes(b"cdefg").refused("payload_too_large").await;
+        assert_eq!(refused.number("limit_bytes"), 6);
+        at(2).chunked(b"cdefg").refused("payload_too_large").await;
+        assert_eq!(received(&sender, &id).await, 2, "a body that ran over took earlier bytes with it");
+        let complete = || sender.post(&format!("/transfers/id/{id}/upload/complete"));
+        assert_eq!(complete().refused("upload_incomplete").await.number("received_bytes"), 2);
+        assert_eq!(at(2).bytes(b"").send().await.number("received_bytes"), 2);
+        assert_eq!(at(2).bytes(b"cdef").send().await.number("received_bytes"), 6);
+        assert_eq!(at(6).bytes(b"").send().await.number("received_bytes"), 6);
+        assert_eq!(complete().send().await.status, 200);
+        let fetched = sender.get(&format!("/transfers/id/{id}/payload/download-bytes")).send().await;
+        assert_eq!(&fetched.body[..], b"abcdef");
+        for query in ["offset=", "offset=-1", "offset=x", "start=0"] {
+            let id = sender.create(6, "").await;
+            sender.post(&format!("{}?{query}", upload_path(&id))).bytes(b"x").refused("invalid_request").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_arrived_before_a_connection_broke_is_kept() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let id = sender.create(10, "").await;
+        let stream = half_sent(&service, &sender, &id, 10, b"abcd").await;
+        drop(stream);
+        // The broken connection is noticed on the server's side in its own time.
+        let rest = eventually(|| async {
+            let rest = sender.post(&format!("{}?offset=4", upload_path(&id))).bytes(b"efghij").send().await;
+            (rest.status == 200).then_some(rest)
+        });
+        let rest = rest.await;
+        assert_eq!(rest.number("received_bytes"), 10);
+    }
+}
+
+#[tokio::test]
+async fn one_writer_at_a_time() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let id = sender.create(10, "").await;
+        let mut first = half_sent(&service, &sender, &id, 10, b"abcd").await;
+        writer_is_there(&sender, &id).await;
+        sender.post(&format!("/transfers/id/{id}/upload/complete")).refused("upload_in_progress").await;
+        first.write_all(b"efghij").await.unwrap();
+        let mut answer = [0; 12];
+        first.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        assert_eq!(received(&sender, &id).await, 10);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_writer_loses_its_place() {
+    let service = Service::in_memory().with(|settings| settings.patience.silence = Duration::from_millis(100));
+    let service = service.start().await;
+    let sender = service.sender().await;
+    let id = sender.create(10, "").await;
+    let mut silent = half_sent(&service, &sender, &id, 10, b"abcd").await;
+    let mut answer = [0; 12];
+    silent.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(received(&sender, &id).await, 4);
+}
+
+#[tokio::test]
+async fn an_early_answer_arrives_while_the_client_still_sends() {
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.create(10, "").await;
+    // 4 MiB beyond the declared size: the refusal comes at once, the rest is read and dropped.
+    let body = vec![0; 4 * 1024 * 1024];
+    sender.post(&upload_path(&id)).bytes(&body).refused("payload_too_large").await;
+    service.public().post("/transfers/create").bytes(&body).refused("token_missing").await;
+    sender.post("/transfers/create").bytes(&body).refused("payload_too_large").await;
+}
+
+#[tokio::test]
+async fn a_transfer_deleted_under_an_upload_says_so() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = service.sender().await;
+        let id = sender.create(10, "").await;
+        let mut stream = half_sent(&service, &sender, &id, 10, b"abcd").await;
+        writer_is_there(&sender, &id).await;
+        sender.post(&format!("/transfers/id/{id}/delete")).send().await;
+        stream.write_all(b"efghij").await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 410");
+        assert_eq!(received(&sender, &id).await, 0);
+    }
+}
