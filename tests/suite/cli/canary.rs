@@ -51,6 +51,10 @@ fn everything_in(folder: &Path) -> Vec<u8> {
     bytes
 }
 
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
@@ -106,7 +110,7 @@ fn no_byte_tells_of_content_name_or_key() {
         canaries.push(key.as_bytes().to_vec());
         canaries.push(BASE64_STANDARD.encode(key.as_bytes()).into_bytes());
         canaries.push(BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into_bytes());
-        canaries.push(key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes());
+        canaries.push(hex(key.as_bytes()));
     }
     for canary in &canaries {
         for (place, bytes) in
