@@ -1,7 +1,8 @@
 # Sourced by the examples: starts both services of a store of their own, on free ports of this machine.
 #
 # Sets $sgsend (the binary), $work (a temporary folder), $public and $admin (URLs). Everything is stopped and removed
-# when the shell ends. Builds sgsend first, unless SGSEND_BIN names the binary to use.
+# when the shell ends. Builds sgsend first, unless SGSEND_BIN names the binary to use. SERVE_OPTIONS are further options
+# of `sgsend serve`.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ -z "${SGSEND_BIN:-}" ]; then
@@ -12,6 +13,7 @@ sgsend=$(realpath "$SGSEND_BIN")
 
 work=$(mktemp -d)
 pids=()
+if [ -z "${SERVE_OPTIONS+set}" ]; then SERVE_OPTIONS=(); fi
 stop_services() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
@@ -27,7 +29,7 @@ export HOME=$work/home
 
 # start_service NAME: starts a service and waits until it says where it listens; its URL is in $url.
 start_service() {
-  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "file:$work/store" 2>"$work/$1.log" &
+  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "file:$work/store" "${SERVE_OPTIONS[@]}" 2>"$work/$1.log" &
   pids+=($!)
   for _ in $(seq 100); do
     url=$(sed -n "s/^$1 listening on //p" "$work/$1.log")

@@ -17,8 +17,6 @@ use crate::domain::transfers::BodyError;
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
 /// And for so long.
 const DRAIN_FOR: Duration = Duration::from_secs(2);
-/// The rate is looked at each time that so long was spent waiting.
-const RATE_WINDOW: Duration = Duration::from_secs(30);
 
 /// A body that must keep coming.
 ///
@@ -53,10 +51,11 @@ impl GuardedBody {
             self.waited += since.elapsed();
         }
         self.arrived += bytes as u64;
-        if self.waited < RATE_WINDOW {
+        if self.waited < self.patience.silence {
             return true;
         }
-        let fast_enough = self.arrived >= self.patience.least_rate * self.waited.as_secs();
+        let wanted = u128::from(self.patience.least_rate) * self.waited.as_millis() / 1000;
+        let fast_enough = u128::from(self.arrived) >= wanted;
         (self.waited, self.arrived) = (Duration::ZERO, 0);
         fast_enough
     }

@@ -39,6 +39,15 @@ impl Html {
         self.write(format_args!("<{name}>{}</{name}>\n", escaped(text)));
     }
 
+    /// Adds a list with a text in each item.
+    pub(super) fn list(&mut self, texts: &[String]) {
+        self.0.push_str("<ul>\n");
+        for text in texts {
+            self.element("li", text);
+        }
+        self.0.push_str("</ul>\n");
+    }
+
     /// Adds a paragraph with a link.
     pub(super) fn link(&mut self, target: &'static str, text: &str) {
         self.write(format_args!("<p><a href=\"{target}\">{}</a></p>\n", escaped(text)));

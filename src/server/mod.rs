@@ -7,6 +7,7 @@ mod admin_key;
 mod answer_body;
 mod app;
 mod body;
+mod docs;
 mod error;
 mod extract;
 mod health;

@@ -7,16 +7,16 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::app::AppState;
+use super::docs;
 use super::error::status_of;
-use super::html::{Html, page};
+use super::html::page;
 use super::route::{ROUTES, Route};
 use super::settings::Settings;
 use crate::domain::audit::ServiceName;
@@ -85,50 +85,8 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
 /// The routes that serve the description.
 pub(super) fn routes(api: &OpenApi) -> Router<AppState> {
     let json: Bytes = to_json(api);
-    let docs = Arc::new(describe(api));
+    let docs = Arc::new(docs::describe(&serde_json::from_slice(&json).unwrap_or_default()));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
         .route("/docs", get(async move || -> Response { page("HTTP API", &docs) }))
-}
-
-/// The description as a page, from the same document.
-fn describe(api: &OpenApi) -> Html {
-    let mut html = Html::default();
-    html.element("h1", &api.info.title);
-    html.link("openapi.json", "The same as an OpenAPI document");
-    for (path, item) in &api.paths.paths {
-        let operations = [(HttpMethod::Get, &item.get), (HttpMethod::Head, &item.head), (HttpMethod::Post, &item.post)];
-        for (method, operation) in operations {
-            if let Some(operation) = operation {
-                describe_operation(&mut html, &method, path, operation);
-            }
-        }
-    }
-    html.element("h2", "Schemas");
-    for (name, schema) in api.components.iter().flat_map(|components| &components.schemas) {
-        html.element("h3", name);
-        html.element("pre", &serde_json::to_string_pretty(schema).unwrap_or_default());
-    }
-    html
-}
-
-fn describe_operation(html: &mut Html, method: &HttpMethod, path: &str, operation: &Operation) {
-    let method = match method {
-        HttpMethod::Get => "GET",
-        HttpMethod::Head => "HEAD",
-        _ => "POST",
-    };
-    html.element("h2", &format!("{method} {path}"));
-    for text in [&operation.summary, &operation.description].into_iter().flatten() {
-        html.element("p", text);
-    }
-    for (status, response) in &operation.responses.responses {
-        let title = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
-        let title = title.and_then(|status| status.canonical_reason()).unwrap_or_default();
-        let description = match response {
-            RefOr::T(response) => response.description.replace('`', ""),
-            RefOr::Ref(_) => String::new(),
-        };
-        html.element("p", format!("{status} {title}: {description}").trim_end_matches(": "));
-    }
 }

@@ -102,9 +102,10 @@ pub struct TlsFiles {
 pub struct Patience {
     /// For a TLS handshake, and for the head of a request once the connection waits for one.
     pub head: Duration,
-    /// For the next bytes of a body, or for room to send the next bytes of an answer.
+    /// For the next bytes of a body, or for room to send the next bytes of an answer; and how much waiting for a body
+    /// adds up before its rate is looked at.
     pub silence: Duration,
-    /// The least rate of a body over the time that was spent waiting for it, in bytes a second.
+    /// The least rate of a body, in bytes a second, over the time that was spent waiting for it.
     pub least_rate: u64,
     /// For requests under way when the server is told to stop.
     pub drain: Duration,

@@ -96,6 +96,27 @@ async fn further_connections_wait_for_a_free_slot() {
 }
 
 #[tokio::test]
+async fn requests_that_do_not_end_are_given_up_at_the_deadline() {
+    let service = Service::in_memory().with(|settings| settings.patience.drain = Duration::from_millis(100));
+    let service = service.start().await;
+    let sender = service.sender().await;
+    let id = sender.create(8, "").await;
+    let mut stream = TcpStream::connect(service.public).await.unwrap();
+    let head = format!(
+        "POST /transfers/id/{id}/payload/upload-bytes HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\
+         content-length: 8\r\n\r\nabcd",
+        sender.authorization()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let stopped = tokio::time::timeout(Duration::from_secs(20), service.stop()).await;
+    assert!(stopped.is_ok(), "an open request holds the service for ever");
+    let mut answer = String::new();
+    // Closed or reset, but no answer.
+    let _ = stream.read_to_string(&mut answer).await;
+    assert_eq!(answer, "");
+}
+
+#[tokio::test]
 async fn requests_under_way_end_before_the_service_does() {
     let service = Service::in_memory().start().await;
     let sender = service.sender().await;

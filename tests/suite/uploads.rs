@@ -150,6 +150,30 @@ async fn a_silent_writer_loses_its_place() {
 }
 
 #[tokio::test]
+async fn a_trickling_writer_loses_its_place() {
+    let service = Service::in_memory().with(|settings| {
+        settings.patience.silence = Duration::from_millis(200);
+        settings.patience.least_rate = 1_000_000;
+    });
+    let service = service.start().await;
+    let sender = service.sender().await;
+    let id = sender.create(1_000_000, "").await;
+    let mut trickling = half_sent(&service, &sender, &id, 1_000_000, b"abcd").await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let mut answer = [0; 12];
+    let answered = loop {
+        tokio::select! {
+            read = trickling.read_exact(&mut answer) => break read,
+            _ = ticks.tick() => {}
+        }
+        // Never silent for long, and never fast. It fails once the answer is on its way.
+        let _ = trickling.write_all(b"x").await;
+    };
+    answered.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
 async fn an_early_answer_arrives_while_the_client_still_sends() {
     let service = Service::in_memory().start().await;
     let sender = service.sender().await;

@@ -6,6 +6,7 @@ mod disk_full;
 mod failures;
 mod json;
 mod limits;
+mod network;
 mod round_trip;
 mod serving;
 mod tls;
