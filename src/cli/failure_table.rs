@@ -14,8 +14,30 @@ use crate::domain::error::ErrorCode;
 use crate::domain::sealed::OpenError;
 use crate::domain::transfer::Status;
 
-/// What `error` is to people and scripts.
+/// What `error` is to people and scripts. There is always something to do about it.
 pub(super) fn of(error: &anyhow::Error) -> Failure {
+    let mut failure = known(error);
+    failure.hint.get_or_insert_with(|| hint_of(failure.exit).to_owned());
+    failure
+}
+
+/// What to do about a failure of which nothing better is known.
+const fn hint_of(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Usage => "`sgsend help` and the name of a command shows how it is used",
+        Exit::NotFound => "check what was named, and the server",
+        Exit::Gone => "ask the sender to send it again",
+        Exit::NotAuthorised => "ask whoever runs the server",
+        Exit::WrongKey => "check the link; if it is complete, ask the sender to send it again",
+        Exit::TooMuch => "send something smaller, or try again later",
+        Exit::Network | Exit::Resumable => "try again later",
+        Exit::LocalFile => "check the path, its permissions, and the room on the disk",
+        Exit::Interrupted | Exit::Terminated => "run the command again",
+        Exit::Done | Exit::Other => "run it again with --verbose to learn more",
+    }
+}
+
+fn known(error: &anyhow::Error) -> Failure {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         failure.clone()
     } else if let Some(error) = error.downcast_ref::<ClientError>() {

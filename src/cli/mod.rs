@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
     let command = match arguments.command {
         // The service has its own runtime, and its own way to end.
-        Command::Serve(serve) => return serve::run(serve, printer),
+        Command::Serve(serve) => return serve::run(serve, &arguments.global, printer),
         command => command,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

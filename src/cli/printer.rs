@@ -57,6 +57,11 @@ impl Printer {
         self.verbose
     }
 
+    /// Whether to use colours on stderr.
+    pub(super) const fn is_colored(&self) -> bool {
+        self.color
+    }
+
     /// Whether a person is there to read more than results.
     #[must_use]
     pub fn has_reader(&self) -> bool {

@@ -17,12 +17,17 @@ pub(super) fn report(error: &Error) -> Exit {
             let _ = printer.text(&error.render().to_string());
             Exit::Done
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !printer.is_json() => {
             printer.note(&error.render().to_string());
             Exit::Usage
         }
         _ => {
-            let failure = failure(&error.render().to_string());
+            let failure = match error.kind() {
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    Failure::usage("a command is missing").hint("see --help")
+                }
+                _ => failure(&error.render().to_string()),
+            };
             let error = failure.clone().into();
             printer.failure(&failure, &error);
             Exit::Usage

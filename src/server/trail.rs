@@ -62,6 +62,9 @@ pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: N
         response = keep_headers(&response, refusal.render(scope.asked().request_id));
     }
     finish_headers(response.headers_mut(), &scope);
+    let asked = scope.asked();
+    let (request_id, method, route) = (asked.request_id, &asked.method, &asked.route);
+    tracing::debug!(%request_id, service = asked.service.as_str(), method, route, status = response.status().as_u16());
     if action.is_none() {
         return response;
     }

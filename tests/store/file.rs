@@ -1,10 +1,12 @@
 //! What a `file:` store does besides.
 
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use sgsend::domain::id::TransferId;
-use sgsend::domain::store::{Condition, Payloads, Records, StoreError};
+use sgsend::domain::store::{Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::server::store::{Durability, FileStore, OpenError};
 
 use crate::place::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
@@ -55,6 +57,27 @@ async fn two_handles_are_one_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_started_meanwhile_keeps_no_lock() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory);
+    let over = Arc::new(AtomicBool::new(false));
+    let starting = std::thread::spawn({
+        let over = Arc::clone(&over);
+        move || {
+            // That there is no such program is found out by a process which has copies of every open file.
+            while !over.load(Ordering::Relaxed) {
+                assert!(Command::new(directory.path().join("no such program")).spawn().is_err());
+            }
+        }
+    });
+    for _ in 0..300 {
+        finished(&store, 10).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    starting.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_store_is_opened_by_many_at_once() {
     for _ in 0..5 {
         let directory = Arc::new(tempfile::tempdir().unwrap());
@@ -70,7 +93,7 @@ async fn a_new_store_is_opened_by_many_at_once() {
         for task in tasks {
             task.await.unwrap();
         }
-        let listed = open(&directory).keys(&sgsend::domain::store::StorageKey::tokens(), None, 99).await.unwrap();
+        let listed = open(&directory).keys(&StorageKey::tokens(), None, 99).await.unwrap();
         assert_eq!(listed.len(), 8);
     }
 }

@@ -53,6 +53,7 @@ macro_rules! conformance {
                     a_write_elsewhere_than_at_the_end_is_refused
                     a_payload_has_one_writer
                     a_finished_payload_has_no_writer
+                    a_writer_that_comes_while_it_is_finished_is_refused
                     a_payload_of_another_size_stays_unfinished
                     writing_nothing_is_no_error
                     a_removed_payload_swallows_what_its_writer_writes

@@ -89,6 +89,23 @@ pub(crate) async fn a_finished_payload_has_no_writer(store: Place) {
     assert_eq!(content(&*store, id, 0..100).await.unwrap(), pattern(0..100));
 }
 
+pub(crate) async fn a_writer_that_comes_while_it_is_finished_is_refused(store: Place) {
+    for _ in 0..100 {
+        let id = TransferId::random();
+        upload(&*store, id, 0..10).await.unwrap();
+        let [one, other] = [store.clone(), store.clone()];
+        let finishing = tokio::spawn(async move { one.finish(id, 10).await });
+        let writing = tokio::spawn(async move { upload(&*other, id, 10..15).await });
+        let (finished, written) = (finishing.await.unwrap(), writing.await.unwrap());
+        let length = store.received(id).await.unwrap();
+        match (&finished, &written) {
+            (Ok(10), Err(StoreError::WriterBusy | StoreError::OffsetMismatch { .. })) => assert_eq!(length, 10),
+            (Ok(15) | Err(StoreError::WriterBusy), Ok(15)) => assert_eq!(length, 15),
+            _ => panic!("{finished:?} and {written:?}"),
+        }
+    }
+}
+
 pub(crate) async fn a_payload_of_another_size_stays_unfinished(store: Place) {
     let id = TransferId::random();
     assert_eq!(store.finish(id, 10).await.unwrap(), 0);

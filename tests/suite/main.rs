@@ -4,6 +4,7 @@
 
 mod anonymity;
 mod audit;
+mod cli;
 mod downloads;
 mod errors;
 mod http;

@@ -45,7 +45,7 @@ pub struct Change {
 /// change that nothing tells of.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
-    /// Hints for the sweeper, put whatever else happens.
+    /// Hints for the sweeper, put before all else; without transactions they may be left where the rest does not happen.
     pub hints: Vec<StorageKey>,
     /// The object that decides: if its condition does not hold, nothing else is written.
     pub change: Option<Change>,

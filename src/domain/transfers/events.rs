@@ -49,9 +49,12 @@ impl Transfers {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
+        // In the order in which they are to be read: ids rise as they are made.
+        let (request, action) =
+            (scope.request_record(now, 201, None, 0), scope.action_record(now, Outcome::Done, None));
         let event = scope.claim_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
-        let records = [scope.request_record(now, 201, None, 0), scope.action_record(now, Outcome::Done, None), event];
+        let records = [request, action, event];
         self.store().commit(Commit { records: keyed(id, &records), ..Commit::default() }).await?;
         scope.note_committed(CREATED);
         Ok(added)

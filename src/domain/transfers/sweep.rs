@@ -104,6 +104,8 @@ impl Transfers {
     /// Removes everything about a transfer, its state last: a crash in between is gone on with.
     async fn forget(&self, transfer: &Transfer, hint: StorageKey) -> Result<(), Error> {
         let id = transfer.transfer_id;
+        // What an upload may have left that began as the payload was being removed, and was cut short itself.
+        self.store().remove(id).await?;
         let (state, everything) = (StorageKey::transfer(id), StorageKey::everything_of(id));
         loop {
             let mut removals = self.store().keys(&everything, None, REMOVE_AT_ONCE).await?;

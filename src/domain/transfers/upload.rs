@@ -82,7 +82,13 @@ impl Transfers {
         if upload.length.is_some_and(|length| length > room) {
             return Err(too_large);
         }
-        let ended = match self.pour(scope, id, room, upload.body, &mut *writer).await? {
+        let poured = self.pour(scope, id, room, upload.body, &mut *writer).await;
+        if let Err(Error::StorageFull) = poured {
+            // Half an upload must not keep the store full for everyone else.
+            writer.discard().await?;
+            return Err(Error::StorageFull);
+        }
+        let ended = match poured? {
             Poured::Over => {
                 writer.discard().await?;
                 return Err(too_large);

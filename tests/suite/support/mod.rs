@@ -2,8 +2,10 @@
 
 mod api;
 mod eventually;
+mod process;
 mod service;
 
 pub(crate) use api::Api;
 pub(crate) use eventually::eventually;
+pub(crate) use process::{Home, Serving};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};

@@ -141,6 +141,14 @@ impl Part {
     }
 }
 
+impl Drop for Part {
+    /// Closing the file would not do: a process that is being started has a copy of it for a moment, and the lock with it.
+    fn drop(&mut self) {
+        // What fails to be unlocked is unlocked when it is closed.
+        drop(self.file.unlock());
+    }
+}
+
 fn open(path: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(create).truncate(false);

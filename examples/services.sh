@@ -1,0 +1,45 @@
+# Sourced by the examples: starts both services of a store of their own, on free ports of this machine.
+#
+# Sets $sgsend (the binary), $work (a temporary folder), $public and $admin (URLs). Everything is stopped and removed
+# when the shell ends. Builds sgsend first, unless SGSEND_BIN names the binary to use.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ -z "${SGSEND_BIN:-}" ]; then
+  cargo build --release --locked --manifest-path "$root/Cargo.toml"
+  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/release/sgsend
+fi
+sgsend=$(realpath "$SGSEND_BIN")
+
+work=$(mktemp -d)
+pids=()
+stop_services() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap stop_services EXIT
+
+# A home of its own: nothing of this user's configuration is read or changed.
+for name in $(compgen -e SGSEND_ || true); do unset "$name"; done
+unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
+mkdir "$work/home"
+export HOME=$work/home
+
+# start_service NAME: starts a service and waits until it says where it listens; its URL is in $url.
+start_service() {
+  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "file:$work/store" 2>"$work/$1.log" &
+  pids+=($!)
+  for _ in $(seq 100); do
+    url=$(sed -n "s/^$1 listening on //p" "$work/$1.log")
+    if [ -n "$url" ]; then return; fi
+    kill -0 "$!" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$work/$1.log" >&2
+  exit 1
+}
+
+start_service public
+public=$url
+start_service admin
+admin=$url

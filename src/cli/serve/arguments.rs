@@ -1,0 +1,180 @@
+//! What the command takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Subcommand, ValueEnum};
+use http::HeaderName;
+
+use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
+use crate::cli::arguments::positive_duration;
+use crate::cli::failure::Failure;
+use crate::cli::paths;
+use crate::domain::audit::{IpMode, ServiceName};
+use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
+use crate::domain::root::ServerRoot;
+use crate::server::store::Durability;
+use crate::server::{Settings, StorageLocation, TlsFiles};
+
+/// Run a service.
+#[derive(Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(subcommand)]
+    pub(super) which: Which,
+}
+
+/// Which services to run.
+#[derive(Subcommand)]
+pub(super) enum Which {
+    /// Run the service for senders and recipients
+    Public {
+        /// The address to listen on; port 0 takes a free one
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN)]
+        listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run the service for admins
+    Admin {
+        /// The address to listen on; port 0 takes a free one
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN)]
+        listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run both services in one process
+    All {
+        /// The address of the public service; port 0 takes a free one
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN)]
+        listen: SocketAddr,
+        /// The address of the admin service; port 0 takes a free one
+        #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN)]
+        admin_listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+impl Which {
+    /// The services with their addresses, and what holds for all of them.
+    pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, Common) {
+        match self {
+            Self::Public { listen, common } => (vec![(ServiceName::Public, listen)], common),
+            Self::Admin { listen, common } => (vec![(ServiceName::Admin, listen)], common),
+            Self::All { listen, admin_listen, common } => {
+                let mut common = common;
+                common.one_process = true;
+                (vec![(ServiceName::Public, listen), (ServiceName::Admin, admin_listen)], common)
+            }
+        }
+    }
+}
+
+/// What every service takes. Each flag can also be given as SGSEND_ and its name in capitals.
+#[derive(Args)]
+#[command(next_help_heading = "Service options")]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct Common {
+    /// Where to keep things: file:FOLDER, or memory: with `serve all` [default: this user's data folder]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    storage: Option<StorageLocation>,
+    /// The public service as its users reach it, for links in answers
+    #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<ServerRoot>,
+    /// The most content in a transfer
+    #[arg(long, env = "SGSEND_MAX_SIZE", value_name = "SIZE", default_value = "100MiB", value_parser = limits)]
+    max_size: Limits,
+    /// What to keep of clients' addresses
+    #[arg(long, env = "SGSEND_IP_MODE", value_name = "MODE", default_value = "hashed")]
+    ip_mode: IpModeName,
+    /// How long to keep audit records after a transfer's end; a store keeps what it was made with
+    #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
+    retain_audit: Duration,
+    /// The certificate chain for TLS, in PEM
+    #[arg(long, env = "SGSEND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, env = "SGSEND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The name of the header and cookie that carry the admin key
+    #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
+    auth_name: HeaderName,
+    /// Whether what is acknowledged survives power loss; none is for measurements on this machine
+    #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
+    durability: DurabilityName,
+    #[arg(skip)]
+    one_process: bool,
+}
+
+/// `--ip-mode`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum IpModeName {
+    /// A pseudonym that can be neither reversed nor linked across days
+    Hashed,
+    /// The network only: /24 or /48
+    Truncated,
+    /// Nothing
+    None,
+    /// The address itself
+    Full,
+}
+
+/// `--durability`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DurabilityName {
+    /// It does
+    Full,
+    /// It does not
+    None,
+}
+
+impl Common {
+    /// The settings of a server, without an admin key.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = Settings::new(self.storage()?);
+        settings.limits = self.max_size;
+        settings.retain_audit = self.retain_audit;
+        settings.public_url.clone_from(&self.public_url);
+        settings.auth_name = self.auth_name.clone();
+        settings.ip_mode = match self.ip_mode {
+            IpModeName::Hashed => IpMode::Hashed,
+            IpModeName::Truncated => IpMode::Truncated,
+            IpModeName::None => IpMode::None,
+            IpModeName::Full => IpMode::Full,
+        };
+        settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
+        if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
+            settings.tls = Some(TlsFiles { certificate, key });
+        }
+        Ok(settings)
+    }
+
+    /// Whether power loss may cost what was acknowledged.
+    pub(super) fn loses_data(&self) -> bool {
+        self.durability == DurabilityName::None
+    }
+
+    fn storage(&self) -> Result<StorageLocation, Failure> {
+        match &self.storage {
+            Some(StorageLocation::Memory) if !self.one_process => {
+                let failure = Failure::usage("memory: is kept by one process, and the other service could not see it");
+                Err(failure.hint("use `sgsend serve all`, or --storage file:FOLDER"))
+            }
+            Some(location) => Ok(location.clone()),
+            None => {
+                paths::data_directory().map(|folder| StorageLocation::File(folder.join("store"))).ok_or_else(|| {
+                    Failure::usage("this user has no data folder").hint("name one with --storage file:FOLDER")
+                })
+            }
+        }
+    }
+}
+
+/// Reads `--max-size`.
+fn limits(text: &str) -> Result<Limits, String> {
+    let ByteSize(bytes) = text.parse()?;
+    Limits::with_max_content(bytes)
+        .ok_or_else(|| format!("it must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
+}

@@ -1,0 +1,148 @@
+//! Who may know whom: the arrows of the crate's documentation, read off every source file.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the files under one folder must not name.
+struct Layer {
+    folder: &'static str,
+    /// Folders within that another rule is for.
+    except: &'static [&'static str],
+    modules: &'static [&'static str],
+    crates: &'static [&'static str],
+}
+
+const LAYERS: &[Layer] = &[
+    Layer {
+        folder: "src/domain",
+        except: &[],
+        modules: &["server", "client", "cli"],
+        crates: &[
+            "axum",
+            "clap",
+            "reqwest",
+            "rusqlite",
+            "hyper",
+            "hyper_util",
+            "tower",
+            "indicatif",
+            "directories",
+            "aws_sdk_s3",
+        ],
+    },
+    Layer {
+        folder: "src/server",
+        except: &["src/server/store"],
+        modules: &["client", "cli"],
+        crates: &["clap", "reqwest", "rusqlite", "indicatif", "directories", "anyhow", "aws_sdk_s3"],
+    },
+    Layer {
+        folder: "src/server/store",
+        except: &[],
+        modules: &["client", "cli"],
+        crates: &["clap", "reqwest", "axum", "hyper", "indicatif", "directories", "anyhow"],
+    },
+    Layer {
+        folder: "src/client",
+        except: &[],
+        modules: &["server", "cli"],
+        crates: &["clap", "axum", "rusqlite", "hyper", "indicatif", "directories", "anyhow", "aws_sdk_s3"],
+    },
+    Layer {
+        folder: "src/cli",
+        except: &["src/cli/serve"],
+        modules: &["server"],
+        crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
+    },
+    Layer {
+        folder: "src/cli/serve",
+        except: &[],
+        modules: &["client"],
+        crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
+    },
+];
+
+#[test]
+fn no_module_knows_what_it_must_not() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    for layer in LAYERS {
+        let files = rust_files(&root.join(layer.folder));
+        assert!(!files.is_empty(), "nothing under {}", layer.folder);
+        for file in files {
+            let elsewhere = layer.except.iter().any(|folder| file.starts_with(root.join(folder)));
+            if !elsewhere {
+                let source = fs::read_to_string(&file).unwrap();
+                let named = forbidden(&source, layer).into_iter();
+                wrong.extend(named.map(|named| format!("{} names {named}", file.display())));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_check_can_fail() {
+    let layer = &LAYERS[0];
+    for source in [
+        "use crate::server::Settings;",
+        "fn f(_: reqwest::Client) {}",
+        "use crate::{cli, domain};",
+        "use axum::Router;",
+    ] {
+        assert_eq!(forbidden(source, layer).len(), 1, "{source}");
+    }
+    for source in
+        ["use crate::domain::id;", "// reqwest::Client", "let server = 1; my_axum::x();", "//! [`crate::server`]"]
+    {
+        assert_eq!(forbidden(source, layer), [""; 0], "{source}");
+    }
+}
+
+/// What of a source file a layer must not name.
+fn forbidden(source: &str, layer: &Layer) -> Vec<String> {
+    let code: String = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .fold(String::new(), |code, line| code + line + "\n");
+    let module = |name: &&&str| {
+        let path = format!("crate::{name}");
+        let grouped = code.split("crate::{").skip(1).any(|group| {
+            group
+                .split('}')
+                .next()
+                .is_some_and(|group| group.split(',').any(|part| part.trim().split("::").next() == Some(name)))
+        });
+        grouped || occurs(&code, &path)
+    };
+    let modules = layer.modules.iter().filter(module).map(|name| format!("crate::{name}"));
+    let crates = layer.crates.iter().filter(|name| occurs(&code, &format!("{name}::"))).map(|name| (*name).to_owned());
+    modules.chain(crates).collect()
+}
+
+/// Whether `path` occurs as whole names.
+fn occurs(code: &str, path: &str) -> bool {
+    let part_of_name = |found: char| found.is_alphanumeric() || found == '_';
+    code.match_indices(path).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = code[at + path.len()..].chars().next();
+        let ends = path.ends_with(':') || !after.is_some_and(part_of_name);
+        ends && !before.is_some_and(|found| part_of_name(found) || found == ':')
+    })
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let nested = |path: PathBuf| {
+        if path.is_dir() {
+            rust_files(&path)
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            vec![path]
+        } else {
+            Vec::new()
+        }
+    };
+    entries.flat_map(nested).collect()
+}

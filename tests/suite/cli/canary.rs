@@ -1,0 +1,128 @@
+//! Nothing of a file's content, name or key is ever on the wire, in the store, or in a log.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::link::Link;
+
+use crate::support::Home;
+
+/// Passes connections on to `target`, and keeps every byte of both directions.
+fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = Arc::<Mutex<Vec<u8>>>::default();
+    let hearing = heard.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(&target).unwrap();
+            copy(client.try_clone().unwrap(), server.try_clone().unwrap(), hearing.clone());
+            copy(server, client, hearing.clone());
+        }
+    });
+    (url, heard)
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            hearing.lock().unwrap().extend_from_slice(&buffer[..length]);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        // The other end may be closed already.
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    });
+}
+
+fn everything_in(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(path.file_name().unwrap().as_encoded_bytes());
+        bytes.extend(if path.is_dir() { everything_in(&path) } else { std::fs::read(&path).unwrap() });
+    }
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+#[test]
+fn no_byte_tells_of_content_name_or_key() {
+    let (sender, recipient, operator) = (Home::new(), Home::new(), Home::new());
+    let store = operator.path().join("store");
+    let mut serve =
+        operator.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    serve.args(["--storage", &format!("file:{}", store.display())]).env("SGSEND_LOG", "trace");
+    let serving = crate::support::Serving::start(serve, 2);
+    let (url, heard) = tap(serving.public.trim_start_matches("http://").to_owned());
+    let key_file = operator.path().join(".config/sgsend/admin-key");
+    let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
+    let mut made = made;
+    let token = made.args(["--admin-server", &serving.admin]).output().unwrap();
+    let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
+    assert!(token.starts_with("sgs_"));
+
+    let (content, name) = ("a canary sings in the coal mine; ", "yellow-canary-name.txt");
+    let file = sender.file(name, content.repeat(300_000).as_bytes());
+    let passphrase = sender.file("passphrase", b"the canary's own passphrase");
+    let mut links = Vec::new();
+    for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
+        let mut upload = sender.sgsend(&["upload", &file, "--server", &url]);
+        let said = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let link = String::from_utf8(said.stdout).unwrap().trim().to_owned();
+        let mut download = recipient.sgsend(&["download", &link, "--overwrite", "--verbose"]);
+        let said = download.args(if link.contains("v1p.") { extra } else { &[] }.iter().skip(2)).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        assert_eq!(std::fs::read(recipient.path().join(name)).unwrap(), std::fs::read(&file).unwrap());
+        links.push(link);
+    }
+    let log = serving.terminate();
+    let wire = heard.lock().unwrap().clone();
+    let kept = everything_in(&store);
+    assert!(wire.len() > 2 * 2 * 9_000_000, "the wire was not heard: {} bytes", wire.len());
+    assert!(contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"), "the search finds nothing");
+    assert!(log.contains("/transfers/create"), "the log is not at its loudest: {log}");
+
+    let mut canaries = vec![content.as_bytes().to_vec(), name.as_bytes().to_vec(), b"yellow-canary".to_vec()];
+    canaries.push(b"the canary's own passphrase".to_vec());
+    for link in &links {
+        let fragment = link.split_once('#').unwrap().1;
+        canaries.push(fragment.as_bytes().to_vec());
+        canaries.push(fragment.split_once('.').unwrap().1.as_bytes().to_vec());
+        let link: Link = link.parse().unwrap();
+        let passphrase = sgsend::domain::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
+        let key = link.key.unwrap();
+        let key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+        canaries.push(key.as_bytes().to_vec());
+        canaries.push(BASE64_STANDARD.encode(key.as_bytes()).into_bytes());
+        canaries.push(BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into_bytes());
+        canaries.push(hex(key.as_bytes()));
+    }
+    for canary in &canaries {
+        for (place, bytes) in
+            [("on the wire", &wire), ("in the store", &kept), ("in the log", &log.clone().into_bytes())]
+        {
+            assert!(!contains(bytes, canary), "{:?} is {place}", String::from_utf8_lossy(canary));
+        }
+    }
+    // The token travels, and is neither kept nor logged.
+    let secret = &token[token.len() - 64..];
+    assert!(contains(&wire, secret.as_bytes()));
+    assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was kept");
+    // Grants are kept as digests only, and no query or fragment is logged.
+    assert!(!contains(&kept, b"grant=") && !log.contains("grant="));
+}

@@ -1,0 +1,148 @@
+//! What goes wrong: an exit status, and two lines that say what and what to do.
+
+use crate::support::{Home, Serving};
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn started() -> (Home, Serving) {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    home.log_in(&serving);
+    (home, serving)
+}
+
+#[test]
+fn files_that_cannot_be_sent() {
+    let (home, serving) = started();
+    home.run_at(&serving, &["upload", "no-such-file"]).failed(9, "no-such-file");
+    let folder = home.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    home.run_at(&serving, &["upload", folder.to_str().unwrap()]).failed(9, "tar");
+    assert_eq!(home.run_at(&serving, &["stats", "--json"]).json()["transfers"]["pending"], 0);
+}
+
+#[test]
+fn servers_that_are_not_there() {
+    let home = Home::new();
+    let file = home.file("a.txt", b"hello");
+    let token = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
+    let quick = ["--timeout", "1s", "--server", NOWHERE];
+    home.run(&[&quick[..], &["upload", &file, "--token", &token]].concat()).failed(8, "");
+    let link = format!("{NOWHERE}/d/{}#v1.{}", "0".repeat(32), "A".repeat(43));
+    home.run(&["--timeout", "1s", "download", &link]).failed(8, "");
+    home.run(&["--timeout", "1s", "status", &link]).failed(8, "");
+}
+
+#[test]
+fn tokens_that_do_not_open_anything() {
+    let (home, serving) = started();
+    let file = home.file("a.txt", b"hello");
+    let nobody = Home::new();
+    nobody.run_at(&serving, &["upload", &file]).failed(5, "token");
+    let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
+    nobody.run_at(&serving, &["upload", &file, "--token", &wrong]).failed(5, "token");
+    // Malformed ones are not even sent.
+    nobody.run_at(&serving, &["upload", &file, "--token", "sgs_short"]).failed(2, "token");
+    let made = home.run_at(&serving, &["token", "create", "to be revoked", "--json"]).json();
+    home.run_at(&serving, &["token", "revoke", made["token_id"].as_str().unwrap()]).text();
+    nobody.run_at(&serving, &["upload", &file, "--token", made["token"].as_str().unwrap()]).failed(5, "revoked");
+    let link = home.run_at(&serving, &["upload", &file]).text();
+    let other = home.run_at(&serving, &["token", "create", "other"]).text();
+    nobody.run_at(&serving, &["delete", &link, "--token", &other]).failed(5, "another");
+    nobody.run_at(&serving, &["token", "list"]).failed(5, "admin key");
+    assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
+}
+
+#[test]
+fn links_that_are_none() {
+    let (home, serving) = started();
+    for link in ["nonsense", "ftp://example.org/d/x", "https://example.org/", &format!("{}/d/abc#v1.x", serving.public)]
+    {
+        home.run(&["download", link]).failed(2, "");
+    }
+    let beyond = format!("http://example.org/d/{}#v1.{}", "0".repeat(32), "A".repeat(43));
+    home.run(&["download", &beyond]).failed(2, "insecure-http");
+    let missing = format!("{}/d/{}#v1.{}", serving.public, "0".repeat(32), "A".repeat(43));
+    home.run(&["download", &missing]).failed(3, "");
+    home.run_at(&serving, &["status", &"0".repeat(32)]).failed(3, "");
+    home.run_at(&serving, &["audit", "show", &"0".repeat(32)]).failed(3, "");
+    home.run_at(&serving, &["token", "revoke", &"0".repeat(16)]).failed(3, "");
+}
+
+#[test]
+fn wrong_keys_are_told_before_a_limited_download_is_used() {
+    let (home, serving) = started();
+    let file = home.file("a.txt", b"hello");
+    for (limit, used) in [(&["-d", "1"][..], 0), (&[], 1)] {
+        let link = home.run_at(&serving, &[&["upload", &file][..], limit].concat()).text();
+        let wrong = format!("{}.{}", link.rsplit_once('.').unwrap().0, "A".repeat(43));
+        home.run(&["download", &wrong]).failed(6, "key");
+        assert!(!home.path().join("a (1).txt").exists());
+        // An unlimited transfer's count may lag a second; a limited one's never.
+        if used == 0 {
+            assert_eq!(home.run(&["status", &link, "--json"]).json()["download_count"], 0);
+            assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
+        }
+    }
+}
+
+#[test]
+fn transfers_that_are_gone_say_why() {
+    let (home, serving) = started();
+    let file = home.file("a.txt", b"hello");
+    let once = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
+    home.run(&["download", &once, "-o", "-"]).text();
+    home.run(&["download", &once, "-o", "-"]).failed(4, "");
+    let told = home.run(&["download", &once, "-o", "-", "--json"]).json();
+    assert_eq!((told["error"]["exit"].as_u64(), told["error"]["reason"].as_str()), (Some(4), Some("exhausted")));
+    let deleted = home.run_at(&serving, &["upload", &file]).text();
+    home.run_at(&serving, &["delete", &deleted]).text();
+    let told = home.run(&["download", &deleted, "--json"]).json();
+    assert_eq!((told["ok"].as_bool(), told["error"]["reason"].as_str()), (Some(false), Some("deleted")));
+}
+
+#[test]
+fn damaged_payloads_are_never_released() {
+    let (home, serving) = started();
+    let file = home.file("a.bin", &vec![7; 3_000_000]);
+    let link = home.run_at(&serving, &["upload", &file, "--json"]).json();
+    let key = home.file("key", link["key"].as_str().unwrap().as_bytes());
+    let url =
+        format!("{}/transfers/id/{}/payload/download-bytes", serving.public, link["transfer_id"].as_str().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sealed = runtime.block_on(async { reqwest::get(url).await.unwrap().bytes().await.unwrap() });
+    let flipped = |at: usize| {
+        let mut damaged = sealed.to_vec();
+        damaged[at] ^= 1;
+        damaged
+    };
+    for (what, damaged) in [
+        ("the header", flipped(3)),
+        ("the first segment", flipped(1_000)),
+        ("the last segment", flipped(sealed.len() - 1)),
+        ("a cut", sealed[..sealed.len() - 1].to_vec()),
+        ("a cut between segments", sealed[..1_048_576].to_vec()),
+        ("an extension", [&sealed[..], b"x"].concat()),
+    ] {
+        let payload = home.file("damaged.enc", &damaged);
+        let opened = home.run(&["open", &payload, "--key-file", &key, "-o", "out.bin"]);
+        assert_eq!(opened.exit, 6, "{what}: {}", opened.stderr);
+        assert!(!home.path().join("out.bin").exists(), "{what} was released");
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line() {
+    let home = Home::new();
+    for arguments in [&["uplaod", "x"][..], &["upload"], &["upload", "x", "--no-such-flag"], &["download"], &["serve"]]
+    {
+        let said = home.run(arguments);
+        assert_eq!(said.exit, 2, "{arguments:?}: {}", said.stderr);
+        let json = home.run(&[&["--json"], arguments].concat());
+        assert_eq!((json.exit, json.json()["error"]["exit"].as_u64()), (2, Some(2)), "{arguments:?}");
+    }
+    assert!(home.run(&["uplaod", "x"]).stderr.contains("upload"), "no suggestion");
+    std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();
+    home.file(".config/sgsend/config.toml", b"[profiles.work]\nsever = \"https://example.org\"\n");
+    home.run(&["status", &"0".repeat(32)]).failed(2, "sever");
+}

@@ -1,0 +1,28 @@
+//! The content limit, held by the client before anything is sent.
+
+use std::fs::File;
+
+use crate::support::Home;
+
+const LIMIT: u64 = 100 * 1024 * 1024;
+
+#[test]
+fn a_hundred_mebibytes_are_sent_and_one_byte_more_is_not() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    let serving = home.serve(&["--storage", &store]);
+    home.log_in(&serving);
+    let path = home.path().join("large.bin");
+    File::create(&path).unwrap().set_len(LIMIT + 1).unwrap();
+    let path = path.to_str().unwrap();
+    home.run_at(&serving, &["upload", path]).failed(7, "at most 104857600");
+    let piped = home.pipe_at(&serving, &["upload", "-"], &std::fs::read(path).unwrap());
+    piped.failed(7, "at most 104857600");
+    let stats = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(stats["days"][29]["created"], 0, "something was created");
+
+    File::options().write(true).open(path).unwrap().set_len(LIMIT).unwrap();
+    let link = home.run_at(&serving, &["upload", path]).text();
+    home.run(&["download", &link, "-o", "back.bin"]).text();
+    assert!(std::fs::read(home.path().join("back.bin")).unwrap() == std::fs::read(path).unwrap());
+}

@@ -1,0 +1,11 @@
+//! The binary, driven as people and scripts drive it.
+
+mod canary;
+mod crash;
+mod disk_full;
+mod failures;
+mod json;
+mod limits;
+mod round_trip;
+mod serving;
+mod tls;

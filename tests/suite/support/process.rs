@@ -1,0 +1,172 @@
+//! The binary itself, as its users run it: with a home of its own and nothing else of this machine's environment.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A user's home.
+pub(crate) struct Home(TempDir);
+
+/// A running `sgsend serve`, killed on drop.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) public: String,
+    pub(crate) admin: String,
+    log: std::thread::JoinHandle<String>,
+}
+
+/// What a command said and how it ended.
+pub(crate) struct Said {
+    pub(crate) exit: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A file in this home with this content.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The command with these arguments.
+    pub(crate) fn sgsend(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
+        command.args(arguments).env_clear().env("HOME", self.path()).current_dir(self.path());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command with these arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        Said::of(self.sgsend(arguments).output().unwrap())
+    }
+
+    /// Runs the command against `serving`, with the token that it was given.
+    pub(crate) fn run_at(&self, serving: &Serving, arguments: &[&str]) -> Said {
+        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
+        self.run(&[&servers, arguments].concat())
+    }
+
+    /// The same with something on stdin.
+    pub(crate) fn pipe_at(&self, serving: &Serving, arguments: &[&str], input: &[u8]) -> Said {
+        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
+        let mut command = self.sgsend(&[&servers, arguments].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        // Whoever refuses its input closes the pipe; what it says is looked at below.
+        let writing = std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        drop(writing.join().unwrap());
+        Said::of(output)
+    }
+
+    /// Makes a sender token and keeps it for this home's uploads.
+    pub(crate) fn log_in(&self, serving: &Serving) {
+        let made = self.run_at(serving, &["token", "create", "test", "--login"]);
+        assert_eq!(made.exit, 0, "{}", made.stderr);
+    }
+
+    /// Starts both services in one process.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
+        let services = ["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        Serving::start(self.sgsend(&[&services, arguments].concat()), 2)
+    }
+
+    /// Starts one service in a process of its own.
+    pub(crate) fn serve_one(&self, service: &str, arguments: &[&str]) -> Serving {
+        let services = ["serve", service, "--json", "--listen", "127.0.0.1:0"];
+        Serving::start(self.sgsend(&[&services, arguments].concat()), 1)
+    }
+}
+
+impl Serving {
+    /// Starts it, and waits until it has said where its services listen.
+    pub(crate) fn start(mut command: Command, services: usize) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || std::io::read_to_string(&mut stderr).unwrap_or_default());
+        let (mut public, mut admin) = (String::new(), String::new());
+        for line in BufReader::new(stdout).lines().take(services) {
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            assert_eq!((line["v"].as_u64(), line["event"].as_str()), (Some(1), Some("listening")));
+            let url = line["url"].as_str().unwrap().to_owned();
+            if line["service"] == "public" { public = url } else { admin = url }
+        }
+        let started = Self { child, public, admin, log };
+        let up = !started.public.is_empty() || !started.admin.is_empty();
+        if up { started } else { panic!("the service did not start: {}", started.kill()) }
+    }
+
+    /// Ends it as a power cut would end a process; answers what it logged.
+    pub(crate) fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.log, std::thread::spawn(String::new)).join().unwrap()
+    }
+
+    /// Ends it in order; answers what it logged.
+    pub(crate) fn terminate(mut self) -> String {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        let status = self.child.wait().unwrap();
+        let log = std::mem::replace(&mut self.log, std::thread::spawn(String::new)).join().unwrap();
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let signal = output.status.signal().map(|signal| 128 + signal);
+        let exit = output.status.code().or(signal).unwrap_or(-1);
+        Self { exit, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    }
+
+    /// What it printed, after it has ended well.
+    pub(crate) fn text(&self) -> String {
+        assert_eq!(self.exit, 0, "{}", self.stderr);
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+
+    /// The same, as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {:?} {}", self.stdout, self.stderr))
+    }
+
+    /// Checks that it has failed with this status, in two lines that say what is wrong and what to do.
+    pub(crate) fn failed(&self, exit: i32, words: &str) {
+        assert_eq!(self.exit, exit, "{}", self.stderr);
+        let lines: Vec<_> = self.stderr.lines().collect();
+        let told = lines.iter().position(|line| line.starts_with("error: "));
+        let told = told.unwrap_or_else(|| panic!("no error is told: {}", self.stderr));
+        assert!(lines.get(told + 1).is_some_and(|line| line.starts_with("hint: ")), "no hint: {}", self.stderr);
+        assert!(self.stderr.to_lowercase().contains(words), "{words:?} is not in {}", self.stderr);
+        assert!(self.stdout.is_empty(), "something was printed as a result");
+    }
+}
