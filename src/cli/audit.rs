@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::records;
-use crate::domain::id::TransferId;
+use super::secret_input::SecretText;
+use super::target::Target;
 
 /// What the command takes.
 #[derive(Args)]
@@ -20,8 +21,9 @@ pub(super) struct Arguments {
 enum Command {
     /// Show every request, action and event of a transfer
     Show {
-        /// Which transfer
-        id: TransferId,
+        /// The id of the transfer, or its link
+        #[arg(value_name = "ID")]
+        id: SecretText,
     },
 }
 
@@ -34,6 +36,7 @@ struct Items {
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let Command::Show { id } = arguments.command;
+    let id = Target::read(Some(&id), context).await?.id;
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {
         let api = &api;

@@ -40,16 +40,23 @@ fn failure(rendered: &str) -> Failure {
     let mut paragraphs =
         rendered.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = paragraphs.next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let message = without_secrets(message.strip_prefix("error: ").unwrap_or(&message));
     let (mut tip, mut usage) = (None, None);
     for paragraph in paragraphs {
         if let Some(text) = paragraph.strip_prefix("tip: ") {
-            tip.get_or_insert(text.to_owned());
+            tip.get_or_insert(without_secrets(text));
         } else if let Some(text) = paragraph.strip_prefix("Usage: ") {
             usage.get_or_insert(format!("it is used like this: {text}"));
         }
     }
     Failure::usage(message).hint(tip.or(usage).unwrap_or_else(|| "see --help".to_owned()))
+}
+
+/// Leaves out the arguments that the parser quotes and that hold a link's key or a token.
+fn without_secrets(text: &str) -> String {
+    let is_secret = |word: &str| ["#", "v1.", "v1p.", "sgs_"].iter().any(|mark| word.contains(mark));
+    let words = text.split(' ').map(|word| if is_secret(word) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -63,6 +70,19 @@ mod tests {
         let arguments = std::iter::once(&"sgsend").chain(arguments);
         let error = Arguments::try_parse_from(arguments).err().unwrap();
         failure(&error.render().to_string())
+    }
+
+    #[test]
+    fn a_usage_error_repeats_no_secret() {
+        for arguments in [
+            &["https://send.example/d/0#v1.secret"] as &[&str],
+            &["status", "x", "v1p.secret"],
+            &["upload", "--token=sgs_secret", "--nothing", "x", "sgs_secret"],
+            &["download", "x", "https://send.example/d/0#v1.secret"],
+        ] {
+            let failure = refused(arguments);
+            assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// The longest wait that is not asked for by the server.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
+/// The longest that a connection may stand still.
+const LONGEST_STALL: Duration = Duration::from_secs(30);
+
 /// What is left of the time without progress after which a transfer gives up.
 #[derive(Clone, Debug)]
 pub struct Patience {
@@ -27,16 +30,21 @@ impl Patience {
         Self { limit, since: Instant::now(), delay: FIRST_DELAY }
     }
 
-    /// How long may pass without progress.
-    #[must_use]
-    pub const fn limit(&self) -> Duration {
-        self.limit
-    }
-
     /// Something has moved: begins anew.
     pub fn progressed(&mut self) {
         self.since = Instant::now();
         self.delay = FIRST_DELAY;
+    }
+
+    /// Does not count the last `moving`: bytes moved, although nobody has acknowledged them yet.
+    pub fn was_moving(&mut self, moving: Duration) {
+        self.since = (self.since + moving).min(Instant::now());
+    }
+
+    /// How long a connection may stand still.
+    #[must_use]
+    pub fn stall(&self) -> Duration {
+        LONGEST_STALL.min(self.limit / 3)
     }
 
     /// How long to wait before the next try after `error`; `None` when that would take too long.
@@ -96,6 +104,19 @@ mod tests {
         assert!(delays[0] <= FIRST_DELAY && delays[7] > Duration::from_secs(2) && delays[7] <= LONGEST_DELAY);
         assert_eq!(patience.next_delay(&unavailable(Some(Duration::from_secs(7)))), Some(Duration::from_secs(7)));
         assert_eq!(patience.next_delay(&unavailable(Some(Duration::from_secs(21)))), None);
+    }
+
+    #[test]
+    fn time_in_which_bytes_move_does_not_count() {
+        let mut patience = Patience::new(Duration::from_secs(20));
+        patience.since = patience.since.checked_sub(Duration::from_secs(30)).unwrap();
+        assert_eq!(patience.next_delay(&unavailable(None)), None);
+        patience.was_moving(Duration::from_secs(25));
+        assert!(patience.next_delay(&unavailable(None)).is_some());
+        patience.since = patience.since.checked_sub(Duration::from_secs(15)).unwrap();
+        assert_eq!(patience.next_delay(&unavailable(None)), None);
+        patience.was_moving(Duration::from_secs(60));
+        assert!(patience.since <= Instant::now(), "nothing is saved up");
     }
 
     #[tokio::test]

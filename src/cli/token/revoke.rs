@@ -5,6 +5,8 @@ use clap::Args;
 
 use super::super::context::Context;
 use super::super::escape;
+use super::super::failure::Failure;
+use super::super::secret_input::SecretText;
 use super::status_text;
 use crate::domain::id::TokenId;
 
@@ -12,12 +14,18 @@ use crate::domain::id::TokenId;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Which token: the 16 hex digits behind its sgs_
-    token_id: TokenId,
+    #[arg(value_name = "TOKEN_ID")]
+    token_id: SecretText,
 }
 
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let item = context.admin_api().await?.revoke_token(arguments.token_id).await?;
+    // Taken as a secret, for it may be the whole token that somebody puts here.
+    let id: TokenId =
+        arguments.token_id.as_str().parse().map_err(|error| {
+            Failure::usage(format!("{error}")).hint("`sgsend token list` shows the tokens there are")
+        })?;
+    let item = context.admin_api().await?.revoke_token(id).await?;
     if context.printer.is_json() {
         context.printer.json_of(&item)?;
     } else {

@@ -11,9 +11,6 @@ use tokio::sync::mpsc;
 use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::proof::Grant;
 
-/// How long a connection may stand still.
-const STALL: Duration = Duration::from_secs(30);
-
 /// A payload to be fetched under one grant.
 pub(super) struct Fetching<'a> {
     pub api: &'a Api,
@@ -43,7 +40,7 @@ impl Fetching<'_> {
         let mut offset = 0;
         while offset < self.size {
             let before = offset;
-            let outcome = self.fetch_from(&mut offset, &pieces, patience.limit().min(STALL)).await;
+            let outcome = self.fetch_from(&mut offset, &pieces, patience.stall()).await;
             if offset > before {
                 patience.progressed();
             }

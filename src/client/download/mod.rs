@@ -20,7 +20,7 @@ use crate::domain::transfer::Status;
 use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
 
 /// How many pieces of a payload wait to be opened. They are a few hundred KiB at most.
-const PIECES_AHEAD: usize = 16;
+const PIECES_AHEAD: usize = 4;
 /// How long telling the server how it went may take.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 

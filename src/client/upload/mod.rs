@@ -1,6 +1,7 @@
 //! The upload engine: seals a file and sends it, in constant memory and whatever happens to the connection.
 
 mod body;
+mod buffers;
 mod ledger;
 mod pipeline;
 mod segments;
@@ -12,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use humantime::format_duration;
 pub use ledger::LedgerError;
 pub use segments::Unsealable;
 pub use source::{Source, SourceError};
@@ -78,7 +78,7 @@ pub enum UploadError {
         limit: u64,
     },
     /// The server takes no transfers of this lifetime.
-    #[error("this server keeps transfers for {} to {}", format_duration(*min), format_duration(*max))]
+    #[error("this server keeps transfers for {} to {}", in_words(*min), in_words(*max))]
     Lifetime {
         /// The shortest it takes.
         min: Duration,
@@ -215,6 +215,14 @@ pub async fn run(
     };
     ledger.lock().expect("nothing panics while it holds this lock").remove();
     outcome
+}
+
+/// A duration in its largest whole unit, as people write it.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{seconds} s"), |(unit, name)| format!("{} {name}", seconds / unit))
 }
 
 /// Draws the key and prepares the segments. Blocks: a passphrase is stretched.

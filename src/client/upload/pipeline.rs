@@ -13,7 +13,7 @@ use super::segments::{Segment, Segments};
 use crate::domain::sealed::SEGMENT_SIZE;
 
 /// How many segments are sealed ahead. With those being recorded, waiting and being sent it bounds what is in memory.
-const SEAL_AHEAD: usize = 3;
+const SEAL_AHEAD: usize = 2;
 
 /// Seals the payload from byte `offset` on and hands it to `groups`, each segment once its tag is recorded.
 ///

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::source::{Source, SourceError};
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
 use crate::domain::key::PayloadKey;
@@ -15,6 +16,7 @@ pub struct Segments {
     envelope: Vec<u8>,
     layout: Layout,
     sealer: Sealer,
+    buffers: Buffers,
 }
 
 /// A sealed segment.
@@ -41,7 +43,7 @@ impl Segments {
     pub fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
-        Ok(Self { source, envelope, layout, sealer: Sealer::new(key) })
+        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::default() })
     }
 
     /// How the payload is divided.
@@ -71,7 +73,7 @@ impl Segments {
     /// Reads and seals segment `index`, which exists. Blocks.
     pub fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
-        let mut buffer = Sealer::buffer(index);
+        let mut buffer = self.buffers.take(index);
         buffer.extend_from_slice(&self.envelope[clip(&plaintext, self.envelope.len())]);
 
         let before = self.envelope.len() as u64;
@@ -86,7 +88,7 @@ impl Segments {
             // Before the payload can be whole on the server, and not only after.
             self.source.check_unchanged()?;
         }
-        Ok(Segment { bytes: buffer.into(), tag })
+        Ok(Segment { bytes: self.buffers.freeze(buffer), tag })
     }
 }
 

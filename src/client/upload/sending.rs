@@ -22,8 +22,8 @@ use crate::domain::wire::{CompletedTransfer, Received};
 const LINGERING: Duration = Duration::from_secs(35);
 /// How often to look whether a lingering connection is gone.
 const LINGERING_DELAY: Duration = Duration::from_secs(2);
-/// How long a connection may stand still.
-const STALL: Duration = Duration::from_secs(30);
+/// How often to look whether bytes move.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// One payload on its way to one server.
 pub(super) struct Sending {
@@ -63,7 +63,7 @@ impl Sending {
     }
 
     /// Sends everything from `offset` on in one request.
-    async fn send_from(&self, offset: u64) -> Result<Received, UploadError> {
+    async fn send_from(&mut self, offset: u64) -> Result<Received, UploadError> {
         let (sender, groups) = mpsc::channel(1);
         let meter = Arc::<Meter>::default();
         let end = self.segments.layout().sealed_size();
@@ -84,7 +84,9 @@ impl Sending {
             }
         });
         let request = self.api.upload_bytes(&self.address, offset, reqwest::Body::wrap(body));
-        let answer = self.unless_stalled(&meter, request).await;
+        let started = Instant::now();
+        let (answer, last_move) = self.unless_stalled(&meter, request).await;
+        self.patience.was_moving(last_move - started);
         producer.shutdown().await;
         match (verdict.lock().expect("nothing panics while it holds this lock").take(), answer) {
             (Some(local), _) => Err(local),
@@ -92,23 +94,23 @@ impl Sending {
         }
     }
 
-    /// Waits for a request as long as bytes move.
+    /// Waits for a request as long as bytes move, and tells when they did so last.
     async fn unless_stalled<T>(
         &self,
         meter: &Meter,
         request: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        let limit = STALL.min(self.patience.limit());
+    ) -> (Result<T, ClientError>, Instant) {
+        let limit = self.patience.stall();
         let mut request = std::pin::pin!(request);
         let (mut reading, mut since) = (meter.read(), Instant::now());
         loop {
-            if let Ok(answer) = tokio::time::timeout(limit / 8, &mut request).await {
-                return answer;
+            if let Ok(answer) = tokio::time::timeout(LOOK.min(limit), &mut request).await {
+                return (answer, since);
             }
             if meter.read() != reading {
                 (reading, since) = (meter.read(), Instant::now());
             } else if since.elapsed() > limit {
-                return Err(ClientError::Timeout { origin: self.api.origin().clone() });
+                return (Err(ClientError::Timeout { origin: self.api.origin().clone() }), since);
             }
         }
     }
