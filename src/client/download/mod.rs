@@ -56,7 +56,11 @@ pub enum DownloadError {
 
 /// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
 pub async fn check(api: &Api, id: TransferId) -> Result<TransferStatus, DownloadError> {
-    let status = api.status(id).await?;
+    let status = match api.status(id).await {
+        // A connection that broke says nothing yet; a server that is not there is told at once.
+        Err(ClientError::Broken { .. }) => api.status(id).await?,
+        status => status?,
+    };
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}

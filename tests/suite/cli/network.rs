@@ -80,10 +80,10 @@ fn a_lost_answer_to_any_call_costs_nothing() {
 
     let status = home.run(&["status", &link, "--json"]).json();
     assert_eq!((status["download_count"].as_u64(), status["downloads_remaining"].as_u64()), (Some(1), Some(1)));
-    let stats = home.run_at(&serving, &["stats", "--json"]).json();
-    assert_eq!(stats["days"][29]["created"], 1);
-    assert_eq!(stats["days"][29]["completed"], 1);
-    assert_eq!(stats["bytes_stored"], status["size_bytes"]);
+    let overview = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(overview["days"][29]["created"], 1);
+    assert_eq!(overview["days"][29]["completed"], 1);
+    assert_eq!(overview["bytes_stored"], status["size_bytes"]);
 }
 
 #[test]
