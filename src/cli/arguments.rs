@@ -50,6 +50,17 @@ pub(super) enum Command {
     Serve(serve::Arguments),
 }
 
+impl Command {
+    /// Whether the command makes the profile that is named.
+    pub(super) fn makes_profile(&self) -> bool {
+        match self {
+            Self::Login(_) => true,
+            Self::Token(arguments) => arguments.makes_profile(),
+            _ => false,
+        }
+    }
+}
+
 /// What every command takes.
 #[derive(Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]

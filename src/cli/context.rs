@@ -36,17 +36,21 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Reads environment and configuration.
-    pub(super) fn new(global: Global, printer: Printer, interrupt: Interrupt) -> Result<Self> {
+    /// Reads environment and configuration. A file or profile that is named need not exist where the command
+    /// `makes_profile`.
+    pub(super) fn new(global: Global, printer: Printer, interrupt: Interrupt, makes_profile: bool) -> Result<Self> {
         let environment = Environment::read();
         let asked_for = global.config.clone().or_else(|| environment.config.clone());
-        let config_asked_for = asked_for.is_some();
+        let config_asked_for = asked_for.is_some() && !makes_profile;
         let config_file = asked_for.or_else(|| Some(paths::config_directory()?.join("config.toml")));
         let prompt = Prompt::new(global.no_input, global.yes);
         let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
         let mut this =
             Self { printer, environment, settings: empty, prompt, interrupt, global, config_file, config_asked_for };
-        let profile = this.config()?.profile(this.profile_asked_for())?;
+        let profile = match this.config()?.profile(this.profile_asked_for()) {
+            Err(_) if makes_profile => Profile::default(),
+            profile => profile?,
+        };
         let directory = this.config_file.as_deref().and_then(|file| file.parent()).map(ToOwned::to_owned);
         this.settings = Settings::new(&this.global, &this.environment, &profile, &directory.unwrap_or_default())?;
         Ok(this)

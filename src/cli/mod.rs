@@ -73,7 +73,8 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut interrupt = signals::watch()?;
-        let context = Context::new(arguments.global, printer.clone(), interrupt.clone())?;
+        let makes_profile = command.makes_profile();
+        let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
         // An upload tidies up by itself when it is interrupted; whatever else is at work simply stops.
         if let Command::Upload(arguments) = command {
             return Box::pin(upload::run(arguments, &context)).await;

@@ -115,7 +115,7 @@ mod tests {
         assert!(patience.next_delay(&unavailable(None)).is_some());
         patience.since = patience.since.checked_sub(Duration::from_secs(15)).unwrap();
         assert_eq!(patience.next_delay(&unavailable(None)), None);
-        patience.was_moving(Duration::from_secs(60));
+        patience.was_moving(Duration::from_mins(1));
         assert!(patience.since <= Instant::now(), "nothing is saved up");
     }
 

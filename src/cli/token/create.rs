@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     expires: Option<Duration>,
     /// Also keep it for this user's uploads to the server in use
     #[arg(long)]
-    login: bool,
+    pub(super) login: bool,
 }
 
 /// Runs the command.

@@ -28,6 +28,13 @@ enum Command {
     Revoke(revoke::Arguments),
 }
 
+impl Arguments {
+    /// Whether the profile that is named is made, where there is none.
+    pub(super) fn makes_profile(&self) -> bool {
+        matches!(&self.command, Command::Create(arguments) if arguments.login)
+    }
+}
+
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.command {

@@ -161,11 +161,14 @@ impl Sending {
 
     /// Waits while the server takes a broken connection for a living one.
     async fn wait_for_the_place(&mut self, error: ClientError) -> Result<(), ClientError> {
-        let since = *self.busy_since.get_or_insert_with(Instant::now);
-        if since.elapsed() > LINGERING {
-            return Err(error);
+        match self.busy_since {
+            Some(since) if since.elapsed() > LINGERING => return Err(error),
+            Some(_) => {}
+            None => {
+                self.busy_since = Some(Instant::now());
+                self.progress.waiting(&error, LINGERING_DELAY);
+            }
         }
-        self.progress.waiting(&error, LINGERING_DELAY);
         tokio::time::sleep(LINGERING_DELAY).await;
         Ok(())
     }
