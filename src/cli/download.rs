@@ -11,10 +11,11 @@ use tokio::task::spawn_blocking;
 use super::context::Context;
 use super::escape;
 use super::failure::Failure;
+use super::paths;
 use super::place::{Place, PlaceOptions};
 use super::secret_input::SecretText;
 use super::target::{KeyOptions, Target};
-use crate::client::download;
+use crate::client::download::{self, KeptGrant};
 use crate::client::unseal::Unsealed;
 use crate::domain::id::TransferId;
 use crate::domain::key::{LinkKey, PayloadKey};
@@ -76,8 +77,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(Failure::usage("stdin cannot be both the link and the key").into());
     }
     let target = Target::read(arguments.link.as_ref(), context).await?;
+    let folder = paths::state_directory().map(|folder| folder.join("downloads"));
+    let kept = KeptGrant::new(folder.as_deref(), &target.root, target.id);
     let api = context.api_as_anybody(target.root)?;
-    let status = download::check(&api, target.id).await?;
+    let status = download::check(&api, target.id, &kept).await?;
     let mark = target.id.to_string()[..8].to_owned();
     let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;
@@ -86,7 +89,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
     let (meter, patience) = (context.meter("download"), context.patience());
     let choose = place.into_choice();
-    let unsealed = Box::pin(download::run(&api, &status, key, choose, patience, meter)).await?;
+    let unsealed = Box::pin(download::run(&api, &status, key, choose, &kept, patience, meter)).await?;
     report(&unsealed, Some((target.id, status.mode.download)), context)
 }
 

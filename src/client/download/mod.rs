@@ -1,6 +1,7 @@
 //! The download engine: fetches a payload, whatever happens to the connection, and opens it as it arrives.
 
 mod fetch;
+mod kept_grant;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use self::fetch::{FetchError, Fetching};
+pub use self::kept_grant::KeptGrant;
 use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
 use super::{Api, ClientError, Patience, Progress};
 use crate::domain::error::ErrorCode;
@@ -55,7 +57,9 @@ pub enum DownloadError {
 }
 
 /// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
-pub async fn check(api: &Api, id: TransferId) -> Result<TransferStatus, DownloadError> {
+///
+/// A grant of an earlier try also opens a transfer whose downloads are used: one of them was that try.
+pub async fn check(api: &Api, id: TransferId, kept: &KeptGrant) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // A connection that broke says nothing yet; a server that is not there is told at once.
         Err(ClientError::Broken { .. }) => api.status(id).await?,
@@ -64,7 +68,11 @@ pub async fn check(api: &Api, id: TransferId) -> Result<TransferStatus, Download
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
-        gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => return Err(DownloadError::Gone(gone)),
+        Status::Exhausted if kept.load().is_some() => {}
+        gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
+            kept.forget();
+            return Err(DownloadError::Gone(gone));
+        }
     }
     Layout::of_sealed(status.size_bytes)?;
     if status.mode.download == Flow::Presigned {
@@ -80,17 +88,26 @@ pub async fn run(
     status: &TransferStatus,
     key: PayloadKey,
     choose: Choose,
+    kept: &KeptGrant,
     mut patience: Patience,
     progress: Arc<dyn Progress>,
 ) -> Result<Unsealed, DownloadError> {
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
-    if let Some(proof) = &proof {
+    let earlier = kept.load();
+    if let (Some(proof), None) = (&proof, &earlier) {
         // A wrong key shall not use up a download.
         patience.call(&*progress, || api.check_access(id, proof)).await.map_err(of_access)?;
     }
-    let grant = Grant::random();
-    let answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    let mut grant = earlier.unwrap_or_else(Grant::random);
+    // Before it is counted. Where it cannot be kept, another try is another download, and nothing else is lost.
+    let _ = kept.keep(&grant);
+    let mut answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    if answer.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
+        grant = Grant::random();
+        let _ = kept.keep(&grant);
+        answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    }
     let answer = answer.map_err(of_access)?;
     if answer.mode == Flow::Presigned {
         let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
@@ -126,6 +143,9 @@ pub async fn run(
         }
         Err(_) => None,
     };
+    if outcome.is_ok() {
+        kept.forget();
+    }
     if let Some(event) = event {
         // A claim for the sender's eyes: nothing depends on it.
         let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;

@@ -9,4 +9,5 @@ mod limits;
 mod network;
 mod round_trip;
 mod serving;
+mod signals;
 mod tls;

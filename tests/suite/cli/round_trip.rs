@@ -61,6 +61,22 @@ fn the_senders_name_is_kept_and_nothing_is_overwritten_unasked() {
 }
 
 #[test]
+fn a_download_that_had_no_place_is_not_used_up() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    home.log_in(&serving);
+    let sent = home.file("once.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &sent, "-d", "1"]).text();
+    // The name stands inside the payload: that it is taken shows only after the download was counted.
+    home.run(&["download", &link]).failed(9, "exists");
+    home.run(&["download", &link]).failed(9, "exists");
+    assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
+    home.run(&["download", &link, "-o", "-"]).failed(4, "used");
+    let kept = home.path().join(".local/state/sgsend/downloads");
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "a grant was left");
+}
+
+#[test]
 fn names_that_attack_stay_in_their_folder() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);

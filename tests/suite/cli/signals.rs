@@ -1,0 +1,40 @@
+//! Ending a command before it is done.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::Home;
+
+#[test]
+fn an_interrupted_upload_leaves_nothing_behind() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    let serving = home.serve(&["--storage", &store]);
+    home.log_in(&serving);
+    let file = home.file("long.bin", &vec![3; 90_000_000]);
+    for (signal, exit) in [("INT", 130), ("TERM", 143)] {
+        let mut upload = home.sgsend(&["--server", &serving.public, "upload", &file, "--progress", "json"]);
+        let mut upload = upload.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(upload.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let moving = lines.find(|line| {
+            let progress: Value = serde_json::from_str(line).unwrap_or_default();
+            progress["bytes"].as_u64().is_some_and(|bytes| bytes > 2_000_000)
+        });
+        assert!(moving.is_some(), "the upload told no progress");
+        assert!(
+            Command::new("kill").args([&format!("-{signal}"), &upload.id().to_string()]).status().unwrap().success()
+        );
+        let told: Vec<_> = lines.collect();
+        assert_eq!(upload.wait().unwrap().code(), Some(exit), "{told:?}");
+        assert!(told.iter().any(|line| line.contains("deleted")), "{told:?}");
+    }
+    let overview = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(
+        (overview["transfers"]["deleted"].as_u64(), overview["transfers"]["pending"].as_u64()),
+        (Some(2), Some(0))
+    );
+    let state = home.path().join(".local/state/sgsend/uploads");
+    assert_eq!(std::fs::read_dir(state).unwrap().count(), 0, "keys of an ended upload were left");
+}
