@@ -97,6 +97,10 @@ impl Server {
         let store = open_store(&settings).await?;
         let header =
             open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
+        if header.retain_audit() != settings.retain_audit {
+            let days = header.retain_audit().as_secs() / (24 * 60 * 60);
+            tracing::warn!(days, "this store was made with another retention of audit records, which holds");
+        }
         let ids = Arc::<RecordIds>::default();
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
         let rules = Rules { limits: settings.limits, retain_audit: header.retain_audit(), ip_mode: settings.ip_mode };

@@ -94,7 +94,7 @@ impl AuditLog {
         match receipt {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
-                    tracing::warn!(route = scope.asked().route, "the audit queue is full");
+                    tracing::debug!(route = scope.asked().route, "the audit queue is full: a record is left out");
                     if let (Some(id), true) = (entry.named, entry.exists) {
                         let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
                         budgets.skip(id, spends, now);
