@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# A large file up and down: sgsend beside curl and nginx, which encrypt nothing, and beside writing it with dd.
+#
+#   benches/transfer.sh [SIZE] [ROUNDS]      (1GiB and 5 if none are given)
+#
+# Prints the medians, and the medians of the ratios of each round: absolute times do not travel, ratios taken back to
+# back do. Needs nginx with its WebDAV module (Debian package nginx-light) and curl. Builds sgsend first, unless
+# SGSEND_BIN names the binary to measure.
+set -euo pipefail
+
+size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
+rounds=${2:-5}
+SERVE_OPTIONS=(--max-size "$size" --durability "${DURABILITY:-none}")
+. "$(dirname "$0")/../examples/services.sh"
+
+file=$work/large.bin
+head -c "${size%B}" /dev/urandom >"$file"
+"$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
+
+mkdir -p "$work/nginx/files"
+cat >"$work/nginx/conf" <<N
+worker_processes 1; daemon off; pid $work/nginx/pid; error_log $work/nginx/errors; user $(id -un);
+events {}
+http {
+  access_log off; sendfile on; client_max_body_size 0; client_body_temp_path $work/nginx/temp;
+  server { listen unix:$work/nginx/socket; root $work/nginx/files; dav_methods PUT DELETE; }
+}
+N
+nginx -c "$work/nginx/conf" -p "$work/nginx" 2>/dev/null &
+pids+=($!)
+until [ -S "$work/nginx/socket" ]; do kill -0 "${pids[-1]}"; done
+nginx_curl() { curl --silent --show-error --fail --unix-socket "$work/nginx/socket" "$@"; }
+
+# timed NAME COMMAND…: runs it, and notes its wall time in seconds.
+timed() {
+  local name=$1 start end
+  shift
+  start=$(date +%s.%N)
+  "$@" >"$work/said"
+  end=$(date +%s.%N)
+  awk "BEGIN { print $end - $start }" >>"$work/$name.times"
+}
+# Pages that were never touched are dear: each run finds some that were.
+warm() { cp "$file" "$work/warm" && rm "$work/warm"; }
+
+for _ in $(seq "$rounds"); do
+  warm; timed nginx-put nginx_curl -T "$file" http://localhost/large
+  warm; timed upload "$sgsend" --quiet --server "$public" upload "$file"
+  link=$(cat "$work/said")
+  warm; timed dd dd if="$file" of="$work/copy" bs=1M conv=fsync status=none
+  rm "$work/copy"
+  warm; timed nginx-get nginx_curl -o "$work/got" http://localhost/large
+  rm "$work/got"
+  warm; timed download "$sgsend" --quiet download "$link" -o "$work/back"
+  cmp "$file" "$work/back" && rm "$work/back"
+  "$sgsend" --quiet delete "$link" >/dev/null
+  nginx_curl -X DELETE http://localhost/large
+done
+
+median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ printf "%.2f\n", $1 / $2 }' | median; }
+for name in nginx-put upload dd nginx-get download; do printf '%-10s %6.2f s\n' "$name" "$(median <"$work/$name.times")"; done
+echo "upload / nginx PUT by curl    $(ratio upload nginx-put)"
+echo "upload / dd conv=fsync        $(ratio upload dd)"
+echo "download / nginx GET by curl  $(ratio download nginx-get)"
