@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use error::status_of;
-pub use route::{ANYWHERE, ROUTES, Route};
+pub use route::{ROUTES, Route};
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Settings, StorageLocation, TlsFiles};
 pub use tls::TlsError;
 

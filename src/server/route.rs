@@ -17,260 +17,127 @@ pub struct Route {
     pub template: &'static str,
     /// What it does; `None` where requests leave no records: health, documents and pages.
     pub action: Option<ActionName>,
-    /// The codes of its refusals, besides those that every route may have.
-    pub codes: &'static [ErrorCode],
+    /// The codes of its refusals, in groups that belong together.
+    codes: &'static [&'static [ErrorCode]],
 }
 
 /// The codes that any recorded route may have.
-pub const ANYWHERE: &[ErrorCode] = &[InternalError, StorageUnavailable, StorageFull];
+const ANYWHERE: &[ErrorCode] = &[InternalError, StorageUnavailable, StorageFull];
+/// The codes of a route that leaves no records.
+const UNRECORDED: &[ErrorCode] = &[InternalError, StorageUnavailable];
 
-/// What comes of showing a sender token.
+/// What an id in the path can be refused with.
+const ID: &[ErrorCode] = &[InvalidId];
+/// What a query can be refused with.
+const QUERY: &[ErrorCode] = &[InvalidRequest];
+/// What a body can be refused with.
+const BODY: &[ErrorCode] = &[InvalidRequest, PayloadTooLarge, RequestTimeout];
+/// What a transfer of anyone's can be refused with.
+const FOUND: &[ErrorCode] = &[InvalidId, TransferNotFound];
+/// What a sender token can be refused with, where one is needed.
 const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
+/// What a transfer can be refused with to its sender.
+const OWNED: &[ErrorCode] =
+    &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
+/// What a transfer can be refused with to whoever may show a sender token.
+const VIEWED: &[ErrorCode] = &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
+/// What a recipient's proofs can be refused with.
+const PROOFS: &[ErrorCode] = &[InvalidRequest, AccessRequired, AccessInvalid, GrantExpired];
+/// Why an upload is over.
+const UPLOAD_OVER: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismatch];
+/// Why there is nothing to download.
+const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
+/// What an admin's key can be refused with.
+const ADMIN: &[ErrorCode] = &[AdminKeyInvalid, RateLimited];
+/// What an admin's change can be refused with.
+const ADMIN_CHANGE: &[ErrorCode] =
+    &[AdminKeyInvalid, RateLimited, OriginNotAllowed, InvalidRequest, PayloadTooLarge, RequestTimeout];
 
 const fn public(
     method: &'static str,
     template: &'static str,
-    action: Option<ActionName>,
-    codes: &'static [ErrorCode],
+    action: ActionName,
+    codes: &'static [&'static [ErrorCode]],
 ) -> Route {
-    Route { service: ServiceName::Public, method, template, action, codes }
+    Route { service: ServiceName::Public, method, template, action: Some(action), codes }
 }
 
 const fn admin(
     method: &'static str,
     template: &'static str,
-    action: Option<ActionName>,
-    codes: &'static [ErrorCode],
+    action: ActionName,
+    codes: &'static [&'static [ErrorCode]],
 ) -> Route {
-    Route { service: ServiceName::Admin, method, template, action, codes }
+    Route { service: ServiceName::Admin, method, template, action: Some(action), codes }
 }
 
-/// Whether a route needs a sender token, and so may have [`SENDER`]'s codes.
-const fn needs_token(action: ActionName) -> bool {
-    matches!(
-        action,
-        ActionName::TransferCreate
-            | ActionName::PayloadUpload
-            | ActionName::UploadStatus
-            | ActionName::UploadPresign
-            | ActionName::UploadComplete
-    )
+const fn unrecorded(service: ServiceName, template: &'static str, codes: &'static [&'static [ErrorCode]]) -> Route {
+    Route { service, method: "GET", template, action: None, codes }
 }
+
+const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes";
+const DOWNLOAD_CODES: &[&[ErrorCode]] = &[FOUND, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable]];
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    public("GET", "/health", None, &[]),
-    public("GET", "/health/ready", None, &[]),
-    public(
-        "POST",
-        "/transfers/create",
-        Some(ActionName::TransferCreate),
-        &[InvalidRequest, PayloadTooLarge, IdempotencyMismatch, RequestTimeout],
-    ),
+    unrecorded(ServiceName::Public, "/health", &[]),
+    unrecorded(ServiceName::Public, "/health/ready", &[]),
+    public("POST", "/transfers/create", ActionName::TransferCreate, &[SENDER, BODY, &[IdempotencyMismatch]]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
-        Some(ActionName::PayloadUpload),
-        &[
-            InvalidId,
-            InvalidRequest,
-            NotYourTransfer,
-            TransferNotFound,
-            TransferNotPending,
-            TransferExpired,
-            TransferDeleted,
-            SizeMismatch,
-            OffsetMismatch,
-            UploadInProgress,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
+        ActionName::PayloadUpload,
+        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, OffsetMismatch, UploadInProgress]],
     ),
-    public(
-        "GET",
-        "/transfers/id/{transfer_id}/upload/status",
-        Some(ActionName::UploadStatus),
-        &[InvalidId, NotYourTransfer, TransferNotFound],
-    ),
+    public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWNED]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/create-presign-urls",
-        Some(ActionName::UploadPresign),
-        &[
-            InvalidId,
-            InvalidRequest,
-            NotYourTransfer,
-            TransferNotFound,
-            TransferNotPending,
-            TransferExpired,
-            TransferDeleted,
-            SizeMismatch,
-            WrongMode,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
+        ActionName::UploadPresign,
+        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, WrongMode]],
     ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/complete",
-        Some(ActionName::UploadComplete),
-        &[
-            InvalidId,
-            InvalidRequest,
-            NotYourTransfer,
-            TransferNotFound,
-            TransferExpired,
-            TransferDeleted,
-            UploadIncomplete,
-            UploadInProgress,
-            SizeMismatch,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
+        ActionName::UploadComplete,
+        &[OWNED, BODY, UPLOAD_OVER, &[UploadIncomplete, UploadInProgress]],
     ),
-    public(
-        "GET",
-        "/transfers/id/{transfer_id}/status",
-        Some(ActionName::TransferStatus),
-        &[InvalidId, TransferNotFound],
-    ),
+    public("GET", "/transfers/id/{transfer_id}/status", ActionName::TransferStatus, &[FOUND]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/download/create-presign-url",
-        Some(ActionName::DownloadGrant),
-        &[
-            InvalidId,
-            InvalidRequest,
-            TransferNotFound,
-            AccessRequired,
-            AccessInvalid,
-            GrantExpired,
-            NotCompleted,
-            TransferExpired,
-            TransferExhausted,
-            TransferDeleted,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
+        ActionName::DownloadGrant,
+        &[FOUND, BODY, PROOFS, NOT_DOWNLOADABLE],
     ),
-    public("GET", "/transfers/id/{transfer_id}/payload/download-bytes", Some(ActionName::PayloadDownload), DOWNLOAD),
-    public("HEAD", "/transfers/id/{transfer_id}/payload/download-bytes", Some(ActionName::PayloadDownload), DOWNLOAD),
+    public("GET", DOWNLOAD_BYTES, ActionName::PayloadDownload, DOWNLOAD_CODES),
+    public("HEAD", DOWNLOAD_BYTES, ActionName::PayloadDownload, DOWNLOAD_CODES),
     public(
         "POST",
         "/transfers/id/{transfer_id}/events/add",
-        Some(ActionName::EventAdd),
-        &[
-            InvalidId,
-            InvalidRequest,
-            TransferNotFound,
-            AccessRequired,
-            AccessInvalid,
-            GrantInvalid,
-            GrantExpired,
-            NotCompleted,
-            EventLimitReached,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
+        ActionName::EventAdd,
+        &[FOUND, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/events/list", Some(ActionName::EventList), LIST),
-    public("GET", "/transfers/id/{transfer_id}/actions/list", Some(ActionName::ActionList), LIST),
-    public(
-        "POST",
-        "/transfers/id/{transfer_id}/delete",
-        Some(ActionName::TransferDelete),
-        &[
-            InvalidId,
-            InvalidRequest,
-            TokenMissing,
-            TokenInvalid,
-            TokenRevoked,
-            TokenExpired,
-            NotYourTransfer,
-            TransferNotFound,
-            PayloadTooLarge,
-            RequestTimeout,
-        ],
-    ),
-    public("GET", "/d/{transfer_id}", None, &[InvalidId]),
-    public("GET", "/", None, &[]),
-    public("GET", "/openapi.json", None, &[]),
-    public("GET", "/docs", None, &[]),
-    admin("GET", "/health", None, &[]),
-    admin("GET", "/health/ready", None, &[]),
-    admin(
-        "POST",
-        "/tokens/create",
-        Some(ActionName::TokenCreate),
-        &[InvalidRequest, AdminKeyInvalid, OriginNotAllowed, PayloadTooLarge, RequestTimeout, RateLimited],
-    ),
-    admin("GET", "/tokens/list", Some(ActionName::TokenList), &[InvalidRequest, AdminKeyInvalid, RateLimited]),
-    admin(
-        "POST",
-        "/tokens/id/{token_id}/revoke",
-        Some(ActionName::TokenRevoke),
-        &[
-            InvalidId,
-            InvalidRequest,
-            AdminKeyInvalid,
-            OriginNotAllowed,
-            TokenNotFound,
-            PayloadTooLarge,
-            RequestTimeout,
-            RateLimited,
-        ],
-    ),
-    admin("GET", "/stats/overview", Some(ActionName::StatsRead), &[AdminKeyInvalid, RateLimited]),
-    admin(
-        "GET",
-        "/audit/transfers/id/{transfer_id}/all",
-        Some(ActionName::AuditRead),
-        &[InvalidId, InvalidRequest, AdminKeyInvalid, TransferNotFound, RateLimited],
-    ),
-    admin(
-        "POST",
-        "/transfers/id/{transfer_id}/delete",
-        Some(ActionName::TransferDelete),
-        &[
-            InvalidId,
-            InvalidRequest,
-            AdminKeyInvalid,
-            OriginNotAllowed,
-            TransferNotFound,
-            PayloadTooLarge,
-            RequestTimeout,
-            RateLimited,
-        ],
-    ),
-    admin("GET", "/auth/set-cookie-form", None, &[]),
-    admin("GET", "/auth/set-cookie-form.js", None, &[]),
-    admin(
-        "POST",
-        "/auth/set-auth-cookie",
-        Some(ActionName::SessionCreate),
-        &[InvalidRequest, AdminKeyInvalid, OriginNotAllowed, PayloadTooLarge, RequestTimeout, RateLimited],
-    ),
-    admin("GET", "/openapi.json", None, &[]),
-    admin("GET", "/docs", None, &[]),
+    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VIEWED, QUERY]),
+    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VIEWED, QUERY]),
+    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWNED, BODY]),
+    unrecorded(ServiceName::Public, "/d/{transfer_id}", &[ID]),
+    unrecorded(ServiceName::Public, "/", &[]),
+    unrecorded(ServiceName::Public, "/openapi.json", &[]),
+    unrecorded(ServiceName::Public, "/docs", &[]),
+    unrecorded(ServiceName::Admin, "/health", &[]),
+    unrecorded(ServiceName::Admin, "/health/ready", &[]),
+    admin("POST", "/tokens/create", ActionName::TokenCreate, &[ADMIN_CHANGE]),
+    admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, QUERY]),
+    admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
+    admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN]),
+    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[FOUND, ADMIN, QUERY]),
+    admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[FOUND, ADMIN_CHANGE]),
+    unrecorded(ServiceName::Admin, "/auth/set-cookie-form", &[]),
+    unrecorded(ServiceName::Admin, "/auth/set-cookie-form.js", &[]),
+    admin("POST", "/auth/set-auth-cookie", ActionName::SessionCreate, &[ADMIN_CHANGE]),
+    unrecorded(ServiceName::Admin, "/openapi.json", &[]),
+    unrecorded(ServiceName::Admin, "/docs", &[]),
 ];
-
-const DOWNLOAD: &[ErrorCode] = &[
-    InvalidId,
-    InvalidRequest,
-    TransferNotFound,
-    AccessRequired,
-    AccessInvalid,
-    GrantInvalid,
-    GrantExpired,
-    NotCompleted,
-    TransferExpired,
-    TransferExhausted,
-    TransferDeleted,
-    RangeNotSatisfiable,
-];
-
-const LIST: &[ErrorCode] =
-    &[InvalidId, InvalidRequest, TokenInvalid, TokenRevoked, TokenExpired, NotYourTransfer, TransferNotFound];
 
 impl Route {
     /// Finds the route that answers `method` at `template`.
@@ -283,9 +150,8 @@ impl Route {
 
     /// Every code that its refusals may have.
     pub fn every_code(&self) -> impl Iterator<Item = ErrorCode> {
-        let sender = if self.action.is_some_and(needs_token) { SENDER } else { &[] };
-        let anywhere = if self.action.is_some() { ANYWHERE } else { &[InternalError, StorageUnavailable] };
-        self.codes.iter().chain(sender).chain(anywhere).copied()
+        let anywhere = if self.action.is_some() { ANYWHERE } else { UNRECORDED };
+        self.codes.iter().copied().chain([anywhere]).flatten().copied()
     }
 }
 
