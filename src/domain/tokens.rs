@@ -64,6 +64,15 @@ impl Tokens {
         Ok((token, plain))
     }
 
+    /// Finds a token.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotFound`] where there is none.
+    pub async fn find(&self, id: TokenId) -> Result<Token, Error> {
+        let found = read::<Token>(&*self.store, &StorageKey::token(id)).await?;
+        found.map(|found| found.value).ok_or(Error::TokenNotFound)
+    }
+
     /// Finds out whose token is shown, and refuses one that cannot be used.
     ///
     /// # Errors

@@ -65,6 +65,13 @@ impl AdminKey {
         hmac::verify(&self.session_key(), &end.to_be_bytes(), &tag).is_ok() && now.as_millis() < end
     }
 
+    /// Tells whether `cookie` has the form of a session, of any key and however old.
+    #[must_use]
+    pub fn is_like_session(cookie: &str) -> bool {
+        let form = |(end, tag): (&str, &str)| end.parse::<u64>().is_ok() && decode_lower_hex::<32>(tag).is_some();
+        cookie.split_once('.').is_some_and(form)
+    }
+
     fn session_key(&self) -> hmac::Key {
         let key = hkdf::derive::<32>(self.0.as_bytes(), &[], b"sgsend/v1/admin-session");
         hmac::Key::new(hmac::HMAC_SHA256, key.as_slice())

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Encrypted;
+use super::places::Places;
 use super::settings::Patience;
 use super::slow::WriteTimeout;
 use super::trail::Peer;
@@ -31,8 +34,10 @@ const LARGEST_HEAD: usize = 64 * 1024;
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// The same for all streams of a connection.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 64;
+/// Requests at once on one connection.
+const STREAMS: u32 = 32;
+/// Bytes of an answer that wait for room in an HTTP/2 stream.
+const SEND_BUFFER: usize = 256 * 1024;
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -99,24 +104,26 @@ impl Shared {
         stream: TcpStream,
         peer: SocketAddr,
         watcher: Watcher,
-        _slot: OwnedSemaphorePermit,
+        slot: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        let places = Places::new(STREAMS as usize, slot);
+        let about = |encrypted| About { peer: Peer(peer), encrypted: Encrypted(encrypted), places };
         let stream = WriteTimeout::new(stream, self.patience.silence);
-        let Some(tls) = &self.tls else { return self.http1(stream, peer, watcher, Encrypted(false)).await };
+        let Some(tls) = &self.tls else { return self.http1(stream, about(false), watcher).await };
         let stream = tokio::time::timeout(self.patience.head, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, peer, watcher).await
+            self.http2(stream, about(true), watcher).await
         } else {
-            self.http1(stream, peer, watcher, Encrypted(true)).await
+            self.http1(stream, about(true), watcher).await
         }
     }
 
-    async fn http1<S>(&self, stream: S, peer: SocketAddr, watcher: Watcher, encrypted: Encrypted) -> io::Result<()>
+    async fn http1<S>(&self, stream: S, about: About, watcher: Watcher) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let service = service_fn(|request| self.answer(request, peer, encrypted));
+        let service = service_fn(|request| route(self.router.clone(), request, about.clone()));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.head)
@@ -126,40 +133,49 @@ impl Shared {
         watcher.watch(connection).await.map_err(io::Error::other)
     }
 
-    async fn http2<S>(&self, stream: S, peer: SocketAddr, watcher: Watcher) -> io::Result<()>
+    async fn http2<S>(&self, stream: S, about: About, watcher: Watcher) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let router = self.router.clone();
+        let (router, asked) = (self.router.clone(), Arc::<AtomicBool>::default());
+        let asks = asked.clone();
         let service = service_fn(move |request| {
-            let router = router.clone();
-            async move { Ok::<_, Infallible>(route(router, request, peer, Encrypted(true)).await) }
+            asks.store(true, Ordering::Relaxed);
+            route(router.clone(), request, about.clone())
         });
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(STREAMS)
+            .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(LARGEST_HEAD).unwrap_or(u32::MAX))
             .keep_alive_interval(self.patience.head)
             .keep_alive_timeout(self.patience.head)
             .serve_connection(TokioIo::new(stream), service);
-        watcher.watch(connection).await.map_err(io::Error::other)
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        encrypted: Encrypted,
-    ) -> Result<Response<Body>, Infallible> {
-        Ok(route(self.router.clone(), request, peer, encrypted).await)
+        let mut connection = pin!(watcher.watch(connection));
+        match tokio::time::timeout(self.patience.head, &mut connection).await {
+            Ok(ended) => ended.map_err(io::Error::other),
+            // Who says nothing holds no connection.
+            Err(_) if !asked.load(Ordering::Relaxed) => Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => connection.await.map_err(io::Error::other),
+        }
     }
 }
 
-async fn route(router: Router, request: Request<Incoming>, peer: SocketAddr, encrypted: Encrypted) -> Response<Body> {
+/// What requests of one connection have in common.
+#[derive(Clone)]
+struct About {
+    peer: Peer,
+    encrypted: Encrypted,
+    places: Places,
+}
+
+async fn route(router: Router, request: Request<Incoming>, about: About) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Peer(peer));
-    request.extensions_mut().insert(encrypted);
-    router.oneshot(request).await.unwrap_or_else(|never| match never {})
+    let extensions = request.extensions_mut();
+    extensions.insert(about.peer);
+    extensions.insert(about.encrypted);
+    extensions.insert(about.places);
+    router.oneshot(request).await
 }

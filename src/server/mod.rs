@@ -15,6 +15,7 @@ mod html;
 mod listener;
 mod openapi;
 mod paging;
+mod places;
 mod public;
 mod range;
 mod route;
@@ -141,13 +142,11 @@ impl Server {
             let listener = Listener { socket, router, tls: self.tls.clone(), patience: self.settings.patience };
             serving.spawn(listener.serve(stop.clone()));
         }
-        let chores = CancellationToken::new();
-        let chore = tokio::spawn(keep_house(self.app.transfers.clone(), chores.clone()));
+        let mut chores = JoinSet::new();
+        chores.spawn(keep_counting(self.app.transfers.clone(), stop.clone()));
+        chores.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
         while serving.join_next().await.is_some() {}
-        chores.cancel();
-        if let Err(panic) = chore.await {
-            tracing::error!(%panic, "the sweeper has failed");
-        }
+        while chores.join_next().await.is_some() {}
         self.app.transfers.flush_counts().await;
         // The last clone of the audit log ends its writer, once everything is written.
         drop(self.app);
@@ -183,20 +182,34 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings) -> Router {
         .with_state(state)
 }
 
-/// Adds up downloads and sweeps, until it is told to stop.
-async fn keep_house(transfers: Transfers, stop: CancellationToken) {
-    let mut counting = tokio::time::interval(COUNT_EVERY);
-    // Several servers on one store each sweep at a second of their own.
-    let first = tokio::time::Instant::now() + SWEEP_EVERY.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
-    let mut sweeping = tokio::time::interval_at(first, SWEEP_EVERY);
+/// Adds up downloads, until it is told to stop.
+async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(COUNT_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = counting.tick() => transfers.flush_counts().await,
-            _ = sweeping.tick() => match transfers.sweep().await {
+            _ = ticks.tick() => {}
+        }
+        transfers.flush_counts().await;
+    }
+}
+
+/// Sweeps, until it is told to stop; then a round that is under way is given up.
+async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
+    // Several servers on one store each sweep at a second of their own.
+    let first = tokio::time::Instant::now() + SWEEP_EVERY.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
+    let mut ticks = tokio::time::interval_at(first, SWEEP_EVERY);
+    let sweeping = async {
+        loop {
+            ticks.tick().await;
+            match transfers.sweep().await {
                 Ok(swept) => tracing::debug!(?swept, "swept"),
                 Err(error) => tracing::error!(%error, "a sweep could not be finished"),
-            },
+            }
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = sweeping => {}
     }
 }

@@ -140,12 +140,15 @@ pub const ROUTES: &[Route] = &[
 ];
 
 impl Route {
-    /// Finds the route that answers `method` at `template`.
+    /// Finds the route that answers `method` at `template`; HEAD is answered by GET where it has no route of its own.
     #[must_use]
     pub fn find(service: ServiceName, method: &Method, template: &str) -> Option<&'static Self> {
-        ROUTES
-            .iter()
-            .find(|route| route.service == service && route.template == template && route.method == method.as_str())
+        let at = |method: &str| {
+            let is_it =
+                |route: &&Self| route.service == service && route.template == template && route.method == method;
+            ROUTES.iter().find(is_it)
+        };
+        at(method.as_str()).or_else(|| if *method == Method::HEAD { at("GET") } else { None })
     }
 
     /// Every code that its refusals may have.

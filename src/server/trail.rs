@@ -1,20 +1,23 @@
 //! What happens around every handler: the request's scope, its records, and the headers of its answer.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::header::{CACHE_CONTROL, EXPECT, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body as _;
 
 use super::answer_body::CountedBody;
 use super::app::AppState;
 use super::body::GuardedBody;
 use super::error::Refusal;
+use super::places::Places;
 use super::route::Route;
 use super::settings::Patience;
 use crate::domain::audit::{ActionName, Asked, RequestScope, ServiceName};
@@ -44,8 +47,22 @@ pub(super) struct Trail {
     pub(super) patience: Patience,
 }
 
-/// Runs a handler, whatever becomes of the client meanwhile, records it, and finishes its answer.
+/// Runs a handler and records it, whatever becomes of the client meanwhile, and finishes its answer.
 pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: Next) -> Response {
+    let place = match request.extensions().get::<Places>() {
+        Some(places) => Some(places.take().await),
+        None => None,
+    };
+    // A task of its own: a client that goes away neither stops half-way what it has asked for, nor the record of it.
+    let answering = async move {
+        let response = answer(trail, request, next).await;
+        drop(place);
+        response
+    };
+    tokio::spawn(answering).await.unwrap_or_else(|_| http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = template.as_deref().and_then(|path| Route::find(trail.service, request.method(), path));
     let action = route.map_or(Some(ActionName::RouteNone), |route| route.action);
@@ -54,9 +71,9 @@ pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: N
         scope.note_named(id);
     }
     let request = prepare(request, &scope, trail.patience);
-    // A task of its own: a client that goes away does not stop half-way what it has asked for.
-    let handled = tokio::spawn(next.run(request)).await;
-    let mut response = handled.unwrap_or_else(|panic| Refusal::from(Error::Internal(panic.into())).into_response());
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response =
+        handled.unwrap_or_else(|_| Refusal::from(Error::Internal("a handler panicked".into())).into_response());
     let refusal = response.extensions().get::<Refusal>().cloned();
     if let Some(refusal) = &refusal {
         response = keep_headers(&response, refusal.render(scope.asked().request_id));
@@ -80,12 +97,18 @@ fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Opt
         client_request_id: request.headers().get(REQUEST_ID).and_then(client_id),
         at: now,
         service: trail.service,
-        method: request.method().to_string(),
+        method: method_name(request.method()).to_owned(),
         route: template.unwrap_or_else(|| "none".to_owned()),
         action: action.unwrap_or(ActionName::RouteNone),
         client: trail.app.addresses.describe(address, agent, now),
         client_key: trail.app.addresses.key_of(address),
     }
+}
+
+/// The method as it is recorded: a client may send any text as one.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// A client's own id of its request, if it has the form of one.

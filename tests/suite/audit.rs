@@ -146,6 +146,8 @@ async fn clients_add_few_events_and_only_known_ones() {
     let add = |id: &str, body: &str| service.public().post(&format!("/transfers/id/{id}/events/add")).json(body);
     assert_eq!(add(&pending, r#"{"kind":"link_opened"}"#).send().await.status, 201);
     add(&pending, r#"{"kind":"download_started"}"#).refused("not_completed").await;
+    sender.post(&format!("/transfers/id/{pending}/delete")).send().await;
+    add(&pending, r#"{"kind":"download_completed"}"#).refused("not_completed").await;
     for body in ["", r#"{"kind":"transfer_deleted"}"#, r#"{"kind":"x"}"#, r#"{"kind":"link_opened","note":"hi"}"#] {
         add(&id, body).refused("invalid_request").await;
     }
@@ -212,6 +214,70 @@ async fn requests_that_name_no_transfer_are_kept_apart() {
     let of_missing =
         records.query_row("SELECT count(*) FROM object WHERE key LIKE 'transfers/%'", [], |row| row.get(0));
     assert_eq!(of_missing, Ok(0));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_for_an_answer_is_recorded_all_the_same() {
+    use tokio::io::AsyncWriteExt;
+    let service = Service::in_memory().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", "").await;
+    for _ in 0..20 {
+        let mut stream = tokio::net::TcpStream::connect(service.public).await.unwrap();
+        let request = format!("GET /transfers/id/{id}/payload/download-bytes HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    // Some were gone before they were read; whatever was counted has its request.
+    eventually(|| async {
+        let records = trail(&service, &id).await;
+        let downloads = texts(&records, "action", "action").into_iter().filter(|action| *action == "payload.download");
+        let asked = texts(&records, "request", "route").into_iter().filter(|route| route.ends_with("download-bytes"));
+        let (downloads, asked) = (downloads.count(), asked.count());
+        (downloads > 0 && downloads == asked).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_say_what_the_client_was_told() {
+    let service = Service::on_disk().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", "").await;
+    // A payload that cannot be removed.
+    let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
+    std::fs::remove_file(&payload).unwrap();
+    std::fs::create_dir(&payload).unwrap();
+    sender.post(&format!("/transfers/id/{id}/delete")).refused("storage_unavailable").await;
+    let records = trail(&service, &id).await;
+    let delete = records
+        .iter()
+        .find(|record| record["type"] == "request" && record["route"] == "/transfers/id/{transfer_id}/delete");
+    assert_eq!(delete.unwrap()["status"], 503);
+    std::fs::remove_dir(&payload).unwrap();
+    assert_eq!(sender.post(&format!("/transfers/id/{id}/delete")).send().await.text("status"), "deleted");
+}
+
+#[tokio::test]
+async fn records_hold_nothing_of_a_clients_own_making() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let service = Service::on_disk().start().await;
+    let odd = "X".repeat(10_000);
+    let mut stream = tokio::net::TcpStream::connect(service.public).await.unwrap();
+    let request = format!("{odd} /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert_eq!(service.public().request("HEAD", "/health").send().await.status, 200);
+    let folder = service.stop().await.1.unwrap();
+    let records = rusqlite::Connection::open(folder.path().join("records.sqlite")).unwrap();
+    let all = "SELECT CAST(value AS TEXT) FROM object WHERE key LIKE 'service/%'";
+    let mut statement = records.prepare(all).unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let rows: Vec<String> = rows.map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2, "HEAD of a page that leaves no records left one: {rows:?}");
+    let rows = rows.concat();
+    assert!(rows.contains(r#""method":"other""#) && !rows.contains("XXX"), "{rows}");
 }
 
 #[tokio::test]

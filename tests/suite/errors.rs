@@ -129,6 +129,13 @@ async fn checks_come_in_the_documented_order() {
     sender.post(&upload(&"0".repeat(32))).refused("transfer_not_found").await;
     other.post(&upload(&id)).refused("not_your_transfer").await;
     sender.post(&upload(&id)).refused("invalid_request").await;
+    for path in ["/tokens/id/0000000000000000/revoke".to_owned(), format!("/transfers/id/{}/delete", "0".repeat(32))] {
+        let missing = if path.starts_with("/tokens") { "token_not_found" } else { "transfer_not_found" };
+        service.admin_without_key().post(&path).json("[").refused("admin_key_invalid").await;
+        service.admin().post(&path).json("[").refused(missing).await;
+    }
+    let audit = format!("/audit/transfers/id/{}/all?x=1", "0".repeat(32));
+    service.admin().get(&audit).refused("transfer_not_found").await;
     // form of the body, access proof, grant, state
     let digest = "0".repeat(64);
     let id = sender.create(1, &format!(r#""access_sha256":"{digest}""#)).await;

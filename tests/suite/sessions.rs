@@ -56,6 +56,18 @@ async fn ten_wrong_keys_a_minute_are_answered() {
 }
 
 #[tokio::test]
+async fn an_ended_session_is_no_attempt_at_the_key() {
+    let service = Service::in_memory().start().await;
+    let cookie = session(&service).await;
+    service.wait(Duration::from_hours(12));
+    let browser = service.admin_without_key().with_header("cookie", &cookie);
+    for _ in 0..11 {
+        browser.get("/tokens/list").refused("admin_key_invalid").await;
+    }
+    assert_eq!(service.admin().get("/tokens/list").send().await.status, 200);
+}
+
+#[tokio::test]
 async fn a_session_opens_admin_routes_for_twelve_hours() {
     let service = Service::in_memory().start().await;
     let cookie = session(&service).await;

@@ -19,6 +19,8 @@ pub(super) fn start(printer: &Printer) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .with_ansi(printer.is_colored())
         .with_target(false)
+        // A stderr that cannot be written must not end what writes to it.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }

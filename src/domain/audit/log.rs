@@ -20,6 +20,8 @@ use crate::domain::store::{Commit, StorageKey, Store, to_json};
 const GATHER_FOR: Duration = Duration::from_millis(500);
 /// The most records in one commit.
 const GATHER_AT_MOST: usize = 512;
+/// Records that are kept for a store that fails; beyond it they are lost, and the log says how many.
+const UNWRITTEN_AT_MOST: usize = 10_000;
 /// Requests whose records may wait; beyond it they are left out and counted.
 const QUEUE: usize = 8_192;
 
@@ -64,7 +66,7 @@ impl AuditLog {
     ) -> (Self, Flusher) {
         let (queue, entries) = mpsc::channel(QUEUE);
         let budgets = Arc::<Mutex<Budgets>>::default();
-        let writer = Writer { store, clock: clock.clone(), ids, budgets: budgets.clone() };
+        let writer = Writer { store, clock: clock.clone(), ids, budgets: budgets.clone(), unwritten: Vec::new() };
         (Self { queue, mode, budgets, clock }, tokio::spawn(writer.run(entries)))
     }
 
@@ -122,10 +124,12 @@ struct Writer {
     clock: Arc<dyn Clock>,
     ids: Arc<RecordIds>,
     budgets: Arc<Mutex<Budgets>>,
+    /// What a store that failed did not take: put before all else next time.
+    unwritten: Vec<(StorageKey, Bytes)>,
 }
 
 impl Writer {
-    async fn run(self, mut entries: mpsc::Receiver<Entry>) {
+    async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
         let mut batch = Vec::new();
         loop {
             let open = self.gather(&mut entries, &mut batch).await;
@@ -156,9 +160,9 @@ impl Writer {
         !(entries.is_closed() && entries.is_empty())
     }
 
-    async fn write(&self, batch: &mut Vec<Entry>, last: bool) {
+    async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
         let mut known = HashMap::new();
-        let mut records = Vec::new();
+        let mut records = std::mem::take(&mut self.unwritten);
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
             let transfer = match entry.named {
@@ -175,9 +179,12 @@ impl Writer {
         }
         records.extend(self.truncations(last));
         if !records.is_empty()
-            && let Err(error) = self.store.commit(Commit { records, ..Commit::default() }).await
+            && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
         {
-            tracing::error!(%error, "audit records could not be written");
+            let dropped = records.len().saturating_sub(UNWRITTEN_AT_MOST);
+            tracing::error!(%error, dropped, "audit records could not be written yet");
+            records.truncate(UNWRITTEN_AT_MOST);
+            self.unwritten = records;
         }
         for receipt in receipts {
             // An error means that the request is gone; its record is written all the same.

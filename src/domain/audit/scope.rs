@@ -57,8 +57,8 @@ pub enum Answer {
         /// The HTTP status.
         status: u16,
     },
-    /// With a payload: its request record follows when that has gone out.
-    Streamed,
+    /// With a payload, or after more work: its request record follows when it is known how it went.
+    Later,
 }
 
 /// A request on its way through a service.
@@ -202,7 +202,7 @@ impl RequestScope {
     pub fn records_of_change(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
         let request = match answer {
             Answer::Whole { status } => Some(self.request_record(now, status, None, 0)),
-            Answer::Streamed => None,
+            Answer::Later => None,
         };
         let action = self.action_record(now, Outcome::Done, None);
         let events = events.iter().map(|kind| self.event_record(now, *kind));
@@ -213,7 +213,7 @@ impl RequestScope {
     pub fn note_committed(&self, answer: Answer) {
         self.progress().documentation = match answer {
             Answer::Whole { .. } => Documentation::Complete,
-            Answer::Streamed => Documentation::Action,
+            Answer::Later => Documentation::Action,
         };
     }
 }

@@ -31,7 +31,7 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// The backend does not answer as it should.
-    #[error("the storage is not available")]
+    #[error("the backend does not answer as it should")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -61,6 +61,6 @@ pub trait PayloadWriter: Send {
     /// After an error that [`PayloadWriter::write`] has told of it answers how much is there to go on from.
     async fn close(self: Box<Self>) -> Result<u64, StoreError>;
 
-    /// Takes back everything that this writer wrote.
+    /// Takes back everything that this writer wrote, also after a write that failed. It never makes a payload longer.
     async fn discard(self: Box<Self>) -> Result<(), StoreError>;
 }

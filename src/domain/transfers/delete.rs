@@ -8,12 +8,13 @@ use crate::domain::stats::Tally;
 use crate::domain::store::{Commit, StorageKey, Swap};
 use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
 
-const OK: Answer = Answer::Whole { status: 200 };
+/// The payload is still to be removed: how that goes decides the answer.
+const ANSWER: Answer = Answer::Later;
 
 impl Transfers {
     /// Deletes a transfer, in whatever state, again and again; its payload is gone when this answers.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
-        self.end(scope, id, DeletionCause::Asked, Some(OK)).await
+        self.end(scope, id, DeletionCause::Asked, Some(ANSWER)).await
     }
 
     /// Puts a transfer into the state `deleted`, then removes its payload. The order matters: a payload that can still

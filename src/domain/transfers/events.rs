@@ -8,7 +8,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::store::{Commit, StorageKey};
-use crate::domain::transfer::{Status, Transfer};
+use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
 /// Events read at once while they are counted.
@@ -39,7 +39,9 @@ impl Transfers {
             Claimant::Address(scope.asked().client_key)
         };
         let now = self.now();
-        if transfer.state_at(now).status() == Status::Pending && kind != ClientEventKind::LinkOpened {
+        let state = transfer.state_at(now);
+        let opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
+        if state.completed_at().is_none() && !opened_early {
             return Err(Error::NotCompleted);
         }
         if !self.0.claims.knows(id, now) {

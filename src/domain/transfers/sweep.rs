@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+
 use super::{Transfers, moved};
 use crate::domain::audit::{Event, Record, keyed};
 use crate::domain::error::Error;
@@ -14,8 +16,10 @@ use crate::domain::store::{Commit, DueHint, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadFate, Transfer};
 
-/// Hints looked at in one go.
-const PAGE: usize = 100;
+/// Hints read at once.
+const PAGE: usize = 500;
+/// Transfers looked at at once, so that their commits are written together.
+const AT_ONCE: usize = 16;
 /// Records removed in one commit.
 const REMOVE_AT_ONCE: usize = 500;
 /// When something is looked at again that could not be finished.
@@ -32,28 +36,59 @@ pub struct Swept {
     pub forgotten: u64,
 }
 
+impl Swept {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            looked_at: self.looked_at + other.looked_at,
+            payloads_removed: self.payloads_removed + other.payloads_removed,
+            forgotten: self.forgotten + other.forgotten,
+        }
+    }
+}
+
 impl Transfers {
-    /// Looks at every transfer that is due.
+    /// Looks at every transfer that is due. It can be given up at any point.
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         let mut after = None;
         loop {
             let page = self.store().keys(&StorageKey::all_due(), after.as_ref(), PAGE).await?;
             let Some(last) = page.last().cloned() else { return Ok(swept) };
-            for key in page {
-                let now = self.now();
-                match DueHint::from_key(&key) {
-                    Some(hint) if hint.minute > now.minute() => return Ok(swept),
-                    Some(hint) => self.look_at(hint.transfer_id, key, &mut swept).await?,
-                    None => self.drop_hint(key, None).await?,
-                }
+            let minute = self.now().minute();
+            let (due, later): (Vec<_>, Vec<_>) =
+                page.into_iter().partition(|key| DueHint::from_key(key).is_none_or(|hint| hint.minute <= minute));
+            let looking = stream::iter(due).map(|hint| self.look_at(hint)).buffer_unordered(AT_ONCE);
+            swept = looking.fold(swept, async |swept, one| swept.and(one)).await;
+            if !later.is_empty() {
+                return Ok(swept);
             }
             after = Some(last);
         }
     }
 
-    async fn look_at(&self, id: TransferId, hint: StorageKey, swept: &mut Swept) -> Result<(), Error> {
-        swept.looked_at += 1;
+    /// Looks at one transfer. One that cannot be dealt with is left for later, and holds up no other.
+    async fn look_at(&self, hint: StorageKey) -> Swept {
+        let mut swept = Swept { looked_at: 1, ..Swept::default() };
+        let Some(due) = DueHint::from_key(&hint) else {
+            Self::report(None, self.drop_hint(hint, None).await);
+            return swept;
+        };
+        let id = due.transfer_id;
+        if let Err(error) = self.deal_with(id, hint.clone(), &mut swept).await {
+            let again = StorageKey::due(self.now().plus(AGAIN_AFTER), id);
+            Self::report(Some(id), Err(error));
+            Self::report(Some(id), self.drop_hint(hint, Some(again)).await);
+        }
+        swept
+    }
+
+    fn report(id: Option<TransferId>, result: Result<(), Error>) {
+        if let Err(error) = result {
+            tracing::error!(?id, %error, "a transfer could not be swept");
+        }
+    }
+
+    async fn deal_with(&self, id: TransferId, hint: StorageKey, swept: &mut Swept) -> Result<(), Error> {
         let mut transfer = match self.settle(id).await {
             Ok(transfer) => transfer,
             // Its creation never came about, or it is forgotten already.

@@ -189,6 +189,25 @@ async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_transfer_that_cannot_be_read_holds_up_no_other() {
+    let world = World::new();
+    let broken = TransferId::random();
+    let change = crate::domain::store::Change {
+        key: StorageKey::transfer(broken),
+        condition: crate::domain::store::Condition::Absent,
+        value: bytes::Bytes::from_static(b"{"),
+    };
+    let early = vec![StorageKey::due(START, broken)];
+    world.store.commit(Commit { hints: early, ..Commit::of(change) }).await.unwrap();
+    let transfer = world.completed(None).await;
+    world.clock.set(transfer.expires_at);
+    let swept = world.transfers.sweep().await.unwrap();
+    assert_eq!((swept.looked_at, swept.payloads_removed), (2, 1));
+    let hints = world.keys(&StorageKey::all_due()).await;
+    assert!(hints.iter().any(|hint| hint.ends_with(&broken.to_string())), "it is never looked at again: {hints:?}");
+}
+
+#[tokio::test]
 async fn downloads_of_an_unlimited_transfer_are_added_up() {
     let world = World::new();
     let transfer = world.completed(None).await;

@@ -8,7 +8,7 @@ use crate::domain::id::TransferId;
 use crate::domain::wire::{Page, PageQuery};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
-use crate::server::extract::{Admin, Id, Params, Scope};
+use crate::server::extract::{Admin, Found, Id, Params};
 use crate::server::paging::after;
 
 /// The complete audit stream of a transfer: requests, actions and events with every detail, oldest first.
@@ -20,11 +20,10 @@ use crate::server::paging::after;
 )]
 pub(super) async fn all(
     State(app): State<AppState>,
-    scope: Scope,
     Id(id): Id<TransferId>,
     _: Admin,
+    Found(_): Found,
     Params(query): Params<PageQuery>,
 ) -> Result<Answer<Page<Record>>, Refusal> {
-    app.transfers.find(&scope, id).await?;
     Ok(Answer(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
 }

@@ -7,7 +7,7 @@ use crate::domain::id::TransferId;
 use crate::domain::wire::{Empty, TransferStatus};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
-use crate::server::extract::{Admin, Id, Json, Scope};
+use crate::server::extract::{Admin, Found, Id, Json, Scope};
 
 /// Deletes any transfer, such as a reported one. Its payload is gone when this answers.
 #[utoipa::path(
@@ -22,9 +22,9 @@ pub(super) async fn delete(
     scope: Scope,
     Id(id): Id<TransferId>,
     _: Admin,
+    Found(_): Found,
     Json(Empty {}): Json<Empty>,
 ) -> Result<Answer<TransferStatus>, Refusal> {
-    app.transfers.find(&scope, id).await?;
     let transfer = app.transfers.delete(&scope, id).await?;
     Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

@@ -8,7 +8,7 @@ use crate::domain::id::TokenId;
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
-use crate::server::extract::{Admin, Id, Json, Params, Scope};
+use crate::server::extract::{Admin, Id, Json, KnownToken, Params, Scope};
 use crate::server::paging::after;
 
 /// Creates a sender token. Its answer is the only time that it is shown.
@@ -57,6 +57,7 @@ pub(super) async fn revoke(
     scope: Scope,
     Id(id): Id<TokenId>,
     _: Admin,
+    KnownToken: KnownToken,
     Json(Empty {}): Json<Empty>,
 ) -> Result<Answer<TokenItem>, Refusal> {
     Ok(Answer(app.tokens.revoke(&scope, id).await?))

@@ -8,6 +8,8 @@ use url::Url;
 
 use super::Scope;
 use crate::domain::error::Error;
+use crate::server::Encrypted;
+use crate::server::admin_key::AdminKey;
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
 
@@ -31,7 +33,8 @@ impl FromRequestParts<AppState> for Admin {
         }
         let cookies = cookies_named(&parts.headers, app.auth_name.as_str());
         if !cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
-            if !cookies.is_empty() {
+            // A session that has ended is no attempt at the key.
+            if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
                 app.wrong_keys.count(client);
             }
             return Err(Error::AdminKeyInvalid.into());
@@ -62,7 +65,8 @@ pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
     let origin = text(ORIGIN).and_then(|origin| Url::parse(origin).ok()).ok_or(Error::OriginNotAllowed)?;
     // Read as a URL of the same scheme, so that a port that goes without saying is the same on both sides.
     let here = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
-    let web = matches!(origin.scheme(), "http" | "https");
+    let encrypted = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
+    let web = if encrypted { origin.scheme() == "https" } else { matches!(origin.scheme(), "http" | "https") };
     if web && origin.origin() == here.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
 }
 
@@ -88,6 +92,18 @@ mod tests {
         assert!(!origin("admin.example.org", Some("https://admin.example.org.evil.example")));
         assert!(!origin("admin.example.org", Some("null")));
         assert!(!origin("admin.example.org", None));
+    }
+
+    #[test]
+    fn an_encrypted_service_has_an_encrypted_origin() {
+        let own = |origin| {
+            let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            parts.extensions.insert(Encrypted(true));
+            origin_of(&parts).is_ok()
+        };
+        assert!(own("https://a.example:8443"));
+        assert!(!own("http://a.example:8443"));
     }
 
     #[test]

@@ -14,4 +14,4 @@ pub(super) use params::Params;
 pub(super) use path::Id;
 pub(super) use proofs::Proofs;
 pub(super) use scope::Scope;
-pub(super) use transfer::{Found, Owned, Sender, Viewed};
+pub(super) use transfer::{Found, KnownToken, Owned, Sender, Viewed};

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::{Id, Scope};
 use crate::domain::error::Error;
-use crate::domain::id::TransferId;
+use crate::domain::id::{TokenId, TransferId};
 use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
 use crate::server::app::AppState;
@@ -37,6 +37,19 @@ fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Error> {
         return if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(Error::TokenInvalid) };
     }
     headers.get(TOKEN).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose()
+}
+
+/// A token that exists: whose id the path names.
+pub(crate) struct KnownToken;
+
+impl FromRequestParts<AppState> for KnownToken {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let Id(id) = Id::<TokenId>::from_request_parts(parts, app).await?;
+        app.tokens.find(id).await?;
+        Ok(Self)
+    }
 }
 
 /// Any transfer that exists.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -82,15 +82,21 @@ pub(super) async fn get_bytes(
         Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         other => return without_bytes(&transfer, &other),
     };
+    // Opened before it is counted: what cannot be handed out uses up nothing.
+    let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
     let mut answer_grant = None;
     if matches!(leave, Authorised::ToBeCounted) {
         let grant = Grant::random();
-        app.transfers.count(&scope, &transfer, &grant, Answer::Streamed).await?;
+        app.transfers.count(&scope, &transfer, &grant, Answer::Later).await?;
         answer_grant = Some(grant);
     }
-    let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
     let mut response = (status, Body::from_stream(payload)).into_response();
     describe(response.headers_mut(), &transfer, &range);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
+        let text = HeaderValue::from_str(&text).expect("digits are a header value");
+        response.headers_mut().insert(CONTENT_RANGE, text);
+    }
     if let Some(grant) = answer_grant {
         let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a header value");
         response.headers_mut().insert(GRANT, text);
@@ -108,12 +114,10 @@ pub(super) async fn get_bytes(
         ("transfer_id" = TransferId, Path),
         ("x-sgsend-access" = Option<String>, Header),
         ("x-sgsend-grant" = Option<String>, Header),
-        ("range" = Option<String>, Header),
         GrantParam,
     ),
     responses(
         (status = 200, description = "The payload can be fetched"),
-        (status = 206, description = "The range can be fetched"),
         (status = 304, description = "The client has it already"),
         (status = 412, description = "`If-Match` names another version"),
     )
@@ -123,17 +127,18 @@ pub(super) async fn head_bytes(
     Found(transfer): Found,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let grant = param.or(proofs.grant)?;
+    // Ranges are defined for GET only (RFC 9110, section 14.2).
+    headers.remove(RANGE);
     app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
-    let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
-        Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
-        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+    match select(&headers, &etag(&transfer), transfer.size_bytes) {
+        Selection::Whole => {}
         other => return without_bytes(&transfer, &other),
-    };
-    let mut response = status.into_response();
-    describe(response.headers_mut(), &transfer, &range);
+    }
+    let mut response = StatusCode::OK.into_response();
+    describe(response.headers_mut(), &transfer, &(0..transfer.size_bytes));
     Ok(response)
 }
 
@@ -166,8 +171,4 @@ fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-    if *range != (0..transfer.size_bytes) {
-        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
-        headers.insert(CONTENT_RANGE, HeaderValue::from_str(&text).expect("digits are a header value"));
-    }
 }

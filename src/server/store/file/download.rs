@@ -13,12 +13,18 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadStream, StoreError};
 
 /// How much is read at once. Two blocks are in memory: one on its way out, one read ahead.
-const BLOCK: u64 = 512 << 10;
+const BLOCK: u64 = 256 << 10;
 
 /// What of a range of a payload was not read yet.
 pub(super) struct Download {
     file: File,
     left: u64,
+}
+
+/// How far ahead of its reader a download is.
+enum Ahead {
+    Unread(Download),
+    Reading(Option<Reading>),
 }
 
 type Reading = JoinHandle<(Download, io::Result<Bytes>)>;
@@ -34,15 +40,20 @@ impl Download {
         Ok(Self { file, left: range.end - range.start })
     }
 
-    /// The range as a stream that reads one block ahead.
+    /// The range as a stream that reads one block ahead, from when it is first asked for: who opens many downloads and
+    /// takes nothing holds no memory.
     pub(super) fn into_stream(self) -> PayloadStream {
-        Box::pin(stream::unfold(self.next(), async |reading| {
+        Box::pin(stream::unfold(Ahead::Unread(self), async |ahead| {
+            let reading = match ahead {
+                Ahead::Unread(download) => download.next(),
+                Ahead::Reading(reading) => reading,
+            };
             let (rest, block) = match reading?.await {
                 Ok((download, Ok(block))) => (download.next(), Ok(block)),
                 Ok((_, Err(error))) => (None, Err(error)),
                 Err(gone) => (None, Err(io::Error::other(gone))),
             };
-            Some((block, rest))
+            Some((block, Ahead::Reading(rest)))
         }))
     }
 

@@ -49,6 +49,10 @@ impl Part {
         if part.length != offset {
             return Err(StoreError::OffsetMismatch { received_bytes: part.length });
         }
+        if offset > 0 && folder.durability() == Durability::Full {
+            // What an earlier process wrote counts as kept only once the disk has it.
+            part.sync()?;
+        }
         part.file.seek(SeekFrom::Start(offset))?;
         Ok(part)
     }

@@ -30,7 +30,9 @@ impl Payloads for FileStore {
         blocking(move || {
             match Part::existing(&folder, id)? {
                 Some(part) if part.length() == size => part.finish()?,
-                _ => {}
+                // Whoever renamed it may have ended before the directory was on the disk.
+                None if folder.finished(id).exists() => folder.sync(id)?,
+                Some(_) | None => {}
             }
             Ok(folder.received(id)?)
         })

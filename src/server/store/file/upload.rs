@@ -137,7 +137,8 @@ impl PayloadWriter for Upload {
         // What this writer wrote goes, whether it was written well or not.
         drop(self.settle().await);
         let (mut part, start) = (self.take()?, self.start);
-        blocking(move || part.truncate(start)).await
+        // After a failed sync it may have been cut further back already; it must not grow a hole.
+        blocking(move || part.truncate(start.min(part.length()))).await
     }
 }
 
@@ -160,5 +161,27 @@ impl Drop for Upload {
             };
             drop(append(part, pieces).await);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Durability;
+    use super::*;
+
+    #[tokio::test]
+    async fn taking_back_never_makes_a_payload_longer() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
+        let id = TransferId::random();
+        let mut first = Upload::open(folder.clone(), id, 0).await.unwrap();
+        first.write(Bytes::from_static(b"acknowledged")).await.unwrap();
+        assert_eq!(Box::new(first).close().await.unwrap(), 12);
+        let mut second = Upload::open(folder.clone(), id, 12).await.unwrap();
+        // What a failed sync does: the disk can be trusted up to here only.
+        let Hold::Idle(part) = &mut second.part else { panic!("nothing was written yet") };
+        part.truncate(5).unwrap();
+        Box::new(second).discard().await.unwrap();
+        assert_eq!(folder.received(id).unwrap(), 5, "the rest is a hole, and no longer what was acknowledged");
     }
 }
