@@ -9,10 +9,9 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::context::Context;
-use super::escape;
 use super::failure::Failure;
 use super::paths;
-use super::place::{Place, PlaceOptions};
+use super::place::{Place, PlaceOptions, name_of};
 use super::secret_input::SecretText;
 use super::target::{KeyOptions, Target};
 use crate::client::download::{self, KeptGrant};
@@ -122,14 +121,14 @@ pub(super) async fn payload_key(
 /// Tells where the content is.
 pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
-    let path = unsealed.path.as_ref().map(|path| path.display().to_string());
     if printer.is_json() {
-        let name = unsealed.metadata.as_ref().map(|metadata| metadata.filename.clone());
+        let name = unsealed.metadata.as_ref().map(name_of);
+        let path = unsealed.path.as_ref().map(|path| path.display().to_string());
         let file = FileOutput { name, path, size: unsealed.size };
         let (transfer_id, mode) = transfer.unzip();
         printer.json(&Output { v: 1, ok: true, transfer_id, files: vec![file], mode })?;
-    } else if let Some(path) = path {
-        printer.result(&escape::one_line(&path))?;
+    } else if let Some(path) = &unsealed.path {
+        printer.path(path)?;
         if printer.has_reader() {
             printer.note(&format!("{}, authentic to the last byte", ByteSize(unsealed.size)));
             if unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some()) {

@@ -13,6 +13,29 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, is_harmful)
 }
 
+/// A path as a shell reads it.
+pub(super) fn for_shell(path: &std::path::Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
+}
+
+/// Escapes in JSON what could harm a terminal and what JSON leaves as it is. Such characters stand in strings only.
+pub(super) fn json(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(escaped, "\\u{unit:04x}").expect("writing to a String cannot fail");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 fn escape(text: &str, harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&harmful) {
         return Cow::Borrowed(text);
@@ -43,5 +66,19 @@ mod tests {
         assert_eq!(one_line("\u{1b}[2Jx\u{9b}31m\r\n"), "\\u{1b}[2Jx\\u{9b}31m\\u{d}\\u{a}");
         assert_eq!(one_line("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
         assert_eq!(lines("a\nb\tc"), "a\nb\\u{9}c");
+    }
+
+    #[test]
+    fn json_stays_what_it_means() {
+        let value = serde_json::json!({"name": "\u{1b}[2J\u{9b}invoice\u{202e}fdp.exe é\u{7f}"});
+        let text = value.to_string();
+        let escaped = json(&text);
+        assert!(!escaped.contains(is_harmful) && escaped.contains("\\u202e") && escaped.contains("é"), "{escaped}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+    }
+
+    #[test]
+    fn a_path_is_one_word_to_a_shell() {
+        assert_eq!(for_shell(std::path::Path::new("it's $here")), r"'it'\''s $here'");
     }
 }

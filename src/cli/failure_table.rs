@@ -76,7 +76,12 @@ fn of_client(error: &ClientError) -> Failure {
         ClientError::Certificate { .. } => {
             network("untrusted_certificate").hint("name the certificate of the server's authority with --ca-file")
         }
-        ClientError::Broken { .. } => network("connection_lost").hint("try again").retryable(),
+        ClientError::NotTls { .. } => {
+            network("not_tls").hint("this port speaks plain http: give an http address, or the port that speaks https")
+        }
+        ClientError::Broken { .. } | ClientError::CutShort { .. } => {
+            network("connection_lost").hint("try again").retryable()
+        }
         ClientError::Timeout { .. } => {
             network("timeout").hint("try again, or allow for more time with --timeout").retryable()
         }
@@ -157,10 +162,10 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
             (Exit::NotFound, Some("check the address: the public and the admin service are two"))
         }
-        ErrorCode::TransferExpired
-        | ErrorCode::TransferExhausted
-        | ErrorCode::TransferDeleted
-        | ErrorCode::GrantExpired => (Exit::Gone, Some("ask the sender to send it again")),
+        ErrorCode::TransferExpired | ErrorCode::TransferExhausted | ErrorCode::TransferDeleted => {
+            (Exit::Gone, Some("ask the sender to send it again"))
+        }
+        ErrorCode::GrantExpired => (Exit::Gone, Some("run it again")),
         ErrorCode::NotCompleted => (Exit::Other, Some("try again when the sender has finished")),
         ErrorCode::TransferNotPending
         | ErrorCode::UploadIncomplete
@@ -199,11 +204,15 @@ fn of_upload(error: &UploadError) -> Failure {
         UploadError::Source(SourceError::Changed | SourceError::Read(_)) => {
             Failure::new(Exit::LocalFile, "file_unreadable", message)
         }
-        UploadError::Ledger(LedgerError::Changed | LedgerError::Write(_)) => {
+        UploadError::Ledger(LedgerError::Changed | LedgerError::Order | LedgerError::Write(_)) => {
             Failure::new(Exit::LocalFile, "state_unwritable", message)
                 .hint("check the disk and the permissions of the state directory")
         }
-        UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message),
+        UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
+            .hint("the server does not tell the truth: report it to whoever runs it"),
+        UploadError::NoStateDirectory => {
+            Failure::new(Exit::LocalFile, "no_home", message).hint("set HOME or XDG_STATE_HOME")
+        }
         UploadError::Interrupted { signal, deleted } => {
             let hint = if *deleted {
                 "the unfinished transfer was deleted; nothing is left of it"

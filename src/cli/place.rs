@@ -77,7 +77,7 @@ impl Place {
         }
     }
 
-    /// Chooses the output when the envelope is known. `without_envelope` names content that came without.
+    /// Chooses the output when the envelope is known.
     pub(super) fn into_choice(self) -> Choose {
         Box::new(move |metadata| self.choose(metadata))
     }
@@ -115,7 +115,8 @@ fn is_directory(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
-fn name_of(metadata: &Metadata) -> String {
+/// The sender's name for the content, reduced to a safe one.
+pub(super) fn name_of(metadata: &Metadata) -> String {
     match metadata.archive {
         None => safe_file_name(&metadata.filename),
         Some(Archive::Tar) => safe_file_name(&format!("{}.tar", safe_file_name(&metadata.filename))),

@@ -1,6 +1,7 @@
 //! The printer: the only way to stdout and stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -88,6 +89,18 @@ impl Printer {
         self.text(&format!("{}\n", escape::lines(lines)))
     }
 
+    /// Prints a path to stdout: as it is for programs, and escaped on a terminal.
+    pub(super) fn path(&self, path: &Path) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if stdout.is_terminal() {
+            stdout.write_all(escape::one_line(&path.to_string_lossy()).as_bytes())?;
+        } else {
+            stdout.write_all(path.as_os_str().as_encoded_bytes())?;
+        }
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    }
+
     /// Prints text of our own to stdout as it is.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
@@ -97,7 +110,7 @@ impl Printer {
 
     /// Prints a result as one line of JSON to stdout.
     pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_string(value)?;
+        let mut line = escape::json(&serde_json::to_string(value)?).into_owned();
         line.push('\n');
         self.text(&line)
     }

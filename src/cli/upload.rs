@@ -19,21 +19,25 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::paths;
 use crate::client::upload::{self, Source, Upload, UploadError, Uploaded};
-use crate::client::{Origin, Signal};
+use crate::client::{Api, Origin, Signal};
 use crate::domain::envelope::Metadata;
 use crate::domain::file_name::safe_file_name;
 use crate::domain::id::TransferId;
 use crate::domain::key::LinkKey;
+use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
+
+/// The most that is kept of a stream, in bytes, whatever a server says that it takes: 16 GiB.
+const MAX_SPOOL: u64 = 16 << 30;
 
 /// What the command takes.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The file to send, or - for stdin
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// How long it can be downloaded, such as 12h or 30d [default: the server's, mostly 7d]
+    #[arg(value_name = "PATH|-")]
+    path: PathBuf,
+    /// How long it can be downloaded, such as 12h or 30d [default: the server's, 7d unless it was set otherwise]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
     /// How often it can be downloaded [default: any number of times]
@@ -76,16 +80,48 @@ struct Size {
 /// Runs the command. Tidies up by itself when it is interrupted.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
-    let root = context.settings.server();
-    let prepared = tokio::select! {
+    let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(nothing_begun(signal)),
     };
-    let api = context.api_as_sender(root).await?;
     let name = prepared.metadata.filename.clone();
     let meter = context.meter("upload");
     let uploaded = Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await?;
-    report(&uploaded, &name, separate_key, context)
+    if let Err(error) = print(&uploaded, separate_key, context) {
+        // Nobody has the key now.
+        return Err(unprinted(&api, &uploaded, &error).await.into());
+    }
+    warn(&uploaded, &api, context);
+    if context.printer.has_reader() && !context.printer.is_json() {
+        explain(&uploaded, &name, separate_key, context);
+    }
+    Ok(())
+}
+
+/// Ends a transfer whose link cannot be printed.
+async fn unprinted(api: &Api, uploaded: &Uploaded, error: &io::Error) -> Failure {
+    let deleted = api.delete(uploaded.link.transfer_id).await.is_ok();
+    let ended = if deleted { "the transfer was deleted" } else { "nobody can open the transfer any more" };
+    Failure::new(Exit::LocalFile, "link_unprinted", format!("the link cannot be printed: {error}; {ended}"))
+        .hint("check where the output goes, and run it again")
+}
+
+/// Tells where a link does not lead to where the upload went.
+fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
+    if let Some(refused) = &uploaded.refused_root {
+        let reached = &uploaded.link.root;
+        context.printer.warning(&format!(
+            "the server names {refused} for its links, where others can read along; this link leads to {reached}"
+        ));
+    }
+    let host = |root: &ServerRoot| root.join("/").host_str().map(str::to_owned);
+    if host(&uploaded.link.root) != host(api.root()) {
+        context.printer.warning(&format!(
+            "the link leads to {}, as the server wants it, and the upload went to {}",
+            uploaded.link.root,
+            api.origin()
+        ));
+    }
 }
 
 fn nothing_begun(signal: Signal) -> anyhow::Error {
@@ -93,8 +129,8 @@ fn nothing_begun(signal: Signal) -> anyhow::Error {
 }
 
 /// Finds everything that is needed, and refuses what the server would, before anything is created.
-async fn prepare(arguments: Arguments, context: &Context) -> Result<Upload> {
-    let path = one_path(arguments.paths)?;
+async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
+    let path = arguments.path;
     let api = context.api_as_sender(context.settings.server()).await?;
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
         None if !arguments.passphrase => None,
@@ -119,32 +155,16 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<Upload> {
         modified_ms: if is_stream { None } else { source.modified_ms() },
         archive: None,
     };
-    let Some(state) = paths::state_directory() else {
-        return Err(Failure::new(
-            Exit::LocalFile,
-            "no_home",
-            "there is no home directory to keep the state of an upload in",
-        )
-        .into());
-    };
     let upload = Upload {
         source,
         metadata,
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        uploads: state.join("uploads"),
+        uploads: paths::state_directory().map(|state| state.join("uploads")),
     };
     upload::check(&upload, &health)?;
-    Ok(upload)
-}
-
-fn one_path(paths: Vec<PathBuf>) -> Result<PathBuf, Failure> {
-    match <[PathBuf; 1]>::try_from(paths) {
-        Ok([path]) => Ok(path),
-        Err(paths) => Err(Failure::usage(format!("{} paths were given, and one can be sent", paths.len()))
-            .hint("pack them first: tar -cf - PATHS | sgsend upload - --name files.tar")),
-    }
+    Ok((api, upload))
 }
 
 /// Opens a regular file; anything else that can be read is spooled. Blocks.
@@ -159,20 +179,23 @@ fn open(path: &Path, limit: u64) -> Result<Source> {
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
         let failure = Failure::new(Exit::LocalFile, "is_directory", format!("{} is a directory", path.display()));
-        let hint = format!("pack it first: tar -cf - {} | sgsend upload - --name directory.tar", path.display());
+        let hint =
+            format!("pack it first: tar -cf - {} | sgsend upload - --name directory.tar", escape::for_shell(path));
         return Err(failure.hint(hint).into());
     }
-    if metadata.is_file() {
-        Ok(Source::open(path).map_err(failed)?)
-    } else {
-        spool(File::open(path).map_err(failed)?, limit)
+    if metadata.is_file() && metadata.len() > 0 {
+        return Ok(Source::open(path).map_err(failed)?);
     }
+    // A length of 0 need not mean that a file is empty: those of /proc are not.
+    let spooled = spool(File::open(path).map_err(failed)?, limit)?;
+    if metadata.is_file() && spooled.size() == 0 { Ok(Source::open(path).map_err(failed)?) } else { Ok(spooled) }
 }
 
-/// Keeps a stream in a file without a name, up to what the server takes.
+/// Keeps a stream in a file without a name, up to what the server takes and never more than [`MAX_SPOOL`].
 fn spool(input: impl Read, limit: u64) -> Result<Source> {
     let failed =
         |error: io::Error| Failure::new(Exit::LocalFile, "spool", format!("the input cannot be kept: {error}"));
+    let limit = limit.min(MAX_SPOOL);
     let mut file = tempfile::tempfile().map_err(failed)?;
     let size = io::copy(&mut input.take(limit.saturating_add(1)), &mut file).map_err(failed)?;
     if size > limit {
@@ -182,7 +205,8 @@ fn spool(input: impl Read, limit: u64) -> Result<Source> {
     Ok(Source::of(file).map_err(failed)?)
 }
 
-fn report(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Context) -> Result<()> {
+/// Prints what cannot be had again.
+fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Result<()> {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
     let key = uploaded.link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text);
@@ -190,7 +214,7 @@ fn report(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Context
     let whole = uploaded.link.to_text();
     let link = if separate_key { &bare } else { &*whole };
     if printer.is_json() {
-        printer.json(&Output {
+        return printer.json(&Output {
             v: 1,
             ok: true,
             transfer_id: status.transfer_id,
@@ -201,15 +225,11 @@ fn report(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Context
             size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
             mode: status.mode.upload,
             transparency: &uploaded.completed.transparency,
-        })?;
-        return Ok(());
+        });
     }
     printer.result(link)?;
     if separate_key {
         printer.result(&key)?;
-    }
-    if printer.has_reader() {
-        explain(uploaded, name, separate_key, context);
     }
     Ok(())
 }
@@ -254,10 +274,17 @@ mod tests {
         assert!(matches!(error.downcast_ref(), Some(UploadError::TooLarge { limit: 5, .. })));
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_does_not_tell_its_length_is_read() {
+        assert!(open(Path::new("/proc/self/status"), 1_000_000).unwrap().size() > 0);
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(open(empty.path(), 5).unwrap().modified_ms(), Some(0));
+    }
+
     #[test]
     fn what_cannot_be_sent_says_what_to_do() {
-        let several = one_path(vec!["a".into(), "b".into()]).unwrap_err();
-        assert_eq!((several.exit, several.hint.unwrap().contains("tar")), (Exit::Usage, true));
         let directory = open(&std::env::temp_dir(), 5).unwrap_err();
         let failure = Failure::of(&directory);
         assert_eq!((failure.exit, failure.hint.unwrap().contains("tar")), (Exit::LocalFile, true));

@@ -89,7 +89,7 @@ mod tests {
     fn a_usage_error_is_two_lines() {
         let missing = refused(&["upload"]);
         assert_eq!(missing.exit, Exit::Usage);
-        assert!(missing.message.contains("<PATH>"), "{}", missing.message);
+        assert!(missing.message.contains("<PATH|->"), "{}", missing.message);
         for failure in [missing, refused(&["upload", "--exipres", "7d", "x"]), refused(&["upload", "x", "-e", "soon"])]
         {
             assert!(!failure.message.contains('\n') && !failure.message.starts_with("error"), "{}", failure.message);

@@ -23,6 +23,9 @@ const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
 /// Shows that a download was counted.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 
+/// The version of the API that this client speaks.
+const API: u32 = 1;
+
 /// A page of records, as they came: a newer server may write members and kinds that this version does not know.
 pub type RecordPage = Page<serde_json::Value>;
 
@@ -59,10 +62,15 @@ impl Api {
         &self.origin
     }
 
-    /// What the service is, and what it accepts.
+    /// What the service is, and what it accepts. A service of another API is an error.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health"));
-        answer::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await
+        let health: Health = answer::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await?;
+        if health.api == API {
+            return Ok(health);
+        }
+        let text = format!("{} speaks version {} of the API, and this sgsend version {API}", self.origin, health.api);
+        Err(ClientError::Unsupported(text))
     }
 
     /// Creates a transfer.

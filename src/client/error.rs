@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use rustls::InvalidMessage;
+
 use super::Origin;
 use super::secret::ForeignOrigin;
 use crate::domain::error::ErrorCode;
@@ -81,6 +83,21 @@ pub enum ClientError {
         /// Who.
         origin: Origin,
     },
+    /// Fewer bytes came, or were kept, than should have.
+    #[error("{origin} stopped before everything was transferred")]
+    CutShort {
+        /// Who.
+        origin: Origin,
+    },
+    /// What should speak TLS does not.
+    #[error("{origin} does not speak https")]
+    NotTls {
+        /// Who.
+        origin: Origin,
+        /// What it said instead.
+        #[source]
+        source: reqwest::Error,
+    },
     /// API calls follow no redirects.
     #[error("{origin} redirects to another address")]
     Redirected {
@@ -135,8 +152,11 @@ impl ClientError {
         let source = error.without_url();
         if source.is_timeout() {
             Self::Timeout { origin }
-        } else if is_about_certificates(&source) {
+        } else if matches!(tls_error(&source), Some(rustls::Error::InvalidCertificate(_))) {
             Self::Certificate { origin, source }
+        } else if matches!(tls_error(&source), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+        {
+            Self::NotTls { origin, source }
         } else if source.is_connect() {
             Self::Unreachable { origin, source }
         } else {
@@ -149,8 +169,9 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(error) => error.is_transient(),
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::CutShort { .. } => true,
             Self::Certificate { .. }
+            | Self::NotTls { .. }
             | Self::Redirected { .. }
             | Self::Answer { .. }
             | Self::Unsupported(_)
@@ -181,18 +202,19 @@ impl ClientError {
     }
 }
 
-fn is_about_certificates(error: &reqwest::Error) -> bool {
+/// The fault of the encryption that `error` comes from, if it does.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut next = error.source();
     while let Some(cause) = next {
         // An `io::Error` names its inner error's source, not the inner error itself.
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| cause.downcast_ref());
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
+        if tls.is_some() {
+            return tls;
         }
         next = inner.map_or_else(|| cause.source(), |inner| Some(inner as &(dyn StdError + 'static)));
     }
-    false
+    None
 }
 
 #[cfg(test)]

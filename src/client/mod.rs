@@ -12,6 +12,7 @@ mod api;
 pub mod download;
 mod error;
 mod interrupt;
+mod leftovers;
 mod origin;
 mod patience;
 mod progress;

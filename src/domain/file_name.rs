@@ -13,7 +13,8 @@ const MAX_EXTENSION_BYTES: usize = 32;
 ///
 /// Of a path only the last part stays, whichever way its slashes lean. Control characters and invisible format
 /// characters (those that turn the direction of text among them) go, and so do spaces around the name and dots behind it.
-/// Names of Windows devices get an underscore in front on every system, since files travel on; the characters that only
+/// A leading dot or hyphen becomes an underscore: a stranger's file is neither hidden, nor read by a shell when it starts,
+/// nor taken for an option. Names of Windows devices get an underscore in front on every system, since files travel on; the characters that only
 /// Windows forbids become underscores on Windows. Letters of every script stay. If nothing is left, the name is `file`.
 #[must_use]
 pub fn safe_file_name(name: &str) -> String {
@@ -28,6 +29,9 @@ fn reduce(name: &str, for_windows: bool) -> String {
         .map(|c| if for_windows && "<>:\"|?*".contains(c) { '_' } else { c })
         .collect();
     let mut safe = shorten(visible.trim_start());
+    if safe.starts_with(['.', '-']) {
+        safe.replace_range(..1, "_");
+    }
     if is_device(&safe) {
         safe = shorten(&format!("_{safe}"));
     }
@@ -98,9 +102,6 @@ mod tests {
         for name in [
             "report.pdf",
             "no extension",
-            ".bashrc",
-            "..hidden",
-            "-rf",
             "日本語の資料.txt",
             "résumé.doc",
             "re\u{301}sume\u{301}.doc",
@@ -115,6 +116,21 @@ mod tests {
             "nullable",
         ] {
             assert_eq!(reduce(name, false), name);
+        }
+    }
+
+    #[test]
+    fn no_name_is_hidden_or_an_option() {
+        for (name, safe) in [
+            (".bash_profile", "_bash_profile"),
+            ("..hidden", "_.hidden"),
+            ("-rf", "_rf"),
+            ("--help", "_-help"),
+            ("x/.ssh", "_ssh"),
+            ("\u{200b}.netrc", "_netrc"),
+            (".con", "_con"),
+        ] {
+            assert_eq!(reduce(name, false), safe, "{name:?}");
         }
     }
 
@@ -205,7 +221,7 @@ mod tests {
         assert_eq!(reduce(&"ü".repeat(200), false), "ü".repeat(127));
         assert_eq!(reduce(&format!("{}.jpg", "日".repeat(100)), false), format!("{}.jpg", "日".repeat(83)));
         assert_eq!(reduce(&format!("a.{}", "b".repeat(300)), false), format!("a.{}", "b".repeat(253)));
-        assert_eq!(reduce(&format!("{}b", ".".repeat(300)), false), format!("{}.b", ".".repeat(253)));
+        assert_eq!(reduce(&format!("{}b", ".".repeat(300)), false), format!("_{}.b", ".".repeat(252)));
         assert_eq!(reduce(&format!("con{}x", " ".repeat(300)), false), "_con");
         assert_eq!(reduce(&format!("con.{}", "x".repeat(251)), false).len(), 255);
     }
@@ -217,7 +233,7 @@ mod tests {
             prop_assert!(!safe.is_empty() && safe.len() <= MAX_BYTES);
             let unsafe_characters = ['/', '\\', '\0', '\n', '\u{202e}'];
             prop_assert!(!safe.contains(unsafe_characters));
-            prop_assert!(!safe.ends_with(['.', ' ']) && !safe.starts_with(' '));
+            prop_assert!(!safe.ends_with(['.', ' ']) && !safe.starts_with([' ', '.', '-']));
             prop_assert!(!is_device(&safe));
             prop_assert!(std::path::Path::new(&safe).components().eq([std::path::Component::Normal(safe.as_ref())]));
             prop_assert_eq!(&reduce(&safe, for_windows), &safe);

@@ -50,7 +50,7 @@ impl Fetching<'_> {
                 }
                 // The body was shorter than announced, which hyper reports, or announced shorter than it is.
                 Ok(()) if offset < self.size => {
-                    let cut = ClientError::Timeout { origin: self.api.origin().clone() };
+                    let cut = ClientError::CutShort { origin: self.api.origin().clone() };
                     patience.wait_after(cut, self.progress).await?;
                 }
                 outcome => outcome?,
@@ -80,6 +80,10 @@ impl Fetching<'_> {
             // What goes on behind its end is told by who opens it.
             pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
             self.progress.moved_to((*offset).min(self.size));
+            // A server that keeps its connection open is not waited for.
+            if *offset >= self.size {
+                return Ok(());
+            }
         }
     }
 }

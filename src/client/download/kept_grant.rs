@@ -1,18 +1,16 @@
 //! The grant of a download that has not ended well: kept, so that another try is not another download.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
+use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::domain::id::TransferId;
 use crate::domain::proof::Grant;
 use crate::domain::root::ServerRoot;
-
-/// What is older has run out on the server, or nobody will ask for it any more.
-const OLDEST: Duration = Duration::from_hours(24 * 7);
 
 /// `downloads/{id}`, mode 0600. Has no `Debug` output: the grant lets its holder fetch the ciphertext.
 #[derive(Serialize, Deserialize)]
@@ -51,21 +49,14 @@ impl KeptGrant {
     /// Keeps a grant for another try.
     pub(super) fn keep(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let mut folder = DirBuilder::new();
-        folder.recursive(true);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-            folder.mode(0o700);
-            options.mode(0o600);
-        }
         let parent = file.parent().unwrap_or(Path::new("."));
-        folder.create(parent)?;
-        remove_old(parent);
+        leftovers::prepare(parent)?;
         let kept = Kept { v: 1, server: self.server.clone(), grant: grant.clone() };
-        options.open(file)?.write_all(&serde_json::to_vec(&kept)?)
+        // Whole or not at all. A temporary file has mode 0600.
+        let mut draft = NamedTempFile::new_in(parent)?;
+        draft.write_all(&serde_json::to_vec(&kept)?)?;
+        draft.persist(file).map_err(|error| error.error)?;
+        Ok(())
     }
 
     /// Forgets the grant: the download is done, or the grant has run out.
@@ -75,19 +66,6 @@ impl KeptGrant {
             let _ = fs::remove_file(file);
         }
     }
-}
-
-/// Removes what earlier downloads left that nobody has gone on with.
-fn remove_old(folder: &Path) {
-    let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    for file in files.filter(|file| age_of(file).is_some_and(|age| age > OLDEST)) {
-        // Another process may have been faster.
-        let _ = fs::remove_file(file);
-    }
-}
-
-fn age_of(file: &Path) -> Option<Duration> {
-    Some(fs::metadata(file).ok()?.modified().ok()?.elapsed().unwrap_or_default())
 }
 
 #[cfg(test)]

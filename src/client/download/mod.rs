@@ -62,9 +62,14 @@ pub enum DownloadError {
 pub async fn check(api: &Api, id: TransferId, kept: &KeptGrant) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // A connection that broke says nothing yet; a server that is not there is told at once.
-        Err(ClientError::Broken { .. }) => api.status(id).await?,
-        status => status?,
+        Err(ClientError::Broken { .. }) => api.status(id).await,
+        status => status,
     };
+    let status = status.inspect_err(|error| {
+        if error.code() == Some(ErrorCode::TransferNotFound) {
+            kept.forget();
+        }
+    })?;
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
@@ -108,7 +113,11 @@ pub async fn run(
         let _ = kept.keep(&grant);
         answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
-    let answer = answer.map_err(of_access)?;
+    let answer = answer.map_err(of_access).inspect_err(|error| {
+        if error.is_final() {
+            kept.forget();
+        }
+    })?;
     if answer.mode == Flow::Presigned {
         let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
         return Err(ClientError::Unsupported(text.to_owned()).into());
@@ -143,7 +152,7 @@ pub async fn run(
         }
         Err(_) => None,
     };
-    if outcome.is_ok() {
+    if outcome.as_ref().map_or_else(DownloadError::is_final, |_| true) {
         kept.forget();
     }
     if let Some(event) = event {
@@ -166,6 +175,15 @@ fn of_access(error: ClientError) -> DownloadError {
 }
 
 impl DownloadError {
+    /// Whether the transfer is not there any more.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::Gone(_) => true,
+            Self::Client(error) => error.code() == Some(ErrorCode::TransferNotFound),
+            _ => false,
+        }
+    }
+
     /// Whether the first segment did not open: of all causes, a wrong key is the likeliest.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::state::StateFile;
-use crate::domain::sealed::Tag;
+use crate::domain::sealed::{SEGMENT_SIZE, Tag};
 
 /// The tags of every segment that may have been sent, from the first one on.
 pub(super) struct Ledger {
@@ -17,6 +17,9 @@ pub enum LedgerError {
     /// A segment that may have been sent was sealed again with other content.
     #[error("the file changed while it was being sent")]
     Changed,
+    /// A segment was to be sent before those in front of it.
+    #[error("segments were sealed out of their order")]
+    Order,
     /// The record could not be made durable.
     #[error("the state of the upload cannot be kept")]
     Write(#[source] io::Error),
@@ -39,13 +42,20 @@ impl Ledger {
         }
         let new = &tags[again..];
         if !new.is_empty() {
-            assert_eq!(first + again, self.tags.len(), "segments are recorded in their order");
+            if first + again != self.tags.len() {
+                return Err(LedgerError::Order);
+            }
             if let Some(file) = &mut self.file {
                 file.record(self.tags.len() as u64, new).map_err(LedgerError::Write)?;
             }
             self.tags.extend_from_slice(new);
         }
         Ok(())
+    }
+
+    /// How many bytes of the payload may have been sent; the last segment counts as a full one.
+    pub(super) const fn recorded_bytes(&self) -> u64 {
+        self.tags.len() as u64 * SEGMENT_SIZE as u64
     }
 
     /// Removes what stands on disk: the upload is over.
@@ -73,6 +83,7 @@ mod tests {
         ledger.record(3, &[tag(3)]).unwrap();
         assert!(matches!(ledger.record(2, &[tag(9)]), Err(LedgerError::Changed)));
         assert!(matches!(ledger.record(1, &[tag(1), tag(2), tag(9), tag(4)]), Err(LedgerError::Changed)));
-        assert_eq!(ledger.tags.len(), 4);
+        assert!(matches!(ledger.record(5, &[tag(5)]), Err(LedgerError::Order)));
+        assert_eq!(ledger.recorded_bytes(), 4 * 1_048_576);
     }
 }

@@ -30,6 +30,7 @@ use crate::domain::link::Link;
 use crate::domain::passphrase::Passphrase;
 use crate::domain::proof::AccessProof;
 use crate::domain::random;
+use crate::domain::root::ServerRoot;
 use crate::domain::wire::{CompletedTransfer, CreateTransfer, CreatedTransfer, Flow, Health, UploadInstruction};
 
 /// Up to this many sealed bytes the tags stay in memory.
@@ -49,8 +50,8 @@ pub struct Upload {
     pub expires: Option<Duration>,
     /// How many downloads it allows; any number if `None`.
     pub max_downloads: Option<u32>,
-    /// Where the state of uploads beyond 8 MiB is kept while they run.
-    pub uploads: PathBuf,
+    /// Where the state of uploads beyond 8 MiB is kept while they run; smaller ones do without.
+    pub uploads: Option<PathBuf>,
 }
 
 /// An upload that is done.
@@ -61,6 +62,8 @@ pub struct Uploaded {
     pub completed: CompletedTransfer,
     /// Bytes of content.
     pub content_bytes: u64,
+    /// An address that the server names for its links and that was not taken: what goes there can be read on the way.
+    pub refused_root: Option<ServerRoot>,
 }
 
 /// An upload that came to nothing.
@@ -98,13 +101,16 @@ pub enum UploadError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// The server says that it has more than there is.
-    #[error("the server says that it has {received} of {size} bytes")]
+    #[error("the server says that it has {received} bytes, and {sent} were sent")]
     TooManyBytes {
         /// What it says.
         received: u64,
-        /// What there is.
-        size: u64,
+        /// What may have been sent.
+        sent: u64,
     },
+    /// The upload needs a state, and there is no directory for it.
+    #[error("there is no home directory to keep the state of a large upload in")]
+    NoStateDirectory,
     /// The process was asked to end.
     #[error("the upload was interrupted")]
     Interrupted {
@@ -157,6 +163,7 @@ pub async fn run(
     let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
     let (link_key, key, segments) =
         tokio::task::spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
+    let uploads = state_directory(segments.layout().sealed_size(), uploads)?;
     let asked = CreateTransfer {
         size_bytes: segments.layout().sealed_size(),
         expires_in_s: expires.map(|expires| expires.as_secs()),
@@ -172,16 +179,24 @@ pub async fn run(
     patience.progressed();
 
     let segments = Arc::new(segments);
-    let ledger = Arc::new(Mutex::new(Ledger::new(None)));
-    let sending = async {
-        if segments.layout().sealed_size() > IN_MEMORY_BYTES {
+    // Waited for whatever happens: a file that the ledger does not know would not be removed, and the key stands in it.
+    let state = match uploads {
+        None => Ok(None),
+        Some(uploads) => {
             let state = UploadState::of(api.root().to_string(), created.transfer_id, &segments, &link_key, &key);
             let count = segments.layout().segments();
-            let file = tokio::task::spawn_blocking(move || StateFile::create(&uploads, &state, count))
-                .await
-                .expect("writing a file does not panic")
-                .map_err(LedgerError::Write)?;
-            *ledger.lock().expect("nothing panics while it holds this lock") = Ledger::new(Some(file));
+            let create = move || StateFile::create(&uploads, &state, count).map(Some);
+            tokio::task::spawn_blocking(create).await.expect("writing a file does not panic")
+        }
+    };
+    let (file, failed) = match state {
+        Ok(file) => (file, None),
+        Err(error) => (None, Some(LedgerError::Write(error))),
+    };
+    let ledger = Arc::new(Mutex::new(Ledger::new(file)));
+    let sending = async {
+        if let Some(failed) = failed {
+            return Err(failed.into());
         }
         progress.begin(segments.layout().sealed_size());
         let sending = Sending {
@@ -193,6 +208,7 @@ pub async fn run(
             patience,
             progress: progress.clone(),
             furthest: 0,
+            rewarded: 0,
             busy_since: None,
         };
         sending.run().await
@@ -203,7 +219,10 @@ pub async fn run(
     };
     progress.end();
     let outcome = match outcome {
-        Ok(completed) => Ok(Uploaded { link: link(api, &created, link_key), completed, content_bytes }),
+        Ok(completed) => {
+            let (link, refused_root) = link(api.root(), &created, link_key);
+            Ok(Uploaded { link, completed, content_bytes, refused_root })
+        }
         Err(error) => {
             let deleted = tokio::time::timeout(CLEAN_UP, api.delete(created.transfer_id)).await;
             let deleted = matches!(deleted, Ok(Ok(_)));
@@ -215,6 +234,15 @@ pub async fn run(
     };
     ledger.lock().expect("nothing panics while it holds this lock").remove();
     outcome
+}
+
+/// Where the state of an upload of so many sealed bytes is kept, if anywhere.
+fn state_directory(sealed: u64, uploads: Option<PathBuf>) -> Result<Option<PathBuf>, UploadError> {
+    match uploads {
+        _ if sealed <= IN_MEMORY_BYTES => Ok(None),
+        None => Err(UploadError::NoStateDirectory),
+        uploads => Ok(uploads),
+    }
 }
 
 /// A duration in its largest whole unit, as people write it.
@@ -236,9 +264,26 @@ fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments), UploadErr
     Ok((link_key, key, segments))
 }
 
-/// The link to a transfer: at the server's own public address where it names one, else where it was reached.
-fn link(api: &Api, created: &CreatedTransfer, key: LinkKey) -> Link {
+/// The link to a transfer: at the server's own public address where it names a fit one, else where it was `reached`.
+/// An address that lets others read along, where we did not, is given back instead.
+fn link(reached: &ServerRoot, created: &CreatedTransfer, key: LinkKey) -> (Link, Option<ServerRoot>) {
     let named = created.page_url.parse::<Link>().ok().filter(|link| link.transfer_id == created.transfer_id);
-    let root = named.map_or_else(|| api.root().clone(), |link| link.root);
-    Link { root, transfer_id: created.transfer_id, key: Some(key) }
+    let named = named.map_or_else(|| reached.clone(), |link| link.root);
+    let unfit = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
+    let (root, refused) = if unfit { (reached.clone(), Some(named)) } else { (named, None) };
+    (Link { root, transfer_id: created.transfer_id, key: Some(key) }, refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_uploads_need_no_directory() {
+        let directory = || Some(PathBuf::from("/state"));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, None), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, None), Err(UploadError::NoStateDirectory)));
+    }
 }

@@ -25,6 +25,9 @@ const LINGERING_DELAY: Duration = Duration::from_secs(2);
 /// How often to look whether bytes move.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How many bytes must arrive for patience to begin anew: a server that takes a byte a request is not to be sent all.
+const REAL_PROGRESS: u64 = 256 * 1024;
+
 /// One payload on its way to one server.
 pub(super) struct Sending {
     pub api: Api,
@@ -36,6 +39,8 @@ pub(super) struct Sending {
     pub progress: Arc<dyn Progress>,
     /// The most bytes that the server has acknowledged.
     pub furthest: u64,
+    /// How many of them there were when patience last began anew.
+    pub rewarded: u64,
     /// Since when the server has taken this payload's writer for busy.
     pub busy_since: Option<Instant>,
 }
@@ -117,20 +122,26 @@ impl Sending {
 
     /// Goes on behind what the server says that it has.
     async fn acknowledged(&mut self, received: u64) -> Result<u64, UploadError> {
-        let size = self.segments.layout().sealed_size();
-        if received > size {
-            return Err(UploadError::TooManyBytes { received, size });
-        }
+        self.check_sent(received)?;
         self.busy_since = None;
-        if received > self.furthest {
-            self.furthest = received;
+        self.furthest = self.furthest.max(received);
+        let whole = self.furthest == self.segments.layout().sealed_size();
+        if self.furthest >= self.rewarded + REAL_PROGRESS || (whole && self.furthest > self.rewarded) {
+            self.rewarded = self.furthest;
             self.patience.progressed();
         } else {
-            // A server may forget what was not yet durable, but not for ever.
-            let lost = ClientError::Timeout { origin: self.api.origin().clone() };
+            // A server may forget what was not yet durable, and take little at a time, but not for ever.
+            let lost = ClientError::CutShort { origin: self.api.origin().clone() };
             self.patience.wait_after(lost, &*self.progress).await?;
         }
         Ok(received)
+    }
+
+    /// Checks that `received` bytes may have been sent: only those whose tags are recorded may.
+    fn check_sent(&self, received: u64) -> Result<(), UploadError> {
+        let recorded = self.ledger.lock().expect("nothing panics while it holds this lock").recorded_bytes();
+        let sent = recorded.min(self.segments.layout().sealed_size());
+        if received > sent { Err(UploadError::TooManyBytes { received, sent }) } else { Ok(()) }
     }
 
     /// Finds out where to go on after `error`, or that there is no going on.
@@ -141,6 +152,7 @@ impl Sending {
                     if let Some(received) = refusal.received_bytes {
                         return self.acknowledged(received).await;
                     }
+                    self.patience.wait_after(error, &*self.progress).await?;
                 }
                 (Some(ErrorCode::UploadInProgress), _) => self.wait_for_the_place(error).await?,
                 _ if error.is_transient() => self.patience.wait_after(error, &*self.progress).await?,
@@ -148,7 +160,10 @@ impl Sending {
             }
             // Also where a write failed: what the server answered to it may be lost, but this tells as much.
             match self.api.upload_status(self.id).await {
-                Ok(state) if state.status == Status::Completed => return Ok(self.segments.layout().sealed_size()),
+                Ok(state) if state.status == Status::Completed => {
+                    let size = self.segments.layout().sealed_size();
+                    return self.check_sent(size).map(|()| size);
+                }
                 Ok(state) if state.received_bytes > self.furthest => {
                     return self.acknowledged(state.received_bytes).await;
                 }

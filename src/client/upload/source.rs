@@ -11,7 +11,14 @@ pub struct Source {
     file: File,
     size: u64,
     modified: Option<SystemTime>,
+    mark: Mark,
 }
+
+/// What changes with a file even where its time of modification is set back: device, inode, and time of change.
+#[cfg(unix)]
+type Mark = (u64, u64, i64, i64);
+#[cfg(not(unix))]
+type Mark = ();
 
 /// The file cannot be read as it was.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +40,7 @@ impl Source {
     /// Takes a file that is open already.
     pub fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { size: metadata.len(), modified: modified(&metadata), file })
+        Ok(Self { size: metadata.len(), modified: modified(&metadata), mark: mark(&metadata), file })
     }
 
     /// How many bytes there are to send.
@@ -61,11 +68,11 @@ impl Source {
         }
     }
 
-    /// Checks that size and time of modification are what they were.
+    /// Checks that size, times and inode are what they were.
     pub fn check_unchanged(&self) -> Result<(), SourceError> {
         let metadata = self.file.metadata()?;
-        let same = metadata.len() == self.size && modified(&metadata) == self.modified;
-        if same { Ok(()) } else { Err(SourceError::Changed) }
+        let now = (metadata.len(), modified(&metadata), mark(&metadata));
+        if now == (self.size, self.modified, self.mark) { Ok(()) } else { Err(SourceError::Changed) }
     }
 }
 
@@ -73,6 +80,15 @@ fn modified(metadata: &Metadata) -> Option<SystemTime> {
     // Some file systems keep no such time; the size alone is watched there, and every tag that is sealed twice.
     metadata.modified().ok()
 }
+
+#[cfg(unix)]
+fn mark(metadata: &Metadata) -> Mark {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+const fn mark(_: &Metadata) -> Mark {}
 
 #[cfg(unix)]
 fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -114,6 +130,22 @@ mod tests {
         assert!(matches!(source.check_unchanged(), Err(SourceError::Changed)));
         file.write_all(b"!").unwrap();
         assert!(matches!(source.check_unchanged(), Err(SourceError::Changed)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_change_is_noticed_although_the_time_was_set_back() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"content").unwrap();
+        file.as_file().set_modified(UNIX_EPOCH).unwrap();
+        let source = Source::open(file.path()).unwrap();
+        // Times of change come from a clock that may tick a hundred times a second only.
+        let changed = (0..1_000_000).any(|_| {
+            std::fs::write(file.path(), b"CONTENT").unwrap();
+            file.as_file().set_modified(UNIX_EPOCH).unwrap();
+            source.check_unchanged().is_err()
+        });
+        assert!(changed);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! every segment, 16 bytes each, zeros where none is recorded. The file has its full size from the start, so that
 //! recording a tag changes no size and needs no write to a file system's journal.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::segments::Segments;
+use crate::client::leftovers;
 use crate::domain::id::TransferId;
 use crate::domain::key::{LinkKey, PayloadKey};
 use crate::domain::sealed::{TAG_SIZE, Tag};
@@ -85,7 +86,7 @@ impl UploadState {
 impl StateFile {
     /// Creates the file of `state` in the directory `uploads`, with room for the tags of `segments` segments. Blocks.
     pub fn create(uploads: &Path, state: &UploadState, segments: u64) -> io::Result<Self> {
-        create_private_directory(uploads)?;
+        leftovers::prepare(uploads)?;
         let path = uploads.join(&state.transfer_id);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -132,14 +133,6 @@ impl StateFile {
         // What remains is of no use to anybody without the transfer, and goes with it.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-fn create_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod disk_full;
 mod failures;
 mod json;
 mod limits;
+mod lying;
 mod network;
 mod round_trip;
 mod serving;

@@ -7,5 +7,5 @@ mod service;
 
 pub(crate) use api::Api;
 pub(crate) use eventually::eventually;
-pub(crate) use process::{Home, Serving};
+pub(crate) use process::{Home, Said, Serving};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
