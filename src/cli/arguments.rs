@@ -12,6 +12,11 @@ use super::{audit, delete, download, login, open, serve, stats, status, token, u
 #[derive(Parser)]
 #[command(name = "sgsend", version, about, long_about = None, arg_required_else_help = true)]
 #[command(after_help = "\
+Examples:
+  sgsend login https://send.example.org        keep a server and a sender token for next time
+  sgsend upload report.pdf --downloads 1       encrypt, send, and print the link
+  sgsend download 'https://send.example.org/d/…#v1.…'
+
 Servers, tokens and keys can also be given as SGSEND_SERVER, SGSEND_ADMIN_SERVER, SGSEND_TOKEN, SGSEND_TOKEN_FILE, \
 SGSEND_ADMIN_KEY, SGSEND_ADMIN_KEY_FILE, SGSEND_AUTH_NAME, SGSEND_PASSPHRASE_FILE, SGSEND_KEY, SGSEND_PROFILE and \
 SGSEND_CONFIG. A flag wins over the environment, the environment over the profile.
@@ -71,28 +76,28 @@ pub(super) struct Global {
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
     /// The admin service [default: http://127.0.0.1:8081]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub admin_server: Option<String>,
     /// The sender token, or - for stdin. Others can see arguments: a file or the environment is safer
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file", hide_env_values = true)]
     pub token: Option<SecretText>,
     /// A file that holds the sender token
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub token_file: Option<PathBuf>,
     /// A file that holds the admin key
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub admin_key_file: Option<PathBuf>,
     /// The profile to take from the configuration
-    #[arg(short = 'P', long, global = true, value_name = "NAME")]
+    #[arg(short = 'P', long, global = true, value_name = "NAME", hide_short_help = true)]
     pub profile: Option<String>,
     /// The configuration file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// Certificates in PEM to trust beside the system's
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http to other machines, where others can read along
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub insecure_http: bool,
     /// Print one JSON object
     #[arg(long, global = true)]
@@ -101,22 +106,29 @@ pub(super) struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Tell more about errors and retries
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// Answer every question with yes: an existing file is overwritten
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub yes: bool,
     /// Ask nothing
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub no_input: bool,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = false,
+        hide_short_help = true
+    )]
     pub color: When,
     /// How to show progress
-    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_short_help = true)]
     pub progress: ProgressStyle,
-    /// Give up when nothing has moved for so long
-    #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration)]
+    /// Give up when no byte has moved for so long; single calls take 30 s at most
+    #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration, hide_short_help = true)]
     pub timeout: Duration,
 }
 

@@ -58,7 +58,7 @@ impl Config {
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
             let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            unusable(path, &format!("{place}{}", error.message()))
+            unusable(path, &format!("{place}{}", without_values(error.message())))
         })
     }
 
@@ -96,6 +96,12 @@ impl Config {
     pub(super) fn profile_name<'a>(&'a self, named: Option<&'a str>) -> &'a str {
         named.or(self.default_profile.as_deref()).unwrap_or(DEFAULT_PROFILE)
     }
+}
+
+/// What the parser says, unless it is about a value, which it would quote.
+fn without_values(message: &str) -> &str {
+    let about_value = message.starts_with("invalid type") || message.starts_with("invalid value");
+    if about_value { "a value of another kind than is expected here" } else { message }
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {

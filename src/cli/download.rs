@@ -70,11 +70,7 @@ struct FileOutput {
 
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let stdin = arguments.link.as_ref().is_some_and(|link| link.as_str() == "-");
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
-    if stdin && options.takes_stdin() {
-        return Err(Failure::usage("stdin cannot be both the link and the key").into());
-    }
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let folder = paths::state_directory().map(|folder| folder.join("downloads"));
     let kept = KeptGrant::new(folder.as_deref(), &target.root, target.id);

@@ -35,7 +35,7 @@ struct Output {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let root = server(arguments.url, context).await?;
     let origin = Origin::from(&root);
-    let text = match context.settings.token_given() {
+    let text = match context.settings.token_given(&origin) {
         Some(source) => context.read_secret(source, "sender token").await?,
         None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
             Failure::usage("a sender token is needed, and nobody can be asked for it")

@@ -13,6 +13,7 @@ use super::download::{KeyArguments, payload_key, report, settle};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::place::{Place, PlaceOptions};
+use super::secret_input::claim_stdin;
 use super::target::KeyOptions;
 use crate::client::unseal::{Choose, Framing, Unsealed, Unsealing};
 use crate::domain::id::TokenId;
@@ -37,8 +38,12 @@ pub(super) struct Arguments {
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
-    if arguments.file == Path::new("-") && options.takes_stdin() {
-        return Err(Failure::usage("stdin cannot be both the payload and the key").into());
+    if arguments.file == Path::new("-") {
+        claim_stdin("payload")?;
+    }
+    if arguments.raw && arguments.place.output.is_none() && context.printer.is_json() {
+        let failure = Failure::usage("stdout cannot take both the content and JSON");
+        return Err(failure.hint("name a file with -o").into());
     }
     // Any 8 digits will do: a payload on disk does not say which transfer it was.
     let mark = TokenId::random().to_string()[..8].to_owned();

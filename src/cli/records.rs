@@ -1,30 +1,41 @@
 //! Records of the audit trail: all pages of them, and how they look in a line.
 
 use anyhow::Result;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::escape;
-use crate::client::{ClientError, RecordPage};
+use super::exit::Exit;
+use super::failure::Failure;
+use crate::client::ClientError;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::wire::Page;
 
-/// The most pages that are read of one list: a server that never ends is left alone.
+/// The most pages that are read of one list.
 const MAX_PAGES: usize = 1_000;
+/// The most that is kept of one list, in bytes of JSON.
+const MAX_BYTES: usize = 64 << 20;
 
-/// Reads every page of a list; `page` gives the one after an id.
-pub(super) async fn all<F>(mut page: impl FnMut(Option<String>) -> F) -> Result<Vec<Value>>
+/// Reads every page of a list; `page` gives the one after an id. A list that does not end is an error, and never cut
+/// short in silence.
+pub(super) async fn all<T, F>(mut page: impl FnMut(Option<String>) -> F) -> Result<Vec<T>>
 where
-    F: Future<Output = Result<RecordPage, ClientError>>,
+    T: Serialize,
+    F: Future<Output = Result<Page<T>, ClientError>>,
 {
-    let (mut items, mut after) = (Vec::new(), None);
+    let (mut items, mut after, mut bytes) = (Vec::new(), None, 0);
     for _ in 0..MAX_PAGES {
-        let next = page(after).await?;
+        let next = page(after.clone()).await?;
+        bytes += serde_json::to_vec(&next.items)?.len();
         items.extend(next.items);
         match next.next {
-            Some(id) => after = Some(id),
-            None => break,
+            None => return Ok(items),
+            advanced if advanced == after || bytes > MAX_BYTES => break,
+            advanced => after = advanced,
         }
     }
-    Ok(items)
+    let failure = Failure::new(Exit::Network, "endless_list", "the server's list does not end");
+    Err(failure.hint("ask whoever runs the server").into())
 }
 
 /// A record in a line. Members that are not known are left out, and those that are missing too.
@@ -80,9 +91,23 @@ mod tests {
     async fn every_page_is_read() {
         let pages = |after: Option<String>| async move {
             let (items, next) =
-                if after.is_none() { (vec![1.into()], Some("x".to_owned())) } else { (vec![2.into()], None) };
-            Ok(RecordPage { items, next })
+                if after.is_none() { (vec![Value::from(1)], Some("x".to_owned())) } else { (vec![2.into()], None) };
+            Ok(Page { items, next })
         };
         assert_eq!(all(pages).await.unwrap(), vec![Value::from(1), 2.into()]);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_does_not_end_is_an_error() {
+        let standing = |_| async { Ok(Page { items: vec![1], next: Some("x".to_owned()) }) };
+        assert!(all(standing).await.is_err());
+        let mut number = 0;
+        let huge = |_| {
+            number += 1;
+            let next = Some(number.to_string());
+            async move { Ok(Page { items: vec!["x".repeat(10 << 20)], next }) }
+        };
+        assert!(all(huge).await.is_err());
+        assert_eq!(number, 7, "more was read than is kept");
     }
 }

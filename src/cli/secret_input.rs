@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use zeroize::Zeroizing;
 
@@ -77,15 +78,26 @@ impl SecretSource {
             Failure::new(exit, "secret_unreadable", message)
         };
         match self {
-            _ if self.takes_stdin() => read_text(io::stdin().lock()).map_err(unreadable),
+            _ if self.takes_stdin() => {
+                claim_stdin(what)?;
+                read_text(io::stdin().lock()).map_err(unreadable)
+            }
             Self::Text(text) => Ok(text.0.clone()),
-            Self::File(path) => open(path).and_then(read_text).map_err(unreadable),
+            Self::File(path) => File::open(path).and_then(read_text).map_err(unreadable),
         }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
+/// Takes this process's stdin for `what`: it can be one thing only, and who came second would find it empty.
+pub(super) fn claim_stdin(what: &str) -> Result<(), Failure> {
+    static CLAIMED: Mutex<Option<String>> = Mutex::new(None);
+    let mut claimed = CLAIMED.lock().expect("nothing panics while it holds this lock");
+    if let Some(earlier) = &*claimed {
+        return Err(Failure::usage(format!("stdin cannot be both the {earlier} and the {what}"))
+            .hint("give one of them in a file"));
+    }
+    *claimed = Some(what.to_owned());
+    Ok(())
 }
 
 fn read_text(input: impl Read) -> io::Result<Zeroizing<String>> {

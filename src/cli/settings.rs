@@ -101,9 +101,12 @@ impl Settings {
         self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
-    /// The sender token that this command line or its environment gives, whatever server it is for.
-    pub(super) fn token_given(&self) -> Option<SecretSource> {
-        self.flags.token.clone().or_else(|| self.environment.token.clone())
+    /// The sender token that this command line gives, or that its environment gives for `origin` or for no server.
+    pub(super) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
+        let fits = |server: &ServerRoot| Origin::from(server) == *origin;
+        let environment = &self.environment;
+        let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(fits));
+        self.flags.token.clone().or_else(from_environment)
     }
 
     /// The strongest admin key that belongs to the admin service in use; of a loopback one, at last the key that it made.

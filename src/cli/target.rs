@@ -61,11 +61,6 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
-    /// Whether one of them takes stdin.
-    pub(super) fn takes_stdin(&self) -> bool {
-        self.source(None).is_some_and(|source| source.takes_stdin())
-    }
-
     /// The key: as an option gives it, else `in_link`, else from the environment, else asked for.
     pub(super) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
         let environment = if in_link.is_some() { None } else { context.environment.key.clone() };

@@ -18,6 +18,7 @@ use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::paths;
+use super::secret_input::claim_stdin;
 use crate::client::upload::{self, Source, Upload, UploadError, Uploaded};
 use crate::client::{Api, Origin, Signal};
 use crate::domain::envelope::Metadata;
@@ -170,6 +171,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
 /// Opens a regular file; anything else that can be read is spooled. Blocks.
 fn open(path: &Path, limit: u64) -> Result<Source> {
     if path == Path::new("-") {
+        claim_stdin("content")?;
         return spool(io::stdin().lock(), limit);
     }
     let failed = |error: io::Error| {

@@ -1,6 +1,6 @@
 //! What the parser of the command line says, in our own form.
 
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::arguments::When;
 use super::exit::Exit;
@@ -26,12 +26,23 @@ pub(super) fn report(error: &Error) -> Exit {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                     Failure::usage("a command is missing").hint("see --help")
                 }
+                // Whatever it is, it may be a secret that went astray.
+                ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("there is one argument too many")
+                    .hint("see --help; --passphrase takes no value: it is asked for, or comes with --passphrase-file"),
                 _ => failure(&error.render().to_string()),
             };
             let error = failure.clone().into();
             printer.failure(&failure, &error);
             Exit::Usage
         }
+    }
+}
+
+/// Whether the argument that an error is about is a flag.
+fn is_flag(error: &Error) -> bool {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.starts_with('-'),
+        _ => true,
     }
 }
 

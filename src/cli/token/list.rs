@@ -4,9 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::context::Context;
-use super::super::escape;
+use super::super::{escape, records};
 use super::{status_text, until};
-use crate::domain::wire::{Page, TokenItem};
+use crate::domain::wire::TokenItem;
 
 #[derive(Serialize)]
 struct Items {
@@ -17,15 +17,11 @@ struct Items {
 /// Runs the command.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
-    let (mut items, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let Page { items: page, next } = api.tokens(after.as_deref()).await?;
-        items.extend(page);
-        if next.is_none() || next == after {
-            break;
-        }
-        after = next;
-    }
+    let page = |after: Option<String>| {
+        let api = &api;
+        async move { api.tokens(after.as_deref()).await }
+    };
+    let items = records::all(page).await?;
     let printer = &context.printer;
     if printer.is_json() {
         printer.json_of(&Items { items, next: None })?;

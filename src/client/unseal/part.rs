@@ -9,6 +9,7 @@ use tempfile::TempPath;
 
 use super::names::alternatives;
 use super::output::{Conflict, OutputError, Target};
+use crate::domain::random;
 
 /// An unfinished file beside its destination. It goes with this value, unless it is finished.
 #[derive(Debug)]
@@ -26,6 +27,11 @@ impl PartFile {
         if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
             return Err(OutputError::Exists(target.path));
         }
+        let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
+        if replaced.as_ref().is_some_and(|found| !found.is_file()) {
+            let what = format!("{} is not a regular file, and is not replaced", target.path.display());
+            return Err(OutputError::Refused(what));
+        }
         let path = target.path.with_file_name(format!(".sgsend-{}.part", target.mark));
         let failed = |source| OutputError::Create { path: target.path.clone(), source };
         let file = match create_new(&path) {
@@ -37,11 +43,14 @@ impl PartFile {
         };
         let file = file.map_err(failed)?;
         let path = TempPath::try_from_path(path).map_err(failed)?;
-        // Best effort: where there are no locks, two downloads of one payload into one directory fail at their end.
-        let _ = file.try_lock();
-        let permissions = file.metadata().map_err(failed)?.permissions();
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        // Best effort: where there are no locks, what matters is that the name still leads here at the end.
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(OutputError::Busy(path.keep().unwrap_or_else(|error| error.path.to_path_buf())));
+        }
+        let permissions = match replaced {
+            Some(found) => found.permissions(),
+            None => usual_permissions(&target.path).map_err(failed)?,
+        };
         Ok(Self { path, file, target, permissions })
     }
 
@@ -57,6 +66,12 @@ impl PartFile {
         if let Some(modified) = modified {
             // A time that the file system cannot hold is no reason to lose the file.
             let _ = file.set_modified(modified);
+        }
+        // Before it gets its name: after a power loss there is the whole file under it, or none.
+        file.sync_all().map_err(OutputError::Write)?;
+        if !is_at(&file, &path).map_err(OutputError::Write)? {
+            let other = path.keep().unwrap_or_else(|error| error.path.to_path_buf());
+            return Err(OutputError::Busy(other));
         }
         // Some systems rename no file that is open.
         drop(file);
@@ -79,8 +94,37 @@ impl PartFile {
     }
 }
 
+/// Creates a file that only this user can read.
 fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// What a new file beside `path` is allowed, as this user's umask has it.
+fn usual_permissions(path: &Path) -> io::Result<Permissions> {
+    let number = u64::from_le_bytes(random::bytes());
+    let probe = path.with_file_name(format!(".sgsend-{number:016x}.probe"));
+    let file = OpenOptions::new().write(true).create_new(true).open(&probe)?;
+    let permissions = file.metadata().map(|metadata| metadata.permissions());
+    fs::remove_file(&probe)?;
+    permissions
+}
+
+/// Whether `path` still leads to `file`: another download may have taken it for abandoned.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
+    Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
+}
+
+/// Whether `path` still leads to a file: an open one cannot be replaced here.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    path.try_exists()
 }
 
 /// Removes what a process left that ended without tidying up; a file that is still being written is left alone.
@@ -89,8 +133,10 @@ fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
     // Never through a link, which somebody else may have put there.
     if path.symlink_metadata().map_err(failed)?.is_file() {
         let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            return Err(OutputError::Busy(path.to_owned()));
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(_) => return Err(OutputError::Busy(path.to_owned())),
         }
     }
     fs::remove_file(path).map_err(failed)
@@ -158,6 +204,33 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         std::os::unix::fs::symlink(directory.path().join("nowhere"), directory.path().join("b.txt")).unwrap();
         assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Refuse), Err(OutputError::Exists(_))));
+    }
+
+    #[test]
+    fn another_download_in_the_way_is_not_published() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let other = directory.path().join(".sgsend-00000000.part");
+        fs::remove_file(&other).unwrap();
+        fs::write(&other, "half of something").unwrap();
+        assert!(matches!(part.finish(None), Err(OutputError::Busy(_))));
+        assert!(!path.exists());
+        assert_eq!(fs::read_to_string(&other).unwrap(), "half of something");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_replaced_keeps_its_permissions_and_is_a_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.txt");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        finish(&path, Conflict::Overwrite).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        let null = Target { path: "/dev/null".into(), ..target(&path, Conflict::Overwrite) };
+        assert!(matches!(PartFile::create(null), Err(OutputError::Refused(_))));
     }
 
     #[cfg(unix)]

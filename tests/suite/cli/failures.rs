@@ -132,6 +132,45 @@ fn damaged_payloads_are_never_released() {
 }
 
 #[test]
+fn stdin_is_one_thing_only() {
+    let (home, serving) = started();
+    for arguments in [&["upload", "-", "--passphrase-file", "-"][..], &["open", "-", "--key-file", "-"]] {
+        let said = home.pipe_at(&serving, arguments, b"content that must not get lost");
+        said.failed(2, "stdin cannot be both");
+    }
+    let token = home.run_at(&serving, &["token", "create", "by pipe"]).text();
+    home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes()).failed(2, "stdin cannot be both");
+    let file = home.file("a.txt", b"hello");
+    let link = home.pipe_at(&serving, &["upload", &file, "--token", "-"], token.as_bytes()).text();
+    assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
+    let bare = link.split('#').next().unwrap();
+    let twice = home.pipe_at(&serving, &["download", "-", "--key-file", "-"], bare.as_bytes());
+    twice.failed(2, "stdin cannot be both");
+    assert_eq!(home.run_at(&serving, &["stats", "--json"]).json()["transfers"]["completed"], 1);
+}
+
+#[test]
+fn secrets_that_went_astray_are_not_repeated() {
+    let home = Home::new();
+    let (key, passphrase) = ("lel2F8f6Xk3wZ0Qm5dV9nB1cT7yR4sH6gJ2aP8eU0iO", "hunter2");
+    for arguments in
+        [&["status", "x", key][..], &["download", "x", "-p", passphrase], &["upload", "x", "-p", passphrase]]
+    {
+        for json in [&[][..], &["--json"]] {
+            let said = home.run(&[arguments, json].concat());
+            let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
+            assert_eq!(said.exit, 2, "{told}");
+            assert!(!told.contains(key) && !told.contains(passphrase), "{told}");
+        }
+    }
+    std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();
+    home.file(".config/sgsend/config.toml", b"[profiles]\ntoken = \"sgs_SECRETSECRET\"\n");
+    let said = home.run(&["status", &"0".repeat(32)]);
+    said.failed(2, "line 2");
+    assert!(!said.stderr.contains("SECRETSECRET"), "{}", said.stderr);
+}
+
+#[test]
 fn mistakes_on_the_command_line() {
     let home = Home::new();
     for arguments in [&["uplaod", "x"][..], &["upload"], &["upload", "x", "--no-such-flag"], &["download"], &["serve"]]

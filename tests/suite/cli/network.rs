@@ -139,3 +139,34 @@ fn a_token_goes_only_to_the_server_that_it_was_given_for() {
     home.run(&["delete", &foreign]).failed(5, "token");
     home.run(&["delete", &link]).text();
 }
+
+#[test]
+fn a_token_of_the_environment_is_not_shown_to_a_server_that_it_is_not_for() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let token = home.run_at(&serving, &["token", "create", "x"]).text();
+    let (url, heard) = listening();
+    let mut login = home.sgsend(&["login", &url, "--no-input", "--timeout", "2s"]);
+    let output = login.env("SGSEND_SERVER", &serving.public).env("SGSEND_TOKEN", &token).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(heard.lock().unwrap().len(), 0, "something was sent there");
+    let mut login = home.sgsend(&["login", &serving.public, "--no-input"]);
+    let output = login.env("SGSEND_SERVER", &serving.public).env("SGSEND_TOKEN", &token).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Keeps what is sent to it, and answers nothing.
+fn listening() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = Arc::<Mutex<Vec<u8>>>::default();
+    let hearing = heard.clone();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut bytes = [0; 4096];
+            let length = client.read(&mut bytes).unwrap_or(0);
+            hearing.lock().unwrap().extend_from_slice(&bytes[..length]);
+        }
+    });
+    (url, heard)
+}
