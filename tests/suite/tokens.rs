@@ -63,6 +63,10 @@ async fn what_is_no_valid_token_is_refused_alike() {
     assert_eq!(details.len(), 1, "the answers differ: {details:?}");
     create().header("authorization", &format!("Basic {token}")).refused("token_invalid").await;
     create().header("x-sgsend-token", &unknown).refused("token_invalid").await;
+    // Where a proxy takes `Authorization` for itself, the other header still works.
+    let other = self::token(&service, r#"{"name":"behind a proxy"}"#).await.1;
+    let proxied = create().header("authorization", "Basic dXNlcjpwYXNz").header("x-sgsend-token", &other);
+    assert_eq!(proxied.send().await.status, 201);
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! The transfer that a path names, for those who may have it.
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 
 use super::{Id, Scope};
 use crate::domain::error::Error;
@@ -29,14 +29,22 @@ impl FromRequestParts<AppState> for Sender {
     }
 }
 
-/// The token that a request shows; one that is no text is as invalid as any other.
+/// The token that a request shows: as a bearer, else in the header of its own, which leaves `Authorization` to a proxy.
+/// One that is no text is as invalid as any other.
 fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    if let Some(value) = headers.get(AUTHORIZATION) {
-        let text = value.to_str().map_err(|_| Error::TokenInvalid)?;
-        let (scheme, token) = text.split_once(' ').ok_or(Error::TokenInvalid)?;
-        return if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(Error::TokenInvalid) };
+    let text = |name| headers.get(name).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose();
+    let authorization = text(AUTHORIZATION)?;
+    let bearer = authorization.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
+    match (bearer, text(HeaderName::from_static(TOKEN))?) {
+        (Some((_, token)), _) => Ok(Some(token.trim())),
+        (None, Some(token)) => Ok(Some(token)),
+        (None, None) if authorization.is_some() => Err(Error::TokenInvalid),
+        (None, None) => Ok(None),
     }
-    headers.get(TOKEN).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose()
+}
+
+fn is_bearer(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("bearer")
 }
 
 /// A token that exists: whose id the path names.
