@@ -1,7 +1,9 @@
-//! Bodies of answers that are payloads: counted, and recorded when they have gone out.
+//! Bodies of answers that are payloads: counted, given up when nobody takes them, and recorded when they are over.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,14 +11,42 @@ use http_body::{Frame, SizeHint};
 
 /// Calls back with the number of its bytes that were taken, once, when it ends or is given up.
 pub(super) struct CountedBody<F: FnOnce(u64) + Send + Unpin> {
-    inner: Body,
-    taken: u64,
+    state: Arc<Mutex<State>>,
     when_over: Option<F>,
 }
 
+struct State {
+    /// `None` once it was given up: what it holds, such as an open file, is free then.
+    inner: Option<Body>,
+    taken: u64,
+    polls: u64,
+}
+
 impl<F: FnOnce(u64) + Send + Unpin> CountedBody<F> {
-    pub(super) fn new(inner: Body, when_over: F) -> Self {
-        Self { inner, taken: 0, when_over: Some(when_over) }
+    /// Counts `inner`. It is given up when it is not asked for more for as long as `patience`: a connection that is
+    /// alive can still leave a stream standing.
+    pub(super) fn new(inner: Body, patience: Duration, when_over: F) -> Self {
+        let state = Arc::new(Mutex::new(State { inner: Some(inner), taken: 0, polls: 0 }));
+        tokio::spawn(watch(Arc::downgrade(&state), patience));
+        Self { state, when_over: Some(when_over) }
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("a body that panics is not asked again")
+}
+
+async fn watch(state: Weak<Mutex<State>>, patience: Duration) {
+    let mut polls = 0;
+    loop {
+        tokio::time::sleep(patience).await;
+        let Some(state) = state.upgrade() else { return };
+        let mut state = locked(&state);
+        if state.polls == polls {
+            state.inner = None;
+            return;
+        }
+        polls = state.polls;
     }
 }
 
@@ -24,27 +54,66 @@ impl<F: FnOnce(u64) + Send + Unpin> http_body::Body for CountedBody<F> {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.taken += frame.data_ref().map_or(0, Bytes::len) as u64;
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut state = locked(&self.state);
+        state.polls += 1;
+        let Some(inner) = &mut state.inner else {
+            return Poll::Ready(Some(Err(axum::Error::new("the answer was not taken in time"))));
+        };
+        let polled = Pin::new(inner).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => state.taken += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "a payload could not be read to its end"),
+            Poll::Ready(None) | Poll::Pending => {}
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        locked(&self.state).inner.as_ref().is_some_and(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        locked(&self.state).inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 
 impl<F: FnOnce(u64) + Send + Unpin> Drop for CountedBody<F> {
     fn drop(&mut self) {
         if let Some(when_over) = self.when_over.take() {
-            when_over(self.taken);
+            when_over(locked(&self.state).taken);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::{StreamExt, stream};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_nobody_takes_is_given_up() {
+        let held = Arc::new(());
+        let holder = held.clone();
+        let pieces = stream::iter(0..9).map(move |_| {
+            let _ = &holder;
+            Ok::<_, Infallible>(Bytes::from_static(b"abc"))
+        });
+        let taken = Arc::<AtomicU64>::default();
+        let told = taken.clone();
+        let when_over = move |bytes| told.store(bytes, Ordering::SeqCst);
+        let mut body = CountedBody::new(Body::from_stream(pieces), Duration::from_millis(20), when_over);
+        assert!(body.frame().await.unwrap().is_ok());
+        while Arc::strong_count(&held) > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(body.frame().await.unwrap().is_err());
+        drop(body);
+        assert_eq!(taken.load(Ordering::SeqCst), 3);
     }
 }

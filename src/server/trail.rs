@@ -28,6 +28,8 @@ use crate::domain::id::TransferId;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The client's own id of a request, echoed.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+/// How many silences a payload may stand: between two of its pieces lies what the system buffers for a slow line.
+const BODY_PATIENCE: u32 = 10;
 /// The longest id of a client's.
 const LONGEST_CLIENT_ID: usize = 64;
 
@@ -162,8 +164,9 @@ async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refu
         return response;
     }
     let (parts, body) = response.into_parts();
+    let patience = trail.patience.silence * BODY_PATIENCE;
     let when_over = move |bytes_out| {
         tokio::spawn(async move { trail.app.audit.finish(&scope, status, None, bytes_out).await });
     };
-    Response::from_parts(parts, Body::new(CountedBody::new(body, when_over)))
+    Response::from_parts(parts, Body::new(CountedBody::new(body, patience, when_over)))
 }

@@ -70,6 +70,20 @@ impl StorageKey {
         Self(format!("service/{}/{}/{}.json", record.at().day(), record.kind().folder(), record.id()))
     }
 
+    /// Every record of requests that named no existing transfer, earliest day first.
+    #[must_use]
+    pub fn all_service_records() -> Prefix {
+        Prefix("service/".to_owned())
+    }
+
+    /// The day in the path of a service record or of a day's counters.
+    #[must_use]
+    pub fn day(&self) -> Option<Day> {
+        let (folder, rest) = self.0.split_once('/')?;
+        let day = matches!(folder, "service" | "stats").then(|| rest.split(['/', '.']).next())??;
+        Some(Day::from(day.to_owned()))
+    }
+
     /// The transfer that an idempotency key made.
     #[must_use]
     pub fn create(token_id: TokenId, idempotency_key: &str) -> Self {
@@ -180,5 +194,14 @@ mod tests {
         let id = TokenId::random();
         assert_eq!(StorageKey::token(id).name(), id.to_string());
         assert_eq!(StorageKey::header().name(), "store");
+    }
+
+    #[test]
+    fn a_path_of_a_day_knows_it() {
+        let day = Timestamp::from_millis(0).day();
+        assert_eq!(StorageKey::stats(&day).day(), Some(day.clone()));
+        let record = StorageKey::from_backend(format!("service/{day}/requests/x.json"));
+        assert_eq!(record.day(), Some(day));
+        assert_eq!(StorageKey::header().day(), None);
     }
 }

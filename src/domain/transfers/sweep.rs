@@ -12,7 +12,7 @@ use crate::domain::audit::{Event, Record, keyed};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::stats::Tally;
-use crate::domain::store::{Commit, DueHint, StorageKey, Swap};
+use crate::domain::store::{Commit, DueHint, Prefix, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadFate, Transfer};
 
@@ -22,6 +22,8 @@ const PAGE: usize = 500;
 const AT_ONCE: usize = 16;
 /// Records removed in one commit.
 const REMOVE_AT_ONCE: usize = 500;
+/// How long the counters of a day are kept.
+const KEEP_STATS: Duration = Duration::from_hours(24 * 400);
 /// When something is looked at again that could not be finished.
 const AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -47,8 +49,12 @@ impl Swept {
 }
 
 impl Transfers {
-    /// Looks at every transfer that is due. It can be given up at any point.
+    /// Looks at every transfer that is due, and removes the days that are too old. It can be given up at any point.
     pub async fn sweep(&self) -> Result<Swept, Error> {
+        let now = self.now();
+        self.remove_days(&StorageKey::all_service_records(), now.minus(self.rules().retain_audit), 0).await?;
+        // The last day stays whatever its age: the totals stand in it.
+        self.remove_days(&StorageKey::all_stats(), now.minus(KEEP_STATS), 1).await?;
         let mut swept = Swept::default();
         let mut after = None;
         loop {
@@ -63,6 +69,20 @@ impl Transfers {
                 return Ok(swept);
             }
             after = Some(last);
+        }
+    }
+
+    /// Removes what belongs to a day before that of `end`. Each page is read anew: what was removed is gone from it.
+    async fn remove_days(&self, of: &Prefix, end: Timestamp, keep: usize) -> Result<(), Error> {
+        let end = end.day();
+        loop {
+            let mut removals = self.store().keys(of, None, REMOVE_AT_ONCE).await?;
+            removals.truncate(removals.len().saturating_sub(keep));
+            removals.retain(|key| key.day().is_some_and(|day| day < end));
+            if removals.is_empty() {
+                return Ok(());
+            }
+            self.store().commit(Commit { removals, ..Commit::default() }).await?;
         }
     }
 

@@ -189,6 +189,29 @@ async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn old_days_go() {
+    let world = World::new();
+    world.token().await;
+    world.created(None).await;
+    let days = async || {
+        let service = world.keys(&StorageKey::all_service_records()).await.len();
+        (service, world.keys(&StorageKey::all_stats()).await.len())
+    };
+    world.clock.set(START.plus(RETAIN));
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(days().await, (4, 2), "two tokens with two records each, and the days of creation and expiry");
+    world.clock.advance(Duration::from_hours(24));
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(days().await.0, 0);
+    world.clock.set(START.plus(Duration::from_hours(24 * 401)));
+    world.transfers.sweep().await.unwrap();
+    assert!(!world.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
+    world.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(days().await.1, 1, "the totals went with their day");
+}
+
+#[tokio::test]
 async fn a_transfer_that_cannot_be_read_holds_up_no_other() {
     let world = World::new();
     let broken = TransferId::random();
