@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::store::StoreError;
+use super::store::{StoreError, from_json};
 use super::timestamp::Day;
 use super::transfer::Status;
 use super::version::V1;
@@ -91,7 +91,7 @@ impl DayStats {
     /// # Errors
     /// [`StoreError::Corrupt`] where they are of another form.
     pub fn parse(key: &str, stored: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
+        from_json(key, stored)
     }
 
     /// The counters after `tally`, where `latest` are those of the last day that has any.

@@ -7,7 +7,7 @@ use super::audit::{Answer, RequestScope, stray};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::TokenId;
-use super::store::{Commit, StorageKey, Store, StoreError, Swap, create, read, swap};
+use super::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
 use super::token::{PlainToken, Token, TokenStatus};
 use super::transfers::page_size;
 use super::version::V1;
@@ -106,19 +106,13 @@ impl Tokens {
     pub async fn list(&self, after: Option<TokenId>, limit: Option<u32>) -> Result<Page<TokenItem>, Error> {
         let size = page_size(limit)?;
         let now = self.clock.now();
-        let mut tokens = self.page(after, size + 1).await?;
-        let more = tokens.len() > size;
-        tokens.truncate(size);
-        let next = tokens.last().filter(|_| more).map(|last| last.token_id.to_string());
-        Ok(Page { items: tokens.iter().map(|token| TokenItem::of(token, now)).collect(), next })
+        let tokens = self.page(after, size + 1).await?;
+        let items = tokens.iter().map(|token| TokenItem::of(token, now)).collect();
+        Ok(Page::of(items, size, |item: &TokenItem| item.token_id.to_string()))
     }
 
     async fn page(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<Token>, Error> {
-        let found = self.store.list(&StorageKey::tokens(), after.map(StorageKey::token).as_ref(), limit).await?;
-        let parse = |(key, value): (StorageKey, bytes::Bytes)| {
-            serde_json::from_slice(&value).map_err(|source| StoreError::Corrupt { key: key.to_string(), source }.into())
-        };
-        found.into_iter().map(parse).collect()
+        Ok(list(&*self.store, &StorageKey::tokens(), after.map(StorageKey::token).as_ref(), limit).await?)
     }
 
     /// Revokes a token; again and again, with the same answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Service, Started};
+use crate::support::{Service, Started, half_sent, writer_is_there};
 
 async fn raw(service: &Started, request: &str) -> String {
     let mut stream = TcpStream::connect(service.public).await.unwrap();
@@ -101,13 +101,7 @@ async fn requests_that_do_not_end_are_given_up_at_the_deadline() {
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
-    let mut stream = TcpStream::connect(service.public).await.unwrap();
-    let head = format!(
-        "POST /transfers/id/{id}/payload/upload-bytes HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\
-         content-length: 8\r\n\r\nabcd",
-        sender.authorization()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;
     let stopped = tokio::time::timeout(Duration::from_secs(20), service.stop()).await;
     assert!(stopped.is_ok(), "an open request holds the service for ever");
     let mut answer = String::new();
@@ -121,18 +115,8 @@ async fn requests_under_way_end_before_the_service_does() {
     let service = Service::in_memory().start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
-    let mut stream = TcpStream::connect(service.public).await.unwrap();
-    let head = format!(
-        "POST /transfers/id/{id}/payload/upload-bytes HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\
-         content-length: 8\r\n\r\nabcd",
-        sender.authorization()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    crate::support::eventually(|| async {
-        let other = sender.post(&format!("/transfers/id/{id}/payload/upload-bytes?offset=9")).bytes(b"x").send().await;
-        (other.code() == "upload_in_progress").then_some(())
-    })
-    .await;
+    let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;
+    writer_is_there(&sender, &id).await;
     let stopping = tokio::spawn(service.stop());
     stream.write_all(b"efgh").await.unwrap();
     let mut answer = String::new();

@@ -5,9 +5,8 @@ use std::time::Duration;
 use sgsend::domain::limits::Limits;
 use sgsend::domain::sealed::sealed_size;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::support::{Api, Service, Started, eventually};
+use crate::support::{Api, Service, eventually, half_sent, writer_is_there};
 
 fn upload_path(id: &str) -> String {
     format!("/transfers/id/{id}/payload/upload-bytes")
@@ -17,28 +16,6 @@ async fn received(sender: &Api, id: &str) -> u64 {
     let status = sender.get(&format!("/transfers/id/{id}/upload/status")).send().await;
     assert_eq!(status.status, 200, "{status:?}");
     status.number("received_bytes")
-}
-
-/// Sends the head of an upload and a part of its body, then leaves the connection to the caller.
-async fn half_sent(service: &Started, sender: &Api, id: &str, declared: usize, body: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(service.public).await.unwrap();
-    let token = sender.authorization();
-    let head = format!(
-        "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\ncontent-length: {declared}\r\n\r\n",
-        upload_path(id)
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
-    stream
-}
-
-/// Waits until a writer holds the payload: then even an offset that nobody could mean is not looked at.
-async fn writer_is_there(sender: &Api, id: &str) {
-    eventually(|| async {
-        let other = sender.post(&format!("{}?offset=9", upload_path(id))).bytes(b"x").send().await;
-        (other.code() == "upload_in_progress").then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]

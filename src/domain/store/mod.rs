@@ -23,7 +23,8 @@ pub use opening::{StoreHeader, open_header};
 pub use payloads::{PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
-pub use typed::{Read, Swap, create, read, swap, to_json};
+pub(in crate::domain) use typed::from_json;
+pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
 /// Everything that a service keeps.
 pub trait Store: Records + Payloads + fmt::Debug {

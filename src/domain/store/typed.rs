@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Change, Commit, Condition, StorageKey, Store, StoreError, Versioned};
+use super::{Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
 use crate::domain::random;
 
 /// How long a change is tried again while others change the same object.
@@ -47,13 +47,30 @@ pub fn to_json<T: Serialize>(value: &T) -> Bytes {
 /// # Errors
 /// [`StoreError::Corrupt`] where it is not a `T` of a version that is known here.
 pub async fn read<T: DeserializeOwned>(store: &dyn Store, key: &StorageKey) -> Read<T> {
-    store.get(key).await?.map(|found| parse(key, found)).transpose()
+    let found = store.get(key).await?;
+    let parse = |found: Versioned<Bytes>| {
+        Ok(Versioned { value: from_json(key.as_str(), &found.value)?, version: found.version })
+    };
+    found.map(parse).transpose()
 }
 
-fn parse<T: DeserializeOwned>(key: &StorageKey, found: Versioned<Bytes>) -> Result<Versioned<T>, StoreError> {
-    let value =
-        serde_json::from_slice(&found.value).map_err(|source| StoreError::Corrupt { key: key.to_string(), source })?;
-    Ok(Versioned { value, version: found.version })
+/// Reads at most `limit` objects under `prefix` that come after `after`, in the order of their keys.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where one is not a `T`.
+pub async fn list<T: DeserializeOwned>(
+    store: &dyn Store,
+    prefix: &Prefix,
+    after: Option<&StorageKey>,
+    limit: usize,
+) -> Result<Vec<T>, StoreError> {
+    let found = store.list(prefix, after, limit).await?;
+    found.iter().map(|(key, value)| from_json(key.as_str(), value)).collect()
+}
+
+/// Reads the value that is stored at `key`.
+pub(in crate::domain) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
 }
 
 /// Writes an object that must not be there yet, with what belongs to it.

@@ -3,7 +3,7 @@
 use super::claims::{Claimant, PER_TRANSFER};
 use super::download::check_proof;
 use super::{Transfers, UnknownGrant};
-use crate::domain::audit::{Answer, Event, Outcome, Record, RecordKind, RequestScope, Source, keyed};
+use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, keyed};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::proof::{AccessProof, Grant};
@@ -51,12 +51,10 @@ impl Transfers {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
-        // In the order in which they are to be read: ids rise as they are made.
-        let (request, action) =
-            (scope.request_record(now, 201, None, 0), scope.action_record(now, Outcome::Done, None));
+        let mut records = scope.records_of_change(now, CREATED, &[]);
         let event = scope.claim_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
-        let records = [request, action, event];
+        records.push(event);
         self.store().commit(Commit { records: keyed(id, &records), ..Commit::default() }).await?;
         scope.note_committed(CREATED);
         Ok(added)

@@ -4,7 +4,7 @@ use super::Transfers;
 use crate::domain::audit::{Record, RecordKind};
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
-use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::store::{StorageKey, list};
 use crate::domain::wire::Page;
 
 /// Items on a page whose asker names no number.
@@ -34,7 +34,7 @@ impl Transfers {
     ) -> Result<Page<Record>, Error> {
         let size = page_size(limit)?;
         let records = self.records_after(id, kind, after, size + 1).await?;
-        Ok(page_of(records, size))
+        Ok(Page::of(records, size, |record| record.id().to_string()))
     }
 
     /// Lists records of every kind in one stream, oldest first.
@@ -51,7 +51,7 @@ impl Transfers {
         }
         records.sort_unstable_by_key(Record::id);
         records.truncate(size + 1);
-        Ok(page_of(records, size))
+        Ok(Page::of(records, size, |record| record.id().to_string()))
     }
 
     async fn records_after(
@@ -63,18 +63,6 @@ impl Transfers {
     ) -> Result<Vec<Record>, Error> {
         let prefix = StorageKey::transfer_records(id, kind);
         let after = after.map(|after| prefix.object(&after));
-        let found = self.store().list(&prefix, after.as_ref(), limit).await?;
-        let parse = |(key, value): (StorageKey, bytes::Bytes)| {
-            serde_json::from_slice(&value).map_err(|source| StoreError::Corrupt { key: key.to_string(), source }.into())
-        };
-        found.into_iter().map(parse).collect()
+        Ok(list(self.store(), &prefix, after.as_ref(), limit).await?)
     }
-}
-
-/// A page of `size` items out of up to one more than that.
-fn page_of(mut records: Vec<Record>, size: usize) -> Page<Record> {
-    let more = records.len() > size;
-    records.truncate(size);
-    let next = records.last().filter(|_| more).map(|last| last.id().to_string());
-    Page { items: records, next }
 }

@@ -12,6 +12,17 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// A page of `size` items out of up to one more than that: the one more tells that there is another page.
+    #[must_use]
+    pub fn of(mut items: Vec<T>, size: usize, id: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > size;
+        items.truncate(size);
+        let next = items.last().filter(|_| more).map(id);
+        Self { items, next }
+    }
+}
+
 /// Which page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
