@@ -146,7 +146,7 @@ impl From<StoreError> for Error {
             StoreError::Full => Self::StorageFull,
             StoreError::WriterBusy => Self::UploadInProgress,
             StoreError::OffsetMismatch { received_bytes } => Self::OffsetMismatch { received_bytes },
-            StoreError::Corrupt { .. } => Self::Internal(Box::new(error)),
+            StoreError::Corrupt { .. } | StoreError::Unfit(_) => Self::Internal(Box::new(error)),
             StoreError::Conflict | StoreError::NoPayload | StoreError::Unavailable(_) => {
                 Self::StorageUnavailable(error)
             }

@@ -8,7 +8,7 @@ use super::timestamp::Day;
 use super::transfer::Status;
 use super::version::V1;
 
-/// What one commit adds to the counters.
+/// What commits add to the counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The day it counts for.
@@ -21,8 +21,8 @@ pub struct Tally {
     pub downloads: u64,
     /// Payload bytes of the transfers completed.
     pub bytes: u64,
-    /// From which stored status to which a transfer went: `None` is "not there".
-    pub moved: Option<(Option<Status>, Option<Status>)>,
+    /// From which stored status to which transfers went.
+    pub moved: Moves,
     /// Payload bytes that a removal freed.
     pub bytes_removed: u64,
 }
@@ -31,7 +31,40 @@ impl Tally {
     /// Nothing yet, on `day`.
     #[must_use]
     pub const fn on(day: Day) -> Self {
-        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: None, bytes_removed: 0 }
+        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: Moves::NONE, bytes_removed: 0 }
+    }
+
+    /// Adds what another commit adds; counts for the later of both days.
+    pub fn merge(&mut self, other: &Self) {
+        if other.day > self.day {
+            self.day = other.day.clone();
+        }
+        self.created += other.created;
+        self.completed += other.completed;
+        self.downloads += other.downloads;
+        self.bytes += other.bytes;
+        self.moved = self.moved.and(other.moved);
+        self.bytes_removed += other.bytes_removed;
+    }
+}
+
+/// How the number of transfers in each status changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moves([i64; Status::ALL.len()]);
+
+impl Moves {
+    /// None changed.
+    pub const NONE: Self = Self([0; Status::ALL.len()]);
+
+    /// One transfer went from one stored status to another; `None` is "not there".
+    #[must_use]
+    pub fn one(from: Option<Status>, to: Option<Status>) -> Self {
+        let step = |status| i64::from(to == Some(status)) - i64::from(from == Some(status));
+        Self(Status::ALL.map(step))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
     }
 }
 
@@ -127,14 +160,9 @@ impl DayStats {
         self.downloads_ever += tally.downloads;
         self.bytes += tally.bytes;
         self.bytes_stored = (self.bytes_stored + tally.bytes).saturating_sub(tally.bytes_removed);
-        if let Some((from, to)) = tally.moved {
-            if let Some(from) = from {
-                let count = self.transfers.of(from);
-                *count = count.saturating_sub(1);
-            }
-            if let Some(to) = to {
-                *self.transfers.of(to) += 1;
-            }
+        for (status, change) in Status::ALL.into_iter().zip(tally.moved.0) {
+            let count = self.transfers.of(status);
+            *count = count.saturating_add_signed(change);
         }
     }
 }
@@ -149,11 +177,12 @@ mod tests {
 
     #[test]
     fn a_new_day_starts_from_the_totals_of_the_last_one() {
-        let created = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..Tally::on(day("2026-01-01")) };
+        let created =
+            Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..Tally::on(day("2026-01-01")) };
         let completed = Tally {
             completed: 1,
             bytes: 70,
-            moved: Some((Some(Status::Pending), Some(Status::Completed))),
+            moved: Moves::one(Some(Status::Pending), Some(Status::Completed)),
             ..Tally::on(day("2026-01-03"))
         };
         let first = DayStats::after(None, &created);

@@ -1,6 +1,7 @@
 //! A transfer's state, and how it changes: pure functions of what is stored and what time it is.
 
 mod grant;
+mod parts;
 mod state;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use grant::{GrantRecord, Granted};
+pub use parts::PartPlan;
 pub use state::{DeletionCause, PayloadFate, State, Status, UploadKind};
 
 use super::audit::EventKind;
@@ -51,8 +53,11 @@ pub struct Transfer {
     pub state: State,
     /// How its bytes arrive.
     pub upload: Option<UploadKind>,
-    /// When the last upload ended.
+    /// When bytes, or the leave to send them, were last asked for.
     pub last_byte_at: Option<Timestamp>,
+    /// Until when a URL that was given out may still put bytes into the payload store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_urls_until: Option<Timestamp>,
     /// The grants of a limited transfer: their number is its download count.
     pub grants: Vec<GrantRecord>,
     /// The downloads of an unlimited transfer, as far as they have been added up.
@@ -91,6 +96,7 @@ impl Transfer {
             state: State::Pending,
             upload: None,
             last_byte_at: None,
+            upload_urls_until: None,
             grants: Vec::new(),
             downloads: 0,
             payload: PayloadFate::Kept,
@@ -174,6 +180,18 @@ impl Transfer {
         Ok(())
     }
 
+    /// Notes that URLs were given out that may put bytes into the payload store, for at most `lifetime`; `false` where
+    /// that was noted before. It is noted for twice as long, so that a long upload seldom does it.
+    pub fn note_upload_urls(&mut self, now: Timestamp, lifetime: Duration) -> Result<bool, Error> {
+        self.check_pending(now)?;
+        let noted = self.upload_urls_until.is_some_and(|until| until >= now.plus(lifetime));
+        if !noted {
+            self.upload_urls_until = Some(now.plus(lifetime * 2));
+            self.last_byte_at = Some(now);
+        }
+        Ok(!noted)
+    }
+
     /// Declares the upload complete; `false` where it already was.
     pub fn complete(&mut self, now: Timestamp) -> Result<bool, Error> {
         match self.state_at(now) {
@@ -252,7 +270,7 @@ impl Transfer {
         match self.payload {
             PayloadFate::Kept => self.last_grant_expires_at().unwrap_or(now),
             PayloadFate::Released => now,
-            PayloadFate::Removed => self.retained_until(retain_audit),
+            PayloadFate::Removed => self.upload_urls_until.unwrap_or_else(|| self.retained_until(retain_audit)),
         }
     }
 

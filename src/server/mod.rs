@@ -57,6 +57,8 @@ use trail::Trail;
 
 /// How often counted downloads are added to their transfers.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How often counters are written that the store has gathered.
+const FLUSH_EVERY: Duration = Duration::from_mins(1);
 /// How often the sweeper looks for what is due.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How long the last records may take to be written at the end.
@@ -104,7 +106,12 @@ impl Server {
         }
         let ids = Arc::<RecordIds>::default();
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
-        let rules = Rules { limits: settings.limits, retain_audit: header.retain_audit(), ip_mode: settings.ip_mode };
+        let rules = Rules {
+            limits: settings.limits,
+            retain_audit: header.retain_audit(),
+            ip_mode: settings.ip_mode,
+            bytes_fallback: settings.bytes_fallback,
+        };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), rules);
         let app = App {
             tokens: Tokens::new(store.clone(), clock.clone()),
@@ -144,10 +151,12 @@ impl Server {
         }
         let mut chores = JoinSet::new();
         chores.spawn(keep_counting(self.app.transfers.clone(), stop.clone()));
+        chores.spawn(keep_flushing(self.app.store.clone(), stop.clone()));
         chores.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
         while serving.join_next().await.is_some() {}
         while chores.join_next().await.is_some() {}
         self.app.transfers.flush_counts().await;
+        flush(&*self.app.store).await;
         // The last clone of the audit log ends its writer, once everything is written.
         drop(self.app);
         if tokio::time::timeout(FLUSH_FOR, self.flusher).await.is_err() {
@@ -191,6 +200,24 @@ async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
             _ = ticks.tick() => {}
         }
         transfers.flush_counts().await;
+    }
+}
+
+/// Writes what the store has gathered, until it is told to stop.
+async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(FLUSH_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        flush(&*store).await;
+    }
+}
+
+async fn flush(store: &dyn Store) {
+    if let Err(error) = store.flush().await {
+        tracing::error!(%error, "counters could not be written yet");
     }
 }
 

@@ -76,7 +76,8 @@ const fn unrecorded(service: ServiceName, template: &'static str, codes: &'stati
 }
 
 const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes";
-const DOWNLOAD_CODES: &[&[ErrorCode]] = &[FOUND, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable]];
+const DOWNLOAD_CODES: &[&[ErrorCode]] =
+    &[FOUND, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
 
 /// The table.
 pub const ROUTES: &[Route] = &[
@@ -87,7 +88,7 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, OffsetMismatch, UploadInProgress]],
+        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
     ),
     public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWNED]),
     public(

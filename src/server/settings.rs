@@ -34,6 +34,8 @@ pub struct Settings {
     pub audit: WriteMode,
     /// How long clients may take.
     pub patience: Patience,
+    /// Whether payloads may come and go through this service where clients could also reach the payload store.
+    pub bytes_fallback: bool,
     /// Certificate and key, for TLS.
     pub tls: Option<TlsFiles>,
     /// The name of the header and of the cookie that carry the admin key.
@@ -55,6 +57,7 @@ impl Settings {
             retain_audit: DEFAULT_RETENTION,
             audit: WriteMode::default(),
             patience: Patience::default(),
+            bytes_fallback: true,
             tls: None,
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,

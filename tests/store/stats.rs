@@ -1,7 +1,7 @@
 //! What commits add to the counters.
 
 use futures_util::future::join_all;
-use sgsend::domain::stats::{DayStats, Tally};
+use sgsend::domain::stats::{DayStats, Moves, Tally};
 use sgsend::domain::store::{Commit, StorageKey, Store};
 use sgsend::domain::timestamp::Day;
 use sgsend::domain::transfer::Status;
@@ -18,12 +18,12 @@ async fn all(store: &dyn Store) -> Vec<DayStats> {
 }
 
 pub(crate) async fn tallies_add_up_over_days(store: Place) {
-    let created = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..counted("2026-01-01") };
+    let created = Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..counted("2026-01-01") };
     let completed = Tally {
         completed: 1,
         bytes: 70,
         downloads: 2,
-        moved: Some((Some(Status::Pending), Some(Status::Completed))),
+        moved: Moves::one(Some(Status::Pending), Some(Status::Completed)),
         ..counted("2026-01-03")
     };
     let late = Tally { downloads: 1, ..counted("2026-01-02") };

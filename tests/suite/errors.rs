@@ -156,7 +156,7 @@ async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
     let ask = |body: &str| sender.post(&format!("/transfers/id/{id}/upload/create-presign-urls")).json(body);
     ask(r#"{"numbers":[1]}"#).refused("wrong_mode").await;
     ask(r#"{"numbers":["1"]}"#).refused("invalid_request").await;
-    ask("").refused("invalid_request").await;
+    ask("").refused("wrong_mode").await;
 }
 
 #[tokio::test]

@@ -132,8 +132,7 @@ impl UploadError {
 /// Checks `upload` against what the server accepts, before anything is created.
 pub fn check(upload: &Upload, health: &Health) -> Result<(), UploadError> {
     if health.mode.upload == Flow::Presigned {
-        let text = "this server takes payloads through its storage provider, which this version of sgsend cannot";
-        return Err(ClientError::Unsupported(text.to_owned()).into());
+        return Err(presigned_unsupported().into());
     }
     let (size, limit) = (upload.source.size(), health.limits.max_content_bytes);
     if size > limit {
@@ -148,6 +147,11 @@ pub fn check(upload: &Upload, health: &Health) -> Result<(), UploadError> {
         return Err(UploadError::Downloads);
     }
     Ok(())
+}
+
+fn presigned_unsupported() -> ClientError {
+    let text = "this server takes payloads through its storage provider, which this version of sgsend cannot";
+    ClientError::Unsupported(text.to_owned())
 }
 
 /// Uploads, after [`check`].
@@ -175,7 +179,9 @@ pub async fn run(
         created = patience.call(&*progress, || api.create(&asked)) => created?,
         signal = interrupt.raised() => return Err(UploadError::Interrupted { signal, deleted: false }),
     };
-    let UploadInstruction::Bytes { url: address } = &created.upload;
+    let UploadInstruction::Bytes { url: address } = &created.upload else {
+        return Err(presigned_unsupported().into());
+    };
     patience.progressed();
 
     let segments = Arc::new(segments);

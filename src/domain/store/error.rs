@@ -30,6 +30,9 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// The backend does not keep what a store must promise.
+    #[error("{0}")]
+    Unfit(String),
     /// The backend does not answer as it should.
     #[error("the backend does not answer as it should")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

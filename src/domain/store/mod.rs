@@ -15,6 +15,8 @@ mod typed;
 
 use std::fmt;
 
+use async_trait::async_trait;
+
 pub use commit::{Change, Commit, Condition, Version, Versioned};
 pub use error::StoreError;
 pub use key::{DueHint, Prefix, StorageKey};
@@ -27,7 +29,21 @@ pub(in crate::domain) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
 /// Everything that a service keeps.
+#[async_trait]
 pub trait Store: Records + Payloads + fmt::Debug {
+    /// Checks, on the object at `key`, that the backend keeps what [`Records`] promises. What is there stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] for one that does not: it must not be used.
+    async fn prove(&self, _key: &StorageKey) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Writes counters that a backend without transactions has gathered from commits.
+    async fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The capability to let clients move payloads without this service, where the backend has it.
     ///
     /// Whether it is there decides the `mode` of transfers; nothing else does.

@@ -25,11 +25,19 @@ impl StoreHeader {
     }
 }
 
-/// Reads a store's header, and writes one with `retain_audit` into a store that has none.
+/// Reads a store's header, and writes one with `retain_audit` into a store that has none; then makes sure that the
+/// backend keeps its promises.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for a store of a version that is not known here.
+/// [`StoreError::Corrupt`] for a store of a version that is not known here, [`StoreError::Unfit`] for a backend that
+/// must not be used.
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
+    let header = read_header(store, retain_audit).await?;
+    store.prove(&StorageKey::header()).await?;
+    Ok(header)
+}
+
+async fn read_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     loop {
         if let Some(found) = read::<StoreHeader>(store, &StorageKey::header()).await? {
             return Ok(found.value);

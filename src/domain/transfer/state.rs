@@ -22,6 +22,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
+
     /// The status as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -134,4 +137,8 @@ pub enum PayloadFate {
 pub enum UploadKind {
     /// Through this service.
     Bytes,
+    /// To the payload store, in one request.
+    Single,
+    /// To the payload store, in parts.
+    Multipart,
 }

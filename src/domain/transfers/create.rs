@@ -10,13 +10,15 @@ use crate::domain::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
-use crate::domain::stats::Tally;
+use crate::domain::stats::{Moves, Tally};
 use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
 use crate::domain::token::Token;
 use crate::domain::transfer::{Status, Terms, Transfer};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
 
+/// The transfer is there, and URLs for its payload are still to be signed: how that goes decides the answer.
+const SIGNING: Answer = Answer::Later;
 /// The answer to a request that created something.
 const CREATED: Answer = Answer::Whole { status: 201 };
 
@@ -86,16 +88,18 @@ impl Transfers {
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
         transfer.created_under = created_under.map(|key| key.to_string());
+        self.offer_presigned(&mut transfer, now)?;
+        let answer = if transfer.upload.is_some() { SIGNING } else { CREATED };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
-        let tally = Tally { created: 1, moved: Some((None, Some(Status::Pending))), ..Tally::on(now.day()) };
+        let tally = Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..Tally::on(now.day()) };
         let with = Commit {
             hints: vec![StorageKey::due(deadline, id)],
-            ..Self::documented(id, scope, now, CREATED, &[EventKind::TransferCreated], tally)
+            ..Self::documented(id, scope, now, answer, &[EventKind::TransferCreated], tally)
         };
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {
                 scope.note_exists(id);
-                scope.note_committed(CREATED);
+                scope.note_committed(answer);
                 Ok(transfer)
             }
             // The same key, answered before: what it made is the answer again.

@@ -65,6 +65,7 @@ impl Transfers {
                 return Ok(Swap::Keep(transfer));
             }
             transfer.payload = PayloadFate::Removed;
+            transfer.upload_urls_until = transfer.upload_urls_until.filter(|until| *until > now);
             let event = Event::of_server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
@@ -73,6 +74,20 @@ impl Transfers {
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
+        })
+        .await
+    }
+
+    /// Removes once more what an upload URL may have put back that outlived the transfer.
+    pub(super) async fn remove_late_payload(&self, id: TransferId) -> Result<Transfer, Error> {
+        self.store().remove(id).await?;
+        let now = self.now();
+        self.change(id, |mut transfer| {
+            if transfer.upload_urls_until.is_none_or(|until| until > now) {
+                return Ok(Swap::Keep(transfer));
+            }
+            transfer.upload_urls_until = None;
+            Ok(Swap::write(transfer.clone(), Commit::default(), transfer))
         })
         .await
     }

@@ -11,6 +11,7 @@ mod download;
 mod events;
 mod list;
 mod overview;
+mod presign;
 mod sweep;
 mod turns;
 mod upload;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use create::new_terms;
 pub use download::{Authorised, UnknownGrant};
 pub(in crate::domain) use list::page_size;
+pub use presign::DownloadUrl;
 pub use sweep::Swept;
 pub use upload::{BodyError, Upload};
 
@@ -29,7 +31,7 @@ use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
 use super::limits::Limits;
-use super::stats::Tally;
+use super::stats::{Moves, Tally};
 use super::store::{Commit, StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
@@ -59,6 +61,8 @@ pub struct Rules {
     pub retain_audit: Duration,
     /// What is kept of addresses.
     pub ip_mode: IpMode,
+    /// Whether payloads may come and go through this service where clients could also reach the payload store.
+    pub bytes_fallback: bool,
 }
 
 impl Transfers {
@@ -134,7 +138,7 @@ impl Transfers {
 
 /// A tally of a transfer that went from one stored status to another.
 fn moved(now: Timestamp, from: Status, to: Status) -> Tally {
-    Tally { moved: Some((Some(from), Some(to))), ..Tally::on(now.day()) }
+    Tally { moved: Moves::one(Some(from), Some(to)), ..Tally::on(now.day()) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{Transfers, moved};
 use crate::domain::audit::{Event, Record, keyed};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::stats::Tally;
+use crate::domain::stats::{Moves, Tally};
 use crate::domain::store::{Commit, DueHint, Prefix, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadFate, Transfer};
@@ -120,6 +120,9 @@ impl Transfers {
             swept.payloads_removed += 1;
         }
         let (now, retain) = (self.now(), self.rules().retain_audit);
+        if transfer.payload == PayloadFate::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
+            transfer = self.remove_late_payload(id).await?;
+        }
         if transfer.payload == PayloadFate::Removed && transfer.retained_until(retain) <= now {
             swept.forgotten += 1;
             return self.forget(&transfer, hint).await;
@@ -178,5 +181,5 @@ impl Transfers {
 }
 
 fn gone(now: Timestamp, transfer: &Transfer) -> Tally {
-    Tally { moved: Some((Some(transfer.state.status()), None)), ..Tally::on(now.day()) }
+    Tally { moved: Moves::one(Some(transfer.state.status()), None), ..Tally::on(now.day()) }
 }

@@ -28,7 +28,8 @@ impl World {
         let clock = Arc::new(ManualClock::at(START));
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
-        let rules = Rules { limits: Limits::default(), retain_audit: RETAIN, ip_mode: IpMode::Hashed };
+        let rules =
+            Rules { limits: Limits::default(), retain_audit: RETAIN, ip_mode: IpMode::Hashed, bytes_fallback: true };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, rules);
         let tokens = Tokens::new(store.clone(), clock.clone());
         Self { store, clock, transfers, tokens, ids }

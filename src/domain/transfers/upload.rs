@@ -11,7 +11,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{State, Transfer};
+use crate::domain::transfer::{PartPlan, State, Transfer, UploadKind};
 use crate::domain::wire::{Received, UploadStatus};
 
 /// How often a long upload notes that bytes still arrive, so that its transfer does not expire under it.
@@ -76,6 +76,7 @@ impl Transfers {
     {
         let id = transfer.transfer_id;
         transfer.check_pending(self.now())?;
+        self.fix_bytes(transfer).await?;
         let mut writer = self.store().writer(id, upload.offset).await?;
         let room = transfer.size_bytes.saturating_sub(upload.offset);
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
@@ -161,13 +162,29 @@ impl Transfers {
             _ if state.completed_at().is_some() => transfer.size_bytes,
             _ => 0,
         };
+        let parts = self.parts_received(transfer, state).await?;
         Ok(UploadStatus {
             transfer_id: transfer.transfer_id,
             status: state.status(),
             kind: transfer.upload,
             size_bytes: transfer.size_bytes,
             received_bytes,
+            part_size_bytes: parts.as_ref().and(PartPlan::of(transfer.size_bytes)).map(|plan| plan.part_size()),
+            parts_received: parts,
         })
+    }
+
+    /// Which parts of a payload have arrived, where it comes in parts.
+    async fn parts_received(&self, transfer: &Transfer, state: State) -> Result<Option<Vec<[u32; 2]>>, Error> {
+        let (Some(UploadKind::Multipart), Some(presigner)) = (transfer.upload, self.store().presigner()) else {
+            return Ok(None);
+        };
+        let plan = PartPlan::of(transfer.size_bytes);
+        Ok(Some(match state {
+            State::Pending => ranges(&presigner.arrived(transfer.transfer_id).await?),
+            _ if state.completed_at().is_some() => plan.map(|plan| [1, plan.count()]).into_iter().collect(),
+            _ => Vec::new(),
+        }))
     }
 }
 
@@ -184,4 +201,27 @@ enum Poured {
 fn noted(mut transfer: Transfer, now: Timestamp, with: Commit) -> Result<Swap<Transfer, ()>, Error> {
     transfer.note_bytes(now)?;
     Ok(Swap::write(transfer, with, ()))
+}
+
+/// Numbers that ascend, as ranges with both ends.
+fn ranges(numbers: &[u32]) -> Vec<[u32; 2]> {
+    let mut ranges: Vec<[u32; 2]> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some([_, last]) if *last + 1 == *number => *last = *number,
+            _ => ranges.push([*number, *number]),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_a_row_are_a_range() {
+        assert_eq!(ranges(&[]), [] as [[u32; 2]; 0]);
+        assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), [[1, 3], [7, 7], [9, 10]]);
+    }
 }

@@ -1,5 +1,7 @@
 //! `POST /transfers/create`
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -65,4 +67,60 @@ pub enum UploadInstruction {
         /// Where to POST the payload.
         url: String,
     },
+    /// To the payload store, in one request.
+    Single {
+        /// The request, but for its body: the payload.
+        #[serde(flatten)]
+        request: UploadRequest,
+        /// Until when the URL works.
+        url_expires_at: Timestamp,
+        /// Where to POST the payload instead, for clients that cannot reach the store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallback_url: Option<String>,
+    },
+    /// To the payload store, in parts.
+    Multipart {
+        /// Bytes in every part but the last.
+        part_size_bytes: u64,
+        /// How many parts there are.
+        part_count: u32,
+        /// Requests for some of them; `upload/create-presign-urls` answers further and fresh ones.
+        parts: Vec<UploadPart>,
+        /// Until when the URLs work.
+        url_expires_at: Timestamp,
+        /// Where to POST the payload instead, for clients that cannot reach the store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallback_url: Option<String>,
+    },
+}
+
+/// A signed request to the payload store. Its body has exactly the length of the payload, or of the part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadRequest {
+    /// The HTTP method.
+    #[schema(example = "PUT")]
+    pub method: String,
+    /// Where to; its query is a secret while it works.
+    pub url: String,
+    /// The headers to send, exactly; `content-length` goes without saying.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// One part of a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadPart {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The request, but for its body: the part.
+    #[serde(flatten)]
+    pub request: UploadRequest,
+}
+
+/// The parts to sign URLs for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartNumbers {
+    /// Their numbers, from 1, at most 100; none at all asks for the first parts, or for the whole payload's URL.
+    #[serde(default)]
+    pub numbers: Vec<u32>,
 }

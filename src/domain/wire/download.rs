@@ -24,10 +24,13 @@ pub struct DownloadAnswer {
     /// `GET`
     #[schema(example = "GET")]
     pub method: String,
-    /// Where to; relative to the service's root, or absolute.
+    /// Where to; relative to the service's root, or absolute. A presigned one is a secret while it works.
     pub url: String,
     /// Until when the URL works.
     pub url_expires_at: Timestamp,
+    /// Where this service hands out the payload itself, for clients that cannot reach the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_url: Option<String>,
     /// The grant, to show in `x-sgsend-grant`.
     pub grant: String,
     /// Until when the grant works.

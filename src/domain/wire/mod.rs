@@ -14,7 +14,7 @@ mod token;
 mod transparency;
 mod upload;
 
-pub use create::{CreateTransfer, CreatedTransfer, UploadInstruction};
+pub use create::{CreateTransfer, CreatedTransfer, PartNumbers, UploadInstruction, UploadPart, UploadRequest};
 pub use download::{DownloadAnswer, DownloadRequest};
 pub use event::{AddEvent, ClientEventKind, EventAdded};
 pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};

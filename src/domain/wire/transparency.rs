@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Flow;
 use crate::domain::audit::IpMode;
 
 /// What was stored about whoever made this request, field by field.
@@ -19,19 +20,23 @@ pub struct Transparency {
 }
 
 impl Transparency {
-    /// What a service with this `ip_mode` keeps of a sender.
+    /// What a service with this `ip_mode` keeps of a sender whose payload came by `flow`.
     #[must_use]
-    pub fn for_sender(ip_mode: IpMode) -> Self {
-        Self::of(ip_mode, [("token", "the token's id, not its secret"), ("size", "the sealed payload's, in bytes")])
+    pub fn for_sender(ip_mode: IpMode, flow: Flow) -> Self {
+        Self::of(
+            ip_mode,
+            flow,
+            [("token", "the token's id, not its secret"), ("size", "the sealed payload's, in bytes")],
+        )
     }
 
-    /// What a service with this `ip_mode` keeps of a recipient.
+    /// What a service with this `ip_mode` keeps of a recipient whose payload goes by `flow`.
     #[must_use]
-    pub fn for_recipient(ip_mode: IpMode) -> Self {
-        Self::of(ip_mode, [("grant", "its SHA-256"), ("size", "the bytes that were fetched")])
+    pub fn for_recipient(ip_mode: IpMode, flow: Flow) -> Self {
+        Self::of(ip_mode, flow, [("grant", "its SHA-256"), ("size", "the bytes that were fetched")])
     }
 
-    fn of<const N: usize>(ip_mode: IpMode, fields: [(&str, &str); N]) -> Self {
+    fn of<const N: usize>(ip_mode: IpMode, flow: Flow, fields: [(&str, &str); N]) -> Self {
         let mut stored = BTreeMap::from([
             ("time", "in milliseconds, with the route and the status of each request"),
             ("user_agent", "the product family only"),
@@ -54,7 +59,13 @@ impl Transparency {
         Self {
             stored: stored.into_iter().map(|(field, form)| (field.to_owned(), form.to_owned())).collect(),
             not_stored: not_stored.into_iter().map(str::to_owned).collect(),
-            seen_by_others: Vec::new(),
+            seen_by_others: match flow {
+                Flow::Bytes => Vec::new(),
+                Flow::Presigned => vec![
+                    "the storage provider sees the address, the user agent, the object and the time, and may log them"
+                        .to_owned(),
+                ],
+            },
         }
     }
 }

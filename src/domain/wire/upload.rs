@@ -16,7 +16,7 @@ pub struct Received {
 }
 
 /// What has arrived, for going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadStatus {
     /// Which transfer.
     pub transfer_id: TransferId,
@@ -28,4 +28,10 @@ pub struct UploadStatus {
     pub size_bytes: u64,
     /// Bytes stored so far.
     pub received_bytes: u64,
+    /// Bytes in every part but the last, where it arrives in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_size_bytes: Option<u64>,
+    /// The parts that have arrived, as ranges of numbers with both ends, where it arrives in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts_received: Option<Vec<[u32; 2]>>,
 }

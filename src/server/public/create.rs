@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::domain::id::TransferId;
-use crate::domain::wire::{CreateTransfer, CreatedTransfer, UploadInstruction};
+use crate::domain::wire::{CreateTransfer, CreatedTransfer};
 use crate::server::app::{App, AppState};
 use crate::server::error::Refusal;
 use crate::server::extract::{Json, Scope, Sender};
@@ -27,6 +27,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Answer<CreatedTransfer>), Refusal> {
     let transfer = app.transfers.create(&scope, &token, &wanted).await?;
     let id = transfer.transfer_id;
+    let upload = app.transfers.upload_instruction(&transfer).await?;
     let created = CreatedTransfer {
         transfer_id: id,
         status: transfer.state_at(app.now()).status(),
@@ -36,7 +37,7 @@ pub(super) async fn create(
         max_downloads: transfer.max_downloads,
         page_url: page_url(&app, id),
         mode: app.transfers.mode(),
-        upload: UploadInstruction::Bytes { url: format!("/transfers/id/{id}/payload/upload-bytes") },
+        upload,
     };
     Ok((StatusCode::CREATED, Answer(created)))
 }

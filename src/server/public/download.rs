@@ -40,14 +40,16 @@ pub(super) async fn create_presign_url(
             app.transfers.count(&scope, &transfer, &grant, Answered::Whole { status: 200 }).await?
         }
     };
+    let url = app.transfers.download_url(&transfer, &record).await?;
     Ok(Answer(DownloadAnswer {
-        mode: app.transfers.mode().download,
+        mode: url.flow,
         method: "GET".to_owned(),
-        url: format!("/transfers/id/{}/payload/download-bytes", transfer.transfer_id),
-        url_expires_at: record.expires_at,
+        url: url.url,
+        url_expires_at: url.expires_at,
+        fallback_url: url.fallback_url,
         grant: grant.to_text().to_string(),
         grant_expires_at: record.expires_at,
         size_bytes: transfer.size_bytes,
-        transparency: Transparency::for_recipient(app.transfers.rules().ip_mode),
+        transparency: Transparency::for_recipient(app.transfers.rules().ip_mode, url.flow),
     }))
 }

@@ -76,6 +76,7 @@ pub(super) async fn get_bytes(
     let grant = param.or(proofs.grant)?;
     let leave =
         app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    app.transfers.check_bytes_allowed()?;
     // Only what hands out bytes counts as a download.
     let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
         Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
