@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// Show what is recorded about a transfer
     Audit(audit::Arguments),
     /// Run a service
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
 }
 
 impl Command {

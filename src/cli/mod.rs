@@ -19,6 +19,7 @@ mod place;
 mod printer;
 mod prompt;
 mod records;
+mod s3_options;
 mod secret_input;
 mod serve;
 mod settings;
@@ -67,7 +68,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
     let command = match arguments.command {
         // The service has its own runtime, and its own way to end.
-        Command::Serve(serve) => return serve::run(serve, &arguments.global, printer),
+        Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer),
         command => command,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

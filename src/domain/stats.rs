@@ -116,6 +116,9 @@ pub struct DayStats {
     pub bytes_stored: u64,
     /// Downloads counted ever.
     pub downloads_ever: u64,
+    /// Whether the totals went over into a later day: from then on nothing is added here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 impl DayStats {
@@ -134,9 +137,15 @@ impl DayStats {
     pub fn after(latest: Option<Self>, tally: &Tally) -> Self {
         let mut stats = match latest {
             Some(latest) if latest.day >= tally.day => latest,
-            Some(earlier) => {
-                Self { day: tally.day.clone(), created: 0, completed: 0, downloads: 0, bytes: 0, ..earlier }
-            }
+            Some(earlier) => Self {
+                day: tally.day.clone(),
+                created: 0,
+                completed: 0,
+                downloads: 0,
+                bytes: 0,
+                closed: false,
+                ..earlier
+            },
             None => Self {
                 v: V1,
                 day: tally.day.clone(),
@@ -147,6 +156,7 @@ impl DayStats {
                 transfers: TransferCounts::default(),
                 bytes_stored: 0,
                 downloads_ever: 0,
+                closed: false,
             },
         };
         stats.add(tally);

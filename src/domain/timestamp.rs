@@ -81,6 +81,13 @@ impl Timestamp {
 pub struct Day(String);
 
 impl Day {
+    /// The day after; the same for a text that is no day.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let day = time::Date::parse(&self.0, format_description!("[year]-[month]-[day]")).ok();
+        day.and_then(time::Date::next_day).map_or_else(|| self.clone(), |day| Self(day.to_string()))
+    }
+
     /// The day as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -103,6 +110,14 @@ impl fmt::Display for Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_knows_the_next_one() {
+        let next = |day: &str| Day::from(day.to_owned()).next().to_string();
+        assert_eq!(next("2026-02-28"), "2026-03-01");
+        assert_eq!(next("2027-12-31"), "2028-01-01");
+        assert_eq!(next("someday"), "someday");
+    }
 
     #[test]
     fn days_and_minutes_are_utc() {

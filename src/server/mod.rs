@@ -52,7 +52,7 @@ use crate::domain::transfers::{Rules, Transfers};
 use app::{App, AppState};
 use error::Refusal;
 use listener::Listener;
-use store::FileStore;
+use store::{FileStore, S3Store};
 use trail::Trail;
 
 /// How often counted downloads are added to their transfers.
@@ -167,8 +167,11 @@ impl Server {
 }
 
 async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
-    let StorageLocation::File(folder) = &settings.storage else { return Ok(Arc::new(MemoryStore::default())) };
-    let (folder, durability) = (folder.clone(), settings.durability);
+    let (folder, durability) = match &settings.storage {
+        StorageLocation::Memory => return Ok(Arc::new(MemoryStore::default())),
+        StorageLocation::S3(location) => return Ok(Arc::new(S3Store::open(location).await)),
+        StorageLocation::File(folder) => (folder.clone(), settings.durability),
+    };
     let opened = tokio::task::spawn_blocking(move || FileStore::open(&folder, durability)).await;
     let opened = opened.map_err(|panic| StartError::Storage(panic.into()))?;
     Ok(Arc::new(opened.map_err(|error| StartError::Storage(error.into()))?))

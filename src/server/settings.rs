@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
-use super::store::Durability;
+use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
 use crate::domain::limits::Limits;
 use crate::domain::root::ServerRoot;
@@ -72,12 +72,20 @@ pub enum StorageLocation {
     Memory,
     /// In a folder of this machine.
     File(PathBuf),
+    /// In a bucket.
+    S3(S3Location),
 }
 
 /// A text that names no storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("storage is memory: or file: and a folder")]
-pub struct InvalidStorage;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidStorage {
+    /// It is of no known kind.
+    #[error("storage is file: and a folder, s3:// and a bucket, or memory:")]
+    Kind,
+    /// It names a bucket in a way that cannot be read.
+    #[error(transparent)]
+    S3(#[from] InvalidLocation),
+}
 
 impl FromStr for StorageLocation {
     type Err = InvalidStorage;
@@ -86,7 +94,8 @@ impl FromStr for StorageLocation {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
             Some(("file", folder)) if !folder.is_empty() => Ok(Self::File(folder.into())),
-            _ => Err(InvalidStorage),
+            Some(("s3", _)) => Ok(Self::S3(text.parse()?)),
+            _ => Err(InvalidStorage::Kind),
         }
     }
 }
@@ -137,7 +146,9 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(StorageLocation::Memory));
         assert_eq!("file:/srv/sgsend".parse(), Ok(StorageLocation::File("/srv/sgsend".into())));
         for bad in ["", "memory", "memory:x", "file:", "/srv/sgsend", "http://example.org"] {
-            assert_eq!(bad.parse::<StorageLocation>(), Err(InvalidStorage), "{bad:?} was accepted");
+            assert_eq!(bad.parse::<StorageLocation>(), Err(InvalidStorage::Kind), "{bad:?} was accepted");
         }
+        assert!(matches!("s3://bucket/prefix".parse(), Ok(StorageLocation::S3(_))));
+        assert_eq!("s3:".parse::<StorageLocation>(), Err(InvalidStorage::S3(InvalidLocation::Form)));
     }
 }

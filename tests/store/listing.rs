@@ -35,12 +35,17 @@ pub(crate) async fn keys_come_in_order_and_in_pages(store: Place) {
 }
 
 pub(crate) async fn a_prefix_ends_where_it_should(store: Place) {
-    put(&*store, &["token", "tokens", "tokens.json", "tokens.", "tokens0", "tokens0/a", "tokensx/a", "Tokens/a"]).await;
+    put(&*store, &["token", "tokens.json", "tokens.", "tokens0/a", "tokensx/a", "Tokens/a"]).await;
     assert_eq!(tokens(&*store, None, 99).await, [""; 0]);
     // `%` and `_` mean something in a pattern; `~` comes after everything else that is printed.
-    let under = ["tokens/!", "tokens/%", "tokens/A", "tokens/_", "tokens/a", "tokens/a/b", "tokens/~", "tokens/\u{e9}"];
+    let under = ["tokens/!", "tokens/%", "tokens/A", "tokens/_", "tokens/a", "tokens/b/c", "tokens/~", "tokens/\u{e9}"];
     put(&*store, &under).await;
     assert_eq!(tokens(&*store, None, 99).await, under);
+}
+
+pub(crate) async fn a_key_can_be_the_folder_of_another(store: Place) {
+    put(&*store, &["tokens", "tokens0", "tokens0/a", "tokens/a", "tokens/a/b", "tokens/a.json"]).await;
+    assert_eq!(tokens(&*store, None, 99).await, ["tokens/a", "tokens/a.json", "tokens/a/b"]);
 }
 
 pub(crate) async fn a_place_outside_the_prefix_is_no_error(store: Place) {

@@ -1,6 +1,7 @@
 //! What every store does, whatever lies beneath; and what a `file:` store does besides.
 //!
-//! A further backend joins with one line: `conformance!(name)`, where `place::name` opens an empty store of it.
+//! A further backend joins with one line: `conformance!(name)`, where `place::name` opens an empty store of it. One on
+//! one machine says `on_one_machine!(name, other_name)` besides. The cases of `s3` need a server: `tests/s3.sh` runs them.
 
 #![allow(clippy::unwrap_used, reason = "the lint spares only functions that are tests themselves, not what they call")]
 
@@ -17,9 +18,9 @@ mod stats;
 
 /// Runs every case of the suite on the stores that `place::$backend` opens.
 macro_rules! conformance {
-    ($backend:ident) => {
+    ($(#[$attribute:meta])* $backend:ident) => {
         mod $backend {
-            conformance! { @cases $backend
+            cases! { $(#[$attribute])* $backend
                 header {
                     the_first_header_holds
                     racing_processes_agree_on_the_header
@@ -62,7 +63,7 @@ macro_rules! conformance {
                     megabytes_come_back_byte_for_byte
                     ranges_are_exact
                     what_is_not_finished_is_not_read
-                    a_reader_outlives_removal
+                    a_reader_of_what_is_removed_reads_nothing_else
                     removing_is_repeatable
                     finishing_is_repeatable
                     finishing_loses_against_removing
@@ -70,16 +71,53 @@ macro_rules! conformance {
             }
         }
     };
-    (@cases $backend:ident $($subject:ident { $($case:ident)* })*) => {
-        $($(
-            #[tokio::test(flavor = "multi_thread")]
-            async fn $case() {
-                let (store, _kept) = crate::place::$backend().await;
-                crate::$subject::$case(store).await;
+}
+
+/// Runs the cases that hold besides where nothing is far away: commits are transactions, keys are no paths, and what is
+/// removed stays for those who read it.
+macro_rules! on_one_machine {
+    ($backend:ident, $module:ident) => {
+        mod $module {
+            cases! { $backend
+                records {
+                    a_conflict_leaves_no_hints
+                }
+                listing {
+                    a_key_can_be_the_folder_of_another
+                }
+                payloads {
+                    a_reader_outlives_removal
+                }
             }
-        )*)*
+        }
+    };
+}
+
+macro_rules! cases {
+    (@one [$(#[$attribute:meta])*] $backend:ident $subject:ident $case:ident) => {
+        $(#[$attribute])*
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $case() {
+            let (store, _kept) = crate::place::$backend().await;
+            crate::$subject::$case(store).await;
+        }
+    };
+    (@subject $attributes:tt $backend:ident $subject:ident { $($case:ident)* }) => {
+        $(cases! { @one $attributes $backend $subject $case })*
+    };
+    (@all $attributes:tt $backend:ident $($subject:ident $cases:tt)*) => {
+        $(cases! { @subject $attributes $backend $subject $cases })*
+    };
+    ($(#[$attribute:meta])* $backend:ident $($subject:ident $cases:tt)*) => {
+        cases! { @all [$(#[$attribute])*] $backend $($subject $cases)* }
     };
 }
 
 conformance!(memory);
+on_one_machine!(memory, memory_alone);
 conformance!(file_directory);
+on_one_machine!(file_directory, file_directory_alone);
+conformance! {
+    #[ignore = "needs an S3 server: tests/s3.sh"]
+    s3
+}

@@ -76,7 +76,9 @@ pub(crate) async fn a_payload_has_one_writer(store: Place) {
     writer.close().await.unwrap();
     store.writer(id, 0).await.unwrap().discard().await.unwrap();
     drop(store.writer(id, 0).await.unwrap());
-    assert_eq!(upload(&*store, id, 0..5).await.unwrap(), 5);
+    let (end, mut writer) = next_writer(&*store, id).await;
+    writer.write(pattern(0..5)).await.unwrap();
+    assert_eq!((end, writer.close().await.unwrap()), (0, 5));
 }
 
 pub(crate) async fn a_finished_payload_has_no_writer(store: Place) {

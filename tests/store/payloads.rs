@@ -34,6 +34,22 @@ pub(crate) async fn what_is_not_finished_is_not_read(store: Place) {
     assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
 }
 
+pub(crate) async fn a_reader_of_what_is_removed_reads_nothing_else(store: Place) {
+    let size = 5 << 20;
+    let id = finished(&*store, size).await;
+    let mut stream = store.read(id, 0..size).await.unwrap();
+    let mut read = stream.try_next().await.unwrap().unwrap().to_vec();
+    store.remove(id).await.unwrap();
+    let whole = loop {
+        match stream.try_next().await {
+            Ok(Some(piece)) => read.extend_from_slice(&piece),
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+    };
+    assert!(read == pattern(0..read.len() as u64) && (!whole || read.len() as u64 == size));
+}
+
 pub(crate) async fn a_reader_outlives_removal(store: Place) {
     let size = 5 << 20;
     let id = finished(&*store, size).await;

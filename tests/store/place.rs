@@ -9,8 +9,11 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{
     Change, Commit, Condition, MemoryStore, PayloadWriter, StorageKey, Store, StoreError, Version,
 };
-use sgsend::server::store::{Durability, FileStore};
+use sgsend::server::store::{Durability, FileStore, S3Store};
 use tempfile::TempDir;
+
+#[path = "../support/bucket.rs"]
+pub(crate) mod bucket;
 
 /// A store as the cases take it.
 pub(crate) type Place = Arc<dyn Store>;
@@ -24,6 +27,11 @@ pub(crate) async fn memory() -> (Place, ()) {
 pub(crate) async fn file_directory() -> (Place, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     (Arc::new(open(&directory)), directory)
+}
+
+/// An empty store in a bucket of its own, on the server that `tests/s3.sh` has started.
+pub(crate) async fn s3() -> (Place, ()) {
+    (Arc::new(S3Store::open(&bucket::fresh().await).await), ())
 }
 
 /// The store in `directory`.

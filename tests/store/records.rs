@@ -34,7 +34,6 @@ pub(crate) async fn an_object_changes_only_as_it_was_read(store: Place) {
 pub(crate) async fn a_conflict_writes_nothing(store: Place) {
     store.commit(creating("a.json", "first")).await.unwrap();
     let refused = Commit {
-        hints: vec![key("due/2026-01-01T00:00/x")],
         records: vec![(key("events/1.json"), "event".into())],
         tally: Some(Tally { created: 1, ..Tally::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("a.json")],
@@ -43,8 +42,15 @@ pub(crate) async fn a_conflict_writes_nothing(store: Place) {
     assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
     assert_eq!(value(&*store, "a.json").await.unwrap(), "first");
     assert_eq!(value(&*store, "events/1.json").await, None);
-    assert_eq!(store.keys(&StorageKey::all_due(), None, 9).await.unwrap(), []);
+    store.flush().await.unwrap();
     assert_eq!(store.keys(&StorageKey::all_stats(), None, 9).await.unwrap(), []);
+}
+
+pub(crate) async fn a_conflict_leaves_no_hints(store: Place) {
+    store.commit(creating("a.json", "first")).await.unwrap();
+    let refused = Commit { hints: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
+    assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
+    assert_eq!(store.keys(&StorageKey::all_due(), None, 9).await.unwrap(), []);
 }
 
 pub(crate) async fn records_are_written_once(store: Place) {

@@ -82,7 +82,7 @@ async fn people_are_told_what_is_kept() {
         (IpMode::Full, "as it is", None),
         (IpMode::None, "", Some("address")),
     ] {
-        let service = Service::in_memory().with(|settings| settings.ip_mode = mode).start().await;
+        let service = Service::any().with(|settings| settings.ip_mode = mode).start().await;
         let sender = service.sender().await;
         let id = sender.send_payload(b"abc", "").await;
         let completed = sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await;

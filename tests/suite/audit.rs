@@ -117,7 +117,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
 
 #[tokio::test]
 async fn only_the_senders_token_shows_who_claimed_an_event() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let (sender, other) = (service.sender().await, service.sender().await);
     let id = sender.send_payload(b"abc", "").await;
     let add = service.public().post(&format!("/transfers/id/{id}/events/add")).json(r#"{"kind":"decrypt_failed"}"#);
@@ -139,7 +139,7 @@ async fn only_the_senders_token_shows_who_claimed_an_event() {
 
 #[tokio::test]
 async fn clients_add_few_events_and_only_known_ones() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let pending = sender.create(3, "").await;
     let id = sender.send_payload(b"abc", "").await;
@@ -172,7 +172,7 @@ async fn api_events(api: &Api, id: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn pages_go_on_where_the_last_one_ended() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
     for _ in 0..9 {
@@ -219,7 +219,7 @@ async fn requests_that_name_no_transfer_are_kept_apart() {
 #[tokio::test]
 async fn who_does_not_wait_for_an_answer_is_recorded_all_the_same() {
     use tokio::io::AsyncWriteExt;
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
     for _ in 0..20 {

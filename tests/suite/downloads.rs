@@ -101,7 +101,7 @@ async fn a_download_without_a_grant_is_told_one() {
 
 #[tokio::test]
 async fn what_hands_out_no_bytes_counts_nothing() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"0123456789", r#""max_downloads":1"#).await;
     let anyone = service.public();
@@ -163,7 +163,7 @@ async fn grants_that_were_not_given_or_have_run_out_are_refused() {
 
 #[tokio::test]
 async fn a_grant_never_outlives_its_transfer() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", r#""expires_in_s":60"#).await;
     let granted = service.public().post(&grant_path(&id)).send().await;

@@ -4,7 +4,7 @@ use crate::support::Service;
 
 #[tokio::test]
 async fn ids_of_another_form_are_refused_before_anything_else() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let zero = "0".repeat(32);
     for id in ["x", &zero[1..], &format!("{zero}0"), &zero.replace('0', "A"), "..%2f..%2fetc", "%00", "%ff"] {
         for (method, route) in [
@@ -30,7 +30,7 @@ async fn ids_of_another_form_are_refused_before_anything_else() {
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let zero = "0".repeat(32);
     for (method, route) in [
@@ -62,7 +62,7 @@ async fn what_does_not_exist_is_not_found() {
 
 #[tokio::test]
 async fn odd_bodies_are_refused_and_the_member_is_named() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     for (body, named) in [
         ("", "size_bytes"),
@@ -104,7 +104,7 @@ async fn odd_bodies_are_refused_and_the_member_is_named() {
 
 #[tokio::test]
 async fn limits_at_their_ends_are_accepted() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let key = "0".repeat(64);
     for members in [
@@ -119,7 +119,7 @@ async fn limits_at_their_ends_are_accepted() {
 
 #[tokio::test]
 async fn checks_come_in_the_documented_order() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let (sender, other) = (service.sender().await, service.sender().await);
     let id = sender.create(1, "").await;
     let upload = |id: &str| format!("/transfers/id/{id}/payload/upload-bytes?offset=x");
@@ -150,7 +150,7 @@ async fn checks_come_in_the_documented_order() {
 
 #[tokio::test]
 async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(1, "").await;
     let ask = |body: &str| sender.post(&format!("/transfers/id/{id}/upload/create-presign-urls")).json(body);

@@ -17,7 +17,7 @@ async fn raw(service: &Started, request: &str) -> String {
 
 #[tokio::test]
 async fn request_ids_are_the_servers_own() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let ask = |id: &str| service.public().get("/health").header("x-request-id", id);
     let (first, second) = (ask("a-1").send().await, ask("a-1").send().await);
     assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
@@ -30,7 +30,7 @@ async fn request_ids_are_the_servers_own() {
 
 #[tokio::test]
 async fn answers_carry_their_headers() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     for path in ["/health", "/transfers/id/x/status", "/nothing"] {
         let answer = service.public().get(path).send().await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -49,13 +49,13 @@ async fn answers_carry_their_headers() {
 
 #[tokio::test]
 async fn the_page_of_a_link_says_how_to_open_it_and_counts_nothing() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
     let page = service.public().get(&format!("/d/{id}")).send().await;
     assert!(String::from_utf8_lossy(&page.body).contains("sgsend download"));
     assert_eq!(sender.status(&id).await.number("download_count"), 0);
-    let absolute = Service::in_memory().with(|settings| {
+    let absolute = Service::any().with(|settings| {
         settings.public_url = Some("https://send.example.org/base/".parse().unwrap());
     });
     let absolute = absolute.start().await;
@@ -65,7 +65,7 @@ async fn the_page_of_a_link_says_how_to_open_it_and_counts_nothing() {
 
 #[tokio::test]
 async fn slow_heads_do_not_hold_a_connection() {
-    let service = Service::in_memory().with(|settings| settings.patience.head = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.patience.head = Duration::from_millis(100));
     let service = service.start().await;
     assert_eq!(raw(&service, "").await, "");
     let answer = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
@@ -74,7 +74,7 @@ async fn slow_heads_do_not_hold_a_connection() {
 
 #[tokio::test]
 async fn heads_that_are_too_large_or_broken_are_refused() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let long = "x".repeat(80_000);
     let answer = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
@@ -83,7 +83,7 @@ async fn heads_that_are_too_large_or_broken_are_refused() {
 
 #[tokio::test]
 async fn further_connections_wait_for_a_free_slot() {
-    let service = Service::in_memory().with(|settings| settings.patience.connections = 1).start().await;
+    let service = Service::any().with(|settings| settings.patience.connections = 1).start().await;
     let first = TcpStream::connect(service.public).await.unwrap();
     let mut second = TcpStream::connect(service.public).await.unwrap();
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -97,7 +97,7 @@ async fn further_connections_wait_for_a_free_slot() {
 
 #[tokio::test]
 async fn requests_that_do_not_end_are_given_up_at_the_deadline() {
-    let service = Service::in_memory().with(|settings| settings.patience.drain = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.patience.drain = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
@@ -112,7 +112,7 @@ async fn requests_that_do_not_end_are_given_up_at_the_deadline() {
 
 #[tokio::test]
 async fn requests_under_way_end_before_the_service_does() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
     let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;

@@ -25,7 +25,7 @@ async fn session(service: &Started) -> String {
 
 #[tokio::test]
 async fn every_admin_route_needs_the_key() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let zero = "0".repeat(32);
     for (method, path) in [
         ("POST", "/tokens/create".to_owned()),
@@ -43,7 +43,7 @@ async fn every_admin_route_needs_the_key() {
 
 #[tokio::test]
 async fn ten_wrong_keys_a_minute_are_answered() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     for _ in 0..10 {
         let list = service.admin_without_key().get("/tokens/list").header("x-api-key", "wrong");
         list.refused("admin_key_invalid").await;
@@ -57,7 +57,7 @@ async fn ten_wrong_keys_a_minute_are_answered() {
 
 #[tokio::test]
 async fn an_ended_session_is_no_attempt_at_the_key() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let cookie = session(&service).await;
     service.wait(Duration::from_hours(12));
     let browser = service.admin_without_key().with_header("cookie", &cookie);
@@ -69,7 +69,7 @@ async fn an_ended_session_is_no_attempt_at_the_key() {
 
 #[tokio::test]
 async fn a_session_opens_admin_routes_for_twelve_hours() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let cookie = session(&service).await;
     let browser = || service.admin_without_key().with_header("cookie", &format!("theme=dark; {cookie}"));
     assert_eq!(browser().get("/tokens/list").send().await.status, 200);
@@ -83,14 +83,14 @@ async fn a_session_opens_admin_routes_for_twelve_hours() {
 
 #[tokio::test]
 async fn a_cookie_that_holds_the_key_is_accepted_for_scripts() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let script = service.admin_without_key().with_header("cookie", &format!("x-api-key={ADMIN_KEY}"));
     assert_eq!(script.get("/tokens/list").send().await.status, 200);
 }
 
 #[tokio::test]
 async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let open = || service.admin_without_key().post("/auth/set-auth-cookie");
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
     open().json(&body).refused("origin_not_allowed").await;
@@ -107,7 +107,7 @@ async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
 
 #[tokio::test]
 async fn the_form_runs_no_script_but_its_own() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let form = service.admin_without_key().get("/auth/set-cookie-form").send().await;
     let policy = form.header("content-security-policy").to_owned();
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
@@ -120,7 +120,7 @@ async fn the_form_runs_no_script_but_its_own() {
 
 #[tokio::test]
 async fn the_name_of_header_and_cookie_can_be_changed() {
-    let renamed = Service::in_memory().with(|settings| settings.auth_name = "x-our-key".parse().unwrap());
+    let renamed = Service::any().with(|settings| settings.auth_name = "x-our-key".parse().unwrap());
     let service = renamed.start().await;
     let list = || service.admin_without_key().get("/tokens/list");
     assert_eq!(list().header("x-our-key", ADMIN_KEY).send().await.status, 200);

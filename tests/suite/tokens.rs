@@ -36,7 +36,7 @@ async fn a_token_is_created_listed_revoked_and_then_refused() {
 
 #[tokio::test]
 async fn tokens_expire() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let (_, token) = token(&service, r#"{"name":"short","expires_in_s":60}"#).await;
     let sender = service.public().with_header("x-sgsend-token", &token);
     sender.create(1, "").await;
@@ -47,7 +47,7 @@ async fn tokens_expire() {
 
 #[tokio::test]
 async fn what_is_no_valid_token_is_refused_alike() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let (id, token) = token(&service, r#"{"name":"x"}"#).await;
     service.admin().post(&format!("/tokens/id/{id}/revoke")).send().await;
     let unknown = format!("sgs_{}_{}", "0".repeat(16), "1".repeat(64));
@@ -71,7 +71,7 @@ async fn what_is_no_valid_token_is_refused_alike() {
 
 #[tokio::test]
 async fn only_the_token_that_created_a_transfer_can_change_it() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let (owner, other) = (service.sender().await, service.sender().await);
     let id = owner.create(3, "").await;
     for (method, route) in [
@@ -92,7 +92,7 @@ async fn only_the_token_that_created_a_transfer_can_change_it() {
 
 #[tokio::test]
 async fn lists_go_on_where_a_page_ends() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let mut made = Vec::new();
     for number in 0..5 {
         made.push(token(&service, &format!(r#"{{"name":"token {number}"}}"#)).await.0);
@@ -115,7 +115,7 @@ async fn lists_go_on_where_a_page_ends() {
 
 #[tokio::test]
 async fn tokens_with_odd_members_are_not_made() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(101));
     for body in [
         "",

@@ -115,7 +115,7 @@ async fn one_writer_at_a_time() {
 
 #[tokio::test]
 async fn a_silent_writer_loses_its_place() {
-    let service = Service::in_memory().with(|settings| settings.patience.silence = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.patience.silence = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(10, "").await;
@@ -128,7 +128,7 @@ async fn a_silent_writer_loses_its_place() {
 
 #[tokio::test]
 async fn a_trickling_writer_loses_its_place() {
-    let service = Service::in_memory().with(|settings| {
+    let service = Service::any().with(|settings| {
         settings.patience.silence = Duration::from_millis(200);
         settings.patience.least_rate = 1_000_000;
     });
@@ -152,7 +152,7 @@ async fn a_trickling_writer_loses_its_place() {
 
 #[tokio::test]
 async fn an_early_answer_arrives_while_the_client_still_sends() {
-    let service = Service::in_memory().start().await;
+    let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(10, "").await;
     // 4 MiB beyond the declared size: the refusal comes at once, the rest is read and dropped.

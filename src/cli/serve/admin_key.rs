@@ -3,7 +3,6 @@
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -17,10 +16,10 @@ use crate::domain::digest::Sha256;
 use crate::domain::random;
 use crate::server::AdminKey;
 
-/// The key that is set; with none set, and only on loopback, the one that this user's service has made for itself.
+/// The key that is set; with none set, and only `for_this_user`, the one that this user's service has made for itself.
 ///
 /// A setting that is there but empty, unreadable or weak is a refusal to start, never a reason to look further.
-pub(super) fn obtain(global: &Global, listen: SocketAddr, printer: &Printer) -> Result<AdminKey, Failure> {
+pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) -> Result<AdminKey, Failure> {
     if let Some(file) = &global.admin_key_file {
         return from_file(file);
     }
@@ -30,7 +29,7 @@ pub(super) fn obtain(global: &Global, listen: SocketAddr, printer: &Printer) -> 
     if let Some(file) = env::var_os("SGSEND_ADMIN_KEY_FILE") {
         return from_file(Path::new(&file));
     }
-    if !listen.ip().is_loopback() {
+    if !for_this_user {
         let failure = Failure::new(Exit::Usage, "admin_key_missing", "the admin service needs an admin key");
         return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that holds 32 characters or more"));
     }

@@ -12,6 +12,7 @@ use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::arguments::positive_duration;
 use crate::cli::failure::Failure;
 use crate::cli::paths;
+use crate::cli::s3_options::S3Options;
 use crate::domain::audit::{IpMode, ServiceName};
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
 use crate::domain::root::ServerRoot;
@@ -77,9 +78,14 @@ impl Which {
 #[command(next_help_heading = "Service options")]
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Common {
-    /// Where to keep things: file:FOLDER, or memory: with `serve all` [default: this user's data folder]
+    /// Where to keep things: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data folder]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
     storage: Option<StorageLocation>,
+    #[command(flatten)]
+    s3: S3Options,
+    /// Let payloads come and go by presigned URLs alone, and not through this service
+    #[arg(long, env = "SGSEND_NO_BYTES_FALLBACK")]
+    no_bytes_fallback: bool,
     /// The public service as its users reach it, for links in answers
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<ServerRoot>,
@@ -144,6 +150,7 @@ impl Common {
             IpModeName::None => IpMode::None,
             IpModeName::Full => IpMode::Full,
         };
+        settings.bytes_fallback = !self.no_bytes_fallback;
         settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
         if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
             settings.tls = Some(TlsFiles { certificate, key });
@@ -157,12 +164,13 @@ impl Common {
     }
 
     fn storage(&self) -> Result<StorageLocation, Failure> {
-        match &self.storage {
+        let storage = self.storage.clone().map(|storage| self.s3.apply(storage)).transpose()?;
+        match storage {
             Some(StorageLocation::Memory) if !self.one_process => {
                 let failure = Failure::usage("memory: is kept by one process, and the other service could not see it");
                 Err(failure.hint("use `sgsend serve all`, or --storage file:FOLDER"))
             }
-            Some(location) => Ok(location.clone()),
+            Some(location) => Ok(location),
             None => {
                 paths::data_directory().map(|folder| StorageLocation::File(folder.join("store"))).ok_or_else(|| {
                     Failure::usage("this user has no data folder").hint("name one with --storage file:FOLDER")

@@ -22,7 +22,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
-use crate::server::{Server, StartError};
+use crate::server::{Server, StartError, StorageLocation};
 
 /// The public service's address, unless another is named.
 const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -43,9 +43,12 @@ pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
     log::start(printer)?;
     let (listens, common) = arguments.which.split();
     let mut settings = common.settings()?;
+    let in_bucket = matches!(settings.storage, StorageLocation::S3(_));
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
-        settings.admin_key = Some(admin_key::obtain(global, *address, printer)?);
+        // What others can reach, by the network or by its store, gets no key that only this user knows of.
+        let for_this_user = address.ip().is_loopback() && !in_bucket;
+        settings.admin_key = Some(admin_key::obtain(global, for_this_user, printer)?);
     }
     let encrypted = settings.tls.is_some();
     check_exposure(&listens, &common, encrypted, printer)?;
@@ -57,11 +60,12 @@ pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
         for (service, address) in listens {
             listeners.push((service, bind(address).await?));
         }
-        let server = Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| why_not_started(&error))?;
+        let server =
+            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| why_not_started(&error, in_bucket))?;
         for (service, listener) in &listeners {
             announce(printer, *service, listener.local_addr()?, encrypted)?;
         }
-        server.run(listeners, stop).await.map_err(|error| why_not_started(&error))?;
+        server.run(listeners, stop).await.map_err(|error| why_not_started(&error, in_bucket))?;
         Ok(())
     })
 }
@@ -123,12 +127,15 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 }
 
 /// Why a server did not start, with what to do about it.
-fn why_not_started(error: &StartError) -> Failure {
+fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
     let (code, hint) = match error {
         StartError::NoAdminKey => {
             ("admin_key_missing", "set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
+        }
+        StartError::Storage(_) if in_bucket => {
+            ("storage_unavailable", "check the bucket, its region and the credentials: sgsend doctor --storage s3://…")
         }
         StartError::Storage(_) => {
             ("storage_unavailable", "check that --storage names a folder that this user may write")

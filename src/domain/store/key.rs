@@ -46,6 +46,30 @@ impl StorageKey {
         Prefix(format!("transfers/{id}/"))
     }
 
+    /// A payload, where it is an object like the others.
+    #[must_use]
+    pub fn payload(id: TransferId) -> Self {
+        Self(format!("transfers/{id}/payload.enc"))
+    }
+
+    /// What has arrived of a payload that is not whole, where there is no file that simply ends somewhere.
+    #[must_use]
+    pub fn payload_arriving(id: TransferId) -> Self {
+        Self(format!("transfers/{id}/upload.json"))
+    }
+
+    /// Bytes of a payload that is not whole.
+    #[must_use]
+    pub fn payload_piece(id: TransferId, name: &str) -> Self {
+        Self::payload_pieces(id).with(name)
+    }
+
+    /// All such bytes of one payload.
+    #[must_use]
+    pub fn payload_pieces(id: TransferId) -> Prefix {
+        Prefix(format!("transfers/{id}/upload/"))
+    }
+
     /// A grant of an unlimited transfer.
     #[must_use]
     pub fn grant(id: TransferId, grant: &Sha256) -> Self {

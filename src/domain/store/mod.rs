@@ -25,7 +25,7 @@ pub use opening::{StoreHeader, open_header};
 pub use payloads::{PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
-pub(in crate::domain) use typed::from_json;
+pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
 /// Everything that a service keeps.

@@ -35,7 +35,8 @@ pub trait Payloads: Send + Sync {
     /// [`StoreError::WriterBusy`] while a writer has it.
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError>;
 
-    /// Reads a range of a finished payload. What was opened is read to its end, even if the payload is removed meanwhile.
+    /// Reads a range of a finished payload. What was opened is read to its end, even if the payload is removed meanwhile;
+    /// a backend far away may break it off instead.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] where there is none, or it is not finished or shorter than the range.
@@ -45,7 +46,7 @@ pub trait Payloads: Send + Sync {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 }
 
-/// The one writer of a payload, until it is dropped.
+/// The one writer of a payload, until it is dropped. A backend far away learns of that a moment later.
 ///
 /// Dropping it without [`PayloadWriter::close`] keeps what was written: an upload can go on from there.
 #[async_trait]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Commit, Prefix, StorageKey, StoreError, Version, Versioned};
 
-/// The records of a store.
+/// The records of a store. No key is the beginning of another, followed by `/`: some backends keep keys as paths.
 #[async_trait]
 pub trait Records: Send + Sync {
     /// Reads one object; `None` where there is none.

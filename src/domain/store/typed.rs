@@ -69,7 +69,7 @@ pub async fn list<T: DeserializeOwned>(
 }
 
 /// Reads the value that is stored at `key`.
-pub(in crate::domain) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result<T, StoreError> {
+pub(crate) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
 }
 
@@ -117,15 +117,10 @@ where
         match store.commit(Commit { change: Some(change), ..commit }).await {
             Ok(_) => return Ok(answer),
             Err(StoreError::Conflict) if started.elapsed() < SWAP_DEADLINE => {
-                tokio::time::sleep(jittered(ceiling)).await;
+                tokio::time::sleep(random::part_of(ceiling)).await;
                 ceiling = (ceiling * 2).min(LONGEST_PAUSE);
             }
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// A random part of `ceiling`, so that those who collided once do not collide again.
-fn jittered(ceiling: Duration) -> Duration {
-    ceiling.mul_f64(f64::from(u16::from_le_bytes(random::bytes())) / f64::from(u16::MAX))
 }

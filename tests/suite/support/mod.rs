@@ -1,6 +1,8 @@
 //! Starts services on free ports and speaks to them.
 
 mod api;
+#[path = "../../support/bucket.rs"]
+pub(crate) mod bucket;
 mod eventually;
 mod half_upload;
 mod process;

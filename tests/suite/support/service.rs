@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Api;
+use super::{Api, bucket};
 
 /// When every test begins: noon of a day, UTC.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
@@ -40,8 +40,9 @@ pub(crate) struct Started {
 }
 
 impl Service {
-    /// Over a store in memory.
-    pub(crate) fn in_memory() -> Self {
+    /// Over the store that this run is about: one in a bucket where `tests/s3.sh` has started a server, else one in
+    /// memory.
+    pub(crate) fn any() -> Self {
         Self::over(StorageLocation::Memory, None)
     }
 
@@ -51,9 +52,9 @@ impl Service {
         Self::over(StorageLocation::File(folder.path().to_owned()), Some(folder))
     }
 
-    /// Both kinds of store, for tests that must hold on each.
-    pub(crate) fn each() -> [Self; 2] {
-        [Self::in_memory(), Self::on_disk()]
+    /// Both kinds of store on this machine, for tests that must hold on each; or the one of [`Service::any`].
+    pub(crate) fn each() -> Vec<Self> {
+        if bucket::is_there() { vec![Self::any()] } else { vec![Self::any(), Self::on_disk()] }
     }
 
     fn over(storage: StorageLocation, folder: Option<TempDir>) -> Self {
@@ -70,7 +71,10 @@ impl Service {
     }
 
     /// Starts both services.
-    pub(crate) async fn start(self) -> Started {
+    pub(crate) async fn start(mut self) -> Started {
+        if bucket::is_there() && self.settings.storage == StorageLocation::Memory {
+            self.settings.storage = StorageLocation::S3(bucket::fresh().await);
+        }
         let clock = Arc::new(ManualClock::at(START));
         start(self.settings, self.folder, clock).await
     }

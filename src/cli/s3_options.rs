@@ -1,0 +1,37 @@
+//! What is short for a part of an `s3://` URL.
+
+use clap::Args;
+use url::Url;
+
+use super::failure::Failure;
+use crate::server::StorageLocation;
+
+/// Options of a store in a bucket.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct S3Options {
+    /// Where S3 is spoken, if not at AWS; short for s3://…?endpoint=URL
+    #[arg(long, env = "SGSEND_S3_ENDPOINT", value_name = "URL")]
+    s3_endpoint: Option<Url>,
+    /// Put the bucket into the path of URLs, and not into their host; short for s3://…?path_style=1
+    #[arg(long, env = "SGSEND_S3_PATH_STYLE")]
+    s3_path_style: bool,
+}
+
+impl S3Options {
+    /// The storage with these options.
+    pub(super) fn apply(&self, storage: StorageLocation) -> Result<StorageLocation, Failure> {
+        match storage {
+            StorageLocation::S3(mut location) => {
+                location.endpoint = self.s3_endpoint.clone().or(location.endpoint);
+                location.path_style |= self.s3_path_style;
+                Ok(StorageLocation::S3(location))
+            }
+            _ if self.s3_endpoint.is_some() || self.s3_path_style => {
+                let failure = Failure::usage("--s3-endpoint and --s3-path-style belong to a store in a bucket");
+                Err(failure.hint("name it with --storage s3://BUCKET/PREFIX, or leave them out"))
+            }
+            other => Ok(other),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME`
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+/// Where a store lies in S3, or in what speaks its protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Location {
+    /// The bucket.
+    pub bucket: String,
+    /// What the keys of the store begin with, without `/` at either end; empty for the whole bucket.
+    pub prefix: String,
+    /// Where the protocol is spoken, if not at AWS.
+    pub endpoint: Option<Url>,
+    /// Whether the bucket stands in the path of URLs, and not in their host.
+    pub path_style: bool,
+    /// The region, if it is not that of the environment or the profile.
+    pub region: Option<String>,
+}
+
+/// A text that is not the URL of an S3 store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLocation {
+    /// It does not begin with `s3://` and a bucket.
+    #[error("an S3 store is s3://BUCKET or s3://BUCKET/PREFIX")]
+    Form,
+    /// It has a part that no store has.
+    #[error("{0} has no place in the URL of an S3 store: options are endpoint, path_style and region")]
+    Option(String),
+    /// The endpoint is none.
+    #[error("endpoint is not an http or https URL")]
+    Endpoint,
+    /// `path_style` is neither yes nor no.
+    #[error("path_style is 1 or 0")]
+    PathStyle,
+}
+
+impl FromStr for S3Location {
+    type Err = InvalidLocation;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLocation> {
+        let url = Url::parse(text).map_err(|_| InvalidLocation::Form)?;
+        let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or(InvalidLocation::Form)?;
+        let bare = url.username().is_empty() && url.password().is_none() && url.port().is_none();
+        if url.scheme() != "s3" || !bare || url.fragment().is_some() {
+            return Err(InvalidLocation::Form);
+        }
+        let prefix = url.path().trim_matches('/').to_owned();
+        // What is escaped in a URL has no place in a key either.
+        if prefix.contains('%') || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
+            return Err(InvalidLocation::Form);
+        }
+        let mut location = Self { bucket: bucket.to_owned(), prefix, endpoint: None, path_style: false, region: None };
+        for (name, value) in url.query_pairs() {
+            match &*name {
+                "endpoint" => location.endpoint = Some(parse_endpoint(&value)?),
+                "path_style" => location.path_style = parse_switch(&value)?,
+                "region" => location.region = Some(value.into_owned()),
+                _ => return Err(InvalidLocation::Option(name.into_owned())),
+            }
+        }
+        Ok(location)
+    }
+}
+
+fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
+    let url = Url::parse(text).map_err(|_| InvalidLocation::Endpoint)?;
+    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && bare {
+        Ok(url)
+    } else {
+        Err(InvalidLocation::Endpoint)
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, InvalidLocation> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(InvalidLocation::PathStyle),
+    }
+}
+
+impl fmt::Display for S3Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}", self.bucket)?;
+        if !self.prefix.is_empty() {
+            write!(f, "/{}", self.prefix)?;
+        }
+        let mut options = url::form_urlencoded::Serializer::new(String::new());
+        options.extend_pairs(self.endpoint.iter().map(|url| ("endpoint", url.as_str())));
+        options.extend_pairs(self.path_style.then_some(("path_style", "1")));
+        options.extend_pairs(self.region.iter().map(|region| ("region", region)));
+        let options = options.finish();
+        if options.is_empty() { Ok(()) } else { write!(f, "?{options}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_read_and_written() {
+        let plain: S3Location = "s3://bucket".parse().unwrap();
+        assert_eq!((plain.bucket.as_str(), plain.prefix.as_str(), plain.path_style), ("bucket", "", false));
+        let text = "s3://my.bucket/a/b/?endpoint=http://127.0.0.1:4566&path_style=1&region=eu-west-1";
+        let location: S3Location = text.parse().unwrap();
+        assert_eq!((location.bucket.as_str(), location.prefix.as_str()), ("my.bucket", "a/b"));
+        assert_eq!(location.endpoint.as_ref().unwrap().as_str(), "http://127.0.0.1:4566/");
+        assert_eq!((location.path_style, location.region.as_deref()), (true, Some("eu-west-1")));
+        assert_eq!(location.to_string().parse(), Ok(location));
+        assert_eq!(plain.to_string(), "s3://bucket");
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let refused = |text: &str| text.parse::<S3Location>().unwrap_err();
+        for text in [
+            "",
+            "s3:",
+            "s3://",
+            "s3:///prefix",
+            "http://bucket",
+            "s3://u:p@bucket",
+            "s3://bucket:1",
+            "s3://b/a//b",
+            "s3://b/a#x",
+            "s3://b/a%20b",
+        ] {
+            assert_eq!(refused(text), InvalidLocation::Form, "{text}");
+        }
+        assert_eq!(refused("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
+        assert_eq!(refused("s3://b?path_style=yes"), InvalidLocation::PathStyle);
+        for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b"] {
+            assert_eq!(refused(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Requests that clients make of the bucket themselves.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::S3Store;
+use super::arriving::Arriving;
+use super::bucket::fault;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::id::TransferId;
+use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};
+use crate::domain::transfer::PartPlan;
+
+/// The shortest lifetime that can be signed.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+#[async_trait]
+impl Presigner for S3Store {
+    async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+        let bucket = self.bucket();
+        let request = bucket
+            .client
+            .put_object()
+            .bucket(&bucket.name)
+            .key(bucket.object(&StorageKey::payload(id)))
+            .content_type("application/octet-stream")
+            .content_length(signed_length(size))
+            .if_none_match("*");
+        let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+        Ok(describe(&signed, lifetime))
+    }
+
+    async fn parts(
+        &self,
+        id: TransferId,
+        plan: PartPlan,
+        numbers: &[u32],
+        lifetime: Duration,
+    ) -> Result<Vec<SignedRequest>, StoreError> {
+        let upload = self.presigned_upload(id).await?;
+        let config = signing(lifetime)?;
+        let sign = async |number: u32| {
+            let bucket = self.bucket();
+            let length = plan.length(number).expect("callers ask for parts that there are");
+            let request = bucket
+                .client
+                .upload_part()
+                .bucket(&bucket.name)
+                .key(bucket.object(&StorageKey::payload(id)))
+                .upload_id(&upload)
+                .part_number(i32::try_from(number).expect("there are at most 10 000 parts"))
+                .content_length(signed_length(length));
+            let signed = request.presigned(config.clone()).await.map_err(fault)?;
+            Ok(describe(&signed, lifetime))
+        };
+        stream::iter(numbers.iter().copied()).then(sign).try_collect().await
+    }
+
+    async fn arrived(&self, id: TransferId) -> Result<Vec<u32>, StoreError> {
+        match self.arriving(id).await?.and_then(|found| found.value.presigned) {
+            Some(upload) => Ok(self.presigned_parts(id, &upload).await?.into_iter().map(|part| part.number).collect()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+        let bucket = self.bucket();
+        let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object(&StorageKey::payload(id)));
+        let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+        Ok(describe(&signed, lifetime))
+    }
+}
+
+impl S3Store {
+    /// The multipart upload that clients send the parts of a payload to.
+    async fn presigned_upload(&self, id: TransferId) -> Result<String, StoreError> {
+        let key = StorageKey::payload(id);
+        loop {
+            let (mut arriving, condition) = match self.arriving(id).await? {
+                Some(found) => (found.value, Condition::Is(found.version)),
+                None => (Arriving::default(), Condition::Absent),
+            };
+            if let Some(upload) = arriving.presigned {
+                return Ok(upload);
+            }
+            let upload = self.bucket().begin_parts(&key).await?;
+            arriving.presigned = Some(upload.clone());
+            match self.set_arriving(id, condition, &arriving).await {
+                Ok(_) => return Ok(upload),
+                // Another server was faster: all parts go into one upload.
+                Err(error) => {
+                    self.bucket().abort_parts(&key, &upload).await?;
+                    if !matches!(error, StoreError::Conflict) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn signing(lifetime: Duration) -> Result<PresigningConfig, StoreError> {
+    let config = PresigningConfig::builder().start_time(SystemTime::now()).expires_in(lifetime.max(SHORTEST)).build();
+    config.map_err(StoreError::unavailable)
+}
+
+fn signed_length(length: u64) -> i64 {
+    i64::try_from(length).expect("no payload has 2^63 bytes")
+}
+
+/// What a client is told. It sets `content-length` and `host` without being told.
+fn describe(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
+    let told = |name: &str| !matches!(name, "content-length" | "host");
+    let headers: BTreeMap<String, String> = signed
+        .headers()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .filter(|(name, _)| told(name))
+        .collect();
+    SignedRequest {
+        method: signed.method().to_owned(),
+        url: signed.uri().to_owned(),
+        headers,
+        expires_at: SystemClock.now().plus(lifetime.max(SHORTEST)),
+    }
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# The tests against real S3 servers, on loopback, without Docker and without an account anywhere.
+#
+#   tests/s3.sh [localstack|seaweedfs]...      the tests, against each server in turn (both if none is named)
+#   tests/s3.sh run SERVER -- COMMAND...       any command in the same environment, such as bash
+#
+# A server is installed from PyPI when first needed, into a folder of its own below SGSEND_S3_CACHE (target/s3). It is
+# started with nothing in it, and ended with this script, however that ends. The tests make their own buckets.
+set -euo pipefail
+
+tests=(cargo test --locked --test store --test suite -- --ignored s3)
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${SGSEND_S3_CACHE:-$root/target/s3}
+
+say() { echo "$*" >&2; }
+fail() { say "s3.sh: $*"; exit 2; }
+
+# need_tools: what the servers need of the system. CI installs what is missing; people are told.
+need_tools() {
+  if command -v curl >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null; then return; fi
+  if [ "${CI:-}" != true ]; then
+    fail "needs curl, and python3 with venv; on Debian: apt-get install curl python3-venv"
+  fi
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends curl ca-certificates python3 python3-venv
+}
+
+# install SERVER: fills $cache/SERVER. What was installed is noted there last, so an interrupted installation, another
+# list of packages and a Python that is gone all lead to a new one.
+install() {
+  local venv=$cache/$1 wanted=$root/tests/s3/$1-requirements.txt
+  mkdir -p "$cache"
+  (
+    flock 9
+    if cmp -s "$wanted" "$venv/installed" && "$venv/bin/python" -c ''; then exit; fi
+    say "== Installing $1 into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
+    cp "$wanted" "$venv/installing"
+    mv "$venv/installing" "$venv/installed"
+  ) 9>"$cache/$1.lock"
+}
+
+folder='' server='' command='' ports=()
+stop() {
+  if [ -n "$command" ]; then kill "$command" 2>/dev/null || true; wait "$command" 2>/dev/null || true; fi
+  if [ -n "$server" ]; then kill -KILL -- "-$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  if [ -n "$folder" ]; then rm -rf "$folder"; fi
+  # SeaweedFS has these in a fixed place, and could only remove them itself in the 15 seconds that it takes to stop.
+  for port in "${ports[@]}"; do rm -f /tmp/seaweedfs-*-grpc-"$port".sock; done
+  folder='' server='' command='' ports=()
+}
+trap stop EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+put() {
+  curl -sf -o "$folder/answer" -m 10 --aws-sigv4 aws:amz:us-east-1:s3 --user test:test \
+    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$@"
+}
+
+# ready: whether an object can be stored. A server that answers may not be able to yet.
+ready() {
+  put "$SGSEND_TEST_S3_ENDPOINT/ready" || true
+  put "$SGSEND_TEST_S3_ENDPOINT/ready/ready" -d ready
+}
+
+# start SERVER: starts it on free ports with an empty folder, waits until it can be used, and exports what clients need.
+start() {
+  local name
+  for name in $(compgen -e AWS_ || true); do unset "$name"; done
+  folder=$(mktemp -d)
+  read -ra ports < <(python3 -c '
+import socket
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
+print(*(socket.getsockname()[1] for socket in sockets))')
+  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+  export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+  export SGSEND_TEST_S3_ENDPOINT=http://127.0.0.1:${ports[0]} SGSEND_TEST_S3_SERVER=$1
+
+  # A group of its own, which Ctrl-C does not reach and which stop ends; if this script is killed, the kernel does.
+  setsid setpriv --pdeathsig KILL "$root/tests/s3/$1.sh" "$cache/$1" "$folder" "${ports[@]}" \
+    >"$folder/log" 2>&1 </dev/null &
+  server=$!
+  local until=$((SECONDS + 90))
+  until ready; do
+    if ! kill -0 "$server" 2>/dev/null || [ "$SECONDS" -ge "$until" ]; then
+      cat "$folder/log" >&2
+      fail "$1 did not start; its log is above"
+    fi
+    sleep 0.2
+  done
+}
+
+# against SERVER COMMAND...: runs the command with the server; its exit status is in $status. Every other failure ends
+# the script, so this must not be called where errexit is off.
+against() {
+  local name=$1
+  shift
+  install "$name"
+  start "$name"
+  say "== $name at $SGSEND_TEST_S3_ENDPOINT: $*"
+  # In the background, so that signals to this script are acted on at once, but with the terminal and Ctrl-C as ever.
+  env --default-signal=INT,QUIT "$@" <&0 &
+  command=$!
+  status=0
+  wait "$command" || status=$?
+  command=''
+  stop
+}
+
+only=''
+if [ "${1:-}" = run ]; then
+  if [ $# -lt 4 ] || [ "$3" != -- ]; then fail "usage: tests/s3.sh run SERVER -- COMMAND..."; fi
+  only=$2 tests=("${@:4}")
+  set -- "$only"
+fi
+if [ $# = 0 ]; then set -- localstack seaweedfs; fi
+for name in "$@"; do
+  case $name in localstack | seaweedfs) ;; *) fail "there is no server '$name': localstack, seaweedfs" ;; esac
+done
+
+need_tools
+if [ -z "$only" ]; then cd "$root"; fi
+failed=()
+for name in "$@"; do
+  against "$name" "${tests[@]}"
+  if [ "$status" != 0 ]; then failed+=("$name"); fi
+done
+if [ -n "$only" ]; then exit "$status"; fi
+if [ ${#failed[@]} -gt 0 ]; then say "s3.sh: failed against ${failed[*]}"; exit 1; fi
