@@ -89,7 +89,11 @@ impl Finding {
     pub fn clock(theirs: Option<Timestamp>, now: Timestamp) -> Self {
         const NAME: &str = "clock";
         let Some(theirs) = theirs else {
-            return Self::cannot_tell(NAME, "the server does not say what time it is", "compare the two clocks yourself");
+            return Self::cannot_tell(
+                NAME,
+                "the server does not say what time it is",
+                "compare the two clocks yourself",
+            );
         };
         let (apart, which) = if now > theirs { (now.since(theirs), "ahead") } else { (theirs.since(now), "behind") };
         let detail = format!("this machine is {} {which}", humantime::format_duration(seconds(apart)));

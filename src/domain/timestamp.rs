@@ -34,9 +34,8 @@ impl Timestamp {
     /// Reads the date of an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for what is none.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
-        let format = format_description!(
-            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-        );
+        let format =
+            format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
         let moment = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
         Some(Self(u64::try_from(moment.unix_timestamp()).ok()?.saturating_mul(1000)))
     }

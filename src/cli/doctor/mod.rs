@@ -69,13 +69,9 @@ fn print(findings: &[Finding], printer: &Printer) -> io::Result<()> {
             printer.result(&format!("{:<11}  {:<NAME_WIDTH$}  hint: {hint}", "", ""))?;
         }
     }
-    let counted = [
-        (Verdict::Problem, "problems"),
-        (Verdict::Warning, "warnings"),
-        (Verdict::CannotTell, "that cannot be told"),
-    ];
-    let counted = counted.map(|(verdict, words)| format!("{} {words}", count(findings, verdict)));
-    printer.note(&format!("{} checks: {}", findings.len(), counted.join(", ")));
+    let counted = [Verdict::Ok, Verdict::Problem, Verdict::Warning, Verdict::CannotTell];
+    let counted = counted.map(|verdict| format!("{}: {}", verdict.as_str(), count(findings, verdict)));
+    printer.note(&counted.join(", "));
     Ok(())
 }
 

@@ -30,9 +30,7 @@ pub(super) async fn credentials() -> Finding {
 pub(super) async fn clock(scratch: &Scratch) -> Finding {
     let answer = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.absent).await?).await };
     match answer.await {
-        Ok(answer) => {
-            Finding::clock(answer.date.as_deref().and_then(Timestamp::from_http_date), SystemClock.now())
-        }
+        Ok(answer) => Finding::clock(answer.date.as_deref().and_then(Timestamp::from_http_date), SystemClock.now()),
         Err(error) => Finding::cannot_tell("clock", why(&error), "the server must be reached first"),
     }
 }
@@ -50,7 +48,10 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
     let theirs = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
     if let Some(theirs) = theirs.filter(|theirs| *theirs != ours) {
         let detail = format!("{} is in region {theirs}, and was asked for in {ours}", bucket.name);
-        return (Finding::problem(NAME, detail, format!("add region={theirs} to the storage URL, or set AWS_REGION")), false);
+        return (
+            Finding::problem(NAME, detail, format!("add region={theirs} to the storage URL, or set AWS_REGION")),
+            false,
+        );
     }
     let code = error.code().unwrap_or_default().to_owned();
     let hint = match (status(&error), code.as_str()) {
@@ -61,7 +62,9 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
             "check the credentials: access key and secret belong together, and to this server".to_owned()
         }
         (Some(301 | 307 | 400), _) => "check region and endpoint: the bucket is not where it was asked for".to_owned(),
-        (Some(401 | 403), _) => format!("allow {LIST} on the bucket: examples/aws/iam-policy.json has all that is needed"),
+        (Some(401 | 403), _) => {
+            format!("allow {LIST} on the bucket: examples/aws/iam-policy.json has all that is needed")
+        }
         _ => "check the endpoint: it must be that of an S3 server".to_owned(),
     };
     (Finding::problem(NAME, why(&fault(error)), hint), code == "AccessDenied")

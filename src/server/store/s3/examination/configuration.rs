@@ -4,9 +4,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, LifecycleRule, ObjectLockEnabled
 
 use super::refusal::setting;
 use crate::domain::examination::Finding;
-use crate::server::store::s3::actions::{
-    GET_ENCRYPTION, GET_LIFECYCLE, GET_LOGGING, GET_OBJECT_LOCK, GET_VERSIONING,
-};
+use crate::server::store::s3::actions::{GET_ENCRYPTION, GET_LIFECYCLE, GET_LOGGING, GET_OBJECT_LOCK, GET_VERSIONING};
 use crate::server::store::s3::bucket::Bucket;
 
 /// Looks at the bucket's configuration.
@@ -51,7 +49,8 @@ async fn access_log(bucket: &Bucket) -> Result<Finding, Finding> {
         None => Finding::ok(NAME, "off for this bucket"),
         Some(log) => {
             let hint = "turn it off: aws s3api put-bucket-logging with an empty status; or tell your users";
-            let detail = format!("on: addresses of clients are written to {}, whatever --ip-mode says", log.target_bucket);
+            let detail =
+                format!("on: addresses of clients are written to {}, whatever --ip-mode says", log.target_bucket);
             Finding::warning(NAME, detail, hint)
         }
     })

@@ -44,7 +44,8 @@ async fn policy(bucket: &Bucket) -> Result<Finding, Finding> {
         None => Finding::ok(NAME, "there is none"),
         Some(Some(false)) => Finding::ok(NAME, "it is not public"),
         Some(Some(true)) => {
-            let hint = "take the statement out that allows \"Principal\": \"*\"; clients need none, their URLs are signed";
+            let hint =
+                "take the statement out that allows \"Principal\": \"*\"; clients need none, their URLs are signed";
             Finding::problem(NAME, "it makes the bucket public", hint)
         }
         Some(None) => Finding::cannot_tell(NAME, "the server does not say whether it is public", "look at the policy"),

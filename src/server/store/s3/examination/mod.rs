@@ -3,8 +3,8 @@
 //! It writes under `PREFIX/doctor/`, where no store keeps anything, and removes what it wrote.
 
 mod access;
-mod configuration;
 mod conditions;
+mod configuration;
 mod cors;
 mod exposure;
 mod multipart;

@@ -17,6 +17,8 @@ const LIFETIME: Duration = Duration::from_mins(5);
 
 /// What to do about a server whose URLs promise more than they should.
 const UNSAFE: &str = "use a server that checks the signature: whoever has a URL could do more than it was signed for";
+/// What to do about a bucket that anybody can read.
+const PUBLIC: &str = "make the bucket private and block public access; or use a server that asks for signatures";
 /// What to do about a server whose URLs do not work.
 const USELESS: &str = "check region, endpoint and path style, and whatever stands before the S3 server";
 
@@ -38,17 +40,13 @@ pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
 
 async fn put_tampered(signed: &SignedRequest) -> Finding {
     let mut tampered = signed.clone();
-    // Whatever the signature ends with, this is another one.
-    tampered.url = match signed.url.strip_suffix('0') {
-        Some(url) => format!("{url}1"),
-        None => format!("{}0", &signed.url[..signed.url.len() - 1]),
-    };
-    refused("presigned_put_tampered", send(&tampered, OTHER).await, "a URL with another signature")
+    tampered.url = signed.url.replace("X-Amz-Signature=", "X-Amz-Signature=0");
+    refused("presigned_put_tampered", send(&tampered, OTHER).await, "a URL with another signature", UNSAFE)
 }
 
 async fn put_longer(signed: &SignedRequest) -> Finding {
     let longer = [&OTHER[..], b"!"].concat().into();
-    refused("presigned_put_length", send(signed, longer).await, "a body of another length than was signed")
+    refused("presigned_put_length", send(signed, longer).await, "a body of another length than was signed", UNSAFE)
 }
 
 async fn put(signed: &SignedRequest) -> Finding {
@@ -77,26 +75,30 @@ async fn put_again(signed: &SignedRequest) -> Finding {
 
 async fn get(scratch: &Scratch) -> Finding {
     const NAME: &str = "presigned_get";
-    let fetched = async { send(&sign_get(&scratch.bucket, &scratch.object, LIFETIME).await?, Bytes::new()).await };
+    let fetched = async {
+        let there = scratch.bucket.read(&scratch.object).await?.map(|read| read.body);
+        let answer = send(&sign_get(&scratch.bucket, &scratch.object, LIFETIME).await?, Bytes::new()).await?;
+        Ok::<_, StoreError>((there, answer))
+    };
     match fetched.await {
-        Ok(answer) if answer.is_success() && answer.body == CONTENT => {
+        Ok((Some(there), answer)) if answer.is_success() && answer.body == there => {
             Finding::ok(NAME, "a client can fetch a payload")
         }
-        Ok(answer) => Finding::problem(NAME, answer.describe("to a URL as it was signed"), USELESS),
+        Ok((_, answer)) => Finding::problem(NAME, answer.describe("to a URL as it was signed"), USELESS),
         Err(error) => Finding::problem(NAME, why(&error), USELESS),
     }
 }
 
 async fn get_unsigned(scratch: &Scratch) -> Finding {
     let answer = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.object).await?).await };
-    refused("anonymous_get", answer.await, "a request without a signature")
+    refused("anonymous_get", answer.await, "a request without a signature", PUBLIC)
 }
 
-/// What the server must refuse.
-fn refused(name: &'static str, outcome: Result<Answer, StoreError>, what: &str) -> Finding {
+/// What the server must refuse; `mend` is what to do if it does not.
+fn refused(name: &'static str, outcome: Result<Answer, StoreError>, what: &str, mend: &str) -> Finding {
     match outcome {
         Ok(answer) if matches!(answer.status, 401 | 403) => Finding::ok(name, format!("{what} is refused")),
-        Ok(answer) if answer.is_success() => Finding::problem(name, format!("{what} is accepted"), UNSAFE),
+        Ok(answer) if answer.is_success() => Finding::problem(name, format!("{what} is accepted"), mend),
         Ok(answer) => Finding::cannot_tell(name, answer.describe(&format!("to {what}")), USELESS),
         Err(error) => Finding::cannot_tell(name, why(&error), USELESS),
     }
