@@ -8,7 +8,11 @@
 # started with nothing in it, and ended with this script, however that ends. The tests make their own buckets.
 set -euo pipefail
 
-tests=(cargo test --locked --test store --test suite -- --ignored s3)
+# The cases that need a server, and the tests of the services, which then run over a store in a bucket.
+tests=(bash -ec '
+  cargo test --locked --test store -- --ignored s3
+  cargo test --locked --test suite -- --include-ignored --skip cli::
+  cargo test --locked --test suite -- --ignored cli::s3')
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SGSEND_S3_CACHE:-$root/target/s3}

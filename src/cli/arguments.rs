@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
 use super::{audit, delete, doctor, download, login, open, serve, stats, status, token, upload};
+use crate::client::FlowChoice;
 
 /// Sends a file to someone without trusting the machine in between.
 #[derive(Parser)]
@@ -132,6 +133,36 @@ pub(super) struct Global {
     /// Give up when no byte has moved for so long; single calls take 30 s at most
     #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration, hide_short_help = true)]
     pub timeout: Duration,
+}
+
+/// What commands take that move payloads.
+#[derive(Args)]
+pub(super) struct FlowArguments {
+    /// Which way the payload goes
+    #[arg(long, value_name = "WAY", default_value = "auto", hide_short_help = true)]
+    flow: FlowOption,
+}
+
+impl FlowArguments {
+    /// Which way it may go.
+    pub(super) fn choice(&self) -> FlowChoice {
+        match self.flow {
+            FlowOption::Auto => FlowChoice::Auto,
+            FlowOption::Presigned => FlowChoice::Presigned,
+            FlowOption::Bytes => FlowChoice::Bytes,
+        }
+    }
+}
+
+/// Which way payloads go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FlowOption {
+    /// As the server says, and through it where its payload store cannot be reached
+    Auto,
+    /// Between this machine and the server's payload store only
+    Presigned,
+    /// Through the server only
+    Bytes,
 }
 
 /// When something is done that suits terminals.

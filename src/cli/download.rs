@@ -8,13 +8,14 @@ use clap::Args;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+use super::arguments::FlowArguments;
 use super::context::Context;
 use super::failure::Failure;
 use super::paths;
 use super::place::{Place, PlaceOptions, name_of};
 use super::secret_input::SecretText;
 use super::target::{KeyOptions, Target};
-use crate::client::download::{self, KeptGrant};
+use crate::client::download::{self, Download, KeptGrant};
 use crate::client::unseal::Unsealed;
 use crate::domain::id::TransferId;
 use crate::domain::key::{LinkKey, PayloadKey};
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     place: PlaceOptions,
     #[command(flatten)]
     key: KeyArguments,
+    #[command(flatten)]
+    flow: FlowArguments,
 }
 
 /// How a key and a passphrase are given apart from the link.
@@ -75,7 +78,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let folder = paths::state_directory().map(|folder| folder.join("downloads"));
     let kept = KeptGrant::new(folder.as_deref(), &target.root, target.id);
     let api = context.api_as_anybody(target.root)?;
-    let status = download::check(&api, target.id, &kept).await?;
+    let flow = arguments.flow.choice();
+    let status = download::check(&api, target.id, flow, &kept).await?;
     let mark = target.id.to_string()[..8].to_owned();
     let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;
@@ -83,9 +87,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
     let (meter, patience) = (context.meter("download"), context.patience());
-    let choose = place.into_choice();
-    let unsealed = Box::pin(download::run(&api, &status, key, choose, &kept, patience, meter)).await?;
-    report(&unsealed, Some((target.id, status.mode.download)), context)
+    let wanted = Download { status, key, choose: place.into_choice(), flow };
+    let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter)).await?;
+    report(&downloaded.unsealed, Some((target.id, downloaded.flow)), context)
 }
 
 /// Settles what can be settled of a place before anything is fetched.

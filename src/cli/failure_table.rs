@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::client::download::DownloadError;
 use crate::client::unseal::{OutputError, UnsealError};
 use crate::client::upload::{LedgerError, SourceError, UploadError};
-use crate::client::{ApiError, ClientError};
+use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::envelope::EnvelopeError;
 use crate::domain::error::ErrorCode;
 use crate::domain::sealed::OpenError;
@@ -94,6 +94,9 @@ fn of_client(error: &ClientError) -> Failure {
         ClientError::Unsupported(_) => {
             Failure::new(Exit::Other, "unsupported", message).hint("use a newer version of sgsend")
         }
+        ClientError::Store(error) => of_store(error),
+        ClientError::Flow { .. } => Failure::new(Exit::Usage, "flow_unavailable", message)
+            .hint("leave --flow out: the server's way is taken then"),
         ClientError::PlainHttp { .. } => Failure::new(Exit::Usage, "plain_http", message)
             .hint("use an https address, or --insecure-http if everybody on the way may read along"),
         ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
@@ -103,6 +106,31 @@ fn of_client(error: &ClientError) -> Failure {
             Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes certificates in PEM")
         }
         ClientError::Setup(_) => Failure::new(Exit::Other, "setup", message),
+    }
+}
+
+fn of_store(error: &StoreError) -> Failure {
+    const ANOTHER_WAY: &str =
+        "the server keeps payloads there; --flow bytes goes around it, where the server allows that";
+    match error {
+        StoreError::NotReached(inner) => {
+            let failure = of_client(inner);
+            if matches!(inner, ClientError::Certificate { .. }) { failure } else { failure.hint(ANOTHER_WAY) }
+        }
+        StoreError::Lost(inner) => of_client(inner),
+        StoreError::OnThisMachine { .. } => {
+            Failure::new(Exit::Network, "unreachable", error.to_string()).hint(ANOTHER_WAY)
+        }
+        StoreError::Refused { .. } => {
+            let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
+            let failure = Failure { retryable: error.is_transient(), ..failure };
+            let hint = if error.is_transient() {
+                "try again later"
+            } else {
+                "tell whoever runs the server, or try --flow bytes"
+            };
+            failure.hint(hint)
+        }
     }
 }
 
@@ -204,7 +232,7 @@ fn of_upload(error: &UploadError) -> Failure {
         UploadError::Source(SourceError::Changed | SourceError::Read(_)) => {
             Failure::new(Exit::LocalFile, "file_unreadable", message)
         }
-        UploadError::Ledger(LedgerError::Changed | LedgerError::Order | LedgerError::Write(_)) => {
+        UploadError::Ledger(LedgerError::Changed | LedgerError::Write(_)) => {
             Failure::new(Exit::LocalFile, "state_unwritable", message)
                 .hint("check the disk and the permissions of the state directory")
         }

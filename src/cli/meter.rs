@@ -52,6 +52,17 @@ impl Meter {
         }
     }
 
+    /// Tells what happens on the way, to those who follow it.
+    fn tell(&self, note: &str) {
+        if self.printer.has_reader() || self.printer.is_verbose() {
+            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
+            match bar {
+                Some(bar) => bar.suspend(|| self.printer.warning(note)),
+                None => self.printer.warning(note),
+            }
+        }
+    }
+
     fn print_line(&self, shown: &mut Shown, at_once: bool) {
         let interval = if self.style == ProgressStyle::Json { JSON_INTERVAL } else { LINE_INTERVAL };
         if !at_once && shown.last.is_some_and(|last| last.elapsed() < interval) {
@@ -94,15 +105,11 @@ impl Progress for Meter {
     }
 
     fn waiting(&self, cause: &dyn Error, delay: Duration) {
-        if self.printer.has_reader() || self.printer.is_verbose() {
-            let seconds = delay.as_secs_f32();
-            let note = format!("{cause}; going on in {seconds:.1} s");
-            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
-            match bar {
-                Some(bar) => bar.suspend(|| self.printer.warning(&note)),
-                None => self.printer.warning(&note),
-            }
-        }
+        self.tell(&format!("{cause}; going on in {:.1} s", delay.as_secs_f32()));
+    }
+
+    fn rerouted(&self, cause: &dyn Error) {
+        self.tell(&format!("{cause}; going on through the server"));
     }
 
     fn end(&self) {

@@ -101,7 +101,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
-        Command::Doctor(arguments) => return doctor::run(*arguments, context).await,
+        Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
     };
     done.map(|()| Exit::Done)
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use super::arguments::positive_duration;
+use super::arguments::{FlowArguments, positive_duration};
 use super::context::Context;
 use super::escape;
 use super::exit::Exit;
@@ -56,6 +56,8 @@ pub(super) struct Arguments {
     /// Print the link without its key on the first line, and the key on the second
     #[arg(long)]
     separate_key: bool,
+    #[command(flatten)]
+    flow: FlowArguments,
 }
 
 #[derive(Serialize)]
@@ -163,8 +165,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         expires: arguments.expires,
         max_downloads: arguments.downloads,
         uploads: paths::state_directory().map(|state| state.join("uploads")),
+        flow: arguments.flow.choice(),
     };
-    upload::check(&upload, &health)?;
+    upload::check(&api, &upload, &health)?;
     Ok((api, upload))
 }
 
@@ -225,7 +228,7 @@ fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Resu
             expires_at: status.expires_at,
             max_downloads: status.max_downloads,
             size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
-            mode: status.mode.upload,
+            mode: uploaded.flow,
             transparency: &uploaded.completed.transparency,
         });
     }

@@ -16,7 +16,7 @@ use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,
-    Empty, EventAdded, Health, Page, Received, TransferStatus, UploadStatus,
+    Empty, EventAdded, Health, Page, PartNumbers, Received, TransferStatus, UploadInstruction, UploadStatus,
 };
 
 /// Shows that its sender has the key of a transfer.
@@ -63,6 +63,11 @@ impl Api {
         &self.origin
     }
 
+    /// How connections to the service are made.
+    pub(super) const fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// What the service is, and what it accepts. A service of another API is an error.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health"));
@@ -102,6 +107,13 @@ impl Api {
         }
         let request = self.bare(Method::POST, url).header(CONTENT_TYPE, "application/octet-stream").body(body);
         answer::call(&self.origin, "upload-bytes", self.as_sender(request)?).await
+    }
+
+    /// Signed requests for the parts of these numbers, or for the whole payload.
+    pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
+        let asked = PartNumbers { numbers: numbers.to_vec() };
+        let request = self.post(self.route(id, "upload/create-presign-urls"), &asked);
+        answer::call(&self.origin, "upload/create-presign-urls", self.as_sender(request)?).await
     }
 
     /// Ends an upload of which every byte has arrived.
@@ -208,7 +220,7 @@ impl Api {
         match Url::parse(address) {
             Ok(url) if Origin::of(&url) == self.origin => Ok(url),
             _ => Err(ClientError::Unsupported(format!(
-                "{} sends payloads to another server, which this version cannot",
+                "{} takes payload bytes at another server, which this version cannot send to",
                 self.origin
             ))),
         }

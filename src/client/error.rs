@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rustls::InvalidMessage;
 
-use super::Origin;
 use super::secret::ForeignOrigin;
+use super::{Origin, StoreError};
 use crate::domain::error::ErrorCode;
+use crate::domain::wire::Flow;
 
 /// A request that the server did not grant, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,6 +121,20 @@ pub enum ClientError {
     /// The server wants something that this version cannot do.
     #[error("{0}")]
     Unsupported(String),
+    /// The payload store failed, or could not be reached.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// The server does not let payloads go the way that was asked for.
+    #[error("{}", match .flow {
+        Flow::Presigned => format!("{origin} takes and gives payloads itself, and has no payload store"),
+        Flow::Bytes => format!("{origin} leaves payloads to its payload store, and takes and gives none itself"),
+    })]
+    Flow {
+        /// Who.
+        origin: Origin,
+        /// Which way was asked for.
+        flow: Flow,
+    },
     /// What is sent could be read on the way.
     #[error("{origin} is plain http beyond this machine, where others can read along")]
     PlainHttp {
@@ -169,8 +184,10 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Api(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient(),
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::CutShort { .. } => true,
-            Self::Certificate { .. }
+            Self::Flow { .. }
+            | Self::Certificate { .. }
             | Self::NotTls { .. }
             | Self::Redirected { .. }
             | Self::Answer { .. }
@@ -192,11 +209,27 @@ impl ClientError {
         }
     }
 
+    /// The status that the payload store refused with, if it did.
+    #[must_use]
+    pub(super) fn store_status(&self) -> Option<u16> {
+        match self {
+            Self::Store(error) => error.status(),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no way to the payload store from here.
+    #[must_use]
+    pub(super) fn is_store_out_of_reach(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_out_of_reach())
+    }
+
     /// When the server says that another try makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api(error) => error.retry_after,
+            Self::Store(error) => error.retry_after(),
             _ => None,
         }
     }

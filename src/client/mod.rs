@@ -4,6 +4,8 @@
 //! - [`upload`] seals a file segment by segment and sends it, whatever happens to the connection.
 //! - [`download`] fetches a payload and opens it through [`unseal`], which also opens payloads from disk.
 //!
+//! Payloads go through the service, or to and from its payload store by signed URLs, as the service says.
+//!
 //! Secrets are [`Bound`] to the origin they belong to, so that no call can take them elsewhere.
 
 mod admin;
@@ -11,12 +13,14 @@ mod answer;
 mod api;
 pub mod download;
 mod error;
+mod flow;
 mod interrupt;
 mod leftovers;
 mod origin;
 mod patience;
 mod progress;
 mod secret;
+mod store;
 mod transport;
 pub mod unseal;
 pub mod upload;
@@ -24,9 +28,11 @@ pub mod upload;
 pub use admin::AdminApi;
 pub use api::{Api, RecordPage};
 pub use error::{ApiError, ClientError};
+pub use flow::FlowChoice;
 pub use interrupt::{Interrupt, Signal};
 pub use origin::Origin;
 pub use patience::Patience;
 pub use progress::{Progress, Silent};
 pub use secret::{AdminKey, AdminSecret, Bound, ForeignOrigin, SenderToken};
+pub use store::StoreError;
 pub use transport::{Transport, TransportOptions};

@@ -30,6 +30,12 @@ impl Patience {
         Self { limit, since: Instant::now(), delay: FIRST_DELAY }
     }
 
+    /// As much patience as this one had at its beginning, for something that begins now.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(self.limit)
+    }
+
     /// Something has moved: begins anew.
     pub fn progressed(&mut self) {
         self.since = Instant::now();

@@ -13,6 +13,9 @@ pub trait Progress: Send + Sync {
     /// The connection failed because of `cause`; the next try is in `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);
 
+    /// The payload store cannot be reached because of `cause`: the payload goes through the service.
+    fn rerouted(&self, cause: &dyn std::error::Error);
+
     /// The work is over, one way or the other.
     fn end(&self);
 }
@@ -25,5 +28,6 @@ impl Progress for Silent {
     fn begin(&self, _total: u64) {}
     fn moved_to(&self, _bytes: u64) {}
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
+    fn rerouted(&self, _cause: &dyn std::error::Error) {}
     fn end(&self) {}
 }

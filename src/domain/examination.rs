@@ -77,7 +77,8 @@ impl Finding {
     #[must_use]
     pub fn private(name: &'static str, path: &Path, mode: u32) -> Self {
         let path = path.display();
-        if mode & 0o077 == 0 {
+        let others = mode & 0o077;
+        if others == 0 {
             return Self::ok(name, format!("{path} is this user's only"));
         }
         let detail = format!("{path} is open to other users of this machine: mode {:o}", mode & 0o777);

@@ -5,7 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "the lint spares only functions that are tests themselves, not what they call")]
 
+mod bucket_faults;
 mod disk_full;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod file;
 mod header;
 mod listing;

@@ -150,7 +150,7 @@ async fn checks_come_in_the_documented_order() {
 
 #[tokio::test]
 async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
-    let service = Service::any().start().await;
+    let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.create(1, "").await;
     let ask = |body: &str| sender.post(&format!("/transfers/id/{id}/upload/create-presign-urls")).json(body);

@@ -10,6 +10,7 @@ mod errors;
 mod http;
 mod lifecycle;
 mod openapi;
+mod presigned;
 mod sessions;
 mod support;
 mod tokens;

@@ -22,6 +22,7 @@ const NAME_WIDTH: usize = 23;
 
 /// What the command takes.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// The storage of a service: file:FOLDER or s3://BUCKET/PREFIX [default: what senders and recipients need]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]

@@ -1,4 +1,4 @@
-//! Fetching: a payload's bytes, in order and once each, over as many connections as it takes.
+//! Fetching through the service: a payload's bytes, in order and once each, over as many connections as it takes.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::proof::Grant;
+use crate::domain::transfer::Status;
 
 /// A payload to be fetched under one grant.
 pub(super) struct Fetching<'a> {
@@ -24,6 +25,8 @@ pub(super) struct Fetching<'a> {
 pub(super) enum FetchError {
     Client(ClientError),
     OtherRange,
+    /// The payload is not there any more.
+    Gone(Status),
     /// Whoever takes the pieces has failed.
     NotWanted,
 }
@@ -35,12 +38,16 @@ impl From<ClientError> for FetchError {
 }
 
 impl Fetching<'_> {
-    /// Fetches everything into `pieces`.
-    pub(super) async fn run(&self, pieces: mpsc::Sender<Bytes>, mut patience: Patience) -> Result<(), FetchError> {
-        let mut offset = 0;
+    /// Fetches everything from `offset` on into `pieces`.
+    pub(super) async fn run(
+        &self,
+        mut offset: u64,
+        pieces: &mpsc::Sender<Bytes>,
+        mut patience: Patience,
+    ) -> Result<(), FetchError> {
         while offset < self.size {
             let before = offset;
-            let outcome = self.fetch_from(&mut offset, &pieces, patience.stall()).await;
+            let outcome = self.fetch_from(&mut offset, pieces, patience.stall()).await;
             if offset > before {
                 patience.progressed();
             }
@@ -93,7 +100,23 @@ fn begins_at(response: &Response, offset: u64) -> bool {
     if offset == 0 {
         return response.status() == StatusCode::OK;
     }
-    let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
-    let start = range.strip_prefix("bytes ").and_then(|range| range.split_once('-')).map(|(start, _)| start);
-    response.status() == StatusCode::PARTIAL_CONTENT && start.and_then(|start| start.parse().ok()) == Some(offset)
+    ContentRange::of(response).is_some_and(|range| range.start == offset)
+}
+
+/// Which part of a payload a response brings.
+pub(super) struct ContentRange {
+    pub start: u64,
+    /// Bytes in the whole payload, where that is told.
+    pub total: Option<u64>,
+}
+
+impl ContentRange {
+    /// What a response says of itself; `None` where it brings no part.
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+        let (start, rest) = range.strip_prefix("bytes ")?.split_once('-')?;
+        let total = rest.split_once('/').and_then(|(_, total)| total.parse().ok());
+        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        is_partial.then_some(Self { start: start.parse().ok()?, total })
+    }
 }

@@ -2,6 +2,8 @@
 
 mod fetch;
 mod kept_grant;
+mod ranges;
+mod receiving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use self::fetch::{FetchError, Fetching};
 pub use self::kept_grant::KeptGrant;
+use self::receiving::Receiving;
 use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
-use super::{Api, ClientError, Patience, Progress};
+use super::{Api, ClientError, FlowChoice, Patience, Progress};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::key::PayloadKey;
@@ -25,6 +27,27 @@ use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
 const PIECES_AHEAD: usize = 4;
 /// How long telling the server how it went may take.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What [`check`] has found, and what is wanted of it.
+pub struct Download {
+    /// The transfer's state.
+    pub status: TransferStatus,
+    /// The key that opens its payload.
+    pub key: PayloadKey,
+    /// Where the content goes.
+    pub choose: Choose,
+    /// Which way the payload may come.
+    pub flow: FlowChoice,
+}
+
+/// A download that is done.
+#[derive(Clone, Debug)]
+pub struct Downloaded {
+    /// What it was opened to.
+    pub unsealed: Unsealed,
+    /// Which way the payload came; of two ways, the last.
+    pub flow: Flow,
+}
 
 /// A download that came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +82,12 @@ pub enum DownloadError {
 /// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
 ///
 /// A grant of an earlier try also opens a transfer whose downloads are used: one of them was that try.
-pub async fn check(api: &Api, id: TransferId, kept: &KeptGrant) -> Result<TransferStatus, DownloadError> {
+pub async fn check(
+    api: &Api,
+    id: TransferId,
+    flow: FlowChoice,
+    kept: &KeptGrant,
+) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // A connection that broke says nothing yet; a server that is not there is told at once.
         Err(ClientError::Broken { .. }) => api.status(id).await,
@@ -80,23 +108,19 @@ pub async fn check(api: &Api, id: TransferId, kept: &KeptGrant) -> Result<Transf
         }
     }
     Layout::of_sealed(status.size_bytes)?;
-    if status.mode.download == Flow::Presigned {
-        let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
-        return Err(ClientError::Unsupported(text.to_owned()).into());
-    }
+    flow.check(status.mode.download, api.origin())?;
     Ok(status)
 }
 
 /// Downloads what [`check`] has found, and opens it with `key`.
 pub async fn run(
     api: &Api,
-    status: &TransferStatus,
-    key: PayloadKey,
-    choose: Choose,
+    download: Download,
     kept: &KeptGrant,
     mut patience: Patience,
     progress: Arc<dyn Progress>,
-) -> Result<Unsealed, DownloadError> {
+) -> Result<Downloaded, DownloadError> {
+    let Download { status, key, choose, flow } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
     let earlier = kept.load();
@@ -118,10 +142,6 @@ pub async fn run(
             kept.forget();
         }
     })?;
-    if answer.mode == Flow::Presigned {
-        let text = "this server gives payloads out through its storage provider, which this version of sgsend cannot";
-        return Err(ClientError::Unsupported(text.to_owned()).into());
-    }
     patience.progressed();
     let layout = Layout::of_sealed(answer.size_bytes)?;
     progress.begin(layout.sealed_size());
@@ -134,17 +154,11 @@ pub async fn run(
         }
         unsealing.finish()
     });
-    let fetching =
-        Fetching { api, address: &answer.url, grant: &grant, size: layout.sealed_size(), progress: &*progress };
-    let fetched = fetching.run(pieces, patience).await;
+    let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
+    let fetched = receiving.run(&answer, flow, pieces, patience).await;
     let opened = opening.await.expect("opening does not panic");
     progress.end();
-    let outcome = match (fetched, opened) {
-        // Nobody took the rest of it, and this says why.
-        (Err(FetchError::NotWanted) | Ok(()), opened) => opened.map_err(DownloadError::from),
-        (Err(FetchError::Client(error)), _) => Err(of_access(error)),
-        (Err(FetchError::OtherRange), _) => Err(DownloadError::OtherRange),
-    };
+    let outcome = fetched.and_then(|flow| Ok(Downloaded { unsealed: opened?, flow }));
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
         Err(DownloadError::Unseal(UnsealError::Open(_) | UnsealError::Envelope(_))) => {

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use crate::client::Progress;
+use super::through::Through;
 
 /// How many bytes are handed to the connection at once: writes of 64 KiB run at a quarter of the rate of larger ones.
 const FRAME_BYTES: usize = 256 * 1024;
 
-/// How many bytes of the payload were handed to a connection, retries included: stands still when a connection does.
+/// How many bytes of a request were handed to its connection: stands still when the connection does.
 #[derive(Debug, Default)]
 pub(super) struct Meter(AtomicU64);
 
@@ -32,9 +32,8 @@ pub(super) struct PayloadBody {
     group: Vec<Bytes>,
     segment: Bytes,
     remaining: u64,
-    end: u64,
     meter: Arc<Meter>,
-    progress: Arc<dyn Progress>,
+    through: Arc<Through>,
 }
 
 /// The segments ended early; whoever seals them knows why.
@@ -43,15 +42,14 @@ pub(super) struct PayloadBody {
 pub(super) struct CutShort;
 
 impl PayloadBody {
-    /// A body of the payload's bytes `offset..end`, which come through `groups`.
+    /// A body of `length` bytes, which come through `groups`.
     pub(super) fn new(
         groups: mpsc::Receiver<Vec<Bytes>>,
-        offset: u64,
-        end: u64,
+        length: u64,
         meter: Arc<Meter>,
-        progress: Arc<dyn Progress>,
+        through: Arc<Through>,
     ) -> Self {
-        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: end - offset, end, meter, progress }
+        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: length, meter, through }
     }
 
     fn next_piece(&mut self) -> Bytes {
@@ -59,7 +57,7 @@ impl PayloadBody {
         let piece = self.segment.split_to(length);
         self.remaining -= length as u64;
         self.meter.0.fetch_add(length as u64, Ordering::Relaxed);
-        self.progress.moved_to(self.end - self.remaining);
+        self.through.moved(length as u64);
         piece
     }
 }
@@ -103,18 +101,18 @@ mod tests {
     use super::*;
     use crate::client::Silent;
 
-    fn body(groups: Vec<Vec<Bytes>>, offset: u64, end: u64) -> PayloadBody {
+    fn body(groups: Vec<Vec<Bytes>>, length: u64) -> PayloadBody {
         let (sender, receiver) = mpsc::channel(groups.len().max(1));
         for group in groups {
             sender.try_send(group).unwrap();
         }
-        PayloadBody::new(receiver, offset, end, Arc::default(), Arc::new(Silent))
+        PayloadBody::new(receiver, length, Arc::default(), Arc::new(Through::new(Arc::new(Silent))))
     }
 
     #[tokio::test]
     async fn its_size_is_exact_all_the_way() {
         let segment = Bytes::from(vec![7; 600_000]);
-        let mut body = body(vec![vec![segment.clone(), segment], vec![Bytes::from_static(b"end")]], 5, 1_200_008);
+        let mut body = body(vec![vec![segment.clone(), segment], vec![Bytes::from_static(b"end")]], 1_200_003);
         let mut left = 1_200_003;
         while let Some(frame) = body.frame().await {
             let piece = frame.unwrap().into_data().unwrap();
@@ -128,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn segments_that_end_early_are_an_error() {
-        let outcome = body(vec![vec![Bytes::from_static(b"abc")]], 0, 4).collect().await;
+        let outcome = body(vec![vec![Bytes::from_static(b"abc")]], 4).collect().await;
         assert_eq!(outcome.unwrap_err(), CutShort);
     }
 }

@@ -2,26 +2,36 @@
 
 mod body;
 mod buffers;
+mod by_service;
+mod by_store;
+mod delivery;
+mod error;
 mod ledger;
 mod pipeline;
+mod plan;
 mod segments;
 mod sending;
 mod source;
 mod state;
+mod through;
+mod urls;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use error::UploadError;
 pub use ledger::LedgerError;
 pub use segments::Unsealable;
 pub use source::{Source, SourceError};
 pub use state::{StateFile, UploadState};
 
+use self::delivery::Payload;
 use self::ledger::Ledger;
 use self::segments::Segments;
 use self::sending::Sending;
-use super::{Api, ClientError, Interrupt, Patience, Progress, Signal};
+use self::through::Through;
+use super::{Api, FlowChoice, Interrupt, Patience, Progress};
 use crate::domain::digest::Sha256;
 use crate::domain::envelope::Metadata;
 use crate::domain::key::{LinkKey, PayloadKey};
@@ -31,7 +41,7 @@ use crate::domain::passphrase::Passphrase;
 use crate::domain::proof::AccessProof;
 use crate::domain::random;
 use crate::domain::root::ServerRoot;
-use crate::domain::wire::{CompletedTransfer, CreateTransfer, CreatedTransfer, Flow, Health, UploadInstruction};
+use crate::domain::wire::{CompletedTransfer, CreateTransfer, CreatedTransfer, Flow, Health};
 
 /// Up to this many sealed bytes the tags stay in memory.
 const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
@@ -52,6 +62,8 @@ pub struct Upload {
     pub max_downloads: Option<u32>,
     /// Where the state of uploads beyond 8 MiB is kept while they run; smaller ones do without.
     pub uploads: Option<PathBuf>,
+    /// Which way it may go.
+    pub flow: FlowChoice,
 }
 
 /// An upload that is done.
@@ -60,80 +72,17 @@ pub struct Uploaded {
     pub link: Link,
     /// The transfer, and what the server stored about its sender.
     pub completed: CompletedTransfer,
+    /// Which way the payload went.
+    pub flow: Flow,
     /// Bytes of content.
     pub content_bytes: u64,
     /// An address that the server names for its links and that was not taken: what goes there can be read on the way.
     pub refused_root: Option<ServerRoot>,
 }
 
-/// An upload that came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// A call failed.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The server takes no content of this size.
-    #[error("the file has {size} bytes, and the server takes at most {limit}")]
-    TooLarge {
-        /// Bytes of content.
-        size: u64,
-        /// The server's limit, in bytes.
-        limit: u64,
-    },
-    /// The server takes no transfers of this lifetime.
-    #[error("this server keeps transfers for {} to {}", in_words(*min), in_words(*max))]
-    Lifetime {
-        /// The shortest it takes.
-        min: Duration,
-        /// The longest it takes.
-        max: Duration,
-    },
-    /// No transfer allows that many downloads.
-    #[error("a transfer allows 1 to {MAX_DOWNLOADS} downloads, or any number")]
-    Downloads,
-    /// The file cannot be put into a payload.
-    #[error(transparent)]
-    Unsealable(#[from] Unsealable),
-    /// The file cannot be read as it was.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The tags could not be recorded, or differ.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The server says that it has more than there is.
-    #[error("the server says that it has {received} bytes, and {sent} were sent")]
-    TooManyBytes {
-        /// What it says.
-        received: u64,
-        /// What may have been sent.
-        sent: u64,
-    },
-    /// The upload needs a state, and there is no directory for it.
-    #[error("there is no home directory to keep the state of a large upload in")]
-    NoStateDirectory,
-    /// The process was asked to end.
-    #[error("the upload was interrupted")]
-    Interrupted {
-        /// How.
-        signal: Signal,
-        /// Whether the unfinished transfer could be deleted.
-        deleted: bool,
-    },
-}
-
-impl UploadError {
-    /// Whether the file is no longer what it was.
-    #[must_use]
-    pub const fn is_changed(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Changed) | Self::Ledger(LedgerError::Changed))
-    }
-}
-
-/// Checks `upload` against what the server accepts, before anything is created.
-pub fn check(upload: &Upload, health: &Health) -> Result<(), UploadError> {
-    if health.mode.upload == Flow::Presigned {
-        return Err(presigned_unsupported().into());
-    }
+/// Checks `upload` against what the server of `api` accepts, before anything is created.
+pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadError> {
+    upload.flow.check(health.mode.upload, api.origin())?;
     let (size, limit) = (upload.source.size(), health.limits.max_content_bytes);
     if size > limit {
         return Err(UploadError::TooLarge { size, limit });
@@ -149,11 +98,6 @@ pub fn check(upload: &Upload, health: &Health) -> Result<(), UploadError> {
     Ok(())
 }
 
-fn presigned_unsupported() -> ClientError {
-    let text = "this server takes payloads through its storage provider, which this version of sgsend cannot";
-    ClientError::Unsupported(text.to_owned())
-}
-
 /// Uploads, after [`check`].
 pub async fn run(
     api: &Api,
@@ -164,6 +108,7 @@ pub async fn run(
 ) -> Result<Uploaded, UploadError> {
     let content_bytes = upload.source.size();
     let (expires, max_downloads, uploads) = (upload.expires, upload.max_downloads, upload.uploads.clone());
+    let flow = upload.flow;
     let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
     let (link_key, key, segments) =
         tokio::task::spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
@@ -178,9 +123,6 @@ pub async fn run(
     let created = tokio::select! {
         created = patience.call(&*progress, || api.create(&asked)) => created?,
         signal = interrupt.raised() => return Err(UploadError::Interrupted { signal, deleted: false }),
-    };
-    let UploadInstruction::Bytes { url: address } = &created.upload else {
-        return Err(presigned_unsupported().into());
     };
     patience.progressed();
 
@@ -199,25 +141,17 @@ pub async fn run(
         Ok(file) => (file, None),
         Err(error) => (None, Some(LedgerError::Write(error))),
     };
-    let ledger = Arc::new(Mutex::new(Ledger::new(file)));
+    let ledger = Arc::new(Ledger::new(file));
     let sending = async {
         if let Some(failed) = failed {
             return Err(failed.into());
         }
         progress.begin(segments.layout().sealed_size());
-        let sending = Sending {
-            api: api.clone(),
-            id: created.transfer_id,
-            address: address.clone(),
-            segments: segments.clone(),
-            ledger: ledger.clone(),
-            patience,
-            progress: progress.clone(),
-            furthest: 0,
-            rewarded: 0,
-            busy_since: None,
-        };
-        sending.run().await
+        let through = Arc::new(Through::new(progress.clone()));
+        let payload = Payload { segments: segments.clone(), ledger: ledger.clone(), through };
+        let sending =
+            Sending { api: api.clone(), id: created.transfer_id, payload, patience, progress: progress.clone() };
+        sending.run(created.upload.clone(), flow).await
     };
     let outcome = tokio::select! {
         outcome = Box::pin(sending) => outcome,
@@ -225,9 +159,9 @@ pub async fn run(
     };
     progress.end();
     let outcome = match outcome {
-        Ok(completed) => {
+        Ok((completed, flow)) => {
             let (link, refused_root) = link(api.root(), &created, link_key);
-            Ok(Uploaded { link, completed, content_bytes, refused_root })
+            Ok(Uploaded { link, completed, flow, content_bytes, refused_root })
         }
         Err(error) => {
             let deleted = tokio::time::timeout(CLEAN_UP, api.delete(created.transfer_id)).await;
@@ -238,7 +172,7 @@ pub async fn run(
             })
         }
     };
-    ledger.lock().expect("nothing panics while it holds this lock").remove();
+    ledger.remove();
     outcome
 }
 
@@ -249,14 +183,6 @@ fn state_directory(sealed: u64, uploads: Option<PathBuf>) -> Result<Option<PathB
         None => Err(UploadError::NoStateDirectory),
         uploads => Ok(uploads),
     }
-}
-
-/// A duration in its largest whole unit, as people write it.
-fn in_words(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
-    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
-    whole.map_or_else(|| format!("{seconds} s"), |(unit, name)| format!("{} {name}", seconds / unit))
 }
 
 /// Draws the key and prepares the segments. Blocks: a passphrase is stretched.

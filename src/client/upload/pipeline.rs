@@ -1,6 +1,7 @@
 //! The pipeline: segments are sealed a few ahead on several cores, recorded, and handed on in their order.
 
-use std::sync::{Arc, Mutex};
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -12,26 +13,25 @@ use super::ledger::Ledger;
 use super::segments::{Segment, Segments};
 use crate::domain::sealed::SEGMENT_SIZE;
 
-/// How many segments are sealed ahead. With those being recorded, waiting and being sent it bounds what is in memory.
-const SEAL_AHEAD: usize = 2;
-
-/// Seals the payload from byte `offset` on and hands it to `groups`, each segment once its tag is recorded.
+/// Seals the payload's bytes of `range`, which is not empty, up to the end of its last segment, and hands them to
+/// `groups`, each segment once its tag is recorded. Seals `ahead` segments at once.
 ///
 /// Returns early, and without an error, when nobody receives any more.
 pub(super) async fn produce(
     segments: Arc<Segments>,
-    ledger: Arc<Mutex<Ledger>>,
-    offset: u64,
+    ledger: Arc<Ledger>,
+    range: Range<u64>,
+    ahead: usize,
     groups: mpsc::Sender<Vec<Bytes>>,
 ) -> Result<(), UploadError> {
-    let first = u32::try_from(offset / SEGMENT_SIZE as u64).expect("a payload has at most 2^32 segments");
-    let mut skip = usize::try_from(offset % SEGMENT_SIZE as u64).expect("less than a segment");
+    let (first, last) = (segment_at(range.start), segment_at(range.end - 1));
+    let mut skip = usize::try_from(range.start % SEGMENT_SIZE as u64).expect("less than a segment");
     let mut next = first;
-    let sealed = stream::iter(first..=segments.layout().last_index()).map(|index| {
+    let sealed = stream::iter(first..=last).map(|index| {
         let segments = segments.clone();
         async move { spawn_blocking(move || segments.seal(index)).await.expect("sealing does not panic") }
     });
-    let mut sealed = sealed.buffered(SEAL_AHEAD).try_ready_chunks(SEAL_AHEAD);
+    let mut sealed = sealed.buffered(ahead).try_ready_chunks(ahead);
     while let Some(group) = sealed.next().await {
         let group = group.map_err(|failed| UploadError::Source(failed.1))?;
         record(&ledger, next, &group).await?;
@@ -44,11 +44,15 @@ pub(super) async fn produce(
     Ok(())
 }
 
-async fn record(ledger: &Arc<Mutex<Ledger>>, first: u32, group: &[Segment]) -> Result<(), UploadError> {
+/// The number of the segment that holds byte `offset` of a payload.
+fn segment_at(offset: u64) -> u32 {
+    u32::try_from(offset / SEGMENT_SIZE as u64).expect("a payload has at most 2^32 segments")
+}
+
+async fn record(ledger: &Arc<Ledger>, first: u32, group: &[Segment]) -> Result<(), UploadError> {
     let tags: Vec<_> = group.iter().map(|segment| segment.tag).collect();
     let ledger = ledger.clone();
-    let write = move || ledger.lock().expect("nothing panics while it holds this lock").record(first, &tags);
-    Ok(spawn_blocking(write).await.expect("recording does not panic")?)
+    Ok(spawn_blocking(move || ledger.record(first, &tags)).await.expect("recording does not panic")?)
 }
 
 #[cfg(test)]
@@ -76,11 +80,11 @@ mod tests {
 
     async fn collect(
         segments: &Arc<Segments>,
-        ledger: &Arc<Mutex<Ledger>>,
-        offset: u64,
+        ledger: &Arc<Ledger>,
+        range: Range<u64>,
     ) -> Result<Vec<u8>, UploadError> {
         let (sender, mut receiver) = mpsc::channel(1);
-        let task = tokio::spawn(produce(segments.clone(), ledger.clone(), offset, sender));
+        let task = tokio::spawn(produce(segments.clone(), ledger.clone(), range, 2, sender));
         let mut payload = Vec::new();
         while let Some(group) = receiver.recv().await {
             payload.extend(group.concat());
@@ -91,23 +95,42 @@ mod tests {
     #[tokio::test]
     async fn a_payload_goes_on_at_any_byte() {
         let (segments, _file) = segments(&vec![7; 5_000_000]);
-        let ledger = Arc::new(Mutex::new(Ledger::new(None)));
-        let whole = collect(&segments, &ledger, 0).await.unwrap();
-        assert_eq!(whole.len() as u64, segments.layout().sealed_size());
+        let ledger = Arc::new(Ledger::new(None));
+        let size = segments.layout().sealed_size();
+        let whole = collect(&segments, &ledger, 0..size).await.unwrap();
+        assert_eq!(whole.len() as u64, size);
         for offset in [1, 40, 1_048_576, 1_048_577, 3_000_000, whole.len() - 1] {
-            assert!(collect(&segments, &ledger, offset as u64).await.unwrap() == whole[offset..], "{offset}");
+            assert!(collect(&segments, &ledger, offset as u64..size).await.unwrap() == whole[offset..], "{offset}");
         }
+    }
+
+    #[tokio::test]
+    async fn ranges_of_whole_segments_make_up_a_payload_in_any_order() {
+        const PART: u64 = 2 << 20;
+        let (segments, _file) = segments(&vec![7; 5_000_000]);
+        let ledger = Arc::new(Ledger::new(None));
+        let size = segments.layout().sealed_size();
+        let mut parts = Vec::new();
+        for start in [2 * PART, 0, PART] {
+            let end = (start + PART).min(size);
+            parts.push((start, collect(&segments, &ledger, start..end).await.unwrap()));
+        }
+        assert_eq!(ledger.recorded_bytes(), 5 << 20);
+        parts.sort();
+        let parts: Vec<_> = parts.into_iter().map(|(_, part)| part).collect();
+        assert!(collect(&segments, &ledger, 0..size).await.unwrap() == parts.concat());
     }
 
     #[tokio::test]
     async fn a_segment_with_other_content_is_not_sent_again() {
         use std::io::{Seek, SeekFrom};
         let (segments, mut file) = segments(&vec![7; 5_000_000]);
-        let ledger = Arc::new(Mutex::new(Ledger::new(None)));
-        collect(&segments, &ledger, 0).await.unwrap();
+        let ledger = Arc::new(Ledger::new(None));
+        let size = segments.layout().sealed_size();
+        collect(&segments, &ledger, 0..size).await.unwrap();
         file.seek(SeekFrom::Start(2_000_000)).unwrap();
         file.write_all(b"other").unwrap();
-        let outcome = collect(&segments, &ledger, 1_500_000).await;
+        let outcome = collect(&segments, &ledger, 1_500_000..size).await;
         assert!(outcome.is_err_and(|error| error.is_changed()));
     }
 }

@@ -70,16 +70,16 @@ impl UploadState {
         }
     }
 
-    /// Reads a state file: the state, and the tags recorded, from the first segment on.
-    pub fn read(path: &Path) -> io::Result<(Self, Vec<Tag>)> {
+    /// Reads a state file: the state, and the tag of every segment that may have been sent.
+    pub fn read(path: &Path) -> io::Result<(Self, Vec<Option<Tag>>)> {
         let mut bytes = Zeroizing::new(Vec::new());
         File::open(path)?.read_to_end(&mut bytes)?;
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or(io::ErrorKind::InvalidData)?;
         let state: Self = serde_json::from_slice(&bytes[..end])?;
         let tags = bytes.get((end + 1).next_multiple_of(BLOCK)..).unwrap_or_default();
         let (tags, _) = tags.as_chunks::<TAG_SIZE>();
-        let recorded = tags.iter().take_while(|tag| **tag != [0; TAG_SIZE]);
-        Ok((state, recorded.map(|tag| Tag::from_bytes(*tag)).collect()))
+        let recorded = |tag: &[u8; TAG_SIZE]| (*tag != [0; TAG_SIZE]).then(|| Tag::from_bytes(*tag));
+        Ok((state, tags.iter().map(recorded).collect()))
     }
 }
 
@@ -119,12 +119,16 @@ impl StateFile {
         Ok(())
     }
 
-    /// Writes the tags of segments `first`, `first + 1`, … and waits until they are on disk.
-    pub fn record(&mut self, first: u64, tags: &[Tag]) -> io::Result<()> {
+    /// Writes the tags of segments `first`, `first + 1`, …
+    pub fn write(&mut self, first: u64, tags: &[Tag]) -> io::Result<()> {
         use std::io::Seek;
         let bytes: Vec<u8> = tags.iter().flat_map(Tag::as_bytes).copied().collect();
         self.file.seek(io::SeekFrom::Start(self.tags_at + first * TAG_SIZE as u64))?;
-        self.file.write_all(&bytes)?;
+        self.file.write_all(&bytes)
+    }
+
+    /// Waits until everything that was written is on disk.
+    pub fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
 
@@ -136,10 +140,10 @@ impl StateFile {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn state() -> UploadState {
+    pub(in crate::client::upload) fn state() -> UploadState {
         UploadState {
             v: 1,
             server: "https://send.example".into(),
@@ -159,13 +163,14 @@ mod tests {
         let (uploads, state) = (directory.path().join("a/uploads"), state());
         let mut file = StateFile::create(&uploads, &state, 5).unwrap();
         let tags: Vec<Tag> = (1..=3).map(|byte| Tag::from_bytes([byte; 16])).collect();
-        file.record(0, &tags[..2]).unwrap();
-        file.record(2, &tags[2..]).unwrap();
+        file.write(3, &tags[2..]).unwrap();
+        file.write(0, &tags[..2]).unwrap();
+        file.sync().unwrap();
 
         let path = uploads.join(&state.transfer_id);
         let (read, recorded) = UploadState::read(&path).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&state).unwrap());
-        assert_eq!(recorded, tags);
+        assert_eq!(recorded, [Some(tags[0]), Some(tags[1]), None, Some(tags[2]), None]);
         assert_eq!(fs::metadata(&path).unwrap().len(), 2 * 4_096 + 5 * 16);
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);

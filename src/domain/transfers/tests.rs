@@ -1,3 +1,5 @@
+mod presigned;
+
 use futures_util::stream;
 
 use super::*;
@@ -24,7 +26,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        Self::over(Arc::new(MemoryStore::default()))
+    }
+
+    fn over(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);

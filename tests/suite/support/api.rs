@@ -142,9 +142,7 @@ impl Request {
 
     /// Sends it and expects to be refused with this code.
     pub(crate) async fn refused(self, code: &str) -> Answer {
-        let answer = self.send().await;
-        assert_eq!(answer.code(), code, "{answer:?}");
-        answer
+        self.send().await.check(code)
     }
 }
 
@@ -167,6 +165,12 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The same answer, which must be a refusal with this code.
+    pub(crate) fn check(self, code: &str) -> Self {
+        assert_eq!(self.code(), code, "{self:?}");
+        self
     }
 
     pub(crate) fn code(&self) -> String {

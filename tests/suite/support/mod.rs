@@ -4,12 +4,15 @@ mod api;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
 mod eventually;
+#[path = "../../support/faulty.rs"]
+mod faulty;
 mod half_upload;
 mod process;
 mod service;
 
-pub(crate) use api::Api;
+pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
+pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use process::{Home, Said, Serving};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};

@@ -46,6 +46,16 @@ impl Service {
         Self::over(StorageLocation::Memory, None)
     }
 
+    /// Whether [`Service::any`] lets payloads go between client and store.
+    pub(crate) fn is_presigned() -> bool {
+        bucket::is_there()
+    }
+
+    /// Over this store.
+    pub(crate) fn at(storage: StorageLocation) -> Self {
+        Self::over(storage, None)
+    }
+
     /// Over a store on disk.
     pub(crate) fn on_disk() -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -184,7 +184,8 @@ impl Bucket {
             once = once.timeout_config(patient());
         }
         match request.customize().config_override(once).send().await {
-            Ok(put) => Ok(put.e_tag.unwrap_or_default()),
+            // Whether that was the server's own answer is not sure.
+            Ok(put) => put.e_tag.ok_or_else(|| PutError::Unclear(StoreError::unavailable("a write without an ETag"))),
             Err(error) => Err(match status(&error) {
                 Some(412) => PutError::Refused,
                 Some(404) if matches!(only, Only::IfMatch(_)) && !is_missing_bucket(&error) => PutError::Refused,

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
-use super::found;
+use super::{check, found};
 use crate::support::{Home, Said};
 
 /// What it keeps: objects by their paths, and the one upload that it knows.
@@ -23,10 +23,13 @@ struct Kept {
 type Answer = (StatusCode, HeaderMap, Bytes);
 
 async fn start() -> SocketAddr {
+    listen(Router::new().fallback(answer).with_state(Arc::default())).await
+}
+
+async fn listen(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let kept = Arc::<Mutex<Kept>>::default();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer).with_state(kept)).await });
+    tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
 
@@ -137,6 +140,21 @@ async fn a_server_that_refuses_nothing_is_told_as_a_problem() {
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(stdout.contains("\nproblem      put_if_match "), "{stdout}");
     assert!(!stdout.contains("hidden") && !text.stderr.contains("hidden"), "the secret is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_another_region_is_told_with_its_region() {
+    let elsewhere = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
+    let said = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
+    found(&said, "problem", &["bucket"]);
+    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains("region=eu-north-1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_told() {
+    let late = (StatusCode::FORBIDDEN, [("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
+    let said = doctor(listen(Router::new().fallback(async move || late)).await, &["--json"]);
+    found(&said, "problem", &["clock", "bucket"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

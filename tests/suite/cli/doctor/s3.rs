@@ -25,7 +25,7 @@ fn on_localstack() -> bool {
     std::env::var("SGSEND_TEST_S3_SERVER").unwrap() == "localstack"
 }
 
-/// What is wrong with every bucket: LocalStack lets anybody in.
+/// What is wrong with every bucket: `LocalStack` lets anybody in.
 fn always_wrong() -> Vec<&'static str> {
     if on_localstack() { vec!["anonymous_get"] } else { Vec::new() }
 }

@@ -56,7 +56,7 @@ fn missing(rules: &[CorsRule], needed: &Use, page: Option<&str>) -> Option<Strin
     let takes = |rule: &&&CorsRule| {
         headers.iter().all(|header| rule.allowed_headers().iter().any(|allowed| covers(allowed, header)))
     };
-    let shows = |rule: &&CorsRule| {
+    let reveals = |rule: &&CorsRule| {
         exposes.iter().all(|header| rule.expose_headers().iter().any(|exposed| exposed.eq_ignore_ascii_case(header)))
     };
     if rules.is_empty() {
@@ -66,8 +66,7 @@ fn missing(rules: &[CorsRule], needed: &Use, page: Option<&str>) -> Option<Strin
     if rules.peek().is_none() {
         return Some(format!("{method} needs the headers {}", headers.join(", ")));
     }
-    let shown = rules.any(|rule| shows(rule));
-    (!shown).then(|| format!("{method} must expose {}", exposes.join(", ")))
+    if rules.any(reveals) { None } else { Some(format!("{method} must expose {}", exposes.join(", "))) }
 }
 
 /// Whether a pattern with at most one `*` is for `text`.

@@ -1,0 +1,78 @@
+//! Uploads that came to nothing.
+
+use std::time::Duration;
+
+use super::{LedgerError, SourceError, Unsealable};
+use crate::client::{ClientError, Signal};
+use crate::domain::limits::MAX_DOWNLOADS;
+
+/// An upload that came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// A call failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The server takes no content of this size.
+    #[error("the file has {size} bytes, and the server takes at most {limit}")]
+    TooLarge {
+        /// Bytes of content.
+        size: u64,
+        /// The server's limit, in bytes.
+        limit: u64,
+    },
+    /// The server takes no transfers of this lifetime.
+    #[error("this server keeps transfers for {} to {}", in_words(*min), in_words(*max))]
+    Lifetime {
+        /// The shortest it takes.
+        min: Duration,
+        /// The longest it takes.
+        max: Duration,
+    },
+    /// No transfer allows that many downloads.
+    #[error("a transfer allows 1 to {MAX_DOWNLOADS} downloads, or any number")]
+    Downloads,
+    /// The file cannot be put into a payload.
+    #[error(transparent)]
+    Unsealable(#[from] Unsealable),
+    /// The file cannot be read as it was.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The tags could not be recorded, or differ.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The server says that it has more than there is.
+    #[error("the server says that it has {received} bytes, and {sent} were sent")]
+    TooManyBytes {
+        /// What it says.
+        received: u64,
+        /// What may have been sent.
+        sent: u64,
+    },
+    /// The upload needs a state, and there is no directory for it.
+    #[error("there is no home directory to keep the state of a large upload in")]
+    NoStateDirectory,
+    /// The process was asked to end.
+    #[error("the upload was interrupted")]
+    Interrupted {
+        /// How.
+        signal: Signal,
+        /// Whether the unfinished transfer could be deleted.
+        deleted: bool,
+    },
+}
+
+impl UploadError {
+    /// Whether the file is no longer what it was.
+    #[must_use]
+    pub const fn is_changed(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Changed) | Self::Ledger(LedgerError::Changed))
+    }
+}
+
+/// A duration in its largest whole unit, as people write it.
+fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{seconds} s"), |(unit, name)| format!("{} {name}", seconds / unit))
+}

@@ -1,0 +1,186 @@
+//! What is remembered of URLs, on a store whose signatures nobody checks.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::*;
+use crate::domain::store::{
+    PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError, Version,
+    Versioned,
+};
+use crate::domain::transfer::{PartPlan, UploadKind};
+use crate::domain::wire::UploadInstruction;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A store in memory that signs whatever it is asked to, and remembers for how long.
+#[derive(Debug, Default)]
+struct Signing {
+    memory: MemoryStore,
+    lifetimes: Mutex<Vec<Duration>>,
+}
+
+impl Signing {
+    fn sign(&self, what: &str, lifetime: Duration) -> SignedRequest {
+        self.lifetimes.lock().unwrap().push(lifetime);
+        SignedRequest {
+            method: what.to_owned(),
+            url: format!("https://store.example/{what}"),
+            headers: BTreeMap::new(),
+            expires_at: START.plus(lifetime),
+        }
+    }
+}
+
+#[async_trait]
+impl Presigner for Signing {
+    async fn put(&self, _: TransferId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+        Ok(self.sign("put", lifetime))
+    }
+
+    async fn parts(
+        &self,
+        _: TransferId,
+        _: PartPlan,
+        numbers: &[u32],
+        lifetime: Duration,
+    ) -> Result<Vec<SignedRequest>, StoreError> {
+        Ok(numbers.iter().map(|_| self.sign("part", lifetime)).collect())
+    }
+
+    async fn arrived(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn get(&self, _: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
+        Ok(self.sign("get", lifetime))
+    }
+}
+
+#[async_trait]
+impl Records for Signing {
+    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
+        self.memory.get(key).await
+    }
+
+    async fn keys(&self, of: &Prefix, after: Option<&StorageKey>, limit: usize) -> Result<Vec<StorageKey>, StoreError> {
+        self.memory.keys(of, after, limit).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
+        self.memory.commit(commit).await
+    }
+}
+
+#[async_trait]
+impl Payloads for Signing {
+    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+        self.memory.received(id).await
+    }
+
+    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+        self.memory.writer(id, offset).await
+    }
+
+    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+        self.memory.finish(id, size).await
+    }
+
+    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+        self.memory.read(id, range).await
+    }
+
+    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+        self.memory.remove(id).await
+    }
+}
+
+impl Store for Signing {
+    fn presigner(&self) -> Option<&dyn Presigner> {
+        Some(self)
+    }
+}
+
+/// As if a client had sent these bytes to the store by itself.
+async fn put(store: &Signing, id: TransferId, bytes: &'static [u8]) {
+    let mut writer = store.writer(id, 0).await.unwrap();
+    writer.write(Bytes::from_static(bytes)).await.unwrap();
+    writer.close().await.unwrap();
+}
+
+async fn found(world: &World, id: TransferId) -> Transfer {
+    world.transfers.find(&world.scope(ActionName::TransferStatus), id).await.unwrap()
+}
+
+fn world() -> (World, Arc<Signing>) {
+    let store = Arc::<Signing>::default();
+    (World::over(store.clone()), store)
+}
+
+#[tokio::test]
+async fn what_a_late_url_puts_back_is_removed_once_more() {
+    let (world, store) = world();
+    let transfer = world.created(None).await;
+    let id = transfer.transfer_id;
+    assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
+    put(&store, id, b"abc").await;
+    world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), id).await.unwrap();
+    assert_eq!(store.received(id).await.unwrap(), 0);
+    put(&store, id, b"abc").await;
+    // Not while a URL lives that could put it back again.
+    world.clock.advance(HOUR);
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(store.received(id).await.unwrap(), 3);
+    world.clock.advance(HOUR);
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(store.received(id).await.unwrap(), 0);
+    assert_eq!(found(&world, id).await.upload_urls_until, None);
+    // From then on it is due when its records go.
+    let last_due = world.keys(&StorageKey::all_due()).await.pop();
+    assert_eq!(last_due, Some(StorageKey::due(START.plus(RETAIN), id).to_string()));
+}
+
+#[tokio::test]
+async fn urls_keep_an_upload_alive_and_are_noted_once_an_hour() {
+    let (world, store) = world();
+    let id = world.created(None).await.transfer_id;
+    let ask = async |world: &World| {
+        let transfer = found(world, id).await;
+        world.transfers.create_upload_urls(&world.scope(ActionName::UploadPresign), &transfer, &[]).await
+    };
+    for hours in [1, 2, 20] {
+        world.clock.set(START.plus(hours * HOUR));
+        let before = found(&world, id).await.upload_urls_until.unwrap();
+        assert!(matches!(ask(&world).await.unwrap(), UploadInstruction::Single { fallback_url: Some(_), .. }));
+        let noted = found(&world, id).await.upload_urls_until.unwrap();
+        assert_eq!(noted, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
+    }
+    assert!(store.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
+    // What this test's transfers live.
+    world.clock.set(START.plus(24 * HOUR));
+    assert!(matches!(ask(&world).await, Err(Error::TransferExpired)));
+}
+
+#[tokio::test]
+async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
+    let (world, store) = world();
+    let transfer = world.created(Some(9)).await;
+    let id = transfer.transfer_id;
+    put(&store, id, b"abc").await;
+    world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
+    let transfer = found(&world, id).await;
+    let scope = world.scope(ActionName::DownloadGrant);
+    let grant = world.transfers.count(&scope, &transfer, &Grant::random(), Answer::Later).await.unwrap();
+    let lifetime = async |at: Timestamp| {
+        world.clock.set(at);
+        world.transfers.download_url(&transfer, &grant).await.unwrap();
+        *store.lifetimes.lock().unwrap().last().unwrap()
+    };
+    assert_eq!(lifetime(START).await, Duration::from_mins(5));
+    assert_eq!(lifetime(START.plus(Duration::from_mins(58))).await, Duration::from_mins(2));
+}

@@ -1,0 +1,180 @@
+//! A store in a bucket whose server goes wrong. Neither of the real servers answers 409, and neither loses an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axum::extract::Request;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError, open_header};
+use sgsend::server::store::{S3Location, S3Store};
+
+use crate::faulty::{Fate, Faulty};
+use crate::place::bucket;
+use crate::place::{changing, creating, key, pattern, value};
+
+/// A store behind a server that goes wrong, and the same store without it.
+async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3Store, S3Store, Faulty) {
+    let location = bucket::fresh().await;
+    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let detour = S3Location { endpoint: Some(faulty.url.clone()), ..location.clone() };
+    (S3Store::open(&detour).await, S3Store::open(&location).await, faulty)
+}
+
+/// The first writes of `object` meet this, one after the other; everything else passes.
+fn on_writes_of(object: &'static str, fates: &'static [Fate]) -> impl Fn(&Request) -> Fate + Send + Sync {
+    let writes = AtomicU32::new(0);
+    move |request| {
+        if request.method() != "PUT" || !request.uri().path().ends_with(object) {
+            return Fate::Passed;
+        }
+        let number = writes.fetch_add(1, Ordering::Relaxed) as usize;
+        fates.get(number).copied().unwrap_or(Fate::Passed)
+    }
+}
+
+fn with_event(commit: Commit, event: &str) -> Commit {
+    Commit { records: vec![(key(event), "event".into())], ..commit }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_conflict_between_requests_is_no_conflict_between_writers() {
+    let (store, direct, _faulty) = faulty(on_writes_of("a.json", &[Fate::Refused(409), Fate::Refused(409)])).await;
+    let version = store.commit(creating("a.json", "first")).await.unwrap().unwrap();
+    store.commit(changing("a.json", Condition::Is(version), "second")).await.unwrap();
+    assert_eq!(value(&direct, "a.json").await.unwrap(), "second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_lost_answer_is_found_out() {
+    const LOST: &[Fate] = &[Fate::Lost(500), Fate::Refused(503), Fate::Lost(503), Fate::Lost(500)];
+    let (store, direct, _faulty) = faulty(on_writes_of("a.json", LOST)).await;
+    let version = store.commit(with_event(creating("a.json", "first"), "events/1.json")).await.unwrap().unwrap();
+    // The answer was lost, and yet it is the version that the object has.
+    assert_eq!(direct.get(&key("a.json")).await.unwrap().unwrap().version, version);
+    let version = store.commit(with_event(changing("a.json", Condition::Is(version), "second"), "events/2.json")).await;
+    let version = version.unwrap().unwrap();
+    assert_eq!(value(&direct, "a.json").await.unwrap(), "second");
+    // Whoever was faster is told apart from oneself.
+    direct.commit(changing("a.json", Condition::Is(version.clone()), "third")).await.unwrap();
+    let late = store.commit(with_event(changing("a.json", Condition::Is(version), "lost"), "events/3.json")).await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    assert_eq!(value(&direct, "a.json").await.unwrap(), "third");
+    for (event, there) in [("events/1.json", true), ("events/2.json", true), ("events/3.json", false)] {
+        assert_eq!(value(&direct, event).await.is_some(), there, "{event}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_write_that_is_overtaken_after_its_lost_answer_has_happened() {
+    let location = bucket::fresh().await;
+    let other = Arc::new(S3Store::open(&location).await);
+    let overtaking = other.clone();
+    // Between the write and the look at what became of it, another writer writes.
+    let looks = AtomicU32::new(0);
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
+    let judge = move |request: &Request| match (request.method().as_str(), request.uri().path().ends_with("a.json")) {
+        ("PUT", true) => Fate::Lost(500),
+        ("GET", true) => {
+            if looks.fetch_add(1, Ordering::Relaxed) == 0 {
+                sender.send(()).unwrap();
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Fate::Passed
+        }
+        _ => Fate::Passed,
+    };
+    let overtaker = tokio::spawn(async move {
+        receiver.recv().await.unwrap();
+        let found = overtaking.get(&key("a.json")).await.unwrap().unwrap();
+        overtaking.commit(changing("a.json", Condition::Is(found.version), "second")).await.unwrap();
+    });
+    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
+    store.commit(creating("a.json", "first")).await.unwrap();
+    overtaker.await.unwrap();
+    assert_eq!(value(&*other, "a.json").await.unwrap(), "second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_records_of_a_writer_that_ended_are_put_by_the_next_one() {
+    let is_event = |request: &Request| request.uri().path().contains("/events/");
+    let judge = move |request: &Request| if is_event(request) { Fate::Refused(503) } else { Fate::Passed };
+    let (store, direct, _faulty) = faulty(judge).await;
+    for object in ["a.json", "b.json"] {
+        let event = format!("events/{object}");
+        store.commit(with_event(creating(object, "first"), &event)).await.unwrap();
+        assert_eq!(value(&direct, &event).await, None);
+    }
+    // By who writes the object next.
+    let found = direct.get(&key("a.json")).await.unwrap().unwrap();
+    direct.commit(changing("a.json", Condition::Is(found.version), "second")).await.unwrap();
+    assert_eq!(value(&direct, "events/a.json").await.unwrap(), "event");
+    // By who reads it when its writer has had the time.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(value(&direct, "b.json").await.unwrap(), "first");
+    assert_eq!(value(&direct, "events/b.json").await.unwrap(), "event");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_server_that_ignores_conditions_is_refused() {
+    let location = bucket::fresh().await;
+    // It answers every write as if it had happened.
+    let judge = |request: &Request| {
+        let conditional = request.headers().contains_key("if-match") || request.headers().contains_key("if-none-match");
+        if conditional && request.method() == "PUT" { Fate::Lost(200) } else { Fate::Passed }
+    };
+    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
+    let refused = open_header(&store, Duration::from_mins(1)).await;
+    assert!(matches!(&refused, Err(StoreError::Unfit(why)) if why.contains("If-None-Match")), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_server_that_is_not_there_is_an_error_and_no_answer() {
+    let location = S3Location { endpoint: Some("http://127.0.0.1:1".parse().unwrap()), ..bucket::fresh().await };
+    let store = S3Store::open(&location).await;
+    let id = TransferId::random();
+    assert!(matches!(store.get(&key("a.json")).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.received(id).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.commit(creating("a.json", "x")).await, Err(StoreError::Unavailable(_))));
+    // A bucket that is not there is no empty store.
+    let missing = S3Location { bucket: "sgsend-no-such-bucket".to_owned(), ..bucket::fresh().await };
+    let store = S3Store::open(&missing).await;
+    assert!(matches!(store.get(&StorageKey::header()).await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_part_that_does_not_arrive_leaves_those_before_it() {
+    const MIB: u64 = 1 << 20;
+    let parts = AtomicU32::new(0);
+    let judge = move |request: &Request| {
+        let part = request.uri().query().is_some_and(|query| query.contains("partNumber="));
+        let second = part && parts.fetch_add(1, Ordering::Relaxed) >= 1;
+        if second { Fate::Refused(400) } else { Fate::Passed }
+    };
+    let (store, direct, _faulty) = faulty(judge).await;
+    let id = TransferId::random();
+    let mut writer = store.writer(id, 0).await.unwrap();
+    let mut failed = false;
+    for start in (0..40 * MIB).step_by(usize::try_from(MIB).unwrap()) {
+        if writer.write(pattern(start..start + MIB)).await.is_err() {
+            failed = true;
+            break;
+        }
+    }
+    assert!(failed, "the second part was refused");
+    assert_eq!(writer.close().await.unwrap(), 8 * MIB);
+    let mut writer = direct.writer(id, 8 * MIB).await.unwrap();
+    writer.write(pattern(8 * MIB..30 * MIB)).await.unwrap();
+    assert_eq!(writer.close().await.unwrap(), 30 * MIB);
+    assert_eq!(direct.finish(id, 30 * MIB).await.unwrap(), 30 * MIB);
+    assert!(crate::place::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
+}
