@@ -52,7 +52,11 @@ fn settings_that_cannot_be_are_refused() {
     for (exit, arguments) in [
         (2, vec!["public", "--storage", "memory:"]),
         (2, vec!["public", "--storage", "nonsense"]),
-        (2, vec!["public", "--storage", "s3://bucket"]),
+        (2, vec!["public", "--storage", "s3://"]),
+        (2, vec!["public", "--storage", "s3://bucket?pathstyle=1"]),
+        (2, vec!["public", "--storage", &store, "--s3-path-style"]),
+        (2, vec!["all", "--storage", "s3://bucket"]),
+        (1, vec!["public", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"]),
         (1, vec!["public", "--storage", &*format!("file:{file}/below")]),
         (1, vec!["public", "--storage", &store, "--listen", &taken]),
         (2, vec!["public", "--storage", &store, "--tls-cert", &file]),

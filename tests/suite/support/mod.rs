@@ -14,5 +14,5 @@ pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use half_upload::{half_sent, writer_is_there};
-pub(crate) use process::{Home, Said, Serving};
+pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
