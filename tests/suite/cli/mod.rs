@@ -9,6 +9,7 @@ mod limits;
 mod lying;
 mod matrix;
 mod network;
+mod presigned;
 mod round_trip;
 mod s3;
 mod serving;

@@ -9,6 +9,7 @@ mod faulty;
 mod half_upload;
 mod process;
 mod service;
+pub(crate) mod stub;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
