@@ -1,6 +1,6 @@
 //! What a command works with: the settings, the services they lead to, and the person at the terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +124,11 @@ impl Context {
     /// What shows how far a transfer is.
     pub(super) fn meter(&self, phase: &'static str) -> Arc<Meter> {
         Arc::new(Meter::new(self.printer.clone(), phase))
+    }
+
+    /// Where the configuration is, or would be; `None` for a user without a home.
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.config_file.as_deref()
     }
 
     /// The configuration as it is.

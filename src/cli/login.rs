@@ -16,6 +16,7 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::root::ServerRoot;
 use crate::domain::token::PlainToken;
+use crate::domain::wire::Health;
 
 /// What the command takes.
 #[derive(Args)]
@@ -45,7 +46,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let token: PlainToken = text.trim().parse().map_err(|error| Failure::usage(format!("{error}")))?;
     let token_id = token.token_id();
     let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
-    check(&api).await?;
+    check_service(&api).await?;
+    check_token(&api).await?;
 
     let kept = Zeroizing::new(text.trim().to_owned());
     let path = context.change_profile(|profile| {
@@ -81,13 +83,18 @@ async fn server(url: Option<String>, context: &Context) -> Result<ServerRoot> {
     Ok(text.parse().map_err(unsound)?)
 }
 
-/// Checks that there is a public service, and that it takes the token.
-async fn check(api: &Api) -> Result<()> {
+/// Checks that there is a public service.
+pub(super) async fn check_service(api: &Api) -> Result<Health> {
     let health = api.health().await?;
     if health.service != ServiceName::Public {
         let failure = Failure::new(Exit::Usage, "admin_service", format!("{} is an admin service", api.origin()));
         return Err(failure.hint("give the address of the public service").into());
     }
+    Ok(health)
+}
+
+/// Checks that the service takes the token, with a call that changes nothing.
+pub(super) async fn check_token(api: &Api) -> Result<()> {
     // Tokens are checked before existence: of a transfer that nobody has, only a valid one learns that there is none.
     match api.upload_status(TransferId::random()).await {
         Err(error) if error.code() == Some(ErrorCode::TransferNotFound) => Ok(()),

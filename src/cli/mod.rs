@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod context;
 mod delete;
+mod doctor;
 mod download;
 mod environment;
 mod escape;
@@ -54,7 +55,7 @@ pub fn main() -> ExitCode {
     };
     let printer = Printer::new(&arguments.global);
     match run(arguments, &printer) {
-        Ok(()) => Exit::Done.into(),
+        Ok(exit) => exit.into(),
         Err(error) => {
             let failure = Failure::of(&error);
             if failure.exit != Exit::Done {
@@ -65,10 +66,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
+fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
     let command = match arguments.command {
         // The service has its own runtime, and its own way to end.
-        Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer),
+        Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer).map(|()| Exit::Done),
         command => command,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -78,7 +79,7 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
         let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
         // An upload tidies up by itself when it is interrupted; whatever else is at work simply stops.
         if let Command::Upload(arguments) = command {
-            return Box::pin(upload::run(arguments, &context)).await;
+            return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
         }
         tokio::select! {
             outcome = Box::pin(dispatch(command, &context)) => outcome,
@@ -89,8 +90,8 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<()> {
     outcome
 }
 
-async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
-    match command {
+async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
+    let done = match command {
         Command::Upload(_) | Command::Serve(_) => unreachable!("these two are run by the caller"),
         Command::Download(arguments) => download::run(arguments, context).await,
         Command::Open(arguments) => open::run(arguments, context).await,
@@ -100,5 +101,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
-    }
+        Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
+    };
+    done.map(|()| Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderName;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RANGE};
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use url::Url;
@@ -13,6 +13,7 @@ use super::{ClientError, Origin, SenderToken, Transport, TransportOptions, answe
 use crate::domain::id::TransferId;
 use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::root::ServerRoot;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,
     Empty, EventAdded, Health, Page, PartNumbers, Received, TransferStatus, UploadInstruction, UploadStatus,
@@ -76,6 +77,14 @@ impl Api {
         }
         let text = format!("{} speaks version {} of the API, and this sgsend version {API}", self.origin, health.api);
         Err(ClientError::Unsupported(text))
+    }
+
+    /// What the service's clock shows, to the second; `None` where it does not say.
+    pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
+        let request = self.bare(Method::GET, self.root.join("/health")).timeout(self.transport.call_timeout);
+        let answer = answer::send(&self.origin, request).await?;
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.and_then(Timestamp::from_http_date))
     }
 
     /// Creates a transfer.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod digest;
 pub mod envelope;
 pub mod error;
+pub mod examination;
 pub mod file_name;
 pub(crate) mod hkdf;
 pub mod id;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use utoipa::ToSchema;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -29,6 +29,15 @@ impl Timestamp {
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// Reads the date of an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for what is none.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let format =
+            format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+        let moment = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
+        Some(Self(u64::try_from(moment.unix_timestamp()).ok()?.saturating_mul(1000)))
     }
 
     /// The point `duration` later, or the last one there is.
@@ -125,6 +134,15 @@ mod tests {
         assert_eq!(moment.day().as_str(), "2026-02-28");
         assert_eq!(moment.minute(), "2026-02-28T23:59");
         assert_eq!(moment.plus(Duration::from_millis(1)).minute(), "2026-03-01T00:00");
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let read = Timestamp::from_http_date;
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_millis(784_111_777_000)));
+        for bad in ["", "now", "1994-11-06", "Sun, 06 Nov 1994 08:49:37 +0100", "Thu, 01 Jan 1969 00:00:00 GMT"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

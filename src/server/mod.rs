@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod docs;
 mod error;
+mod examination;
 mod extract;
 mod health;
 mod html;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use error::status_of;
+pub use examination::examine;
 pub use route::{ROUTES, Route};
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Settings, StorageLocation, TlsFiles};
 pub use tls::TlsError;

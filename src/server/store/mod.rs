@@ -3,5 +3,5 @@
 mod file;
 mod s3;
 
-pub use file::{Durability, FileStore, OpenError};
-pub use s3::{InvalidLocation, S3Location, S3Store};
+pub use file::{Durability, FileStore, OpenError, examine as examine_folder};
+pub use s3::{InvalidLocation, S3Location, S3Store, examine as examine_bucket};

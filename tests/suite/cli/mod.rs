@@ -3,6 +3,7 @@
 mod canary;
 mod crash;
 mod disk_full;
+mod doctor;
 mod failures;
 mod json;
 mod limits;

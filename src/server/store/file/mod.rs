@@ -6,6 +6,7 @@
 mod commit_queue;
 mod connection;
 mod download;
+mod examination;
 mod folder;
 mod open_error;
 mod part;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use examination::examine;
 pub use open_error::OpenError;
 
 use commit_queue::CommitQueue;

@@ -3,8 +3,10 @@
 //! There are no transactions: one conditional write decides, and [`records`] tells what comes before and after it. A
 //! payload is `payload.enc` once it is whole; while it arrives, [`arriving`] tells what is there.
 
+mod actions;
 mod arriving;
 mod bucket;
+mod examination;
 mod location;
 mod payloads;
 mod presigner;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use examination::examine;
 pub use location::{InvalidLocation, S3Location};
 
 use bucket::Bucket;

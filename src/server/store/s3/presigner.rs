@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
 use super::arriving::Arriving;
-use super::bucket::fault;
+use super::bucket::{Bucket, fault};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};
@@ -21,17 +21,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 #[async_trait]
 impl Presigner for S3Store {
     async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
-        let bucket = self.bucket();
-        let request = bucket
-            .client
-            .put_object()
-            .bucket(&bucket.name)
-            .key(bucket.object(&StorageKey::payload(id)))
-            .content_type("application/octet-stream")
-            .content_length(signed_length(size))
-            .if_none_match("*");
-        let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
-        Ok(describe(&signed, lifetime))
+        sign_put(self.bucket(), &StorageKey::payload(id), size, lifetime).await
     }
 
     async fn parts(
@@ -68,10 +58,7 @@ impl Presigner for S3Store {
     }
 
     async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError> {
-        let bucket = self.bucket();
-        let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object(&StorageKey::payload(id)));
-        let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
-        Ok(describe(&signed, lifetime))
+        sign_get(self.bucket(), &StorageKey::payload(id), lifetime).await
     }
 }
 
@@ -101,6 +88,36 @@ impl S3Store {
             }
         }
     }
+}
+
+/// Signs a request that puts an object of `size` bytes, once.
+pub(super) async fn sign_put(
+    bucket: &Bucket,
+    key: &StorageKey,
+    size: u64,
+    lifetime: Duration,
+) -> Result<SignedRequest, StoreError> {
+    let request = bucket
+        .client
+        .put_object()
+        .bucket(&bucket.name)
+        .key(bucket.object(key))
+        .content_type("application/octet-stream")
+        .content_length(signed_length(size))
+        .if_none_match("*");
+    let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+    Ok(describe(&signed, lifetime))
+}
+
+/// Signs a request that reads an object.
+pub(super) async fn sign_get(
+    bucket: &Bucket,
+    key: &StorageKey,
+    lifetime: Duration,
+) -> Result<SignedRequest, StoreError> {
+    let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object(key));
+    let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+    Ok(describe(&signed, lifetime))
 }
 
 fn signing(lifetime: Duration) -> Result<PresigningConfig, StoreError> {

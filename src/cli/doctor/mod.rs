@@ -1,0 +1,81 @@
+//! `sgsend doctor`: what is wrong, and how to mend it.
+
+mod user;
+
+use std::io;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::printer::Printer;
+use super::s3_options::S3Options;
+use crate::domain::examination::{Finding, Verdict};
+use crate::domain::root::ServerRoot;
+use crate::server::{StorageLocation, examine};
+
+/// The longest name of a check that others are aligned with.
+const NAME_WIDTH: usize = 23;
+
+/// What the command takes.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct Arguments {
+    /// The storage of a service: file:FOLDER or s3://BUCKET/PREFIX [default: what senders and recipients need]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    storage: Option<StorageLocation>,
+    #[command(flatten)]
+    s3: S3Options,
+    /// The web page that is to reach the bucket besides the services, by its address
+    #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<ServerRoot>,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    v: u8,
+    ok: bool,
+    checks: &'a [Finding],
+}
+
+/// Runs the command; problems are no failure of it, but they are its exit status.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+    let findings = match arguments.storage {
+        None => user::examine(context).await?,
+        Some(storage) => {
+            let storage = arguments.s3.apply(storage)?;
+            if storage == StorageLocation::Memory {
+                let failure = Failure::usage("memory: lives in one process only, and has nothing to be checked");
+                return Err(failure.hint("name another storage, or none").into());
+            }
+            examine(&storage, arguments.public_url.as_ref()).await
+        }
+    };
+    let ok = count(&findings, Verdict::Problem) == 0;
+    if context.printer.is_json() {
+        context.printer.json(&Output { v: 1, ok, checks: &findings })?;
+    } else {
+        print(&findings, &context.printer)?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::Other })
+}
+
+fn print(findings: &[Finding], printer: &Printer) -> io::Result<()> {
+    for Finding { name, verdict, detail, hint } in findings {
+        printer.result(&format!("{:<11}  {name:<NAME_WIDTH$}  {detail}", verdict.as_str()))?;
+        if let Some(hint) = hint {
+            printer.result(&format!("{:<11}  {:<NAME_WIDTH$}  hint: {hint}", "", ""))?;
+        }
+    }
+    let counted = [Verdict::Ok, Verdict::Problem, Verdict::Warning, Verdict::CannotTell];
+    let counted = counted.map(|verdict| format!("{}: {}", verdict.as_str(), count(findings, verdict)));
+    printer.note(&counted.join(", "));
+    Ok(())
+}
+
+fn count(findings: &[Finding], verdict: Verdict) -> usize {
+    findings.iter().filter(|finding| finding.verdict == verdict).count()
+}

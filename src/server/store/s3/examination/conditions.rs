@@ -1,0 +1,50 @@
+//! Whether conditions of writes are honoured: without them two servers could both count the last download.
+
+use super::refusal::problem;
+use super::scratch::{CONTENT, OTHER, Scratch};
+use crate::domain::examination::Finding;
+use crate::domain::store::StoreError;
+use crate::server::store::s3::actions::PUT;
+use crate::server::store::s3::bucket::{Only, PutError};
+
+const HINT: &str = "use a server that does: otherwise two servers could both hand out the last download";
+
+/// Tries to write over an object that is there.
+pub(super) async fn examine(scratch: &Scratch) -> [Finding; 2] {
+    [if_none_match(scratch).await, if_match(scratch).await]
+}
+
+async fn if_none_match(scratch: &Scratch) -> Finding {
+    const NAME: &str = "put_if_none_match";
+    match scratch.bucket.put(&scratch.object, OTHER, None, &Only::IfAbsent).await {
+        Err(PutError::Refused) => Finding::ok(NAME, "an object that is there is not written over"),
+        Ok(_) => Finding::problem(NAME, "this server does not honour If-None-Match: * on writes", HINT),
+        Err(PutError::Unclear(error)) => problem(NAME, PUT, &error),
+    }
+}
+
+async fn if_match(scratch: &Scratch) -> Finding {
+    const NAME: &str = "put_if_match";
+    // The form of an MD5, and not that of any content.
+    let other = Only::IfMatch("\"00000000000000000000000000000000\"".to_owned());
+    match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
+        Err(PutError::Refused) => {}
+        Ok(_) => return Finding::problem(NAME, "this server does not honour If-Match on writes", HINT),
+        Err(PutError::Unclear(error)) => return problem(NAME, PUT, &error),
+    }
+    match as_it_was_read(scratch).await {
+        Ok(true) => Finding::ok(NAME, "an object is written over only as it was read"),
+        Ok(false) => Finding::problem(NAME, "this server refuses a write whose condition holds", HINT),
+        Err(error) => problem(NAME, PUT, &error),
+    }
+}
+
+/// Whether an object can be replaced by whoever has read it.
+async fn as_it_was_read(scratch: &Scratch) -> Result<bool, StoreError> {
+    let Some(read) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
+    match scratch.bucket.put(&scratch.object, CONTENT, None, &Only::IfMatch(read.etag)).await {
+        Ok(_) => Ok(true),
+        Err(PutError::Refused) => Ok(false),
+        Err(PutError::Unclear(error)) => Err(error),
+    }
+}

@@ -1,0 +1,166 @@
+//! A server that speaks S3 as far as it must, and refuses nothing: no condition, no signature, no length.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use tokio::net::TcpListener;
+
+use super::{check, found};
+use crate::support::{Home, Said};
+
+/// What it keeps: objects by their paths, and the one upload that it knows.
+#[derive(Default)]
+struct Kept {
+    objects: BTreeMap<String, Bytes>,
+    upload: Option<(String, Bytes)>,
+}
+
+type Answer = (StatusCode, HeaderMap, Bytes);
+
+async fn start() -> SocketAddr {
+    listen(Router::new().fallback(answer).with_state(Arc::default())).await
+}
+
+async fn listen(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+async fn answer(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri, body: Bytes) -> Answer {
+    let mut kept = kept.lock().unwrap();
+    let query = uri.query().unwrap_or_default();
+    let asks = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let path = uri.path().to_owned();
+    // `/bucket/key`
+    let key = path.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
+    match method.as_str() {
+        "GET" if asks("list-type") => {
+            let keys = kept.objects.keys().filter_map(|path| path.splitn(3, '/').nth(2));
+            xml(&format!("<ListBucketResult>{}</ListBucketResult>", keys.map(contents).collect::<String>()))
+        }
+        "GET" if asks("uploads") => {
+            let upload =
+                |(key, _): &(String, Bytes)| format!("<Upload><Key>{key}</Key><UploadId>u</UploadId></Upload>");
+            let upload = kept.upload.as_ref().map(upload).unwrap_or_default();
+            xml(&format!("<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>"))
+        }
+        "GET" if asks("uploadId") => {
+            let size = kept.upload.as_ref().map_or(0, |(_, part)| part.len());
+            let part = format!("<Part><PartNumber>1</PartNumber><ETag>e</ETag><Size>{size}</Size></Part>");
+            xml(&format!("<ListPartsResult>{part}</ListPartsResult>"))
+        }
+        "GET" | "HEAD" if key.is_empty() => (StatusCode::NOT_IMPLEMENTED, HeaderMap::new(), Bytes::new()),
+        "GET" | "HEAD" => match kept.objects.get(&path) {
+            Some(object) => (StatusCode::OK, etag(), object.clone()),
+            None => (StatusCode::NOT_FOUND, HeaderMap::new(), Bytes::new()),
+        },
+        "PUT" if asks("partNumber") => {
+            kept.upload = Some((key, body));
+            (StatusCode::OK, etag(), Bytes::new())
+        }
+        "PUT" => {
+            kept.objects.insert(path, body);
+            (StatusCode::OK, etag(), Bytes::new())
+        }
+        "POST" if asks("uploads") => {
+            xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
+        }
+        "POST" if asks("uploadId") => {
+            let (_, part) = kept.upload.take().unwrap();
+            kept.objects.insert(path, part);
+            xml("<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>")
+        }
+        "POST" => xml("<DeleteResult></DeleteResult>"),
+        "DELETE" if asks("uploadId") => {
+            kept.upload = None;
+            (StatusCode::NO_CONTENT, HeaderMap::new(), Bytes::new())
+        }
+        _ => {
+            kept.objects.remove(&path);
+            (StatusCode::NO_CONTENT, HeaderMap::new(), Bytes::new())
+        }
+    }
+}
+
+fn contents(key: &str) -> String {
+    format!("<Contents><Key>{key}</Key></Contents>")
+}
+
+fn xml(text: &str) -> Answer {
+    (StatusCode::OK, HeaderMap::new(), Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn etag() -> HeaderMap {
+    HeaderMap::from_iter([(axum::http::header::ETAG, HeaderValue::from_static("\"e\""))])
+}
+
+fn doctor(address: SocketAddr, more: &[&str]) -> Said {
+    let home = Home::new();
+    let storage = format!("s3://bucket/prefix?endpoint=http://{address}&path_style=1");
+    let mut command = home.sgsend(&[&["doctor", "--storage", &storage], more].concat());
+    let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_REGION", "us-east-1")];
+    Said::of(command.envs(credentials).output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_nothing_is_told_as_a_problem() {
+    let address = start().await;
+    let said = doctor(address, &["--json"]);
+    let ignored = [
+        "multipart_if_none_match",
+        "put_if_none_match",
+        "put_if_match",
+        "presigned_put_tampered",
+        "presigned_put_length",
+        "presigned_put_again",
+        "anonymous_get",
+    ];
+    found(&said, "problem", &ignored);
+    let dark = [
+        "cors",
+        "public_access_block",
+        "bucket_policy",
+        "bucket_acl",
+        "versioning",
+        "object_lock",
+        "access_log",
+        "lifecycle",
+        "encryption",
+    ];
+    found(&said, "cannot_tell", &dark);
+    found(&said, "warning", &[]);
+    let text = doctor(address, &[]);
+    let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(stdout.contains("\nproblem      put_if_match "), "{stdout}");
+    assert!(!stdout.contains("hidden") && !text.stderr.contains("hidden"), "the secret is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_another_region_is_told_with_its_region() {
+    let elsewhere = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
+    let said = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
+    found(&said, "problem", &["bucket"]);
+    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains("region=eu-north-1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_told() {
+    let late = (StatusCode::FORBIDDEN, [("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
+    let said = doctor(listen(Router::new().fallback(async move || late)).await, &["--json"]);
+    found(&said, "problem", &["clock", "bucket"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_answers_is_a_problem() {
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+    let said = doctor(nobody, &["--json"]);
+    found(&said, "problem", &["bucket"]);
+    found(&said, "cannot_tell", &["clock"]);
+}

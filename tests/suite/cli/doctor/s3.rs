@@ -1,0 +1,115 @@
+//! Buckets on real servers.
+
+use aws_sdk_s3::types::{BucketVersioningStatus, CorsConfiguration, CorsRule, VersioningConfiguration};
+use sgsend::server::store::S3Location;
+
+use super::{check, found};
+use crate::support::{Home, Said, bucket};
+
+/// Runs the command with the credentials of the tests, and a secret of their own choice.
+fn doctor(location: &S3Location, more: &[&str], secret: &str) -> Said {
+    let home = Home::new();
+    let storage = location.to_string();
+    let mut command = home.sgsend(&[&["doctor", "--json", "--storage", &storage], more].concat());
+    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        command.env(name, value);
+    }
+    Said::of(command.env("AWS_SECRET_ACCESS_KEY", secret).output().unwrap())
+}
+
+fn secret() -> String {
+    std::env::var("AWS_SECRET_ACCESS_KEY").unwrap()
+}
+
+fn on_localstack() -> bool {
+    std::env::var("SGSEND_TEST_S3_SERVER").unwrap() == "localstack"
+}
+
+/// What is wrong with every bucket: `LocalStack` lets anybody in.
+fn always_wrong() -> Vec<&'static str> {
+    if on_localstack() { vec!["anonymous_get"] } else { Vec::new() }
+}
+
+async fn client(location: &S3Location) -> aws_sdk_s3::Client {
+    bucket::client(location.endpoint.as_ref().unwrap().as_str()).await
+}
+
+async fn allow_pages(location: &S3Location) {
+    let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+    let rule = CorsRule::builder()
+        .set_allowed_origins(texts(&["https://send.example.org"]))
+        .set_allowed_methods(texts(&["GET", "HEAD", "PUT"]))
+        .set_allowed_headers(texts(&["content-type", "if-none-match", "range"]))
+        .set_expose_headers(texts(&["ETag", "Content-Length", "Content-Range"]));
+    let rules = CorsConfiguration::builder().cors_rules(rule.build().unwrap()).build().unwrap();
+    let put = client(location).await.put_bucket_cors().bucket(&location.bucket).cors_configuration(rules);
+    put.send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_bucket_that_is_well() {
+    let location = bucket::fresh().await;
+    allow_pages(&location).await;
+    let said = doctor(&location, &["--public-url", "https://send.example.org/base"], &secret());
+    found(&said, "problem", &always_wrong());
+    found(&said, "warning", &[]);
+    // Neither server knows everything that AWS does.
+    let dark = if on_localstack() { "bucket_policy" } else { "public_access_block" };
+    found(&said, "cannot_tell", &[dark]);
+
+    let client = client(&location).await;
+    let left = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
+    assert!(left.contents().is_empty(), "{left:?}");
+    let left = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
+    assert!(left.uploads().is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_bucket_for_no_page_or_another() {
+    let location = bucket::fresh().await;
+    found(&doctor(&location, &[], &secret()), "warning", &["cors"]);
+    allow_pages(&location).await;
+    found(&doctor(&location, &[], &secret()), "warning", &[]);
+    let said = doctor(&location, &["--public-url", "https://other.example.org"], &secret());
+    found(&said, "warning", &["cors"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_bucket_that_keeps_versions() {
+    let location = bucket::fresh().await;
+    for (status, verdict) in
+        [(BucketVersioningStatus::Enabled, "problem"), (BucketVersioningStatus::Suspended, "warning")]
+    {
+        let versioning = VersioningConfiguration::builder().status(status).build();
+        let put = client(&location).await.put_bucket_versioning().bucket(&location.bucket);
+        put.versioning_configuration(versioning).send().await.unwrap();
+        let said = doctor(&location, &[], &secret());
+        assert_eq!(check(&said.json(), "versioning")["verdict"], verdict);
+        assert_eq!(said.exit, i32::from(verdict == "problem" || on_localstack()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_bucket_that_is_not_there() {
+    let mut location = bucket::fresh().await;
+    location.bucket.push_str("-not");
+    let said = doctor(&location, &[], &secret());
+    found(&said, "problem", &["bucket"]);
+    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains(&location.bucket));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_secret_that_is_wrong() {
+    if on_localstack() {
+        // It takes every secret.
+        return;
+    }
+    let said = doctor(&bucket::fresh().await, &[], "wrong");
+    found(&said, "problem", &["bucket"]);
+    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains("credentials"));
+}
