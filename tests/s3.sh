@@ -8,11 +8,12 @@
 # started with nothing in it, and ended with this script, however that ends. The tests make their own buckets.
 set -euo pipefail
 
-# The cases that need a server, and the tests of the services, which then run over a store in a bucket.
+# The cases that need a server, and the tests of services and commands, which then run over a store in a bucket.
 tests=(bash -ec '
   cargo test --locked --test store -- --ignored s3
   cargo test --locked --test suite -- --include-ignored --skip cli::
-  cargo test --locked --test suite -- --ignored cli::s3')
+  cargo test --locked --test suite -- --include-ignored \
+    cli::s3 cli::doctor::s3 cli::matrix cli::round_trip cli::json cli::canary cli::tls')
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SGSEND_S3_CACHE:-$root/target/s3}

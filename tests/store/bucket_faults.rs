@@ -115,9 +115,16 @@ async fn s3_records_of_a_writer_that_ended_are_put_by_the_next_one() {
     direct.commit(changing("a.json", Condition::Is(found.version), "second")).await.unwrap();
     assert_eq!(value(&direct, "events/a.json").await.unwrap(), "event");
     // By who reads it when its writer has had the time.
-    tokio::time::sleep(Duration::from_secs(11)).await;
-    assert_eq!(value(&direct, "b.json").await.unwrap(), "first");
-    assert_eq!(value(&direct, "events/b.json").await.unwrap(), "event");
+    let read_until_put = async {
+        loop {
+            assert_eq!(value(&direct, "b.json").await.unwrap(), "first");
+            if let Some(event) = value(&direct, "events/b.json").await {
+                return event;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(30), read_until_put).await.unwrap(), "event");
 }
 
 #[tokio::test(flavor = "multi_thread")]

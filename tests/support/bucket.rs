@@ -17,6 +17,22 @@ pub(crate) async fn fresh() -> S3Location {
     format!("s3://{bucket}/some/prefix?endpoint={endpoint}&path_style=1").parse().expect("it is a location")
 }
 
+/// The same, for who is in no runtime or must not block the one that it is in.
+#[allow(dead_code, reason = "not every test binary asks")]
+pub(crate) fn fresh_from_anywhere() -> S3Location {
+    let make = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime starts").block_on(fresh())
+    };
+    std::thread::spawn(make).join().expect("the server makes a bucket")
+}
+
+/// What a process needs in its environment to use the server.
+#[allow(dead_code, reason = "not every test binary asks")]
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| name.starts_with("AWS_"))
+}
+
 /// A client of the server, for what no store does.
 pub(crate) async fn client(endpoint: &str) -> aws_sdk_s3::Client {
     let shared = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;

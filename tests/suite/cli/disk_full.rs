@@ -47,7 +47,7 @@ fn a_server_without_room_says_so_and_goes_on_when_there_is_some() {
 fn a_recipient_without_room_keeps_nothing_half_written() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(home.path().join("disk"), "2m") else { return };
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let file = home.file("large.bin", &vec![2; 9_000_000]);
     let link = home.run_at(&serving, &["upload", &file]).text();

@@ -19,7 +19,7 @@ fn is(value: &Value, wanted: &[&str]) {
 #[test]
 fn every_command_prints_one_object() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     let token = home.run_at(&serving, &["token", "create", "x", "--expires", "90d", "--login", "--json"]).json();
     is(&token, &["token", "token_id", "name", "status", "expires_at"]);
     let file = home.file("a.txt", b"hello");
@@ -52,7 +52,7 @@ fn every_command_prints_one_object() {
 #[test]
 fn progress_is_told_as_objects() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let file = home.file("a.bin", &vec![0; 5_000_000]);
     let uploaded = home.run_at(&serving, &["upload", &file, "--progress", "json"]);

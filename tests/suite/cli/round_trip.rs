@@ -21,9 +21,8 @@ fn content(length: usize) -> Vec<u8> {
 #[test]
 fn every_size_comes_back_byte_for_byte_from_each_store() {
     let home = Home::new();
-    let store = format!("file:{}", home.path().join("store").display());
-    for storage in ["memory:", &store] {
-        let serving = home.serve(&["--storage", storage]);
+    for storage in home.each_storage() {
+        let serving = home.serve(&["--storage", &storage]);
         home.log_in(&serving);
         for size in [0, 1, 1_000, 1_048_400, 1_048_520, 1_048_521, 2_097_080, 2_097_081, 9_500_000] {
             let sent = home.file("sent.bin", &content(size));
@@ -40,7 +39,7 @@ fn every_size_comes_back_byte_for_byte_from_each_store() {
 #[test]
 fn the_senders_name_is_kept_and_nothing_is_overwritten_unasked() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = home.file("Grüße an alle.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &sent]).text();
@@ -63,7 +62,7 @@ fn the_senders_name_is_kept_and_nothing_is_overwritten_unasked() {
 #[test]
 fn a_download_that_had_no_place_is_not_used_up() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = home.file("once.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &sent, "-d", "1"]).text();
@@ -79,7 +78,7 @@ fn a_download_that_had_no_place_is_not_used_up() {
 #[test]
 fn names_that_attack_stay_in_their_folder() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let inbox = home.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();
@@ -109,7 +108,7 @@ fn names_that_attack_stay_in_their_folder() {
 #[test]
 fn pipes_work_on_both_ends() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = content(3_000_000);
     let link = home.pipe_at(&serving, &["upload", "-", "--name", "piped.bin"], &sent).text();
@@ -122,7 +121,7 @@ fn pipes_work_on_both_ends() {
 #[test]
 fn link_and_key_can_go_apart() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = home.file("apart.txt", b"hello");
     let printed = home.run_at(&serving, &["upload", &sent, "--separate-key"]).text();
@@ -137,7 +136,7 @@ fn link_and_key_can_go_apart() {
 #[test]
 fn a_passphrase_is_needed_where_one_was_given() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = home.file("secret.txt", b"hello");
     let right = home.file("right", "cafe\u{301} \u{2603}\n".as_bytes());
@@ -153,7 +152,7 @@ fn a_passphrase_is_needed_where_one_was_given() {
 #[test]
 fn tink_alone_opens_what_was_downloaded_without_us() {
     let home = Home::new();
-    let serving = home.serve(&["--storage", "memory:"]);
+    let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = content(2_500_000);
     let path = home.file("for-tink.bin", &sent);

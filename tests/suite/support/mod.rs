@@ -9,10 +9,11 @@ mod faulty;
 mod half_upload;
 mod process;
 mod service;
+pub(crate) mod stub;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use half_upload::{half_sent, writer_is_there};
-pub(crate) use process::{Home, Said, Serving};
+pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};

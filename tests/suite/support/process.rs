@@ -7,6 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::{ADMIN_KEY, bucket};
+
+/// Where a service keeps things in this run.
+pub(crate) fn any_storage() -> String {
+    if bucket::is_there() { bucket::fresh_from_anywhere().to_string() } else { "memory:".to_owned() }
+}
+
 /// A user's home.
 pub(crate) struct Home(TempDir);
 
@@ -15,6 +22,7 @@ pub(crate) struct Serving {
     child: Child,
     pub(crate) public: String,
     pub(crate) admin: String,
+    admin_key: Option<&'static str>,
     log: std::thread::JoinHandle<String>,
 }
 
@@ -46,6 +54,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
         command.args(arguments).env_clear().env("HOME", self.path()).current_dir(self.path());
         command.stdin(Stdio::null());
+        command.envs(bucket::environment());
         command
     }
 
@@ -54,16 +63,22 @@ impl Home {
         Said::of(self.sgsend(arguments).output().unwrap())
     }
 
+    /// The command against `serving`.
+    fn at(&self, serving: &Serving, arguments: &[&str]) -> Command {
+        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
+        let mut command = self.sgsend(&[&servers, arguments].concat());
+        command.envs(serving.admin_key.map(|key| ("SGSEND_ADMIN_KEY", key)));
+        command
+    }
+
     /// Runs the command against `serving`, with the token that it was given.
     pub(crate) fn run_at(&self, serving: &Serving, arguments: &[&str]) -> Said {
-        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
-        self.run(&[&servers, arguments].concat())
+        Said::of(self.at(serving, arguments).output().unwrap())
     }
 
     /// The same with something on stdin.
     pub(crate) fn pipe_at(&self, serving: &Serving, arguments: &[&str], input: &[u8]) -> Said {
-        let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
-        let mut command = self.sgsend(&[&servers, arguments].concat());
+        let mut command = self.at(serving, arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -81,10 +96,28 @@ impl Home {
         assert_eq!(made.exit, 0, "{}", made.stderr);
     }
 
+    /// Both kinds of storage on this machine; or the one of [`Home::serve_any`].
+    pub(crate) fn each_storage(&self) -> Vec<String> {
+        let folder = format!("file:{}", self.path().join("store").display());
+        if bucket::is_there() { vec![any_storage()] } else { vec![any_storage(), folder] }
+    }
+
+    /// Starts both services in one process, over the store that this run is about: one in a bucket where `tests/s3.sh`
+    /// has started a server, else one in memory.
+    pub(crate) fn serve_any(&self, arguments: &[&str]) -> Serving {
+        self.serve(&[&["--storage", &any_storage()], arguments].concat())
+    }
+
     /// Starts both services in one process.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
         let services = ["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        Serving::start(self.sgsend(&[&services, arguments].concat()), 2)
+        let mut command = self.sgsend(&[&services, arguments].concat());
+        // None is made for a store that others can reach.
+        let admin_key = arguments.iter().any(|argument| argument.starts_with("s3://")).then_some(ADMIN_KEY);
+        command.envs(admin_key.map(|key| ("SGSEND_ADMIN_KEY", key)));
+        let mut serving = Serving::start(command, 2);
+        serving.admin_key = admin_key;
+        serving
     }
 
     /// Starts one service in a process of its own.
@@ -108,7 +141,7 @@ impl Serving {
             let url = line["url"].as_str().unwrap().to_owned();
             if line["service"] == "public" { public = url } else { admin = url }
         }
-        let started = Self { child, public, admin, log };
+        let started = Self { child, public, admin, admin_key: None, log };
         let up = !started.public.is_empty() || !started.admin.is_empty();
         if up { started } else { panic!("the service did not start: {}", started.kill()) }
     }

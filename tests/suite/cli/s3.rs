@@ -1,0 +1,172 @@
+//! Large files by a bucket, while servers are killed and the store goes away.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sgsend::server::store::S3Location;
+
+use crate::support::{ADMIN_KEY, Fate, Faulty, Home, Said, Serving, bucket};
+
+const GIB: u64 = 1 << 30;
+/// How long a command may take here.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// A store in a bucket that counts the requests for parts and ranges, and that can be away for them.
+struct Watched {
+    location: S3Location,
+    moved: Arc<AtomicU64>,
+    /// From which number on it is away, and for how many requests.
+    away: Arc<[AtomicU64; 2]>,
+    _faulty: Faulty,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let mut location = bucket::fresh_from_anywhere();
+        let moved = Arc::<AtomicU64>::default();
+        let away = Arc::new([AtomicU64::new(u64::MAX), AtomicU64::new(0)]);
+        let (counting, being_away) = (moved.clone(), away.clone());
+        let judge = move |request: &axum::extract::Request| {
+            let query = request.uri().query().unwrap_or_default();
+            if !query.contains("X-Amz-Signature") && !query.contains("partNumber=") {
+                return Fate::Passed;
+            }
+            let number = counting.fetch_add(1, Ordering::Relaxed);
+            let from = being_away[0].load(Ordering::Relaxed);
+            let is_away = number >= from && number - from < being_away[1].load(Ordering::Relaxed);
+            if is_away { Fate::Refused(503) } else { Fate::Passed }
+        };
+        let endpoint = location.endpoint.as_ref().unwrap().to_string();
+        let faulty = runtime.block_on(Faulty::before(&endpoint, judge));
+        location.endpoint = Some(faulty.url.clone());
+        Self { location, moved, away, _faulty: faulty, _runtime: runtime }
+    }
+
+    /// Waits until so many payload requests have come by.
+    fn wait_for(&self, number: u64) {
+        let began = std::time::Instant::now();
+        while self.moved() < number {
+            assert!(began.elapsed() < PATIENCE, "only {} requests came by", self.moved());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    fn go_away(&self, from: u64, requests: u64) {
+        self.away[1].store(requests, Ordering::Relaxed);
+        self.away[0].store(from, Ordering::Relaxed);
+    }
+}
+
+/// A public service at this address.
+fn public(home: &Home, location: &S3Location, address: &str) -> Serving {
+    let storage = location.to_string();
+    let arguments = ["serve", "public", "--json", "--listen", address, "--storage", &storage, "--max-size", "2GiB"];
+    Serving::start(home.sgsend(&arguments), 1)
+}
+
+/// A sender whose service is at the address that this answers.
+fn started(home: &Home, location: &S3Location) -> (Serving, String) {
+    let first = public(home, location, "127.0.0.1:0");
+    let address = first.public.trim_start_matches("http://").to_owned();
+    let storage = location.to_string();
+    let mut admin = home.sgsend(&["serve", "admin", "--json", "--listen", "127.0.0.1:0", "--storage", &storage]);
+    admin.env("SGSEND_ADMIN_KEY", ADMIN_KEY);
+    let admin = Serving::start(admin, 1);
+    let servers = ["--server", &first.public, "--admin-server", &admin.admin];
+    let mut making = home.sgsend(&[&servers[..], &["token", "create", "test", "--login"]].concat());
+    let made = Said::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    (first, address)
+}
+
+fn begun(home: &Home, arguments: &[&str]) -> Child {
+    home.sgsend(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn ended(child: Child) -> Said {
+    Said::of(child.wait_with_output().unwrap())
+}
+
+/// A file of this many bytes, no two MiB of it alike.
+fn large(home: &Home, size: u64) -> String {
+    let path = home.path().join("large.bin");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let mut block: Vec<u8> = (0..1_u32 << 20).map(|at| at.wrapping_mul(0x9e37_79b9).to_be_bytes()[0]).collect();
+    for number in 0..size >> 20 {
+        block[..8].copy_from_slice(&number.to_le_bytes());
+        file.write_all(&block).unwrap();
+    }
+    file.flush().unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn same(home: &Home, one: &str, other: &str) -> bool {
+    Command::new("cmp").args([one, other]).current_dir(home.path()).status().unwrap().success()
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_gibibyte_goes_up_and_down_while_servers_are_killed() {
+    let (home, watched) = (Home::new(), Watched::new());
+    let (first, address) = started(&home, &watched.location);
+    let server = first.public.clone();
+    let file = large(&home, GIB);
+
+    let uploading = begun(&home, &["--server", &server, "upload", &file, "-d", "1"]);
+    watched.wait_for(40);
+    first.kill();
+    // The parts' URLs are good without it; further ones and the end are not.
+    watched.wait_for(60);
+    let second = public(&home, &watched.location, &address);
+    let link = ended(uploading).text();
+
+    let before = watched.moved();
+    let downloading = begun(&home, &["download", &link, "-o", "got.bin"]);
+    watched.wait_for(before + 40);
+    second.kill();
+    watched.wait_for(before + 60);
+    let _third = public(&home, &watched.location, &address);
+    assert_eq!(ended(downloading).exit, 0);
+    assert!(same(&home, &file, "got.bin"));
+    home.run(&["download", &link, "-o", "again.bin"]).failed(4, "download");
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_store_that_goes_away_is_waited_for() {
+    let (home, watched) = (Home::new(), Watched::new());
+    let (_public, _) = started(&home, &watched.location);
+    let file = large(&home, 100 << 20);
+    watched.go_away(5, 6);
+    let sent = home.run(&["upload", &file]);
+    let link = sent.text();
+    let before = watched.moved();
+    watched.go_away(before + 7, 6);
+    assert_eq!(home.run(&["download", &link, "-o", "got.bin"]).exit, 0);
+    assert!(same(&home, &file, "got.bin"));
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn bytes_through_the_service_survive_its_end() {
+    let (home, watched) = (Home::new(), Watched::new());
+    let (first, address) = started(&home, &watched.location);
+    let file = large(&home, 200 << 20);
+    let server = first.public.clone();
+    let uploading = begun(&home, &["--server", &server, "--timeout", "2m", "upload", &file, "--flow", "bytes"]);
+    watched.wait_for(6);
+    first.kill();
+    let _second = public(&home, &watched.location, &address);
+    let link = ended(uploading).text();
+    assert_eq!(home.run(&["download", &link, "-o", "got.bin"]).exit, 0);
+    assert!(same(&home, &file, "got.bin"));
+}
