@@ -154,6 +154,15 @@ impl From<StoreError> for Error {
     }
 }
 
+/// An error with its causes in one line, for a log or for people.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    // Some errors say what their causes say.
+    let add = |text: String, cause: String| if text.contains(&cause) { text } else { format!("{text}: {cause}") };
+    causes.fold(error.to_string(), add)
+}
+
 /// Defines [`ErrorCode`] with its text forms in one place.
 macro_rules! error_codes {
     ($($variant:ident = $text:literal),+ $(,)?) => {

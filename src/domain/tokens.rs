@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::audit::{Answer, RequestScope, stray};
 use super::clock::Clock;
-use super::error::Error;
+use super::error::{Error, chain};
 use super::id::TokenId;
 use super::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
 use super::token::{PlainToken, Token, TokenStatus};
@@ -96,7 +96,7 @@ impl Tokens {
                 },
             );
             if let Err(error) = noted.await {
-                tracing::warn!(%error, "the use of a token could not be noted");
+                tracing::warn!(error = %chain(&error), "the use of a token could not be noted");
             }
         }
         Ok(token)

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
-use crate::domain::error::{Error, ErrorCode};
+use crate::domain::error::{Error, ErrorCode, chain};
 use crate::domain::id::RecordId;
 use crate::domain::store::to_json;
 use crate::domain::wire::Problem;
@@ -138,10 +138,4 @@ impl Refusal {
         }
         response
     }
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -45,7 +45,7 @@ pub use tls::TlsError;
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::Clock;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
 use crate::domain::random;
 use crate::domain::store::{MemoryStore, Store, open_header};
@@ -222,7 +222,7 @@ async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
 
 async fn flush(store: &dyn Store) {
     if let Err(error) = store.flush().await {
-        tracing::error!(%error, "counters could not be written yet");
+        tracing::error!(error = %chain(&error), "counters could not be written yet");
     }
 }
 
@@ -236,7 +236,7 @@ async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
             ticks.tick().await;
             match transfers.sweep().await {
                 Ok(swept) => tracing::debug!(?swept, "swept"),
-                Err(error) => tracing::error!(%error, "a sweep could not be finished"),
+                Err(error) => tracing::error!(error = %chain(&error), "a sweep could not be finished"),
             }
         }
     };

@@ -22,6 +22,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
+use crate::domain::error::chain;
 use crate::server::{Server, StartError, StorageLocation};
 
 /// The public service's address, unless another is named.
@@ -128,8 +129,7 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 
 /// Why a server did not start, with what to do about it.
 fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    let message = chain(error);
     let (code, hint) = match error {
         StartError::NoAdminKey => {
             ("admin_key_missing", "set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")

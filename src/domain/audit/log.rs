@@ -12,7 +12,7 @@ use super::budget::{Budgets, Spends};
 use super::scope::keyed;
 use super::{Documentation, Event, EventKind, Outcome, Record, RequestScope};
 use crate::domain::clock::Clock;
-use crate::domain::error::ErrorCode;
+use crate::domain::error::{ErrorCode, chain};
 use crate::domain::id::{RecordIds, TransferId};
 use crate::domain::store::{Commit, StorageKey, Store, to_json};
 
@@ -182,7 +182,7 @@ impl Writer {
             && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
         {
             let dropped = records.len().saturating_sub(UNWRITTEN_AT_MOST);
-            tracing::error!(%error, dropped, "audit records could not be written yet");
+            tracing::error!(error = %chain(&error), dropped, "audit records could not be written yet");
             records.truncate(UNWRITTEN_AT_MOST);
             self.unwritten = records;
         }

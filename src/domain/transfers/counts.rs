@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::Transfers;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, Swap};
 
@@ -33,7 +33,7 @@ impl Transfers {
             match added.await {
                 Ok(()) | Err(Error::TransferNotFound) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "downloads will be added up later");
+                    tracing::warn!(error = %chain(&error), "downloads will be added up later");
                     self.0.counts.add(id, downloads);
                 }
             }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{Transfers, moved};
 use crate::domain::audit::{Event, Record, keyed};
-use crate::domain::error::Error;
+use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::{Moves, Tally};
 use crate::domain::store::{Commit, DueHint, Prefix, StorageKey, Swap};
@@ -104,7 +104,7 @@ impl Transfers {
 
     fn report(id: Option<TransferId>, result: Result<(), Error>) {
         if let Err(error) = result {
-            tracing::error!(?id, %error, "a transfer could not be swept");
+            tracing::error!(?id, error = %chain(&error), "a transfer could not be swept");
         }
     }
 

@@ -69,8 +69,15 @@ impl Payloads for S3Store {
         let (whole, arriving) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
         // First: whoever puts the payload together looks for it at the end.
         self.bucket().remove(&[arriving]).await?;
-        for upload in self.bucket().open_uploads(&whole).await? {
-            self.bucket().abort_parts(&whole, &upload).await?;
+        // A page at a time.
+        for _ in 0..TRIES {
+            let uploads = self.bucket().open_uploads(&whole).await?;
+            if uploads.is_empty() {
+                break;
+            }
+            for upload in uploads {
+                self.bucket().abort_parts(&whole, &upload).await?;
+            }
         }
         self.bucket().remove(&[whole]).await?;
         self.remove_pieces(id).await

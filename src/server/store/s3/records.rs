@@ -15,6 +15,7 @@ use super::S3Store;
 use super::bucket::{Only, PutError};
 use super::stored::{Known, Trail, WriteId};
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::error::chain;
 use crate::domain::random;
 use crate::domain::store::{Change, Commit, Condition, Prefix, Records, StorageKey, StoreError, Version, Versioned};
 
@@ -35,7 +36,7 @@ impl Records for S3Store {
             && SystemClock.now().since(trail.at) > WRITERS_TIME
             && let Err(error) = self.settle(trail).await
         {
-            tracing::warn!(%error, "records of an earlier write could not be put yet");
+            tracing::warn!(error = %chain(&error), "records of an earlier write could not be put yet");
         }
         Ok(Some(Versioned { value: found.content, version: found.known.to_version() }))
     }
@@ -85,7 +86,9 @@ impl Records for S3Store {
         }
         match self.bucket().remove(&commit.removals).await {
             // What was to be written is written: that it left something behind makes it no failure.
-            Err(error) if version.is_some() => tracing::warn!(%error, "objects could not be removed yet"),
+            Err(error) if version.is_some() => {
+                tracing::warn!(error = %chain(&error), "objects could not be removed yet");
+            }
             removed => removed?,
         }
         Ok(version)
@@ -121,7 +124,9 @@ impl S3Store {
         match self.put_records(records.to_vec()).await {
             Ok(()) => self.0.settled.insert(id),
             // They are durable in the outbox.
-            Err(error) => tracing::warn!(%error, "records will be put by who writes or reads the object next"),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "records will be put by who writes or reads the object next");
+            }
         }
         Ok(written.to_version())
     }

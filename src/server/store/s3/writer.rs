@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::S3Store;
 use super::arriving::{Arriving, Holder, Poured, PouredPart, Tail};
+use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::random;
 use crate::domain::store::{Condition, PayloadWriter, StorageKey, StoreError, Version};
@@ -128,7 +129,7 @@ impl Drop for S3Writer {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = work.close().await {
-                tracing::debug!(%error, "the end of an upload that broke off could not be kept");
+                tracing::debug!(error = %chain(&error), "the end of an upload that broke off could not be kept");
             }
         });
     }
@@ -217,7 +218,7 @@ impl Work {
         if let Some(tail) = tail
             && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
         {
-            tracing::debug!(%error, "a piece of an upload stays until its end");
+            tracing::debug!(error = %chain(&error), "a piece of an upload stays until its end");
         }
     }
 

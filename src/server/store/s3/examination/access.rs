@@ -5,9 +5,10 @@ use aws_sdk_s3::config::ProvideCredentials;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 
 use super::presigned::unsigned_get;
-use super::refusal::{chain, why};
+use super::refusal::why;
 use super::scratch::{Scratch, as_stranger};
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::error::chain;
 use crate::domain::examination::Finding;
 use crate::domain::timestamp::Timestamp;
 use crate::server::store::s3::actions::LIST;

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::domain::error::chain;
 use crate::domain::examination::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::bucket::{Fault, fault};
@@ -69,11 +70,4 @@ pub(super) fn why(error: &StoreError) -> String {
         StoreError::Unavailable(source) => chain(source.as_ref()),
         other => chain(other),
     }
-}
-
-/// An error and all its causes.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let texts = causes.map(ToString::to_string);
-    texts.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::refusal::{chain, problem};
+use super::refusal::problem;
+use crate::domain::error::chain;
 use crate::domain::examination::Finding;
 use crate::domain::random;
 use crate::domain::store::{StorageKey, StoreError};
