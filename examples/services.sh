@@ -2,7 +2,7 @@
 #
 # Sets $sgsend (the binary), $work (a temporary folder), $public and $admin (URLs). Everything is stopped and removed
 # when the shell ends. Builds sgsend first, unless SGSEND_BIN names the binary to use. SERVE_OPTIONS are further options
-# of `sgsend serve`.
+# of `sgsend serve`, SERVE_STORAGE another place for the store.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ -z "${SGSEND_BIN:-}" ]; then
@@ -26,10 +26,15 @@ for name in $(compgen -e SGSEND_ || true); do unset "$name"; done
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
 mkdir "$work/home"
 export HOME=$work/home
+if [ -n "${SERVE_STORAGE:-}" ]; then
+  # No key is made for a store that others may reach.
+  (umask 077 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$work/admin-key")
+  export SGSEND_ADMIN_KEY_FILE=$work/admin-key
+fi
 
 # start_service NAME: starts a service and waits until it says where it listens; its URL is in $url.
 start_service() {
-  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "file:$work/store" "${SERVE_OPTIONS[@]}" 2>"$work/$1.log" &
+  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "${SERVE_STORAGE:-file:$work/store}" "${SERVE_OPTIONS[@]}" 2>"$work/$1.log" &
   pids+=($!)
   for _ in $(seq 100); do
     url=$(sed -n "s/^$1 listening on //p" "$work/$1.log")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
-use super::{audit, delete, doctor, download, login, open, serve, stats, status, token, upload};
+use super::{audit, delete, doctor, download, login, open, serve, stats, status, sweep, token, upload};
 use crate::client::FlowChoice;
 
 /// Sends a file to someone without trusting the machine in between.
@@ -54,6 +54,8 @@ pub(super) enum Command {
     Audit(audit::Arguments),
     /// Check what is needed, and say how to mend what is wrong
     Doctor(Box<doctor::Arguments>),
+    /// Clean up a storage once, where no service is always there to do it
+    Sweep(Box<sweep::Arguments>),
     /// Run a service
     Serve(Box<serve::Arguments>),
 }

@@ -27,6 +27,7 @@ mod settings;
 mod signals;
 mod stats;
 mod status;
+mod sweep;
 mod target;
 mod token;
 mod upload;
@@ -101,6 +102,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Login(arguments) => login::run(arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
+        Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,
         Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
     };
     done.map(|()| Exit::Done)

@@ -50,7 +50,7 @@ use crate::domain::id::RecordIds;
 use crate::domain::random;
 use crate::domain::store::{MemoryStore, Store, open_header};
 use crate::domain::tokens::Tokens;
-use crate::domain::transfers::{Rules, Transfers};
+use crate::domain::transfers::{Rules, Swept, Transfers};
 use app::{App, AppState};
 use error::Refusal;
 use listener::Listener;
@@ -157,6 +157,22 @@ impl Server {
         chores.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
         while serving.join_next().await.is_some() {}
         while chores.join_next().await.is_some() {}
+        self.end().await;
+        Ok(())
+    }
+
+    /// Does one round of clean-up instead of serving.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed. A transfer that cannot be dealt with is counted, and left for another round.
+    pub async fn sweep(self) -> Result<Swept, StartError> {
+        let swept = self.app.transfers.sweep().await.map_err(|error| StartError::Storage(error.into()));
+        self.end().await;
+        swept
+    }
+
+    /// Writes what is not yet written.
+    async fn end(self) {
         self.app.transfers.flush_counts().await;
         flush(&*self.app.store).await;
         // The last clone of the audit log ends its writer, once everything is written.
@@ -164,7 +180,6 @@ impl Server {
         if tokio::time::timeout(FLUSH_FOR, self.flusher).await.is_err() {
             tracing::error!("the last audit records could not be written in time");
         }
-        Ok(())
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sgsend::domain::clock::{Clock, SystemClock};
-use sgsend::server::StorageLocation;
+use sgsend::server::store::S3Location;
+use sgsend::server::{Server, StorageLocation};
 
 use crate::support::{Answer, Api, Service, Started, bucket};
 
@@ -254,6 +255,42 @@ async fn s3_a_deleted_payload_is_gone_and_stays_unserved() {
     assert_eq!(put(&upload["parts"][0], &content).await, 200);
     assert_eq!(sender.post(&path(&id, "delete")).send().await.status, 200);
     assert_eq!(put(&upload["parts"][1], &content).await, 404);
+}
+
+/// Everything that the bucket holds of the transfer `id`, but for what is kept about it; and uploads that are not over.
+async fn kept(location: &S3Location, id: &str) -> Vec<String> {
+    let client = bucket::client(location.endpoint.as_ref().unwrap().as_str().trim_end_matches('/')).await;
+    let listed = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
+    let keys = listed.contents().iter().map(|object| object.key().unwrap().to_owned());
+    let of_payload = |key: &String| key.contains(id) && (key.contains("/payload") || key.contains("/upload"));
+    let uploads = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
+    let uploads = uploads.uploads().iter().map(|upload| format!("an upload of {}", upload.key().unwrap()));
+    keys.filter(of_payload).chain(uploads).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_unfinished_uploads_are_swept() {
+    let location = bucket::fresh().await;
+    let service = Service::at(StorageLocation::S3(location.clone())).start().await;
+    let sender = service.sender().await;
+    let (by_parts, upload) = created(&sender, 17 * MIB, "").await;
+    assert_eq!(put(&upload["parts"][0], &vec![7; 8 * MIB]).await, 200);
+    let (by_bytes, upload) = created(&sender, 17 * MIB, "").await;
+    let fallback = upload["fallback_url"].as_str().unwrap();
+    assert_eq!(sender.post(fallback).bytes(&vec![7; 9 * MIB]).send().await.status, 200);
+    let (whole, upload) = created(&sender, 3, "").await;
+    assert_eq!(put(&upload, b"abc").await, 200);
+    for id in [&by_parts, &by_bytes, &whole] {
+        assert!(!kept(&location, id).await.is_empty());
+    }
+    service.wait(Duration::from_hours(25));
+    let (settings, _, clock) = service.stop().await;
+    let swept = Server::open(settings, clock).await.unwrap().sweep().await.unwrap();
+    assert_eq!((swept.payloads_removed, swept.failed), (3, 0), "{swept:?}");
+    for id in [&by_parts, &by_bytes, &whole] {
+        assert_eq!(kept(&location, id).await, [""; 0]);
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 const DEFAULT: &str = "warn,sgsend=info";
 
 /// Starts to log to stderr, as much as `SGSEND_LOG` wants.
-pub(super) fn start(printer: &Printer) -> Result<(), Failure> {
+pub(in crate::cli) fn start(printer: &Printer) -> Result<(), Failure> {
     let wanted = std::env::var("SGSEND_LOG").ok().filter(|wanted| !wanted.is_empty());
     let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(DEFAULT)).map_err(|error| {
         Failure::usage(format!("SGSEND_LOG is not understood: {error}")).hint("try info, debug or sgsend=debug")

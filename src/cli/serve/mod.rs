@@ -2,7 +2,7 @@
 
 mod admin_key;
 mod arguments;
-mod log;
+pub(super) mod log;
 
 use std::io;
 use std::net::SocketAddr;
@@ -128,7 +128,7 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 }
 
 /// Why a server did not start, with what to do about it.
-fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
+pub(super) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
     let message = chain(error);
     let (code, hint) = match error {
         StartError::NoAdminKey => {

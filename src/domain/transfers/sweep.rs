@@ -36,6 +36,8 @@ pub struct Swept {
     pub payloads_removed: u64,
     /// Transfers whose last record went.
     pub forgotten: u64,
+    /// Transfers that could not be dealt with, and are due again.
+    pub failed: u64,
 }
 
 impl Swept {
@@ -44,6 +46,7 @@ impl Swept {
             looked_at: self.looked_at + other.looked_at,
             payloads_removed: self.payloads_removed + other.payloads_removed,
             forgotten: self.forgotten + other.forgotten,
+            failed: self.failed + other.failed,
         }
     }
 }
@@ -95,6 +98,7 @@ impl Transfers {
         };
         let id = due.transfer_id;
         if let Err(error) = self.deal_with(id, hint.clone(), &mut swept).await {
+            swept.failed += 1;
             let again = StorageKey::due(self.now().plus(AGAIN_AFTER), id);
             Self::report(Some(id), Err(error));
             Self::report(Some(id), self.drop_hint(hint, Some(again)).await);

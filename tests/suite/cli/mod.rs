@@ -15,4 +15,5 @@ mod round_trip;
 mod s3;
 mod serving;
 mod signals;
+mod sweep;
 mod tls;

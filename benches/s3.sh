@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# A large file up and down by a bucket, beside `aws s3 cp`, which encrypts nothing; and what the server has to do with it.
+#
+#   tests/s3.sh run SERVER -- benches/s3.sh [SIZE] [ROUNDS]      (1GiB and 3 if none are given)
+#
+# Prints peak memory, the bytes that the server moved for one transfer up and down (on all its sockets, files and pipes
+# together), the medians, and the medians of the ratios of each round. Needs aws, GNU time and strace (Debian packages
+# awscli, time and strace). Builds sgsend first, unless SGSEND_BIN names the binary to measure.
+set -euo pipefail
+
+size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
+rounds=${2:-3}
+endpoint=$SGSEND_TEST_S3_ENDPOINT
+bucket=sgsend-bench-$RANDOM$RANDOM
+s3() { aws --endpoint-url "$endpoint" "$@"; }
+s3 s3api create-bucket --bucket "$bucket" >/dev/null
+SERVE_STORAGE="s3://$bucket/bench?endpoint=$endpoint&path_style=1"
+SERVE_OPTIONS=(--max-size "$size")
+. "$(dirname "$0")/../examples/services.sh"
+
+file=$work/large.bin
+head -c "${size%B}" /dev/urandom >"$file"
+"$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
+
+# timed NAME COMMAND…: runs it, notes its wall time in seconds, and its peak resident memory.
+timed() {
+  local name=$1
+  shift
+  /usr/bin/time -f "%e %M" -o "$work/measured" "$@" >"$work/said"
+  read -r seconds kib <"$work/measured"
+  echo "$seconds" >>"$work/$name.times"
+  echo "$kib" >>"$work/$name.kib"
+}
+
+up_and_down() {
+  timed upload "$sgsend" --quiet --server "$public" upload "$file"
+  link=$(cat "$work/said")
+  timed download "$sgsend" --quiet download "$link" -o "$work/back"
+  cmp "$file" "$work/back" && rm "$work/back"
+  "$sgsend" --quiet delete "$link" >/dev/null
+}
+
+strace -f -q -e trace=network,read,write,readv,writev -e signal=none -o "$work/trace" -p "${pids[0]}" &
+tracing=$!
+until [ -e "$work/trace" ]; do kill -0 "$tracing"; done
+up_and_down
+kill "$tracing"
+wait "$tracing" 2>/dev/null || true
+moved=$(sed -nE 's/.*(recv|send|read|write)[a-z]*(\(| resumed).* = ([0-9]+)$/\3/p' "$work/trace" | awk '{ n += $1 } END { print n }')
+rm "$work/upload.times" "$work/download.times"
+
+for _ in $(seq "$rounds"); do
+  timed aws-up aws --endpoint-url "$endpoint" s3 cp --only-show-errors "$file" "s3://$bucket/aws"
+  up_and_down
+  timed aws-down aws --endpoint-url "$endpoint" s3 cp --only-show-errors "s3://$bucket/aws" "$work/got"
+  rm "$work/got"
+done
+
+median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+for name in upload aws-up download aws-down; do
+  printf '%-10s %8s s  %7d KiB at most\n' "$name" "$(median <"$work/$name.times")" "$(sort -n "$work/$name.kib" | tail -1)"
+done
+ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ print $1 / $2 }' | median; }
+printf 'upload   / aws s3 cp  %s\n' "$(ratio upload aws-up)"
+printf 'download / aws s3 cp  %s\n' "$(ratio download aws-down)"
+printf 'serve public          %d KiB at most, %d bytes moved\n' \
+  "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${pids[0]}/status")" "$moved"

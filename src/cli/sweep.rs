@@ -1,0 +1,62 @@
+//! `sgsend sweep`: one round of clean-up, for where no server stays up to do it.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::s3_options::S3Options;
+use super::serve::{log, why_not_started};
+use crate::domain::clock::SystemClock;
+use crate::server::{Server, Settings, StorageLocation};
+
+/// What the command takes.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct Arguments {
+    /// The storage to clean up: file:FOLDER or s3://BUCKET/PREFIX
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    storage: StorageLocation,
+    #[command(flatten)]
+    s3: S3Options,
+}
+
+#[derive(Serialize)]
+struct Output {
+    v: u8,
+    ok: bool,
+    looked_at: u64,
+    payloads_removed: u64,
+    forgotten: u64,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    log::start(&context.printer)?;
+    let storage = arguments.s3.apply(arguments.storage)?;
+    if storage == StorageLocation::Memory {
+        let failure = Failure::usage("memory: lives in one process only, which cleans up by itself");
+        return Err(failure.hint("name the storage of a service that is not always there").into());
+    }
+    let in_bucket = matches!(storage, StorageLocation::S3(_));
+    let failed = |error| why_not_started(&error, in_bucket);
+    let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
+    let swept = server.sweep().await.map_err(failed)?;
+    if swept.failed > 0 {
+        let text = format!("{} of {} transfers could not be dealt with", swept.failed, swept.looked_at);
+        return Err(Failure::new(Exit::Network, "sweep_unfinished", text).hint("run it again in a minute").into());
+    }
+    if context.printer.is_json() {
+        let (looked_at, payloads_removed, forgotten) = (swept.looked_at, swept.payloads_removed, swept.forgotten);
+        context.printer.json(&Output { v: 1, ok: true, looked_at, payloads_removed, forgotten })?;
+    } else {
+        let looked_at = format!("looked at      {}", swept.looked_at);
+        let removed = format!("files removed  {}", swept.payloads_removed);
+        context.printer.result(&format!("{looked_at}\n{removed}\nforgotten      {}", swept.forgotten))?;
+    }
+    Ok(())
+}

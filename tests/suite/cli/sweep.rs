@@ -1,0 +1,30 @@
+//! `sgsend sweep`
+
+use crate::support::Home;
+
+#[test]
+fn a_round_tells_what_it_did() {
+    let home = Home::new();
+    let storage = home.each_storage().pop().unwrap();
+    let serving = home.serve(&["--storage", &storage]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &file]).text();
+    home.run_at(&serving, &["delete", &link]).text();
+    serving.terminate();
+    // What its deletion left to be looked at, and no more.
+    let swept = home.run(&["sweep", "--storage", &storage, "--json"]).json();
+    assert_eq!((&swept["ok"], swept["looked_at"].as_u64()), (&true.into(), Some(1)), "{swept}");
+    let again = home.run(&["sweep", "--storage", &storage]).text();
+    assert!(again.contains("looked at      0"), "{again}");
+}
+
+#[test]
+fn what_cannot_be_swept_is_an_error() {
+    let home = Home::new();
+    home.run(&["sweep", "--storage", "memory:"]).failed(2, "memory:");
+    home.run(&["sweep", "--storage", "nonsense"]).failed(2, "storage");
+    home.run(&["sweep"]).failed(2, "--storage");
+    let file = home.file("a.txt", b"hello");
+    home.run(&["sweep", "--storage", &format!("file:{file}/below")]).failed(1, "storage");
+}
