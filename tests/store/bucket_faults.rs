@@ -185,3 +185,26 @@ async fn s3_a_part_that_does_not_arrive_leaves_those_before_it() {
     assert_eq!(direct.finish(id, 30 * MIB).await.unwrap(), 30 * MIB);
     assert!(crate::place::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_payload_that_was_put_together_in_vain_is_found() {
+    const SIZE: u64 = 9 << 20;
+    let joined = AtomicU32::new(0);
+    let judge = move |request: &Request| {
+        let query = request.uri().query().unwrap_or_default();
+        if request.method() == "POST" && query.contains("uploadId=") {
+            joined.fetch_add(1, Ordering::Relaxed);
+        }
+        let notes = request.method() == "PUT" && request.uri().path().ends_with("/upload.json");
+        if notes && joined.load(Ordering::Relaxed) > 0 { Fate::Refused(503) } else { Fate::Passed }
+    };
+    let (store, direct, _faulty) = faulty(judge).await;
+    let id = TransferId::random();
+    assert_eq!(crate::place::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
+    assert!(matches!(store.finish(id, SIZE).await, Err(StoreError::Unavailable(_))));
+    // Nobody writes to it any more, and whoever finishes it again finds it whole.
+    assert!(matches!(direct.writer(id, SIZE).await.err(), Some(StoreError::WriterBusy)));
+    assert_eq!(direct.finish(id, SIZE).await.unwrap(), SIZE);
+    assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
+}

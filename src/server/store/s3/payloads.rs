@@ -113,16 +113,17 @@ impl S3Store {
         let (mut arriving, key) = (found.value, StorageKey::payload(id));
         arriving.holder = Some(Holder::new(true));
         let version = self.set_arriving(id, Condition::Is(found.version), &arriving).await?;
-        match (&arriving.poured, &arriving.presigned) {
-            (Some(poured), _) => self.join_poured(id, poured).await?,
-            (None, Some(upload)) => {
-                let parts = self.presigned_parts(id, upload).await?;
-                if !parts.is_empty() {
+        // It is there where someone did this before, and did not live to say so.
+        if self.bucket().length(&key).await?.is_none() {
+            match (&arriving.poured, &arriving.presigned) {
+                (Some(poured), _) => self.join_poured(id, poured).await?,
+                (None, Some(upload)) => {
+                    let parts = self.presigned_parts(id, upload).await?;
                     let parts = parts.into_iter().map(|part| (part.number, part.etag));
                     self.bucket().join_parts(&key, upload, parts).await?;
                 }
+                (None, None) => {}
             }
-            (None, None) => {}
         }
         let length = self.whole_length(id).await?;
         match self.set_arriving(id, Condition::Is(version), &Arriving::whole(length)).await {
