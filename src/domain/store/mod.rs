@@ -3,6 +3,7 @@
 //! A [`Store`] is [`Records`] (small objects that change by compare-and-swap), [`Payloads`] (large ones that are
 //! written once) and, where the backend has it, a [`Presigner`]. Every backend passes the suite in `tests/store/`.
 
+mod backoff;
 mod commit;
 mod error;
 mod key;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+pub(crate) use backoff::Backoff;
 pub use commit::{Change, Commit, Condition, Version, Versioned};
 pub use error::StoreError;
 pub use key::{DueHint, Prefix, StorageKey};

@@ -1,18 +1,15 @@
 //! Reading and changing objects as the types that they are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
-use crate::domain::random;
+use super::{Backoff, Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
 
-/// How long a change is tried again while others change the same object.
-const SWAP_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The longest pause between two tries.
+/// The longest pause before a change is tried for the second time, and between any two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a read finds.
@@ -105,8 +102,7 @@ where
     A: Send,
     E: From<StoreError> + Send,
 {
-    let started = Instant::now();
-    let mut ceiling = Duration::from_millis(1);
+    let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
         let (value, commit, answer) = match decide(found.value)? {
@@ -116,10 +112,7 @@ where
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
         match store.commit(Commit { change: Some(change), ..commit }).await {
             Ok(_) => return Ok(answer),
-            Err(StoreError::Conflict) if started.elapsed() < SWAP_DEADLINE => {
-                tokio::time::sleep(random::part_of(ceiling)).await;
-                ceiling = (ceiling * 2).min(LONGEST_PAUSE);
-            }
+            Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
             Err(error) => return Err(error.into()),
         }
     }

@@ -9,19 +9,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::time::Instant;
 
 use super::S3Store;
 use super::bucket::{Only, PutError};
 use super::stored::{Known, Trail, WriteId};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
-use crate::domain::random;
-use crate::domain::store::{Change, Commit, Condition, Prefix, Records, StorageKey, StoreError, Version, Versioned};
+use crate::domain::store::{
+    Backoff, Change, Commit, Condition, Prefix, Records, StorageKey, StoreError, Version, Versioned,
+};
 
-/// How long a write is tried again of which it is not known whether it happened.
-const KEEP_TRYING: Duration = Duration::from_secs(10);
-/// The longest pause between two tries.
+/// The longest pause before a request is made for the second time, and between any two of them.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a writer has to put its records before a reader does.
 const WRITERS_TIME: Duration = Duration::from_secs(10);
@@ -95,6 +94,11 @@ impl Records for S3Store {
     }
 }
 
+/// Pauses between requests to a server that is in trouble, or to an object that others write, too.
+pub(super) fn backoff() -> Backoff {
+    Backoff::between(FIRST_PAUSE, LONGEST_PAUSE)
+}
+
 /// What became of a write whose answer says nothing.
 enum Found {
     Happened(Known),
@@ -141,8 +145,7 @@ impl S3Store {
     ) -> Result<Known, StoreError> {
         let body = trail.attach(&change.value);
         let only = before.map_or(Only::IfAbsent, |before| Only::IfMatch(before.etag.clone()));
-        let started = Instant::now();
-        let mut ceiling = Duration::from_millis(10);
+        let mut backoff = backoff();
         let mut unclear = None;
         loop {
             match self.bucket().put(&change.key, body.clone(), Some(change.value.len()), &only).await {
@@ -162,12 +165,11 @@ impl S3Store {
                 Ok(Found::Not) => {}
                 Err(error) => unclear = Some(error),
             }
-            if started.elapsed() >= KEEP_TRYING {
+            if backoff.is_over() {
                 let silent = || StoreError::unavailable("the bucket refuses a write whose condition holds");
                 return Err(unclear.unwrap_or_else(silent));
             }
-            tokio::time::sleep(random::part_of(ceiling)).await;
-            ceiling = (ceiling * 2).min(LONGEST_PAUSE);
+            backoff.pause().await;
         }
     }
 
@@ -219,19 +221,17 @@ impl S3Store {
     }
 
     async fn put_patiently(&self, key: &StorageKey, value: Bytes, only: &Only) -> Result<(), StoreError> {
-        let started = Instant::now();
-        let mut ceiling = Duration::from_millis(10);
+        let mut backoff = backoff();
         loop {
             match self.bucket().put(key, value.clone(), None, only).await {
                 Ok(_) | Err(PutError::Refused) => return Ok(()),
                 Err(PutError::Unclear(error)) => {
-                    if matches!(error, StoreError::Full) || started.elapsed() >= KEEP_TRYING {
+                    if matches!(error, StoreError::Full) || backoff.is_over() {
                         return Err(error);
                     }
                 }
             }
-            tokio::time::sleep(random::part_of(ceiling)).await;
-            ceiling = (ceiling * 2).min(LONGEST_PAUSE);
+            backoff.pause().await;
         }
     }
 }

@@ -2,20 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::S3Store;
-use crate::domain::random;
+use super::records::backoff;
 use crate::domain::stats::{DayStats, Tally};
 use crate::domain::store::{Change, Commit, Condition, Records, StorageKey, StoreError, Versioned, read, to_json};
 use crate::domain::timestamp::Day;
 
-/// How long adding is tried again while other servers add to the same counters.
-const KEEP_TRYING: Duration = Duration::from_secs(10);
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// Days listed at once: more than are kept.
 const DAYS: usize = 1_000;
 
@@ -49,15 +42,12 @@ impl S3Store {
     }
 
     async fn write_sum(&self, sum: &Tally) -> Result<(), StoreError> {
-        let started = Instant::now();
-        let mut ceiling = Duration::from_millis(10);
+        let mut backoff = backoff();
         loop {
             match self.add_to_latest(sum).await {
-                Err(StoreError::Conflict) if started.elapsed() < KEEP_TRYING => {}
+                Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
                 added => return added,
             }
-            tokio::time::sleep(random::part_of(ceiling)).await;
-            ceiling = (ceiling * 2).min(LONGEST_PAUSE);
         }
     }
 
