@@ -1,5 +1,7 @@
 //! Statistics over everything.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::stats::DayStats;
@@ -8,7 +10,7 @@ use crate::domain::tokens::Tokens;
 use crate::domain::wire::{DayOverview, StatsOverview};
 
 /// Days in an overview.
-const DAYS: u64 = 30;
+const DAYS: u32 = 30;
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
 impl Transfers {
@@ -17,9 +19,14 @@ impl Transfers {
         let now = self.now();
         let mut days = Vec::new();
         let mut latest: Option<DayStats> = None;
-        for back in (0..DAYS).rev() {
-            let day = now.minus(DAY.saturating_mul(u32::try_from(back).unwrap_or(0))).day();
+        let counted_on = async |back: u32| {
+            let day = now.minus(DAY.saturating_mul(back)).day();
             let stats = self.day_stats(&StorageKey::stats(&day)).await?;
+            Ok::<_, Error>((day, stats))
+        };
+        // All at once: a store far away takes as long for one as for thirty.
+        let month = stream::iter((0..DAYS).rev()).map(counted_on).buffered(DAYS as usize);
+        for (day, stats) in month.try_collect::<Vec<_>>().await? {
             let counted = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
             days.push(DayOverview {
                 created: counted(|stats| stats.created),
