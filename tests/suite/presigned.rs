@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sgsend::domain::clock::{Clock, SystemClock};
-use sgsend::server::store::S3Location;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::store::{SignedRequest, Store};
+use sgsend::server::store::{S3Location, S3Store};
 use sgsend::server::{Server, StorageLocation};
 
 use crate::support::{Answer, Api, Service, Started, bucket};
@@ -141,6 +143,30 @@ async fn s3_an_upload_url_takes_nothing_else() {
     assert_eq!(complete(&sender, &id).await.status, 200);
     assert_eq!(put(&upload, b"HELLO WORLD").await, 412);
     assert_eq!(fetched(&service, &id).await, &b"hello world"[..]);
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_an_expired_url_is_refused() {
+    let store = S3Store::open(&bucket::fresh().await).await;
+    let store = store.presigner().unwrap();
+    let (id, other) = (TransferId::random(), TransferId::random());
+    let described = |signed: SignedRequest| serde_json::json!({"method": signed.method, "url": signed.url, "headers": signed.headers});
+    let long = described(store.put(id, 3, Duration::from_mins(1)).await.unwrap());
+    assert_eq!(put(&long, b"abc").await, 200);
+    let short = described(store.put(other, 3, Duration::from_secs(1)).await.unwrap());
+    let fetch = described(store.get(id, Duration::from_secs(1)).await.unwrap());
+    let expired = async {
+        while send(signed(&fetch)).await.status == 200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), expired).await.unwrap();
+    assert_eq!(send(signed(&fetch)).await.status, 403);
+    // Signed before, and for as long.
+    assert_eq!(put(&short, b"abc").await, 403);
+    let again = described(store.get(id, Duration::from_mins(1)).await.unwrap());
+    assert_eq!(&send(signed(&again)).await.body[..], b"abc");
 }
 
 #[tokio::test]
