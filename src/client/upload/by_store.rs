@@ -76,12 +76,19 @@ impl ByStore {
                 Ok(completed) => return self.payload.check_sent(self.payload.size()).map(|()| completed),
                 Err(error) => error,
             };
-            let is_incomplete = error.code() == Some(ErrorCode::UploadIncomplete);
-            if !(is_incomplete && rounds < MOST_ROUNDS || error.is_transient()) {
+            if error.code() == Some(ErrorCode::UploadIncomplete) {
+                let lost = ClientError::CutShort { origin: self.api.origin().clone() };
+                if rounds == MOST_ROUNDS {
+                    return Err(lost.into());
+                }
+                self.patience.wait_after(lost, &*self.progress).await?;
+                missing = self.missing().await?;
+            } else if error.is_transient() {
+                self.patience.wait_after(error, &*self.progress).await?;
+                missing = Vec::new();
+            } else {
                 return Err(error.into());
             }
-            self.patience.wait_after(error, &*self.progress).await?;
-            missing = if is_incomplete { self.missing().await? } else { Vec::new() };
         }
     }
 

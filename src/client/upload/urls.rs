@@ -12,6 +12,9 @@ use crate::domain::wire::{UploadInstruction, UploadRequest};
 /// The most URLs that are asked for at once.
 const MOST_URLS: usize = 100;
 
+/// What they are asked for by.
+const CALL: &str = "upload/create-presign-urls";
+
 /// What is signed of one payload, and what is yet to be.
 pub(super) struct Urls {
     api: Api,
@@ -92,15 +95,14 @@ impl Urls {
         let (answer, request) = book.signed.remove(&number)?;
         book.wanted.remove(&number);
         drop(book);
-        Some(self.store.put(&request, CALL).map(|request| Signed { request, answer }))
+        let call = if answer == 1 { "create" } else { CALL };
+        Some(self.store.put(&request, call).map(|request| Signed { request, answer }))
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().expect("nothing panics while it holds this lock")
     }
 }
-
-const CALL: &str = "upload/create-presign-urls";
 
 impl Book {
     fn enter(&mut self, instruction: UploadInstruction) {

@@ -8,6 +8,7 @@ mod json;
 mod limits;
 mod lying;
 mod network;
+mod presigned;
 mod round_trip;
 mod serving;
 mod signals;

@@ -5,6 +5,7 @@ mod eventually;
 mod half_upload;
 mod process;
 mod service;
+pub(crate) mod stub;
 
 pub(crate) use api::Api;
 pub(crate) use eventually::eventually;

@@ -140,7 +140,7 @@ impl Drop for Serving {
 }
 
 impl Said {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
         let signal = output.status.signal().map(|signal| 128 + signal);
         let exit = output.status.code().or(signal).unwrap_or(-1);

@@ -1,0 +1,76 @@
+//! Payloads that go to a payload store and come from there, whatever the store does meanwhile.
+
+mod download;
+mod flow;
+mod lying;
+mod upload;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::stub::Stub;
+use crate::support::{Home, Said};
+
+/// Content that no two parts of are alike.
+fn content(length: u32) -> Vec<u8> {
+    (0..length).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+}
+
+/// Sends `content` and gives what the command has printed as JSON.
+fn upload(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Value {
+    let file = home.file("a.bin", content);
+    let said = stub.run(home, &[&["upload", &file, "--json"], extra].concat());
+    assert_eq!(said.exit, 0, "{} {}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    nothing_is_left(home);
+    said.json()
+}
+
+/// Sends `content`, which is to fail.
+fn refused(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Said {
+    let file = home.file("a.bin", content);
+    let said = stub.run(home, &[&["upload", &file], extra].concat());
+    nothing_is_left(home);
+    said
+}
+
+fn nothing_is_left(home: &Home) {
+    let state = home.path().join(".local/state/sgsend/uploads");
+    assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0, "the key of an ended upload was left");
+}
+
+/// Fetches what was sent, checks that it is `content`, and gives what the command has printed as JSON.
+fn fetch(stub: &Stub, home: &Home, uploaded: &Value, content: &[u8], extra: &[&str]) -> Value {
+    let said = fetching(stub, home, uploaded, extra);
+    assert_eq!(said.exit, 0, "{} {}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "other content came back");
+    said.json()
+}
+
+fn fetching(stub: &Stub, home: &Home, uploaded: &Value, extra: &[&str]) -> Said {
+    let link = uploaded["link"].as_str().unwrap();
+    stub.run(home, &[&["download", link, "-o", "b.bin", "--json"], extra].concat())
+}
+
+/// Checks that a download has failed with this status, and left nothing.
+fn failed(said: &Said, home: &Home, exit: i32) -> Value {
+    let told = String::from_utf8_lossy(&said.stdout);
+    assert_eq!(said.exit, exit, "{told} {}", said.stderr);
+    let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(
+        left.filter(|name| name != "a.bin").all(|name| Path::new(&name) == Path::new(".local")),
+        "something was left"
+    );
+    said.json()["error"].clone()
+}
+
+/// Looks until it is so, for thirty seconds at most.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(30), "waited in vain");
+        std::thread::yield_now();
+    }
+}
