@@ -21,7 +21,7 @@ use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfer::Status;
 
 /// Bytes in one request.
-const RANGE: u64 = 4 << 20;
+const RANGE: u64 = 2 << 20;
 /// How many requests run at once. What they bring waits in memory until its turn comes.
 const AT_ONCE: usize = 4;
 /// How often in a row a store that was there before may be out of reach before another way is taken.
