@@ -11,6 +11,7 @@
 mod admin;
 mod answer;
 mod api;
+mod buffers;
 pub mod download;
 mod error;
 mod flow;

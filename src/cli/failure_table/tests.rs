@@ -1,5 +1,6 @@
 use super::*;
-use crate::client::Signal;
+use crate::client::{Origin, Signal};
+use crate::domain::wire::Flow;
 
 fn refusal(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
     ClientError::from(ApiError {
@@ -54,6 +55,25 @@ fn local_failures_have_the_documented_status() {
     assert_eq!(exit(UnsealError::Output(OutputError::Exists("x".into())).into()), Exit::LocalFile);
     assert_eq!(exit(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);
     assert_eq!(exit(anyhow::anyhow!("anything")), Exit::Other);
+}
+
+#[test]
+fn failures_of_a_store_name_it_and_another_way() {
+    let origin = || Origin::of(&"https://store.example/bucket?secret".parse().unwrap());
+    let of_store = |error: StoreError| of(&ClientError::from(error).into());
+    let refused = |status, code: Option<&str>| {
+        of_store(StoreError::Refused { origin: origin(), status, code: code.map(str::to_owned), retry_after: None })
+    };
+    let denied = refused(403, Some("AccessDenied"));
+    assert_eq!((denied.exit, denied.code.as_ref(), denied.retryable), (Exit::Network, "store_refused", false));
+    assert_eq!(denied.message, "the payload store https://store.example refused with AccessDenied (status 403)");
+    assert!(refused(503, None).retryable);
+    let silent = of_store(StoreError::NotReached(ClientError::Timeout { origin: origin() }));
+    assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
+    let away = of_store(StoreError::OnThisMachine { origin: origin() });
+    assert_eq!((away.exit, away.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
+    let flow = of(&ClientError::Flow { origin: origin(), flow: Flow::Bytes }.into());
+    assert_eq!((flow.exit, flow.code.as_ref()), (Exit::Usage, "flow_unavailable"));
 }
 
 #[test]

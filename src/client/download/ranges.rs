@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::fetch::{ContentRange, FetchError};
+use crate::client::buffers::Buffers;
 use crate::client::store::{SignedUrl, Store};
 use crate::client::{Api, ClientError, Patience, Progress, StoreError};
 use crate::domain::error::ErrorCode;
@@ -21,7 +22,9 @@ use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfer::Status;
 
 /// Bytes in one request.
-const RANGE: u64 = 4 << 20;
+pub(super) const RANGE: u64 = 2 << 20;
+/// Bytes that are handed on at once.
+const PIECE: usize = 256 << 10;
 /// How many requests run at once. What they bring waits in memory until its turn comes.
 const AT_ONCE: usize = 4;
 /// How often in a row a store that was there before may be out of reach before another way is taken.
@@ -44,6 +47,7 @@ pub(super) struct Ranges {
     pub url: Mutex<Current>,
     /// Whether the store has ever answered.
     pub touched: AtomicBool,
+    pub buffers: Buffers,
 }
 
 /// The URL in use.
@@ -73,7 +77,9 @@ impl Ranges {
         };
         let mut ranges = stream::iter(starts).map(fetch).buffered(AT_ONCE);
         while let Some(range) = ranges.next().await {
-            for piece in range.expect("fetching does not panic")? {
+            let mut range = range.expect("fetching does not panic")?;
+            while !range.is_empty() {
+                let piece = range.split_to(PIECE.min(range.len()));
                 *offset += piece.len() as u64;
                 // What goes on behind its end is told by who opens it.
                 pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
@@ -84,20 +90,20 @@ impl Ranges {
     }
 
     /// Fetches one range, over as many connections as it takes.
-    async fn fetch(&self, range: Range<u64>) -> Result<Vec<Bytes>, FetchError> {
+    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, FetchError> {
         let mut patience = self.patience.anew();
-        let mut got = Got { pieces: Vec::new(), next: range.start, end: range.end };
+        let mut got = Got { bytes: self.buffers.take(), start: range.start, end: range.end };
         let (mut misses, mut is_fresh) = (0, false);
-        while got.next < got.end {
+        while got.next() < got.end {
             let current = self.url.lock().await.clone();
-            let before = got.next;
+            let before = got.next();
             let outcome = self.fetch_some(&current.url, &mut got, patience.stall()).await;
-            if got.next > before {
+            if got.next() > before {
                 patience.progressed();
             }
             let error = match outcome {
                 // The body was shorter than announced, which hyper reports, or announced shorter than it is.
-                Ok(()) if got.next < got.end => ClientError::CutShort { origin: current.url.origin().clone() },
+                Ok(()) if got.next() < got.end => ClientError::CutShort { origin: current.url.origin().clone() },
                 Err(FetchError::Client(error)) => error,
                 outcome => {
                     outcome?;
@@ -122,7 +128,7 @@ impl Ranges {
             }
             patience.wait_after(error, &*self.progress).await?;
         }
-        Ok(got.pieces)
+        Ok(self.buffers.freeze(got.bytes))
     }
 
     /// Fetches in one request.
@@ -131,7 +137,7 @@ impl Ranges {
             let timeout = ClientError::Timeout { origin: url.origin().clone() };
             ClientError::from(StoreError::stalled(timeout, moved))
         };
-        let wanted = got.next..got.end;
+        let wanted = got.next()..got.end;
         let is_whole = self.is_whole(&wanted);
         let response = tokio::time::timeout(stall, url.get((!is_whole).then(|| wanted.clone())));
         let response = response.await.map_err(|_| stalled(false))?;
@@ -145,13 +151,12 @@ impl Ranges {
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
-            got.next += piece.len() as u64;
-            if got.next > got.end && !is_whole {
+            got.bytes.extend_from_slice(&piece);
+            if got.next() > got.end && !is_whole {
                 return Err(FetchError::OtherRange);
             }
-            got.pieces.push(piece);
             // A store that keeps its connection open is not waited for.
-            if got.next >= got.end {
+            if got.next() >= got.end {
                 return Ok(());
             }
         }
@@ -193,7 +198,15 @@ impl Ranges {
 
 /// What has come of a range.
 struct Got {
-    pieces: Vec<Bytes>,
-    next: u64,
+    bytes: Vec<u8>,
+    /// Where in the payload they begin.
+    start: u64,
     end: u64,
+}
+
+impl Got {
+    /// Where to go on.
+    const fn next(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
 use super::fetch::{FetchError, Fetching};
-use super::ranges::{Current, Ranges};
+use super::ranges::{Current, RANGE, Ranges};
 use super::{DownloadError, of_access};
+use crate::client::buffers::Buffers;
 use crate::client::store::Store;
 use crate::client::{Api, ClientError, FlowChoice, Patience, Progress};
 use crate::domain::id::TransferId;
@@ -78,6 +79,7 @@ impl Receiving<'_> {
             store,
             url,
             touched: AtomicBool::new(false),
+            buffers: Buffers::of(usize::try_from(RANGE).expect("a range fits into memory")),
         };
         ranges.run(offset, pieces).await
     }

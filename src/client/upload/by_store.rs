@@ -118,15 +118,13 @@ impl ByStore {
         through.set(self.payload.size() - numbers.iter().map(length).sum::<u64>());
         self.urls.want(numbers);
         let parts = stream::iter(numbers).map(|number| self.send_part(*number, give_up));
-        let mut parts = Box::pin(parts.buffer_unordered(AT_ONCE));
-        while let Some(sent) = parts.try_next().await? {
-            if sent == Sent::Unknown {
-                self.urls.forget_all();
-                return Ok(());
-            }
+        let arrived = parts.buffer_unordered(AT_ONCE).try_all(|sent| std::future::ready(sent == Sent::Arrived));
+        if Box::pin(arrived).await? {
+            through.set(self.payload.size());
+        } else {
+            // What is signed may be for an upload that is not there any more.
+            self.urls.forget_all();
         }
-        drop(parts);
-        through.set(self.payload.size());
         // The last segment was sealed while others were still being read.
         let segments = self.payload.segments.clone();
         let check = spawn_blocking(move || segments.source().check_unchanged());

@@ -1,7 +1,6 @@
 //! The upload engine: seals a file and sends it, in constant memory and whatever happens to the connection.
 
 mod body;
-mod buffers;
 mod by_service;
 mod by_store;
 mod delivery;

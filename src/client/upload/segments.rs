@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::buffers::Buffers;
 use super::source::{Source, SourceError};
+use crate::client::buffers::Buffers;
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
 use crate::domain::key::PayloadKey;
-use crate::domain::sealed::{Layout, Sealer, Tag, TooLarge};
+use crate::domain::sealed::{Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
 
 /// Seals any segment of one payload, as often as is needed.
 pub struct Segments {
@@ -43,7 +43,7 @@ impl Segments {
     pub fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
-        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::default() })
+        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::of(SEGMENT_SIZE) })
     }
 
     /// How the payload is divided.
@@ -73,7 +73,8 @@ impl Segments {
     /// Reads and seals segment `index`, which exists. Blocks.
     pub fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
-        let mut buffer = self.buffers.take(index);
+        let mut buffer = self.buffers.take();
+        buffer.resize(header_room(index), 0);
         buffer.extend_from_slice(&self.envelope[clip(&plaintext, self.envelope.len())]);
 
         let before = self.envelope.len() as u64;

@@ -206,7 +206,7 @@ impl Stub {
     /// The payload as it has arrived, by parts or as one object.
     pub(crate) fn payload(&self) -> Vec<u8> {
         let state = self.shared.state();
-        state.object.clone().unwrap_or_else(|| state.parts.values().flatten().copied().collect())
+        state.object.clone().unwrap_or_else(|| state.parts.values().map(Vec::as_slice).collect::<Vec<_>>().concat())
     }
 
     /// Changes the payload that is in the store.

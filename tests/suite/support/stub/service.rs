@@ -208,7 +208,7 @@ impl Shared {
         match state.status.unwrap() {
             Status::Deleted => return Err(Refused(410, ErrorCode::TransferDeleted, None)),
             Status::Pending => {
-                let parts: Vec<u8> = state.parts.values().flatten().copied().collect();
+                let parts = state.parts.values().map(Vec::as_slice).collect::<Vec<_>>().concat();
                 let whole = [&parts, &state.bytes].into_iter().chain(&state.object).find(|bytes| !bytes.is_empty());
                 let whole = whole.cloned().unwrap_or_default();
                 if (whole.len() as u64) < state.size {

@@ -136,7 +136,8 @@ async fn put(shared: &Shared, asked: &Asked, act: &Act, request: Request<Incomin
 }
 
 fn get(shared: &Shared, act: &Act, range: Option<(u64, u64)>) -> Response<Body> {
-    let Some(object) = shared.state().object.clone() else { return plain(404, refusal("NoSuchKey")) };
+    let state = shared.state();
+    let Some(object) = &state.object else { return plain(404, refusal("NoSuchKey")) };
     let total = object.len();
     let at = |at: u64| usize::try_from(at).unwrap().min(total);
     let range = range.filter(|_| !matches!(act, Act::IgnoreRange));
@@ -150,7 +151,7 @@ fn get(shared: &Shared, act: &Act, range: Option<(u64, u64)>) -> Response<Body> 
         None => response,
     };
     let response = response.header(CONTENT_LENGTH, end - start);
-    let content = Bytes::from(object).slice(start..end);
+    let content = Bytes::copy_from_slice(&object[start..end]);
     let body = match act {
         Act::Cut(after) => {
             let pieces = [Ok(Frame::data(content.slice(..*after))), Err(Cut)];
