@@ -83,14 +83,43 @@ pub struct TransferCounts {
     pub deleted: u64,
 }
 
-impl TransferCounts {
-    fn of(&mut self, status: Status) -> &mut u64 {
+/// Transfers by their status, as several servers have added them up so far: what one has not written yet can leave
+/// another's part below zero for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusSums {
+    /// As in [`TransferCounts`].
+    pub pending: i64,
+    /// As in [`TransferCounts`].
+    pub completed: i64,
+    /// As in [`TransferCounts`].
+    pub expired: i64,
+    /// As in [`TransferCounts`].
+    pub exhausted: i64,
+    /// As in [`TransferCounts`].
+    pub deleted: i64,
+}
+
+impl StatusSums {
+    fn of(&mut self, status: Status) -> &mut i64 {
         match status {
             Status::Pending => &mut self.pending,
             Status::Completed => &mut self.completed,
             Status::Expired => &mut self.expired,
             Status::Exhausted => &mut self.exhausted,
             Status::Deleted => &mut self.deleted,
+        }
+    }
+
+    /// The numbers as people are told them.
+    #[must_use]
+    pub fn told(mut self) -> TransferCounts {
+        let mut count = |status| u64::try_from(*self.of(status)).unwrap_or(0);
+        TransferCounts {
+            pending: count(Status::Pending),
+            completed: count(Status::Completed),
+            expired: count(Status::Expired),
+            exhausted: count(Status::Exhausted),
+            deleted: count(Status::Deleted),
         }
     }
 }
@@ -111,9 +140,9 @@ pub struct DayStats {
     /// Payload bytes completed on it.
     pub bytes: u64,
     /// Transfers in the store, by the status that was last made durable.
-    pub transfers: TransferCounts,
-    /// Bytes of completed payloads in the store.
-    pub bytes_stored: u64,
+    pub transfers: StatusSums,
+    /// Bytes of completed payloads in the store; below zero for a while where a removal was written first.
+    pub bytes_stored: i64,
     /// Downloads counted ever.
     pub downloads_ever: u64,
     /// Whether the totals went over into a later day: from then on nothing is added here.
@@ -153,7 +182,7 @@ impl DayStats {
                 completed: 0,
                 downloads: 0,
                 bytes: 0,
-                transfers: TransferCounts::default(),
+                transfers: StatusSums::default(),
                 bytes_stored: 0,
                 downloads_ever: 0,
                 closed: false,
@@ -169,10 +198,12 @@ impl DayStats {
         self.downloads += tally.downloads;
         self.downloads_ever += tally.downloads;
         self.bytes += tally.bytes;
-        self.bytes_stored = (self.bytes_stored + tally.bytes).saturating_sub(tally.bytes_removed);
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.bytes_stored =
+            self.bytes_stored.saturating_add(signed(tally.bytes)).saturating_sub(signed(tally.bytes_removed));
         for (status, change) in Status::ALL.into_iter().zip(tally.moved.0) {
             let count = self.transfers.of(status);
-            *count = count.saturating_add_signed(change);
+            *count = count.saturating_add(change);
         }
     }
 }
@@ -183,6 +214,20 @@ mod tests {
 
     fn day(text: &str) -> Day {
         Day::from(text.to_owned())
+    }
+
+    #[test]
+    fn what_is_written_in_another_order_adds_up_to_the_same() {
+        let on = || Tally::on(day("2026-01-01"));
+        let created = Tally { moved: Moves::one(None, Some(Status::Pending)), ..on() };
+        let completed = Tally { bytes: 70, moved: Moves::one(Some(Status::Pending), Some(Status::Completed)), ..on() };
+        let removed = Tally { bytes_removed: 70, moved: Moves::one(Some(Status::Completed), None), ..on() };
+        let late =
+            [&removed, &completed, &created].into_iter().fold(None, |stats, tally| Some(DayStats::after(stats, tally)));
+        let stats = late.unwrap();
+        assert_eq!((stats.transfers, stats.bytes_stored), (StatusSums::default(), 0));
+        let early = DayStats::after(None, &removed);
+        assert_eq!((early.bytes_stored, early.transfers.completed, early.transfers.told().completed), (-70, -1, 0));
     }
 
     #[test]

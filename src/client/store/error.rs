@@ -99,8 +99,10 @@ impl StoreError {
 
     /// The status that it refused with, if it did.
     #[must_use]
-    pub const fn status(&self) -> Option<u16> {
+    pub fn status(&self) -> Option<u16> {
         match self {
+            // The credentials that the URL was signed with ran out before it did: AWS says so with 400.
+            Self::Refused { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
             Self::Refused { status, .. } => Some(*status),
             _ => None,
         }

@@ -41,8 +41,8 @@ impl Transfers {
             latest = self.last_stats().await?;
         }
         Ok(StatsOverview {
-            transfers: latest.as_ref().map(|stats| stats.transfers).unwrap_or_default(),
-            bytes_stored: latest.as_ref().map_or(0, |stats| stats.bytes_stored),
+            transfers: latest.as_ref().map(|stats| stats.transfers.told()).unwrap_or_default(),
+            bytes_stored: latest.as_ref().map_or(0, |stats| u64::try_from(stats.bytes_stored).unwrap_or(0)),
             downloads: latest.as_ref().map_or(0, |stats| stats.downloads_ever),
             tokens: tokens.count().await?,
             days,

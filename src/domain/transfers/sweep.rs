@@ -136,7 +136,7 @@ impl Transfers {
     }
 
     /// Makes durable what time has done to a transfer.
-    async fn settle(&self, id: TransferId) -> Result<Transfer, Error> {
+    pub(super) async fn settle(&self, id: TransferId) -> Result<Transfer, Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
             let before = transfer.state.status();

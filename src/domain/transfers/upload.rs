@@ -11,7 +11,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{PartPlan, State, Transfer, UploadKind};
+use crate::domain::transfer::{PartPlan, PayloadFate, State, Transfer, UploadKind};
 use crate::domain::wire::{Received, UploadStatus};
 
 /// How often a long upload notes that bytes still arrive, so that its transfer does not expire under it.
@@ -148,7 +148,12 @@ impl Transfers {
         let result = self.change(id, |transfer| noted(transfer, now, commit())).await;
         match &result {
             Ok(()) if whole => scope.note_committed(ANSWER),
-            Err(Error::TransferDeleted | Error::TransferExpired) => self.store().remove(id).await?,
+            // Not by this clock alone: once it stands in the store that nobody is served.
+            Err(Error::TransferDeleted | Error::TransferExpired)
+                if self.settle(id).await?.payload != PayloadFate::Kept =>
+            {
+                self.store().remove(id).await?;
+            }
             _ => {}
         }
         result

@@ -287,6 +287,16 @@ impl Bucket {
         }
     }
 
+    /// Whether an upload still takes parts.
+    pub(super) async fn is_open(&self, key: &StorageKey, upload: &str) -> Result<bool, StoreError> {
+        let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
+        match request.max_parts(1).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
     /// Puts parts together, if the object is not there yet. Whether it is there now is for the caller to see.
     pub(super) async fn join_parts(
         &self,

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use super::S3Store;
 use super::arriving::{Arriving, Holder, Poured};
 use super::writer::S3Writer;
+use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{
     Condition, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
@@ -69,17 +70,11 @@ impl Payloads for S3Store {
         let (whole, arriving) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
         // First: whoever puts the payload together looks for it at the end.
         self.bucket().remove(&[arriving]).await?;
-        // A page at a time.
-        for _ in 0..TRIES {
-            let uploads = self.bucket().open_uploads(&whole).await?;
-            if uploads.is_empty() {
-                break;
-            }
-            for upload in uploads {
-                self.bucket().abort_parts(&whole, &upload).await?;
-            }
+        self.bucket().remove(std::slice::from_ref(&whole)).await?;
+        if self.abort_uploads(id).await? {
+            // One of them may have been put together meanwhile.
+            self.bucket().remove(&[whole]).await?;
         }
-        self.bucket().remove(&[whole]).await?;
         self.remove_pieces(id).await
     }
 }
@@ -114,19 +109,24 @@ impl S3Store {
         arriving.holder = Some(Holder::new(true));
         let version = self.set_arriving(id, Condition::Is(found.version), &arriving).await?;
         // It is there where someone did this before, and did not live to say so.
-        if self.bucket().length(&key).await?.is_none() {
-            match (&arriving.poured, &arriving.presigned) {
-                (Some(poured), _) => self.join_poured(id, poured).await?,
-                (None, Some(upload)) => {
-                    let parts = self.presigned_parts(id, upload).await?;
-                    let parts = parts.into_iter().map(|part| (part.number, part.etag));
-                    self.bucket().join_parts(&key, upload, parts).await?;
-                }
-                (None, None) => {}
+        let mut length = self.whole_length(id).await?;
+        if length == 0 {
+            let joined = match (&arriving.poured, &arriving.presigned) {
+                (Some(poured), _) => self.join_poured(id, poured).await,
+                (None, Some(upload)) => self.join_presigned(id, upload).await,
+                (None, None) => Ok(()),
+            };
+            length = self.whole_length(id).await?;
+            match joined {
+                Ok(()) | Err(StoreError::NoPayload) => {}
+                // Whoever does the same at the same time may have been faster.
+                Err(error) if length == 0 => return Err(error),
+                Err(_) => {}
             }
         }
-        let length = self.whole_length(id).await?;
-        match self.set_arriving(id, Condition::Is(version), &Arriving::whole(length)).await {
+        // The parts are gone, by a rule of the bucket or by its owner: it begins anew.
+        let outcome = if length == 0 { Arriving::default() } else { Arriving::whole(length) };
+        match self.set_arriving(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}
             Err(StoreError::Conflict) if self.arriving(id).await?.is_none() => {
                 // It was removed, perhaps before it was put together.
@@ -135,12 +135,41 @@ impl S3Store {
             }
             Err(error) => return Err(error),
         }
-        if let (Some(_), Some(upload)) = (&arriving.poured, &arriving.presigned) {
-            // What clients have sent to the bucket before they chose the other way.
-            self.bucket().abort_parts(&key, upload).await?;
+        // What was sent besides, such as to the bucket before the other way was chosen. It goes with the payload at last.
+        let tidied = async {
+            self.abort_uploads(id).await?;
+            self.remove_pieces(id).await
+        };
+        if let Err(error) = tidied.await {
+            tracing::warn!(error = %chain(&error), "what an upload left stays until its payload goes");
         }
-        self.remove_pieces(id).await?;
         Ok(length)
+    }
+
+    /// Takes back every upload of a payload that was begun and not ended; tells whether there was one.
+    async fn abort_uploads(&self, id: TransferId) -> Result<bool, StoreError> {
+        let key = StorageKey::payload(id);
+        // A page at a time.
+        for round in 0..TRIES {
+            let uploads = self.bucket().open_uploads(&key).await?;
+            if uploads.is_empty() {
+                return Ok(round > 0);
+            }
+            for upload in uploads {
+                self.bucket().abort_parts(&key, &upload).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes one object of what clients have sent to the bucket.
+    async fn join_presigned(&self, id: TransferId, upload: &str) -> Result<(), StoreError> {
+        let parts = self.presigned_parts(id, upload).await?;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let parts = parts.into_iter().map(|part| (part.number, part.etag));
+        self.bucket().join_parts(&StorageKey::payload(id), upload, parts).await
     }
 
     /// Makes one object of what has come through the service.

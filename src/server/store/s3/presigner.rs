@@ -71,8 +71,17 @@ impl S3Store {
                 Some(found) => (found.value, Condition::Is(found.version)),
                 None => (Arriving::default(), Condition::Absent),
             };
+            if arriving.whole.is_some() || arriving.poured.is_some() {
+                // It came another way meanwhile.
+                return Err(StoreError::NoPayload);
+            }
             if let Some(upload) = arriving.presigned {
-                return Ok(upload);
+                if self.bucket().is_open(&key, &upload).await? {
+                    return Ok(upload);
+                }
+                tracing::warn!(
+                    "an upload is gone from the bucket before its end: is there a rule that aborts uploads?"
+                );
             }
             let upload = self.bucket().begin_parts(&key).await?;
             arriving.presigned = Some(upload.clone());

@@ -24,6 +24,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a writer has to put its records before a reader does.
 const WRITERS_TIME: Duration = Duration::from_secs(10);
+/// The entity tag of no object.
+const NO_ETAG: &str = "\"overtaken\"";
 /// Requests that one call makes at once.
 const AT_ONCE: usize = 32;
 
@@ -80,15 +82,16 @@ impl Records for S3Store {
             self.put_records(commit.records).await?;
             None
         };
-        if let Some(tally) = &commit.tally {
-            self.0.sums.add(tally);
-        }
         match self.bucket().remove(&commit.removals).await {
             // What was to be written is written: that it left something behind makes it no failure.
             Err(error) if version.is_some() => {
                 tracing::warn!(error = %chain(&error), "objects could not be removed yet");
             }
             removed => removed?,
+        }
+        // Last: what failed until here is done again, and must not count twice.
+        if let Some(tally) = &commit.tally {
+            self.0.sums.add(tally);
         }
         Ok(version)
     }
@@ -155,7 +158,11 @@ impl S3Store {
                 Err(PutError::Unclear(error)) => unclear = Some(error),
             }
             match self.look_for(&change.key, before, id, trail.seq).await {
-                Ok(Found::Happened(known)) => return Ok(known),
+                Ok(Found::Happened(known)) => {
+                    let overtaken = known.trail.as_ref().is_none_or(|trail| trail.last() != Some(id));
+                    // The version of another's write is not this one's to go on from.
+                    return Ok(if overtaken { Known { etag: NO_ETAG.to_owned(), ..known } } else { known });
+                }
                 Ok(Found::Overtaken) => return Err(StoreError::Conflict),
                 Ok(Found::Unknown) if unclear.is_none() => return Err(StoreError::Conflict),
                 Ok(Found::Unknown) => {

@@ -19,7 +19,7 @@ const PART: usize = 8 << 20;
 /// Bytes in later parts: with them 10 000 parts hold the largest payload that can be allowed.
 const LATER_PART: usize = 72 << 20;
 /// How many parts are of the smaller kind.
-const FIRST_PARTS: u32 = 500;
+const FIRST_PARTS: usize = 500;
 /// How often a slow upload says that it is still there.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 
@@ -154,8 +154,8 @@ impl Work {
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let next = self.poured().next + u32::from(self.sending.is_some());
-            let room = part_size(next) - self.gathered.len();
+            let before = self.poured().parts.len() + usize::from(self.sending.is_some());
+            let room = part_size(before) - self.gathered.len();
             let (now, later) = rest.split_at(room.min(rest.len()));
             self.gathered.extend_from_slice(now);
             rest = later;
@@ -189,7 +189,15 @@ impl Work {
     async fn end_part(&mut self) -> Result<(), StoreError> {
         let Some(sending) = self.sending.take() else { return Ok(()) };
         let arrived = sending.answer.await.map_err(StoreError::unavailable).flatten();
-        let etag = arrived.inspect_err(|_| self.broken = true)?;
+        let etag = match arrived {
+            Ok(etag) => etag,
+            Err(error) => {
+                self.broken = true;
+                // It may still arrive: its number is not used again.
+                self.poured().next = sending.number + 1;
+                return Err(error);
+            }
+        };
         let part = PouredPart { number: sending.number, etag, size: sending.size };
         let poured = self.poured();
         poured.next = part.number + 1;
@@ -272,6 +280,7 @@ impl Work {
     }
 }
 
-fn part_size(number: u32) -> usize {
-    if number <= FIRST_PARTS { PART } else { LATER_PART }
+/// Bytes in a part that has so many before it.
+fn part_size(before: usize) -> usize {
+    if before < FIRST_PARTS { PART } else { LATER_PART }
 }
