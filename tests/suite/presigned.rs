@@ -321,6 +321,40 @@ async fn s3_unfinished_uploads_are_swept() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_an_upload_that_vanishes_begins_anew() {
+    let location = bucket::fresh().await;
+    let service = Service::at(StorageLocation::S3(location.clone())).start().await;
+    let sender = service.sender().await;
+    let payload = payload(17 * MIB);
+    let (by_parts, upload) = created(&sender, payload.len(), "").await;
+    assert_eq!(put(&upload["parts"][0], &payload[..8 * MIB]).await, 200);
+    let (by_bytes, _) = created(&sender, payload.len(), "").await;
+    let bytes = path(&by_bytes, "payload/upload-bytes");
+    assert_eq!(sender.post(&bytes).bytes(&payload).send().await.number("received_bytes"), payload.len() as u64);
+
+    // As a rule of the bucket does it, or its owner.
+    let client = bucket::client(location.endpoint.as_ref().unwrap().as_str().trim_end_matches('/')).await;
+    let uploads = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
+    for upload in uploads.uploads() {
+        let abort = client.abort_multipart_upload().bucket(&location.bucket).key(upload.key().unwrap());
+        abort.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
+    }
+    assert_eq!(put(&upload["parts"][1], &payload[8 * MIB..16 * MIB]).await, 404);
+    let fresh = sender.post(&path(&by_parts, "upload/create-presign-urls")).json("{}").send().await.json();
+    for (part, content) in fresh["parts"].as_array().unwrap().iter().zip(payload.chunks(8 * MIB)) {
+        assert_eq!(put(part, content).await, 200);
+    }
+    assert_eq!(complete(&sender, &by_parts).await.status, 200);
+    assert!(fetched(&service, &by_parts).await == payload);
+
+    assert_eq!(complete(&sender, &by_bytes).await.check("upload_incomplete").number("received_bytes"), 0);
+    assert_eq!(sender.post(&bytes).bytes(&payload).send().await.number("received_bytes"), payload.len() as u64);
+    assert_eq!(complete(&sender, &by_bytes).await.status, 200);
+    assert!(fetched(&service, &by_bytes).await == payload);
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_one_policy_holds_for_both_ways() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
