@@ -18,6 +18,7 @@ use super::error::Error;
 use super::id::{TokenId, TransferId};
 use super::timestamp::Timestamp;
 use super::version::V1;
+use super::wire::Flow;
 
 /// A pending transfer goes this long after its last byte.
 const PENDING_SILENCE: Duration = Duration::from_hours(24);
@@ -178,6 +179,12 @@ impl Transfer {
         self.upload = Some(UploadKind::Bytes);
         self.last_byte_at = Some(now);
         Ok(())
+    }
+
+    /// Which way its payload comes.
+    #[must_use]
+    pub fn upload_flow(&self) -> Flow {
+        self.upload.map_or(Flow::Bytes, UploadKind::flow)
     }
 
     /// Notes that URLs were given out that may put bytes into the payload store, for at most `lifetime`; `false` where

@@ -45,11 +45,9 @@ impl Transfers {
     /// Tells how to send the payload of a transfer: through this service, or by the first URLs of the store.
     pub async fn upload_instruction(&self, transfer: &Transfer) -> Result<UploadInstruction, Error> {
         let bytes = UploadInstruction::Bytes { url: upload_path(transfer.transfer_id) };
-        match (self.store().presigner(), transfer.upload) {
+        match (self.store().presigner(), transfer.upload_flow()) {
             // One that is complete takes no bytes, and says so there.
-            (Some(presigner), Some(UploadKind::Single | UploadKind::Multipart))
-                if transfer.check_pending(self.now()).is_ok() =>
-            {
+            (Some(presigner), Flow::Presigned) if transfer.check_pending(self.now()).is_ok() => {
                 self.note_upload_urls(transfer, None).await?;
                 self.sign_upload(presigner, transfer, &[]).await
             }
@@ -70,7 +68,7 @@ impl Transfers {
     ) -> Result<UploadInstruction, Error> {
         transfer.check_pending(self.now())?;
         let presigner = self.store().presigner().ok_or(Error::WrongMode)?;
-        if !matches!(transfer.upload, Some(UploadKind::Single | UploadKind::Multipart)) {
+        if transfer.upload_flow() == Flow::Bytes {
             return Err(Error::WrongMode);
         }
         check_numbers(transfer, numbers)?;
@@ -87,7 +85,7 @@ impl Transfers {
         let id = transfer.transfer_id;
         let changed = self
             .change(id, |mut transfer| {
-                if !matches!(transfer.upload, Some(UploadKind::Single | UploadKind::Multipart)) {
+                if transfer.upload_flow() == Flow::Bytes {
                     return Err(Error::WrongMode);
                 }
                 if !transfer.note_upload_urls(now, UPLOAD_LIFETIME)? {
@@ -163,7 +161,7 @@ impl Transfers {
     /// byte, and only if nothing has arrived there.
     pub(super) async fn fix_bytes(&self, transfer: &Transfer) -> Result<(), Error> {
         self.check_bytes_allowed()?;
-        if !matches!(transfer.upload, Some(UploadKind::Single | UploadKind::Multipart)) {
+        if transfer.upload_flow() == Flow::Bytes {
             return Ok(());
         }
         let id = transfer.transfer_id;

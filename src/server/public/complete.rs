@@ -4,8 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
-use crate::domain::transfer::UploadKind;
-use crate::domain::wire::{CompletedTransfer, Empty, Flow, TransferStatus, Transparency};
+use crate::domain::wire::{CompletedTransfer, Empty, TransferStatus, Transparency};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Json, Owned, Scope};
@@ -25,7 +24,7 @@ pub(super) async fn complete(
     Json(Empty {}): Json<Empty>,
 ) -> Result<Answer<CompletedTransfer>, Refusal> {
     let transfer = app.transfers.complete(&scope, transfer).await?;
-    let flow = transfer.upload.map_or(Flow::Bytes, UploadKind::flow);
+    let flow = transfer.upload_flow();
     Ok(Answer(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
         transparency: Transparency::for_sender(app.transfers.rules().ip_mode, flow),

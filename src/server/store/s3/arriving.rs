@@ -12,7 +12,6 @@ use super::S3Store;
 use super::bucket::ListedPart;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
-use crate::domain::random;
 use crate::domain::store::{
     Change, Commit, Condition, Records, StorageKey, StoreError, Version, Versioned, read, to_json,
 };
@@ -73,7 +72,6 @@ pub(super) struct Tail {
 /// Who is at work on a payload, and until when nobody else may be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
-    pub(super) id: String,
     pub(super) until: Timestamp,
     /// Whether it puts the payload together. That can be done twice; writing cannot.
     pub(super) finishes: bool,
@@ -88,14 +86,9 @@ impl Poured {
 }
 
 impl Holder {
-    /// A new holder, from now on.
+    /// Someone who is at work from now on.
     pub(super) fn new(finishes: bool) -> Self {
-        Self { id: random::name(), until: SystemClock.now().plus(HOLD_FOR), finishes }
-    }
-
-    /// The same holder, from now on.
-    pub(super) fn renewed(&self) -> Self {
-        Self { until: SystemClock.now().plus(HOLD_FOR), ..self.clone() }
+        Self { until: SystemClock.now().plus(HOLD_FOR), finishes }
     }
 
     /// Whether it has not been silent for too long.

@@ -39,6 +39,9 @@ pub(super) struct Bucket {
     prefix: String,
 }
 
+/// The entity tag of no object: it has the form of an MD5, and is not that of any content.
+pub(super) const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
+
 /// An object as it lies in the bucket.
 pub(super) struct Read {
     pub(super) etag: String,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{Only, PutError};
+use super::bucket::{NO_ETAG, Only, PutError};
 use super::stored::{Known, Trail, WriteId};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
@@ -24,8 +24,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a writer has to put its records before a reader does.
 const WRITERS_TIME: Duration = Duration::from_secs(10);
-/// The entity tag of no object.
-const NO_ETAG: &str = "\"overtaken\"";
 /// Requests that one call makes at once.
 const AT_ONCE: usize = 32;
 

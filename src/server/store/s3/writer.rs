@@ -209,8 +209,8 @@ impl Work {
 
     /// Writes down what there is. Whoever was faster has taken this writer's place, or removed the payload.
     async fn keep(&mut self) -> Result<(), StoreError> {
-        if let Some(holder) = &mut self.arriving.holder {
-            *holder = holder.renewed();
+        if self.arriving.holder.is_some() {
+            self.arriving.holder = Some(Holder::new(false));
         }
         let condition = Condition::Is(self.version.clone());
         self.version = match self.store.set_arriving(self.id, condition, &self.arriving).await {

@@ -5,7 +5,7 @@ use super::scratch::{CONTENT, OTHER, Scratch};
 use crate::domain::examination::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::PUT;
-use crate::server::store::s3::bucket::{Only, PutError};
+use crate::server::store::s3::bucket::{NO_ETAG, Only, PutError};
 
 const HINT: &str = "use a server that does: otherwise two servers could both hand out the last download";
 
@@ -25,8 +25,7 @@ async fn if_none_match(scratch: &Scratch) -> Finding {
 
 async fn if_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_match";
-    // The form of an MD5, and not that of any content.
-    let other = Only::IfMatch("\"00000000000000000000000000000000\"".to_owned());
+    let other = Only::IfMatch(NO_ETAG.to_owned());
     match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
         Err(PutError::Refused) => {}
         Ok(_) => return Finding::problem(NAME, "this server does not honour If-Match on writes", HINT),
