@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
@@ -200,6 +201,15 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a size such as `2GiB`.
+pub(super) fn positive_size(text: &str) -> Result<ByteSize, String> {
+    match text.parse() {
+        Ok(ByteSize(0)) => Err("it must be more than nothing".to_owned()),
+        Ok(size) => Ok(size),
+        Err(_) => Err("it is written like 500MiB or 2GiB".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -217,6 +227,14 @@ mod tests {
         assert_eq!(positive_duration("1h 30m"), Ok(Duration::from_mins(90)));
         for bad in ["", "0s", "7", "-1s", "soon"] {
             assert!(positive_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_positive() {
+        assert_eq!(positive_size("2GiB"), Ok(ByteSize::gib(2)));
+        for bad in ["", "0", "0KiB", "-1", "much"] {
+            assert!(positive_size(bad).is_err(), "{bad}");
         }
     }
 }

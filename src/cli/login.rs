@@ -10,13 +10,12 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::token::{quota_text, until};
 use crate::client::{Api, Bound, Origin};
 use crate::domain::audit::ServiceName;
-use crate::domain::error::ErrorCode;
-use crate::domain::id::{TokenId, TransferId};
 use crate::domain::root::ServerRoot;
 use crate::domain::token::PlainToken;
-use crate::domain::wire::Health;
+use crate::domain::wire::{Health, TokenItem};
 
 /// What the command takes.
 #[derive(Args)]
@@ -28,7 +27,8 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct Output {
     server: String,
-    token_id: TokenId,
+    #[serde(flatten)]
+    token: TokenItem,
     config: String,
 }
 
@@ -44,10 +44,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         })?,
     };
     let token: PlainToken = text.trim().parse().map_err(|error| Failure::usage(format!("{error}")))?;
-    let token_id = token.token_id();
     let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
     check_service(&api).await?;
-    check_token(&api).await?;
+    let token = check_token(&api).await?;
 
     let kept = Zeroizing::new(text.trim().to_owned());
     let path = context.change_profile(|profile| {
@@ -57,9 +56,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     })?;
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { server: root.to_string(), token_id, config: path.display().to_string() })?;
+        printer.json_of(&Output { server: root.to_string(), token, config: path.display().to_string() })?;
     } else {
-        printer.note(&format!("token {token_id} works with {root}; both are kept in {}", path.display()));
+        let (id, terms) = (token.token_id, terms(&token));
+        printer.note(&format!("token {id} works with {root}, {terms}; both are kept in {}", path.display()));
     }
     Ok(())
 }
@@ -93,15 +93,13 @@ pub(super) async fn check_service(api: &Api) -> Result<Health> {
     Ok(health)
 }
 
-/// Checks that the service takes the token, with a call that changes nothing.
-pub(super) async fn check_token(api: &Api) -> Result<()> {
-    // Tokens are checked before existence: of a transfer that nobody has, only a valid one learns that there is none.
-    match api.upload_status(TransferId::random()).await {
-        Err(error) if error.code() == Some(ErrorCode::TransferNotFound) => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(_) => {
-            Err(Failure::new(Exit::Network, "unknown_answer", "the server knows a transfer that nobody has made")
-                .into())
-        }
-    }
+/// Checks that the service takes the token, and asks what for.
+pub(super) async fn check_token(api: &Api) -> Result<TokenItem> {
+    Ok(api.token_status().await?)
+}
+
+/// How long a token can be used, and for how much.
+pub(super) fn terms(token: &TokenItem) -> String {
+    let terms = [Some(until(token.expires_at)), quota_text(token)];
+    terms.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

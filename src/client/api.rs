@@ -16,7 +16,7 @@ use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,
-    Empty, EventAdded, Health, Page, PartNumbers, Received, TransferStatus, UploadInstruction, UploadStatus,
+    Empty, EventAdded, Health, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
 };
 
 /// Shows that its sender has the key of a transfer.
@@ -97,6 +97,12 @@ impl Api {
     pub async fn upload_status(&self, id: TransferId) -> Result<UploadStatus, ClientError> {
         let request = self.get(self.route(id, "upload/status"));
         answer::call(&self.origin, "upload/status", self.as_sender(request)?).await
+    }
+
+    /// What the sender token may still be used for.
+    pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
+        let request = self.get(self.root.join("/token/status"));
+        answer::call(&self.origin, "token/status", self.as_sender(request)?).await
     }
 
     /// Sends payload bytes from `offset` on to `address`, as a created transfer names it. Takes as long as `body` does.

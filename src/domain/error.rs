@@ -124,8 +124,11 @@ pub enum Error {
         retry_after: Duration,
     },
     /// The token's quota is used up.
-    #[error("the quota of this sender token is used up")]
-    QuotaExceeded,
+    #[error("the quota of this sender token is used up: {member}")]
+    QuotaExceeded {
+        /// Which limit, as `tokens/create` calls it.
+        member: &'static str,
+    },
     /// Enough events were added.
     #[error("no more events can be added")]
     EventLimitReached,
@@ -277,7 +280,7 @@ impl Error {
             Self::PayloadTooLarge { .. } => ErrorCode::PayloadTooLarge,
             Self::RangeNotSatisfiable { .. } => ErrorCode::RangeNotSatisfiable,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
-            Self::QuotaExceeded => ErrorCode::QuotaExceeded,
+            Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
             Self::EventLimitReached => ErrorCode::EventLimitReached,
             Self::Internal(_) => ErrorCode::InternalError,
             Self::StorageUnavailable(_) => ErrorCode::StorageUnavailable,

@@ -95,11 +95,26 @@ hex_id!(
     "token id"
 );
 
-impl TransferId {
-    /// One of `stripes` numbers, the same for the same id: ids are random, so the numbers are spread evenly.
-    pub(super) fn stripe(self, stripes: usize) -> usize {
-        usize::from(u16::from_be_bytes([self.0[0], self.0[1]])) % stripes
+/// Ids that are random, so that whatever is computed from them is spread evenly.
+pub(super) trait Spread {
+    /// One of `stripes` numbers, the same for the same id.
+    fn stripe(&self, stripes: usize) -> usize;
+}
+
+impl Spread for TransferId {
+    fn stripe(&self, stripes: usize) -> usize {
+        stripe(self.0[0], self.0[1], stripes)
     }
+}
+
+impl Spread for TokenId {
+    fn stripe(&self, stripes: usize) -> usize {
+        stripe(self.0[0], self.0[1], stripes)
+    }
+}
+
+fn stripe(first: u8, second: u8, stripes: usize) -> usize {
+    usize::from(u16::from_be_bytes([first, second])) % stripes
 }
 
 /// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.

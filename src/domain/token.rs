@@ -1,5 +1,7 @@
 //! Sender tokens: what a sender shows, and what is kept of it.
 
+mod quota;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
+
+pub use quota::{Quota, Reservation, Step, Verdict};
 
 use super::digest::Sha256;
 use super::error::Error;
@@ -109,6 +113,9 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, exact to an hour.
     pub last_used_at: Option<Timestamp>,
+    /// How much it may be used for; `None` is without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
 }
 
 impl Token {
@@ -160,6 +167,7 @@ mod tests {
             expires_at: Some(Timestamp::from_millis(100)),
             revoked_at: None,
             last_used_at: None,
+            quota: None,
         }
     }
 

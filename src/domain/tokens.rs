@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::error::{Error, chain};
 use super::id::TokenId;
 use super::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
-use super::token::{PlainToken, Token, TokenStatus};
+use super::token::{PlainToken, Quota, Token, TokenStatus};
 use super::transfers::page_size;
 use super::version::V1;
 use super::wire::{CreateToken, Page, TokenCounts, TokenItem};
@@ -41,8 +41,13 @@ impl Tokens {
             let text = format!("name must have 1 to {LONGEST_NAME} characters and no control characters");
             return Err(Error::InvalidRequest(text));
         }
-        if wanted.expires_in_s == Some(0) {
-            return Err(Error::InvalidRequest("expires_in_s must be at least 1".to_owned()));
+        let numbers = [
+            ("expires_in_s", wanted.expires_in_s),
+            ("max_transfers", wanted.max_transfers),
+            ("max_total_bytes", wanted.max_total_bytes),
+        ];
+        if let Some((member, _)) = numbers.iter().find(|(_, number)| *number == Some(0)) {
+            return Err(Error::InvalidRequest(format!("{member} must be at least 1")));
         }
         let now = self.clock.now();
         let plain = PlainToken::random();
@@ -55,6 +60,7 @@ impl Tokens {
             expires_at: wanted.expires_in_s.map(|seconds| now.plus(Duration::from_secs(seconds))),
             revoked_at: None,
             last_used_at: None,
+            quota: Quota::new(wanted.max_transfers, wanted.max_total_bytes),
         };
         scope.note_token(token.token_id);
         let records = stray(&scope.records_of_change(now, ANSWER, &[]));

@@ -65,6 +65,9 @@ pub struct Transfer {
     pub downloads: u64,
     /// What became of its payload.
     pub payload: PayloadFate,
+    /// Whether its bytes count against the quota of its token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_quota: bool,
 }
 
 /// What a sender fixes when a transfer is created.
@@ -101,6 +104,7 @@ impl Transfer {
             grants: Vec::new(),
             downloads: 0,
             payload: PayloadFate::Kept,
+            holds_quota: false,
         }
     }
 
@@ -197,6 +201,12 @@ impl Transfer {
             self.last_byte_at = Some(now);
         }
         Ok(!noted)
+    }
+
+    /// Notes that its payload is gone and that no URL can put it back: it takes no room any more.
+    pub fn forget_upload_urls(&mut self) {
+        self.upload_urls_until = None;
+        self.holds_quota = false;
     }
 
     /// Declares the upload complete; `false` where it already was.

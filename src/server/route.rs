@@ -83,7 +83,13 @@ const DOWNLOAD_CODES: &[&[ErrorCode]] =
 pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/health", &[]),
     unrecorded(ServiceName::Public, "/health/ready", &[]),
-    public("POST", "/transfers/create", ActionName::TransferCreate, &[SENDER, BODY, &[IdempotencyMismatch]]),
+    public(
+        "POST",
+        "/transfers/create",
+        ActionName::TransferCreate,
+        &[SENDER, BODY, &[IdempotencyMismatch, QuotaExceeded]],
+    ),
+    public("GET", "/token/status", ActionName::TokenStatus, &[SENDER]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
@@ -165,8 +171,8 @@ mod tests {
 
     #[test]
     fn every_code_belongs_to_a_route() {
-        // These belong to no route of their own, or to what is to come: limits on rates and quotas.
-        let elsewhere = [RouteNotFound, MethodNotAllowed, QuotaExceeded];
+        // These belong to no route.
+        let elsewhere = [RouteNotFound, MethodNotAllowed];
         for code in ErrorCode::ALL {
             let used = ROUTES.iter().any(|route| route.every_code().any(|known| known == *code));
             assert!(used || elsewhere.contains(code), "{} belongs to no route", code.as_str());

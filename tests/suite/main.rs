@@ -11,6 +11,7 @@ mod http;
 mod lifecycle;
 mod openapi;
 mod presigned;
+mod quotas;
 mod sessions;
 mod support;
 mod tokens;

@@ -74,7 +74,7 @@ async fn token(context: &Context) -> Finding {
     }
     let checked = async { login::check_token(&context.api_as_sender(root).await?).await };
     match checked.await {
-        Ok(()) => Finding::ok(NAME, "the server takes it"),
+        Ok(token) => Finding::ok(NAME, format!("the server takes it, {}", login::terms(&token))),
         Err(error) => failed(NAME, &error),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::context::Context;
 use super::super::{escape, records};
-use super::{status_text, until};
+use super::{quota_text, status_text, until};
 use crate::domain::wire::TokenItem;
 
 #[derive(Serialize)]
@@ -30,8 +30,9 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     for item in &items {
         let used = item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.for_people()));
         let (id, name) = (item.token_id, escape::one_line(&item.name));
+        let quota = quota_text(item).map(|quota| format!("  {quota}")).unwrap_or_default();
         printer.result(&format!(
-            "{id}  {:<7}  {}  {used}  {name}",
+            "{id}  {:<7}  {}  {used}{quota}  {name}",
             status_text(item.status),
             until(item.expires_at)
         ))?;

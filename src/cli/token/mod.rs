@@ -2,10 +2,13 @@
 
 mod create;
 mod list;
+mod quota;
 mod revoke;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+
+pub(super) use quota::quota_text;
 
 use super::context::Context;
 use crate::domain::timestamp::Timestamp;
@@ -52,6 +55,6 @@ const fn status_text(status: TokenStatus) -> &'static str {
     }
 }
 
-fn until(expires_at: Option<Timestamp>) -> String {
+pub(super) fn until(expires_at: Option<Timestamp>) -> String {
     expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", at.for_people()))
 }

@@ -50,6 +50,9 @@ pub enum ActionName {
     /// A token is created.
     #[serde(rename = "token.create")]
     TokenCreate,
+    /// The holder of a token asks what it may be used for.
+    #[serde(rename = "token.status")]
+    TokenStatus,
     /// Tokens are listed.
     #[serde(rename = "token.list")]
     TokenList,

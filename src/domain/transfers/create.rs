@@ -12,7 +12,7 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
 use crate::domain::stats::{Moves, Tally};
 use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
-use crate::domain::token::Token;
+use crate::domain::token::{Reservation, Step, Token};
 use crate::domain::transfer::{Status, Terms, Transfer};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
@@ -69,7 +69,7 @@ impl Transfers {
     /// Creates a transfer of `token`, or finds the one that the same idempotency key made before.
     ///
     /// # Errors
-    /// As [`new_terms`]; [`Error::IdempotencyMismatch`].
+    /// As [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`].
     pub async fn create(
         &self,
         scope: &RequestScope,
@@ -81,13 +81,19 @@ impl Transfers {
             None => (TransferId::random(), None),
             Some(key) => {
                 let under = StorageKey::create(token.token_id, key);
-                (self.reserve(&under, wanted).await?, Some(under))
+                let (id, known) = self.id_under(&under, wanted).await?;
+                if known && let Some(transfer) = self.created_before(scope, id).await? {
+                    return Ok(transfer);
+                }
+                (id, Some(under))
             }
         };
         scope.note_named(id);
+        let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
         transfer.created_under = created_under.map(|key| key.to_string());
+        transfer.holds_quota = token.quota.as_ref().is_some_and(|quota| quota.max_total_bytes.is_some());
         self.offer_presigned(&mut transfer, now)?;
         let answer = if transfer.upload.is_some() { SIGNING } else { CREATED };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
@@ -100,21 +106,39 @@ impl Transfers {
             Ok(()) => {
                 scope.note_exists(id);
                 scope.note_committed(answer);
+                if reservation.is_some() {
+                    self.note_settled(token.token_id, id, Step::Reserved);
+                }
                 Ok(transfer)
             }
-            // The same key, answered before: what it made is the answer again.
-            Err(StoreError::Conflict) => self.find(scope, id).await,
+            // A request with the same key was faster: what it made is the answer again.
+            Err(StoreError::Conflict) => {
+                if reservation == Some(Reservation::Made) {
+                    self.cancel_quota(token.token_id, id).await?;
+                }
+                self.find(scope, id).await
+            }
+            // It may have been created all the same: what it reserved stays until that is known.
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The id that belongs to an idempotency key: a new one, or the one that it was first used for.
-    async fn reserve(&self, under: &StorageKey, wanted: &CreateTransfer) -> Result<TransferId, Error> {
+    /// The transfer that an earlier request has created, if it came to that.
+    async fn created_before(&self, scope: &RequestScope, id: TransferId) -> Result<Option<Transfer>, Error> {
+        match self.find(scope, id).await {
+            Ok(transfer) => Ok(Some(transfer)),
+            Err(Error::TransferNotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The id that belongs to an idempotency key: a new one, or the one that it was first used for, and then `true`.
+    async fn id_under(&self, under: &StorageKey, wanted: &CreateTransfer) -> Result<(TransferId, bool), Error> {
         let body = CreateTransfer { idempotency_key: None, ..wanted.clone() };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
         let creation = Creation { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
         match create(self.store(), under.clone(), &creation, Commit::default()).await {
-            Ok(()) => return Ok(creation.transfer_id),
+            Ok(()) => return Ok((creation.transfer_id, false)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
@@ -122,6 +146,6 @@ impl Transfers {
         if first.body_sha256 != creation.body_sha256 {
             return Err(Error::IdempotencyMismatch);
         }
-        Ok(first.transfer_id)
+        Ok((first.transfer_id, true))
     }
 }

@@ -5,7 +5,8 @@ use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, keyed
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::stats::Tally;
-use crate::domain::store::{Commit, StorageKey, Swap};
+use crate::domain::store::{Commit, StorageKey, Swap, read};
+use crate::domain::token::Step;
 use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
 
 /// The payload is still to be removed: how that goes decides the answer.
@@ -53,19 +54,28 @@ impl Transfers {
         if transfer.payload == PayloadFate::Removed {
             return Ok(transfer);
         }
-        self.remove_payload(id, Some(scope.asked().request_id)).await
+        self.remove_payload(&transfer, Some(scope.asked().request_id)).await
     }
 
     /// Removes the payload of a transfer that has released it, and says so in its trail.
-    pub(super) async fn remove_payload(&self, id: TransferId, request_id: Option<RecordId>) -> Result<Transfer, Error> {
+    pub(super) async fn remove_payload(
+        &self,
+        transfer: &Transfer,
+        request_id: Option<RecordId>,
+    ) -> Result<Transfer, Error> {
+        let id = transfer.transfer_id;
         self.store().remove(id).await?;
         let now = self.now();
-        self.change(id, |mut transfer| {
+        // While a URL may put the payload back, its bytes count.
+        let for_good = transfer.upload_urls_until.is_none_or(|until| until <= now);
+        self.give_up_room(id, for_good, |mut transfer| {
             if transfer.payload != PayloadFate::Released {
                 return Ok(Swap::Keep(transfer));
             }
             transfer.payload = PayloadFate::Removed;
-            transfer.upload_urls_until = transfer.upload_urls_until.filter(|until| *until > now);
+            if for_good {
+                transfer.forget_upload_urls();
+            }
             let event = Event::of_server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
@@ -79,16 +89,38 @@ impl Transfers {
     }
 
     /// Removes once more what an upload URL may have put back that outlived the transfer.
-    pub(super) async fn remove_late_payload(&self, id: TransferId) -> Result<Transfer, Error> {
+    pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
+        let id = transfer.transfer_id;
         self.store().remove(id).await?;
         let now = self.now();
-        self.change(id, |mut transfer| {
+        self.give_up_room(id, true, |mut transfer| {
             if transfer.upload_urls_until.is_none_or(|until| until > now) {
                 return Ok(Swap::Keep(transfer));
             }
-            transfer.upload_urls_until = None;
+            transfer.forget_upload_urls();
             Ok(Swap::write(transfer.clone(), Commit::default(), transfer))
         })
         .await
+    }
+
+    /// Changes a transfer whose payload is gone; where that is `for_good`, its bytes are given back to its token first.
+    async fn give_up_room(
+        &self,
+        id: TransferId,
+        for_good: bool,
+        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, Transfer>, Error> + Send,
+    ) -> Result<Transfer, Error> {
+        // In this turn nobody else here gives them back, and what others did is seen.
+        let _turn = self.0.turns.wait(id).await;
+        let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
+        let releases = for_good && found.value.holds_quota;
+        if releases {
+            self.release_quota(&found.value).await?;
+        }
+        let transfer = self.change_in_turn(id, decide).await?;
+        if releases && !transfer.holds_quota {
+            self.note_settled(transfer.token_id, id, Step::Released);
+        }
+        Ok(transfer)
     }
 }

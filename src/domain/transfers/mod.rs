@@ -12,6 +12,7 @@ mod events;
 mod list;
 mod overview;
 mod presign;
+mod quota;
 mod sweep;
 mod turns;
 mod upload;
@@ -50,6 +51,8 @@ struct Inner {
     counts: counts::DownloadCounts,
     claims: claims::ClaimBudgets,
     turns: turns::Turns,
+    token_turns: turns::Turns,
+    settled: quota::Settled,
 }
 
 /// What holds for every transfer of a service.
@@ -75,8 +78,8 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, claims, turns) = Default::default();
-        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims, turns }))
+        let (counts, claims, turns, token_turns, settled) = Default::default();
+        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims, turns, token_turns, settled }))
     }
 
     /// What holds for every transfer.
@@ -119,6 +122,15 @@ impl Transfers {
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
         let _turn = self.0.turns.wait(id).await;
+        self.change_in_turn(id, decide).await
+    }
+
+    /// Changes a transfer whose turn the caller has.
+    async fn change_in_turn<A: Send>(
+        &self,
+        id: TransferId,
+        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
+    ) -> Result<A, Error> {
         swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
     }
 

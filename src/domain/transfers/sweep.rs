@@ -120,14 +120,15 @@ impl Transfers {
             Err(error) => return Err(error),
         };
         if transfer.payload == PayloadFate::Released {
-            transfer = self.remove_payload(id, None).await?;
+            transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
         }
         let (now, retain) = (self.now(), self.rules().retain_audit);
         if transfer.payload == PayloadFate::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
-            transfer = self.remove_late_payload(id).await?;
+            transfer = self.remove_late_payload(&transfer).await?;
         }
-        if transfer.payload == PayloadFate::Removed && transfer.retained_until(retain) <= now {
+        let late = transfer.upload_urls_until.is_some();
+        if transfer.payload == PayloadFate::Removed && !late && transfer.retained_until(retain) <= now {
             swept.forgotten += 1;
             return self.forget(&transfer, hint).await;
         }

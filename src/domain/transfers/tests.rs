@@ -1,4 +1,5 @@
 mod presigned;
+mod quota;
 
 use futures_util::stream;
 
@@ -30,7 +31,15 @@ impl World {
     }
 
     fn over(store: Arc<dyn Store>) -> Self {
-        let clock = Arc::new(ManualClock::at(START));
+        Self::of(store, Arc::new(ManualClock::at(START)))
+    }
+
+    /// Another process over the same store.
+    fn beside(other: &Self) -> Self {
+        Self::of(other.store.clone(), other.clock.clone())
+    }
+
+    fn of(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
         let rules =
@@ -57,7 +66,8 @@ impl World {
     }
 
     async fn token(&self) -> Token {
-        let wanted = CreateToken { name: "press".to_owned(), expires_in_s: None };
+        let wanted =
+            CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
         self.tokens.create(&self.scope(ActionName::TokenCreate), wanted).await.unwrap().0
     }
 

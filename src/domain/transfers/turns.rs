@@ -1,13 +1,13 @@
-//! Taking turns at changing a transfer, within one process.
+//! Taking turns at changing an object, within one process.
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::id::TransferId;
+use crate::domain::id::Spread;
 
-/// Enough that two of a few hundred transfers that change at once seldom share one.
+/// Enough that two of a few hundred objects that change at once seldom share one.
 const STRIPES: usize = 1_024;
 
-/// Compare-and-swap decides between processes; within one, those who change the same transfer queue instead of
+/// Compare-and-swap decides between processes; within one, those who change the same object queue instead of
 /// colliding, in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Turns(Box<[Mutex<()>]>);
@@ -19,8 +19,8 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn at the transfer `id`, or at one that shares its stripe.
-    pub(super) async fn wait(&self, id: TransferId) -> MutexGuard<'_, ()> {
+    /// Waits for a turn at the object of `id`, or at one that shares its stripe.
+    pub(super) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await
     }
 }

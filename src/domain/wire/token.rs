@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::id::TokenId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Token, TokenStatus};
+use crate::domain::token::{Quota, Token, TokenStatus};
 
 /// A token to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,14 @@ pub struct CreateToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub expires_in_s: Option<u64>,
+    /// How many transfers it may create, ever; absent is any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub max_transfers: Option<u64>,
+    /// How many bytes of sealed payload it may hold at once; absent is any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub max_total_bytes: Option<u64>,
 }
 
 /// A token as admins see it.
@@ -39,7 +47,7 @@ pub struct TokenItem {
     pub max_total_bytes: Option<u64>,
     /// Transfers created, counted only under `max_transfers`.
     pub transfers_created: Option<u64>,
-    /// Bytes held, counted only under `max_total_bytes`.
+    /// Bytes declared and not yet removed, counted only under `max_total_bytes`.
     pub bytes_held: Option<u64>,
     /// When it was last used, exact to an hour; null is never.
     pub last_used_at: Option<Timestamp>,
@@ -49,16 +57,17 @@ impl TokenItem {
     /// `token` as it is at `now`.
     #[must_use]
     pub fn of(token: &Token, now: Timestamp) -> Self {
+        let quota = token.quota.as_ref();
         Self {
             token_id: token.token_id,
             name: token.name.clone(),
             status: token.status_at(now),
             created_at: token.created_at,
             expires_at: token.expires_at,
-            max_transfers: None,
-            max_total_bytes: None,
-            transfers_created: None,
-            bytes_held: None,
+            max_transfers: quota.and_then(|quota| quota.max_transfers),
+            max_total_bytes: quota.and_then(|quota| quota.max_total_bytes),
+            transfers_created: quota.and_then(Quota::transfers_created),
+            bytes_held: quota.and_then(Quota::bytes_held),
             last_used_at: token.last_used_at,
         }
     }

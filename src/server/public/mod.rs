@@ -9,6 +9,7 @@ mod events;
 mod pages;
 mod presign_urls;
 mod status;
+mod token_status;
 mod upload_bytes;
 mod upload_status;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::list_events))
         .routes(routes!(events::list_actions))
         .routes(routes!(delete::delete))
+        .routes(routes!(token_status::token_status))
         .routes(routes!(pages::recipient))
         .routes(routes!(pages::sender))
 }

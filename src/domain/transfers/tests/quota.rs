@@ -1,0 +1,117 @@
+//! Quotas of tokens, through crashes between any two writes.
+
+use super::*;
+use crate::domain::transfer::PayloadFate;
+
+async fn limited(world: &World) -> Token {
+    let wanted =
+        CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: Some(10), max_total_bytes: Some(5) };
+    world.tokens.create(&world.scope(ActionName::TokenCreate), wanted).await.unwrap().0
+}
+
+async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error> {
+    let wanted = CreateTransfer {
+        size_bytes: 3,
+        expires_in_s: Some(86_400),
+        max_downloads: None,
+        access_sha256: None,
+        idempotency_key: Some(format!("{key:064x}")),
+    };
+    // As a request would, with the token as it is stored now.
+    let token = world.tokens.find(token.token_id).await.unwrap();
+    world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &wanted).await
+}
+
+async fn used(world: &World, token: &Token) -> (u64, u64) {
+    let quota = world.tokens.find(token.token_id).await.unwrap().quota.unwrap();
+    (quota.transfers_created().unwrap(), quota.bytes_held().unwrap())
+}
+
+async fn delete(world: &World, transfer: &Transfer) {
+    let scope = world.scope(ActionName::TransferDelete);
+    world.transfers.delete(&scope, transfer.transfer_id).await.unwrap();
+}
+
+/// Leaves what a crash leaves between the two writes of a creation.
+async fn reserve_only(world: &World, token: &Token) {
+    let token = world.tokens.find(token.token_id).await.unwrap();
+    world.transfers.reserve_quota(&token, TransferId::random(), 3).await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_are_held_until_the_payload_is_gone() {
+    let world = World::new();
+    let token = limited(&world).await;
+    let first = create(&world, &token, 1).await.unwrap();
+    assert_eq!(create(&world, &token, 1).await.unwrap().transfer_id, first.transfer_id);
+    assert_eq!(used(&world, &token).await, (1, 3), "the same transfer was counted twice");
+    let error = create(&world, &token, 2).await.unwrap_err();
+    assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
+    for _ in 0..2 {
+        delete(&world, &first).await;
+        assert_eq!(used(&world, &token).await, (1, 0));
+    }
+    let second = create(&world, &token, 2).await.unwrap();
+    world.clock.set(second.expires_at);
+    assert_eq!(used(&world, &token).await, (2, 3));
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(used(&world, &token).await, (2, 0), "what has expired still counts");
+}
+
+#[tokio::test]
+async fn a_creation_that_was_cut_short_is_given_back() {
+    let world = World::new();
+    let token = limited(&world).await;
+    reserve_only(&world, &token).await;
+    create(&world, &token, 1).await.unwrap_err();
+    world.clock.advance(Duration::from_hours(1));
+    create(&world, &token, 1).await.unwrap();
+    assert_eq!(used(&world, &token).await, (1, 3));
+}
+
+#[tokio::test]
+async fn a_creation_that_came_about_keeps_what_it_reserved() {
+    let world = World::new();
+    let token = limited(&world).await;
+    create(&world, &token, 1).await.unwrap();
+    // Another process, which does not know that the reservation was used.
+    let other = World::beside(&world);
+    world.clock.advance(Duration::from_hours(2));
+    create(&other, &token, 2).await.unwrap_err();
+    assert_eq!(used(&world, &token).await, (1, 3));
+}
+
+#[tokio::test]
+async fn a_removal_that_was_cut_short_gives_back_once() {
+    let world = World::new();
+    let token = limited(&world).await;
+    let transfer = create(&world, &token, 1).await.unwrap();
+    // The payload went and the quota was told, and then the process ended.
+    let ended = world.scope(ActionName::TransferDelete);
+    world
+        .transfers
+        .change(transfer.transfer_id, |mut transfer| {
+            transfer.delete(START, crate::domain::transfer::DeletionCause::Asked);
+            let hints = vec![StorageKey::due(START, transfer.transfer_id)];
+            Ok(Swap::write(transfer, Commit { hints, ..Commit::default() }, ()))
+        })
+        .await
+        .unwrap();
+    world.transfers.release_quota(&transfer).await.unwrap();
+    assert_eq!(used(&world, &token).await, (1, 0));
+    let other = World::beside(&world);
+    create(&other, &token, 2).await.unwrap();
+    other.transfers.sweep().await.unwrap();
+    let swept = other.transfers.find(&ended, transfer.transfer_id).await.unwrap();
+    assert_eq!((swept.payload, swept.holds_quota), (PayloadFate::Removed, false));
+    assert_eq!(used(&world, &token).await, (2, 3), "the same bytes were given back twice");
+}
+
+#[tokio::test]
+async fn a_token_without_quota_is_never_written_for_one() {
+    let world = World::new();
+    let transfer = world.completed(None).await;
+    assert!(!transfer.holds_quota);
+    delete(&world, &transfer).await;
+    assert_eq!(world.tokens.find(transfer.token_id).await.unwrap().quota, None);
+}

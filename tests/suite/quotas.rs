@@ -1,0 +1,114 @@
+//! What a sender token may be used for, exactly.
+
+use std::time::Duration;
+
+use crate::support::{Api, Service, Started};
+
+async fn sender(service: &Started, limits: &str) -> Api {
+    let body = format!(r#"{{"name":"limited",{limits}}}"#);
+    let created = service.admin().post("/tokens/create").json(&body).send().await;
+    assert_eq!(created.status, 201, "{created:?}");
+    service.public().with_header("x-sgsend-token", &created.text("token"))
+}
+
+async fn own(sender: &Api) -> serde_json::Value {
+    let status = sender.get("/token/status").send().await;
+    assert_eq!(status.status, 200, "{status:?}");
+    status.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_uploads_on_a_quota_of_ten_give_ten() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = sender(&service, r#""max_transfers":10"#).await;
+        let mut uploads = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let sender = sender.clone();
+            uploads.spawn(async move {
+                let created = sender.post("/transfers/create").json(r#"{"size_bytes":3}"#).send().await;
+                if created.status == 429 {
+                    created.check("quota_exceeded");
+                    return None;
+                }
+                let id = created.text("transfer_id");
+                sender.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(b"abc").send().await;
+                let completed = sender.post(&format!("/transfers/id/{id}/upload/complete")).json("{}").send().await;
+                Some(completed.status)
+            });
+        }
+        let done: Vec<_> = uploads.join_all().await.into_iter().flatten().collect();
+        assert_eq!(done, [200; 10]);
+        let own = own(&sender).await;
+        assert_eq!((own["transfers_created"].as_u64(), own["max_transfers"].as_u64()), (Some(10), Some(10)));
+        assert_eq!((own["bytes_held"].as_u64(), own["max_total_bytes"].as_u64()), (None, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_are_held_exactly_and_given_back() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let sender = sender(&service, r#""max_total_bytes":1000"#).await;
+        let mut creations = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            let sender = sender.clone();
+            creations.spawn(async move { sender.post("/transfers/create").json(r#"{"size_bytes":100}"#).send().await });
+        }
+        let created = creations.join_all().await;
+        let ids: Vec<_> = created.iter().filter(|answer| answer.status == 201).map(|a| a.text("transfer_id")).collect();
+        assert_eq!(ids.len(), 10);
+        for id in &ids {
+            for _ in 0..2 {
+                let deleted = sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
+                assert_eq!(deleted.status, 200, "{deleted:?}");
+            }
+        }
+        if Service::is_presigned() {
+            // A URL that was given out could put a payload back: its bytes are held until none can.
+            assert_eq!(own(&sender).await["bytes_held"], 1000);
+            return;
+        }
+        assert_eq!(own(&sender).await["bytes_held"], 0);
+        let refused = sender.post("/transfers/create").json(r#"{"size_bytes":1001}"#).refused("quota_exceeded").await;
+        assert!(refused.text("detail").contains("max_total_bytes"), "{refused:?}");
+        sender.create(1000, "").await;
+        assert_eq!(own(&sender).await["bytes_held"], 1000);
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_creation_counts_once_and_needs_no_quota() {
+    let service = Service::any().start().await;
+    let sender = sender(&service, r#""max_transfers":1,"max_total_bytes":10"#).await;
+    let body = format!(r#"{{"size_bytes":10,"idempotency_key":"{}"}}"#, "ab".repeat(32));
+    let first = sender.post("/transfers/create").json(&body).send().await;
+    let again = sender.post("/transfers/create").json(&body).send().await;
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(first.text("transfer_id"), again.text("transfer_id"));
+    assert_eq!(own(&sender).await["transfers_created"], 1);
+}
+
+#[tokio::test]
+async fn a_quota_of_nothing_is_refused() {
+    let service = Service::any().start().await;
+    for body in [
+        r#"{"name":"a","max_transfers":0}"#,
+        r#"{"name":"a","max_total_bytes":0}"#,
+        r#"{"name":"a","max_transfers":-1}"#,
+    ] {
+        service.admin().post("/tokens/create").json(body).refused("invalid_request").await;
+    }
+}
+
+#[tokio::test]
+async fn who_holds_a_token_learns_its_state() {
+    let service = Service::any().start().await;
+    let sender = sender(&service, r#""expires_in_s":60"#).await;
+    let own = own(&sender).await;
+    assert_eq!((own["name"].as_str(), own["status"].as_str()), (Some("limited"), Some("active")));
+    assert!(own.get("secret_sha256").is_none() && own.get("token").is_none(), "{own}");
+    service.public().get("/token/status").refused("token_missing").await;
+    service.wait(Duration::from_mins(1));
+    sender.get("/token/status").refused("token_expired").await;
+}
