@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
-use super::{audit, delete, doctor, download, login, open, serve, stats, status, sweep, token, upload};
+use super::{audit, delete, doctor, download, history, login, open, serve, stats, status, sweep, token, upload};
 use crate::client::FlowChoice;
 
 /// Sends a file to someone without trusting the machine in between.
@@ -45,6 +45,8 @@ pub(super) enum Command {
     Status(status::Arguments),
     /// Delete a transfer
     Delete(delete::Arguments),
+    /// Show what was sent from here
+    History(history::Arguments),
     /// Create, list and revoke sender tokens
     Token(token::Arguments),
     /// Keep a server and a sender token for next time

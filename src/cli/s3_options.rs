@@ -27,11 +27,16 @@ impl S3Options {
                 location.path_style |= self.s3_path_style;
                 Ok(StorageLocation::S3(location))
             }
-            _ if self.s3_endpoint.is_some() || self.s3_path_style => {
-                let failure = Failure::usage("--s3-endpoint and --s3-path-style belong to a store in a bucket");
-                Err(failure.hint("name it with --storage s3://BUCKET/PREFIX, or leave them out"))
-            }
-            other => Ok(other),
+            other => self.check_unused().map(|()| other),
         }
+    }
+
+    /// Refuses these options where there is no store in a bucket.
+    pub(super) fn check_unused(&self) -> Result<(), Failure> {
+        if self.s3_endpoint.is_none() && !self.s3_path_style {
+            return Ok(());
+        }
+        let failure = Failure::usage("--s3-endpoint and --s3-path-style belong to a store in a bucket");
+        Err(failure.hint("name it with --storage s3://BUCKET/PREFIX, or leave them out"))
     }
 }

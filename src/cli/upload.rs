@@ -17,6 +17,7 @@ use super::context::Context;
 use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::history;
 use super::paths;
 use super::secret_input::claim_stdin;
 use crate::client::upload::{self, Source, Upload, UploadError, Uploaded};
@@ -57,6 +58,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     separate_key: bool,
     #[command(flatten)]
+    history: history::UploadArguments,
+    #[command(flatten)]
     flow: FlowArguments,
 }
 
@@ -83,6 +86,7 @@ struct Size {
 /// Runs the command. Tidies up by itself when it is interrupted.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
+    let remember = arguments.history.clone();
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(nothing_begun(signal)),
@@ -95,6 +99,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     warn(&uploaded, &api, context);
+    if let Err(error) = remember.add(&uploaded, &name) {
+        context.printer.warning(&format!("the upload is not in the history: {error}"));
+    }
     if context.printer.has_reader() && !context.printer.is_json() {
         explain(&uploaded, &name, separate_key, context);
     }

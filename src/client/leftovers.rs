@@ -10,13 +10,18 @@ pub(super) const OLDEST: Duration = Duration::from_hours(24 * 7);
 
 /// Makes a directory, with its parents, that only this user can look into, and removes what is too old from it.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {
+    make_private(folder)?;
+    remove_old(folder);
+    Ok(())
+}
+
+/// Makes a directory, with its parents, that only this user can look into.
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    remove_old(folder);
-    Ok(())
+    builder.create(folder)
 }
 
 fn remove_old(folder: &Path) {

@@ -1,9 +1,15 @@
-//! What is kept of a client's address and user agent.
+//! Clients' addresses: who is behind a proxy, and what is kept of addresses and user agents.
+
+mod forwarded;
+mod proxies;
 
 use std::net::IpAddr;
 use std::sync::Mutex;
 
 use aws_lc_rs::hmac;
+
+pub use forwarded::{HeaderForm, addresses};
+pub use proxies::{InvalidNetwork, TrustedProxies, network};
 
 use super::audit::{ClientSummary, IpMode};
 use super::id::hex;
@@ -29,14 +35,6 @@ struct Salt {
     day: Day,
     key: hmac::Key,
     epoch: String,
-}
-
-#[cfg(test)]
-impl ClientKey {
-    /// A key for tests of what counts by it.
-    pub(crate) const fn of_test(number: u8) -> Self {
-        Self([number; 16])
-    }
 }
 
 impl Salt {

@@ -4,6 +4,7 @@
 //! Nothing here knows about HTTP frameworks, terminals, databases or object stores.
 
 pub mod address;
+pub mod attempts;
 pub mod audit;
 mod base64url;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod link;
 pub mod passphrase;
 pub mod proof;
 pub mod random;
+pub mod room;
 pub mod root;
 mod schema;
 pub mod sealed;

@@ -57,6 +57,12 @@ impl ServerRoot {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
+    /// Tells whether it is reached by TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// Tells whether the host is this machine by its name or address alone, without a look-up.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

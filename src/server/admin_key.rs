@@ -1,16 +1,12 @@
 //! The admin key, and the sessions that are derived from it.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use crate::domain::address::ClientKey;
 use crate::domain::digest::Sha256;
-use crate::domain::error::Error;
 use crate::domain::hkdf;
 use crate::domain::id::{decode_lower_hex, hex};
 use crate::domain::timestamp::Timestamp;
@@ -19,10 +15,6 @@ use crate::domain::timestamp::Timestamp;
 const SHORTEST: usize = 32;
 /// How long a session lasts.
 pub(super) const SESSION: Duration = Duration::from_hours(12);
-/// Wrong keys that one address may try in a minute.
-const WRONG_KEYS: u32 = 10;
-/// The addresses whose wrong keys are counted; beyond it further ones are refused until the minute is over.
-const ADDRESSES: usize = 100_000;
 
 /// The admin key. It is never printed, and compared in constant time.
 #[derive(Clone)]
@@ -84,36 +76,6 @@ impl fmt::Debug for AdminKey {
     }
 }
 
-/// Wrong keys of the current minute, by address.
-#[derive(Debug, Default)]
-pub(super) struct WrongKeys(Mutex<(u64, HashMap<ClientKey, u32>)>);
-
-impl WrongKeys {
-    /// Refuses an address that has tried too many wrong keys in this minute.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`].
-    pub(super) fn check(&self, client: ClientKey, now: Timestamp) -> Result<(), Error> {
-        let mut counts = self.0.lock().expect("nothing panics while it holds this lock");
-        let minute = now.as_millis() / 60_000;
-        if counts.0 != minute {
-            *counts = (minute, HashMap::new());
-        }
-        let full = counts.1.len() >= ADDRESSES && !counts.1.contains_key(&client);
-        if full || counts.1.get(&client).is_some_and(|tried| *tried >= WRONG_KEYS) {
-            let retry_after = Duration::from_millis((minute + 1) * 60_000 - now.as_millis());
-            return Err(Error::RateLimited { retry_after });
-        }
-        Ok(())
-    }
-
-    /// Counts a wrong key.
-    pub(super) fn count(&self, client: ClientKey) {
-        let mut counts = self.0.lock().expect("nothing panics while it holds this lock");
-        *counts.1.entry(client).or_default() += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,18 +105,5 @@ mod tests {
         for bad in ["", ".", end, tag, &format!("{end}."), &format!("{end}.{}", &tag[1..])] {
             assert!(!key.has_session(bad, NOW));
         }
-    }
-
-    #[test]
-    fn ten_wrong_keys_a_minute_are_enough() {
-        let (wrong, client) = (WrongKeys::default(), ClientKey::of_test(1));
-        for _ in 0..10 {
-            wrong.check(client, NOW).unwrap();
-            wrong.count(client);
-        }
-        let error = wrong.check(client, NOW).unwrap_err();
-        assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(20)));
-        wrong.check(ClientKey::of_test(2), NOW).unwrap();
-        wrong.check(client, NOW.plus(Duration::from_secs(20))).unwrap();
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::admin_key::{AdminKey, WrongKeys};
-use crate::domain::address::AddressPolicy;
+use super::admin_key::AdminKey;
+use super::client_address::ClientAddress;
+use crate::domain::address::{AddressPolicy, ClientKey};
+use crate::domain::attempts::Attempts;
 use crate::domain::audit::AuditLog;
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
@@ -20,6 +22,7 @@ pub(super) struct App {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<RecordIds>,
+    pub(super) client_address: ClientAddress,
     pub(super) addresses: AddressPolicy,
     pub(super) audit: AuditLog,
     pub(super) transfers: Transfers,
@@ -27,7 +30,7 @@ pub(super) struct App {
     pub(super) public_url: Option<ServerRoot>,
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
-    pub(super) wrong_keys: WrongKeys,
+    pub(super) key_attempts: Attempts<ClientKey>,
 }
 
 impl App {

@@ -7,10 +7,14 @@ mod admin_key;
 mod answer_body;
 mod app;
 mod body;
+mod client_address;
+mod cors;
+mod descriptors;
 mod docs;
 mod error;
 mod examination;
 mod extract;
+mod hardening;
 mod health;
 mod html;
 mod listener;
@@ -19,6 +23,7 @@ mod paging;
 mod places;
 mod public;
 mod range;
+mod rate;
 mod route;
 mod settings;
 mod slow;
@@ -36,27 +41,38 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
+pub use client_address::ClientAddress;
+pub use cors::{AllowedOrigin, InvalidOrigin};
 pub use error::status_of;
 pub use examination::examine;
+pub use rate::{InvalidRate, RateLimit};
 pub use route::{ROUTES, Route};
-pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Settings, StorageLocation, TlsFiles};
+pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
 pub use tls::TlsError;
 
 use crate::domain::address::AddressPolicy;
+use crate::domain::attempts::Attempts;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
 use crate::domain::random;
+use crate::domain::root::ServerRoot;
 use crate::domain::store::{MemoryStore, Store, open_header};
 use crate::domain::tokens::Tokens;
 use crate::domain::transfers::{Rules, Swept, Transfers};
 use app::{App, AppState};
+use cors::Cors;
 use error::Refusal;
 use listener::Listener;
+use rate::RateLimiter;
 use store::{FileStore, S3Store};
 use trail::Trail;
 
+/// Wrong admin keys that one address may show...
+const WRONG_KEYS: u32 = 10;
+/// ...in this time.
+const WRONG_KEYS_IN: Duration = Duration::from_mins(1);
 /// How often counted downloads are added to their transfers.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How often counters are written that the store has gathered.
@@ -112,6 +128,7 @@ impl Server {
             limits: settings.limits,
             retain_audit: header.retain_audit(),
             ip_mode: settings.ip_mode,
+            min_free: settings.min_free,
             bytes_fallback: settings.bytes_fallback,
         };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), rules);
@@ -120,13 +137,14 @@ impl Server {
             store,
             clock,
             ids,
+            client_address: settings.client_address.clone(),
             addresses: AddressPolicy::new(settings.ip_mode),
             audit,
             transfers,
             public_url: settings.public_url.clone(),
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
-            wrong_keys: admin_key::WrongKeys::default(),
+            key_attempts: Attempts::new(WRONG_KEYS, WRONG_KEYS_IN),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })
     }
@@ -145,10 +163,15 @@ impl Server {
         if admin && self.app.admin_key.is_none() {
             return Err(StartError::NoAdminKey);
         }
+        let mut patience = self.settings.patience;
+        patience.connections = patience.connections.min(descriptors::connections() / listeners.len().max(1)).max(1);
         let mut serving = JoinSet::new();
         for (service, socket) in listeners {
-            let router = router(&self.app, service, &self.settings);
-            let listener = Listener { socket, router, tls: self.tls.clone(), patience: self.settings.patience };
+            let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+            let proxied = !self.settings.client_address.proxies.is_empty();
+            let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
+            let router = router(&self.app, service, &self.settings, limiter);
+            let listener = Listener { socket, router, tls: self.tls.clone(), patience };
             serving.spawn(listener.serve(stop.clone()));
         }
         let mut chores = JoinSet::new();
@@ -194,7 +217,7 @@ async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     Ok(Arc::new(opened.map_err(|error| StartError::Storage(error.into()))?))
 }
 
-fn router(app: &Arc<App>, service: ServiceName, settings: &Settings) -> Router {
+fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Option<Arc<RateLimiter>>) -> Router {
     let routes = match service {
         ServiceName::Public => public::routes(),
         ServiceName::Admin => admin::routes(),
@@ -202,7 +225,19 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings) -> Router {
     let (handlers, mut api) = routes.split_for_parts();
     openapi::finish(&mut api, service, settings);
     let state = AppState(app.clone());
-    let trail = Trail { app: state.clone(), service, patience: settings.patience };
+    let cors = match service {
+        ServiceName::Public => Cors::new(settings.allow_origins.clone()),
+        ServiceName::Admin => Cors::default(),
+    };
+    let https = settings.public_url.as_ref().is_some_and(ServerRoot::is_encrypted);
+    let trail = Trail {
+        app: state.clone(),
+        service,
+        patience: settings.patience,
+        limiter,
+        cors: Arc::new(cors),
+        encrypted_before: https && service == ServiceName::Public,
+    };
     handlers
         .merge(openapi::routes(&api))
         .fallback(async || Refusal::from(Error::RouteNotFound))

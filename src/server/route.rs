@@ -22,9 +22,9 @@ pub struct Route {
 }
 
 /// The codes that any recorded route may have.
-const ANYWHERE: &[ErrorCode] = &[InternalError, StorageUnavailable, StorageFull];
+const ANYWHERE: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable, StorageFull];
 /// The codes of a route that leaves no records.
-const UNRECORDED: &[ErrorCode] = &[InternalError, StorageUnavailable];
+const UNRECORDED: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable];
 
 /// What an id in the path can be refused with.
 const ID: &[ErrorCode] = &[InvalidId];
@@ -48,10 +48,10 @@ const UPLOAD_OVER: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismat
 /// Why there is nothing to download.
 const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
 /// What an admin's key can be refused with.
-const ADMIN: &[ErrorCode] = &[AdminKeyInvalid, RateLimited];
+const ADMIN: &[ErrorCode] = &[AdminKeyInvalid];
 /// What an admin's change can be refused with.
 const ADMIN_CHANGE: &[ErrorCode] =
-    &[AdminKeyInvalid, RateLimited, OriginNotAllowed, InvalidRequest, PayloadTooLarge, RequestTimeout];
+    &[AdminKeyInvalid, OriginNotAllowed, InvalidRequest, PayloadTooLarge, RequestTimeout];
 
 const fn public(
     method: &'static str,

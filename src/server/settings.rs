@@ -7,9 +7,13 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
+use super::client_address::ClientAddress;
+use super::cors::AllowedOrigin;
+use super::rate::RateLimit;
 use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
 use crate::domain::limits::Limits;
+use crate::domain::room::MinFree;
 use crate::domain::root::ServerRoot;
 
 /// How long audit records stay after a transfer's end, unless the operator says otherwise.
@@ -26,10 +30,18 @@ pub struct Settings {
     pub limits: Limits,
     /// What is kept of addresses.
     pub ip_mode: IpMode,
+    /// Where the addresses of clients are taken from.
+    pub client_address: ClientAddress,
+    /// How many requests an address, or a sender token, may make.
+    pub rate: Rate,
+    /// The origins whose pages may call the public service.
+    pub allow_origins: Vec<AllowedOrigin>,
     /// The public service as its users reach it, where it is told.
     pub public_url: Option<ServerRoot>,
     /// How long a new store keeps audit records after a transfer's end.
     pub retain_audit: Duration,
+    /// How much room uploads leave on the disk of a store in a folder.
+    pub min_free: MinFree,
     /// When records of reads and refusals are written.
     pub audit: WriteMode,
     /// How long clients may take.
@@ -53,14 +65,43 @@ impl Settings {
             durability: Durability::Full,
             limits: Limits::default(),
             ip_mode: IpMode::default(),
+            client_address: ClientAddress::default(),
+            rate: Rate::default(),
+            allow_origins: Vec::new(),
             public_url: None,
             retain_audit: DEFAULT_RETENTION,
+            min_free: MinFree::default(),
             audit: WriteMode::default(),
             patience: Patience::default(),
             bytes_fallback: true,
             tls: None,
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
+        }
+    }
+}
+
+/// Whether requests are limited in number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rate {
+    /// To [`RateLimit::default`], unless only this machine reaches the service: on a loopback address, and no proxy is
+    /// trusted to stand before it.
+    #[default]
+    WhereReachable,
+    /// To this many.
+    Limited(RateLimit),
+    /// They are not.
+    Unlimited,
+}
+
+impl Rate {
+    /// The limit of a service that listens on a loopback address, or not.
+    #[must_use]
+    pub fn limit(self, loopback: bool, proxied: bool) -> Option<RateLimit> {
+        match self {
+            Self::WhereReachable => (!loopback || proxied).then(RateLimit::default),
+            Self::Limited(limit) => Some(limit),
+            Self::Unlimited => None,
         }
     }
 }
@@ -121,7 +162,8 @@ pub struct Patience {
     pub least_rate: u64,
     /// For requests under way when the server is told to stop.
     pub drain: Duration,
-    /// Open connections of one listener; further ones wait to be accepted.
+    /// Open connections of one listener; further ones wait to be accepted. Fewer where this process may have too few
+    /// descriptors for them.
     pub connections: usize,
 }
 
@@ -140,6 +182,18 @@ impl Default for Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_limited_by_default_wherever_others_can_ask() {
+        let limit = |rate: Rate, loopback, proxied| rate.limit(loopback, proxied);
+        assert_eq!(limit(Rate::default(), true, false), None);
+        for (loopback, proxied) in [(true, true), (false, false), (false, true)] {
+            assert_eq!(limit(Rate::default(), loopback, proxied), Some(RateLimit::default()));
+            assert_eq!(limit(Rate::Unlimited, loopback, proxied), None);
+        }
+        let few: RateLimit = "1/s".parse().unwrap();
+        assert_eq!(limit(Rate::Limited(few), true, false), Some(few));
+    }
 
     #[test]
     fn storage_is_read_from_text() {

@@ -9,15 +9,19 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, EXPECT, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS};
+use http::header::{EXPECT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body as _;
 
+use super::Encrypted;
 use super::answer_body::CountedBody;
 use super::app::AppState;
 use super::body::GuardedBody;
+use super::cors::Cors;
 use super::error::Refusal;
+use super::hardening::harden;
 use super::places::Places;
+use super::rate::RateLimiter;
 use super::route::Route;
 use super::settings::Patience;
 use crate::domain::audit::{ActionName, Asked, RequestScope, ServiceName};
@@ -47,6 +51,10 @@ pub(super) struct Trail {
     pub(super) app: AppState,
     pub(super) service: ServiceName,
     pub(super) patience: Patience,
+    pub(super) limiter: Option<Arc<RateLimiter>>,
+    pub(super) cors: Arc<Cors>,
+    /// Whether a proxy before this service does TLS.
+    pub(super) encrypted_before: bool,
 }
 
 /// Runs a handler and records it, whatever becomes of the client meanwhile, and finishes its answer.
@@ -67,20 +75,34 @@ pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: N
 async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = template.as_deref().and_then(|path| Route::find(trail.service, request.method(), path));
-    let action = route.map_or(Some(ActionName::RouteNone), |route| route.action);
+    let preflight = trail.cors.preflight(request.method(), request.headers());
+    let origin = trail.cors.allowed(request.headers());
+    let action = match (&preflight, route) {
+        (Some(_), _) => None,
+        (None, Some(route)) => route.action,
+        (None, None) => Some(ActionName::RouteNone),
+    };
     let scope = Arc::new(RequestScope::new(asked(&trail, &request, template, action), trail.app.ids.clone()));
     if let Some(id) = transfer_in_path(request.uri().path()) {
         scope.note_named(id);
     }
-    let request = prepare(request, &scope, trail.patience);
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response =
-        handled.unwrap_or_else(|_| Refusal::from(Error::Internal("a handler panicked".into())).into_response());
+    let encrypted = trail.encrypted_before || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
+    let request = prepare(request, &scope, &trail);
+    let mut response = if let Err(error) = count(&trail, &scope) {
+        Refusal::from(error).into_response()
+    } else if let Some(answer) = preflight {
+        answer
+    } else {
+        let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        handled.unwrap_or_else(|_| Refusal::from(Error::Internal("a handler panicked".into())).into_response())
+    };
     let refusal = response.extensions().get::<Refusal>().cloned();
     if let Some(refusal) = &refusal {
         response = keep_headers(&response, refusal.render(scope.asked().request_id));
     }
     finish_headers(response.headers_mut(), &scope);
+    harden(response.headers_mut(), encrypted);
+    trail.cors.finish(origin, response.headers_mut());
     let asked = scope.asked();
     let (request_id, method, route) = (asked.request_id, &asked.method, &asked.route);
     tracing::debug!(%request_id, service = asked.service.as_str(), method, route, status = response.status().as_u16());
@@ -92,7 +114,8 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
 
 fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Option<ActionName>) -> Asked {
     let now = trail.app.now();
-    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let address = peer.map(|peer| trail.app.client_address.of(peer, request.headers()));
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     Asked {
         request_id: trail.app.ids.next(now),
@@ -126,11 +149,19 @@ fn transfer_in_path(path: &str) -> Option<TransferId> {
     rest.split('/').next()?.parse().ok()
 }
 
-fn prepare(request: Request, scope: &Arc<RequestScope>, patience: Patience) -> Request {
+/// Counts a request of this address.
+fn count(trail: &Trail, scope: &RequestScope) -> Result<(), Error> {
+    trail.limiter.as_ref().map_or(Ok(()), |limiter| limiter.count_address(scope.asked().client_key))
+}
+
+fn prepare(request: Request, scope: &Arc<RequestScope>, trail: &Trail) -> Request {
     let (mut parts, body) = request.into_parts();
     let expects_continue = parts.headers.contains_key(EXPECT);
     parts.extensions.insert(scope.clone());
-    Request::from_parts(parts, Body::new(GuardedBody::new(body, patience, expects_continue)))
+    if let Some(limiter) = &trail.limiter {
+        parts.extensions.insert(limiter.clone());
+    }
+    Request::from_parts(parts, Body::new(GuardedBody::new(body, trail.patience, expects_continue)))
 }
 
 /// The headers that the router itself has set on a refusal, such as `allow`.
@@ -150,9 +181,6 @@ fn finish_headers(headers: &mut HeaderMap, scope: &RequestScope) {
     if let Some(id) = &asked.client_request_id {
         headers.insert(CLIENT_REQUEST_ID, HeaderValue::from_str(id).expect("its form was checked"));
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refusal: Option<Refusal>) -> Response {

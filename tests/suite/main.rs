@@ -4,6 +4,7 @@
 
 mod anonymity;
 mod audit;
+mod browsers;
 mod cli;
 mod downloads;
 mod errors;
@@ -11,7 +12,10 @@ mod http;
 mod lifecycle;
 mod openapi;
 mod presigned;
+mod proxies;
 mod quotas;
+mod rates;
+mod room;
 mod sessions;
 mod support;
 mod tokens;

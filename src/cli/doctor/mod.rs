@@ -44,7 +44,10 @@ struct Output<'a> {
 /// Runs the command; problems are no failure of it, but they are its exit status.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let findings = match arguments.storage {
-        None => user::examine(context).await?,
+        None => {
+            arguments.s3.check_unused()?;
+            user::examine(context).await?
+        }
         Some(storage) => {
             let storage = arguments.s3.apply(storage)?;
             if storage == StorageLocation::Memory {

@@ -7,17 +7,20 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use http::HeaderName;
+use ipnet::IpNet;
 
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
 use crate::cli::arguments::positive_duration;
 use crate::cli::failure::Failure;
 use crate::cli::paths;
 use crate::cli::s3_options::S3Options;
+use crate::domain::address::{TrustedProxies, network};
 use crate::domain::audit::{IpMode, ServiceName};
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
+use crate::domain::room::MinFree;
 use crate::domain::root::ServerRoot;
 use crate::server::store::Durability;
-use crate::server::{Settings, StorageLocation, TlsFiles};
+use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
 
 /// Run a service.
 #[derive(Args)]
@@ -95,6 +98,21 @@ pub(super) struct Common {
     /// What to keep of clients' addresses
     #[arg(long, env = "SGSEND_IP_MODE", value_name = "MODE", default_value = "hashed")]
     ip_mode: IpModeName,
+    /// A proxy, or a network of them, that is trusted to name the clients behind it; can be given several times
+    #[arg(long, env = "SGSEND_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+    /// The one header in which trusted proxies name clients: a list, or `forwarded` [default: x-forwarded-for]
+    #[arg(long, env = "SGSEND_FORWARDED_HEADER", value_name = "NAME", requires = "trusted_proxy")]
+    forwarded_header: Option<HeaderName>,
+    /// How many requests an address (IPv6: a /64), or a sender token, may make: off, or N/s:BURST [default: 50/s:500, and off where only this machine can ask]
+    #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
+    rate_limit: Option<Rate>,
+    /// An origin whose pages may call the public service, such as https://app.example.org; can be given several times
+    #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<AllowedOrigin>,
+    /// How much room uploads leave on the disk: a share, but at least 256MiB, or a size
+    #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value = "5%")]
+    min_free: MinFree,
     /// How long to keep audit records after a transfer's end; a store keeps what it was made with
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
     retain_audit: Duration,
@@ -142,6 +160,13 @@ impl Common {
         let mut settings = Settings::new(self.storage()?);
         settings.limits = self.max_size;
         settings.retain_audit = self.retain_audit;
+        settings.client_address.proxies = TrustedProxies::new(self.trusted_proxy.clone());
+        if let Some(header) = &self.forwarded_header {
+            settings.client_address.header = header.clone();
+        }
+        settings.rate = self.rate_limit.unwrap_or_default();
+        settings.allow_origins.clone_from(&self.allow_origin);
+        settings.min_free = self.min_free;
         settings.public_url.clone_from(&self.public_url);
         settings.auth_name = self.auth_name.clone();
         settings.ip_mode = match self.ip_mode {
@@ -164,20 +189,23 @@ impl Common {
     }
 
     fn storage(&self) -> Result<StorageLocation, Failure> {
-        let storage = self.storage.clone().map(|storage| self.s3.apply(storage)).transpose()?;
-        match storage {
-            Some(StorageLocation::Memory) if !self.one_process => {
+        let own = || paths::data_directory().map(|folder| StorageLocation::File(folder.join("store")));
+        let storage = self.storage.clone().or_else(own).ok_or_else(|| {
+            Failure::usage("this user has no data folder").hint("name one with --storage file:FOLDER")
+        })?;
+        match self.s3.apply(storage)? {
+            StorageLocation::Memory if !self.one_process => {
                 let failure = Failure::usage("memory: is kept by one process, and the other service could not see it");
                 Err(failure.hint("use `sgsend serve all`, or --storage file:FOLDER"))
             }
-            Some(location) => Ok(location),
-            None => {
-                paths::data_directory().map(|folder| StorageLocation::File(folder.join("store"))).ok_or_else(|| {
-                    Failure::usage("this user has no data folder").hint("name one with --storage file:FOLDER")
-                })
-            }
+            location => Ok(location),
         }
     }
+}
+
+/// Reads `--rate-limit`.
+fn rate(text: &str) -> Result<Rate, InvalidRate> {
+    if text == "off" { Ok(Rate::Unlimited) } else { text.parse().map(Rate::Limited) }
 }
 
 /// Reads `--max-size`.

@@ -10,7 +10,7 @@ use crate::domain::timestamp::{Day, Timestamp};
 const READS: u32 = 10_000;
 /// Refusals recorded of one transfer, in one process and day.
 const REFUSALS: u32 = 1_000;
-/// Requests recorded that named no existing transfer, in one process and day.
+/// Requests of each kind recorded that belong to no transfer, in one process and day.
 const STRAYS: u32 = 10_000;
 /// What was left out is told at most this often, in milliseconds.
 const TELL_EVERY_MS: u64 = 60_000;
@@ -24,11 +24,22 @@ pub(super) enum Spends {
     Refusal,
 }
 
+/// A request that belongs to no transfer. Each kind has a budget of its own, so that none hides another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stray {
+    /// It named a transfer that does not exist, or none.
+    Unknown,
+    /// It was refused for the number of requests before anything was looked at.
+    Limited,
+    /// It asked the admin service for something, and was none of an admin.
+    NoAdmin,
+}
+
 /// The budgets of one day. Without them whoever knows an id could fill the store, or blind the trail before acting.
 #[derive(Debug, Default)]
 pub(super) struct Budgets {
     day: Option<Day>,
-    strays: u32,
+    strays: [u32; 3],
     transfers: HashMap<TransferId, Budget>,
 }
 
@@ -67,11 +78,13 @@ impl Budgets {
         }
     }
 
-    /// Takes one record of a request that named no existing transfer.
-    pub(super) fn take_stray(&mut self, now: Timestamp) -> bool {
+    /// Takes one record of a request that belongs to no transfer.
+    pub(super) fn take_stray(&mut self, stray: Stray, now: Timestamp) -> bool {
         self.start_day(now);
-        self.strays += 1;
-        self.strays <= STRAYS
+        let used = &mut self.strays[stray as usize];
+        let left = *used < STRAYS;
+        *used += u32::from(left);
+        left
     }
 
     /// Notes an event of a client that was left out.
@@ -101,7 +114,7 @@ impl Budgets {
                 !budget.skipped.is_empty()
             };
             self.transfers.retain(untold);
-            self.strays = 0;
+            self.strays = [0; 3];
             self.day = Some(today);
         }
     }
@@ -125,5 +138,14 @@ mod tests {
         assert_eq!(budgets.take_untold(now.plus(Duration::from_secs(59)), false), []);
         assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false).len(), 1);
         assert!(budgets.take(id, Spends::Read, now.plus(Duration::from_hours(24))), "a new day brings no budget");
+    }
+
+    #[test]
+    fn one_kind_of_stray_hides_no_other() {
+        let (mut budgets, now) = (Budgets::default(), Timestamp::from_millis(0));
+        let taken = (0..STRAYS + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
+        assert_eq!(taken, STRAYS as usize);
+        assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
+        assert!(budgets.take_stray(Stray::Limited, now.plus(Duration::from_hours(24))));
     }
 }

@@ -1,16 +1,17 @@
 //! Records of requests that changed nothing: gathered, and written within a second.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::budget::{Budgets, Spends};
+use super::budget::{Budgets, Spends, Stray};
 use super::scope::keyed;
-use super::{Documentation, Event, EventKind, Outcome, Record, RequestScope};
+use super::{Documentation, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::error::{ErrorCode, chain};
 use crate::domain::id::{RecordIds, TransferId};
@@ -22,6 +23,8 @@ const GATHER_FOR: Duration = Duration::from_millis(500);
 const GATHER_AT_MOST: usize = 512;
 /// Records that are kept for a store that fails; beyond it they are lost, and the log says how many.
 const UNWRITTEN_AT_MOST: usize = 10_000;
+/// Transfers that are looked for at once.
+const LOOK_UPS: usize = 32;
 /// Requests whose records may wait; beyond it they are left out and counted.
 const QUEUE: usize = 8_192;
 
@@ -50,6 +53,8 @@ pub type Flusher = JoinHandle<()>;
 struct Entry {
     named: Option<TransferId>,
     exists: bool,
+    /// The budget that it comes out of where it belongs to no transfer; `None` for what an admin did.
+    stray: Option<Stray>,
     spends: Spends,
     records: Vec<Record>,
     written: Option<oneshot::Sender<()>>,
@@ -92,7 +97,21 @@ impl AuditLog {
                 (Some(sender), Some(receiver))
             }
         };
-        let entry = Entry { named: scope.named(), exists: scope.exists(), spends, records, written };
+        let mut entry = Entry {
+            named: scope.named(),
+            exists: scope.exists(),
+            stray: stray_of(scope, code),
+            spends,
+            records,
+            written,
+        };
+        if entry.stray == Some(Stray::Limited) {
+            // A flood costs nothing beyond its budget, and nobody looks for what it names.
+            entry.named = None;
+            if !self.budgets.lock().expect("nothing panics while it holds this lock").take_stray(Stray::Limited, now) {
+                return;
+            }
+        }
         match receipt {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
@@ -161,15 +180,15 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
-        let mut known = HashMap::new();
+        let known = self.look_up(batch).await;
         let mut records = std::mem::take(&mut self.unwritten);
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
             let transfer = match entry.named {
-                Some(id) if entry.exists || self.exists(id, &mut known).await => Some(id),
+                Some(id) if entry.exists || known.contains(&id) => Some(id),
                 _ => None,
             };
-            if self.within_budget(transfer, entry.spends) {
+            if self.within_budget(transfer, &entry) {
                 records.extend(match transfer {
                     Some(id) => keyed(id, &entry.records),
                     None => stray(&entry.records),
@@ -192,22 +211,24 @@ impl Writer {
         }
     }
 
-    /// Whether a transfer exists that a refused request named.
-    async fn exists(&self, id: TransferId, known: &mut HashMap<TransferId, bool>) -> bool {
-        if let Some(exists) = known.get(&id) {
-            return *exists;
-        }
-        let exists = matches!(self.store.get(&StorageKey::transfer(id)).await, Ok(Some(_)));
-        known.insert(id, exists);
-        exists
+    /// The transfers that do exist, of those that refused requests have named.
+    async fn look_up(&self, batch: &[Entry]) -> HashSet<TransferId> {
+        let unknown: HashSet<_> = batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named).collect();
+        let looking = stream::iter(unknown).map(async |id| {
+            let found = self.store.get(&StorageKey::transfer(id)).await;
+            matches!(found, Ok(Some(_))).then_some(id)
+        });
+        looking.buffer_unordered(LOOK_UPS).filter_map(async |found| found).collect().await
     }
 
-    fn within_budget(&self, transfer: Option<TransferId>, spends: Spends) -> bool {
+    fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> bool {
         let now = self.clock.now();
         let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
-        match transfer {
-            Some(id) => budgets.take(id, spends, now),
-            None => budgets.take_stray(now),
+        match (transfer, entry.stray) {
+            (Some(id), _) => budgets.take(id, entry.spends, now),
+            // Taken before it was queued, or without a budget.
+            (None, Some(Stray::Limited) | None) => true,
+            (None, Some(stray)) => budgets.take_stray(stray, now),
         }
     }
 
@@ -219,6 +240,16 @@ impl Writer {
             keyed(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
         };
         untold.into_iter().flat_map(event).collect()
+    }
+}
+
+/// The budget of a request that turns out to belong to no transfer.
+fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
+    match scope.asked().service {
+        _ if scope.is_admin() => None,
+        _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(Stray::Limited),
+        ServiceName::Admin => Some(Stray::NoAdmin),
+        ServiceName::Public => Some(Stray::Unknown),
     }
 }
 

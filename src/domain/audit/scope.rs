@@ -76,6 +76,7 @@ struct Progress {
     token_id: Option<TokenId>,
     named: Option<TransferId>,
     exists: bool,
+    admin: bool,
     bytes_in: u64,
     documentation: Documentation,
 }
@@ -112,6 +113,17 @@ impl RequestScope {
         let mut progress = self.progress();
         progress.named = Some(id);
         progress.exists = true;
+    }
+
+    /// Notes that it is an admin's.
+    pub fn note_admin(&self) {
+        self.progress().admin = true;
+    }
+
+    /// Whether it is an admin's.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.progress().admin
     }
 
     /// Notes bytes of its body.

@@ -30,6 +30,8 @@ pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
+use super::room::Room;
+
 /// Everything that a service keeps.
 #[async_trait]
 pub trait Store: Records + Payloads + fmt::Debug {
@@ -44,6 +46,11 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// Writes counters that a backend without transactions has gathered from commits.
     async fn flush(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// How much room there is for payloads, where the backend knows of a limit.
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        Ok(None)
     }
 
     /// The capability to let clients move payloads without this service, where the backend has it.

@@ -89,6 +89,7 @@ impl Transfers {
             }
         };
         scope.note_named(id);
+        self.check_room(terms.size_bytes).await?;
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);

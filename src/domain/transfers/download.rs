@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Transfers, moved};
+use crate::domain::attempts::Shown;
 use crate::domain::audit::{Answer, EventKind, RequestScope};
 use crate::domain::error::Error;
 use crate::domain::proof::{AccessProof, Grant};
@@ -34,6 +35,7 @@ impl Transfers {
     /// A live grant stands in for the proof and for an exhausted limit, never for expiry or deletion.
     pub async fn authorise(
         &self,
+        scope: &RequestScope,
         transfer: &Transfer,
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
@@ -46,7 +48,7 @@ impl Transfers {
         };
         let live = known.filter(|known| known.expires_at > now);
         if live.is_none() {
-            check_proof(transfer, proof)?;
+            self.check_proof(scope, transfer, proof)?;
         }
         match (live, known, grant) {
             (Some(live), ..) => {
@@ -59,6 +61,23 @@ impl Transfers {
                 transfer.check_downloadable(now, false)?;
                 Ok(Authorised::ToBeCounted)
             }
+        }
+    }
+
+    /// Checks the access proof of a transfer that asks for one.
+    pub(super) fn check_proof(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+    ) -> Result<(), Error> {
+        let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
+        let proof = proof.ok_or(Error::AccessRequired)?;
+        let who = (transfer.transfer_id, scope.asked().client_key);
+        let judge = || if proof.matches(digest) { Shown::Right } else { Shown::Wrong };
+        match self.0.guesses.judge(who, self.now(), judge)? {
+            Shown::Right => Ok(()),
+            Shown::Wrong | Shown::Nothing => Err(Error::AccessInvalid),
         }
     }
 
@@ -163,15 +182,5 @@ impl Transfers {
             }
             other => Ok(other?),
         }
-    }
-}
-
-/// Checks the access proof of a transfer that asks for one.
-pub(super) fn check_proof(transfer: &Transfer, proof: Option<&AccessProof>) -> Result<(), Error> {
-    match (&transfer.access_sha256, proof) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(Error::AccessRequired),
-        (Some(digest), Some(proof)) if proof.matches(digest) => Ok(()),
-        (Some(_), Some(_)) => Err(Error::AccessInvalid),
     }
 }

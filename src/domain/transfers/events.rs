@@ -1,7 +1,6 @@
 //! Events that clients add: claims, and kept as such.
 
 use super::claims::{Claimant, PER_TRANSFER};
-use super::download::check_proof;
 use super::{Transfers, UnknownGrant};
 use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, keyed};
 use crate::domain::error::Error;
@@ -32,10 +31,10 @@ impl Transfers {
     ) -> Result<EventAdded, Error> {
         let id = transfer.transfer_id;
         let claimant = if let Some(grant) = grant {
-            self.check_grant(transfer, proof, grant).await?;
+            self.check_grant(scope, transfer, proof, grant).await?;
             Claimant::Grant(grant.digest())
         } else {
-            check_proof(transfer, proof)?;
+            self.check_proof(scope, transfer, proof)?;
             Claimant::Address(scope.asked().client_key)
         };
         let now = self.now();
@@ -61,8 +60,14 @@ impl Transfers {
     }
 
     /// A grant stands in for the proof; one that was never given, or has run out, is said to be so.
-    async fn check_grant(&self, transfer: &Transfer, proof: Option<&AccessProof>, grant: &Grant) -> Result<(), Error> {
-        match self.authorise(transfer, proof, Some(grant), UnknownGrant::IsRefused).await {
+    async fn check_grant(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+        grant: &Grant,
+    ) -> Result<(), Error> {
+        match self.authorise(scope, transfer, proof, Some(grant), UnknownGrant::IsRefused).await {
             // The trail stays open when the transfer has ended: what happened can still be told.
             Ok(_) | Err(Error::TransferExpired | Error::TransferDeleted | Error::TransferExhausted) => Ok(()),
             Err(error) => Err(error),

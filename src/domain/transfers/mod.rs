@@ -10,6 +10,7 @@ mod delete;
 mod download;
 mod events;
 mod list;
+mod open_uploads;
 mod overview;
 mod presign;
 mod quota;
@@ -27,16 +28,24 @@ pub use presign::DownloadUrl;
 pub use sweep::Swept;
 pub use upload::{BodyError, Upload};
 
+use super::address::ClientKey;
+use super::attempts::Attempts;
 use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
 use super::limits::Limits;
+use super::room::MinFree;
 use super::stats::{Moves, Tally};
 use super::store::{Commit, StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
+
+/// Wrong access proofs that one address may show for one transfer...
+const WRONG_PROOFS: u32 = 10;
+/// ...in this time.
+const WRONG_PROOFS_IN: Duration = Duration::from_hours(1);
 
 /// The transfers of a store.
 #[derive(Clone)]
@@ -52,7 +61,9 @@ struct Inner {
     claims: claims::ClaimBudgets,
     turns: turns::Turns,
     token_turns: turns::Turns,
+    guesses: Attempts<(TransferId, ClientKey)>,
     settled: quota::Settled,
+    open_uploads: open_uploads::OpenUploads,
 }
 
 /// What holds for every transfer of a service.
@@ -64,6 +75,8 @@ pub struct Rules {
     pub retain_audit: Duration,
     /// What is kept of addresses.
     pub ip_mode: IpMode,
+    /// How much room uploads leave.
+    pub min_free: MinFree,
     /// Whether payloads may come and go through this service where clients could also reach the payload store.
     pub bytes_fallback: bool,
 }
@@ -78,8 +91,22 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, claims, turns, token_turns, settled) = Default::default();
-        Self(Arc::new(Inner { store, clock, ids, audit, rules, counts, claims, turns, token_turns, settled }))
+        let (counts, claims, turns, token_turns, settled, open_uploads) = Default::default();
+        let guesses = Attempts::new(WRONG_PROOFS, WRONG_PROOFS_IN);
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            ids,
+            audit,
+            rules,
+            counts,
+            claims,
+            turns,
+            token_turns,
+            guesses,
+            settled,
+            open_uploads,
+        }))
     }
 
     /// What holds for every transfer.

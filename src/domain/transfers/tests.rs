@@ -42,8 +42,13 @@ impl World {
     fn of(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
-        let rules =
-            Rules { limits: Limits::default(), retain_audit: RETAIN, ip_mode: IpMode::Hashed, bytes_fallback: true };
+        let rules = Rules {
+            limits: Limits::default(),
+            retain_audit: RETAIN,
+            ip_mode: IpMode::Hashed,
+            bytes_fallback: true,
+            min_free: MinFree::default(),
+        };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, rules);
         let tokens = Tokens::new(store.clone(), clock.clone());
         Self { store, clock, transfers, tokens, ids }

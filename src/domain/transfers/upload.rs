@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::Transfers;
+use super::open_uploads::OpenUpload;
 use crate::domain::audit::{Answer, RequestScope, keyed};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -16,6 +17,9 @@ use crate::domain::wire::{Received, UploadStatus};
 
 /// How often a long upload notes that bytes still arrive, so that its transfer does not expire under it.
 const NOTE_EVERY: Duration = Duration::from_hours(1);
+
+/// After so many bytes of an upload it is looked again whether there is still room: others write to the disk too.
+const LOOK_EVERY: u64 = 64 << 20;
 
 /// Why a body ended before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,12 +82,13 @@ impl Transfers {
         transfer.check_pending(self.now())?;
         self.fix_bytes(transfer).await?;
         let mut writer = self.store().writer(id, upload.offset).await?;
+        let mut open = self.begin_upload(transfer, upload.offset).await?;
         let room = transfer.size_bytes.saturating_sub(upload.offset);
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
         if upload.length.is_some_and(|length| length > room) {
             return Err(too_large);
         }
-        let poured = self.pour(scope, id, room, upload.body, &mut *writer).await;
+        let poured = self.pour(scope, id, room, upload.body, &mut *writer, &mut open).await;
         if let Err(Error::StorageFull) = poured {
             // Half an upload must not keep the store full for everyone else.
             writer.discard().await?;
@@ -112,12 +117,13 @@ impl Transfers {
         room: u64,
         mut body: B,
         writer: &mut dyn PayloadWriter,
+        open: &mut OpenUpload,
     ) -> Result<Poured, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
         let mut room = room;
-        let mut noted_at = self.now();
+        let (mut noted_at, mut unlooked) = (self.now(), 0);
         while let Some(piece) = body.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
@@ -128,6 +134,12 @@ impl Transfers {
             let Some(left) = room.checked_sub(length) else { return Ok(Poured::Over) };
             room = left;
             writer.write(piece).await?;
+            open.arrived(length);
+            unlooked += length;
+            if unlooked >= LOOK_EVERY {
+                self.check_room(0).await?;
+                unlooked = 0;
+            }
             let now = self.now();
             if now.since(noted_at) >= NOTE_EVERY {
                 self.change(id, |transfer| noted(transfer, now, Commit::default())).await?;

@@ -11,6 +11,7 @@ use url::Url;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use crate::domain::attempts::Shown;
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
 use crate::server::Encrypted;
@@ -94,12 +95,12 @@ pub(super) async fn set_cookie(
     Json(shown): Json<SetCookie>,
 ) -> Result<Response, Refusal> {
     let (client, now) = (scope.asked().client_key, app.now());
-    app.wrong_keys.check(client, now)?;
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-    if !key.is(&shown.cookie_value) {
-        app.wrong_keys.count(client);
+    let judge = || if key.is(&shown.cookie_value) { Shown::Right } else { Shown::Wrong };
+    if app.key_attempts.judge(client, now, judge)? != Shown::Right {
         return Err(Error::AdminKeyInvalid.into());
     }
+    scope.note_admin();
     let secure = encrypted || origin.scheme() == "https";
     let (prefix, attribute) = if secure { ("__Host-", "; Secure") } else { ("", "") };
     let cookie = format!(

@@ -7,7 +7,9 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use super::Scope;
+use crate::domain::attempts::Shown;
 use crate::domain::error::Error;
+use crate::domain::timestamp::Timestamp;
 use crate::server::Encrypted;
 use crate::server::admin_key::AdminKey;
 use crate::server::app::AppState;
@@ -23,26 +25,31 @@ impl FromRequestParts<AppState> for Admin {
         let scope = Scope::of(parts)?;
         let (client, now) = (scope.asked().client_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-        app.wrong_keys.check(client, now)?;
-        if let Some(shown) = parts.headers.get(&app.auth_name) {
-            if shown.to_str().is_ok_and(|shown| key.is(shown)) {
-                return Ok(Self);
-            }
-            app.wrong_keys.count(client);
+        let by_header = parts.headers.get(&app.auth_name);
+        let shown = app.key_attempts.judge(client, now, || match by_header {
+            Some(shown) if shown.to_str().is_ok_and(|shown| key.is(shown)) => Shown::Right,
+            Some(_) => Shown::Wrong,
+            None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
+        })?;
+        if shown != Shown::Right {
             return Err(Error::AdminKeyInvalid.into());
         }
-        let cookies = cookies_named(&parts.headers, app.auth_name.as_str());
-        if !cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
-            // A session that has ended is no attempt at the key.
-            if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
-                app.wrong_keys.count(client);
-            }
-            return Err(Error::AdminKeyInvalid.into());
-        }
-        if !matches!(parts.method, Method::GET | Method::HEAD) {
+        scope.note_admin();
+        if by_header.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
             origin_of(parts)?;
         }
         Ok(Self)
+    }
+}
+
+fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
+    if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
+        Shown::Right
+    // A session that has ended is no guess at the key.
+    } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
+        Shown::Wrong
+    } else {
+        Shown::Nothing
     }
 }
 

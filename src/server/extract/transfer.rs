@@ -1,5 +1,7 @@
 //! The transfer that a path names, for those who may have it.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -12,6 +14,7 @@ use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
+use crate::server::rate::RateLimiter;
 
 /// The header that may carry a sender token instead of `Authorization`.
 const TOKEN: &str = "x-sgsend-token";
@@ -25,7 +28,11 @@ impl FromRequestParts<AppState> for Sender {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let scope = Scope::of(parts)?;
         let shown = shown_token(&parts.headers)?.ok_or(Error::TokenMissing)?;
-        Ok(Self(app.tokens.authenticate(&scope, shown).await?))
+        let token = app.tokens.authenticate(&scope, shown).await?;
+        if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>() {
+            limiter.count_token(token.token_id)?;
+        }
+        Ok(Self(token))
     }
 }
 

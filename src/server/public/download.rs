@@ -31,8 +31,10 @@ pub(super) async fn create_presign_url(
 ) -> Result<Answer<DownloadAnswer>, Refusal> {
     let chosen = wanted.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
-    let leave =
-        app.transfers.authorise(&transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew).await?;
+    let leave = app
+        .transfers
+        .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew)
+        .await?;
     let grant = chosen.unwrap_or_else(Grant::random);
     let record = match leave {
         Authorised::ByGrant(record) => record,

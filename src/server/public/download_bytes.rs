@@ -74,8 +74,10 @@ pub(super) async fn get_bytes(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let grant = param.or(proofs.grant)?;
-    let leave =
-        app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    let leave = app
+        .transfers
+        .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused)
+        .await?;
     app.transfers.check_bytes_allowed()?;
     // Only what hands out bytes counts as a download.
     let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
@@ -125,6 +127,7 @@ pub(super) async fn get_bytes(
 )]
 pub(super) async fn head_bytes(
     State(app): State<AppState>,
+    scope: Scope,
     Found(transfer): Found,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
@@ -133,7 +136,7 @@ pub(super) async fn head_bytes(
     let grant = param.or(proofs.grant)?;
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     headers.remove(RANGE);
-    app.transfers.authorise(&transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    app.transfers.authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
     match select(&headers, &etag(&transfer), transfer.size_bytes) {
         Selection::Whole => {}
         other => return without_bytes(&transfer, &other),

@@ -1,37 +1,12 @@
 //! A disk without room.
 
-use std::process::Command;
-
-use crate::support::Home;
-
-/// A small file system, unmounted on drop; `None` where this user may not mount one.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mount(path: std::path::PathBuf, size: &str) -> Option<Self> {
-        std::fs::create_dir(&path).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        if !mounted {
-            // Past the test harness, which would hide it.
-            std::fs::write("/dev/stderr", "not run: cannot mount tmpfs\n").ok();
-        }
-        mounted.then_some(Self(path))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::support::{Home, SmallDisk};
 
 #[test]
 fn a_server_without_room_says_so_and_goes_on_when_there_is_some() {
     let home = Home::new();
-    let Some(disk) = SmallDisk::mount(home.path().join("disk"), "24m") else { return };
-    let serving = home.serve(&["--storage", &format!("file:{}", disk.0.join("store").display())]);
+    let Some(disk) = SmallDisk::mount("24m") else { return };
+    let serving = home.serve(&["--storage", &format!("file:{}", disk.path().join("store").display())]);
     home.log_in(&serving);
     let small = home.file("small.bin", &vec![1; 4_000_000]);
     let large = home.file("large.bin", &vec![2; 30_000_000]);
@@ -46,11 +21,28 @@ fn a_server_without_room_says_so_and_goes_on_when_there_is_some() {
 #[test]
 fn a_recipient_without_room_keeps_nothing_half_written() {
     let home = Home::new();
-    let Some(disk) = SmallDisk::mount(home.path().join("disk"), "2m") else { return };
+    let Some(disk) = SmallDisk::mount("2m") else { return };
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let file = home.file("large.bin", &vec![2; 9_000_000]);
     let link = home.run_at(&serving, &["upload", &file]).text();
-    home.run(&["download", &link, "-o", disk.0.to_str().unwrap()]).failed(9, "");
-    assert_eq!(std::fs::read_dir(&disk.0).unwrap().count(), 0, "something was left");
+    home.run(&["download", &link, "-o", disk.path().to_str().unwrap()]).failed(9, "");
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "something was left");
+}
+
+#[test]
+fn uploads_leave_the_room_that_they_are_told_to() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount("64m") else { return };
+    let storage = format!("file:{}", disk.path().join("store").display());
+    let serving = home.serve(&["--storage", &storage, "--min-free", "24MiB"]);
+    home.log_in(&serving);
+    let file = home.file("half.bin", &vec![1; 25_000_000]);
+    let first = home.run_at(&serving, &["upload", &file]).text();
+    let refused = home.run_at(&serving, &["upload", &file]);
+    refused.failed(8, "full");
+    // What makes room, or is only written down, may use what is kept free.
+    home.run_at(&serving, &["status", &first]).text();
+    home.run_at(&serving, &["delete", &first]).text();
+    home.run_at(&serving, &["upload", &file]).text();
 }

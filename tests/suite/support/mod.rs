@@ -9,6 +9,7 @@ mod faulty;
 mod half_upload;
 mod process;
 mod service;
+mod small_disk;
 pub(crate) mod stub;
 
 pub(crate) use api::{Answer, Api};
@@ -17,3 +18,4 @@ pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
+pub(crate) use small_disk::SmallDisk;

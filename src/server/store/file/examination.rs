@@ -7,14 +7,11 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 
+use super::folder::room_at;
 use super::{Durability, FileStore};
 use crate::domain::examination::{Finding, Verdict};
+use crate::domain::room::MinFree;
 use crate::domain::store::{StorageKey, StoreHeader, read};
-
-/// Below this part of the disk, room is short.
-const LEAST_PART: u64 = 20;
-/// Below this many bytes too.
-const LEAST_BYTES: u64 = 256 << 20;
 
 /// Examines the store in `folder`, and makes none where there is none.
 pub async fn examine(folder: &Path) -> Vec<Finding> {
@@ -62,15 +59,14 @@ fn writable(folder: &Path) -> Finding {
 
 fn room(folder: &Path) -> Finding {
     const NAME: &str = "room";
-    let disk = match rustix::fs::statvfs(folder) {
-        Ok(disk) => disk,
+    let room = match room_at(folder) {
+        Ok(room) => room,
         Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "look at the disk with `df`"),
     };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let all = disk.f_blocks.saturating_mul(disk.f_frsize);
-    let detail = format!("{} of {} free", ByteSize(free), ByteSize(all));
-    if free < LEAST_BYTES || free < all / LEAST_PART {
-        return Finding::warning(NAME, detail, "make room: uploads are refused when the disk is full");
+    let detail = format!("{} of {} free", ByteSize(room.free), ByteSize(room.total));
+    if !MinFree::default().leaves(room, 0) {
+        let hint = "make room, or start services with a --min-free that is less: they refuse uploads now";
+        return Finding::warning(NAME, detail, hint);
     }
     Finding::ok(NAME, detail)
 }

@@ -20,13 +20,16 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 pub use examination::examine;
 pub use open_error::OpenError;
 
 use commit_queue::CommitQueue;
-use folder::{Folder, make_directory};
+use folder::{Folder, make_directory, room_at};
 use readers::Readers;
 
+use crate::domain::room::Room;
 use crate::domain::store::{Store, StoreError};
 
 /// What an answered write survives.
@@ -76,7 +79,13 @@ impl FileStore {
     }
 }
 
-impl Store for FileStore {}
+#[async_trait]
+impl Store for FileStore {
+    async fn room(&self) -> Result<Option<Room>, StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        blocking(move || Ok(Some(room_at(folder.path())?))).await
+    }
+}
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

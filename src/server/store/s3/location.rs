@@ -35,6 +35,9 @@ pub enum InvalidLocation {
     /// `path_style` is neither yes nor no.
     #[error("path_style is 1 or 0")]
     PathStyle,
+    /// The region is none.
+    #[error("a region is written like eu-central-1")]
+    Region,
 }
 
 impl FromStr for S3Location {
@@ -57,7 +60,8 @@ impl FromStr for S3Location {
             match &*name {
                 "endpoint" => location.endpoint = Some(parse_endpoint(&value)?),
                 "path_style" => location.path_style = parse_switch(&value)?,
-                "region" => location.region = Some(value.into_owned()),
+                "region" if is_region(&value) => location.region = Some(value.into_owned()),
+                "region" => return Err(InvalidLocation::Region),
                 _ => return Err(InvalidLocation::Option(name.into_owned())),
             }
         }
@@ -73,6 +77,12 @@ fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
     } else {
         Err(InvalidLocation::Endpoint)
     }
+}
+
+/// Regions become a part of the host: one label of it.
+fn is_region(text: &str) -> bool {
+    let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(label)
 }
 
 fn parse_switch(text: &str) -> Result<bool, InvalidLocation> {
@@ -134,6 +144,9 @@ mod tests {
         }
         assert_eq!(refused("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
         assert_eq!(refused("s3://b?path_style=yes"), InvalidLocation::PathStyle);
+        for region in ["", "eu west", "eu.west", "EU"] {
+            assert_eq!(refused(&format!("s3://b?region={region}")), InvalidLocation::Region, "{region}");
+        }
         for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b"] {
             assert_eq!(refused(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
         }

@@ -1,0 +1,90 @@
+//! `sgsend history`
+
+mod remember;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use serde::Serialize;
+
+pub(super) use remember::UploadArguments;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{escape, paths};
+use crate::client::{History, Sent};
+use crate::domain::id::TransferId;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Forget every upload
+    #[arg(long, conflicts_with = "remove")]
+    clear: bool,
+    /// Forget the upload of this id
+    #[arg(long, value_name = "ID")]
+    remove: Option<TransferId>,
+}
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<Sent>,
+    next: Option<String>,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let history = of_user()?;
+    let failed = |error: std::io::Error| {
+        let message = format!("{} cannot be read or changed: {error}", history.path().display());
+        Failure::new(Exit::LocalFile, "history", message)
+    };
+    if let Some(id) = arguments.remove {
+        if !history.remove(id).map_err(failed)? {
+            let failure = Failure::new(Exit::NotFound, "not_in_history", format!("no upload of {id} is remembered"));
+            return Err(failure.hint("`sgsend history` shows those that are").into());
+        }
+    } else if arguments.clear {
+        history.clear().map_err(failed)?;
+    }
+    let items = history.read().map_err(failed)?;
+    if arguments.clear || arguments.remove.is_some() {
+        if context.printer.is_json() {
+            context.printer.json_of(&Items { items, next: None })?;
+        }
+        return Ok(());
+    }
+    print(items, context)
+}
+
+fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Items { items, next: None })?;
+        return Ok(());
+    }
+    for sent in &items {
+        let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+        printer.result(&format!(
+            "{}  until {}  {:>10}  {}  {}{key}",
+            sent.sent_at.for_people(),
+            sent.expires_at.for_people(),
+            ByteSize(sent.size).to_string(),
+            escape::one_line(&sent.name),
+            escape::one_line(&sent.link),
+        ))?;
+    }
+    if items.is_empty() && printer.has_reader() {
+        printer.note("nothing was sent yet, or nothing that is remembered");
+    }
+    Ok(())
+}
+
+/// The history of this user.
+fn of_user() -> Result<History> {
+    let state = paths::state_directory().ok_or_else(|| {
+        Failure::new(Exit::LocalFile, "no_home", "this user has no folder for what is remembered".to_owned())
+    })?;
+    Ok(History::of(&state))
+}

@@ -1,0 +1,43 @@
+//! What an upload adds to the history.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::of_user;
+use crate::client::Sent;
+use crate::client::upload::Uploaded;
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::version::V1;
+
+/// What uploads take about it.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct UploadArguments {
+    /// Keep the key in the history too, so that the whole link can be had again
+    #[arg(long, conflicts_with = "no_history")]
+    keep_key: bool,
+    /// Leave this upload out of the history
+    #[arg(long)]
+    no_history: bool,
+}
+
+impl UploadArguments {
+    /// Adds an upload, unless it is to be left out.
+    pub(in crate::cli) fn add(&self, uploaded: &Uploaded, name: &str) -> Result<()> {
+        if self.no_history {
+            return Ok(());
+        }
+        let status = &uploaded.completed.status;
+        let key = uploaded.link.key.as_ref().filter(|_| self.keep_key);
+        Ok(of_user()?.add(&Sent {
+            v: V1,
+            transfer_id: status.transfer_id,
+            sent_at: SystemClock.now(),
+            name: name.to_owned(),
+            size: uploaded.content_bytes,
+            link: uploaded.link.without_key(),
+            key: key.map(|key| key.to_text().to_string()),
+            expires_at: status.expires_at,
+            max_downloads: status.max_downloads,
+        })?)
+    }
+}

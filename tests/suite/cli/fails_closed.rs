@@ -1,0 +1,107 @@
+//! Services with a setting that is missing or wrong: they do not start, and say which one it is.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Home, Said};
+
+/// Each setting with values that cannot be, as flag and as variable.
+const WRONG: &[(&str, &[&str])] = &[
+    ("--listen", &["", "nowhere", "127.0.0.1", "127.0.0.1:99999"]),
+    ("--storage", &["", "nonsense", "file:", "memory:x", "s3://", "s3://bucket?region"]),
+    ("--public-url", &["", "send.example.org", "ftp://send.example.org", "https://user@send.example.org"]),
+    ("--max-size", &["", "0", "-1", "much", "626GiB"]),
+    ("--ip-mode", &["", "some", "HASHED"]),
+    ("--trusted-proxy", &["", "10.0.0.0/33", "proxy.example.org", "0.0.0.0/0", "::/0", "10.0.0.0/8;192.0.2.0/24"]),
+    ("--forwarded-header", &["", "x forwarded for", "x-forwarded-for:"]),
+    ("--rate-limit", &["", "on", "50", "0/s", "50/m", "50/s:0"]),
+    ("--allow-origin", &["", "*", "null", "app.example.org", "https://app.example.org/"]),
+    ("--retain-audit", &["", "0s", "90", "for ever"]),
+    ("--min-free", &["", "100%", "-5%", "some"]),
+    ("--auth-name", &["", "x api key"]),
+    ("--durability", &["", "some"]),
+    ("--s3-endpoint", &["", "nowhere"]),
+];
+
+/// What a service says that does not start. One that does is ended, and said to.
+fn refused(mut command: Command) -> Said {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it has started: {command:?}: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Said::of(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn every_service_refuses_every_wrong_setting_and_names_it() {
+    let home = Home::new();
+    for service in ["public", "admin", "all"] {
+        for (flag, values) in WRONG {
+            let variable = format!("SGSEND_{}", flag.trim_start_matches("--").replace('-', "_").to_uppercase());
+            for value in *values {
+                let by_flag = home.sgsend(&["serve", service, &format!("{flag}={value}")]);
+                let mut by_variable = home.sgsend(&["serve", service]);
+                by_variable.env(&variable, value);
+                for command in [by_flag, by_variable] {
+                    let Said { exit, stderr, .. } = refused(command);
+                    assert_eq!(exit, 2, "{service} {flag}={value:?}: {stderr}");
+                    assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
+                    assert!(stderr.contains(flag), "{service} {flag}={value:?} is not named: {stderr}");
+                    assert!(!stderr.contains("listening"), "{stderr}");
+                }
+            }
+        }
+    }
+    let made = home.path().join(".local/share/sgsend/store");
+    assert!(!made.exists(), "a service that does not start has made a store");
+}
+
+#[test]
+fn what_belongs_together_comes_together() {
+    let home = Home::new();
+    let file = home.file("a-file", b"");
+    for (arguments, named) in [
+        (vec!["--forwarded-header", "x-real-ip"], "--trusted-proxy"),
+        (vec!["--tls-cert", &file], "--tls-key"),
+        (vec!["--tls-key", &file], "--tls-cert"),
+        (vec!["--s3-endpoint", "http://127.0.0.1:9"], "--s3-endpoint"),
+        (vec!["--s3-path-style"], "--s3-path-style"),
+    ] {
+        for service in ["public", "admin", "all"] {
+            let said = refused(home.sgsend(&[&["serve", service], &arguments[..]].concat()));
+            assert_eq!(said.exit, 2, "{service} {arguments:?}: {}", said.stderr);
+            assert!(said.stderr.contains(named), "{service} {arguments:?}: {}", said.stderr);
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    // No admin key that others could know of is ever made.
+    for service in ["admin", "all"] {
+        let flag = if service == "all" { "--admin-listen" } else { "--listen" };
+        refused(home.sgsend(&["serve", service, "--storage", &store, flag, "0.0.0.0:0"])).failed(2, "admin key");
+        refused(home.sgsend(&["serve", service, "--storage", "s3://bucket"])).failed(2, "admin key");
+    }
+}
+
+#[test]
+fn what_is_for_measurements_or_tests_stays_on_this_machine() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    for service in ["public", "admin", "all"] {
+        let open = ["serve", service, "--storage", &store, "--listen", "0.0.0.0:0", "--durability", "none"];
+        let key = home.file("key", &[b'k'; 40]);
+        refused(home.sgsend(&[&open[..], &["--admin-key-file", &key]].concat())).failed(2, "--durability none");
+    }
+    for service in ["public", "admin"] {
+        refused(home.sgsend(&["serve", service, "--storage", "memory:"])).failed(2, "memory:");
+    }
+}

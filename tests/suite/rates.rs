@@ -1,0 +1,136 @@
+//! How many requests somebody may make, and how often guess.
+
+use std::time::Duration;
+
+use sgsend::domain::address::{TrustedProxies, network};
+use sgsend::domain::key::PayloadKey;
+use sgsend::domain::proof::AccessProof;
+use sgsend::server::{Rate, Settings};
+
+use crate::support::{Answer, Api, Service};
+
+fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
+    let rate = Rate::Limited(rate.parse().unwrap());
+    move |settings| settings.rate = rate
+}
+
+/// Trusts this machine, so that a test can come from any address.
+fn proxied(settings: &mut Settings) {
+    settings.client_address.proxies = TrustedProxies::new(vec![network("127.0.0.1").unwrap()]);
+}
+
+fn from(api: &Api, address: &str) -> Api {
+    api.clone().with_header("x-forwarded-for", address)
+}
+
+async fn ask(api: &Api, times: usize) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for _ in 0..times {
+        answers.push(api.get("/health").send().await);
+    }
+    answers
+}
+
+#[tokio::test]
+async fn an_address_has_its_burst_and_then_its_rate() {
+    let service = Service::any().with(limited("1/s:5")).with(proxied).start().await;
+    let one = from(&service.public(), "203.0.113.9");
+    let answers = ask(&one, 6).await;
+    assert!(answers[..5].iter().all(|answer| answer.status == 200));
+    let refused = &answers[5];
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=2).contains(&wait), "{wait}");
+    assert_eq!(ask(&from(&service.public(), "203.0.113.10"), 1).await[0].status, 200, "one holds up another");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    assert_eq!(ask(&one, 1).await[0].status, 200);
+}
+
+#[tokio::test]
+async fn a_network_of_ipv6_counts_as_one_address() {
+    let service = Service::any().with(limited("1/s:3")).with(proxied).start().await;
+    for host in 1..=3 {
+        let address = format!("2001:db8:1:2::{host}");
+        assert_eq!(ask(&from(&service.public(), &address), 1).await[0].status, 200);
+    }
+    assert_eq!(ask(&from(&service.public(), "2001:db8:1:2:ffff::1"), 1).await[0].status, 429);
+    assert_eq!(ask(&from(&service.public(), "2001:db8:1:3::1"), 1).await[0].status, 200);
+}
+
+#[tokio::test]
+async fn a_token_is_limited_wherever_it_comes_from() {
+    let service = Service::any().with(limited("1/s:4")).with(proxied).start().await;
+    let created = from(&service.admin(), "203.0.113.250").post("/tokens/create").json(r#"{"name":"a"}"#).send().await;
+    let sender = service.public().with_header("x-sgsend-token", &created.text("token"));
+    let mut statuses = Vec::new();
+    for host in 1..=6 {
+        let answer = from(&sender, &format!("203.0.113.{host}")).get("/token/status").send().await;
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
+}
+
+#[tokio::test]
+async fn services_that_only_this_machine_reaches_are_not_limited() {
+    let service = Service::any().start().await;
+    assert!(ask(&service.public(), 700).await.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test]
+async fn services_that_others_reach_are_limited_unasked() {
+    let service = Service::any().with(proxied).start().await;
+    let one = from(&service.public(), "203.0.113.9");
+    let answers = ask(&one, 700).await;
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!(refused > 0, "500 at once are the default");
+    assert!(answers[..500].iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test]
+async fn ten_wrong_proofs_an_hour_are_answered() {
+    let service = Service::any().with(proxied).start().await;
+    let sender = service.sender().await;
+    let proof = || AccessProof::of(&PayloadKey::random());
+    let right = proof();
+    let digest = right.digest();
+    let right = right.to_text();
+    let id = sender.send_payload(b"abc", &format!(r#""access_sha256":"{digest}""#)).await;
+    let other = sender.send_payload(b"abc", &format!(r#""access_sha256":"{digest}""#)).await;
+    let path = |id: &str| format!("/transfers/id/{id}/payload/download-bytes");
+    let guesser = from(&service.public(), "203.0.113.9");
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let wrong = proof().to_text();
+        let request = guesser.get(&path(&id)).header("x-sgsend-access", &wrong);
+        tries.spawn(async move { request.send().await.code() });
+    }
+    let codes = tries.join_all().await;
+    assert_eq!(codes.iter().filter(|code| *code == "access_invalid").count(), 10, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| *code == "rate_limited").count(), 40);
+    let open = |api: &Api, id: &str| api.request("HEAD", &path(id)).header("x-sgsend-access", &right);
+    let refused = open(&guesser, &id).send().await;
+    assert_eq!(refused.status, 429, "the eleventh guess was looked at");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 3_601);
+    assert_eq!(open(&guesser, &other).send().await.status, 200, "guessing at one transfer closes another");
+    assert_eq!(open(&from(&service.public(), "203.0.113.10"), &id).send().await.status, 200);
+    service.wait(Duration::from_hours(1));
+    assert_eq!(open(&guesser, &id).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_flood_fills_no_store_and_hides_no_refusal() {
+    let service = Service::on_disk().with(limited("1/s:20")).with(proxied).start().await;
+    let quiet = from(&service.admin(), "203.0.113.250");
+    let created = quiet.post("/tokens/create").json(r#"{"name":"a"}"#).send().await;
+    let sender = from(&service.public(), "203.0.113.251").with_header("x-sgsend-token", &created.text("token"));
+    let id = sender.create(3, "").await;
+    let flood = from(&service.public(), "203.0.113.9");
+    for _ in 0..300 {
+        flood.get(&format!("/transfers/id/{id}/status")).send().await;
+    }
+    from(&service.public(), "203.0.113.10").post(&format!("/transfers/id/{id}/delete")).refused("token_missing").await;
+    let trail = quiet.get(&format!("/audit/transfers/id/{id}/all?limit=1000")).send().await.items();
+    let codes: Vec<_> = trail.iter().filter_map(|record| record["code"].as_str()).collect();
+    assert!(!codes.contains(&"rate_limited"), "requests that nobody looked at stand in the trail");
+    assert_eq!(codes.iter().filter(|code| **code == "token_missing").count(), 2, "{codes:?}");
+}

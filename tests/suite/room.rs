@@ -1,0 +1,22 @@
+//! Room on the disk: what is arriving counts before it is there.
+
+use sgsend::domain::room::MinFree;
+use sgsend::server::StorageLocation;
+
+use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there};
+
+#[tokio::test]
+async fn open_uploads_count_with_all_that_is_still_to_come() {
+    let Some(disk) = SmallDisk::mount("64m") else { return };
+    let service = Service::at(StorageLocation::File(disk.path().join("store")));
+    let service = service.with(|settings| settings.min_free = MinFree::Bytes(20 << 20)).start().await;
+    let sender = service.sender().await;
+    let (first, second) = (sender.create(25_000_000, "").await, sender.create(25_000_000, "").await);
+    let open = half_sent(&service, &sender, &first, 25_000_000, b"the beginning").await;
+    writer_is_there(&sender, &first).await;
+    let upload = |id: &str| sender.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(b"more");
+    upload(&second).refused("storage_full").await;
+    sender.post("/transfers/create").json(r#"{"size_bytes":25000000}"#).refused("storage_full").await;
+    drop(open);
+    eventually(|| async { (upload(&second).send().await.status == 200).then_some(()) }).await;
+}

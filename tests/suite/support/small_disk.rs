@@ -1,0 +1,34 @@
+//! Disks that are soon full.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A small file system, unmounted on drop.
+pub(crate) struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// A disk of `size`, such as `24m`; `None` where this user may not mount one.
+    pub(crate) fn mount(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path());
+        if mount.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        // Past the test harness, which would hide it.
+        std::fs::write("/dev/stderr", "not run: cannot mount tmpfs\n").ok();
+        None
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
