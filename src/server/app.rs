@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::admin_key::AdminKey;
 use super::client_address::ClientAddress;
+use super::metrics::Metrics;
 use crate::domain::address::{AddressPolicy, ClientKey};
 use crate::domain::attempts::Attempts;
 use crate::domain::audit::AuditLog;
@@ -30,6 +31,7 @@ pub(super) struct App {
     pub(super) public_url: Option<ServerRoot>,
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
+    pub(super) metrics: Metrics,
     pub(super) key_attempts: Attempts<ClientKey>,
 }
 

@@ -18,6 +18,7 @@ mod hardening;
 mod health;
 mod html;
 mod listener;
+mod metrics;
 mod openapi;
 mod paging;
 mod places;
@@ -65,6 +66,7 @@ use app::{App, AppState};
 use cors::Cors;
 use error::Refusal;
 use listener::Listener;
+use metrics::Metrics;
 use rate::RateLimiter;
 use store::{FileStore, S3Store};
 use trail::Trail;
@@ -144,6 +146,7 @@ impl Server {
             public_url: settings.public_url.clone(),
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
+            metrics: Metrics::default(),
             key_attempts: Attempts::new(WRONG_KEYS, WRONG_KEYS_IN),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })

@@ -139,6 +139,7 @@ pub const ROUTES: &[Route] = &[
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN]),
     admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[FOUND, ADMIN, QUERY]),
     admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[FOUND, ADMIN_CHANGE]),
+    unrecorded(ServiceName::Admin, "/metrics", &[ADMIN]),
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form", &[]),
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form.js", &[]),
     admin("POST", "/auth/set-auth-cookie", ActionName::SessionCreate, &[ADMIN_CHANGE]),

@@ -20,6 +20,7 @@ use super::body::GuardedBody;
 use super::cors::Cors;
 use super::error::Refusal;
 use super::hardening::harden;
+use super::metrics::Answered;
 use super::places::Places;
 use super::rate::RateLimiter;
 use super::route::Route;
@@ -74,10 +75,11 @@ pub(super) async fn follow(State(trail): State<Trail>, request: Request, next: N
 
 async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let route = template.as_deref().and_then(|path| Route::find(trail.service, request.method(), path));
+    let method = method_name(request.method());
+    let route_found = template.as_deref().and_then(|path| Route::find(trail.service, request.method(), path));
     let preflight = trail.cors.preflight(request.method(), request.headers());
     let origin = trail.cors.allowed(request.headers());
-    let action = match (&preflight, route) {
+    let action = match (&preflight, route_found) {
         (Some(_), _) => None,
         (None, Some(route)) => route.action,
         (None, None) => Some(ActionName::RouteNone),
@@ -104,8 +106,11 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     harden(response.headers_mut(), encrypted);
     trail.cors.finish(origin, response.headers_mut());
     let asked = scope.asked();
-    let (request_id, method, route) = (asked.request_id, &asked.method, &asked.route);
+    let (request_id, route) = (asked.request_id, &asked.route);
     tracing::debug!(%request_id, service = asked.service.as_str(), method, route, status = response.status().as_u16());
+    let route = route_found.map_or("none", |route| route.template);
+    let answered = Answered { service: trail.service.as_str(), method, route, status: response.status().as_u16() };
+    trail.app.metrics.count(answered, scope.age());
     if action.is_none() {
         return response;
     }
@@ -188,12 +193,14 @@ async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refu
     if response.extensions().get::<PayloadAnswer>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = refusal.map(|refusal| refusal.code());
+        trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         trail.app.audit.finish(&scope, status, code, bytes_out).await;
         return response;
     }
     let (parts, body) = response.into_parts();
     let patience = trail.patience.silence * BODY_PATIENCE;
     let when_over = move |bytes_out| {
+        trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         tokio::spawn(async move { trail.app.audit.finish(&scope, status, None, bytes_out).await });
     };
     Response::from_parts(parts, Body::new(CountedBody::new(body, patience, when_over)))

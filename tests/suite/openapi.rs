@@ -37,6 +37,7 @@ const ADMIN: &[&str] = &[
     "POST /tokens/create",
     "GET /tokens/list",
     "POST /tokens/id/{token_id}/revoke",
+    "GET /metrics",
     "GET /stats/overview",
     "GET /audit/transfers/id/{transfer_id}/all",
     "POST /transfers/id/{transfer_id}/delete",

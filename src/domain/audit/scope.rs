@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -129,6 +129,18 @@ impl RequestScope {
     /// Notes bytes of its body.
     pub fn note_bytes_in(&self, bytes: u64) {
         self.progress().bytes_in += bytes;
+    }
+
+    /// How many bytes of its body have come.
+    #[must_use]
+    pub fn bytes_in(&self) -> u64 {
+        self.progress().bytes_in
+    }
+
+    /// How long ago it arrived.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// How much of it is in the store already.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod delete;
+mod metrics;
 mod session;
 mod stats;
 mod tokens;
@@ -21,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::list))
         .routes(routes!(tokens::revoke))
         .routes(routes!(stats::overview))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(audit::all))
         .routes(routes!(delete::delete))
         .routes(routes!(session::form))

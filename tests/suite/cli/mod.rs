@@ -13,6 +13,7 @@ mod lying;
 mod matrix;
 mod network;
 mod presigned;
+mod race;
 mod round_trip;
 mod s3;
 mod serving;

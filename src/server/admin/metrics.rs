@@ -1,0 +1,21 @@
+//! `GET /metrics`
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use crate::server::app::AppState;
+use crate::server::extract::Admin;
+
+/// The form that Prometheus asks for first.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Tells what this process has served since its start, for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "stats",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn metrics(State(app): State<AppState>, _: Admin) -> Response {
+    ([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.to_text()).into_response()
+}

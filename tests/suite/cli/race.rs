@@ -1,0 +1,64 @@
+//! Two processes on one store, and many who ask both at once.
+
+use reqwest::{Client, RequestBuilder};
+use sgsend::domain::key::LinkKey;
+use sgsend::domain::proof::AccessProof;
+
+use crate::support::Home;
+
+/// Sends fifty requests at once, half of them to each service; answers statuses and bodies.
+fn ask(urls: &[String; 2], request: impl Fn(&Client, &str) -> RequestBuilder) -> Vec<(u16, String)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut asking = tokio::task::JoinSet::new();
+        for number in 0..50 {
+            let request = request(&client, &urls[number % 2]);
+            asking.spawn(async move {
+                let answer = request.send().await.unwrap();
+                (answer.status().as_u16(), String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned())
+            });
+        }
+        asking.join_all().await
+    })
+}
+
+fn count(answers: &[(u16, String)], status: u16, words: &str) -> usize {
+    answers.iter().filter(|(code, body)| *code == status && body.contains(words)).count()
+}
+
+#[test]
+fn two_processes_keep_a_limit_and_a_quota() {
+    let home = Home::new();
+    let store = format!("file:{}", home.path().join("store").display());
+    let admin = home.serve_one("admin", &["--storage", &store]);
+    let publics = [(); 2].map(|()| home.serve_one("public", &["--storage", &store]));
+    let urls = publics.each_ref().map(|serving| serving.public.clone());
+    let servers = ["--server", &urls[0], "--admin-server", &admin.admin];
+    let run = |arguments: &[&str]| home.run(&[&servers, arguments].concat());
+
+    run(&["token", "create", "sender", "--login"]).text();
+    let file = home.file("a.txt", b"hello");
+    for limit in [1, 7, 49] {
+        let uploaded = run(&["upload", &file, "--downloads", &limit.to_string(), "--json"]).json();
+        let id = uploaded["transfer_id"].as_str().unwrap();
+        let key: LinkKey = uploaded["key"].as_str().unwrap().parse().unwrap();
+        let proof = AccessProof::of(&key.payload_key(None).unwrap()).to_text();
+        let answers = ask(&urls, |client, url| {
+            let url = format!("{url}/transfers/id/{id}/payload/download-bytes");
+            client.get(url).header("x-sgsend-access", proof.as_str())
+        });
+        let (given, refused) = (count(&answers, 200, ""), count(&answers, 410, "transfer_exhausted"));
+        assert_eq!((given, refused), (limit, 50 - limit));
+        assert_eq!(run(&["status", id, "--json"]).json()["download_count"], limit);
+    }
+
+    let token = run(&["token", "create", "limited", "--max-transfers", "10"]).text();
+    let answers = ask(&urls, |client, url| {
+        client.post(format!("{url}/transfers/create")).header("x-sgsend-token", &token).body(r#"{"size_bytes":1}"#)
+    });
+    assert_eq!((count(&answers, 201, ""), count(&answers, 429, "quota_exceeded")), (10, 40));
+    let listed = run(&["token", "list", "--json"]).json();
+    let limited = listed["items"].as_array().unwrap().iter().find(|item| item["name"] == "limited").unwrap();
+    assert_eq!(limited["transfers_created"], 10);
+}
