@@ -54,7 +54,7 @@ use crate::domain::transfers::{Rules, Swept, Transfers};
 use app::{App, AppState};
 use error::Refusal;
 use listener::Listener;
-use store::{FileStore, S3Store};
+use store::{FileStore, open_bucket};
 use trail::Trail;
 
 /// How often counted downloads are added to their transfers.
@@ -186,7 +186,9 @@ impl Server {
 async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     let (folder, durability) = match &settings.storage {
         StorageLocation::Memory => return Ok(Arc::new(MemoryStore::default())),
-        StorageLocation::S3(location) => return Ok(Arc::new(S3Store::open(location).await)),
+        StorageLocation::S3(location) => {
+            return open_bucket(location).await.map_err(|error| StartError::Storage(error.into()));
+        }
         StorageLocation::File(folder) => (folder.clone(), settings.durability),
     };
     let opened = tokio::task::spawn_blocking(move || FileStore::open(&folder, durability)).await;
