@@ -67,7 +67,8 @@ impl FromStr for S3Location {
 
 fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
     let url = Url::parse(text).map_err(|_| InvalidLocation::Endpoint)?;
-    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let bare = url.username().is_empty() && url.password().is_none();
+    let bare = bare && url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "http" | "https") && url.has_host() && bare {
         Ok(url)
     } else {
@@ -134,7 +135,7 @@ mod tests {
         }
         assert_eq!(refused("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
         assert_eq!(refused("s3://b?path_style=yes"), InvalidLocation::PathStyle);
-        for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b"] {
+        for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b", "http://host/%23a"] {
             assert_eq!(refused(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
         }
     }
