@@ -11,6 +11,9 @@ mod docs;
 mod error;
 mod examination;
 mod extract;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod html;
 mod listener;
@@ -18,7 +21,7 @@ mod openapi;
 mod paging;
 mod places;
 mod public;
-mod range;
+pub mod range;
 mod route;
 mod settings;
 mod slow;
