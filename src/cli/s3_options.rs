@@ -22,6 +22,10 @@ impl S3Options {
     /// The storage with these options.
     pub(super) fn apply(&self, storage: StorageLocation) -> Result<StorageLocation, Failure> {
         match storage {
+            StorageLocation::S3(_) if !cfg!(feature = "s3") => {
+                let failure = Failure::usage("this sgsend was built without S3");
+                Err(failure.hint("keep things in a folder: --storage file:FOLDER"))
+            }
             StorageLocation::S3(mut location) => {
                 location.endpoint = self.s3_endpoint.clone().or(location.endpoint);
                 location.path_style |= self.s3_path_style;
@@ -38,5 +42,20 @@ impl S3Options {
         }
         let failure = Failure::usage("--s3-endpoint and --s3-path-style belong to a store in a bucket");
         Err(failure.hint("name it with --storage s3://BUCKET/PREFIX, or leave them out"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_s3_says_so() {
+        let applied =
+            |storage: &str| S3Options { s3_endpoint: None, s3_path_style: false }.apply(storage.parse().unwrap());
+        assert!(applied("file:/srv/sgsend").is_ok());
+        let refusal = applied("s3://bucket").err().map(|failure| failure.message);
+        assert_eq!(refusal.is_none(), cfg!(feature = "s3"));
+        assert!(refusal.is_none_or(|message| message == "this sgsend was built without S3"));
     }
 }

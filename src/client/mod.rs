@@ -12,9 +12,13 @@ mod admin;
 mod answer;
 mod api;
 mod buffers;
+mod content_range;
 pub mod download;
 mod error;
 mod flow;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod interrupt;
 mod leftovers;

@@ -119,8 +119,13 @@ fn stripe(first: u8, second: u8, stripes: usize) -> usize {
 
 /// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct RecordId(Uuid);
+
+/// A text that is not the id of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record's id is a UUID in lower case, with hyphens")]
+pub struct InvalidRecordId;
 
 /// Makes [`RecordId`]s that rise in the order in which they were made, even within one millisecond
 /// or when the clock is set back (RFC 9562, section 6.2, method 1: a counter in the 12 bits of `rand_a`).
@@ -154,10 +159,20 @@ impl fmt::Display for RecordId {
 }
 
 impl FromStr for RecordId {
-    type Err = uuid::Error;
+    type Err = InvalidRecordId;
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        Uuid::try_parse(text).map(Self)
+    fn from_str(text: &str) -> Result<Self, InvalidRecordId> {
+        // Other forms of a UUID would be other names of the same record.
+        let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidRecordId)?;
+        if id.to_string() == text { Ok(id) } else { Err(InvalidRecordId) }
+    }
+}
+
+impl TryFrom<String> for RecordId {
+    type Error = InvalidRecordId;
+
+    fn try_from(text: String) -> Result<Self, InvalidRecordId> {
+        text.parse()
     }
 }
 
@@ -215,6 +230,19 @@ mod tests {
         let made: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
         assert_eq!(made[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", made[0]);
+    }
+
+    #[test]
+    fn a_record_id_has_one_form() {
+        let id = RecordIds::default().next(Timestamp::from_millis(1));
+        let text = id.to_string();
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(serde_json::from_value::<RecordId>(text.clone().into()).unwrap(), id);
+        let simple = text.replace('-', "");
+        for other in [&simple, &text.to_uppercase(), &format!("{{{text}}}"), &format!("urn:uuid:{text}")] {
+            assert!(other.parse::<RecordId>().is_err(), "{other:?} was accepted");
+            assert!(serde_json::from_value::<RecordId>(other.clone().into()).is_err(), "{other:?} was accepted");
+        }
     }
 
     #[test]

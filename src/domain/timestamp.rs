@@ -36,6 +36,8 @@ impl Timestamp {
     pub fn from_http_date(text: &str) -> Option<Self> {
         let format =
             format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+        // The parser also takes a year with a sign.
+        let text = Some(text).filter(|text| !text.contains(['+', '-']))?;
         let moment = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
         Some(Self(u64::try_from(moment.unix_timestamp()).ok()?.saturating_mul(1000)))
     }
@@ -93,7 +95,10 @@ impl Day {
     /// The day after; the same for a text that is no day.
     #[must_use]
     pub fn next(&self) -> Self {
-        let day = time::Date::parse(&self.0, format_description!("[year]-[month]-[day]")).ok();
+        // The parser also takes a year with a sign.
+        let unsigned = Some(&self.0).filter(|text| !text.starts_with(['+', '-']));
+        let format = format_description!("[year]-[month]-[day]");
+        let day = unsigned.and_then(|text| time::Date::parse(text, format).ok());
         day.and_then(time::Date::next_day).map_or_else(|| self.clone(), |day| Self(day.to_string()))
     }
 
@@ -125,7 +130,9 @@ mod tests {
         let next = |day: &str| Day::from(day.to_owned()).next().to_string();
         assert_eq!(next("2026-02-28"), "2026-03-01");
         assert_eq!(next("2027-12-31"), "2028-01-01");
-        assert_eq!(next("someday"), "someday");
+        for none in ["someday", "-2026-02-28", "+2026-02-28", "9999-12-31"] {
+            assert_eq!(next(none), none);
+        }
     }
 
     #[test]
@@ -140,7 +147,14 @@ mod tests {
     fn dates_of_http_are_read() {
         let read = Timestamp::from_http_date;
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_millis(784_111_777_000)));
-        for bad in ["", "now", "1994-11-06", "Sun, 06 Nov 1994 08:49:37 +0100", "Thu, 01 Jan 1969 00:00:00 GMT"] {
+        for bad in [
+            "",
+            "now",
+            "1994-11-06",
+            "Sun, 06 Nov 1994 08:49:37 +0100",
+            "Thu, 01 Jan 1969 00:00:00 GMT",
+            "Sun, 06 Nov +1994 08:49:37 GMT",
+        ] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
     }

@@ -48,7 +48,7 @@ impl Default for Metrics {
         registry.register("requests", "Requests that were answered", Family::clone(&requests));
         let help = "Time until requests were answered, without the payloads of answers";
         registry.register_with_unit("request_duration", help, Unit::Seconds, Family::clone(&durations));
-        registry.register("received_payload_bytes", "Bytes of payloads that came in", Family::clone(&received));
+        registry.register("received_bytes", "Bytes of the bodies of requests", Family::clone(&received));
         registry.register("sent_bytes", "Bytes of the bodies of answers", Family::clone(&sent));
         Self { registry, requests, durations, received, sent }
     }

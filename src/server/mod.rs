@@ -14,6 +14,9 @@ mod docs;
 mod error;
 mod examination;
 mod extract;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hardening;
 mod health;
 mod html;
@@ -23,7 +26,7 @@ mod openapi;
 mod paging;
 mod places;
 mod public;
-mod range;
+pub mod range;
 mod rate;
 mod route;
 mod settings;
@@ -68,7 +71,7 @@ use error::Refusal;
 use listener::Listener;
 use metrics::Metrics;
 use rate::RateLimiter;
-use store::{FileStore, S3Store};
+use store::{FileStore, open_bucket};
 use trail::Trail;
 
 /// Wrong admin keys that one address may show...
@@ -212,7 +215,9 @@ impl Server {
 async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     let (folder, durability) = match &settings.storage {
         StorageLocation::Memory => return Ok(Arc::new(MemoryStore::default())),
-        StorageLocation::S3(location) => return Ok(Arc::new(S3Store::open(location).await)),
+        StorageLocation::S3(location) => {
+            return open_bucket(location).await.map_err(|error| StartError::Storage(error.into()));
+        }
         StorageLocation::File(folder) => (folder.clone(), settings.durability),
     };
     let opened = tokio::task::spawn_blocking(move || FileStore::open(&folder, durability)).await;

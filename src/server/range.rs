@@ -7,7 +7,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 
 /// What of a payload a request gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Selection {
+pub enum Selection {
     /// All of it.
     Whole,
     /// One range.
@@ -23,7 +23,8 @@ pub(super) enum Selection {
 /// Decides what a GET or HEAD with these headers gets of a payload of `size` bytes that is called `etag`.
 ///
 /// A range that is malformed, or one of several, is ignored, as RFC 9110 section 14.2 allows.
-pub(super) fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
+#[must_use]
+pub fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if text(IF_MATCH).is_some_and(|wanted| !lists(wanted, etag, false)) {
         return Selection::PreconditionFailed;

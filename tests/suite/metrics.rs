@@ -17,7 +17,8 @@ async fn what_was_served_is_counted_and_nobody_is_named() {
         r#"sgsend_requests_total{service="public",method="POST",route="/transfers/create",status="201"} 1"#,
         r#"sgsend_requests_total{service="public",method="other",route="none",status="404"} 1"#,
         r#"sgsend_requests_total{service="admin",method="GET",route="/metrics",status="401"} 1"#,
-        r#"sgsend_received_payload_bytes_total{service="public"} 8"#,
+        // The payload, and `{"size_bytes":8}` with `{}`.
+        r#"sgsend_received_bytes_total{service="public"} 26"#,
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");
     }

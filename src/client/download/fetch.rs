@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::CONTENT_RANGE;
 use reqwest::Response;
 use tokio::sync::mpsc;
 
+use crate::client::content_range::ContentRange;
 use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::proof::Grant;
 use crate::domain::transfer::Status;
@@ -101,22 +101,4 @@ fn begins_at(response: &Response, offset: u64) -> bool {
         return response.status() == StatusCode::OK;
     }
     ContentRange::of(response).is_some_and(|range| range.start == offset)
-}
-
-/// Which part of a payload a response brings.
-pub(super) struct ContentRange {
-    pub start: u64,
-    /// Bytes in the whole payload, where that is told.
-    pub total: Option<u64>,
-}
-
-impl ContentRange {
-    /// What a response says of itself; `None` where it brings no part.
-    pub(super) fn of(response: &Response) -> Option<Self> {
-        let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-        let (start, rest) = range.strip_prefix("bytes ")?.split_once('-')?;
-        let total = rest.split_once('/').and_then(|(_, total)| total.parse().ok());
-        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        is_partial.then_some(Self { start: start.parse().ok()?, total })
-    }
 }

@@ -12,8 +12,9 @@ use reqwest::Response;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fetch::{ContentRange, FetchError};
+use super::fetch::FetchError;
 use crate::client::buffers::Buffers;
+use crate::client::content_range::ContentRange;
 use crate::client::store::{SignedUrl, Store};
 use crate::client::{Api, ClientError, Patience, Progress, StoreError};
 use crate::domain::error::ErrorCode;

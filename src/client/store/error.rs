@@ -130,7 +130,7 @@ async fn beginning_of(mut response: Response) -> Vec<u8> {
 }
 
 /// The code in a refusal as S3 writes it.
-fn code_in(xml: &[u8]) -> Option<String> {
+pub(in crate::client) fn code_in(xml: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(xml);
     let (code, _) = text.split_once("<Code>")?.1.split_once("</Code>")?;
     let sound = (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());

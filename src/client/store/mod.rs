@@ -15,6 +15,8 @@ use reqwest::{Body, Client, Response};
 use url::Url;
 
 pub use self::error::StoreError;
+#[cfg(fuzzing)]
+pub(super) use self::error::code_in;
 use super::{Api, ClientError, Origin, Transport};
 use crate::domain::root::ServerRoot;
 use crate::domain::wire::UploadRequest;

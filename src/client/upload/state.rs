@@ -74,6 +74,11 @@ impl UploadState {
     pub fn read(path: &Path) -> io::Result<(Self, Vec<Option<Tag>>)> {
         let mut bytes = Zeroizing::new(Vec::new());
         File::open(path)?.read_to_end(&mut bytes)?;
+        Self::parse(&bytes)
+    }
+
+    /// Reads what a state file holds.
+    pub fn parse(bytes: &[u8]) -> io::Result<(Self, Vec<Option<Tag>>)> {
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or(io::ErrorKind::InvalidData)?;
         let state: Self = serde_json::from_slice(&bytes[..end])?;
         let tags = bytes.get((end + 1).next_multiple_of(BLOCK)..).unwrap_or_default();

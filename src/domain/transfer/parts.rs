@@ -45,7 +45,7 @@ impl PartPlan {
     /// Bytes in the part of this number; `None` where there is no such part.
     #[must_use]
     pub fn length(&self, number: u32) -> Option<u64> {
-        let before = u64::from(number.checked_sub(1)?) * self.part_size;
+        let before = u64::from(number.checked_sub(1)?).checked_mul(self.part_size)?;
         let rest = self.size.checked_sub(before).filter(|rest| *rest > 0)?;
         Some(rest.min(self.part_size))
     }
@@ -88,6 +88,13 @@ mod tests {
         assert_eq!(plan(64_000 * MIB), Some((64 * MIB, 1_000)));
         let largest = Limits::with_max_content(LARGEST_MAX_CONTENT_BYTES).unwrap().max_payload_bytes();
         assert_eq!(plan(largest), Some((72 * MIB, 8_890)));
+    }
+
+    #[test]
+    fn a_number_beyond_all_parts_is_that_of_none() {
+        for size in [LARGEST_SINGLE + 1, u64::MAX] {
+            assert_eq!(PartPlan::of(size).unwrap().length(u32::MAX), None);
+        }
     }
 
     proptest! {

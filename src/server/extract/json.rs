@@ -1,7 +1,7 @@
 //! JSON bodies.
 
 use axum::extract::{FromRequest, Request};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
@@ -30,21 +30,24 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             }
             bytes.extend_from_slice(&data);
         }
-        parse(&bytes.freeze())
+        Self::parse(&bytes)
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<Json<T>, Refusal> {
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-    // Members have names: serde would also take them in order, from an array.
-    if text.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Error::InvalidRequest("the body must be a JSON object".to_owned()).into());
+impl<T: DeserializeOwned> Json<T> {
+    /// Reads a whole body.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+        // Members have names: serde would also take them in order, from an array.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Error::InvalidRequest("the body must be a JSON object".to_owned()).into());
+        }
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let value =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| Error::InvalidRequest(error.to_string()))?;
+        json.end().map_err(|error| Error::InvalidRequest(error.to_string()))?;
+        Ok(Self(value))
     }
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let value =
-        serde_path_to_error::deserialize(&mut json).map_err(|error| Error::InvalidRequest(error.to_string()))?;
-    json.end().map_err(|error| Error::InvalidRequest(error.to_string()))?;
-    Ok(Json(value))
 }
 
 /// Why a body ended before its end.

@@ -1,7 +1,15 @@
 //! The backends that outlive a process; [`MemoryStore`](crate::domain::store::MemoryStore) is their reference.
 
 mod file;
+#[cfg(feature = "s3")]
 mod s3;
+#[cfg(not(feature = "s3"))]
+#[path = "without_s3.rs"]
+mod s3;
+mod s3_location;
 
 pub use file::{Durability, FileStore, OpenError, examine as examine_folder};
-pub use s3::{InvalidLocation, S3Location, S3Store, examine as examine_bucket};
+#[cfg(feature = "s3")]
+pub use s3::S3Store;
+pub use s3::{examine as examine_bucket, open as open_bucket};
+pub use s3_location::{InvalidLocation, S3Location};

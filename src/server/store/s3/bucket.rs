@@ -13,9 +13,9 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, Part};
 use bytes::Bytes;
 
-use super::S3Location;
 use super::stored::{CONTENT_LENGTH, Stored};
 use crate::domain::store::{StorageKey, StoreError};
+use crate::server::store::S3Location;
 
 /// Where neither URL nor environment name a region: what compatible servers take by default.
 const DEFAULT_REGION: &str = "us-east-1";

@@ -7,7 +7,6 @@ mod actions;
 mod arriving;
 mod bucket;
 mod examination;
-mod location;
 mod payloads;
 mod presigner;
 mod proof;
@@ -23,12 +22,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use examination::examine;
-pub use location::{InvalidLocation, S3Location};
 
 use bucket::Bucket;
 use settled::Settled;
 use sums::Sums;
 
+use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
 /// A store in a bucket. Clones share its connections.
@@ -40,6 +39,14 @@ struct Parts {
     settled: Settled,
     sums: Sums,
     location: S3Location,
+}
+
+/// Opens the store at `location`, as [`S3Store::open`] does.
+///
+/// # Errors
+/// None; a build without S3 refuses every bucket in this place.
+pub async fn open(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(S3Store::open(location).await))
 }
 
 impl S3Store {

@@ -13,10 +13,10 @@ mod presigned;
 mod refusal;
 mod scratch;
 
-use super::S3Location;
 use super::bucket::Bucket;
 use crate::domain::examination::{Finding, Verdict};
 use crate::domain::root::ServerRoot;
+use crate::server::store::S3Location;
 use scratch::Scratch;
 
 /// Examines the bucket at `location`. `page` is the web page that is to reach it, where there is a certain one.

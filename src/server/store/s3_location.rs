@@ -71,7 +71,8 @@ impl FromStr for S3Location {
 
 fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
     let url = Url::parse(text).map_err(|_| InvalidLocation::Endpoint)?;
-    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let bare = url.username().is_empty() && url.password().is_none();
+    let bare = bare && url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "http" | "https") && url.has_host() && bare {
         Ok(url)
     } else {
@@ -147,7 +148,7 @@ mod tests {
         for region in ["", "eu west", "eu.west", "EU"] {
             assert_eq!(refused(&format!("s3://b?region={region}")), InvalidLocation::Region, "{region}");
         }
-        for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b"] {
+        for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b", "http://host/%23a"] {
             assert_eq!(refused(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
         }
     }

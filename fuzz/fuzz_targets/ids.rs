@@ -1,0 +1,44 @@
+//! Ids, digests, tokens, keys, proofs and grants: each has one form.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sgsend::domain::digest::Sha256;
+use sgsend::domain::id::{RecordId, TokenId, TransferId};
+use sgsend::domain::key::LinkKey;
+use sgsend::domain::proof::{AccessProof, Grant};
+use sgsend::domain::token::PlainToken;
+use sgsend_fuzz::has_one_form;
+
+fuzz_target!(|text: &str| {
+    if let Ok(id) = text.parse::<TransferId>() {
+        has_one_form(text, &id.to_string());
+    }
+    if let Ok(id) = text.parse::<TokenId>() {
+        has_one_form(text, &id.to_string());
+    }
+    if let Ok(id) = text.parse::<RecordId>() {
+        has_one_form(text, &id.to_string());
+    }
+    if let Ok(digest) = Sha256::try_from(text.to_owned()) {
+        has_one_form(text, &digest.to_string());
+    }
+    if let Ok(token) = text.parse::<PlainToken>() {
+        has_one_form(text, &token.to_text());
+        assert!(!format!("{:?}", token.hashed()).contains(&text[21..]), "a token's secret shows");
+    }
+    if let Ok(proof) = text.parse::<AccessProof>() {
+        has_one_form(text, &proof.to_text());
+        assert!(proof.matches(&proof.digest()));
+    }
+    if let Ok(grant) = text.parse::<Grant>() {
+        has_one_form(text, &grant.to_text());
+        assert!(grant.matches(&grant.digest()));
+    }
+    if let Ok(key) = text.parse::<LinkKey>() {
+        // A key alone is taken for a plain one.
+        let whole = if text.contains('.') { text.to_owned() } else { format!("v1.{text}") };
+        has_one_form(&whole, &key.to_text());
+        assert_eq!(key.needs_passphrase(), text.starts_with("v1p."));
+    }
+});

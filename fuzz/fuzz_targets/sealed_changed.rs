@@ -1,0 +1,159 @@
+//! Sealed payloads that somebody has changed on the way: nothing but what was sealed is ever released.
+//!
+//! The input is a program. Four bytes say how large the plaintext is, and in which pieces the payload arrives; every
+//! four that follow are a change: what (3 bits), which bit (3 bits), and three bytes of arguments.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sgsend::domain::key::PayloadKey;
+use sgsend::domain::sealed::{
+    HEADER_SIZE, Header, Layout, OpenError, OpenStream, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, Sealer,
+};
+use zeroize::Zeroizing;
+
+/// Bytes of a payload that arrive at once.
+const PIECES: [usize; 6] = [usize::MAX, SEGMENT_SIZE, SEGMENT_SIZE - 1, 65_537, 4_099, 61];
+/// Payloads are not made longer than this.
+const LONGEST: usize = 4 * SEGMENT_SIZE;
+
+fn key() -> PayloadKey {
+    PayloadKey::from_bytes(Zeroizing::new([7; 32]))
+}
+
+fn header(fill: u8) -> Header {
+    let mut bytes = [fill; HEADER_SIZE];
+    bytes[0] = 0x28;
+    Header::parse(&bytes).expect("it begins with its length")
+}
+
+/// Mostly small ones; those around one and two full segments take a thousand times as long.
+fn plaintext(kind: u8, size: u16) -> &'static [u8] {
+    static PATTERN: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..2 * SEGMENT_SIZE + 256).map(|at| (at ^ (at >> 8)).to_le_bytes()[0]).collect());
+    let full = SEGMENT_PLAINTEXT_SIZE - HEADER_SIZE;
+    let size = match kind {
+        0..=199 => usize::from(size) % 1_024,
+        200..=251 => usize::from(size),
+        252 | 253 => full - 128 + usize::from(size) % 256,
+        _ => full + SEGMENT_PLAINTEXT_SIZE - 128 + usize::from(size) % 256,
+    };
+    &PATTERN[..size]
+}
+
+fn seal(plaintext: &[u8], header: Header) -> Vec<u8> {
+    let sealer = Sealer::from_header(&key(), header);
+    let layout = Layout::of_plaintext(plaintext.len() as u64).expect("it is small enough");
+    let mut rest = plaintext;
+    let mut payload = Vec::new();
+    for index in 0..=layout.last_index() {
+        let range = layout.plaintext_range(index);
+        let (part, behind) = rest.split_at(usize::try_from(range.end - range.start).unwrap());
+        let mut segment = Sealer::buffer(index);
+        segment.extend_from_slice(part);
+        sealer.seal(index, layout.is_last(index), &mut segment);
+        payload.extend_from_slice(&segment);
+        rest = behind;
+    }
+    payload
+}
+
+/// Makes one change. `other` is another payload under the same key.
+fn change(payload: &mut Vec<u8>, other: &[u8], [what, a, b, c]: [u8; 4]) {
+    let place = u32::from_be_bytes([0, a, b, c]) as usize % (payload.len() + 1);
+    let count = payload.len().div_ceil(SEGMENT_SIZE).max(1);
+    let segment = |number: u8| {
+        let start = usize::from(number) % count * SEGMENT_SIZE;
+        start..(start + SEGMENT_SIZE).min(payload.len())
+    };
+    match what % 8 {
+        0 => {
+            if let Some(byte) = payload.get_mut(place) {
+                *byte ^= 1 << (what >> 3 & 7);
+            }
+        }
+        1 => payload.truncate(place),
+        2 => payload.extend(std::iter::repeat_n(c, 1 + usize::from(a) + 256 * usize::from(b))),
+        3 => {
+            let (first, second) = (segment(a), segment(b));
+            let swapped: Vec<u8> = (0..count)
+                .flat_map(|at| {
+                    let own = segment(u8::try_from(at).unwrap());
+                    let source = match &own {
+                        own if *own == first => second.clone(),
+                        own if *own == second => first.clone(),
+                        _ => own.clone(),
+                    };
+                    payload[source].to_vec()
+                })
+                .collect();
+            *payload = swapped;
+        }
+        4 => {
+            let twice = payload[segment(a)].to_vec();
+            let at = segment(b).start;
+            payload.splice(at..at, twice);
+        }
+        5 => drop(payload.drain(segment(a))),
+        6 => payload.iter_mut().zip(other).take(HEADER_SIZE).for_each(|(byte, other)| *byte = *other),
+        _ => {
+            let range = segment(a);
+            let end = range.end.min(other.len());
+            if let Some(foreign) = other.get(range.start..end) {
+                payload[range.start..end].copy_from_slice(foreign);
+            }
+        }
+    }
+    payload.truncate(LONGEST);
+}
+
+/// What is released, and what comes at the end.
+fn open(mut stream: OpenStream, payload: &[u8], piece: usize) -> (Vec<u8>, Result<(), OpenError>) {
+    let mut released = Vec::new();
+    let mut pour = || {
+        for mut piece in payload.chunks(piece) {
+            while let Some(opened) = stream.push(&mut piece)? {
+                released.extend_from_slice(opened);
+            }
+        }
+        released.extend_from_slice(stream.finish()?);
+        Ok(())
+    };
+    let outcome = pour();
+    if let Err(error) = outcome {
+        assert_eq!(stream.push(&mut &[1][..]), Err(error), "it goes on behind an error");
+        assert_eq!(stream.finish(), Err(error), "it ends well behind an error");
+    }
+    (released, outcome)
+}
+
+fuzz_target!(|program: &[u8]| {
+    let Some(([kind, high, low, piece], changes)) = program.split_first_chunk() else { return };
+    let plaintext = plaintext(*kind, u16::from_be_bytes([*high, *low]));
+    let sealed = seal(plaintext, header(1));
+    let (changes, _) = changes.as_chunks::<4>();
+    let changes = &changes[..changes.len().min(8)];
+    let mixes = changes.iter().any(|[what, ..]| what % 8 > 5);
+    let other = if mixes { seal(plaintext, header(2)) } else { Vec::new() };
+    let mut payload = sealed.clone();
+    for at in changes {
+        change(&mut payload, &other, *at);
+    }
+    let mut sizes = vec![sealed.len(), payload.len()];
+    sizes.dedup();
+    let layouts = sizes.into_iter().filter_map(|size| Layout::of_sealed(size as u64).ok());
+    let known = layouts.map(|layout| OpenStream::with_layout(key(), layout));
+    for stream in std::iter::once(OpenStream::new(key())).chain(known) {
+        let (released, outcome) = open(stream, &payload, PIECES[usize::from(*piece) % PIECES.len()]);
+        if mixes && payload == other {
+            // Whole, as somebody with the key has sealed it.
+            assert!(outcome.is_ok() && released == plaintext);
+            continue;
+        }
+        assert!(plaintext.starts_with(&released), "something was released that was never sealed");
+        assert_eq!(outcome.is_ok(), payload == sealed, "a changed payload opens, or an unchanged one does not");
+        assert!(outcome.is_err() || released == plaintext, "something is missing at a good end");
+    }
+});

@@ -1,0 +1,86 @@
+//! Objects as a store keeps them, and what is computed from them.
+
+#![no_main]
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use sgsend::domain::audit::Record;
+use sgsend::domain::digest::Sha256;
+use sgsend::domain::id::TransferId;
+use sgsend::domain::stats::{DayStats, Tally};
+use sgsend::domain::store::{StorageKey, StoreHeader};
+use sgsend::domain::timestamp::Timestamp;
+use sgsend::domain::token::{Token, TokenStatus};
+use sgsend::domain::transfer::{GrantRecord, PartPlan, PayloadFate, Status, Transfer};
+use sgsend_fuzz::{is_written_as_it_is, reads_back};
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const RETAINED: Duration = Duration::from_hours(24 * 90);
+
+fn check_transfer(mut transfer: Transfer) {
+    let state = transfer.state_at(NOW);
+    assert!(transfer.deadline().is_none_or(|deadline| deadline > NOW) || state.status() == Status::Expired);
+    assert!(transfer.retained_until(RETAINED) >= state.ended_at().unwrap_or_default().min(transfer.expires_at));
+    let _ = transfer.next_due(NOW, RETAINED);
+    assert!(transfer.downloads_remaining() <= transfer.max_downloads);
+    let grant = transfer.new_grant(Sha256::of(b"grant"), NOW);
+    assert!(grant.expires_at <= transfer.expires_at);
+    if let Some(plan) = PartPlan::of(transfer.size_bytes) {
+        let last = plan.count();
+        assert!(last <= 10_000 && plan.length(0).is_none() && plan.length(last + 1).is_none());
+        let before = u64::from(last - 1) * plan.part_size();
+        assert_eq!(plan.length(last).map(|length| before + length), Some(transfer.size_bytes));
+    }
+    // What has ended stays ended, and what nobody may have stays so.
+    let may_be_fetched = transfer.check_downloadable(NOW, false).is_ok();
+    if may_be_fetched && transfer.max_downloads.is_some() {
+        let before = transfer.download_count();
+        assert!(transfer.count_download(Sha256::of(b"grant"), NOW).is_ok());
+        assert_eq!(transfer.download_count(), before + 1);
+    }
+    transfer.settle(NOW);
+    transfer.release(NOW);
+    assert!(transfer.settle(NOW).is_none(), "it changes twice");
+    if transfer.payload != PayloadFate::Kept {
+        assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
+    }
+    is_written_as_it_is(&transfer);
+}
+
+fn check_record(record: Record) {
+    let id = TransferId::random();
+    assert_eq!(StorageKey::transfer_record(id, &record).name(), record.id().to_string());
+    assert_eq!(StorageKey::service_record(&record).day(), Some(record.at().day()));
+    let shown = record.without_client();
+    is_written_as_it_is(&shown);
+    let shown = serde_json::to_value(&shown).expect("it can be written");
+    let client = shown.get("client");
+    assert!(shown.get("token_id").is_none());
+    assert!(["address", "epoch", "agent"].iter().all(|name| client.is_none_or(|client| client.get(name).is_none())));
+}
+
+fuzz_target!(|json: &[u8]| {
+    if let Some(transfer) = reads_back(json) {
+        check_transfer(transfer);
+    }
+    if let Some(record) = reads_back(json) {
+        check_record(record);
+    }
+    if let Some(mut token) = reads_back::<Token>(json) {
+        let status = token.status_at(NOW);
+        assert_eq!(status == TokenStatus::Revoked, token.revoked_at.is_some());
+        let noted = token.note_use(NOW);
+        assert!(!token.note_use(NOW) && token.last_used_at.is_some() && (!noted || token.last_used_at == Some(NOW)));
+    }
+    if let Some(stats) = reads_back::<DayStats>(json) {
+        let tally = Tally { created: 1, completed: 1, downloads: 1, bytes: 1, ..Tally::on(NOW.day()) };
+        let after = DayStats::after(Some(stats.clone()), &tally);
+        assert!(after.day >= stats.day && after.downloads_ever >= stats.downloads_ever);
+        is_written_as_it_is(&after);
+        let told = stats.transfers.told();
+        assert_eq!(told.pending, u64::try_from(stats.transfers.pending).unwrap_or(0));
+    }
+    reads_back::<GrantRecord>(json);
+    reads_back::<StoreHeader>(json);
+});

@@ -1,0 +1,44 @@
+//! The `Content-Range` of an answer.
+
+use http::StatusCode;
+use http::header::CONTENT_RANGE;
+use reqwest::Response;
+
+/// Which part of a payload a response brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ContentRange {
+    pub(super) start: u64,
+    /// Bytes in the whole payload, where that is told.
+    pub(super) total: Option<u64>,
+}
+
+impl ContentRange {
+    /// What a response says of itself; `None` where it brings no part.
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+        is_partial.then(|| Self::parse(text)).flatten()
+    }
+
+    /// Reads the header's value.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (start, rest) = text.strip_prefix("bytes ")?.split_once('-')?;
+        let total = rest.split_once('/').and_then(|(_, total)| total.parse().ok());
+        Some(Self { start: start.parse().ok()?, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_and_total_are_read() {
+        let parsed = |text| ContentRange::parse(text).map(|range| (range.start, range.total));
+        assert_eq!(parsed("bytes 7-9/10"), Some((7, Some(10))));
+        assert_eq!(parsed("bytes 7-9/*"), Some((7, None)));
+        for text in ["", "bytes", "bytes */10", "bytes x-9/10", "7-9/10", "lines 7-9/10"] {
+            assert_eq!(parsed(text), None, "{text:?}");
+        }
+    }
+}
