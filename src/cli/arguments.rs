@@ -224,6 +224,27 @@ mod tests {
     }
 
     #[test]
+    fn secrets_need_not_be_arguments_and_passphrases_never_are() {
+        let mut command = Arguments::command();
+        command.build();
+        let mut secrets = 0;
+        for command in command.get_subcommands() {
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                match argument.get_id().as_str() {
+                    "passphrase" => assert!(!argument.get_action().takes_values(), "{}", command.get_name()),
+                    "token" | "key" => {
+                        secrets += 1;
+                        assert!(help.contains("thers can see arguments") && help.contains("stdin"), "{help}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!(secrets > 10, "the arguments were not found: {secrets}");
+    }
+
+    #[test]
     fn durations_are_positive() {
         assert_eq!(positive_duration("7d"), Ok(Duration::from_hours(7 * 24)));
         assert_eq!(positive_duration("1h 30m"), Ok(Duration::from_mins(90)));

@@ -216,6 +216,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ids_are_128_random_bits() {
+        let ids: Vec<TransferId> = (0..1_000).map(|_| TransferId::random()).collect();
+        let distinct: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+        for bit in 0..128 {
+            let set = ids.iter().filter(|id| id.0[bit / 8] >> (bit % 8) & 1 == 1).count();
+            assert!((300..=700).contains(&set), "bit {bit} is set in {set} of 1000");
+        }
+    }
+
+    #[test]
     fn an_id_is_read_as_it_is_written() {
         let id = TransferId::random();
         assert_eq!(id.to_string().len(), 32);

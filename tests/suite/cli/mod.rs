@@ -1,5 +1,6 @@
 //! The binary, driven as people and scripts drive it.
 
+mod anonymity;
 mod canary;
 mod crash;
 mod disk_full;

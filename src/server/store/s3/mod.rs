@@ -18,8 +18,10 @@ mod writer;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use examination::examine;
 
@@ -30,6 +32,11 @@ use sums::Sums;
 use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
+/// Payloads that come through the service at once: each may hold two parts, so a gibibyte in all.
+const WRITERS: usize = 64;
+/// How long another one waits for a place.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// A store in a bucket. Clones share its connections.
 #[derive(Clone)]
 pub struct S3Store(Arc<Parts>);
@@ -39,6 +46,8 @@ struct Parts {
     settled: Settled,
     sums: Sums,
     location: S3Location,
+    /// Places for payloads that are gathered in memory on their way to the bucket.
+    writers: Arc<Semaphore>,
 }
 
 /// Opens the store at `location`, as [`S3Store::open`] does.
@@ -54,7 +63,15 @@ impl S3Store {
     pub async fn open(location: &S3Location) -> Self {
         let bucket = Bucket::at(location).await;
         let (settled, sums) = Default::default();
-        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone() }))
+        let writers = Arc::new(Semaphore::new(WRITERS));
+        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers }))
+    }
+
+    /// Waits for a place for another payload.
+    async fn writer_place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let place = tokio::time::timeout(WRITER_PATIENCE, self.0.writers.clone().acquire_owned()).await;
+        let place = place.map_err(|_| StoreError::unavailable("too many payloads come through this service"))?;
+        Ok(place.expect("the semaphore is never closed"))
     }
 
     fn bucket(&self) -> &Bucket {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -40,6 +41,7 @@ struct Work {
     sending: Option<Sending>,
     /// A part did not arrive: what came after it leads nowhere.
     broken: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 /// A part on its way.
@@ -52,6 +54,7 @@ struct Sending {
 impl S3Writer {
     /// Goes on writing at `offset`.
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+        let place = store.writer_place().await?;
         let (mut arriving, condition) = if let Some(found) = store.arriving(id).await? {
             (found.value, Condition::Is(found.version))
         } else {
@@ -91,6 +94,7 @@ impl S3Writer {
             gathered: BytesMut::new(),
             sending: None,
             broken: false,
+            _place: place,
         };
         match work.read_tail().await {
             Ok(tail) => work.gathered = tail,
