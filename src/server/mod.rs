@@ -7,6 +7,7 @@ mod admin_key;
 mod answer_body;
 mod app;
 mod body;
+mod description;
 mod docs;
 mod error;
 mod examination;
@@ -204,7 +205,7 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings) -> Router {
     let state = AppState(app.clone());
     let trail = Trail { app: state.clone(), service, patience: settings.patience };
     handlers
-        .merge(openapi::routes(&api))
+        .merge(openapi::routes(&api, service, settings))
         .fallback(async || Refusal::from(Error::RouteNotFound))
         .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
         .layer(from_fn_with_state(trail, trail::follow))

@@ -12,7 +12,7 @@ use crate::domain::token::{Token, TokenStatus};
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
     /// What to call it: 1 to 100 characters, no control characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: String,
     /// How long it can be used, in seconds; absent is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
