@@ -43,6 +43,7 @@ pub(super) fn complete(document: &mut Value, service: ServiceName, max_payload: 
     for operation in operations(document) {
         parameters_are_never_null(operation);
         bodies_may_be_left_out(operation, &schemas);
+        payloads_are_bytes(operation);
         add_headers(operation);
         add_links(operation, service);
     }
@@ -74,6 +75,23 @@ fn bodies_may_be_left_out(operation: &mut Value, schemas: &Value) {
     let named = schema.and_then(|path| path.rsplit('/').next()).and_then(|name| schemas.get(name));
     let required = named.is_some_and(|schema| schema.get("required").is_some());
     body["required"] = required.into();
+}
+
+/// Bytes are a list of numbers in the code; on the wire they are what they are.
+fn payloads_are_bytes(operation: &mut Value) {
+    let mut places = Vec::new();
+    for (name, member) in operation.as_object_mut().into_iter().flatten() {
+        match name.as_str() {
+            "requestBody" => places.push(member),
+            "responses" => places.extend(member.as_object_mut().into_iter().flat_map(Map::values_mut)),
+            _ => {}
+        }
+    }
+    for place in places {
+        if let Some(schema) = place.pointer_mut("/content/application~1octet-stream/schema") {
+            *schema = json!({ "type": "string", "format": "binary" });
+        }
+    }
 }
 
 /// The headers that answers have beside their bodies.

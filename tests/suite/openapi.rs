@@ -169,6 +169,8 @@ async fn the_description_says_what_is_on_the_wire() {
             assert!(response.1["headers"]["x-request-id"].is_object(), "{response:?}");
         }
     }
+    let upload = &document["paths"]["/transfers/id/{transfer_id}/payload/upload-bytes"]["post"];
+    assert_eq!(upload["requestBody"]["content"]["application/octet-stream"]["schema"]["format"], "binary");
     let required = |path: &str| document["paths"][path]["post"]["requestBody"]["required"].clone();
     assert_eq!(required("/transfers/create"), true);
     assert_eq!(required("/transfers/id/{transfer_id}/upload/complete"), false, "an empty body is {{}}");
