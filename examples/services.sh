@@ -34,6 +34,8 @@ fi
 
 # start_service NAME: starts a service and waits until it says where it listens; its URL is in $url.
 start_service() {
+  # The service may make this file later than it is first looked at.
+  : >"$work/$1.log"
   "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "${SERVE_STORAGE:-file:$work/store}" "${SERVE_OPTIONS[@]}" 2>"$work/$1.log" &
   pids+=($!)
   for _ in $(seq 100); do

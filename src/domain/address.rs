@@ -31,6 +31,14 @@ pub struct AddressPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey([u8; 16]);
 
+#[cfg(test)]
+impl ClientKey {
+    /// A key for tests of what counts by it.
+    pub(crate) const fn of_test(number: u8) -> Self {
+        Self([number; 16])
+    }
+}
+
 struct Salt {
     day: Day,
     key: hmac::Key,

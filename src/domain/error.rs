@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::store::StoreError;
 
@@ -166,11 +168,25 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), add)
 }
 
+/// By hand: the derived schema would name the variants, since it does not see through the macro that renames them.
+impl PartialSchema for ErrorCode {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("The stable `code` of an error."))
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for ErrorCode {}
+
 /// Defines [`ErrorCode`] with its text forms in one place.
 macro_rules! error_codes {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// The stable `code` of an error.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
             $(
                 #[doc = concat!("`", $text, "`")]

@@ -20,6 +20,9 @@ pub struct AccessProof(Zeroizing<[u8; 32]>);
 #[derive(Clone)]
 pub struct Grant(Zeroizing<[u8; 32]>);
 
+/// The form of a grant; in the last of its characters, two bits are no part of its 32 bytes, and are 0.
+const GRANT_PATTERN: &str = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$";
+
 /// A text that is not an access proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an access proof is 64 lower-case hex digits")]
@@ -114,9 +117,17 @@ impl<'de> Deserialize<'de> for Grant {
     }
 }
 
+impl utoipa::PartialSchema for AccessProof {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        super::schema::pattern("An access proof: 32 bytes in hex", "^[0-9a-f]{64}$")
+    }
+}
+
+impl utoipa::ToSchema for AccessProof {}
+
 impl utoipa::PartialSchema for Grant {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        super::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", "^[A-Za-z0-9_-]{43}$")
+        super::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", GRANT_PATTERN)
     }
 }
 

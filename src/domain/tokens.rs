@@ -16,6 +16,10 @@ use super::wire::{CreateToken, Page, TokenCounts, TokenItem};
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 100;
 
+/// The longest life: what is meant to last longer is meant to last for ever, which is what leaving it out says. Moments
+/// further off than this would at last be no numbers that every JSON reader can hold.
+const LONGEST_LIFE: Duration = Duration::from_hours(24 * 36_500);
+
 /// The sender tokens of a store.
 #[derive(Clone)]
 pub struct Tokens {
@@ -41,12 +45,12 @@ impl Tokens {
             let text = format!("name must have 1 to {LONGEST_NAME} characters and no control characters");
             return Err(Error::InvalidRequest(text));
         }
-        let numbers = [
-            ("expires_in_s", wanted.expires_in_s),
-            ("max_transfers", wanted.max_transfers),
-            ("max_total_bytes", wanted.max_total_bytes),
-        ];
-        if let Some((member, _)) = numbers.iter().find(|(_, number)| *number == Some(0)) {
+        if wanted.expires_in_s.is_some_and(|seconds| !(1..=LONGEST_LIFE.as_secs()).contains(&seconds)) {
+            let text = format!("expires_in_s must be between 1 and {}", LONGEST_LIFE.as_secs());
+            return Err(Error::InvalidRequest(text));
+        }
+        let limits = [("max_transfers", wanted.max_transfers), ("max_total_bytes", wanted.max_total_bytes)];
+        if let Some((member, _)) = limits.iter().find(|(_, limit)| *limit == Some(0)) {
             return Err(Error::InvalidRequest(format!("{member} must be at least 1")));
         }
         let now = self.clock.now();

@@ -24,7 +24,12 @@ impl<'de> Deserialize<'de> for V1 {
 
 impl utoipa::PartialSchema for V1 {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([1])).build().into()
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .description(Some("The version of a stored form"))
+            .enum_values(Some([1]))
+            .build()
+            .into()
     }
 }
 

@@ -56,9 +56,9 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a request that was answered.
-    pub(super) fn count(&self, answered: Answered, took: Duration) {
+    pub(super) fn count(&self, answered: &Answered, took: Duration) {
         self.durations.get_or_create(&Of { service: answered.service }).observe(took.as_secs_f64());
-        self.requests.get_or_create(&answered).inc();
+        self.requests.get_or_create(answered).inc();
     }
 
     /// Counts bytes that came in and went out.

@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod client_address;
 mod cors;
+mod description;
 mod descriptors;
 mod docs;
 mod error;
@@ -247,7 +248,7 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
         encrypted_before: https && service == ServiceName::Public,
     };
     handlers
-        .merge(openapi::routes(&api))
+        .merge(openapi::routes(&api, service, settings))
         .fallback(async || Refusal::from(Error::RouteNotFound))
         .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
         .layer(from_fn_with_state(trail, trail::follow))

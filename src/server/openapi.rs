@@ -14,6 +14,7 @@ use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, Res
 use utoipa::{PartialSchema, ToSchema};
 
 use super::app::AppState;
+use super::description;
 use super::docs;
 use super::error::status_of;
 use super::html::page;
@@ -27,7 +28,11 @@ use crate::domain::wire::Problem;
 /// Finishes the description that the handlers gave: who the service is, how to authenticate, how routes refuse.
 pub(super) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Settings) {
     api.info = Info::new(format!("sgsend {}", service.as_str()), env!("CARGO_PKG_VERSION").to_owned());
-    api.info.description = Some("Times are milliseconds since the Unix epoch, sizes are bytes.".to_owned());
+    api.info.description = Some(
+        "Times are milliseconds since the Unix epoch, sizes are bytes. Integers are written without a fraction or an \
+         exponent."
+            .to_owned(),
+    );
     let components = api.components.get_or_insert_with(Components::new);
     add_security(components, service, settings);
     components.schemas.insert("Problem".to_owned(), Problem::schema());
@@ -83,9 +88,11 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
 }
 
 /// The routes that serve the description.
-pub(super) fn routes(api: &OpenApi) -> Router<AppState> {
-    let json: Bytes = to_json(api);
-    let docs = Arc::new(docs::describe(&serde_json::from_slice(&json).unwrap_or_default()));
+pub(super) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -> Router<AppState> {
+    let mut document = serde_json::from_slice(&to_json(api)).expect("what was just written can be read");
+    description::complete(&mut document, service, settings.limits.max_payload_bytes());
+    let json: Bytes = to_json(&document);
+    let docs = Arc::new(docs::describe(&document));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
         .route("/docs", get(async move || -> Response { page("HTTP API", &docs) }))

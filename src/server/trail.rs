@@ -110,7 +110,7 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     tracing::debug!(%request_id, service = asked.service.as_str(), method, route, status = response.status().as_u16());
     let route = route_found.map_or("none", |route| route.template);
     let answered = Answered { service: trail.service.as_str(), method, route, status: response.status().as_u16() };
-    trail.app.metrics.count(answered, scope.age());
+    trail.app.metrics.count(&answered, scope.age());
     if action.is_none() {
         return response;
     }

@@ -132,3 +132,76 @@ async fn references_in_the_description_lead_somewhere() {
         }
     }
 }
+
+/// Every value of this member anywhere in `value`.
+fn all_of<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
+    let inside: Vec<&Value> = match value {
+        Value::Object(members) => members.values().collect(),
+        Value::Array(items) => items.iter().collect(),
+        _ => Vec::new(),
+    };
+    value.get(member).into_iter().chain(inside.into_iter().flat_map(|inner| all_of(inner, member))).collect()
+}
+
+#[tokio::test]
+async fn the_description_says_what_is_on_the_wire() {
+    let service = Service::any().start().await;
+    let document = service.public().get("/openapi.json").send().await.json();
+    let schemas = &document["components"]["schemas"];
+    let codes: BTreeSet<&str> =
+        schemas["ErrorCode"]["enum"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(codes, ErrorCode::ALL.iter().map(|code| code.as_str()).collect());
+    // A version is a number, and nothing else at the same time.
+    for record in ["RequestRecord", "Action", "Event"] {
+        assert_eq!(schemas[record]["properties"]["v"]["$ref"], "#/components/schemas/V1", "{record}");
+    }
+    assert_eq!(schemas["V1"]["type"], "integer");
+    let limits = service.public().get("/health").send().await.json()["limits"].clone();
+    assert_eq!(schemas["CreateTransfer"]["properties"]["size_bytes"]["maximum"], limits["max_payload_bytes"]);
+    for name in [ServiceName::Public, ServiceName::Admin] {
+        let document = client(&service, name).get("/openapi.json").send().await.json();
+        for parameter in all_of(&document["paths"], "parameters").into_iter().filter_map(Value::as_array).flatten() {
+            let text = parameter["schema"].to_string();
+            assert!(!text.contains("null"), "a query and a head have no null: {parameter}");
+            let of_any_form = parameter["schema"]["type"] == "string" && parameter["schema"]["pattern"].is_null();
+            assert!(!of_any_form || parameter["name"] == "range", "not every text is taken: {parameter}");
+        }
+        for response in all_of(&document["paths"], "responses").into_iter().filter_map(Value::as_object).flatten() {
+            assert!(response.1["headers"]["x-request-id"].is_object(), "{response:?}");
+        }
+    }
+    let upload = &document["paths"]["/transfers/id/{transfer_id}/payload/upload-bytes"]["post"];
+    assert_eq!(upload["requestBody"]["content"]["application/octet-stream"]["schema"]["format"], "binary");
+    let required = |path: &str| document["paths"][path]["post"]["requestBody"]["required"].clone();
+    assert_eq!(required("/transfers/create"), true);
+    assert_eq!(required("/transfers/id/{transfer_id}/upload/complete"), false, "an empty body is {{}}");
+}
+
+#[tokio::test]
+async fn links_lead_to_operations_and_their_parameters() {
+    let service = Service::any().start().await;
+    for name in [ServiceName::Public, ServiceName::Admin] {
+        let document = client(&service, name).get("/openapi.json").send().await.json();
+        let operations: Vec<&Value> = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values())
+            .collect();
+        let links: Vec<&Value> = all_of(&document["paths"], "links")
+            .into_iter()
+            .flat_map(|links| links.as_object().unwrap().values())
+            .collect();
+        assert!(!links.is_empty());
+        for link in links {
+            let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
+            let parameters = target.unwrap_or_else(|| panic!("{link} leads nowhere"))["parameters"].clone();
+            for (wanted, _) in link["parameters"].as_object().unwrap() {
+                let (place, called) = wanted.split_once('.').unwrap();
+                let found =
+                    parameters.as_array().unwrap().iter().find(|one| one["in"] == place && one["name"] == called);
+                assert!(found.is_some(), "{link} gives a parameter that is not there");
+            }
+        }
+    }
+}

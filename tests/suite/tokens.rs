@@ -126,6 +126,8 @@ async fn tokens_with_odd_members_are_not_made() {
         r#"{"name":5}"#,
         r#"{"name":"a\nb"}"#,
         r#"{"name":"a","expires_in_s":0}"#,
+        r#"{"name":"a","expires_in_s":3153600001}"#,
+        r#"{"name":"a","expires_in_s":9223372036854775808}"#,
         r#"{"name":"a","expires_in_s":-1}"#,
         r#"{"name":"a","admin":true}"#,
         r#"{"name":"a"} trailing"#,

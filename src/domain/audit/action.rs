@@ -101,7 +101,6 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Action {
     /// The version of this form.
-    #[schema(inline)]
     pub v: V1,
     /// The record's own id.
     pub id: RecordId,

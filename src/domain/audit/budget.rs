@@ -1,6 +1,9 @@
 //! How many records of reads and refusals a transfer may get in a day.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
 
 use super::Skipped;
 use crate::domain::id::TransferId;
@@ -12,6 +15,9 @@ const READS: u32 = 10_000;
 const REFUSALS: u32 = 1_000;
 /// Requests of each kind recorded that belong to no transfer, in one process and day.
 const STRAYS: u32 = 10_000;
+/// Transfers whose records are counted. Of further ones, those that were asked for longest ago are forgotten and start
+/// anew: whoever brings that about has other transfers get more records than a forgotten one has left out.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
 /// What was left out is told at most this often, in milliseconds.
 const TELL_EVERY_MS: u64 = 60_000;
 
@@ -36,42 +42,53 @@ pub(super) enum Stray {
 }
 
 /// The budgets of one day. Without them whoever knows an id could fill the store, or blind the trail before acting.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budgets {
     day: Option<Day>,
     strays: [u32; 3],
-    transfers: HashMap<TransferId, Budget>,
+    used: LruCache<TransferId, Used>,
+    left_out: HashMap<TransferId, LeftOut>,
 }
 
 #[derive(Debug, Default)]
-struct Budget {
+struct Used {
     reads: u32,
     refusals: u32,
+}
+
+/// What is still to be told, and then, until more of it may be told, when that was.
+#[derive(Debug, Default)]
+struct LeftOut {
     skipped: Skipped,
     told_at: Option<Timestamp>,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { day: None, strays: [0; 3], used: LruCache::new(REMEMBERED), left_out: HashMap::new() }
+    }
 }
 
 impl Budgets {
     /// Takes one record out of a transfer's budget; `false` where that is used up.
     pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
         self.start_day(now);
-        let budget = self.transfers.entry(id).or_default();
-        let (used, limit, skipped) = match spends {
-            Spends::Read => (&mut budget.reads, READS, &mut budget.skipped.reads),
-            Spends::Refusal => (&mut budget.refusals, REFUSALS, &mut budget.skipped.refusals),
+        let budget = self.used.get_or_insert_mut(id, Used::default);
+        let (used, limit) = match spends {
+            Spends::Read => (&mut budget.reads, READS),
+            Spends::Refusal => (&mut budget.refusals, REFUSALS),
         };
         if *used < limit {
             *used += 1;
             return true;
         }
-        *skipped += 1;
+        self.skip(id, spends);
         false
     }
 
-    /// Notes a record that was left out for want of room in the queue.
-    pub(super) fn skip(&mut self, id: TransferId, spends: Spends, now: Timestamp) {
-        self.start_day(now);
-        let skipped = &mut self.transfers.entry(id).or_default().skipped;
+    /// Notes a record that was left out: for want of budget, or of room in the queue.
+    pub(super) fn skip(&mut self, id: TransferId, spends: Spends) {
+        let skipped = &mut self.left_out.entry(id).or_default().skipped;
         match spends {
             Spends::Read => skipped.reads += 1,
             Spends::Refusal => skipped.refusals += 1,
@@ -88,32 +105,32 @@ impl Budgets {
     }
 
     /// Notes an event of a client that was left out.
-    pub(super) fn skip_event(&mut self, id: TransferId, now: Timestamp) {
-        self.start_day(now);
-        self.transfers.entry(id).or_default().skipped.events += 1;
+    pub(super) fn skip_event(&mut self, id: TransferId) {
+        self.left_out.entry(id).or_default().skipped.events += 1;
     }
 
     /// What was left out and is to be told now; `all` for the last time, at shutdown.
     pub(super) fn take_untold(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
-        let due = |budget: &Budget| {
-            all || budget.told_at.is_none_or(|told| now.as_millis().abs_diff(told.as_millis()) >= TELL_EVERY_MS)
-        };
-        let told = self.transfers.iter_mut().filter(|(_, budget)| !budget.skipped.is_empty() && due(budget));
-        told.map(|(id, budget)| {
-            budget.told_at = Some(now);
-            (*id, std::mem::take(&mut budget.skipped))
-        })
-        .collect()
+        let mut untold = Vec::new();
+        self.left_out.retain(|id, left_out| {
+            let told_at = left_out.told_at.map(Timestamp::as_millis);
+            if !all && told_at.is_some_and(|told| now.as_millis().abs_diff(told) < TELL_EVERY_MS) {
+                return true;
+            }
+            if left_out.skipped.is_empty() {
+                return false;
+            }
+            left_out.told_at = Some(now);
+            untold.push((*id, std::mem::take(&mut left_out.skipped)));
+            true
+        });
+        untold
     }
 
     fn start_day(&mut self, now: Timestamp) {
         let today = now.day();
         if self.day.as_ref() != Some(&today) {
-            let untold = |_: &TransferId, budget: &mut Budget| {
-                (budget.reads, budget.refusals) = (0, 0);
-                !budget.skipped.is_empty()
-            };
-            self.transfers.retain(untold);
+            self.used.clear();
             self.strays = [0; 3];
             self.day = Some(today);
         }
@@ -147,5 +164,22 @@ mod tests {
         assert_eq!(taken, STRAYS as usize);
         assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
         assert!(budgets.take_stray(Stray::Limited, now.plus(Duration::from_hours(24))));
+    }
+
+    #[test]
+    fn many_transfers_take_bounded_memory_and_what_was_left_out_is_told_all_the_same() {
+        let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
+        for _ in 0..=REFUSALS {
+            budgets.take(id, Spends::Refusal, now);
+        }
+        for _ in 0..REMEMBERED.get() + 5 {
+            budgets.take(TransferId::random(), Spends::Read, now);
+        }
+        assert_eq!(budgets.used.len(), REMEMBERED.get());
+        assert!(budgets.take(id, Spends::Refusal, now), "what was asked for longest ago is remembered");
+        assert_eq!(budgets.take_untold(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
+        assert_eq!(budgets.left_out.len(), 1);
+        assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false), []);
+        assert!(budgets.left_out.is_empty(), "what was told is kept for ever");
     }
 }

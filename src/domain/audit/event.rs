@@ -73,7 +73,6 @@ impl Skipped {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The version of this form.
-    #[schema(inline)]
     pub v: V1,
     /// The record's own id.
     pub id: RecordId,

@@ -118,7 +118,7 @@ impl AuditLog {
                     tracing::debug!(route = scope.asked().route, "the audit queue is full: a record is left out");
                     if let (Some(id), true) = (entry.named, entry.exists) {
                         let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
-                        budgets.skip(id, spends, now);
+                        budgets.skip(id, spends);
                     }
                 }
             }
@@ -134,7 +134,7 @@ impl AuditLog {
     /// Notes that an event of a client was left out.
     pub fn skip_event(&self, id: TransferId) {
         let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
-        budgets.skip_event(id, self.clock.now());
+        budgets.skip_event(id);
     }
 }
 

@@ -34,7 +34,6 @@ impl ServiceName {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestRecord {
     /// The version of this form.
-    #[schema(inline)]
     pub v: V1,
     /// The record's own id.
     pub id: RecordId,

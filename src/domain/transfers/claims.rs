@@ -1,7 +1,10 @@
 //! How many events clients may add.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
+
+use lru::LruCache;
 
 use crate::domain::address::ClientKey;
 use crate::domain::digest::Sha256;
@@ -13,6 +16,10 @@ pub(super) const PER_TRANSFER: u32 = 1_000;
 /// Events that one grant, or one address without a grant, may add to one transfer in a day.
 const PER_CLIENT: u32 = 20;
 
+/// Transfers whose events are counted. Of further ones, those that were added to longest ago are forgotten: their number
+/// is in the store, and only what each claimant has added starts anew.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
 /// Who adds an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Claimant {
@@ -22,14 +29,14 @@ pub(super) enum Claimant {
     Address(ClientKey),
 }
 
-/// What was added in this process and day. The transfer's own number is taken from the store at its first event.
-#[derive(Debug, Default)]
+/// What was added in this process and day. A transfer's own number is taken from the store before the first of them.
+#[derive(Debug)]
 pub(super) struct ClaimBudgets(Mutex<Today>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Today {
     day: Option<Day>,
-    transfers: HashMap<TransferId, Claims>,
+    transfers: LruCache<TransferId, Claims>,
 }
 
 #[derive(Debug)]
@@ -38,41 +45,65 @@ struct Claims {
     by: HashMap<Claimant, u32>,
 }
 
-impl ClaimBudgets {
-    /// Whether the number of events of this transfer is known.
-    pub(super) fn knows(&self, id: TransferId, now: Timestamp) -> bool {
-        self.0.lock().expect("nothing panics while it holds this lock").of(now).contains_key(&id)
+impl Default for ClaimBudgets {
+    fn default() -> Self {
+        Self(Mutex::new(Today { day: None, transfers: LruCache::new(REMEMBERED) }))
     }
+}
 
+impl ClaimBudgets {
     /// Takes note that a transfer has `added` events of clients.
     pub(super) fn learn(&self, id: TransferId, added: u32, now: Timestamp) {
         let mut today = self.0.lock().expect("nothing panics while it holds this lock");
-        today.of(now).entry(id).or_insert(Claims { added, by: HashMap::new() });
+        today.of(now).get_or_insert(id, || Claims { added, by: HashMap::new() });
     }
 
-    /// Takes one event out of the budgets; `false` where one of them is used up.
-    pub(super) fn take(&self, id: TransferId, claimant: Claimant, now: Timestamp) -> bool {
+    /// Takes one event out of the budgets; `false` where one of them is used up, `None` where the number of events of
+    /// this transfer is not known and must be learnt first.
+    pub(super) fn take(&self, id: TransferId, claimant: Claimant, now: Timestamp) -> Option<bool> {
         let mut today = self.0.lock().expect("nothing panics while it holds this lock");
-        let claims = today.of(now).entry(id).or_insert(Claims { added: 0, by: HashMap::new() });
+        let claims = today.of(now).get_mut(&id)?;
         if claims.added >= PER_TRANSFER {
-            return false;
+            return Some(false);
         }
         let own = claims.by.entry(claimant).or_default();
         if *own >= PER_CLIENT {
-            return false;
+            return Some(false);
         }
         *own += 1;
         claims.added += 1;
-        true
+        Some(true)
     }
 }
 
 impl Today {
-    fn of(&mut self, now: Timestamp) -> &mut HashMap<TransferId, Claims> {
+    fn of(&mut self, now: Timestamp) -> &mut LruCache<TransferId, Claims> {
         let today = now.day();
         if self.day.as_ref() != Some(&today) {
-            *self = Self { day: Some(today), transfers: HashMap::new() };
+            self.day = Some(today);
+            self.transfers.clear();
         }
         &mut self.transfers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_transfers_take_bounded_memory() {
+        let (budgets, now) = (ClaimBudgets::default(), Timestamp::from_millis(0));
+        let claimant = Claimant::Address(ClientKey::of_test(1));
+        let id = TransferId::random();
+        assert_eq!(budgets.take(id, claimant, now), None, "nobody has counted yet");
+        budgets.learn(id, PER_TRANSFER - 1, now);
+        assert_eq!(budgets.take(id, claimant, now), Some(true));
+        assert_eq!(budgets.take(id, claimant, now), Some(false));
+        for _ in 0..REMEMBERED.get() {
+            budgets.learn(TransferId::random(), 0, now);
+        }
+        assert_eq!(budgets.0.lock().unwrap().transfers.len(), REMEMBERED.get());
+        assert_eq!(budgets.take(id, claimant, now), None, "a forgotten transfer is not counted anew");
     }
 }

@@ -43,10 +43,13 @@ impl Transfers {
         if state.completed_at().is_none() && !opened_early {
             return Err(Error::NotCompleted);
         }
-        if !self.0.claims.knows(id, now) {
-            self.0.claims.learn(id, self.count_claims(id).await?, now);
-        }
-        if !self.0.claims.take(id, claimant, now) {
+        let within_budget = loop {
+            match self.0.claims.take(id, claimant, now) {
+                Some(taken) => break taken,
+                None => self.0.claims.learn(id, self.count_claims(id).await?, now),
+            }
+        };
+        if !within_budget {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }

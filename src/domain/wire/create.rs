@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::Mode;
 use crate::domain::digest::Sha256;
@@ -122,5 +123,19 @@ pub struct UploadPart {
 pub struct PartNumbers {
     /// Their numbers, from 1, at most 100; none at all asks for the first parts, or for the whole payload's URL.
     #[serde(default)]
+    #[schema(schema_with = part_numbers)]
     pub numbers: Vec<u32>,
+}
+
+/// What [`PartNumbers`] takes: what cannot be said here is that no number lies beyond the last part.
+fn part_numbers() -> Array {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(u32::MAX));
+    ArrayBuilder::new()
+        .description(Some(
+            "Their numbers, from 1, at most 100; none at all asks for the first parts, or for the whole payload's URL.",
+        ))
+        .items(number)
+        .max_items(Some(100))
+        .unique_items(true)
+        .build()
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Flow, Transparency};
+use crate::domain::proof::Grant;
 use crate::domain::timestamp::Timestamp;
 
 /// A download to be counted, or gone on with.
@@ -12,7 +13,7 @@ use crate::domain::timestamp::Timestamp;
 pub struct DownloadRequest {
     /// 32 random bytes in unpadded base64url, chosen by the client: with the same grant a repeated call counts nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
+    #[schema(value_type = Option<Grant>)]
     pub grant: Option<String>,
 }
 
@@ -32,6 +33,7 @@ pub struct DownloadAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
     /// The grant, to show in `x-sgsend-grant`.
+    #[schema(value_type = Grant)]
     pub grant: String,
     /// Until when the grant works.
     pub grant_expires_at: Timestamp,

@@ -29,6 +29,8 @@ impl<T> Page<T> {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// The id of the item after which the page begins.
+    // Which id that is differs from list to list, so each route says it of itself.
+    #[param(ignore)]
     pub after: Option<String>,
     /// The most items to answer, 1 to 1 000.
     #[param(minimum = 1, maximum = 1_000, default = 100)]

@@ -12,11 +12,11 @@ use crate::domain::token::{Quota, Token, TokenStatus};
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
     /// What to call it: 1 to 100 characters, no control characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: String,
-    /// How long it can be used, in seconds; absent is for ever.
+    /// How long it can be used, in seconds, at most 100 years; absent is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub expires_in_s: Option<u64>,
     /// How many transfers it may create, ever; absent is any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]

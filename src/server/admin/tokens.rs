@@ -32,7 +32,7 @@ pub(super) async fn create(
 /// Lists sender tokens.
 #[utoipa::path(
     get, path = "/tokens/list", tag = "tokens",
-    params(PageQuery),
+    params(("after" = Option<TokenId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<TokenItem>)),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]

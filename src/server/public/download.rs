@@ -6,7 +6,7 @@ use axum::extract::State;
 use crate::domain::audit::Answer as Answered;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::proof::Grant;
+use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfers::{Authorised, UnknownGrant};
 use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
 use crate::server::app::AppState;
@@ -18,7 +18,7 @@ use crate::server::extract::{Found, Json, Proofs, Scope};
 /// The first call with a grant counts; later ones with it count nothing, so a lost answer costs nothing.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
-    params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = Option<String>, Header)),
+    params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
     request_body = DownloadRequest,
     responses((status = 200, body = DownloadAnswer))
 )]

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use crate::domain::audit::Answer;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::proof::Grant;
+use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfer::Transfer;
 use crate::domain::transfers::{Authorised, UnknownGrant};
 use crate::server::app::AppState;
@@ -31,6 +31,7 @@ const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 #[into_params(parameter_in = Query)]
 pub(super) struct GrantParam {
     /// The grant of an earlier `download/create-presign-url`; the header `x-sgsend-grant` does the same.
+    #[param(inline, value_type = Option<Grant>)]
     grant: Option<String>,
 }
 
@@ -53,8 +54,8 @@ impl GrantParam {
     get, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
         ("transfer_id" = TransferId, Path),
-        ("x-sgsend-access" = Option<String>, Header),
-        ("x-sgsend-grant" = Option<String>, Header),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
         ("range" = Option<String>, Header),
         GrantParam,
     ),
@@ -115,8 +116,8 @@ pub(super) async fn get_bytes(
     head, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
         ("transfer_id" = TransferId, Path),
-        ("x-sgsend-access" = Option<String>, Header),
-        ("x-sgsend-grant" = Option<String>, Header),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
         GrantParam,
     ),
     responses(

@@ -5,7 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::domain::audit::{Record, RecordKind};
-use crate::domain::id::TransferId;
+use crate::domain::id::{RecordId, TransferId};
+use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::wire::{AddEvent, EventAdded, Page, PageQuery};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
@@ -17,8 +18,8 @@ use crate::server::paging::after;
     post, path = "/transfers/id/{transfer_id}/events/add", tag = "audit",
     params(
         ("transfer_id" = TransferId, Path),
-        ("x-sgsend-access" = Option<String>, Header),
-        ("x-sgsend-grant" = Option<String>, Header),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
     ),
     request_body = AddEvent,
     responses((status = 201, body = EventAdded))
@@ -38,7 +39,7 @@ pub(super) async fn add(
 /// Lists what happened to a transfer, oldest first. Only its sender's token shows who claimed it.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
-    params(("transfer_id" = TransferId, Path), PageQuery),
+    params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<Record>)),
     security((), ("sender_token" = []))
 )]
@@ -53,7 +54,7 @@ pub(super) async fn list_events(
 /// Lists what requests did to a transfer, oldest first.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
-    params(("transfer_id" = TransferId, Path), PageQuery),
+    params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<Record>)),
     security((), ("sender_token" = []))
 )]

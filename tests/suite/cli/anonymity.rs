@@ -10,7 +10,8 @@ fn no_record_log_or_metric_names_an_address_or_an_agent() {
     let home = Home::new();
     let key = home.file("key", &[b'k'; 40]);
     let store = home.path().join("store");
-    let mut serve = home.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let mut serve =
+        home.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     serve.args(["--storage", &format!("file:{}", store.display()), "--trusted-proxy", "127.0.0.1"]);
     serve.args(["--admin-key-file", &key]).env("SGSEND_LOG", "trace");
     let serving = Serving::start(serve, 2);

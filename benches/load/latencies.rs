@@ -1,0 +1,59 @@
+//! How long requests took, by kind, from the moment at which each was meant to begin.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Create,
+    Upload,
+    Complete,
+    Status,
+    Grant,
+    Download,
+    Delete,
+}
+
+impl Kind {
+    const ALL: [Self; 7] =
+        [Self::Create, Self::Upload, Self::Complete, Self::Status, Self::Grant, Self::Download, Self::Delete];
+}
+
+/// Every latency that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Latencies([Mutex<Vec<Duration>>; 7]);
+
+impl Latencies {
+    pub(crate) fn note(&self, kind: Kind, latency: Duration) {
+        self.0[kind as usize].lock().expect("nothing panics while it holds this lock").push(latency);
+    }
+}
+
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<10} {:>8}", "ms", "number")?;
+        for column in ["p50", "p90", "p99", "p99.9", "max"] {
+            write!(f, " {column:>8}")?;
+        }
+        for kind in Kind::ALL {
+            let mut sorted = self.0[kind as usize].lock().expect("nothing panics while it holds this lock").clone();
+            sorted.sort_unstable();
+            write!(f, "\n{:<10} {:>8}", format!("{kind:?}").to_lowercase(), sorted.len())?;
+            for per_mille in [500, 900, 990, 999, 1000] {
+                match quantile(&sorted, per_mille) {
+                    Some(latency) => write!(f, " {:>8.1}", latency.as_secs_f64() * 1000.0)?,
+                    None => write!(f, " {:>8}", "-")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The least latency that so many of a thousand did not exceed.
+fn quantile(sorted: &[Duration], per_mille: usize) -> Option<Duration> {
+    let rank = (sorted.len() * per_mille).div_ceil(1000);
+    sorted.get(rank.saturating_sub(1)).copied()
+}

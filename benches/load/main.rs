@@ -1,0 +1,84 @@
+//! A mixed load on a running service, at a rate that does not wait for it: latencies, memory, and whether all was right.
+//!
+//! `benches/load.sh` starts the service and this. Latencies are printed and decide nothing; an error, a wrong byte and
+//! memory that keeps growing make it fail.
+#![allow(clippy::print_stdout, reason = "the report of a program")]
+#![allow(clippy::print_stderr, reason = "the complaints of a program")]
+
+mod arrivals;
+mod course;
+mod idle;
+mod latencies;
+mod memory;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use course::Course;
+use idle::Idle;
+use memory::Memory;
+
+/// Connections that are open and ask for next to nothing.
+const IDLE: usize = 1_000;
+
+/// What the command line says.
+struct Arguments {
+    public: url::Url,
+    token: String,
+    server: u32,
+    seconds: u64,
+    rate: f64,
+}
+
+impl Arguments {
+    fn read() -> Option<Self> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let [public, server, seconds, rate] = arguments.as_slice() else { return None };
+        Some(Self {
+            public: public.parse().ok()?,
+            token: std::env::var("TOKEN").ok()?,
+            server: server.parse().ok()?,
+            seconds: seconds.parse().ok()?,
+            rate: rate.parse().ok().filter(|rate: &f64| *rate > 0.0)?,
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Some(arguments) = Arguments::read() else {
+        eprintln!("usage: TOKEN=TOKEN load URL PID SECONDS REQUESTS_A_SECOND");
+        return ExitCode::from(2);
+    };
+    let complaints = run(&arguments).await;
+    for complaint in &complaints {
+        eprintln!("failed: {complaint}");
+    }
+    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the load, prints what was measured, and tells what was wrong.
+async fn run(arguments: &Arguments) -> Vec<String> {
+    let stop = CancellationToken::new();
+    let address = match arguments.public.socket_addrs(|| None) {
+        Ok(addresses) => addresses[0],
+        Err(error) => return vec![error.to_string()],
+    };
+    let idle = Idle::open(address, IDLE, &stop);
+    let memory = tokio::spawn(Memory::watch(arguments.server, stop.clone()));
+    let course = Arc::new(Course::new(&arguments.public, &arguments.token));
+    let transfers = arguments.rate / f64::from(Course::REQUESTS);
+    let arrived = arrivals::run(&course, Duration::from_secs(arguments.seconds), transfers).await;
+    stop.cancel();
+    let (idle, memory) = (idle.end().await, memory.await.expect("watching does not panic"));
+
+    println!("{arrived}");
+    println!("{}", course.latencies);
+    println!("{idle}");
+    println!("{memory}");
+    let complaints = [arrived.complaints(), idle.complaints(IDLE), memory.complaints()];
+    complaints.into_iter().flatten().collect()
+}

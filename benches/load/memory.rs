@@ -1,0 +1,83 @@
+//! What the server holds while the load lasts: resident memory and open files, once a second.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// How much more memory the last quarter may take than the second one did, in KiB. The first is for warming up: caches
+/// fill, and the allocator finds out what it needs.
+const GROWTH: u64 = 16 * 1024;
+/// The fewest samples that say anything.
+const FEWEST: usize = 12;
+
+/// The samples of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    resident_kib: Vec<u64>,
+    files: Vec<usize>,
+    missing: usize,
+}
+
+impl Memory {
+    /// Watches process `pid` until `stop`.
+    pub(crate) async fn watch(pid: u32, stop: CancellationToken) -> Self {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let mut memory = Self::default();
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return memory,
+                _ = ticks.tick() => {}
+            }
+            let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+            match (resident_kib(&status), std::fs::read_dir(process.join("fd"))) {
+                (Some(resident), Ok(files)) => {
+                    memory.resident_kib.push(resident);
+                    memory.files.push(files.count());
+                }
+                _ => memory.missing += 1,
+            }
+        }
+    }
+
+    /// The most in each quarter of the time, in KiB.
+    fn quarters(&self) -> [u64; 4] {
+        let samples = &self.resident_kib;
+        let quarter = samples.len() / 4;
+        std::array::from_fn(|number| {
+            let end = if number == 3 { samples.len() } else { (number + 1) * quarter };
+            samples[number * quarter..end].iter().copied().max().unwrap_or_default()
+        })
+    }
+
+    /// What was wrong.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        let [_, second, _, last] = self.quarters();
+        if last > second + GROWTH {
+            complaints.push(format!("memory grew from {second} KiB in the second quarter to {last} KiB in the last"));
+        }
+        if self.missing > 0 || self.resident_kib.len() < FEWEST {
+            complaints.push(format!("memory was seen {} times, and missed {}", self.resident_kib.len(), self.missing));
+        }
+        complaints
+    }
+}
+
+fn resident_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.resident_kib.first().copied().unwrap_or_default();
+        let end = self.resident_kib.last().copied().unwrap_or_default();
+        let [warm, second, third, last] = self.quarters();
+        writeln!(f, "memory     {first} KiB at the start, {end} KiB at the end")?;
+        writeln!(f, "           at most {warm}, {second}, {third}, {last} KiB in the four quarters")?;
+        write!(f, "files      {} open at most", self.files.iter().max().copied().unwrap_or_default())
+    }
+}

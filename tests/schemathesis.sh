@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Asks both services whatever their own documents allow, and much that they do not, and holds every answer against them.
+#
+#   tests/schemathesis.sh [memory|file|s3]...      over each of these stores in turn (memory and file if none is named)
+#
+# FUZZ_SEED repeats a run, FUZZ_EXAMPLES is how many cases each operation gets (20 if not given; those of fixed places
+# come on top). s3 is the bucket server that runs already, as in `tests/s3.sh run SERVER -- tests/schemathesis.sh s3`, or
+# LocalStack's. Schemathesis is installed from PyPI when first needed, into a folder of its own below SGSEND_FUZZ_CACHE
+# (target/schemathesis). Builds sgsend first, unless SGSEND_BIN names the binary to try.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${SGSEND_FUZZ_CACHE:-$root/target/schemathesis}
+wanted=$root/tests/schemathesis/requirements.txt
+examples=${FUZZ_EXAMPLES:-20}
+export FUZZ_SEED=${FUZZ_SEED:-$RANDOM$RANDOM}
+
+say() { echo "$*" >&2; }
+fail() { say "schemathesis.sh: $*"; exit 2; }
+
+stores=("$@")
+if [ ${#stores[@]} = 0 ]; then stores=(memory file); fi
+for store in "${stores[@]}"; do
+  case $store in memory | file | s3) ;; *) fail "there is no store '$store': memory, file, s3" ;; esac
+done
+if [[ " ${stores[*]} " == *" s3 "* && -z "${SGSEND_TEST_S3_ENDPOINT:-}" ]]; then
+  exec "$root/tests/s3.sh" run localstack -- "$0" "${stores[@]}"
+fi
+
+# What the run needs of the system. CI installs what is missing; people are told.
+if ! { command -v curl && python3 -c 'import venv, ensurepip'; } >/dev/null 2>&1; then
+  if [ "${CI:-}" != true ]; then fail "needs curl, and python3 with venv; on Debian: apt-get install curl python3-venv"; fi
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends curl ca-certificates python3 python3-venv
+fi
+if [ -z "${SGSEND_BIN:-}" ]; then
+  cargo build --locked --manifest-path "$root/Cargo.toml"
+  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
+fi
+sgsend=$(realpath "$SGSEND_BIN")
+
+# What was installed is noted last, so that an interrupted installation and another list lead to a new one.
+mkdir -p "$cache"
+(
+  flock 9
+  if cmp -s "$wanted" "$cache/venv/installed" && "$cache/venv/bin/python" -c ''; then exit; fi
+  say "== Installing schemathesis into $cache/venv"
+  rm -rf "$cache/venv"
+  python3 -m venv "$cache/venv"
+  "$cache/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
+  cp "$wanted" "$cache/venv/installing"
+  mv "$cache/venv/installing" "$cache/venv/installed"
+) 9>"$cache/lock"
+
+work=$(mktemp -d)
+server=''
+stop() {
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  server=''
+}
+trap 'stop; rm -rf "$work"' EXIT
+
+# A home of its own: nothing of this user's configuration is read or changed.
+for name in $(compgen -e SGSEND_ | grep -v ^SGSEND_TEST_ || true); do unset "$name"; done
+unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
+mkdir "$work/home"
+export HOME=$work/home
+FUZZ_KEY=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+(umask 077 && echo "$FUZZ_KEY" >"$work/admin-key")
+export SGSEND_ADMIN_KEY_FILE=$work/admin-key
+
+# storage STORE: where that is.
+storage() {
+  case $1 in
+    memory) echo memory: ;;
+    file) echo "file:$work/store" ;;
+    s3)
+      local bucket=sgsend-fuzz-$RANDOM$RANDOM
+      curl -sSf -o /dev/null -m 10 --aws-sigv4 aws:amz:us-east-1:s3 --user test:test \
+        -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$SGSEND_TEST_S3_ENDPOINT/$bucket"
+      echo "s3://$bucket/fuzz?endpoint=$SGSEND_TEST_S3_ENDPOINT&path_style=1"
+      ;;
+  esac
+}
+
+# start STORE: starts both services, and exports what the hooks need to know of them.
+start() {
+  local place
+  place=$(storage "$1")
+  # The server may make this file later than it is first looked at.
+  : >"$work/log"
+  "$sgsend" serve all --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --storage "$place" 2>"$work/log" &
+  server=$!
+  FUZZ_PUBLIC='' FUZZ_ADMIN=''
+  for _ in $(seq 300); do
+    FUZZ_PUBLIC=$(sed -n 's/^public listening on //p' "$work/log")
+    FUZZ_ADMIN=$(sed -n 's/^admin listening on //p' "$work/log")
+    if [ -n "$FUZZ_PUBLIC" ] && [ -n "$FUZZ_ADMIN" ]; then break; fi
+    if ! kill -0 "$server" 2>/dev/null; then cat "$work/log" >&2; fail "the server did not start"; fi
+    sleep 0.1
+  done
+  FUZZ_TOKEN=$("$sgsend" --admin-server "$FUZZ_ADMIN" --quiet token create fuzz)
+  export FUZZ_PUBLIC FUZZ_ADMIN FUZZ_TOKEN FUZZ_KEY
+}
+
+# fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]: one run over one service, with a credential of that scheme if one is given.
+# What it said is shown where it failed, else its summary.
+failed=()
+fuzz() {
+  local name=$1 url=$2 number=$3
+  cp "$root/tests/schemathesis/schemathesis.toml" "$work"
+  if [ $# -gt 3 ]; then printf '[auth.openapi.%s]\n%s = "%s"\n' "$4" "${5%%=*}" "${5#*=}" >>"$work/schemathesis.toml"; fi
+  say "== $name"
+  export FUZZ_ANSWERS=$work/answers.json
+  curl -sSf -o "$work/document.json" "$url/openapi.json"
+  local status=0
+  (
+    cd "$work"
+    PYTHONPATH=$root/tests/schemathesis PYTHONDONTWRITEBYTECODE=1 "$cache/venv/bin/schemathesis" run "$url/openapi.json" --checks all --seed "$FUZZ_SEED" --max-examples "$number" --continue-on-failure \
+      --generation-database none --request-timeout 30 --no-color
+  ) >"$work/said" 2>&1 || status=$?
+  if [ "$status" = 0 ]; then sed -n '/^=* SUMMARY/,$p' "$work/said" >&2; else cat "$work/said" >&2; failed+=("$name"); fi
+}
+
+# reached NAME OPERATION...: every operation but these was granted at least once in the last run.
+reached() {
+  local name=$1
+  shift
+  if ! python3 "$root/tests/schemathesis/reached.py" "$work/answers.json" "$work/document.json" "$@" >&2; then
+    failed+=("$name: reached too little")
+  fi
+}
+
+say "== Seed: $FUZZ_SEED"
+for store in "${stores[@]}"; do
+  start "$store"
+  not_here=()
+  # Bytes go through the service here, so that there is nothing to sign.
+  if [ "$store" != s3 ]; then not_here=("POST /transfers/id/{transfer_id}/upload/create-presign-urls"); fi
+  fuzz "$store: public" "$FUZZ_PUBLIC" "$examples" sender_token "bearer=$FUZZ_TOKEN"
+  reached "$store: public" "${not_here[@]}"
+  fuzz "$store: public, without a token" "$FUZZ_PUBLIC" "$((examples / 2))"
+  fuzz "$store: admin" "$FUZZ_ADMIN" "$examples" admin_key "api_key=$FUZZ_KEY"
+  reached "$store: admin"
+  fuzz "$store: admin, without a key" "$FUZZ_ADMIN" "$((examples / 2))"
+  if grep -E 'ERROR|panicked' "$work/log" >&2; then failed+=("$store: the server's log"); fi
+  stop
+  rm -rf "$work/store"
+done
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'schemathesis.sh: failed with FUZZ_SEED=%s: %s\n' "$FUZZ_SEED" "$(IFS=';'; echo "${failed[*]}")" >&2
+  exit 1
+fi

@@ -1,0 +1,191 @@
+"""What the document cannot say: which bytes fit a transfer, which proofs are right, what exists.
+
+Every choice is drawn from FUZZ_SEED. Only what was generated as valid is changed, and only into what is valid too.
+"""
+
+import atexit
+import collections
+import hashlib
+import json
+import os
+import random
+
+import requests
+import schemathesis
+
+PUBLIC = os.environ["FUZZ_PUBLIC"]
+ADMIN = os.environ["FUZZ_ADMIN"]
+KEY = os.environ["FUZZ_KEY"]
+SENDER = {"authorization": "Bearer " + os.environ["FUZZ_TOKEN"]}
+PROOF = "5a" * 32
+DIGEST = hashlib.sha256(bytes.fromhex(PROOF)).hexdigest()
+LARGEST = 4096
+
+chance = random.Random(int(os.environ["FUZZ_SEED"]))
+answers = collections.Counter()
+granted = set()
+sizes, received, protected = {}, {}, set()
+revoked = requests.post(ADMIN + "/tokens/create", headers={"x-api-key": KEY}, json={"name": "to revoke"}).json()
+
+
+def post(path, **what):
+    answer = requests.post(PUBLIC + path, headers=SENDER, **what)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def made(upload, complete=False, delete=False, fetch=False, **members):
+    """Makes a transfer of 100 bytes, and brings it so far."""
+    there = post("/transfers/create", json={"size_bytes": 100, **members})["transfer_id"]
+    route = f"/transfers/id/{there}"
+    sizes[there], received[there] = 100, upload
+    if "access_sha256" in members:
+        protected.add(there)
+    if upload:
+        post(route + "/payload/upload-bytes", data=bytes(upload))
+    if complete:
+        post(route + "/upload/complete")
+    if fetch:
+        post(route + "/download/create-presign-url")
+    if delete:
+        post(route + "/delete")
+    return there
+
+
+# One in each state that a transfer can be in without waiting.
+STATES = [
+    dict(upload=0),
+    dict(upload=60),
+    dict(upload=100),
+    dict(upload=100, complete=True),
+    dict(upload=100, complete=True, access_sha256=DIGEST),
+    dict(upload=100, complete=True, fetch=True, max_downloads=1),
+    dict(upload=100, complete=True, delete=True),
+    dict(upload=0, delete=True),
+]
+KEPT = [made(**state) for state in STATES]
+PARTS = [{"range": "bytes=0-9"}, {"range": "bytes=1-"}, {"range": "bytes=-1"}, {"range": "bytes=9999-"}, {"range": "lines=1"}]
+# Where each operation is granted; for others, any state will do.
+FITTING = {
+    "complete": dict(upload=100),
+    "create-presign-url": dict(upload=100, complete=True),
+    "download-bytes": dict(upload=100, complete=True),
+    "add": dict(upload=100, complete=True),
+}
+LOOKS = ("status", "list", "all", "{transfer_id}")
+
+
+def is_valid(case):
+    return case.meta is not None and case.meta.generation.mode.is_positive and case.meta.phase.name != "coverage"
+
+
+@schemathesis.hook
+def map_body(context, body):
+    """Writes whole numbers as such: to JSON Schema 7.0 is an integer, and the document says that it is none here."""
+    return whole(body)
+
+
+def whole(value):
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: whole(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    return value
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if not is_valid(case):
+        return
+    parameters = case.path_parameters or {}
+    route = case.operation.path.rsplit("/", 1)[1]
+    alone = "transfer_id" not in parameters or case.meta.phase.name != "stateful"
+    # The first of each operation is to be granted, so that every run sees what that answers; some stay as made up.
+    first = alone and case.operation.label not in granted
+    if first:
+        granted.add(case.operation.label)
+    elif chance.random() < 0.2:
+        return
+    # Sequences know their transfers. Elsewhere what is changed is made for it, or there would soon be one state only.
+    if "transfer_id" in parameters and (alone or parameters["transfer_id"] not in sizes):
+        state = FITTING.get(route, STATES[0]) if first else chance.choice(STATES)
+        parameters["transfer_id"] = chance.choice(KEPT) if route in LOOKS else made(**state)
+    there = parameters.get("transfer_id")
+    if case.operation.path == "/transfers/create" and isinstance(case.body, dict):
+        fit_terms(case.body)
+    elif route == "upload-bytes" and there in sizes:
+        case.query = {"offset": received[there]}
+        case.body = bytes(sizes[there] - received[there])
+    elif route == "create-presign-urls":
+        case.body = {"numbers": chance.choice([[], [1]])}
+    elif route in ("create-presign-url", "download-bytes", "add"):
+        case.headers.pop("x-sgsend-access", None)
+        if there in protected:
+            case.headers["x-sgsend-access"] = PROOF
+        # Those that links lead here from know a real grant.
+        if case.meta.phase.name != "stateful":
+            case.headers.pop("x-sgsend-grant", None)
+            case.query = {}
+        if first:
+            case.headers.pop("range", None)
+        if route == "download-bytes" and not first and chance.random() < 0.5:
+            case.headers.update(chance.choice(PARTS))
+        if route == "download-bytes" and not first and chance.random() < 0.1:
+            case.headers[chance.choice(["if-match", "if-none-match"])] = chance.choice([f'"{there}"', '"another"'])
+    elif route == "set-auth-cookie":
+        case.headers["origin"] = ADMIN
+        case.body = {"cookie_value": KEY}
+    elif route == "revoke" and case.meta.phase.name != "stateful":
+        parameters["token_id"] = revoked["token_id"]
+    elif route == "list" or route == "all":
+        (case.query or {}).pop("after", None)
+
+
+def fit_terms(body):
+    """Terms under which a transfer can be sent, fetched and used up in a few steps."""
+    body["size_bytes"] = 1 + body["size_bytes"] % LARGEST
+    if body.get("access_sha256"):
+        body["access_sha256"] = DIGEST
+    if body.get("max_downloads"):
+        body["max_downloads"] = 1 + body["max_downloads"] % 3
+
+
+class From(requests.adapters.HTTPAdapter):
+    """Connects from another loopback address than its own kind before: ten wrong admin keys lock out an address."""
+
+    def init_poolmanager(self, *args, **kwargs):
+        address = "127.{}.{}.{}".format(chance.randrange(1, 255), chance.randrange(256), chance.randrange(1, 255))
+        super().init_poolmanager(*args, source_address=(address, 0), **kwargs)
+
+
+own_adapter = requests.Session.get_adapter
+requests.Session.get_adapter = lambda session, url: From() if url.startswith(ADMIN) else own_adapter(session, url)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    answers[f"{case.operation.label} {response.status_code}"] += 1
+    if response.status_code not in (200, 201) or "json" not in response.headers.get("content-type", [""])[0]:
+        return
+    told = response.json()
+    if case.operation.path == "/transfers/create":
+        there = told["transfer_id"]
+        sizes[there] = told["size_bytes"]
+        received.setdefault(there, 0)
+        if isinstance(case.body, dict) and case.body.get("access_sha256"):
+            protected.add(there)
+    elif "received_bytes" in told:
+        received[told["transfer_id"]] = told["received_bytes"]
+
+
+@schemathesis.deserializer("application/octet-stream")
+def payload(context, response):
+    return response.content.decode("latin-1")
+
+
+@atexit.register
+def keep():
+    with open(os.environ["FUZZ_ANSWERS"], "w") as file:
+        json.dump(answers, file)
