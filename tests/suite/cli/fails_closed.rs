@@ -1,7 +1,9 @@
 //! Services with a setting that is missing or wrong: they do not start, and say which one it is.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use crate::support::{Home, Said};
 
@@ -23,18 +25,21 @@ const WRONG: &[(&str, &[&str])] = &[
     ("--s3-endpoint", &["", "nowhere"]),
 ];
 
-/// What a service says that does not start. One that does is ended, and said to.
+/// What a service says that does not start. One that does is ended after a while, and fails the test.
 fn refused(mut command: Command) -> Said {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let started = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if started.elapsed() > Duration::from_secs(20) {
-            child.kill().unwrap();
-            panic!("it has started: {command:?}: {:?}", child.wait_with_output());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id().to_string();
+    let (ended, watched) = mpsc::channel::<()>();
+    let watching = thread::spawn(move || {
+        if watched.recv_timeout(Duration::from_secs(20)) == Err(RecvTimeoutError::Timeout) {
+            assert!(Command::new("kill").arg(id).status().unwrap().success());
         }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Said::of(child.wait_with_output().unwrap())
+    });
+    let said = Said::of(child.wait_with_output().unwrap());
+    drop(ended);
+    watching.join().unwrap();
+    assert_ne!(said.exit, 0, "it has started: {command:?}: {}", said.stderr);
+    said
 }
 
 #[test]
