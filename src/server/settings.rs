@@ -158,7 +158,7 @@ pub struct Patience {
     /// For the next bytes of a body, or for room to send the next bytes of an answer; and how much waiting for a body
     /// adds up before its rate is looked at.
     pub silence: Duration,
-    /// The least rate of a body, in bytes a second, over the time that was spent waiting for it.
+    /// The least rate of a body, in bytes a second, over the time that was spent waiting for it, or for it to be taken.
     pub least_rate: u64,
     /// For requests under way when the server is told to stop.
     pub drain: Duration,

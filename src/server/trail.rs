@@ -203,5 +203,5 @@ async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refu
         trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         tokio::spawn(async move { trail.app.audit.finish(&scope, status, None, bytes_out).await });
     };
-    Response::from_parts(parts, Body::new(CountedBody::new(body, patience, when_over)))
+    Response::from_parts(parts, Body::new(CountedBody::new(body, patience, trail.patience.least_rate, when_over)))
 }
