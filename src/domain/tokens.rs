@@ -20,6 +20,9 @@ const LONGEST_NAME: usize = 100;
 /// further off than this would at last be no numbers that every JSON reader can hold.
 const LONGEST_LIFE: Duration = Duration::from_hours(24 * 36_500);
 
+/// The largest quota: what the documented type of it, a signed number of 64 bits, can say.
+const LARGEST_LIMIT: u64 = i64::MAX.cast_unsigned();
+
 /// The sender tokens of a store.
 #[derive(Clone)]
 pub struct Tokens {
@@ -50,8 +53,9 @@ impl Tokens {
             return Err(Error::InvalidRequest(text));
         }
         let limits = [("max_transfers", wanted.max_transfers), ("max_total_bytes", wanted.max_total_bytes)];
-        if let Some((member, _)) = limits.iter().find(|(_, limit)| *limit == Some(0)) {
-            return Err(Error::InvalidRequest(format!("{member} must be at least 1")));
+        let odd = |limit: Option<u64>| limit.is_some_and(|limit| !(1..=LARGEST_LIMIT).contains(&limit));
+        if let Some((member, _)) = limits.iter().find(|(_, limit)| odd(*limit)) {
+            return Err(Error::InvalidRequest(format!("{member} must be between 1 and {LARGEST_LIMIT}")));
         }
         let now = self.clock.now();
         let plain = PlainToken::random();

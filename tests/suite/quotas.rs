@@ -96,6 +96,7 @@ async fn a_quota_of_nothing_is_refused() {
         r#"{"name":"a","max_transfers":0}"#,
         r#"{"name":"a","max_total_bytes":0}"#,
         r#"{"name":"a","max_transfers":-1}"#,
+        r#"{"name":"a","max_total_bytes":9223372036854775808}"#,
     ] {
         service.admin().post("/tokens/create").json(body).refused("invalid_request").await;
     }
