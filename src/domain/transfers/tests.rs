@@ -1,3 +1,4 @@
+mod clock;
 mod presigned;
 
 use futures_util::stream;
