@@ -65,6 +65,9 @@ pub struct Transfer {
     pub downloads: u64,
     /// What became of its payload.
     pub payload: PayloadFate,
+    /// Its records are being removed, and no counter counts it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
 }
 
 /// What a sender fixes when a transfer is created.
@@ -101,6 +104,7 @@ impl Transfer {
             grants: Vec::new(),
             downloads: 0,
             payload: PayloadFate::Kept,
+            forgotten: false,
         }
     }
 

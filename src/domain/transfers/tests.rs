@@ -1,4 +1,5 @@
 mod clock;
+mod late;
 mod presigned;
 
 use futures_util::stream;
