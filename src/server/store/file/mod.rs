@@ -66,6 +66,8 @@ impl FileStore {
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let writing = connection::writing(&records, durability)
             .map_err(|source| OpenError::Records { path: records.clone(), source })?;
+        connection::sync_log(&records, durability)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let commits = CommitQueue::start(writing)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         Ok(Self(Arc::new(Parts {
