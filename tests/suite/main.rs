@@ -9,6 +9,7 @@ mod downloads;
 mod errors;
 mod http;
 mod lifecycle;
+mod locked;
 mod openapi;
 mod presigned;
 mod sessions;
