@@ -56,7 +56,7 @@ fn cut(path: &Path, durability: Durability) -> io::Result<()> {
     if durability == Durability::Full { file.sync_all() } else { Ok(()) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
