@@ -68,6 +68,9 @@ pub struct Transfer {
     /// Whether its bytes count against the quota of its token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_quota: bool,
+    /// Its records are being removed, and no counter counts it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
 }
 
 /// What a sender fixes when a transfer is created.
@@ -105,6 +108,7 @@ impl Transfer {
             downloads: 0,
             payload: PayloadFate::Kept,
             holds_quota: false,
+            forgotten: false,
         }
     }
 

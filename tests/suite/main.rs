@@ -10,6 +10,7 @@ mod downloads;
 mod errors;
 mod http;
 mod lifecycle;
+mod locked;
 mod metrics;
 mod openapi;
 mod presigned;

@@ -37,9 +37,9 @@ impl Transfers {
             });
             latest = stats.or(latest);
         }
-        if latest.is_none() {
-            latest = self.last_stats().await?;
-        }
+        // Counting goes on in the last day there is, which lies ahead where a clock was set back or others are behind.
+        let after = latest.is_some().then(|| StorageKey::stats(&now.day()));
+        latest = self.last_stats(after).await?.or(latest);
         Ok(StatsOverview {
             transfers: latest.as_ref().map(|stats| stats.transfers.told()).unwrap_or_default(),
             bytes_stored: latest.as_ref().map_or(0, |stats| u64::try_from(stats.bytes_stored).unwrap_or(0)),
@@ -55,10 +55,10 @@ impl Transfers {
         Ok(found.map(|found| DayStats::parse(key.as_str(), &found.value)).transpose()?)
     }
 
-    /// The counters of the last day that has any, where that is more than a month ago.
-    async fn last_stats(&self) -> Result<Option<DayStats>, Error> {
+    /// The counters of the last day that has any, if that comes after some day.
+    async fn last_stats(&self, mut after: Option<StorageKey>) -> Result<Option<DayStats>, Error> {
         let prefix = StorageKey::all_stats();
-        let (mut last, mut after) = (None, None);
+        let mut last = None;
         loop {
             let page = self.store().keys(&prefix, after.as_ref(), 1_000).await?;
             let Some(key) = page.into_iter().last() else { break };

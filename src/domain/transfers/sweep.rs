@@ -97,7 +97,12 @@ impl Transfers {
             return swept;
         };
         let id = due.transfer_id;
-        if let Err(error) = self.deal_with(id, hint.clone(), &mut swept).await {
+        let dealt_with = match self.deal_with(id, hint.clone(), &mut swept).await {
+            // Its creation never came about, or it is forgotten already.
+            Err(Error::TransferNotFound) => self.drop_hint(hint.clone(), None).await,
+            other => other,
+        };
+        if let Err(error) = dealt_with {
             swept.failed += 1;
             let again = StorageKey::due(self.now().plus(AGAIN_AFTER), id);
             Self::report(Some(id), Err(error));
@@ -113,12 +118,7 @@ impl Transfers {
     }
 
     async fn deal_with(&self, id: TransferId, hint: StorageKey, swept: &mut Swept) -> Result<(), Error> {
-        let mut transfer = match self.settle(id).await {
-            Ok(transfer) => transfer,
-            // Its creation never came about, or it is forgotten already.
-            Err(Error::TransferNotFound) => return self.drop_hint(hint, None).await,
-            Err(error) => return Err(error),
-        };
+        let mut transfer = self.settle(id).await?;
         if transfer.payload == PayloadFate::Released {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
@@ -128,7 +128,9 @@ impl Transfers {
             transfer = self.remove_late_payload(&transfer).await?;
         }
         let late = transfer.upload_urls_until.is_some();
-        if transfer.payload == PayloadFate::Removed && !late && transfer.retained_until(retain) <= now {
+        let over = transfer.payload == PayloadFate::Removed && !late && transfer.retained_until(retain) <= now;
+        if over || transfer.forgotten {
+            self.count_out(id).await?;
             swept.forgotten += 1;
             return self.forget(&transfer, hint).await;
         }
@@ -180,8 +182,22 @@ impl Transfers {
         }
         let created_under = transfer.created_under.clone().map(StorageKey::from_backend);
         let removals = created_under.into_iter().chain([state, hint]).collect();
-        self.store().commit(Commit { removals, tally: Some(gone(self.now(), transfer)), ..Commit::default() }).await?;
+        self.store().commit(Commit { removals, ..Commit::default() }).await?;
         Ok(())
+    }
+
+    /// Takes a transfer out of the counters, once: several who sweep, or several hints, may have led here.
+    async fn count_out(&self, id: TransferId) -> Result<(), Error> {
+        let now = self.now();
+        self.change(id, |mut transfer| {
+            if transfer.forgotten {
+                return Ok(Swap::Keep(()));
+            }
+            let with = Commit { tally: Some(gone(now, &transfer)), ..Commit::default() };
+            transfer.forgotten = true;
+            Ok(Swap::write(transfer, with, ()))
+        })
+        .await
     }
 }
 

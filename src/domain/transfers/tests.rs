@@ -1,3 +1,5 @@
+mod clock;
+mod late;
 mod presigned;
 mod quota;
 

@@ -1,5 +1,6 @@
 //! Connections to the database of records.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::Durability;
+use super::folder::sync_directory;
 use crate::domain::store::StoreError;
 
 /// How long a connection waits for another process that writes.
@@ -45,9 +47,11 @@ pub(super) fn create_file(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let directory = path.parent().unwrap_or(Path::new("."));
-    match tempfile::NamedTempFile::new_in(directory)?.into_temp_path().persist_noclobber(path) {
-        Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => Err(refused.error),
-        _ => Ok(()),
+    let draft = tempfile::NamedTempFile::new_in(directory)?.into_temp_path();
+    // A link, unlike a rename, never replaces the database that another process has made meanwhile.
+    match std::fs::hard_link(&draft, path) {
+        Err(refused) if refused.kind() != io::ErrorKind::AlreadyExists => Err(refused),
+        _ => draft.close(),
     }
 }
 
@@ -66,6 +70,23 @@ pub(super) fn writing(path: &Path, durability: Durability) -> rusqlite::Result<C
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
     Ok(connection)
+}
+
+/// Makes what the log holds durable. A process that was killed may have left commits in it that nobody synced: they are
+/// there for whoever reads, who must not take them for kept.
+pub(super) fn sync_log(path: &Path, durability: Durability) -> io::Result<()> {
+    if durability == Durability::None {
+        return Ok(());
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Unlike the database it has no locks that closing it could end.
+    match File::open(&log) {
+        Ok(log) => log.sync_all()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    sync_directory(path.parent().unwrap_or(Path::new(".")), durability)
 }
 
 /// Opens a connection that only reads.

@@ -84,20 +84,25 @@ pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Makes a directory for its owner only, and those above it, where they are missing.
+/// Makes a directory for its owner only, and those above it, where they are missing. Each is there after a power loss.
 pub(super) fn make_directory(path: &Path, durability: Durability) -> io::Result<()> {
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent, durability),
-        _ => Ok(()),
+    let Some(above) = path.parent() else { return Ok(()) };
+    let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+    match builder.create(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound && !above.exists() => {
+            make_directory(above, durability)?;
+            return make_directory(path, durability);
+        }
+        Err(taken) if !path.is_dir() => return Err(taken),
+        _ => {}
     }
+    sync_directory(above, durability)
 }
 
 /// Makes the names in a directory durable. Only Unix has a way to.
-fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
     if cfg!(unix) && durability == Durability::Full { File::open(path)?.sync_all() } else { Ok(()) }
 }

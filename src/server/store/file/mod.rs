@@ -1,8 +1,9 @@
 //! `file:DIR`: a store in a directory of one machine, for any number of processes on it.
 //!
 //! `records.sqlite` holds the records, `payloads/` the payloads: a `.part` while one is uploaded, an `.enc` when it is
-//! finished, in a directory for the first two hex digits of its id.
+//! finished, in a directory for the first two hex digits of its id. `last-boot` tells whether the system was started since.
 
+mod boot;
 mod commit_queue;
 mod connection;
 mod download;
@@ -64,11 +65,15 @@ impl FileStore {
         let payloads = directory.join("payloads");
         make_directory(&payloads, durability)
             .map_err(|source| OpenError::Directory { path: payloads.clone(), source })?;
+        boot::cut_back(directory, &payloads, durability)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let records = directory.join("records.sqlite");
         connection::create_file(&records)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let writing = connection::writing(&records, durability)
             .map_err(|source| OpenError::Records { path: records.clone(), source })?;
+        connection::sync_log(&records, durability)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let commits = CommitQueue::start(writing)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         Ok(Self(Arc::new(Parts {

@@ -12,8 +12,14 @@ use super::folder::{Folder, length, make_directory, present};
 use crate::domain::id::TransferId;
 use crate::domain::store::StoreError;
 
-/// How much a power loss may cost.
-const SYNC_EVERY: u64 = 16 << 20;
+/// After every so many bytes the file is synced, and nothing is written beyond before it is: its length then tells up to
+/// where the disk has it. A power loss costs twice as much at most.
+const SYNC_EVERY: u64 = 8 << 20;
+
+/// How much of a partial file of this length is on the disk for sure.
+pub(super) const fn sure_of(length: u64) -> u64 {
+    length.saturating_sub(1) / SYNC_EVERY * SYNC_EVERY
+}
 
 /// A partial file under the operating system's lock, which ends with this value or with the process.
 pub(super) struct Part {
@@ -23,6 +29,8 @@ pub(super) struct Part {
     length: u64,
     /// Up to where the disk has it.
     synced: u64,
+    /// Whether the disk has its name.
+    named: bool,
 }
 
 impl Part {
@@ -75,7 +83,7 @@ impl Part {
             // Whoever had the lock may have finished or removed it; then the name leads elsewhere by now.
             if is_at(&file, &path)? {
                 let length = file.metadata()?.len();
-                return Ok(Some(Self { folder: Arc::clone(folder), id, file, length, synced: 0 }));
+                return Ok(Some(Self { folder: Arc::clone(folder), id, file, length, synced: 0, named: false }));
             }
         }
     }
@@ -86,7 +94,20 @@ impl Part {
     }
 
     /// Appends `pieces`. After an error they are there in part, from the front.
-    pub(super) fn append(&mut self, pieces: &[Bytes]) -> Result<(), StoreError> {
+    pub(super) fn append(&mut self, mut pieces: Vec<Bytes>) -> Result<(), StoreError> {
+        while !pieces.is_empty() {
+            let rest = split_off(&mut pieces, SYNC_EVERY - self.length % SYNC_EVERY);
+            self.write(&pieces)?;
+            if self.length.is_multiple_of(SYNC_EVERY) && self.folder.durability() == Durability::Full {
+                self.sync()?;
+                self.sync_name()?;
+            }
+            pieces = rest;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, pieces: &[Bytes]) -> Result<(), StoreError> {
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
         // Slices that are empty at the front would make a write of nothing.
@@ -101,9 +122,6 @@ impl Part {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
-        }
-        if self.folder.durability() == Durability::Full && self.length - self.synced >= SYNC_EVERY {
-            self.sync()?;
         }
         Ok(())
     }
@@ -140,6 +158,15 @@ impl Part {
         Ok(())
     }
 
+    /// Makes its name durable. Most payloads are finished before this costs anything.
+    fn sync_name(&mut self) -> Result<(), StoreError> {
+        if !self.named {
+            self.folder.sync(self.id)?;
+            self.named = true;
+        }
+        Ok(())
+    }
+
     fn remove(&self) -> io::Result<()> {
         present(std::fs::remove_file(self.folder.part(self.id))).map(drop)
     }
@@ -151,6 +178,22 @@ impl Drop for Part {
         // What fails to be unlocked is unlocked when it is closed.
         drop(self.file.unlock());
     }
+}
+
+/// Leaves the first `room` bytes of `pieces`, and answers the rest.
+fn split_off(pieces: &mut Vec<Bytes>, room: u64) -> Vec<Bytes> {
+    let mut room = usize::try_from(room).unwrap_or(usize::MAX);
+    let too_much = pieces.iter().position(|piece| match room.checked_sub(piece.len()) {
+        Some(left) => {
+            room = left;
+            false
+        }
+        None => true,
+    });
+    let Some(at) = too_much else { return Vec::new() };
+    let mut rest = pieces.split_off(at);
+    pieces.push(rest[0].split_to(room));
+    rest
 }
 
 fn open(path: &Path, create: bool) -> io::Result<File> {
@@ -174,4 +217,23 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_at(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_split_where_the_room_ends() {
+        let split = |room| {
+            let mut pieces = vec![Bytes::from_static(b"abc"), Bytes::from_static(b"de")];
+            let rest = split_off(&mut pieces, room);
+            (pieces.concat(), rest.concat())
+        };
+        assert_eq!(split(2), (b"ab".to_vec(), b"cde".to_vec()));
+        assert_eq!(split(3), (b"abc".to_vec(), b"de".to_vec()));
+        assert_eq!(split(4), (b"abcd".to_vec(), b"e".to_vec()));
+        assert_eq!(split(5), (b"abcde".to_vec(), vec![]));
+        assert_eq!(split(9), (b"abcde".to_vec(), vec![]));
+    }
 }

@@ -49,11 +49,10 @@ impl Payloads for FileStore {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
-            let part = present(fs::remove_file(folder.part(id)))?;
-            let finished = present(fs::remove_file(folder.finished(id)))?;
-            if part.or(finished).is_some() {
-                folder.sync(id)?;
-            }
+            present(fs::remove_file(folder.part(id)))?;
+            present(fs::remove_file(folder.finished(id)))?;
+            // Whoever removed them before may have ended before that was on the disk.
+            present(folder.sync(id))?;
             Ok(())
         })
         .await

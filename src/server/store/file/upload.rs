@@ -94,7 +94,7 @@ impl Upload {
 
 fn append(mut part: Part, pieces: Vec<Bytes>) -> JoinHandle<(Part, Result<(), StoreError>)> {
     spawn_blocking(move || {
-        let written = part.append(&pieces);
+        let written = part.append(pieces);
         (part, written)
     })
 }

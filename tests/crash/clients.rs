@@ -1,0 +1,181 @@
+//! `kill -9` of `sgsend upload` and `sgsend download`, at any moment.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::dice::{Dice, rounds};
+use crate::server::{Home, Process, Server};
+use crate::wire::{Client, text};
+
+/// How many kills of each kind `cargo test` has time for.
+const USUALLY: usize = 8;
+
+/// A sender and a recipient, each with a home, and the server between them.
+struct Place {
+    home: Home,
+    server: Server,
+    client: Client,
+    token: String,
+    dice: Dice,
+    /// How long a command takes that nobody kills.
+    usual: Duration,
+}
+
+impl Place {
+    async fn new(what: &str) -> Self {
+        let home = Home::new();
+        let server = home.serve();
+        let client = Client::of(&server, "");
+        let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
+        let token = text(&made.json().unwrap(), "token");
+        let usual = Duration::from_millis(300);
+        Self { client: client.with_token(&token), home, server, token, dice: Dice::of_this_run(what), usual }
+    }
+
+    /// A file that was not there before.
+    fn file(&mut self) -> Vec<u8> {
+        let size = self.dice.within(1..6_000_000);
+        let content = self.dice.bytes(size);
+        fs::write(self.home.path().join("file.bin"), &content).unwrap();
+        content
+    }
+
+    fn sgsend(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.sgsend(&[&["--server", &self.server.public], arguments].concat());
+        command.env("SGSEND_TOKEN", &self.token);
+        command
+    }
+
+    /// What a command prints that nobody kills.
+    fn run(&mut self, arguments: &[&str]) -> String {
+        let started = Instant::now();
+        let output = self.sgsend(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        self.usual = started.elapsed();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command prints before it is killed.
+    async fn run_until_killed(&mut self, arguments: &[&str]) -> String {
+        let said = self.home.path().join("said");
+        let mut command = self.sgsend(arguments);
+        let process = Process::start(command.stdout(fs::File::create(&said).unwrap()));
+        let most = u64::try_from(self.usual.as_millis()).unwrap().max(1) * 5 / 4;
+        tokio::time::sleep(self.dice.millis_below(most)).await;
+        process.kill();
+        fs::read_to_string(said).unwrap()
+    }
+
+    /// What `link` leads to.
+    fn content_of(&mut self, link: &str) -> Vec<u8> {
+        self.run(&["download", link, "-o", "got.bin", "--overwrite"]);
+        fs::read(self.home.path().join("got.bin")).unwrap()
+    }
+
+    /// The transfers that are complete in the store.
+    fn complete(&self) -> Vec<String> {
+        let records = rusqlite::Connection::open(self.home.store().join("records.sqlite")).unwrap();
+        let mut query = records.prepare("SELECT value FROM object WHERE key LIKE 'transfers/%/meta.json'").unwrap();
+        let transfers = query.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        let transfers = transfers.map(|transfer| serde_json::from_slice::<Value>(&transfer.unwrap()).unwrap());
+        let complete = transfers.filter(|transfer| transfer["state"]["status"] == "completed");
+        complete.map(|transfer| text(&transfer, "transfer_id")).collect()
+    }
+}
+
+/// The links of uploads that ended without telling theirs, from what they kept.
+fn kept_links(place: &Place) -> Vec<String> {
+    let uploads = place.home.path().join(".local/state/sgsend/uploads");
+    let files = fs::read_dir(uploads).map(|files| files.map(|file| file.unwrap().path()).collect::<Vec<_>>());
+    let link = |file: std::path::PathBuf| {
+        let bytes = fs::read(&file).unwrap();
+        // One that was killed while it made this has sent nothing.
+        let state: Value = serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next().unwrap()).ok()?;
+        fs::remove_file(file).unwrap();
+        Some(format!("{}/d/{}#{}", place.server.public, text(&state, "transfer_id"), text(&state, "link_key")))
+    };
+    files.unwrap_or_default().into_iter().filter_map(link).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_upload_leaves_all_or_nothing_to_be_fetched() {
+    let mut place = Place::new("killed uploads").await;
+    let (kills, started, mut whole) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now(), 0);
+    for _ in 0..kills {
+        let content = place.file();
+        let before = place.complete();
+        let said = place.run_until_killed(&["upload", "file.bin"]).await;
+        let mut new = place.complete();
+        new.retain(|id| !before.contains(id));
+        let link = said.strip_suffix('\n');
+        assert!(new.len() <= 1 && (link.is_some() || said.is_empty()), "{said:?} and {new:?}");
+        assert!(link.is_none() || new.len() == 1, "the link leads to nothing");
+        let kept = kept_links(&place);
+        if let Some(id) = new.pop() {
+            whole += 1;
+            let trail = place.client.admin_get(&format!("/audit/transfers/id/{id}/all")).await.unwrap().json().unwrap();
+            let asked = |record: &Value| record["route"] == "/transfers/id/{transfer_id}/upload/complete";
+            assert!(trail["items"].as_array().unwrap().iter().any(asked), "nobody asked for its completion: {trail}");
+            // One that was killed with its link on the lips has told it to nobody.
+            for link in kept.iter().map(String::as_str).filter(|link| link.contains(&id)).chain(link) {
+                assert!(place.content_of(link) == content, "another content comes back");
+            }
+        }
+        let link = place.run(&["upload", "file.bin"]);
+        assert!(place.content_of(link.trim_end()) == content, "another try sends something else");
+    }
+    println!("{kills} killed uploads, {whole} of them complete, in {:.1} s", started.elapsed().as_secs_f64());
+    place.home.said();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_download_leaves_the_file_or_none_and_costs_one_download() {
+    let mut place = Place::new("killed downloads").await;
+    let (kills, started) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now());
+    let (mut killed, mut whole) = (0, 0);
+    while killed < kills {
+        let content = place.file();
+        let link = place.run(&["upload", "file.bin", "--downloads", "1"]).trim_end().to_owned();
+        let folder = place.home.path().join("received");
+        fs::create_dir(&folder).unwrap();
+        for _ in 0..place.dice.within(1..4) {
+            place.run_until_killed(&["download", &link, "-o", "received"]).await;
+            killed += 1;
+            if look(&folder, &content, false) {
+                whole += 1;
+                break;
+            }
+        }
+        if !look(&folder, &content, false) {
+            place.run(&["download", &link, "-o", "received"]);
+        }
+        assert!(look(&folder, &content, true), "there is no file");
+        let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
+        let status = place.client.get(&format!("/transfers/id/{id}/status")).await.unwrap().json().unwrap();
+        assert_eq!(status["download_count"], 1, "{status}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    println!("{killed} killed downloads, {whole} of them whole, in {:.1} s", started.elapsed().as_secs_f64());
+    place.home.said();
+}
+
+/// Whether the file is there, and whole; beside it only what a killed download leaves, and nothing of that in the end.
+fn look(folder: &Path, content: &[u8], ended: bool) -> bool {
+    let mut there = false;
+    for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "file.bin" {
+            assert!(fs::read(&file).unwrap() == content, "what has its name is not whole");
+            there = true;
+        } else {
+            let kind = name.strip_prefix(".sgsend-").and_then(|mark| mark.rsplit('.').next());
+            assert!(matches!(kind, Some("part" | "probe")), "{name} is left");
+            assert!(!(ended && kind == Some("part")), "{name} stays");
+        }
+    }
+    there
+}

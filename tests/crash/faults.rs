@@ -1,0 +1,205 @@
+//! Disks that are full, fail, or may only be read: whatever is answered, what was acknowledged is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+
+use crate::dice::Dice;
+use crate::known::{Fact, Known, Trouble};
+use crate::preload;
+use crate::sender::{compare, create};
+use crate::server::{Home, Process, Server};
+use crate::settle::{Survived, settle};
+use crate::wire::{Answer, Client, text};
+
+/// Errors of a system whose disk fails: EIO, ENOSPC, EROFS.
+const ERRORS: [u32; 3] = [5, 28, 30];
+
+/// How much is sent.
+const SIZE: usize = 300_000;
+
+/// The room that a deletion takes, at most.
+const DELETION: u64 = 100_000;
+
+/// A small disk for the store of a home, gone on drop.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(home: &Home) -> Option<Self> {
+        let path = home.path().join("disk");
+        fs::create_dir(&path).unwrap();
+        let mounted = mount(&path, &["-t", "tmpfs", "-o", "size=4m", "tmpfs"]);
+        if !mounted {
+            // Past the harness, which shows what a case prints only if it fails.
+            fs::write("/dev/stderr", "not run: cannot mount tmpfs\n").ok();
+        }
+        mounted.then_some(Self(path))
+    }
+
+    /// Takes all the room there is but so many bytes.
+    fn fill(&self, but: u64) {
+        let ballast = self.0.join("ballast");
+        fs::write(&ballast, "").unwrap();
+        // Until not a byte more goes in.
+        let filled = std::io::copy(&mut std::io::repeat(1), &mut fs::File::create(&ballast).unwrap());
+        assert!(filled.is_err(), "the disk has no end");
+        let size = fs::metadata(&ballast).unwrap().len();
+        fs::File::options().write(true).open(ballast).unwrap().set_len(size.saturating_sub(but)).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        mount(&self.0, &["-o", "remount,rw"]);
+        // It goes when the last process has.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn mount(path: &Path, arguments: &[&str]) -> bool {
+    Command::new("mount").args(arguments).arg(path).output().is_ok_and(|output| output.status.success())
+}
+
+async fn token(server: &Server) -> String {
+    let made = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
+    text(&made.json().unwrap(), "token")
+}
+
+fn known(dice: &mut Dice) -> Known {
+    let mut known = Known::new(dice, SIZE);
+    known.content = Bytes::from(dice.bytes(SIZE));
+    (known.brief, known.limit) = (false, Some(2));
+    known
+}
+
+/// Goes as far as the disk lets it; whether that was to the end. Each answer is a yes, or says what is wrong with the
+/// store; and what was refused may have happened, since its answer may be what failed.
+async fn send(client: &Client, known: &mut Known) -> Result<bool, Trouble> {
+    let refused = |answer: &Answer| match answer.status {
+        200 | 201 => Ok(false),
+        503 | 507 => Ok(true),
+        _ => Err(Trouble::Wrong(format!("that is no answer to a full disk: {answer:?}"))),
+    };
+    if let Err(Trouble::Wrong(_)) = create(client, known).await {
+        let again = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
+        return refused(&again).map(|_| false);
+    }
+    for start in (0..SIZE).step_by(SIZE / 3) {
+        let end = SIZE.min(start + SIZE / 3);
+        known.sent = end;
+        let path = known.path(&format!("payload/upload-bytes?offset={start}"));
+        if refused(&client.post(&path, known.content.slice(start..end)).await?)? {
+            return Ok(false);
+        }
+        known.acknowledged = end;
+    }
+    known.completed = Fact::Perhaps;
+    if refused(&client.post(&known.path("upload/complete"), "{}").await?)? {
+        return Ok(false);
+    }
+    known.completed = Fact::Yes;
+    known.untold_perhaps += 1;
+    let answer = client.get(&known.path("payload/download-bytes")).await?;
+    if refused(&answer)? {
+        return Ok(false);
+    }
+    known.untold_perhaps -= 1;
+    known.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
+    compare(known, &answer)?;
+    Ok(true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_any_amount_of_room_the_answers_are_true() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount(&home) else { return };
+    let mut dice = Dice::of_this_run("full disks");
+    let mut server = home.serve();
+    let token = token(&server).await;
+    let (mut all, mut ends) = (Vec::<Known>::new(), Vec::new());
+    for room in (0..24).map(|step| step * 32_768) {
+        let client = Client::of(&server, &token);
+        disk.fill(room);
+        let mut known = known(&mut dice);
+        ends.push(send(&client, &mut known).await.unwrap());
+        // Opens with what room there is.
+        server.kill();
+        server = home.serve();
+        let client = Client::of(&server, &token);
+        fs::remove_file(disk.0.join("ballast")).unwrap();
+        settle(&client, &mut known, Survived::Kill).await.unwrap();
+        disk.fill(room);
+        if known.created == Fact::Yes {
+            known.deleted = Fact::Perhaps;
+            let deleted = client.post(&known.path("delete"), "{}").await.unwrap();
+            // That something is to be removed has to be written down somewhere.
+            let answers: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
+            assert!(answers.contains(&deleted.status), "{room} bytes of room: {deleted:?}");
+            known.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
+        }
+        all.push(known);
+        fs::remove_file(disk.0.join("ballast")).unwrap();
+    }
+    assert!(ends[0] != ends[23], "the room made no difference: {ends:?}");
+    let client = Client::of(&server, &token);
+    for known in &mut all {
+        settle(&client, known, Survived::Kill).await.unwrap();
+    }
+    home.said();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_may_only_be_read_is_not_served() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mount(&home) else { return };
+    home.serve().terminate();
+    assert!(mount(&disk.0, &["-o", "remount,ro"]), "the disk stays writable");
+    let storage = format!("file:{}", home.store().display());
+    let mut serve = home.sgsend(&["serve", "public", "--listen", "127.0.0.1:0", "--storage", &storage]);
+    assert!(!Process::start(&mut serve).ends_well(), "it serves what it cannot write");
+    let said = home.said().to_lowercase();
+    assert!(said.contains("error: ") && said.contains("read-only") && said.contains("hint: "), "{said}");
+    assert!(mount(&disk.0, &["-o", "remount,rw"]));
+    home.serve().terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_for_a_while_costs_nothing_that_was_acknowledged() {
+    let mut home = Home::new();
+    let Some(library) = preload::compiled("fault.c", &home.path()) else { return };
+    let fault = home.path().join("fault");
+    home.set("LD_PRELOAD", &library);
+    home.set("SGSEND_TEST_FAULT", &fault);
+    home.set("SGSEND_TEST_DISK", &home.path().join("disk"));
+    let mut dice = Dice::of_this_run("failing disks");
+    let server = home.serve();
+    let token = token(&server).await;
+    let client = Client::of(&server, &token);
+    let mut all = Vec::new();
+    for round in 0..30 {
+        let mut known = known(&mut dice);
+        let failing = async {
+            tokio::time::sleep(dice.millis_below(40)).await;
+            fs::write(&fault, ERRORS[round % ERRORS.len()].to_string()).unwrap();
+        };
+        let (sent, ()) = tokio::join!(send(&client, &mut known), failing);
+        sent.unwrap();
+        let refused = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
+        assert!([503, 507].contains(&refused.status), "it takes what it cannot keep: {refused:?}");
+        // What is there can be read all the same, as far as it can be counted.
+        let status = client.get("/health").await.unwrap();
+        assert_eq!(status.status, 200);
+        fs::remove_file(&fault).unwrap();
+        settle(&client, &mut known, Survived::Kill).await.unwrap();
+        all.push(known);
+    }
+    server.kill();
+    let server = home.serve();
+    let client = Client::of(&server, &token);
+    for known in &mut all {
+        settle(&client, known, Survived::Kill).await.unwrap();
+    }
+    home.said();
+}

@@ -1,0 +1,68 @@
+//! What a power loss leaves of a disk.
+
+use std::fs;
+use std::path::Path;
+
+use crate::dice::Dice;
+use crate::disk::{Change, Disk, Node};
+
+impl Disk {
+    /// Writes the disk as a power loss may leave it into a new folder.
+    pub(crate) fn write_after_loss(&self, folder: &Path, dice: &mut Dice) {
+        let mut names = dice.others();
+        let prefix = &mut |count: usize| if names.percent(30) { count } else { names.within(0..count + 1) };
+        self.write(0, folder, prefix, dice);
+    }
+
+    fn write(&self, at: usize, path: &Path, prefix: &mut impl FnMut(usize) -> usize, dice: &mut Dice) {
+        match &self.nodes[at] {
+            Node::File { sure, since } => {
+                let mut bytes = sure.clone();
+                lose(&mut bytes, since, dice);
+                fs::write(path, bytes).unwrap();
+            }
+            Node::Folder { sure, since, .. } => {
+                fs::create_dir(path).unwrap();
+                let (mut names, kept) = (sure.clone(), prefix(since.len()));
+                for renaming in &since[..kept] {
+                    renaming.apply(&mut names);
+                }
+                for (name, below) in names {
+                    self.write(below, &path.join(name), prefix, dice);
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of changes that nobody synced.
+fn lose(content: &mut Vec<u8>, since: &[Change], dice: &mut Dice) {
+    let how = dice.within(0..5);
+    let prefix = dice.within(0..since.len() + 1);
+    for (number, change) in since.iter().enumerate() {
+        let kept = match how {
+            0 => true,
+            1 => false,
+            2 => number < prefix,
+            _ => dice.percent(50),
+        };
+        match change {
+            Change::Write { at, bytes } if how == 4 => tear(content, *at, bytes, dice),
+            _ if kept => change.clone().apply(content),
+            _ => {}
+        }
+    }
+}
+
+/// Keeps some of the sectors that a write goes to.
+fn tear(content: &mut Vec<u8>, at: usize, bytes: &[u8], dice: &mut Dice) {
+    let sector = if dice.percent(50) { 512 } else { 4_096 };
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = ((at + start) / sector * sector + sector - at).min(bytes.len());
+        if dice.percent(50) {
+            Change::Write { at: at + start, bytes: bytes[start..end].to_vec() }.apply(content);
+        }
+        start = end;
+    }
+}

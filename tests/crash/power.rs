@@ -1,0 +1,188 @@
+//! Machines that lose power: what nobody has synced is there in part, torn, or not at all.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::crowd::{Crowd, explain};
+use crate::dice::{Dice, rounds};
+use crate::disk::Disk;
+use crate::journal;
+use crate::kills::MINUTES_LATER_S;
+use crate::preload;
+use crate::server::Home;
+use crate::settle::Survived;
+
+/// How many losses `cargo test` has time for.
+const USUALLY: usize = 5;
+
+/// How often one machine loses power before another takes its place.
+const MACHINE: usize = 10;
+
+/// How often what is seen is held against what stays, at most.
+const LOOKS: usize = 20;
+
+/// How many losses are enough to show that without syncs something is missing.
+const UNSYNCED: usize = 60;
+
+/// A machine whose disk is followed.
+struct Machine {
+    home: Home,
+    disk: PathBuf,
+    journal: PathBuf,
+    /// What sets a sweeper's clock forward.
+    clock: PathBuf,
+    sure: Disk,
+}
+
+impl Machine {
+    fn new(arguments: &[&'static str]) -> Option<Self> {
+        let mut home = Home::new().with_argument(arguments);
+        let (disk, journal) = (home.path().join("disk"), home.path().join("journal"));
+        let library = preload::compiled("powerloss.c", &home.path())?;
+        let clock = preload::compiled("later.c", &home.path())?;
+        fs::create_dir(&disk).unwrap();
+        home.set("LD_PRELOAD", &library);
+        home.set("SGSEND_TEST_DISK", &disk);
+        home.set("SGSEND_TEST_JOURNAL", &journal);
+        let sure = Disk::scan(&disk);
+        Some(Self { home, disk, journal, clock, sure })
+    }
+
+    /// Uses the machine until it loses power; before that, processes may be killed and go on with what they find.
+    async fn live(&mut self, crowd: &mut Crowd, dice: &mut Dice) -> Result<(), String> {
+        let mut survived = Survived::PowerLoss;
+        for _ in 0..dice.within(1..4) {
+            let server = self.home.serve();
+            crowd.settle(&server, survived, false).await?;
+            crowd.use_until_killed(server, dice.millis_below(300)).await?;
+            self.follow(1);
+            if dice.percent(40) {
+                assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
+                self.follow(0);
+            }
+            survived = Survived::Kill;
+        }
+        self.lose_power(dice);
+        Ok(())
+    }
+
+    /// Follows the journal, which tells all but so many things.
+    fn follow(&mut self, untold: usize) {
+        self.sure.follow(journal::read(&self.journal));
+        fs::remove_file(&self.journal).unwrap();
+        let found = self.sure.adopt();
+        assert!(found <= untold, "the journal lacks {found} things that were done");
+    }
+
+    fn lose_power(&mut self, dice: &mut Dice) {
+        let left = self.home.path().join("left");
+        self.sure.write_after_loss(&left, dice);
+        fs::remove_dir_all(&self.disk).unwrap();
+        fs::rename(left, &self.disk).unwrap();
+        // The system has another name for its next run; here it keeps the one that it has.
+        let mark = self.home.store().join("last-boot");
+        if mark.exists() {
+            fs::write(mark, "an earlier run").unwrap();
+        }
+        self.sure = Disk::scan(&self.disk);
+    }
+
+    /// What was removed has not come back, once everything was swept that is due.
+    async fn check_payloads(&self, crowd: &mut Crowd) {
+        assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
+        let server = self.home.serve();
+        explain(&self.home, crowd.settle(&server, Survived::Kill, true).await);
+        crowd.check_files(&self.home.store());
+    }
+
+    /// The database as it is found, before a server has looked at it.
+    fn check_database(&self) {
+        let copy = self.home.path().join("copy");
+        fs::create_dir(&copy).unwrap();
+        let store = self.home.store();
+        for name in ["records.sqlite", "records.sqlite-wal"].into_iter().filter(|name| store.join(name).exists()) {
+            fs::copy(store.join(name), copy.join(name)).unwrap();
+        }
+        let records = rusqlite::Connection::open(copy.join("records.sqlite")).unwrap();
+        let checked: String = records.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(checked, "ok");
+        fs::remove_dir_all(copy).unwrap();
+    }
+}
+
+fn crowd(dice: &mut Dice) -> Crowd {
+    let mut crowd = Crowd::new(dice, 4, 1_000_000);
+    // Beyond what a power loss may cost.
+    crowd.senders[0].largest = 24_000_000;
+    crowd
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_power_loss() {
+    let mut dice = Dice::of_this_run("power losses");
+    let (started, losses) = (Instant::now(), rounds("SGSEND_POWER_LOSSES", USUALLY));
+    let mut left = losses;
+    while left > 0 {
+        let Some(mut machine) = Machine::new(&[]) else { return };
+        let mut crowd = crowd(&mut dice);
+        for _ in 0..left.min(MACHINE) {
+            let lived = machine.live(&mut crowd, &mut dice).await;
+            explain(&machine.home, lived);
+            if dice.percent(50) {
+                machine.check_database();
+            }
+        }
+        let server = machine.home.serve();
+        explain(&machine.home, crowd.settle(&server, Survived::PowerLoss, true).await);
+        server.terminate();
+        machine.follow(0);
+        machine.check_payloads(&mut crowd).await;
+        left = left.saturating_sub(MACHINE);
+    }
+    println!("{losses} power losses in {:.1} s", started.elapsed().as_secs_f64());
+}
+
+/// What a killed process has written and not synced is there for the next one, which may write nothing itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_seen_after_a_kill_is_there_after_a_power_loss() {
+    let mut dice = Dice::of_this_run("power losses after a look");
+    let Some(mut machine) = Machine::new(&[]) else { return };
+    let mut crowd = Crowd::new(&mut dice, 4, 10_000);
+    for _ in 0..rounds("SGSEND_POWER_LOSSES", USUALLY).min(LOOKS) {
+        let server = machine.home.serve();
+        explain(&machine.home, crowd.settle(&server, Survived::PowerLoss, false).await);
+        let used = crowd.use_until_killed(server, dice.millis_below(300)).await;
+        explain(&machine.home, used);
+        machine.follow(1);
+        let server = machine.home.serve();
+        let seen = crowd.look(&server).await;
+        server.kill();
+        machine.follow(1);
+        machine.lose_power(&mut dice);
+        let server = machine.home.serve();
+        assert_eq!(crowd.look(&server).await, seen);
+        server.kill();
+        machine.follow(1);
+    }
+}
+
+/// The first test can fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_syncs_a_power_loss_loses_what_was_acknowledged() {
+    let mut dice = Dice::of_this_run("power losses without syncs");
+    for loss in 0..UNSYNCED {
+        let Some(mut machine) = Machine::new(&["--durability", "none"]) else { return };
+        let mut crowd = crowd(&mut dice);
+        machine.live(&mut crowd, &mut dice).await.expect("nothing is lost before the power is");
+        let found = match machine.home.try_to_serve() {
+            Some(server) => crowd.settle(&server, Survived::PowerLoss, true).await,
+            None => Err("the store does not open".to_owned()),
+        };
+        if let Err(what) = found {
+            println!("after {} losses: {}", loss + 1, &what[..what.len().min(200)]);
+            return;
+        }
+    }
+    panic!("nothing was lost in {UNSYNCED} power losses without a sync");
+}

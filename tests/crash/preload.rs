@@ -1,0 +1,22 @@
+//! Libraries that stand between a process and the system's: C, compiled when a test needs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Compiles `source` of this folder into `folder`; `None`, which is told, where that cannot be.
+pub(crate) fn compiled(source: &str, folder: &Path) -> Option<PathBuf> {
+    let library = folder.join(source).with_extension("so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash").join(source);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-pthread", "-o"]).arg(&library).arg(&source);
+    let made = cfg!(target_os = "linux").then(|| compiler.arg("-ldl").output());
+    match made {
+        Some(Ok(output)) if output.status.success() => Some(library),
+        Some(Ok(output)) => panic!("{}: {}", source.display(), String::from_utf8_lossy(&output.stderr)),
+        Some(Err(_)) | None => {
+            // Past the harness, which shows what a case prints only if it fails.
+            std::fs::write("/dev/stderr", "not run: there is no C compiler, or no Linux\n").ok();
+            None
+        }
+    }
+}

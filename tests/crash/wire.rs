@@ -1,0 +1,110 @@
+//! Requests of somebody who only knows the HTTP API, each of which may be lost.
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::server::{ADMIN_KEY, Server};
+
+/// The server went away: nobody knows what it did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lost;
+
+/// Somebody who speaks to one server.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    public: String,
+    admin: String,
+    token: String,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The connection broke in the middle of the body.
+    cut: bool,
+}
+
+impl Client {
+    /// A client of `server`, with a sender token where one is known.
+    pub(crate) fn of(server: &Server, token: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client is made");
+        Self { http, public: server.public.clone(), admin: server.admin.clone(), token: token.to_owned() }
+    }
+
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.token);
+        self
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Lost> {
+        let mut response = request.send().await.map_err(|_| Lost)?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Answer { status, headers, body: body.freeze(), cut: false }),
+                Err(_) => return Ok(Answer { status, headers, body: body.freeze(), cut: true }),
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Lost> {
+        self.send(self.http.get(format!("{}{path}", self.public)).bearer_auth(&self.token)).await
+    }
+
+    pub(crate) async fn head(&self, path: &str) -> Result<Answer, Lost> {
+        self.send(self.http.head(format!("{}{path}", self.public))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Answer, Lost> {
+        let request = self.http.post(format!("{}{path}", self.public)).bearer_auth(&self.token);
+        self.send(request.body(body.into())).await
+    }
+
+    pub(crate) async fn admin_get(&self, path: &str) -> Result<Answer, Lost> {
+        self.send(self.http.get(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY)).await
+    }
+
+    pub(crate) async fn admin_post(&self, path: &str, body: &'static str) -> Result<Answer, Lost> {
+        self.send(self.http.post(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY).body(body)).await
+    }
+}
+
+impl Answer {
+    /// The whole body; what was said is only known when its last byte is there.
+    pub(crate) fn whole(&self) -> Result<&Bytes, Lost> {
+        if self.cut { Err(Lost) } else { Ok(&self.body) }
+    }
+
+    /// What has come of the body.
+    pub(crate) fn so_far(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// As JSON, `null` where it is none.
+    pub(crate) fn json(&self) -> Result<Value, Lost> {
+        Ok(serde_json::from_slice(self.whole()?).unwrap_or_default())
+    }
+
+    /// The grant that it was counted under.
+    pub(crate) fn grant(&self) -> Option<String> {
+        Some(self.headers.get("x-sgsend-grant")?.to_str().ok()?.to_owned())
+    }
+
+    /// The status, and the code of a refusal.
+    pub(crate) fn outcome(&self) -> Result<(u16, String), Lost> {
+        let code = if self.status < 400 { String::new() } else { text(&self.json()?, "code") };
+        Ok((self.status, code))
+    }
+}
+
+/// A member that is text.
+pub(crate) fn text(value: &Value, member: &str) -> String {
+    value[member].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,29 @@
+//! A database that somebody else holds for a while.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::support::Service;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_wait_for_a_process_that_holds_the_database() {
+    let service = Service::on_disk().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", r#""max_downloads":2"#).await;
+    let records = rusqlite::Connection::open(service.folder().join("records.sqlite")).unwrap();
+    records.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let release = async {
+        // What is awaited here is nothing: it is how long the other process takes.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        records.execute_batch("COMMIT").unwrap();
+    };
+    let ask = async |_| sender.post(&format!("/transfers/id/{id}/download/create-presign-url")).json("{}").send().await;
+    let deleted = async || sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
+    let (answers, ()) = tokio::join!(join_all((0..6).map(ask)), release);
+    let counted = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(counted, 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.status == 200 || answer.code() == "transfer_exhausted"), "{answers:?}");
+    assert_eq!(sender.status(&id).await.number("download_count"), 2);
+    assert_eq!(deleted().await.status, 200);
+}
