@@ -21,6 +21,8 @@ impl Transfers {
             let size_bytes = transfer.size_bytes;
             let received_bytes = self.store().finish(id, size_bytes).await?;
             if received_bytes < size_bytes {
+                // It may have ended meanwhile, and lost its payload: then that is why.
+                self.find(scope, id).await?.check_pending(self.now())?;
                 return Err(Error::UploadIncomplete { received_bytes, size_bytes });
             }
             if received_bytes > size_bytes {

@@ -195,6 +195,16 @@ async fn more_bytes_than_declared_in_the_store_end_the_transfer() {
 }
 
 #[tokio::test]
+async fn who_completes_what_has_ended_meanwhile_is_told_so() {
+    let world = World::new();
+    let looked_at = world.created(None).await;
+    world.send(&looked_at, b"abc").await.unwrap();
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), looked_at.transfer_id).await.unwrap();
+    let error = world.transfers.complete(&world.scope(ActionName::UploadComplete), looked_at).await.unwrap_err();
+    assert!(matches!(error, Error::TransferDeleted), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
     let world = World::new();
     let transfer = world.created(None).await;
