@@ -1,8 +1,8 @@
 //! What this user has sent: a line of JSON for each upload, in a file that only this user can read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -129,6 +129,8 @@ impl History {
         options.read(true).write(true).create(create).truncate(false).mode(0o600);
         let file = options.open(&self.0)?;
         file.lock()?;
+        // It may have come from a backup.
+        file.set_permissions(Permissions::from_mode(0o600))?;
         Ok(file)
     }
 }
@@ -157,7 +159,6 @@ fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
 /// Tells whether only its owner can read a file.
 #[cfg(test)]
 fn is_private(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600
 }
 

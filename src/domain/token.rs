@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-pub use quota::{Quota, Reservation, Step, Verdict};
+pub use quota::{Entry, Mark, Quota, Step, Verdict};
 
 use super::digest::Sha256;
 use super::error::Error;

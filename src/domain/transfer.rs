@@ -17,6 +17,7 @@ use super::digest::Sha256;
 use super::error::Error;
 use super::id::{TokenId, TransferId};
 use super::timestamp::Timestamp;
+use super::token::Mark;
 use super::version::V1;
 use super::wire::Flow;
 
@@ -68,6 +69,9 @@ pub struct Transfer {
     /// Whether its bytes count against the quota of its token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_quota: bool,
+    /// The reservation in its token's quota that it lives on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Mark>,
     /// Its records are being removed, and no counter counts it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
@@ -108,6 +112,7 @@ impl Transfer {
             downloads: 0,
             payload: PayloadFate::Kept,
             holds_quota: false,
+            reservation: None,
             forgotten: false,
         }
     }

@@ -29,8 +29,9 @@ impl ClientAddress {
             return peer;
         }
         let form = if self.header == http::header::FORWARDED { HeaderForm::Forwarded } else { HeaderForm::List };
-        // A line that is no text names nobody.
-        let lines = headers.get_all(&self.header).iter().map(|line| line.to_str().unwrap_or_default());
-        self.proxies.client(peer, &addresses(form, lines))
+        // What is no text spoils only the entry that it stands in.
+        let lines = headers.get_all(&self.header).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let lines: Vec<_> = lines.collect();
+        self.proxies.client(peer, &addresses(form, lines.iter().map(AsRef::as_ref)))
     }
 }

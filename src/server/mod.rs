@@ -175,7 +175,8 @@ impl Server {
         let mut serving = JoinSet::new();
         for (service, socket) in listeners {
             let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
-            let proxied = !self.settings.client_address.proxies.is_empty();
+            let known = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
+            let proxied = known || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
             let router = router(&self.app, service, &self.settings, limiter);
             let listener = Listener { socket, router, tls: self.tls.clone(), patience };

@@ -84,8 +84,8 @@ impl Settings {
 /// Whether requests are limited in number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rate {
-    /// To [`RateLimit::default`], unless only this machine reaches the service: on a loopback address, and no proxy is
-    /// trusted to stand before it.
+    /// To [`RateLimit::default`], unless only this machine reaches the service: on a loopback address, while nothing says
+    /// that a proxy stands before it.
     #[default]
     WhereReachable,
     /// To this many.

@@ -183,6 +183,11 @@ impl Common {
         Ok(settings)
     }
 
+    /// Whether others reach the service by a proxy on this machine that is not named.
+    pub(super) fn seems_proxied(&self) -> bool {
+        self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|root| !root.is_loopback())
+    }
+
     /// Whether power loss may cost what was acknowledged.
     pub(super) fn loses_data(&self) -> bool {
         self.durability == DurabilityName::None

@@ -86,6 +86,11 @@ fn check_exposure(
     if open && !encrypted {
         printer.warning("this service speaks plain http beyond this machine: give it --tls-cert and --tls-key, or a proxy that does TLS");
     }
+    if !open && common.seems_proxied() {
+        printer.warning(
+            "a proxy seems to stand before this service: name it with --trusted-proxy, or all clients count as one",
+        );
+    }
     Ok(())
 }
 

@@ -16,13 +16,13 @@ pub enum HeaderForm {
 pub fn addresses<'a>(form: HeaderForm, lines: impl Iterator<Item = &'a str>) -> Vec<Option<IpAddr>> {
     match form {
         HeaderForm::List => lines.flat_map(|line| line.split(',')).map(address).collect(),
-        HeaderForm::Forwarded => lines.flat_map(|line| outside_quotes(line, ',')).map(forwarded_for).collect(),
+        HeaderForm::Forwarded => lines.flat_map(|line| outside_quotes(line, b',')).map(forwarded_for).collect(),
     }
 }
 
 /// The address that an element of `Forwarded` was passed on for.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = outside_quotes(element, ';').into_iter().filter_map(|pair| pair.trim().split_once('='));
+    let pairs = outside_quotes(element, b';').into_iter().filter_map(|pair| pair.trim().split_once('='));
     let mut named = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value);
     let value = named.next()?;
     // Two of them are no answer.
@@ -45,18 +45,26 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// The pieces of `text` between separators that stand in no quoted string (RFC 9110, section 5.6.4).
-fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
-    let (mut quoted, mut escaped) = (false, false);
-    let separates = move |character: char| {
-        let literal = std::mem::take(&mut escaped);
-        match character {
-            '\\' if quoted && !literal => escaped = true,
-            '"' if !literal => quoted = !quoted,
+///
+/// Read from the end, which the nearest proxy has written well: whatever strangers wrote before it, such as a quote that
+/// they leave open, cannot swallow that.
+fn outside_quotes(text: &str, separator: u8) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let (mut pieces, mut end, mut quoted) = (Vec::new(), bytes.len(), false);
+    for at in (0..bytes.len()).rev() {
+        let backslashes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        match bytes[at] {
+            b'"' if !quoted || backslashes % 2 == 0 => quoted = !quoted,
+            byte if byte == separator && !quoted => {
+                pieces.push(&text[at + 1..end]);
+                end = at;
+            }
             _ => {}
         }
-        character == separator && !quoted
-    };
-    text.split(separates).collect()
+    }
+    pieces.push(&text[..end]);
+    pieces.reverse();
+    pieces
 }
 
 #[cfg(test)]
@@ -81,6 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn what_strangers_leave_open_swallows_no_proxys_word() {
+        let captured = r#"for=198.51.100.1;x=", for="[2001:db8::1]:4711""#;
+        assert_eq!(read(HeaderForm::Forwarded, &[captured]), ["-", "2001:db8::1"]);
+        let escaped = r#"for=198.51.100.1;x="\", for="[2001:db8::1]""#;
+        assert_eq!(read(HeaderForm::Forwarded, &[escaped]), ["-", "2001:db8::1"]);
+        assert_eq!(read(HeaderForm::List, &["\u{fffd}, 192.0.2.1"]), ["-", "192.0.2.1"]);
+    }
+
+    #[test]
     fn forwarded_is_read_as_its_standard_says() {
         let forwarded = |lines: &[&str]| read(HeaderForm::Forwarded, lines);
         assert_eq!(forwarded(&["for=192.0.2.60;proto=http;by=203.0.113.43"]), ["192.0.2.60"]);
@@ -89,7 +106,7 @@ mod tests {
             ["2001:db8:cafe::17", "192.0.2.1"]
         );
         assert_eq!(forwarded(&["for=unknown, for=_hidden, by=192.0.2.1"]), ["-", "-", "-"]);
-        assert_eq!(forwarded(&[r#"for="192.0.2.1, for=192.0.2.2"#]), ["-"], "an open quote hides what follows");
+        assert_eq!(forwarded(&[r#"for="192.0.2.1, for=192.0.2.2"#]), ["-", "192.0.2.2"]);
         assert_eq!(forwarded(&[r#"for="a\",b", for=192.0.2.2"#]), ["-", "192.0.2.2"]);
         assert_eq!(forwarded(&["for=192.0.2.1;for=192.0.2.2"]), ["-"]);
     }

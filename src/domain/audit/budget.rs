@@ -39,13 +39,15 @@ pub(super) enum Stray {
     Limited,
     /// It asked the admin service for something, and was none of an admin.
     NoAdmin,
+    /// It showed a sender token that is none.
+    WrongToken,
 }
 
 /// The budgets of one day. Without them whoever knows an id could fill the store, or blind the trail before acting.
 #[derive(Debug)]
 pub(super) struct Budgets {
     day: Option<Day>,
-    strays: [u32; 3],
+    strays: [u32; 4],
     used: LruCache<TransferId, Used>,
     left_out: HashMap<TransferId, LeftOut>,
 }
@@ -65,7 +67,7 @@ struct LeftOut {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { day: None, strays: [0; 3], used: LruCache::new(REMEMBERED), left_out: HashMap::new() }
+        Self { day: None, strays: [0; 4], used: LruCache::new(REMEMBERED), left_out: HashMap::new() }
     }
 }
 
@@ -131,7 +133,7 @@ impl Budgets {
         let today = now.day();
         if self.day.as_ref() != Some(&today) {
             self.used.clear();
-            self.strays = [0; 3];
+            self.strays = [0; 4];
             self.day = Some(today);
         }
     }

@@ -225,9 +225,9 @@ impl Writer {
         let now = self.clock.now();
         let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
         match (transfer, entry.stray) {
+            // Of an admin, or taken before it was queued.
+            (_, None | Some(Stray::Limited)) => true,
             (Some(id), _) => budgets.take(id, entry.spends, now),
-            // Taken before it was queued, or without a budget.
-            (None, Some(Stray::Limited) | None) => true,
             (None, Some(stray)) => budgets.take_stray(stray, now),
         }
     }
@@ -248,6 +248,7 @@ fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
     match scope.asked().service {
         _ if scope.is_admin() => None,
         _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(Stray::Limited),
+        _ if code == Some(ErrorCode::TokenInvalid) => Some(Stray::WrongToken),
         ServiceName::Admin => Some(Stray::NoAdmin),
         ServiceName::Public => Some(Stray::Unknown),
     }

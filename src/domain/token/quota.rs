@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
+use crate::domain::random;
 use crate::domain::timestamp::Timestamp;
 
 /// An entry of this age belongs to a process that has ended, or to a request that nobody waits for any more.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
-/// Releases that are remembered although they are settled, for whoever is about to do one of them again.
-const REMEMBERED: usize = 64;
 
 /// The limits of a token, and what is used of them. A number is counted only where it is limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +38,20 @@ struct Unsettled {
     step: Step,
     bytes: u64,
     at: Timestamp,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    settled: bool,
+    /// Of a reservation: tells it from another one for the same transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<Mark>,
+}
+
+/// Tells reservations for the same transfer apart: the transfer keeps that of the one that it lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(u32);
+
+impl Mark {
+    fn random() -> Self {
+        Self(u32::from_be_bytes(random::bytes()))
+    }
 }
 
 /// What was done to a quota for a transfer.
@@ -53,13 +64,29 @@ pub enum Step {
     Released,
 }
 
-/// Who counted a reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reservation {
-    /// The caller.
-    Made,
-    /// An earlier request with the same idempotency key.
-    Found,
+/// Names an entry of a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Which transfer it is about.
+    pub transfer_id: TransferId,
+    /// What was done for it.
+    pub step: Step,
+    /// Which reservation it is, of those for the same transfer.
+    pub mark: Option<Mark>,
+}
+
+impl Entry {
+    /// The reservation of a transfer.
+    #[must_use]
+    pub const fn reserved(transfer_id: TransferId, mark: Mark) -> Self {
+        Self { transfer_id, step: Step::Reserved, mark: Some(mark) }
+    }
+
+    /// The release of a transfer.
+    #[must_use]
+    pub const fn released(transfer_id: TransferId) -> Self {
+        Self { transfer_id, step: Step::Released, mark: None }
+    }
 }
 
 /// What became of an entry that was left behind.
@@ -67,7 +94,7 @@ pub enum Reservation {
 pub enum Verdict {
     /// The transfer says what is counted here.
     Settled,
-    /// There is no such transfer, and none will come: its reservation goes back.
+    /// There is no transfer that lives on it, and none will come: it goes back.
     NeverCame,
 }
 
@@ -95,12 +122,25 @@ impl Quota {
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`], after which nothing is reserved.
-    pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<Reservation, Error> {
-        if let Some(known) = self.find(transfer_id, Step::Reserved) {
+    pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<Mark, Error> {
+        let is_it = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Reserved;
+        if let Some(Unsettled { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(is_it) {
             // Whoever asks again is about to create it: the entry must not be taken for one left behind.
-            known.at = now;
-            return Ok(Reservation::Found);
+            *at = now;
+            return Ok(*mark);
         }
+        let (transfers_created, bytes_held) = self.with(bytes)?;
+        (self.transfers_created, self.bytes_held) = (transfers_created, bytes_held);
+        let mark = Mark::random();
+        self.unsettled.push(Unsettled { transfer_id, step: Step::Reserved, bytes, at: now, mark: Some(mark) });
+        Ok(mark)
+    }
+
+    /// What would be used with another transfer of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExceeded`] where that is too much.
+    pub fn with(&self, bytes: u64) -> Result<(u64, u64), Error> {
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
         let transfers_created = self.transfers_created.saturating_add(1);
         if exceeded(self.max_transfers, transfers_created) {
@@ -110,14 +150,12 @@ impl Quota {
         if exceeded(self.max_total_bytes, bytes_held) {
             return Err(Error::QuotaExceeded { member: "max_total_bytes" });
         }
-        (self.transfers_created, self.bytes_held) = (transfers_created, bytes_held);
-        self.push(transfer_id, Step::Reserved, bytes, now);
-        Ok(Reservation::Made)
+        Ok((transfers_created, bytes_held))
     }
 
     /// Gives a reservation back that led to no transfer.
-    pub fn cancel(&mut self, transfer_id: TransferId) {
-        if let Some(gone) = self.take(transfer_id, Step::Reserved) {
+    pub fn cancel(&mut self, transfer_id: TransferId, mark: Mark) {
+        if let Some(gone) = self.take(transfer_id, Step::Reserved, Some(mark)) {
             self.transfers_created = self.transfers_created.saturating_sub(1);
             self.bytes_held = self.bytes_held.saturating_sub(gone.bytes);
         }
@@ -125,64 +163,45 @@ impl Quota {
 
     /// Gives back the bytes of a transfer whose payload is gone; once, however often it is told so.
     pub fn release(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) {
-        if self.find(transfer_id, Step::Released).is_some() {
+        let done = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Released;
+        if self.unsettled.iter().any(done) {
             return;
         }
-        // A transfer that has ended was created: nobody need find that out any more.
-        self.take(transfer_id, Step::Reserved);
         self.bytes_held = self.bytes_held.saturating_sub(bytes);
-        self.push(transfer_id, Step::Released, bytes, now);
+        self.unsettled.push(Unsettled { transfer_id, step: Step::Released, bytes, at: now, mark: None });
     }
 
-    /// Notes that a transfer says by now what is counted here.
-    pub fn settle(&mut self, transfer_id: TransferId, step: Step) {
-        match step {
-            Step::Reserved => drop(self.take(transfer_id, step)),
-            Step::Released => {
-                if let Some(entry) = self.find(transfer_id, step) {
-                    entry.settled = true;
-                }
-                let settled = self.unsettled.iter().filter(|entry| entry.settled).count();
-                let mut too_many = settled.saturating_sub(REMEMBERED);
-                self.unsettled.retain(|entry| {
-                    let goes = entry.settled && too_many > 0;
-                    too_many -= usize::from(goes);
-                    !goes
-                });
-            }
-        }
+    /// Forgets an entry whose transfer says by now what is counted here; answers whether there was one.
+    pub fn settle(&mut self, entry: Entry) -> bool {
+        self.take(entry.transfer_id, entry.step, entry.mark).is_some()
     }
 
     /// The entries that were left behind.
-    pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = (TransferId, Step)> {
-        let old = move |entry: &&Unsettled| !entry.settled && entry.at.plus(ABANDONED_AFTER) <= now;
-        self.unsettled.iter().filter(old).map(|entry| (entry.transfer_id, entry.step))
+    pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
+        let old = move |entry: &&Unsettled| entry.at.plus(ABANDONED_AFTER) <= now;
+        self.unsettled.iter().filter(old).map(|entry| Entry {
+            transfer_id: entry.transfer_id,
+            step: entry.step,
+            mark: entry.mark,
+        })
     }
 
     /// Ends what was left behind, by what was found out about it.
-    pub fn end_abandoned(&mut self, verdicts: &HashMap<(TransferId, Step), Verdict>, now: Timestamp) {
+    pub fn end_abandoned(&mut self, verdicts: &HashMap<Entry, Verdict>, now: Timestamp) {
         let abandoned: Vec<_> = self.abandoned(now).collect();
-        for (transfer_id, step) in abandoned {
-            match (verdicts.get(&(transfer_id, step)), step) {
-                (Some(Verdict::NeverCame), Step::Reserved) => self.cancel(transfer_id),
-                (Some(_), _) => self.settle(transfer_id, step),
+        for entry in abandoned {
+            match (verdicts.get(&entry), entry.mark) {
+                (Some(Verdict::NeverCame), Some(mark)) => self.cancel(entry.transfer_id, mark),
+                (Some(_), _) => drop(self.settle(entry)),
                 (None, _) => {}
             }
         }
     }
 
-    fn find(&mut self, transfer_id: TransferId, step: Step) -> Option<&mut Unsettled> {
-        self.unsettled.iter_mut().find(|entry| entry.transfer_id == transfer_id && entry.step == step)
-    }
-
-    fn take(&mut self, transfer_id: TransferId, step: Step) -> Option<Unsettled> {
-        let is_it = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step;
+    fn take(&mut self, transfer_id: TransferId, step: Step, mark: Option<Mark>) -> Option<Unsettled> {
+        let is_it = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
         let at = self.unsettled.iter().position(is_it)?;
         Some(self.unsettled.remove(at))
-    }
-
-    fn push(&mut self, transfer_id: TransferId, step: Step, bytes: u64, at: Timestamp) {
-        self.unsettled.push(Unsettled { transfer_id, step, bytes, at, settled: false });
     }
 }
 
@@ -204,7 +223,7 @@ mod tests {
     fn limits_are_exact() {
         let mut quota = quota();
         let [first, second, third] = [(); 3].map(|()| TransferId::random());
-        assert_eq!(quota.reserve(first, 60, NOW).unwrap(), Reservation::Made);
+        quota.reserve(first, 60, NOW).unwrap();
         let error = quota.reserve(second, 41, NOW).unwrap_err();
         assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
         assert_eq!(used(&quota), (1, 60), "a refusal took something");
@@ -228,50 +247,49 @@ mod tests {
     #[test]
     fn each_step_counts_once() {
         let (mut quota, id) = (quota(), TransferId::random());
-        quota.reserve(id, 10, NOW).unwrap();
-        assert_eq!(quota.reserve(id, 10, NOW).unwrap(), Reservation::Found);
+        let mark = quota.reserve(id, 10, NOW).unwrap();
+        assert_eq!(quota.reserve(id, 10, NOW).unwrap(), mark);
         assert_eq!(used(&quota), (1, 10));
+        assert!(quota.settle(Entry::reserved(id, mark)));
         quota.release(id, 10, NOW);
         quota.release(id, 10, NOW);
         assert_eq!(used(&quota), (1, 0));
-        quota.settle(id, Step::Released);
-        quota.release(id, 10, NOW);
-        assert_eq!(used(&quota), (1, 0), "who came late gave the same back again");
+        assert!(quota.settle(Entry::released(id)));
+        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries were left");
     }
 
     #[test]
-    fn what_is_settled_is_remembered_for_a_while_only() {
-        let mut quota = Quota::new(None, Some(1_000)).unwrap();
-        let ids: Vec<_> = (0..REMEMBERED + 5).map(|_| TransferId::random()).collect();
-        for id in &ids {
-            quota.reserve(*id, 1, NOW).unwrap();
-            quota.release(*id, 1, NOW);
-            quota.settle(*id, Step::Released);
-        }
-        let left: Vec<_> = quota.unsettled.iter().map(|entry| entry.transfer_id).collect();
-        assert_eq!(left, ids[5..]);
-        assert_eq!(quota.abandoned(NOW.plus(ABANDONED_AFTER)).count(), 0);
+    fn only_the_reservation_that_is_meant_is_given_back() {
+        let (mut quota, id) = (quota(), TransferId::random());
+        let first = quota.reserve(id, 10, NOW).unwrap();
+        quota.settle(Entry::reserved(id, first));
+        let second = quota.reserve(id, 10, NOW).unwrap();
+        assert_eq!(used(&quota), (2, 20));
+        quota.cancel(id, first);
+        assert_eq!(used(&quota), (2, 20), "what a transfer lives on was given back");
+        quota.cancel(id, second);
+        assert_eq!(used(&quota), (1, 10));
     }
 
     #[test]
     fn what_a_crash_left_is_ended_by_what_became_of_it() {
         let [came, never, released, unknown] = [(); 4].map(|()| TransferId::random());
         let mut quota = Quota::new(None, Some(1_000)).unwrap();
-        for id in [came, never, released, unknown] {
-            quota.reserve(id, 100, NOW).unwrap();
-        }
-        quota.release(released, 100, NOW);
+        let [came, never, released, unknown] =
+            [came, never, released, unknown].map(|id| Entry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
+        quota.settle(released);
+        quota.release(released.transfer_id, 100, NOW);
         assert_eq!(quota.abandoned(NOW.plus(Duration::from_mins(59))).count(), 0);
         let later = NOW.plus(ABANDONED_AFTER);
         assert_eq!(quota.abandoned(later).count(), 4);
         let verdicts = [
-            ((came, Step::Reserved), Verdict::Settled),
-            ((never, Step::Reserved), Verdict::NeverCame),
-            ((released, Step::Released), Verdict::Settled),
+            (came, Verdict::Settled),
+            (never, Verdict::NeverCame),
+            (Entry::released(released.transfer_id), Verdict::Settled),
         ];
         quota.end_abandoned(&verdicts.into(), later);
         assert_eq!(quota.bytes_held(), Some(200));
-        assert_eq!(quota.abandoned(later).collect::<Vec<_>>(), [(unknown, Step::Reserved)]);
+        assert_eq!(quota.abandoned(later).collect::<Vec<_>>(), [unknown]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
 use crate::domain::stats::{Moves, Tally};
 use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
-use crate::domain::token::{Reservation, Step, Token};
+use crate::domain::token::{Entry, Token};
 use crate::domain::transfer::{Status, Terms, Transfer};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
@@ -77,6 +77,12 @@ impl Transfers {
         wanted: &CreateTransfer,
     ) -> Result<Transfer, Error> {
         let terms = new_terms(wanted, self.rules().limits)?;
+        if let Err(refused) = self.check_quota_and_room(token, terms.size_bytes).await
+            && !self.is_known(token, wanted).await?
+        {
+            // Before anything is written that only a transfer would lead to.
+            return Err(refused);
+        }
         let (id, created_under) = match &wanted.idempotency_key {
             None => (TransferId::random(), None),
             Some(key) => {
@@ -94,6 +100,7 @@ impl Transfers {
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
         transfer.created_under = created_under.map(|key| key.to_string());
+        transfer.reservation = reservation;
         transfer.holds_quota = token.quota.as_ref().is_some_and(|quota| quota.max_total_bytes.is_some());
         self.offer_presigned(&mut transfer, now)?;
         let answer = if transfer.upload.is_some() { SIGNING } else { CREATED };
@@ -107,21 +114,37 @@ impl Transfers {
             Ok(()) => {
                 scope.note_exists(id);
                 scope.note_committed(answer);
-                if reservation.is_some() {
-                    self.note_settled(token.token_id, id, Step::Reserved);
+                if let Some(mark) = reservation {
+                    self.note_settled(token.token_id, Entry::reserved(id, mark));
                 }
                 Ok(transfer)
             }
             // A request with the same key was faster: what it made is the answer again.
             Err(StoreError::Conflict) => {
-                if reservation == Some(Reservation::Made) {
-                    self.cancel_quota(token.token_id, id).await?;
+                let transfer = self.find(scope, id).await?;
+                if let Some(mark) = reservation {
+                    self.cancel_quota(&transfer, mark).await?;
                 }
-                self.find(scope, id).await
+                Ok(transfer)
             }
             // It may have been created all the same: what it reserved stays until that is known.
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn check_quota_and_room(&self, token: &Token, bytes: u64) -> Result<(), Error> {
+        if let Some(quota) = &token.quota
+            && quota.abandoned(self.now()).next().is_none()
+        {
+            quota.with(bytes)?;
+        }
+        self.check_room(bytes).await
+    }
+
+    /// Whether an earlier request had the same idempotency key: its transfer is there, or what it needs is reserved.
+    async fn is_known(&self, token: &Token, wanted: &CreateTransfer) -> Result<bool, Error> {
+        let Some(key) = &wanted.idempotency_key else { return Ok(false) };
+        Ok(self.store().get(&StorageKey::create(token.token_id, key)).await?.is_some())
     }
 
     /// The transfer that an earlier request has created, if it came to that.

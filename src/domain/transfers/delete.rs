@@ -6,7 +6,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::stats::Tally;
 use crate::domain::store::{Commit, StorageKey, Swap, read};
-use crate::domain::token::Step;
+use crate::domain::token::Entry;
 use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
 
 /// The payload is still to be removed: how that goes decides the answer.
@@ -113,13 +113,10 @@ impl Transfers {
         // In this turn nobody else here gives them back, and what others did is seen.
         let _turn = self.0.turns.wait(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
-        let releases = for_good && found.value.holds_quota;
-        if releases {
-            self.release_quota(&found.value).await?;
-        }
+        let releases = for_good && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
         let transfer = self.change_in_turn(id, decide).await?;
         if releases && !transfer.holds_quota {
-            self.note_settled(transfer.token_id, id, Step::Released);
+            self.note_settled(transfer.token_id, Entry::released(id));
         }
         Ok(transfer)
     }

@@ -151,6 +151,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
+        self.0.new_grants.take(id, scope.asked().client_key, now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = Tally { downloads: 1, ..Tally::on(now.day()) };
         let with = Self::documented(id, scope, now, answer, &[EventKind::DownloadGranted], tally);

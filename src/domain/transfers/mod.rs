@@ -10,6 +10,7 @@ mod delete;
 mod download;
 mod events;
 mod list;
+mod new_grants;
 mod open_uploads;
 mod overview;
 mod presign;
@@ -63,6 +64,7 @@ struct Inner {
     token_turns: turns::Turns,
     guesses: Attempts<(TransferId, ClientKey)>,
     settled: quota::Settled,
+    new_grants: new_grants::NewGrants,
     open_uploads: open_uploads::OpenUploads,
 }
 
@@ -91,7 +93,7 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, claims, turns, token_turns, settled, open_uploads) = Default::default();
+        let (counts, claims, turns, token_turns, settled, open_uploads, new_grants) = Default::default();
         let guesses = Attempts::new(WRONG_PROOFS, WRONG_PROOFS_IN);
         Self(Arc::new(Inner {
             store,
@@ -105,6 +107,7 @@ impl Transfers {
             token_turns,
             guesses,
             settled,
+            new_grants,
             open_uploads,
         }))
     }

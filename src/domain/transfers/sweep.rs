@@ -130,6 +130,7 @@ impl Transfers {
         let late = transfer.upload_urls_until.is_some();
         let over = transfer.payload == PayloadFate::Removed && !late && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
+            self.forget_reservation(&transfer).await?;
             self.count_out(id).await?;
             swept.forgotten += 1;
             return self.forget(&transfer, hint).await;

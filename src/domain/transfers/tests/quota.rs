@@ -97,7 +97,7 @@ async fn a_removal_that_was_cut_short_gives_back_once() {
         })
         .await
         .unwrap();
-    world.transfers.release_quota(&transfer).await.unwrap();
+    world.transfers.release_quota(transfer.transfer_id, transfer.token_id).await.unwrap();
     assert_eq!(used(&world, &token).await, (1, 0));
     let other = World::beside(&world);
     create(&other, &token, 2).await.unwrap();
@@ -114,4 +114,38 @@ async fn a_token_without_quota_is_never_written_for_one() {
     assert!(!transfer.holds_quota);
     delete(&world, &transfer).await;
     assert_eq!(world.tokens.find(transfer.token_id).await.unwrap().quota, None);
+}
+
+#[tokio::test]
+async fn two_servers_that_are_asked_for_the_same_count_it_once() {
+    let world = World::new();
+    let token = limited(&world).await;
+    let transfer = create(&world, &token, 1).await.unwrap();
+    let other = World::beside(&world);
+    let asked = world.tokens.find(token.token_id).await.unwrap();
+    // The other server has reserved for the same transfer, and finds that it was created meanwhile: on this reservation...
+    let mark = other.transfers.reserve_quota(&asked, transfer.transfer_id, 3).await.unwrap().unwrap();
+    other.transfers.cancel_quota(&transfer, mark).await.unwrap();
+    assert_eq!(used(&world, &token).await, (1, 3), "what a transfer lives on was given back");
+    // ...or, where that was settled, on another one.
+    delete(&world, &transfer).await;
+    let transfer = create(&world, &token, 2).await.unwrap();
+    world.transfers.forget_reservation(&transfer).await.unwrap();
+    let free = other.transfers.reserve_quota(&asked, transfer.transfer_id, 2).await.unwrap().unwrap();
+    assert_eq!(used(&world, &token).await, (3, 5));
+    other.transfers.cancel_quota(&transfer, free).await.unwrap();
+    assert_eq!(used(&world, &token).await, (2, 3));
+}
+
+#[tokio::test]
+async fn a_forgotten_transfer_was_created_all_the_same() {
+    let world = World::new();
+    let token = limited(&world).await;
+    let transfer = create(&world, &token, 1).await.unwrap();
+    // This process never writes the token again.
+    let other = World::beside(&world);
+    world.clock.set(transfer.expires_at.plus(RETAIN));
+    assert_eq!(other.transfers.sweep().await.unwrap().forgotten, 1);
+    create(&other, &token, 2).await.unwrap();
+    assert_eq!(used(&world, &token).await, (2, 3));
 }

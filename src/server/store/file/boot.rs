@@ -56,7 +56,9 @@ fn cut(path: &Path, durability: Durability) -> io::Result<()> {
     if durability == Durability::Full { file.sync_all() } else { Ok(()) }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+// What is only for tests is told by `cfg(test)` alone to lints.
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
