@@ -90,10 +90,11 @@ mod tests {
 
     #[test]
     fn what_strangers_leave_open_swallows_no_proxys_word() {
-        let captured = r#"for=198.51.100.1;x=", for="[2001:db8::1]:4711""#;
-        assert_eq!(read(HeaderForm::Forwarded, &[captured]), ["-", "2001:db8::1"]);
-        let escaped = r#"for=198.51.100.1;x="\", for="[2001:db8::1]""#;
-        assert_eq!(read(HeaderForm::Forwarded, &[escaped]), ["-", "2001:db8::1"]);
+        for stranger in [r#"for=198.51.100.1;x=""#, r#"for=198.51.100.1;x="\"#, "\"", "for=\"", "\\", r#"x="\""#] {
+            let line = format!(r#"{stranger}, for="[2001:db8::1]:4711""#);
+            let named = read(HeaderForm::Forwarded, &[&line]);
+            assert_eq!(named.last().unwrap(), "2001:db8::1", "{line}");
+        }
         assert_eq!(read(HeaderForm::List, &["\u{fffd}, 192.0.2.1"]), ["-", "192.0.2.1"]);
     }
 
