@@ -4,9 +4,10 @@
 #
 #   benches/load.sh [SECONDS] [RATE]      (30 seconds and 300 requests a second if none are given; 600 for the long form)
 #
-# Prints latencies from the moment at which each request was meant to begin, which decide nothing. Fails on any error,
-# any wrong byte, and memory of the server that keeps growing. Builds sgsend and the load in release mode first, unless
-# SGSEND_BIN names the binary to try and LOAD_BIN the load.
+# The first quarter is for warming up, with three short stalls of the server in it. Of the rest, prints latencies from the
+# moment at which each request was meant to begin, which decide nothing. Fails on any error, any wrong byte, and memory of
+# the server that keeps growing. Builds sgsend and the load in release mode first, unless SGSEND_BIN names the binary to
+# try and LOAD_BIN the load.
 set -euo pipefail
 
 seconds=${1:-30}

@@ -34,7 +34,8 @@ impl Course {
     /// Requests that one transfer makes.
     pub(crate) const REQUESTS: u32 = 6 + LOOKS;
 
-    pub(crate) fn new(public: &Url, token: &str) -> Self {
+    /// Transfers of `public`, whose latencies are measured from then on.
+    pub(crate) fn new(public: &Url, token: &str, measured: Instant) -> Self {
         let mut bytes = vec![0; 2 * SIZE];
         aws_lc_rs::rand::fill(&mut bytes).expect("the system has random bytes");
         let client = Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(Duration::from_secs(10)).build();
@@ -43,7 +44,7 @@ impl Course {
             transfers: public.join("transfers/").expect("a service has transfers"),
             token: format!("Bearer {token}"),
             bytes: bytes.into(),
-            latencies: Latencies::default(),
+            latencies: Latencies::from(measured),
         }
     }
 
@@ -98,7 +99,7 @@ impl Course {
         let answer: Response = request.send().await.map_err(failed)?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(failed)?;
-        self.latencies.note(kind, due.elapsed());
+        self.latencies.note(kind, due);
         if status.is_success() {
             Ok(body)
         } else {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,13 +23,24 @@ impl Kind {
         [Self::Create, Self::Upload, Self::Complete, Self::Status, Self::Grant, Self::Download, Self::Delete];
 }
 
-/// Every latency that was measured.
-#[derive(Debug, Default)]
-pub(crate) struct Latencies([Mutex<Vec<Duration>>; 7]);
+/// Every latency that was measured, of requests that were meant to begin after the service had warmed up.
+#[derive(Debug)]
+pub(crate) struct Latencies {
+    from: Instant,
+    by_kind: [Mutex<Vec<Duration>>; 7],
+}
 
 impl Latencies {
-    pub(crate) fn note(&self, kind: Kind, latency: Duration) {
-        self.0[kind as usize].lock().expect("nothing panics while it holds this lock").push(latency);
+    /// None yet; they count from then on.
+    pub(crate) fn from(from: Instant) -> Self {
+        Self { from, by_kind: Default::default() }
+    }
+
+    /// Notes a request that was meant to begin at `due`, and has just been answered.
+    pub(crate) fn note(&self, kind: Kind, due: Instant) {
+        if due >= self.from {
+            self.by_kind[kind as usize].lock().expect("nothing panics while it holds this lock").push(due.elapsed());
+        }
     }
 }
 
@@ -38,7 +51,8 @@ impl fmt::Display for Latencies {
             write!(f, " {column:>8}")?;
         }
         for kind in Kind::ALL {
-            let mut sorted = self.0[kind as usize].lock().expect("nothing panics while it holds this lock").clone();
+            let mut sorted =
+                self.by_kind[kind as usize].lock().expect("nothing panics while it holds this lock").clone();
             sorted.sort_unstable();
             write!(f, "\n{:<10} {:>8}", format!("{kind:?}").to_lowercase(), sorted.len())?;
             for per_mille in [500, 900, 990, 999, 1000] {

@@ -10,11 +10,13 @@ mod course;
 mod idle;
 mod latencies;
 mod memory;
+mod stall;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use course::Course;
@@ -69,16 +71,20 @@ async fn run(arguments: &Arguments) -> Vec<String> {
     };
     let idle = Idle::open(address, IDLE, &stop);
     let memory = tokio::spawn(Memory::watch(arguments.server, stop.clone()));
-    let course = Arc::new(Course::new(&arguments.public, &arguments.token));
+    let lasts = Duration::from_secs(arguments.seconds);
+    let stalled = tokio::spawn(stall::stall(arguments.server, lasts));
+    let measured = Instant::now() + lasts / 4;
+    let course = Arc::new(Course::new(&arguments.public, &arguments.token, measured));
     let transfers = arguments.rate / f64::from(Course::REQUESTS);
-    let arrived = arrivals::run(&course, Duration::from_secs(arguments.seconds), transfers).await;
+    let arrived = arrivals::run(&course, lasts, transfers).await;
     stop.cancel();
+    let stalled = stalled.await.expect("a stall does not panic");
     let (idle, memory) = (idle.end().await, memory.await.expect("watching does not panic"));
 
     println!("{arrived}");
     println!("{}", course.latencies);
     println!("{idle}");
     println!("{memory}");
-    let complaints = [arrived.complaints(), idle.complaints(IDLE), memory.complaints()];
+    let complaints = [arrived.complaints(), idle.complaints(IDLE), memory.complaints(), Vec::from_iter(stalled)];
     complaints.into_iter().flatten().collect()
 }

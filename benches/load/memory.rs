@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How much more memory the last quarter may take than the second one did, in KiB. The first is for warming up: caches
-/// fill, and the allocator finds out what it needs.
+/// fill, and the allocator finds out what it needs, also in stalls.
 const GROWTH: u64 = 16 * 1024;
 /// The fewest samples that say anything.
 const FEWEST: usize = 12;

@@ -30,6 +30,8 @@ use super::trail::Peer;
 
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
+/// Bytes of an HTTP/1 connection that are read ahead: a connection keeps the room for as many as it ever had.
+const READ_BUFFER: usize = 128 * 1024;
 /// Bytes that one HTTP/2 stream may send before they are taken: what a fast upload needs on a long line.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// The same for all streams of a connection.
@@ -128,6 +130,7 @@ impl Shared {
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.head)
             .max_header_size(LARGEST_HEAD)
+            .max_buf_size(READ_BUFFER)
             .half_close(false)
             .serve_connection(TokioIo::new(stream), service);
         watcher.watch(connection).await.map_err(io::Error::other)
