@@ -107,7 +107,7 @@ pub(super) struct Common {
     /// How many requests an address (IPv6: a /64), or a sender token, may make: off, or N/s:BURST [default: 50/s:500, and off where only this machine can ask]
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<Rate>,
-    /// An origin whose pages may call the public service, such as https://app.example.org; can be given several times
+    /// An origin whose pages may call the public service, as browsers write it; can be given several times
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
     /// How much room uploads leave on the disk: a share, but at least 256MiB, or a size
