@@ -1,10 +1,15 @@
 //! Requests of somebody who only knows the HTTP API, each of which may be lost.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use serde_json::Value;
 
 use crate::server::{ADMIN_KEY, Server};
+
+/// A server that is there has answered long before.
+const NO_ANSWER: Duration = Duration::from_secs(20);
 
 /// The server went away: nobody knows what it did.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +37,8 @@ pub(crate) struct Answer {
 impl Client {
     /// A client of `server`, with a sender token where one is known.
     pub(crate) fn of(server: &Server, token: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client is made");
+        // A request whose server is killed at an odd moment may never be told so by the client's own library.
+        let http = reqwest::Client::builder().no_proxy().timeout(NO_ANSWER).build().expect("a client is made");
         Self { http, public: server.public.clone(), admin: server.admin.clone(), token: token.to_owned() }
     }
 
