@@ -1,51 +1,23 @@
 //! A `file:` store on a disk that is full. It needs one that is small: root's right to mount, on Linux.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
-
 use futures_util::future::join_all;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::stats::Tally;
 use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::domain::timestamp::Day;
 use sgsend::server::store::{Durability, FileStore};
-use tempfile::TempDir;
 
 use crate::place::{changing, content, creating, finished, key, next_writer, pattern, recording, upload, value};
+use crate::small_disk::SmallDisk;
 
 const MIB: u64 = 1 << 20;
 
-/// A disk of 2 MiB, gone on drop.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn new() -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(directory.path());
-        if cfg!(target_os = "linux") && mount.output().is_ok_and(|done| done.status.success()) {
-            return Some(Self(directory));
-        }
-        // Past the harness, which shows what a case prints only if it fails.
-        std::io::stderr().write_all(b"not run: cannot mount tmpfs\n").unwrap();
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn open(&self) -> FileStore {
-        FileStore::open(self.path(), Durability::Full).unwrap()
-    }
+fn small_disk() -> Option<SmallDisk> {
+    SmallDisk::mount("2m")
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(self.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "{} stays mounted", self.path().display());
-    }
+fn open(disk: &SmallDisk) -> FileStore {
+    FileStore::open(disk.path(), Durability::Full).unwrap()
 }
 
 /// Puts records until one does not fit; how many did.
@@ -62,8 +34,8 @@ async fn fill(store: &FileStore, folder: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_go_on_when_there_is_room_again() {
-    let Some(disk) = SmallDisk::new() else { return };
-    let store = disk.open();
+    let Some(disk) = small_disk() else { return };
+    let store = open(&disk);
     store.commit(creating("old.json", "object")).await.unwrap();
     let room = finished(&store, MIB).await;
     let filled = fill(&store, "events").await;
@@ -95,15 +67,15 @@ async fn records_go_on_when_there_is_room_again() {
     let checked: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(checked, "ok");
     drop(database);
-    let store = disk.open();
+    let store = open(&disk);
     assert_eq!(value(&store, "events/again").await.unwrap(), "event");
     assert_eq!(value(&store, "old.json").await.unwrap(), "object");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_too_large_fails_alone() {
-    let Some(disk) = SmallDisk::new() else { return };
-    let store = disk.open();
+    let Some(disk) = small_disk() else { return };
+    let store = open(&disk);
     let commits = (0..40).map(|n| {
         let value = if n % 10 == 5 { pattern(0..3 * MIB) } else { pattern(0..100) };
         store.commit(changing(&format!("objects/{n}"), Condition::Absent, value))
@@ -117,8 +89,8 @@ async fn a_commit_too_large_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn payloads_go_on_when_there_is_room_again() {
-    let Some(disk) = SmallDisk::new() else { return };
-    let store = disk.open();
+    let Some(disk) = small_disk() else { return };
+    let store = open(&disk);
     let kept = finished(&store, MIB / 2).await;
     let id = TransferId::random();
 

@@ -17,6 +17,8 @@ mod payloads;
 mod place;
 mod processes;
 mod records;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod stats;
 
 /// Runs every case of the suite on the stores that `place::$backend` opens.

@@ -24,6 +24,11 @@ impl Backoff {
         Self { started: Instant::now(), ceiling: first, longest }
     }
 
+    /// The pauses of those who change one object.
+    pub(crate) fn of_changes() -> Self {
+        Self::between(Duration::from_millis(1), Duration::from_millis(100))
+    }
+
     /// Whether there shall be no other try.
     pub(crate) fn is_over(&self) -> bool {
         self.started.elapsed() >= KEEP_TRYING

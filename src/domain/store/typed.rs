@@ -1,16 +1,10 @@
 //! Reading and changing objects as the types that they are.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Backoff, Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
-
-/// The longest pause before a change is tried for the second time, and between any two tries.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a read finds.
 pub type Read<T> = Result<Option<Versioned<T>>, StoreError>;
@@ -102,7 +96,7 @@ where
     A: Send,
     E: From<StoreError> + Send,
 {
-    let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::of_changes();
     loop {
         let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
         let (value, commit, answer) = match decide(found.value)? {

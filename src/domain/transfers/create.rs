@@ -77,12 +77,16 @@ impl Transfers {
         wanted: &CreateTransfer,
     ) -> Result<Transfer, Error> {
         let terms = new_terms(wanted, self.rules().limits)?;
-        if let Err(refused) = self.check_quota_and_room(token, terms.size_bytes).await
+        // Refused before anything is written that only a transfer would lead to.
+        if let Err(exceeded) = self.check_quota(token, terms.size_bytes)
             && !self.is_known(token, wanted).await?
         {
-            // Before anything is written that only a transfer would lead to.
-            return Err(refused);
+            return Err(exceeded);
         }
+        let room = match self.check_room(terms.size_bytes).await {
+            Err(full) if !self.is_known(token, wanted).await? => return Err(full),
+            room => room,
+        };
         let (id, created_under) = match &wanted.idempotency_key {
             None => (TransferId::random(), None),
             Some(key) => {
@@ -95,7 +99,7 @@ impl Transfers {
             }
         };
         scope.note_named(id);
-        self.check_room(terms.size_bytes).await?;
+        room?;
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
@@ -132,13 +136,12 @@ impl Transfers {
         }
     }
 
-    async fn check_quota_and_room(&self, token: &Token, bytes: u64) -> Result<(), Error> {
-        if let Some(quota) = &token.quota
-            && quota.abandoned(self.now()).next().is_none()
-        {
-            quota.with(bytes)?;
+    /// Refuses what a quota cannot take, unless something in it was left behind that may come back.
+    fn check_quota(&self, token: &Token, bytes: u64) -> Result<(), Error> {
+        match &token.quota {
+            Some(quota) if quota.abandoned(self.now()).next().is_none() => quota.with(bytes).map(drop),
+            _ => Ok(()),
         }
-        self.check_room(bytes).await
     }
 
     /// Whether an earlier request had the same idempotency key: its transfer is there, or what it needs is reserved.

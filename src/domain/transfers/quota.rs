@@ -2,19 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::store::{Backoff, Change, Commit, Condition, StorageKey, StoreError, Swap, read, swap, to_json};
+use crate::domain::store::{Backoff, Change, Commit, Condition, StorageKey, StoreError, read, to_json};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Entry, Mark, Quota, Step, Token, Verdict};
 use crate::domain::transfer::Transfer;
-
-/// Pauses before a release is tried again.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Entries in quotas of which this process knows that they are settled: the next write of their token drops them.
 #[derive(Debug, Default)]
@@ -53,9 +48,9 @@ impl Transfers {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
         let verdicts = self.look_for_abandoned(quota, now).await?;
-        self.change_quota(token.token_id, |quota| {
+        self.change_quota(token.token_id, None, |quota, _| {
             quota.end_abandoned(&verdicts, now);
-            quota.reserve(id, bytes, now)
+            quota.reserve(id, bytes, now).map(Some)
         })
         .await
     }
@@ -67,9 +62,9 @@ impl Transfers {
             self.note_settled(transfer.token_id, Entry::reserved(id, mark));
             return Ok(());
         }
-        let cancelled = self.change_quota(transfer.token_id, |quota| {
+        let cancelled = self.change_quota(transfer.token_id, None, |quota, _| {
             quota.cancel(id, mark);
-            Ok(())
+            Ok(Some(()))
         });
         cancelled.await.map(drop)
     }
@@ -77,26 +72,15 @@ impl Transfers {
     /// Gives back what a transfer holds, whose payload is gone; `false` where it holds nothing. Its own record is to say
     /// so next.
     ///
-    /// In each try the token is read before the transfer: whoever else has released it has either changed the token
-    /// since, or has left an entry in it, or the transfer says so.
+    /// Whoever else has released it has either changed the token since it was read, or has left an entry in it, or the
+    /// transfer, which is read after it, says so.
     pub(super) async fn release_quota(&self, id: TransferId, token: TokenId) -> Result<bool, Error> {
-        let _turn = self.0.token_turns.wait(token).await;
-        let key = StorageKey::token(token);
-        let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
-        loop {
-            let mut found = read::<Token>(self.store(), &key).await?.ok_or(Error::TokenNotFound)?;
-            let transfer = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?;
-            let transfer = transfer.map(|found| found.value).filter(|transfer| transfer.holds_quota);
-            let (Some(transfer), Some(quota)) = (transfer, &mut found.value.quota) else { return Ok(false) };
-            quota.release(id, transfer.size_bytes, self.now());
-            let change =
-                Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&found.value) };
-            match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
-                Ok(_) => return Ok(true),
-                Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let now = self.now();
+        let released = self.change_quota(token, Some(id), |quota, transfer| {
+            let holder = transfer.filter(|transfer| transfer.holds_quota);
+            Ok(holder.map(|transfer| quota.release(id, transfer.size_bytes, now)))
+        });
+        Ok(released.await?.is_some())
     }
 
     /// Notes that the record of a transfer says by now what its token's quota counts.
@@ -109,43 +93,45 @@ impl Transfers {
     pub(super) async fn forget_reservation(&self, transfer: &Transfer) -> Result<(), Error> {
         let Some(mark) = transfer.reservation else { return Ok(()) };
         let entry = Entry::reserved(transfer.transfer_id, mark);
-        let key = StorageKey::token(transfer.token_id);
-        let dropped = swap(
-            self.store(),
-            &key,
-            || Error::TokenNotFound,
-            |mut token: Token| {
-                let there = token.quota.as_mut().is_some_and(|quota| quota.settle(entry));
-                Ok(if there { Swap::write(token, Commit::default(), ()) } else { Swap::Keep(()) })
-            },
-        );
-        dropped.await
+        let dropped = self.change_quota(transfer.token_id, None, |quota, _| Ok(quota.settle(entry).then_some(())));
+        dropped.await.map(drop)
     }
 
-    /// Changes a quota by compare-and-swap; `None` where the token has none.
+    /// Changes a quota by compare-and-swap, and drops from it what is settled; `None` where the token has none, or
+    /// `decide` changes nothing. The transfer that it is `about` is read after the token, in each try.
     async fn change_quota<A: Send>(
         &self,
         token: TokenId,
-        mut decide: impl FnMut(&mut Quota) -> Result<A, Error> + Send,
+        about: Option<TransferId>,
+        mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
         let _turn = self.0.token_turns.wait(token).await;
         let settled = self.0.settled.of(token);
-        let changed = swap(
-            self.store(),
-            &StorageKey::token(token),
-            || Error::TokenNotFound,
-            |mut token: Token| {
-                let Some(quota) = &mut token.quota else { return Ok(Swap::Keep(None)) };
-                for entry in &settled {
-                    quota.settle(*entry);
+        let key = StorageKey::token(token);
+        let mut backoff = Backoff::of_changes();
+        loop {
+            let mut found = read::<Token>(self.store(), &key).await?.ok_or(Error::TokenNotFound)?;
+            let transfer = match about {
+                Some(id) => read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?,
+                None => None,
+            };
+            let Some(quota) = &mut found.value.quota else { return Ok(None) };
+            let dropped = settled.iter().filter(|entry| quota.settle(**entry)).count();
+            let answer = decide(quota, transfer.as_ref().map(|found| &found.value))?;
+            if answer.is_none() && dropped == 0 {
+                return Ok(None);
+            }
+            let change =
+                Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&found.value) };
+            match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
+                Ok(_) => {
+                    self.0.settled.forget(token, &settled);
+                    return Ok(answer);
                 }
-                let answer = decide(quota)?;
-                Ok(Swap::write(token, Commit::default(), Some(answer)))
-            },
-        )
-        .await?;
-        self.0.settled.forget(token, &settled);
-        Ok(changed)
+                Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// What became of the transfers whose entries were left behind. Such are rare: each is a process that was killed.

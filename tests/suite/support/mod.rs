@@ -9,6 +9,7 @@ mod faulty;
 mod half_upload;
 mod process;
 mod service;
+#[path = "../../support/small_disk.rs"]
 mod small_disk;
 pub(crate) mod stub;
 

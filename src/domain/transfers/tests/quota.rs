@@ -149,3 +149,21 @@ async fn a_forgotten_transfer_was_created_all_the_same() {
     create(&other, &token, 2).await.unwrap();
     assert_eq!(used(&world, &token).await, (2, 3));
 }
+
+#[tokio::test]
+async fn removals_alone_leave_no_heap_of_entries() {
+    let world = World::new();
+    let wanted =
+        CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
+    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), wanted).await.unwrap().0;
+    let mut transfers = Vec::new();
+    for key in 0..9 {
+        transfers.push(create(&world, &token, key).await.unwrap());
+    }
+    for transfer in &transfers {
+        delete(&world, transfer).await;
+    }
+    let quota = world.tokens.find(token.token_id).await.unwrap().quota.unwrap();
+    assert_eq!(quota.bytes_held(), Some(0));
+    assert!(quota.abandoned(START.plus(RETAIN)).count() <= 1, "{quota:?}");
+}
