@@ -205,6 +205,25 @@ async fn who_completes_what_has_ended_meanwhile_is_told_so() {
 }
 
 #[tokio::test]
+async fn who_goes_on_with_an_upload_that_has_ended_meanwhile_is_told_so() {
+    let world = World::new();
+    let looked_at = world.created(None).await;
+    let upload = |bytes: &'static [u8], offset| {
+        let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
+        let upload = Upload { offset, length: None, body };
+        let scope = world.scope(ActionName::PayloadUpload);
+        let (transfers, transfer) = (&world.transfers, &looked_at);
+        async move { transfers.upload(&scope, transfer, upload).await.map(drop) }
+    };
+    upload(b"a", 0).await.unwrap();
+    let error = upload(b"c", 2).await.unwrap_err();
+    assert!(matches!(error, Error::OffsetMismatch { received_bytes: 1 }), "{error:?}");
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), looked_at.transfer_id).await.unwrap();
+    let error = upload(b"b", 1).await.unwrap_err();
+    assert!(matches!(error, Error::TransferDeleted), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
     let world = World::new();
     let transfer = world.created(None).await;

@@ -59,8 +59,8 @@ impl Transfers {
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
         match self.store_bytes(scope, transfer, upload).await {
-            // It was removed under this request: say why.
-            Err(error @ Error::StorageUnavailable(StoreError::NoPayload)) => {
+            // It may have ended under this request, and lost its payload: then that is why.
+            Err(error @ (Error::StorageUnavailable(StoreError::NoPayload) | Error::OffsetMismatch { .. })) => {
                 let transfer = self.find(scope, transfer.transfer_id).await?;
                 transfer.check_pending(self.now())?;
                 Err(error)
