@@ -15,6 +15,7 @@ use super::paths;
 use super::place::{Place, PlaceOptions, name_of};
 use super::secret_input::SecretText;
 use super::target::{KeyOptions, Target};
+use crate::client::Api;
 use crate::client::download::{self, Download, KeptGrant};
 use crate::client::unseal::Unsealed;
 use crate::domain::id::TransferId;
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     link: Option<SecretText>,
     #[command(flatten)]
     place: PlaceOptions,
+    /// Go on with what has come of an unfinished download, if there is anything
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     key: KeyArguments,
     #[command(flatten)]
@@ -71,8 +75,20 @@ struct FileOutput {
     size: u64,
 }
 
-/// Runs the command.
+/// Runs the command. Tidies up by itself when it is interrupted.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let mut interrupt = context.interrupt.clone();
+    let (api, kept, wanted) = tokio::select! {
+        prepared = Box::pin(prepare(arguments, context)) => prepared?,
+        signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was fetched").into()),
+    };
+    let (meter, patience, id) = (context.meter("download"), context.patience(), wanted.status.transfer_id);
+    let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter, interrupt)).await?;
+    report(&downloaded.unsealed, Some((id, downloaded.flow)), context)
+}
+
+/// Finds everything that is needed, before a download is counted.
+async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let folder = paths::state_directory().map(|folder| folder.join("downloads"));
@@ -86,10 +102,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let file = arguments.key.passphrase_file;
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
-    let (meter, patience) = (context.meter("download"), context.patience());
-    let wanted = Download { status, key, choose: place.into_choice(), flow };
-    let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter)).await?;
-    report(&downloaded.unsealed, Some((target.id, downloaded.flow)), context)
+    let choose = place.into_choice();
+    Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
 /// Settles what can be settled of a place before anything is fetched.

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use crate::client::download::DownloadError;
 use crate::client::unseal::{OutputError, UnsealError};
-use crate::client::upload::{LedgerError, SourceError, UploadError};
+use crate::client::upload::{LedgerError, Left, SourceError, UploadError};
 use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::envelope::EnvelopeError;
 use crate::domain::error::ErrorCode;
@@ -220,7 +220,7 @@ fn of_upload(error: &UploadError) -> Failure {
             .hint("the transfer was ended; send the file when nothing writes to it any more");
     }
     match error {
-        UploadError::Client(error) => of_client(error),
+        UploadError::Client(error) | UploadError::GivenUp(error) => of_client(error),
         UploadError::TooLarge { .. } => {
             Failure::new(Exit::TooMuch, "payload_too_large", message).hint("send something smaller")
         }
@@ -238,19 +238,33 @@ fn of_upload(error: &UploadError) -> Failure {
         }
         UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server does not tell the truth: report it to whoever runs it"),
-        UploadError::NoStateDirectory => {
-            Failure::new(Exit::LocalFile, "no_home", message).hint("set HOME or XDG_STATE_HOME")
+        UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
+            .hint("set HOME or XDG_STATE_HOME, or do without with --no-resume-state"),
+        UploadError::OtherPassphrase => {
+            Failure::usage(message).hint("give that passphrase, or leave --resume out to send it anew with this one")
         }
-        UploadError::Interrupted { signal, deleted } => {
-            let hint = if *deleted {
-                "the unfinished transfer was deleted; nothing is left of it"
-            } else {
-                "an unfinished transfer may be left on the server, where it goes by itself within a day"
-            };
-            Failure::interrupted(*signal).hint(hint)
+        UploadError::Unfinished { error, id } => resumable(of_client(error))
+            .hint(format!("go on with the same command and --resume, or give up with: sgsend delete {id}")),
+        UploadError::Interrupted { signal, left } => {
+            let failure = Failure::interrupted(*signal);
+            match left {
+                Left::Resumable(id) => Failure { resumable: Some(true), ..failure }
+                    .hint(format!("go on with the same command and --resume, or give up with: sgsend delete {id}")),
+                Left::Nothing => failure.hint("the unfinished transfer was deleted; nothing is left of it"),
+                Left::Perhaps => failure
+                    .hint("an unfinished transfer may be left on the server, where it goes by itself within a day"),
+            }
         }
     }
 }
+
+/// A network or server fault that left something to go on with.
+fn resumable(failure: Failure) -> Failure {
+    Failure { exit: Exit::Resumable, retryable: true, resumable: Some(true), ..failure }
+}
+
+/// What to do about an unfinished download.
+const GO_ON: &str = "go on with the same command and --resume; that is not another download";
 
 fn of_download(error: &DownloadError) -> Failure {
     let message = with_root_cause(error);
@@ -274,6 +288,11 @@ fn of_download(error: &DownloadError) -> Failure {
             Failure::new(Exit::Network, "unknown_answer", message).hint("try again").retryable()
         }
         DownloadError::Unseal(error) => of_unseal(error),
+        DownloadError::Unfinished(error) => resumable(of_client(error)).hint(GO_ON),
+        DownloadError::Interrupted { signal, resumable } => {
+            let failure = Failure { resumable: Some(*resumable), ..Failure::interrupted(*signal) };
+            failure.hint(if *resumable { GO_ON } else { "nothing was kept; run it again" })
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::arguments::ProgressStyle;
 use super::printer::Printer;
 use crate::client::Progress;
+use crate::domain::id::TransferId;
 
 /// How often a line of JSON is printed at most.
 const JSON_INTERVAL: Duration = Duration::from_millis(200);
@@ -110,6 +111,10 @@ impl Progress for Meter {
 
     fn rerouted(&self, cause: &dyn Error) {
         self.tell(&format!("{cause}; going on through the server"));
+    }
+
+    fn begins_anew(&self, gone: TransferId) {
+        self.tell(&format!("the unfinished transfer {gone} is gone; beginning anew"));
     }
 
     fn end(&self) {

@@ -79,10 +79,16 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
         let mut interrupt = signals::watch()?;
         let makes_profile = command.makes_profile();
         let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
-        // An upload tidies up by itself when it is interrupted; whatever else is at work simply stops.
-        if let Command::Upload(arguments) = command {
-            return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
-        }
+        // These two tidy up by themselves when they are interrupted; whatever else is at work simply stops.
+        let command = match command {
+            Command::Upload(arguments) => {
+                return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
+            }
+            Command::Download(arguments) => {
+                return Box::pin(download::run(arguments, &context)).await.map(|()| Exit::Done);
+            }
+            command => command,
+        };
         tokio::select! {
             outcome = Box::pin(dispatch(command, &context)) => outcome,
             signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
@@ -94,8 +100,9 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
     let done = match command {
-        Command::Upload(_) | Command::Serve(_) => unreachable!("these two are run by the caller"),
-        Command::Download(arguments) => download::run(arguments, context).await,
+        Command::Upload(_) | Command::Download(_) | Command::Serve(_) => {
+            unreachable!("these are run by the caller")
+        }
         Command::Open(arguments) => open::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,
         Command::Delete(arguments) => delete::run(arguments, context).await,

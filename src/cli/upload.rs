@@ -20,8 +20,9 @@ use super::failure::Failure;
 use super::history;
 use super::paths;
 use super::secret_input::claim_stdin;
-use crate::client::upload::{self, Source, Upload, UploadError, Uploaded};
+use crate::client::upload::{self, Earlier, Source, StatePlace, Unfinished, Upload, UploadError, Uploaded};
 use crate::client::{Api, Origin, Signal};
+use crate::domain::digest::Sha256;
 use crate::domain::envelope::Metadata;
 use crate::domain::file_name::safe_file_name;
 use crate::domain::id::TransferId;
@@ -35,6 +36,7 @@ const MAX_SPOOL: u64 = 16 << 30;
 
 /// What the command takes.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Arguments {
     /// The file to send, or - for stdin
     #[arg(value_name = "PATH|-")]
@@ -57,10 +59,38 @@ pub(super) struct Arguments {
     /// Print the link without its key on the first line, and the key on the second
     #[arg(long)]
     separate_key: bool,
+    /// Go on with an unfinished upload of the same paths and options, if there is one
+    #[arg(long, conflicts_with = "no_resume_state")]
+    resume: bool,
+    /// Keep nothing that an unfinished upload could be gone on with
+    #[arg(long, hide_short_help = true)]
+    no_resume_state: bool,
     #[command(flatten)]
     history: history::UploadArguments,
     #[command(flatten)]
     flow: FlowArguments,
+}
+
+impl Arguments {
+    /// What tells this command from others: what is sent, where to, and on what terms.
+    fn digest(&self, context: &Context) -> Result<Sha256> {
+        let path = if self.path == Path::new("-") {
+            self.path.clone()
+        } else {
+            std::path::absolute(&self.path).map_err(|error| Failure::usage(format!("the path is none: {error}")))?
+        };
+        let has_passphrase =
+            self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some();
+        let terms = (
+            context.settings.server().to_string(),
+            path.as_os_str().as_encoded_bytes(),
+            self.name.as_deref(),
+            self.expires.map(|expires| expires.as_secs()),
+            self.downloads,
+            has_passphrase,
+        );
+        Ok(Sha256::of(&serde_json::to_vec(&terms)?))
+    }
 }
 
 #[derive(Serialize)]
@@ -140,11 +170,18 @@ fn nothing_begun(signal: Signal) -> anyhow::Error {
 
 /// Finds everything that is needed, and refuses what the server would, before anything is created.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
+    let command = arguments.digest(context)?;
+    let (resume, no_resume_state) = (arguments.resume, arguments.no_resume_state);
     let path = arguments.path;
     let api = context.api_as_sender(context.settings.server()).await?;
+    let uploads = paths::state_directory().map(|state| state.join("uploads"));
+    let unfinished = if resume { unfinished(uploads.clone(), command, &api, context).await? } else { None };
+    // Of an unfinished upload the key is known that a passphrase would give.
+    let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
         None if !arguments.passphrase => None,
         Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), true).await?),
+        _ if is_known => None,
         _ => Some(context.prompt.passphrase(None, true).await?),
     };
     let health = api.health().await?;
@@ -171,11 +208,45 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        uploads: paths::state_directory().map(|state| state.join("uploads")),
+        state: match uploads {
+            _ if no_resume_state || is_stream => StatePlace::Nowhere,
+            Some(uploads) => StatePlace::Directory { uploads, command },
+            None => StatePlace::Missing,
+        },
+        unfinished,
         flow: arguments.flow.choice(),
     };
     upload::check(&api, &upload, &health)?;
     Ok((api, upload))
+}
+
+/// What an earlier run of the same command has left to go on with.
+async fn unfinished(
+    uploads: Option<PathBuf>,
+    command: Sha256,
+    api: &Api,
+    context: &Context,
+) -> Result<Option<Box<Unfinished>>> {
+    let Some(uploads) = uploads else { return Ok(None) };
+    let server = api.root().to_string();
+    let find = move || Unfinished::find(&uploads, command, &server);
+    let found = spawn_blocking(find).await.expect("looking for files does not panic").map_err(|error| {
+        let message = format!("unfinished uploads cannot be read: {error}");
+        Failure::new(Exit::LocalFile, "state_unreadable", message)
+    })?;
+    match found {
+        Earlier::None => Ok(None),
+        Earlier::Unfinished(unfinished) => {
+            if context.printer.has_reader() {
+                context.printer.note(&format!("going on with transfer {}", unfinished.id()));
+            }
+            Ok(Some(unfinished))
+        }
+        Earlier::Busy => {
+            let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
+            Err(failure.hint("wait for it, or leave --resume out to send it twice").into())
+        }
+    }
 }
 
 /// Opens a regular file; anything else that can be read is spooled. Blocks.

@@ -209,6 +209,12 @@ impl ClientError {
         }
     }
 
+    /// Whether an upload that failed with this is worth going on with later.
+    #[must_use]
+    pub(super) fn is_worth_resuming(&self) -> bool {
+        self.is_transient() || self.code() == Some(ErrorCode::UploadInProgress)
+    }
+
     /// The status that the payload store refused with, if it did.
     #[must_use]
     pub(super) fn store_status(&self) -> Option<u16> {

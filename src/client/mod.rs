@@ -27,6 +27,7 @@ mod patience;
 mod progress;
 mod secret;
 mod store;
+mod tag_file;
 mod transport;
 pub mod unseal;
 pub mod upload;

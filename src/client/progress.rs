@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::domain::id::TransferId;
+
 /// Hears how far a transfer is. Called often, and from any thread.
 pub trait Progress: Send + Sync {
     /// The work begins: `total` bytes are to be moved.
@@ -16,6 +18,9 @@ pub trait Progress: Send + Sync {
     /// The payload store cannot be reached because of `cause`: the payload goes through the service.
     fn rerouted(&self, cause: &dyn std::error::Error);
 
+    /// What was left of an earlier try is of no use any more: the transfer of this id is gone.
+    fn begins_anew(&self, gone: TransferId);
+
     /// The work is over, one way or the other.
     fn end(&self);
 }
@@ -29,5 +34,6 @@ impl Progress for Silent {
     fn moved_to(&self, _bytes: u64) {}
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
     fn rerouted(&self, _cause: &dyn std::error::Error) {}
+    fn begins_anew(&self, _gone: TransferId) {}
     fn end(&self) {}
 }

@@ -46,7 +46,7 @@ fn local_failures_have_the_documented_status() {
     assert_eq!(exit(UploadError::Ledger(LedgerError::Changed).into()), Exit::LocalFile);
     assert_eq!(exit(UploadError::TooLarge { size: 2, limit: 1 }.into()), Exit::TooMuch);
     assert_eq!(exit(UploadError::Downloads.into()), Exit::Usage);
-    let interrupted = |signal| UploadError::Interrupted { signal, deleted: true }.into();
+    let interrupted = |signal| UploadError::Interrupted { signal, left: Left::Nothing }.into();
     assert_eq!(exit(interrupted(Signal::Interrupt)), Exit::Interrupted);
     assert_eq!(exit(interrupted(Signal::Terminate)), Exit::Terminated);
     assert_eq!(exit(DownloadError::WrongKey.into()), Exit::WrongKey);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::client::leftovers::{self, OLDEST, age_of};
+use crate::client::unseal::PartialPlace;
 use crate::domain::id::TransferId;
 use crate::domain::proof::Grant;
 use crate::domain::root::ServerRoot;
@@ -46,10 +47,29 @@ impl KeptGrant {
         (kept.server == self.server).then_some(kept.grant)
     }
 
+    /// Where it is recorded what has come of the payload, for this server's transfer.
+    pub(super) fn partial(&self) -> Option<PartialPlace> {
+        let path = self.file.as_ref()?.with_extension("part");
+        Some(PartialPlace { path, server: self.server.clone() })
+    }
+
+    /// Whether something has come of the payload that another try can go on with.
+    pub(super) fn has_partial(&self) -> bool {
+        self.partial().is_some_and(|place| place.path.exists())
+    }
+
+    /// Removes what has come of the payload.
+    pub(super) fn discard_partial(&self) {
+        if let Some(place) = self.partial() {
+            place.discard();
+        }
+    }
+
     /// Keeps a grant for another try.
     pub(super) fn keep(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
+        discard_old(parent);
         leftovers::prepare(parent)?;
         let kept = Kept { v: 1, server: self.server.clone(), grant: grant.clone() };
         // Whole or not at all. A temporary file has mode 0600.
@@ -65,6 +85,16 @@ impl KeptGrant {
             // It may never have been there.
             let _ = fs::remove_file(file);
         }
+        self.discard_partial();
+    }
+}
+
+/// Removes unfinished files that nobody will go on with any more.
+fn discard_old(folder: &Path) {
+    let records = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "part"));
+    for path in records.filter(|path| age_of(path).is_some_and(|age| age > OLDEST)) {
+        PartialPlace { path, server: String::new() }.discard();
     }
 }
 

@@ -14,14 +14,14 @@ use tokio::task::spawn_blocking;
 pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
 use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
-use super::{Api, ClientError, FlowChoice, Patience, Progress};
+use super::{Api, ClientError, FlowChoice, Interrupt, Patience, Progress, Signal};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::key::PayloadKey;
 use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::sealed::{ImpossibleSize, Layout, OpenError};
 use crate::domain::transfer::Status;
-use crate::domain::wire::{ClientEventKind, Flow, TransferStatus};
+use crate::domain::wire::{ClientEventKind, DownloadAnswer, Flow, TransferStatus};
 
 /// How many pieces of a payload wait to be opened. They are a few hundred KiB at most.
 const PIECES_AHEAD: usize = 4;
@@ -38,6 +38,8 @@ pub struct Download {
     pub choose: Choose,
     /// Which way the payload may come.
     pub flow: FlowChoice,
+    /// Whether to go on with what has come of it before.
+    pub resume: bool,
 }
 
 /// A download that is done.
@@ -77,6 +79,17 @@ pub enum DownloadError {
     /// The payload does not open.
     #[error(transparent)]
     Unseal(#[from] UnsealError),
+    /// A call failed after a part of the payload had come, and another process can go on.
+    #[error(transparent)]
+    Unfinished(ClientError),
+    /// The process was asked to end.
+    #[error("the download was interrupted")]
+    Interrupted {
+        /// How.
+        signal: Signal,
+        /// Whether another process can go on.
+        resumable: bool,
+    },
 }
 
 /// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
@@ -117,36 +130,21 @@ pub async fn run(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
-    mut patience: Patience,
+    patience: Patience,
     progress: Arc<dyn Progress>,
+    mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
-    let Download { status, key, choose, flow } = download;
-    let id = status.transfer_id;
-    let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = kept.load();
-    if let (Some(proof), None) = (&proof, &earlier) {
-        // A wrong key shall not use up a download.
-        patience.call(&*progress, || api.check_access(id, proof)).await.map_err(of_access)?;
-    }
-    let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Before it is counted. Where it cannot be kept, another try is another download, and nothing else is lost.
-    let _ = kept.keep(&grant);
-    let mut answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    if answer.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
-        grant = Grant::random();
-        let _ = kept.keep(&grant);
-        answer = patience.call(&*progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    }
-    let answer = answer.map_err(of_access).inspect_err(|error| {
-        if error.is_final() {
-            kept.forget();
+    let (flow, id) = (download.flow, download.status.transfer_id);
+    let (started, mut unsealing) = tokio::select! {
+        started = Box::pin(start(api, download, kept, patience, &progress)) => started?,
+        signal = interrupt.raised() => {
+            return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
         }
-    })?;
-    patience.progressed();
-    let layout = Layout::of_sealed(answer.size_bytes)?;
-    progress.begin(layout.sealed_size());
+    };
+    let Started { grant, proof, answer, offset, patience } = started;
+    progress.begin(answer.size_bytes);
+    progress.moved_to(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
-    let mut unsealing = Unsealing::of_layout(key, layout, choose);
     let opening = spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
             let piece: bytes::Bytes = piece;
@@ -155,10 +153,31 @@ pub async fn run(
         unsealing.finish()
     });
     let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
-    let fetched = receiving.run(&answer, flow, pieces, patience).await;
+    let fetched = tokio::select! {
+        fetched = Box::pin(receiving.run(&answer, flow, offset, pieces, patience)) => fetched,
+        // Nothing more comes: whoever opens it leaves what there is.
+        signal = interrupt.raised() => Err(DownloadError::Interrupted { signal, resumable: false }),
+    };
     let opened = opening.await.expect("opening does not panic");
     progress.end();
-    let outcome = fetched.and_then(|flow| Ok(Downloaded { unsealed: opened?, flow }));
+    let outcome = match (fetched, opened) {
+        (Ok(flow), opened) => opened.map(|unsealed| Downloaded { unsealed, flow }).map_err(DownloadError::from),
+        // It was whole before that.
+        (Err(_), Ok(unsealed)) => Ok(Downloaded { unsealed, flow: answer.mode }),
+        (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
+            Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
+        }
+        (Err(DownloadError::Client(error)), Err(_)) if error.is_transient() && kept.has_partial() => {
+            Err(DownloadError::Unfinished(error))
+        }
+        (Err(error), Err(_)) => {
+            // For what is over for other reasons, the rest will never come.
+            if !matches!(&error, DownloadError::Client(error) if error.code() == Some(ErrorCode::GrantExpired)) {
+                kept.discard_partial();
+            }
+            Err(error)
+        }
+    };
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
         Err(DownloadError::Unseal(UnsealError::Open(_) | UnsealError::Envelope(_))) => {
@@ -174,6 +193,60 @@ pub async fn run(
         let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
     }
     outcome
+}
+
+/// A download that is counted, and that bytes can come of.
+struct Started {
+    grant: Grant,
+    proof: Option<AccessProof>,
+    answer: DownloadAnswer,
+    /// Where in the payload they begin.
+    offset: u64,
+    patience: Patience,
+}
+
+/// Counts the download, and looks for what has come of it before.
+async fn start(
+    api: &Api,
+    download: Download,
+    kept: &KeptGrant,
+    mut patience: Patience,
+    progress: &Arc<dyn Progress>,
+) -> Result<(Started, Unsealing), DownloadError> {
+    let Download { status, key, choose, resume, .. } = download;
+    let id = status.transfer_id;
+    let proof = status.access_proof.then(|| AccessProof::of(&key));
+    let earlier = kept.load();
+    if let (Some(proof), None) = (&proof, &earlier) {
+        // A wrong key shall not use up a download.
+        patience.call(&**progress, || api.check_access(id, proof)).await.map_err(of_access)?;
+    }
+    let mut grant = earlier.unwrap_or_else(Grant::random);
+    // Before it is counted. Where it cannot be kept, another try is another download, and nothing else is lost.
+    let _ = kept.keep(&grant);
+    let mut answer = patience.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    if answer.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
+        grant = Grant::random();
+        let _ = kept.keep(&grant);
+        answer = patience.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    }
+    let answer = answer.map_err(of_access).inspect_err(|error| {
+        if error.is_final() {
+            kept.forget();
+        }
+    })?;
+    patience.progressed();
+    let layout = Layout::of_sealed(answer.size_bytes)?;
+    let begin = {
+        let place = kept.partial();
+        move || match place {
+            Some(place) if resume => Unsealing::resume(key, layout, choose, place),
+            Some(place) => Ok((Unsealing::of_layout(key, layout, choose).keeping(layout, place), 0)),
+            None => Ok((Unsealing::of_layout(key, layout, choose), 0)),
+        }
+    };
+    let (unsealing, offset) = spawn_blocking(begin).await.expect("opening does not panic")?;
+    Ok((Started { grant, proof, answer, offset, patience }, unsealing))
 }
 
 /// Sorts refusals that are about the key or the transfer's end. Those of a HEAD come without words.

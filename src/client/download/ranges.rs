@@ -67,10 +67,11 @@ impl Current {
 }
 
 impl Ranges {
-    /// Fetches everything into `pieces`, and moves `offset` with every piece that was handed on.
+    /// Fetches everything from `offset` on into `pieces`, and moves `offset` with every piece that was handed on.
     pub(super) async fn run(self, offset: &mut u64, pieces: &mpsc::Sender<Bytes>) -> Result<(), FetchError> {
         let this = Arc::new(self);
-        let starts = (0..this.size.div_ceil(RANGE)).map(|number| number * RANGE);
+        let begin = *offset;
+        let starts = (0..(this.size - begin).div_ceil(RANGE)).map(move |number| begin + number * RANGE);
         let fetch = |start: u64| {
             let this = this.clone();
             // A task of its own, so that it goes on while what came before is written.

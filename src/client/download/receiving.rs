@@ -26,15 +26,15 @@ pub(super) struct Receiving<'a> {
 }
 
 impl Receiving<'_> {
-    /// Fetches what `answer` says into `pieces`, as far as they are wanted; tells which way it came.
+    /// Fetches what `answer` says into `pieces`, from `offset` on and as far as they are wanted; tells which way it came.
     pub(super) async fn run(
         &self,
         answer: &DownloadAnswer,
         choice: FlowChoice,
+        mut offset: u64,
         pieces: mpsc::Sender<Bytes>,
         patience: Patience,
     ) -> Result<Flow, DownloadError> {
-        let mut offset = 0;
         let address = match (answer.mode, choice) {
             (Flow::Bytes, _) => {
                 choice.check(Flow::Bytes, self.api.origin())?;

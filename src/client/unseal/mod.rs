@@ -3,16 +3,21 @@
 mod names;
 mod output;
 mod part;
+mod partial;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use output::{Conflict, Output, OutputError, Target};
+pub use partial::PartialPlace;
 
 use self::output::Sink;
+use self::part::{PartFile, claim, part_path};
+use self::partial::{Earlier, Partial};
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
-use crate::domain::sealed::{Layout, OpenError, OpenStream, plaintext_size};
+use crate::domain::key::PayloadKey;
+use crate::domain::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
 
 /// Opens one payload, whose bytes are [fed](Unsealing::feed) in as they arrive. Blocks on its output.
 pub struct Unsealing {
@@ -63,26 +68,93 @@ impl Unsealing {
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = State::Waiting(choose);
-        Self { stream, writer: Writer { framing, plaintext_bytes, state, metadata: None, written: 0 } }
+        let keeping = Keeping::Nothing;
+        Self { stream, writer: Writer { framing, plaintext_bytes, state, metadata: None, written: 0, keeping } }
     }
 
     /// Begins to open a payload of known layout.
     #[must_use]
-    pub fn of_layout(key: crate::domain::key::PayloadKey, layout: Layout, choose: Choose) -> Self {
+    pub fn of_layout(key: PayloadKey, layout: Layout, choose: Choose) -> Self {
         Self::new(OpenStream::with_layout(key, layout), Some(layout.sealed_size()), Framing::Envelope, choose)
+    }
+
+    /// Records at `place` what an unfinished file holds, and leaves both where the payload ends early.
+    #[must_use]
+    pub fn keeping(mut self, layout: Layout, place: PartialPlace) -> Self {
+        self.writer.keeping = Keeping::Wanted { place, layout, envelope: Vec::new() };
+        self
+    }
+
+    /// Goes on where an earlier process has stopped, as it is recorded at `place`, or begins anew. Says from which byte of
+    /// the payload on it is to be fed.
+    pub fn resume(
+        key: PayloadKey,
+        layout: Layout,
+        choose: Choose,
+        place: PartialPlace,
+    ) -> Result<(Self, u64), UnsealError> {
+        let found = Earlier::find(&place, layout).and_then(|earlier| {
+            let mut file = claim(&earlier.part)?;
+            let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
+            Some((earlier, file, segments))
+        });
+        let Some((earlier, file, segments)) = found else {
+            return Ok((Self::of_layout(key, layout, choose).keeping(layout, place), 0));
+        };
+        // Its first segment is what was sealed under this key, and so is the envelope in it.
+        let output = choose(Some(&earlier.envelope.metadata))?;
+        let target = match output {
+            Output::File(target) if is_same(&part_path(&target), &earlier.part) => target,
+            elsewhere => {
+                let anew = Self::of_layout(key, layout, Box::new(move |_| Ok(elsewhere)));
+                return Ok((anew.keeping(layout, place), 0));
+            }
+        };
+        let last = u32::try_from(segments - 1).expect("a layout counts its segments in 32 bits");
+        let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
+        let metadata = Some(earlier.envelope.metadata.clone());
+        let sink = Sink::File(PartFile::resume(target, file)?.behind(written).map_err(OutputError::Write)?);
+        let (partial, opener) = earlier.go_on(segments, &key);
+        let writer = Writer {
+            framing: Framing::Envelope,
+            plaintext_bytes: Some(layout.plaintext_size()),
+            state: State::Writing(sink),
+            metadata,
+            written,
+            keeping: Keeping::Kept(partial),
+        };
+        Ok((Self { stream: OpenStream::resume(opener, layout, segments), writer }, layout.sealed_range(last).end))
     }
 
     /// Takes the payload's next bytes, and writes what they complete.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), UnsealError> {
-        while let Some(plaintext) = self.stream.push(&mut bytes)? {
+        let outcome = self.take(&mut bytes);
+        if outcome.is_err() {
+            self.writer.forget();
+        }
+        outcome
+    }
+
+    fn take(&mut self, bytes: &mut &[u8]) -> Result<(), UnsealError> {
+        while let Some(plaintext) = self.stream.push(bytes)? {
             self.writer.write(plaintext)?;
+            if let (Some(header), Some(tag)) = (self.stream.header(), self.stream.tag()) {
+                self.writer.record(header, tag);
+            }
         }
         Ok(())
     }
 
     /// Says that the payload has ended. Only now does a file get its name.
     pub fn finish(mut self) -> Result<Unsealed, UnsealError> {
-        let rest = self.stream.finish()?;
+        let rest = match self.stream.finish() {
+            Ok(rest) => rest,
+            Err(OpenError::Truncated) => {
+                self.writer.leave();
+                return Err(OpenError::Truncated.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.writer.write(rest)?;
         self.writer.finish()
     }
@@ -94,6 +166,19 @@ struct Writer {
     state: State,
     metadata: Option<Metadata>,
     written: u64,
+    keeping: Keeping,
+}
+
+/// What another process would go on with.
+enum Keeping {
+    Nothing,
+    /// A record, once there is a file.
+    Wanted {
+        place: PartialPlace,
+        layout: Layout,
+        envelope: Vec<u8>,
+    },
+    Kept(Partial),
 }
 
 enum State {
@@ -134,6 +219,9 @@ impl Writer {
                     envelope.check_plaintext_size(bytes)?;
                 }
                 self.metadata = Some(envelope.metadata);
+                if let Keeping::Wanted { envelope: bytes, .. } = &mut self.keeping {
+                    bytes.extend_from_slice(&plaintext[..envelope.length]);
+                }
                 envelope.length
             }
         };
@@ -141,7 +229,48 @@ impl Writer {
         Ok(length)
     }
 
-    fn finish(self) -> Result<Unsealed, UnsealError> {
+    /// Records that the file holds another segment. Where that fails, nobody can go on with it, and nothing else is lost.
+    fn record(&mut self, header: &Header, tag: Tag) {
+        let State::Writing(Sink::File(part)) = &self.state else { return };
+        if let Keeping::Wanted { place, layout, envelope } = &self.keeping {
+            let begun = Partial::begin(place, *layout, part.path(), (header, envelope));
+            self.keeping = begun.map_or(Keeping::Nothing, Keeping::Kept);
+        }
+        if let Keeping::Kept(partial) = &mut self.keeping
+            && partial.add(tag).is_err()
+        {
+            self.forget();
+        }
+    }
+
+    /// Leaves the unfinished file and its record to another process.
+    fn leave(&mut self) {
+        if !matches!(&self.keeping, Keeping::Kept(partial) if partial.holds_some()) {
+            return self.forget();
+        }
+        if let State::Writing(Sink::File(part)) = std::mem::replace(&mut self.state, State::Failed) {
+            part.leave();
+        }
+    }
+
+    /// Removes the record: nobody is to go on with it.
+    fn forget(&mut self) {
+        if let Keeping::Kept(partial) = std::mem::replace(&mut self.keeping, Keeping::Nothing) {
+            partial.remove();
+        }
+    }
+
+    fn finish(mut self) -> Result<Unsealed, UnsealError> {
+        let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
+        let outcome = self.end();
+        // Until now it was needed.
+        if let Keeping::Kept(partial) = keeping {
+            partial.remove();
+        }
+        outcome
+    }
+
+    fn end(self) -> Result<Unsealed, UnsealError> {
         let State::Writing(sink) = self.state else {
             return Err(OpenError::Truncated.into());
         };
@@ -151,6 +280,10 @@ impl Writer {
         let path = sink.finish(self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?)))?;
         Ok(Unsealed { metadata: self.metadata, path, size: self.written })
     }
+}
+
+fn is_same(path: &Path, other: &Path) -> bool {
+    std::path::absolute(path).is_ok_and(|path| path == other)
 }
 
 fn modified(millis: i64) -> Option<SystemTime> {

@@ -1,7 +1,7 @@
 //! A part file: what a file is before its last byte is authentic.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -24,15 +24,8 @@ pub(super) struct PartFile {
 impl PartFile {
     /// Creates the part file of `target`, which only this user can read and no other process writes.
     pub(super) fn create(target: Target) -> Result<Self, OutputError> {
-        if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
-            return Err(OutputError::Exists(target.path));
-        }
-        let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
-        if replaced.as_ref().is_some_and(|found| !found.is_file()) {
-            let what = format!("{} is not a regular file, and is not replaced", target.path.display());
-            return Err(OutputError::Refused(what));
-        }
-        let path = target.path.with_file_name(format!(".sgsend-{}.part", target.mark));
+        let permissions = settle(&target)?;
+        let path = part_path(&target);
         let failed = |source| OutputError::Create { path: target.path.clone(), source };
         let file = match create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -47,11 +40,33 @@ impl PartFile {
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(OutputError::Busy(path.keep().unwrap_or_else(|error| error.path.to_path_buf())));
         }
-        let permissions = match replaced {
-            Some(found) => found.permissions(),
-            None => usual_permissions(&target.path).map_err(failed)?,
-        };
         Ok(Self { path, file, target, permissions })
+    }
+
+    /// Takes over what another process has left of `target`: the open `file` at its place, which has our lock.
+    pub(super) fn resume(target: Target, file: File) -> Result<Self, OutputError> {
+        let permissions = settle(&target)?;
+        let failed = |source| OutputError::Create { path: target.path.clone(), source };
+        let path = TempPath::try_from_path(part_path(&target)).map_err(failed)?;
+        Ok(Self { path, file, target, permissions })
+    }
+
+    /// Cuts it off behind its first `length` bytes, and goes on there.
+    pub(super) fn behind(mut self, length: u64) -> io::Result<Self> {
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length))?;
+        Ok(self)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it there for another process to go on with.
+    pub(super) fn leave(self) {
+        // Where it cannot be kept it is gone, and fetched again.
+        let _ = self.path.keep();
     }
 
     /// The open file.
@@ -92,6 +107,42 @@ impl PartFile {
         }
         Err(OutputError::Exists(target.path))
     }
+}
+
+/// Refuses what must not be replaced, and tells what the file shall be allowed.
+fn settle(target: &Target) -> Result<Permissions, OutputError> {
+    if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
+        return Err(OutputError::Exists(target.path.clone()));
+    }
+    let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
+    match replaced {
+        Some(found) if !found.is_file() => {
+            let what = format!("{} is not a regular file, and is not replaced", target.path.display());
+            Err(OutputError::Refused(what))
+        }
+        Some(found) => Ok(found.permissions()),
+        None => {
+            usual_permissions(&target.path).map_err(|source| OutputError::Create { path: target.path.clone(), source })
+        }
+    }
+}
+
+/// Where the unfinished file of `target` is.
+pub(super) fn part_path(target: &Target) -> PathBuf {
+    target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
+}
+
+/// Opens what another process has left at `path`; `None` where there is nothing, or something else than it would leave.
+pub(super) fn claim(path: &Path) -> Option<File> {
+    // Never through a link, which somebody else may have put there.
+    if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return None;
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !is_at(&file, path).is_ok_and(|is_at| is_at) {
+        return None;
+    }
+    Some(file)
 }
 
 /// Creates a file that only this user can read.

@@ -52,10 +52,12 @@ impl ByService {
         Self { api, id, address, payload, patience, progress, furthest: 0, rewarded: 0, busy_since: None }
     }
 
-    /// Sends what is missing and completes the upload.
-    pub(super) async fn run(mut self) -> Result<CompletedTransfer, UploadError> {
+    /// Sends what is missing, the server having said that it has `already` so many bytes, and completes the upload.
+    pub(super) async fn run(mut self, already: u64) -> Result<CompletedTransfer, UploadError> {
         let size = self.payload.size();
-        let mut offset = 0;
+        self.payload.check_sent(already)?;
+        (self.furthest, self.rewarded) = (already, already);
+        let mut offset = already;
         loop {
             let outcome = if offset < size {
                 self.send_from(offset).await.map(|received| received.received_bytes)
@@ -100,7 +102,7 @@ impl ByService {
         } else {
             // A server may forget what was not yet durable, and take little at a time, but not for ever.
             let lost = ClientError::CutShort { origin: self.api.origin().clone() };
-            self.patience.wait_after(lost, &*self.progress).await?;
+            self.patience.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
         }
         Ok(received)
     }

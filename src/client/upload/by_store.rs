@@ -61,10 +61,9 @@ impl ByStore {
         Self { api, id, plan, urls, payload, patience, progress, touched: AtomicBool::new(false) }
     }
 
-    /// Sends what is missing and completes the upload. With `give_up`, a store that is out of reach from the beginning is
+    /// Sends what is `missing` and completes the upload. With `give_up`, a store that is out of reach from the beginning is
     /// an error at once; [`is_untouched`](Self::is_untouched) tells it from others.
-    pub(super) async fn run(&mut self, give_up: bool) -> Result<CompletedTransfer, UploadError> {
-        let mut missing: Vec<_> = (1..=self.plan.count()).collect();
+    pub(super) async fn run(&mut self, mut missing: Vec<u32>, give_up: bool) -> Result<CompletedTransfer, UploadError> {
         let mut rounds = 0;
         loop {
             if !missing.is_empty() {
@@ -79,9 +78,9 @@ impl ByStore {
             if error.code() == Some(ErrorCode::UploadIncomplete) {
                 let lost = ClientError::CutShort { origin: self.api.origin().clone() };
                 if rounds == MOST_ROUNDS {
-                    return Err(lost.into());
+                    return Err(UploadError::GivenUp(lost));
                 }
-                self.patience.wait_after(lost, &*self.progress).await?;
+                self.patience.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
                 missing = self.missing().await?;
             } else if error.is_transient() {
                 self.patience.wait_after(error, &*self.progress).await?;
@@ -98,7 +97,7 @@ impl ByStore {
     }
 
     /// Asks the service which parts have not arrived.
-    async fn missing(&mut self) -> Result<Vec<u32>, UploadError> {
+    pub(super) async fn missing(&mut self) -> Result<Vec<u32>, UploadError> {
         let state = self.patience.call(&*self.progress, || self.api.upload_status(self.id)).await?;
         Ok(match state.status {
             Status::Pending if !self.plan.is_single() => self.plan.missing(state.parts_received.unwrap_or_default()),

@@ -1,6 +1,7 @@
 //! Delivery: a range of the payload goes out as the body of one request, sealed as it goes.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Payload {
     pub segments: Arc<Segments>,
     pub ledger: Arc<Ledger>,
     pub through: Arc<Through>,
+    /// Whether any of it may have arrived.
+    pub has_moved: Arc<AtomicBool>,
 }
 
 /// How a range is to be sent.
@@ -83,6 +86,7 @@ impl Payload {
         let started = Instant::now();
         let (answer, last_move) = unless_stalled(stall, &origin, &meter, request(Body::wrap(body))).await;
         producer.shutdown().await;
+        self.has_moved.fetch_or(meter.read() > 0, Ordering::Relaxed);
         let local = verdict.lock().expect("nothing panics while it holds this lock").take();
         let outcome = local.map_or_else(|| answer.map_err(UploadError::from), Err);
         Delivery { outcome, moved: meter.read(), moving: last_move - started }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{LedgerError, SourceError, Unsealable};
 use crate::client::{ClientError, Signal};
+use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 
 /// An upload that came to nothing.
@@ -51,14 +52,40 @@ pub enum UploadError {
     /// The upload needs a state, and there is no directory for it.
     #[error("there is no home directory to keep the state of a large upload in")]
     NoStateDirectory,
+    /// The unfinished upload was begun with another passphrase.
+    #[error("the unfinished upload was begun with another passphrase")]
+    OtherPassphrase,
+    /// The server takes everything and still lacks some of it, again and again.
+    #[error(transparent)]
+    GivenUp(ClientError),
+    /// A call failed after bytes may have arrived, and another process can go on.
+    #[error("{error}")]
+    Unfinished {
+        /// What failed.
+        #[source]
+        error: Box<ClientError>,
+        /// Which transfer is not finished.
+        id: TransferId,
+    },
     /// The process was asked to end.
     #[error("the upload was interrupted")]
     Interrupted {
         /// How.
         signal: Signal,
-        /// Whether the unfinished transfer could be deleted.
-        deleted: bool,
+        /// What has become of the transfer.
+        left: Left,
     },
+}
+
+/// What is left of an upload that was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Everything that another process needs to go on with this transfer.
+    Resumable(TransferId),
+    /// Nothing: the transfer was deleted.
+    Nothing,
+    /// Perhaps a transfer that goes by itself.
+    Perhaps,
 }
 
 impl UploadError {

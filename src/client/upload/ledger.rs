@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
-use super::state::StateFile;
+use crate::client::tag_file::TagFile;
 use crate::domain::sealed::{SEGMENT_SIZE, Tag};
 
 /// The tags of every segment that may have been sent, in whatever order they were.
@@ -26,7 +26,7 @@ struct Book {
 enum Disk {
     /// Nowhere: the ledger ends with this process.
     None,
-    File(StateFile),
+    File(TagFile),
     /// A write has failed; which tags are durable is not known any more.
     Failed(io::ErrorKind),
 }
@@ -45,8 +45,15 @@ pub enum LedgerError {
 impl Ledger {
     /// A ledger that ends with this process, or one that also stands in `file`.
     #[must_use]
-    pub(super) fn new(file: Option<StateFile>) -> Self {
+    pub(super) fn new(file: Option<TagFile>) -> Self {
         Self { book: Mutex::default(), disk: Mutex::new(file.map_or(Disk::None, Disk::File)) }
+    }
+
+    /// The ledger of an upload that is gone on with: what an earlier process has recorded in `file`.
+    pub(super) fn resumed(file: TagFile, tags: Vec<Option<Tag>>) -> Self {
+        let prefix = tags.iter().take_while(|tag| tag.is_some()).count();
+        let book = Book { tags, prefix, unwritten: Vec::new() };
+        Self { book: Mutex::new(book), disk: Mutex::new(Disk::File(file)) }
     }
 
     /// Records the tags of segments `first`, `first + 1`, … durably, and compares those recorded before. Blocks.
@@ -73,6 +80,11 @@ impl Ledger {
     /// How many bytes of the payload may have been sent, from the first on; the last segment counts as a full one.
     pub(super) fn recorded_bytes(&self) -> u64 {
         self.book().prefix as u64 * SEGMENT_SIZE as u64
+    }
+
+    /// Whether another process could go on: every tag is on disk.
+    pub(super) fn outlives_us(&self) -> bool {
+        matches!(&*self.disk.lock().expect("nothing panics while it holds this lock"), Disk::File(_))
     }
 
     /// Removes what stands on disk: the upload is over.
@@ -144,7 +156,7 @@ mod tests {
     }
 
     fn on_disk(uploads: &Path) -> Ledger {
-        Ledger::new(Some(StateFile::create(uploads, &state(), 64).unwrap()))
+        Ledger::new(Some(state().keep(uploads, 64).unwrap()))
     }
 
     #[test]

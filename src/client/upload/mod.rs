@@ -1,5 +1,6 @@
 //! The upload engine: seals a file and sends it, in constant memory and whatever happens to the connection.
 
+mod begun;
 mod body;
 mod by_service;
 mod by_store;
@@ -13,37 +14,37 @@ mod sending;
 mod source;
 mod state;
 mod through;
+mod unfinished;
 mod urls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use error::UploadError;
+pub use error::{Left, UploadError};
 pub use ledger::LedgerError;
 pub use segments::Unsealable;
 pub use source::{Source, SourceError};
-pub use state::{StateFile, UploadState};
+pub use state::UploadState;
+pub use unfinished::{Earlier, Unfinished};
 
+use self::begun::Begun;
 use self::delivery::Payload;
 use self::ledger::Ledger;
-use self::segments::Segments;
-use self::sending::Sending;
+use self::sending::{Already, Sending};
 use self::through::Through;
 use super::{Api, FlowChoice, Interrupt, Patience, Progress};
 use crate::domain::digest::Sha256;
 use crate::domain::envelope::Metadata;
-use crate::domain::key::{LinkKey, PayloadKey};
+use crate::domain::id::TransferId;
+use crate::domain::key::LinkKey;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::passphrase::Passphrase;
-use crate::domain::proof::AccessProof;
-use crate::domain::random;
 use crate::domain::root::ServerRoot;
-use crate::domain::wire::{CompletedTransfer, CreateTransfer, CreatedTransfer, Flow, Health};
+use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
-/// Up to this many sealed bytes the tags stay in memory.
-const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 /// How long an upload that ends early tries to delete what it has begun.
 const CLEAN_UP: Duration = Duration::from_secs(2);
 
@@ -59,10 +60,27 @@ pub struct Upload {
     pub expires: Option<Duration>,
     /// How many downloads it allows; any number if `None`.
     pub max_downloads: Option<u32>,
-    /// Where the state of uploads beyond 8 MiB is kept while they run; smaller ones do without.
-    pub uploads: Option<PathBuf>,
+    /// Where its state is kept if it is larger than 8 MiB; smaller ones do without.
+    pub state: StatePlace,
+    /// What to go on with.
+    pub unfinished: Option<Box<Unfinished>>,
     /// Which way it may go.
     pub flow: FlowChoice,
+}
+
+/// Where the state of a large upload is kept while it runs, so that another process can go on with it.
+pub enum StatePlace {
+    /// In this directory, as the state of this command.
+    Directory {
+        /// Which.
+        uploads: PathBuf,
+        /// What tells the command from others.
+        command: Sha256,
+    },
+    /// Nowhere: nobody shall go on with it.
+    Nowhere,
+    /// This user has no directory for it.
+    Missing,
 }
 
 /// An upload that is done.
@@ -106,115 +124,77 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Uploaded, UploadError> {
     let content_bytes = upload.source.size();
-    let (expires, max_downloads, uploads) = (upload.expires, upload.max_downloads, upload.uploads.clone());
     let flow = upload.flow;
-    let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
-    let (link_key, key, segments) =
-        tokio::task::spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
-    let uploads = state_directory(segments.layout().sealed_size(), uploads)?;
-    let asked = CreateTransfer {
-        size_bytes: segments.layout().sealed_size(),
-        expires_in_s: expires.map(|expires| expires.as_secs()),
-        max_downloads,
-        access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
-        idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
+    let earlier = upload.unfinished.as_ref().map(|unfinished| unfinished.id);
+    let begun = tokio::select! {
+        begun = Box::pin(Begun::of(api, upload, &mut patience, &progress)) => begun,
+        signal = interrupt.raised() => {
+            Err(UploadError::Interrupted { signal, left: earlier.map_or(Left::Perhaps, Left::Resumable) })
+        }
     };
-    let created = tokio::select! {
-        created = patience.call(&*progress, || api.create(&asked)) => created?,
-        signal = interrupt.raised() => return Err(UploadError::Interrupted { signal, deleted: false }),
-    };
+    let begun = begun.map_err(|error| match (error, earlier) {
+        (UploadError::Client(error), Some(id)) if error.is_worth_resuming() => {
+            UploadError::Unfinished { error: Box::new(error), id }
+        }
+        (error, _) => error,
+    })?;
     patience.progressed();
-
-    let segments = Arc::new(segments);
-    // Waited for whatever happens: a file that the ledger does not know would not be removed, and the key stands in it.
-    let state = match uploads {
-        None => Ok(None),
-        Some(uploads) => {
-            let state = UploadState::of(api.root().to_string(), created.transfer_id, &segments, &link_key, &key);
-            let count = segments.layout().segments();
-            let create = move || StateFile::create(&uploads, &state, count).map(Some);
-            tokio::task::spawn_blocking(create).await.expect("writing a file does not panic")
-        }
+    let Begun { id, page_url, link_key, segments, ledger, instruction, already } = begun;
+    let (segments, ledger) = (Arc::new(segments), Arc::new(ledger));
+    progress.begin(segments.layout().sealed_size());
+    let payload = Payload {
+        segments,
+        ledger: ledger.clone(),
+        through: Arc::new(Through::new(progress.clone())),
+        has_moved: Arc::new(AtomicBool::new(already != Already::default())),
     };
-    let (file, failed) = match state {
-        Ok(file) => (file, None),
-        Err(error) => (None, Some(LedgerError::Write(error))),
-    };
-    let ledger = Arc::new(Ledger::new(file));
-    let sending = async {
-        if let Some(failed) = failed {
-            return Err(failed.into());
-        }
-        progress.begin(segments.layout().sealed_size());
-        let through = Arc::new(Through::new(progress.clone()));
-        let payload = Payload { segments: segments.clone(), ledger: ledger.clone(), through };
-        let sending =
-            Sending { api: api.clone(), id: created.transfer_id, payload, patience, progress: progress.clone() };
-        sending.run(created.upload.clone(), flow).await
-    };
+    let has_moved = payload.has_moved.clone();
+    let sending = Sending { api: api.clone(), id, payload, patience, progress: progress.clone() };
     let outcome = tokio::select! {
-        outcome = Box::pin(sending) => outcome,
-        signal = interrupt.raised() => Err(UploadError::Interrupted { signal, deleted: false }),
+        outcome = Box::pin(sending.run(instruction, flow, already)) => outcome,
+        signal = interrupt.raised() => Err(UploadError::Interrupted { signal, left: Left::Perhaps }),
     };
     progress.end();
-    let outcome = match outcome {
+    let error = match outcome {
         Ok((completed, flow)) => {
-            let (link, refused_root) = link(api.root(), &created, link_key);
-            Ok(Uploaded { link, completed, flow, content_bytes, refused_root })
+            ledger.remove();
+            let (link, refused_root) = link(api.root(), id, &page_url, link_key);
+            return Ok(Uploaded { link, completed, flow, content_bytes, refused_root });
         }
-        Err(error) => {
-            let deleted = tokio::time::timeout(CLEAN_UP, api.delete(created.transfer_id)).await;
-            let deleted = matches!(deleted, Ok(Ok(_)));
-            Err(match error {
-                UploadError::Interrupted { signal, .. } => UploadError::Interrupted { signal, deleted },
-                other => other,
-            })
-        }
+        Err(error) => error,
     };
-    ledger.remove();
-    outcome
-}
-
-/// Where the state of an upload of so many sealed bytes is kept, if anywhere.
-fn state_directory(sealed: u64, uploads: Option<PathBuf>) -> Result<Option<PathBuf>, UploadError> {
-    match uploads {
-        _ if sealed <= IN_MEMORY_BYTES => Ok(None),
-        None => Err(UploadError::NoStateDirectory),
-        uploads => Ok(uploads),
+    match error {
+        UploadError::Interrupted { signal, .. } if ledger.outlives_us() => {
+            Err(UploadError::Interrupted { signal, left: Left::Resumable(id) })
+        }
+        UploadError::Client(error)
+            if error.is_worth_resuming() && ledger.outlives_us() && has_moved.load(Ordering::Relaxed) =>
+        {
+            Err(UploadError::Unfinished { error: Box::new(error), id })
+        }
+        error => Err(ended(api, id, &ledger, error).await),
     }
 }
 
-/// Draws the key and prepares the segments. Blocks: a passphrase is stretched.
-fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments), UploadError> {
-    let link_key = match upload.passphrase {
-        None => LinkKey::random(),
-        Some(_) => LinkKey::random_with_passphrase(),
-    };
-    let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind is chosen by the passphrase");
-    let segments = Segments::new(upload.source, &upload.metadata, &key)?;
-    Ok((link_key, key, segments))
+/// Ends an upload that nobody can go on with.
+async fn ended(api: &Api, id: TransferId, ledger: &Ledger, error: UploadError) -> UploadError {
+    let deleted = tokio::time::timeout(CLEAN_UP, api.delete(id)).await;
+    ledger.remove();
+    match error {
+        UploadError::Interrupted { signal, .. } => {
+            let left = if matches!(deleted, Ok(Ok(_))) { Left::Nothing } else { Left::Perhaps };
+            UploadError::Interrupted { signal, left }
+        }
+        other => other,
+    }
 }
 
 /// The link to a transfer: at the server's own public address where it names a fit one, else where it was `reached`.
 /// An address that lets others read along, where we did not, is given back instead.
-fn link(reached: &ServerRoot, created: &CreatedTransfer, key: LinkKey) -> (Link, Option<ServerRoot>) {
-    let named = created.page_url.parse::<Link>().ok().filter(|link| link.transfer_id == created.transfer_id);
+fn link(reached: &ServerRoot, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<ServerRoot>) {
+    let named = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id);
     let named = named.map_or_else(|| reached.clone(), |link| link.root);
     let unfit = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
     let (root, refused) = if unfit { (reached.clone(), Some(named)) } else { (named, None) };
-    (Link { root, transfer_id: created.transfer_id, key: Some(key) }, refused)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_uploads_need_no_directory() {
-        let directory = || Some(PathBuf::from("/state"));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, None), Ok(None)));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, None), Err(UploadError::NoStateDirectory)));
-    }
+    (Link { root, transfer_id: id, key: Some(key) }, refused)
 }

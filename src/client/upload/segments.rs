@@ -8,10 +8,10 @@ use super::source::{Source, SourceError};
 use crate::client::buffers::Buffers;
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
 use crate::domain::key::PayloadKey;
-use crate::domain::sealed::{Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
+use crate::domain::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
 
 /// Seals any segment of one payload, as often as is needed.
-pub struct Segments {
+pub(super) struct Segments {
     source: Source,
     envelope: Vec<u8>,
     layout: Layout,
@@ -20,11 +20,11 @@ pub struct Segments {
 }
 
 /// A sealed segment.
-pub struct Segment {
+pub(super) struct Segment {
     /// What is sent.
-    pub bytes: Bytes,
+    pub(super) bytes: Bytes,
     /// Its tag.
-    pub tag: Tag,
+    pub(super) tag: Tag,
 }
 
 /// A file that cannot be put into a payload.
@@ -40,38 +40,53 @@ pub enum Unsealable {
 
 impl Segments {
     /// Puts `source` into a payload sealed with `key`, under a new header.
-    pub fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
+    pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::of(SEGMENT_SIZE) })
     }
 
+    /// Goes on with a payload that an earlier process has begun with this envelope and header.
+    ///
+    /// Which plaintext was sealed before is not known here: whoever seals a segment again holds its tag against the
+    /// one that was recorded.
+    pub(super) fn again(
+        source: Source,
+        envelope: Vec<u8>,
+        key: &PayloadKey,
+        header: Header,
+    ) -> Result<Self, Unsealable> {
+        let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
+        let sealer = Sealer::from_header(key, header);
+        Ok(Self { source, envelope, layout, sealer, buffers: Buffers::of(SEGMENT_SIZE) })
+    }
+
     /// How the payload is divided.
     #[must_use]
-    pub const fn layout(&self) -> Layout {
+    pub(super) const fn layout(&self) -> Layout {
         self.layout
     }
 
     /// The file.
     #[must_use]
-    pub const fn source(&self) -> &Source {
+    pub(super) const fn source(&self) -> &Source {
         &self.source
     }
 
     /// The envelope in front of the content.
     #[must_use]
-    pub fn envelope(&self) -> &[u8] {
+    pub(super) fn envelope(&self) -> &[u8] {
         &self.envelope
     }
 
     /// What seals.
     #[must_use]
-    pub const fn sealer(&self) -> &Sealer {
+    pub(super) const fn sealer(&self) -> &Sealer {
         &self.sealer
     }
 
     /// Reads and seals segment `index`, which exists. Blocks.
-    pub fn seal(&self, index: u32) -> Result<Segment, SourceError> {
+    pub(super) fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
         let mut buffer = self.buffers.take();
         buffer.resize(header_room(index), 0);

@@ -21,21 +21,38 @@ pub(super) struct Sending {
     pub progress: Arc<dyn Progress>,
 }
 
+/// What the service has of a payload already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Already {
+    /// So many bytes from the front, where it comes through the service.
+    pub bytes: u64,
+    /// These parts, as ranges of numbers with both ends, where it comes in parts.
+    pub parts: Vec<[u32; 2]>,
+    /// All of it, this way.
+    pub whole: Option<Flow>,
+}
+
 impl Sending {
-    /// Sends it and completes the upload; tells which way it went.
+    /// Sends what is not there `already` and completes the upload; tells which way it went.
     pub(super) async fn run(
-        self,
+        mut self,
         instruction: UploadInstruction,
         choice: FlowChoice,
+        already: Already,
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
+        if let Some(flow) = already.whole {
+            self.payload.check_sent(self.payload.size())?;
+            let completed = self.patience.call(&*self.progress, || self.api.complete(self.id)).await?;
+            return Ok((completed, flow));
+        }
         let origin = self.api.origin();
         let Some(plan) = Plan::of(&instruction, self.payload.size(), origin)? else {
             choice.check(Flow::Bytes, origin)?;
-            return self.by_service(address_of(&instruction)).await;
+            return self.by_service(address_of(&instruction), already.bytes).await;
         };
         let fallback = address_of(&instruction);
         if choice == FlowChoice::Bytes {
-            return self.by_service(fallback).await;
+            return self.by_service(fallback, already.bytes).await;
         }
         let fallback = fallback.filter(|_| choice == FlowChoice::Auto);
         let mut by_store = ByStore::new(
@@ -46,7 +63,8 @@ impl Sending {
             self.patience.anew(),
             self.progress.clone(),
         );
-        let blocked = match by_store.run(fallback.is_some()).await {
+        let missing = if plan.is_single() { vec![1] } else { plan.missing(already.parts) };
+        let blocked = match by_store.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
                 if fallback.is_some() && by_store.is_untouched() =>
             {
@@ -55,16 +73,21 @@ impl Sending {
             outcome => return Ok((outcome?, Flow::Presigned)),
         };
         self.progress.rerouted(&blocked);
-        match self.by_service(fallback).await {
+        match self.by_service(fallback, 0).await {
             // Something has arrived at the store after all, and an upload goes one way only.
             Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::WrongMode) => {
-                Ok((by_store.run(false).await?, Flow::Presigned))
+                let missing = by_store.missing().await?;
+                Ok((by_store.run(missing, false).await?, Flow::Presigned))
             }
             outcome => outcome,
         }
     }
 
-    async fn by_service(&self, address: Option<String>) -> Result<(CompletedTransfer, Flow), UploadError> {
+    async fn by_service(
+        &self,
+        address: Option<String>,
+        already: u64,
+    ) -> Result<(CompletedTransfer, Flow), UploadError> {
         let address =
             address.ok_or_else(|| ClientError::Flow { origin: self.api.origin().clone(), flow: Flow::Bytes })?;
         let by_service = ByService::new(
@@ -75,12 +98,12 @@ impl Sending {
             self.patience.anew(),
             self.progress.clone(),
         );
-        Ok((by_service.run().await?, Flow::Bytes))
+        Ok((by_service.run(already).await?, Flow::Bytes))
     }
 }
 
 /// Where the service takes the payload itself, if it does.
-fn address_of(instruction: &UploadInstruction) -> Option<String> {
+pub(super) fn address_of(instruction: &UploadInstruction) -> Option<String> {
     match instruction {
         UploadInstruction::Bytes { url } => Some(url.clone()),
         UploadInstruction::Single { fallback_url, .. } | UploadInstruction::Multipart { fallback_url, .. } => {

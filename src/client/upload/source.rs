@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::domain::digest::Sha256;
+
 /// A file of known size that must not change while it is sent.
 #[derive(Debug)]
 pub struct Source {
@@ -47,6 +49,12 @@ impl Source {
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What tells this source from another without reading it: its size and its time.
+    #[must_use]
+    pub fn identity(&self) -> Sha256 {
+        Sha256::of(format!("{} {:?}", self.size, self.modified_ms()).as_bytes())
     }
 
     /// When the file was last modified, in milliseconds since 1970 (UTC).

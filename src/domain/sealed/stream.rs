@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, header_room};
+use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_room};
 use crate::domain::key::PayloadKey;
 
 /// Opens a payload segment by segment, however its bytes are cut into pieces. Holds one segment at most.
@@ -31,6 +31,8 @@ pub struct OpenStream {
     /// How many segments are open, which is the number of the one that is collected next.
     opened: u64,
     collected: Vec<u8>,
+    /// Of the segment that was opened last.
+    tag: Option<Tag>,
     state: State,
 }
 
@@ -78,7 +80,7 @@ impl OpenStream {
     }
 
     fn build(opening: Opening, layout: Option<Layout>) -> Self {
-        Self { opening, layout, opened: 0, collected: Vec::new(), state: State::Collecting }
+        Self { opening, layout, opened: 0, collected: Vec::new(), tag: None, state: State::Collecting }
     }
 
     /// The payload's header, once the first segment is open.
@@ -88,6 +90,12 @@ impl OpenStream {
             Opening::Waiting(_) => None,
             Opening::Ready(opener) => Some(opener.header()),
         }
+    }
+
+    /// The tag of the segment that was opened last; none before the first, nor after a resumption.
+    #[must_use]
+    pub fn tag(&self) -> Option<Tag> {
+        self.tag
     }
 
     /// How many segments are open, those opened before a resumption included.
@@ -151,6 +159,8 @@ impl OpenStream {
     /// Opens the collected segment in place and says where in it the plaintext is.
     fn open_collected(&mut self, last: bool) -> Result<Range<usize>, OpenError> {
         let index = u32::try_from(self.opened).map_err(|_| OpenError::Extended)?;
+        // Opening may leave anything behind the plaintext.
+        let tag = self.collected.last_chunk::<TAG_SIZE>().copied().map(Tag::from_bytes).ok_or(OpenError::Truncated)?;
         let length = match &self.opening {
             Opening::Ready(opener) => opener.open(index, last, &mut self.collected)?.len(),
             Opening::Waiting(key) => {
@@ -162,6 +172,7 @@ impl OpenStream {
             }
         };
         let start = header_room(index);
+        self.tag = Some(tag);
         Ok(start..start + length)
     }
 

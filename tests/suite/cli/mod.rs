@@ -15,6 +15,7 @@ mod matrix;
 mod network;
 mod presigned;
 mod race;
+mod resume;
 mod round_trip;
 mod s3;
 mod serving;

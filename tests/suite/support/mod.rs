@@ -6,6 +6,7 @@ pub(crate) mod bucket;
 mod eventually;
 #[path = "../../support/faulty.rs"]
 mod faulty;
+mod gate;
 mod half_upload;
 mod process;
 mod service;
@@ -16,6 +17,7 @@ pub(crate) mod stub;
 pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty::{Fate, Faulty};
+pub(crate) use gate::{Gate, Way};
 pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};

@@ -69,9 +69,9 @@ fn nothing_goes_another_way_once_something_has_arrived() {
     until(|| stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
     stub.close_store();
     let said = Said::of(uploading.wait_with_output().unwrap());
-    said.failed(8, "");
+    said.failed(10, "--resume");
     stub.check(&said);
-    assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Deleted)));
+    assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Pending)));
 }
 
 #[test]

@@ -260,11 +260,11 @@ fn an_upload_goes_on_when_the_store_comes_back() {
 }
 
 #[test]
-fn an_interrupted_upload_leaves_nothing_behind() {
+fn an_interrupted_upload_that_nobody_goes_on_with_leaves_nothing_behind() {
     let home = Home::new();
     let stub = store(|_| Act::Silence);
     let file = home.file("a.bin", &content(13_000_000));
-    let uploading = stub.command(&home, &["upload", &file]).spawn().unwrap();
+    let uploading = stub.command(&home, &["upload", &file, "--no-resume-state"]).spawn().unwrap();
     until(|| stub.store_requests() >= 4);
     assert!(Command::new("kill").args(["-INT", &uploading.id().to_string()]).status().unwrap().success());
     let said = Said::of(uploading.wait_with_output().unwrap());

@@ -53,7 +53,7 @@ pub(crate) struct Stub {
     shared: Arc<Shared>,
     service: Listening,
     store: Listening,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// What both know.
@@ -67,6 +67,8 @@ struct Shared {
     at_once: watch::Sender<usize>,
     /// How many parts it has stored.
     stored: watch::Sender<usize>,
+    /// How many requests it has said nothing to.
+    silent: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -141,12 +143,13 @@ impl Plan {
             state: Mutex::default(),
             at_once: watch::Sender::default(),
             stored: watch::Sender::default(),
+            silent: watch::Sender::default(),
         });
         let (to_service, to_store) = (shared.clone(), shared.clone());
         let service = Listening::start(&runtime, None, move |request| service::answer(to_service.clone(), request));
         let store = Listening::start(&runtime, self.tls, move |request| store::answer(to_store.clone(), request));
         store.url().clone_into(&mut shared.store_url.lock().unwrap());
-        Stub { shared, service, store, _runtime: runtime }
+        Stub { shared, service, store, runtime }
     }
 }
 
@@ -207,6 +210,12 @@ impl Stub {
     pub(crate) fn payload(&self) -> Vec<u8> {
         let state = self.shared.state();
         state.object.clone().unwrap_or_else(|| state.parts.values().map(Vec::as_slice).collect::<Vec<_>>().concat())
+    }
+
+    /// Waits until the store has said nothing to so many requests.
+    pub(crate) fn wait_for_silence(&self, requests: usize) {
+        let mut silent = self.shared.silent.subscribe();
+        drop(self.runtime.block_on(silent.wait_for(|silent| *silent >= requests)));
     }
 
     /// Changes the payload that is in the store.

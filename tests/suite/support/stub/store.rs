@@ -65,7 +65,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> A
     let _counted = InFlight::enter(&shared);
     let act = (shared.script)(&asked);
     match act {
-        Act::Silence => std::future::pending().await,
+        Act::Silence => {
+            shared.silent.send_modify(|silent| *silent += 1);
+            std::future::pending::<()>().await;
+        }
         Act::Answer(status, body) => return Ok(plain(status, body)),
         Act::Delete => {
             let mut state = shared.state();

@@ -1,0 +1,362 @@
+//! Uploads and downloads that end early, and what goes on with them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Child, Command, Output};
+use std::sync::Mutex;
+
+use http::Method;
+use serde_json::Value;
+use sgsend::domain::random;
+
+use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
+use crate::support::{Gate, Home, Said, Serving, Way};
+
+/// How much is sent and fetched.
+const SIZE: u64 = 300 << 20;
+/// How often it is interrupted.
+const INTERRUPTIONS: u64 = 10;
+
+/// Ways to end a process early.
+const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
+
+fn content(size: u64) -> Vec<u8> {
+    (0..u32::try_from(size).unwrap()).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+}
+
+/// Points of a payload, in their order.
+fn points() -> Vec<u64> {
+    let random = |_| u64::from_be_bytes(random::bytes()) % SIZE;
+    let mut points: Vec<u64> = (0..INTERRUPTIONS).map(random).collect();
+    points.sort_unstable();
+    points
+}
+
+/// A service, a gate before it, and somebody who sends through the gate.
+struct World {
+    home: Home,
+    serving: Serving,
+    gate: Gate,
+    token: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let home = Home::new();
+        let store = format!("file:{}", home.path().join("store").display());
+        let serving = home.serve(&["--storage", &store, "--max-size", "1GiB"]);
+        let token = home.run_at(&serving, &["token", "create", "test"]).text();
+        let gate = Gate::to(&serving.public);
+        Self { home, serving, gate, token: token.trim().to_owned() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.sgsend(&[&["--server", &self.gate.url], arguments].concat());
+        command.env("SGSEND_TOKEN", &self.token);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        Said::of(self.command(arguments).output().unwrap())
+    }
+
+    fn transfers(&self, status: &str) -> u64 {
+        self.home.run_at(&self.serving, &["stats", "--json"]).json()["transfers"][status].as_u64().unwrap()
+    }
+}
+
+fn started(mut command: Command) -> Child {
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+}
+
+/// Ends a process with this signal.
+fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
+    assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code().unwrap_or(-1), exit, "{told} {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// What is left of unfinished transfers on the client's side.
+fn left(home: &Home, kind: &str) -> Vec<String> {
+    let folder = home.path().join(".local/state/sgsend").join(kind);
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
+    let world = World::new();
+    let content = content(SIZE);
+    let file = world.home.file("a.bin", &content);
+    let points = points();
+    for (number, point) in (0..).zip(&points) {
+        let passed = world.gate.passed(Way::There);
+        world.gate.close_after(Way::There, point.saturating_sub(passed).max(1_000_000));
+        let upload = started(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
+        world.gate.wait();
+        let output = end(upload, SIGNALS[number % SIGNALS.len()]);
+        if !output.stdout.is_empty() {
+            let failure: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(failure["error"]["resumable"], true, "{failure} at {points:?}");
+        }
+        world.gate.open();
+        assert_eq!(left(&world.home, "uploads").len(), 1, "interrupted at {points:?}");
+    }
+    let said = world.run(&["upload", &file, "-d", "3", "--resume", "--json"]);
+    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    assert_eq!(left(&world.home, "uploads"), [""; 0]);
+    assert_eq!((world.transfers("completed"), world.transfers("pending"), world.transfers("deleted")), (1, 0, 0));
+    // As long as the server waits for the rest of a request whose client is gone, it refuses the next one, of which a part
+    // has been sent then.
+    let sent = world.gate.passed(Way::There);
+    assert!(sent < SIZE + INTERRUPTIONS * (4 << 20), "{sent} bytes were sent, with interruptions at {points:?}");
+
+    let link = said.json()["link"].as_str().unwrap().to_owned();
+    world.run(&["download", &link, "-o", "b.bin"]).text();
+    assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
+}
+
+#[test]
+fn a_download_that_is_interrupted_again_and_again_is_one_download() {
+    let world = World::new();
+    let content = content(SIZE);
+    let file = world.home.file("a.bin", &content);
+    let link = world.run(&["upload", &file, "-d", "1"]).text();
+    let points = points();
+    let before = world.gate.passed(Way::Back);
+    let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
+    for (number, point) in (0..).zip(&points) {
+        let passed = world.gate.passed(Way::Back) - before;
+        world.gate.close_after(Way::Back, point.saturating_sub(passed).max(4_000_000));
+        let download = started(world.command(&arguments));
+        world.gate.wait();
+        let output = end(download, SIGNALS[number % SIGNALS.len()]);
+        if !output.stdout.is_empty() {
+            let failure: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(failure["error"]["resumable"], true, "{failure} at {points:?}");
+        }
+        world.gate.open();
+        assert!(!world.home.path().join("b.bin").exists());
+    }
+    let said = world.run(&arguments);
+    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
+    assert_eq!(left(&world.home, "downloads"), [""; 0]);
+    // What had not made a whole segment is fetched again, and what was still on its way.
+    let fetched = world.gate.passed(Way::Back) - before;
+    assert!(fetched < SIZE + INTERRUPTIONS * 8_000_000, "{fetched} bytes came, with interruptions at {points:?}");
+    let again = world.run(&["download", link.trim(), "-o", "c.bin"]);
+    again.failed(4, "every download");
+}
+
+#[test]
+fn a_network_that_goes_away_leaves_something_to_go_on_with() {
+    let world = World::new();
+    let content = content(30 << 20);
+    let file = world.home.file("a.bin", &content);
+    world.gate.close_after(Way::There, 12 << 20);
+    let failed = |said: &Said| {
+        assert_eq!(said.exit, 10, "{}", said.stderr);
+        let error = &said.json()["error"];
+        assert_eq!((&error["resumable"], &error["retryable"]), (&true.into(), &true.into()));
+        assert!(error["hint"].as_str().unwrap().contains("--resume"), "{error}");
+    };
+    failed(&world.run(&["upload", &file, "--json", "--timeout", "2s"]));
+    world.gate.open();
+    let link = world.run(&["upload", &file, "--resume"]).text();
+    world.gate.close_after(Way::Back, 12 << 20);
+    failed(&world.run(&["download", link.trim(), "-o", "b.bin", "--json", "--timeout", "2s"]));
+    world.gate.open();
+    world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
+    assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
+    let status = world.run(&["status", link.trim(), "--json"]).json();
+    assert_eq!(status["download_count"], 1);
+}
+
+/// Uploads until the gate closes, and kills the process then.
+fn half_sent(world: &World, file: &str, extra: &[&str]) {
+    world.gate.close_after(Way::There, 12 << 20);
+    let upload = started(world.command(&[&["upload", file], extra].concat()));
+    world.gate.wait();
+    end(upload, SIGNALS[1]);
+    world.gate.open();
+}
+
+#[test]
+fn what_changed_meanwhile_is_not_gone_on_with() {
+    let world = World::new();
+    let mut content = content(30 << 20);
+    let file = world.home.file("a.bin", &content);
+    half_sent(&world, &file, &[]);
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    // Somebody who hides it changes what was sent already.
+    content[5_000_000] ^= 1;
+    fs::write(&file, &content).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    world.run(&["upload", &file, "--resume"]).failed(9, "changed");
+    assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 1));
+
+    half_sent(&world, &file, &[]);
+    fs::write(&file, &content).unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    world.run(&["upload", &file, "--resume"]).failed(9, "changed");
+    assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 2));
+}
+
+#[test]
+fn another_command_begins_anew_and_a_transfer_that_is_gone_too() {
+    let world = World::new();
+    let file = world.home.file("a.bin", &content(20 << 20));
+    half_sent(&world, &file, &[]);
+    let id = left(&world.home, "uploads").pop().unwrap();
+    // With other terms it is another upload.
+    let other = world.run(&["upload", &file, "-d", "2", "--resume", "--json"]).json();
+    assert_ne!(other["transfer_id"], id.as_str());
+    assert_eq!((left(&world.home, "uploads"), world.transfers("pending")), (vec![id.clone()], 1));
+    world.run(&["delete", &id]).text();
+    let anew = world.run(&["upload", &file, "--resume", "--json", "--verbose"]);
+    assert_eq!(anew.exit, 0, "{}", anew.stderr);
+    assert!(anew.stderr.contains("beginning anew"), "{}", anew.stderr);
+    assert_eq!((left(&world.home, "uploads"), world.transfers("completed")), (vec![], 2));
+}
+
+#[test]
+fn nothing_is_left_where_nobody_is_to_go_on() {
+    let world = World::new();
+    let file = world.home.file("a.bin", &content(20 << 20));
+    world.gate.close_after(Way::There, 12 << 20);
+    let upload = started(world.command(&["upload", &file, "--no-resume-state", "--json"]));
+    world.gate.wait();
+    // So that it can say goodbye.
+    world.gate.open();
+    let output = end(upload, SIGNALS[0]);
+    let failure: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(failure["error"]["resumable"], false, "{failure}");
+    assert_eq!(left(&world.home, "uploads"), [""; 0]);
+}
+
+#[test]
+fn a_passphrase_is_not_asked_for_again() {
+    let world = World::new();
+    let file = world.home.file("a.bin", &content(20 << 20));
+    let (right, wrong) = (world.home.file("right", b"secret words"), world.home.file("wrong", b"others"));
+    half_sent(&world, &file, &["--passphrase-file", &right]);
+    world.run(&["upload", &file, "--resume", "--passphrase-file", &wrong]).failed(2, "another passphrase");
+    // Nobody can be asked here.
+    let link = world.run(&["upload", &file, "--resume", "--passphrase"]).text();
+    let fetched = world.run(&["download", link.trim(), "-o", "b.bin", "--passphrase-file", &right]);
+    assert_eq!(fetched.exit, 0, "{}", fetched.stderr);
+}
+
+#[test]
+fn an_unfinished_file_that_was_tampered_with_is_fetched_again_from_there() {
+    let world = World::new();
+    let content = content(30 << 20);
+    let file = world.home.file("a.bin", &content);
+    let link = world.run(&["upload", &file]).text();
+    world.gate.close_after(Way::Back, 20 << 20);
+    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
+    world.gate.wait();
+    end(download, SIGNALS[1]);
+    world.gate.open();
+    let part = world.home.path().join(format!(".sgsend-{}.part", &left(&world.home, "downloads")[0][..8]));
+    let mut kept = fs::read(&part).unwrap();
+    assert!(kept.len() > 10 << 20, "{}", kept.len());
+    kept[6_000_000] ^= 1;
+    fs::write(&part, kept).unwrap();
+    let before = world.gate.passed(Way::Back);
+    world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
+    assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
+    let fetched = world.gate.passed(Way::Back) - before;
+    assert!((24 << 20..26 << 20).contains(&fetched), "{fetched} bytes came again");
+    assert!(!part.exists());
+}
+
+#[test]
+fn a_wrong_key_costs_no_unfinished_file() {
+    let world = World::new();
+    let content = content(40 << 20);
+    let file = world.home.file("a.bin", &content);
+    let link = world.run(&["upload", &file]).text();
+    world.gate.close_after(Way::Back, 24 << 20);
+    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
+    world.gate.wait();
+    end(download, SIGNALS[0]);
+    world.gate.open();
+    let (page, _) = link.trim().split_once('#').unwrap();
+    let wrong = format!("{page}#v1.{}", "A".repeat(43));
+    world.run(&["download", &wrong, "-o", "b.bin", "--resume"]).failed(6, "key");
+    let before = world.gate.passed(Way::Back);
+    world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
+    assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
+    let fetched = world.gate.passed(Way::Back) - before;
+    assert!(fetched < 32 << 20, "{fetched} bytes came again");
+}
+
+/// A few of the parts or ranges that a payload consists of.
+fn places() -> BTreeSet<u64> {
+    let all = SIZE / (2 * MIB) - 4;
+    (0..INTERRUPTIONS).map(|_| 1 + u64::from_be_bytes(random::bytes()) % all).collect()
+}
+
+/// A store that says nothing to the first request for each of these.
+fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
+    let places = Mutex::new(places.clone());
+    let script = move |asked: &Asked| {
+        let place = asked.start.map_or(u64::from(asked.number), |start| start / (2 * MIB));
+        if asked.method == method && places.lock().unwrap().remove(&place) { Act::Silence } else { Act::Serve }
+    };
+    Plan::on(Terms::default()).store(script).start()
+}
+
+#[test]
+fn parts_that_have_arrived_are_not_sent_again() {
+    let (home, content) = (Home::new(), content(SIZE));
+    let file = home.file("a.bin", &content);
+    let points = places();
+    let stub = silent_at(Method::PUT, &points);
+    let arguments = ["upload", &file, "--resume", "--json"];
+    for (number, point) in (0..).zip(&points) {
+        let upload = started(stub.command(&home, &arguments));
+        stub.wait_for_silence(number + 1);
+        end(upload, SIGNALS[number % SIGNALS.len()]);
+        assert_eq!(left(&home, "uploads").len(), 1, "interrupted at {point} of {points:?}");
+    }
+    let said = stub.run(&home, &arguments);
+    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let payload = stub.payload();
+    for (number, part) in (1..).zip(payload.chunks(usize::try_from(2 * MIB).unwrap())) {
+        let bodies = stub.bodies(number);
+        assert!(bodies.iter().all(|body| part.starts_with(body)), "part {number} was sent with other bytes before");
+        let whole = bodies.iter().filter(|body| body.len() == part.len()).count();
+        assert_eq!(whole, 1, "part {number} was sent again, with interruptions at {points:?}");
+    }
+    let link = said.json()["link"].as_str().unwrap().to_owned();
+    stub.run(&home, &["download", &link, "-o", "b.bin"]).text();
+    assert!(fs::read(home.path().join("b.bin")).unwrap() == content);
+}
+
+#[test]
+fn ranges_that_have_come_are_not_fetched_again() {
+    let (home, content) = (Home::new(), content(SIZE));
+    let file = home.file("a.bin", &content);
+    let points = places();
+    let stub = silent_at(Method::GET, &points);
+    let link = stub.run(&home, &["upload", &file, "-d", "1"]).text();
+    let before = stub.store_requests();
+    let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
+    for number in 0..points.len() {
+        let download = started(stub.command(&home, &arguments));
+        stub.wait_for_silence(number + 1);
+        end(download, SIGNALS[number % SIGNALS.len()]);
+    }
+    let said = stub.run(&home, &arguments);
+    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
+    assert_eq!(stub.downloads(), 1);
+    // Four are asked for at once: those behind the one that did not come are asked for again.
+    let (asked, needed) = (stub.store_requests() - before, usize::try_from(SIZE / (2 * MIB)).unwrap() + 1);
+    assert!(asked <= needed + 5 * points.len(), "{asked} ranges were asked for, {needed} needed, at {points:?}");
+}

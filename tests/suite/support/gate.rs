@@ -1,0 +1,122 @@
+//! A gate on the way to a server: it lets so many bytes through, and nothing after that until it is opened again.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// Passes connections on.
+pub(crate) struct Gate {
+    pub(crate) url: String,
+    shared: Arc<Shared>,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the server.
+    There,
+    /// From it.
+    Back,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many bytes may still go through, each way; any number if `None`.
+    left: [Option<u64>; 2],
+    /// How many have gone through, each way.
+    passed: [u64; 2],
+    is_closed: bool,
+    /// How often it was opened: what waited before that is not let through any more.
+    opened: u64,
+}
+
+impl Gate {
+    /// A gate that lets everything through to `target`.
+    pub(crate) fn to(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (shared, target) = (Arc::<Shared>::default(), target.trim_start_matches("http://").to_owned());
+        let passing = shared.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(&target) else { continue };
+                let copy = |stream: &TcpStream| stream.try_clone().unwrap();
+                pass(passing.clone(), Way::There, copy(&client), copy(&server));
+                pass(passing.clone(), Way::Back, server, client);
+            }
+        });
+        Self { url, shared }
+    }
+
+    /// Lets so many more bytes through one way, and then nothing at all.
+    pub(crate) fn close_after(&self, way: Way, bytes: u64) {
+        self.shared.state.lock().unwrap().left[way as usize] = Some(bytes);
+    }
+
+    /// Waits until nothing goes through any more.
+    pub(crate) fn wait(&self) {
+        drop(self.shared.changed.wait_while(self.shared.state.lock().unwrap(), |state| !state.is_closed).unwrap());
+    }
+
+    /// Lets everything through again, but for what waits: that is cut off.
+    pub(crate) fn open(&self) {
+        let mut state = self.shared.state.lock().unwrap();
+        (state.left, state.is_closed) = ([None; 2], false);
+        state.opened += 1;
+        self.shared.changed.notify_all();
+    }
+
+    /// How many bytes have gone through one way.
+    pub(crate) fn passed(&self, way: Way) -> u64 {
+        self.shared.state.lock().unwrap().passed[way as usize]
+    }
+}
+
+impl Shared {
+    /// Waits until some of `length` bytes may go through; `None` where those that wait are cut off.
+    fn admit(&self, way: Way, length: usize) -> Option<usize> {
+        let mut state = self.state.lock().unwrap();
+        let opened = state.opened;
+        loop {
+            if state.opened != opened {
+                return None;
+            }
+            let admitted = state.left[way as usize].map_or(length as u64, |left| left.min(length as u64));
+            if admitted > 0 && !state.is_closed {
+                state.passed[way as usize] += admitted;
+                if let Some(left) = &mut state.left[way as usize] {
+                    *left -= admitted;
+                }
+                return Some(usize::try_from(admitted).unwrap());
+            }
+            state.is_closed = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+}
+
+fn pass(shared: Arc<Shared>, way: Way, mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        'passing: while let Ok(length @ 1..) = from.read(&mut buffer) {
+            let mut rest = &buffer[..length];
+            while !rest.is_empty() {
+                let Some(admitted) = shared.admit(way, rest.len()) else { break 'passing };
+                if to.write_all(&rest[..admitted]).is_err() {
+                    break 'passing;
+                }
+                rest = &rest[admitted..];
+            }
+        }
+        // The other end may be closed already.
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    });
+}
