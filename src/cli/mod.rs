@@ -12,6 +12,7 @@ mod escape;
 mod exit;
 mod failure;
 mod failure_table;
+mod handing_on;
 mod history;
 mod login;
 mod meter;

@@ -134,6 +134,13 @@ impl Printer {
         }
     }
 
+    /// Prints what is made for a terminal to stderr as it is, quiet or not: it was asked for.
+    pub(super) fn picture(&self, text: &str) {
+        // Nobody is left to see it where stderr is closed.
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
     /// Prints a question to stderr; the answer is typed behind it.
     pub(super) fn question(&self, text: &str) {
         let mut stderr = io::stderr().lock();

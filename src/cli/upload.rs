@@ -17,6 +17,7 @@ use super::context::Context;
 use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::handing_on::HandingOn;
 use super::history;
 use super::paths;
 use super::secret_input::claim_stdin;
@@ -65,6 +66,8 @@ pub(super) struct Arguments {
     /// Keep nothing that an unfinished upload could be gone on with
     #[arg(long, hide_short_help = true)]
     no_resume_state: bool,
+    #[command(flatten)]
+    handing_on: HandingOn,
     #[command(flatten)]
     history: history::UploadArguments,
     #[command(flatten)]
@@ -116,7 +119,7 @@ struct Size {
 /// Runs the command. Tidies up by itself when it is interrupted.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
-    let remember = arguments.history.clone();
+    let (remember, handing_on) = (arguments.history.clone(), arguments.handing_on);
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(nothing_begun(signal)),
@@ -129,6 +132,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     warn(&uploaded, &api, context);
+    handing_on.run(&link_to_print(&uploaded, separate_key), &context.printer);
     if let Err(error) = remember.add(&uploaded, &name) {
         context.printer.warning(&format!("the upload is not in the history: {error}"));
     }
@@ -288,14 +292,17 @@ fn spool(input: impl Read, limit: u64) -> Result<Source> {
     Ok(Source::of(file).map_err(failed)?)
 }
 
+/// The link, without its key where that goes another way.
+fn link_to_print(uploaded: &Uploaded, separate_key: bool) -> Zeroizing<String> {
+    if separate_key { Zeroizing::new(uploaded.link.without_key()) } else { uploaded.link.to_text() }
+}
+
 /// Prints what cannot be had again.
 fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Result<()> {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
     let key = uploaded.link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text);
-    let bare = uploaded.link.without_key();
-    let whole = uploaded.link.to_text();
-    let link = if separate_key { &bare } else { &*whole };
+    let link = &*link_to_print(uploaded, separate_key);
     if printer.is_json() {
         return printer.json(&Output {
             v: 1,

@@ -21,4 +21,5 @@ mod s3;
 mod serving;
 mod signals;
 mod sweep;
+mod terminal;
 mod tls;

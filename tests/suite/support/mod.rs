@@ -13,6 +13,7 @@ mod service;
 #[path = "../../support/small_disk.rs"]
 mod small_disk;
 pub(crate) mod stub;
+mod terminal;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use eventually::eventually;
@@ -22,3 +23,4 @@ pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
 pub(crate) use small_disk::SmallDisk;
+pub(crate) use terminal::Terminal;

@@ -1,0 +1,109 @@
+//! A terminal that a command runs on, and a person who reads what it shows and types.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+
+use super::Home;
+
+/// How long somebody looks for something.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command on a terminal of its own; it is killed on drop.
+pub(crate) struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    typing: Box<dyn Write + Send>,
+    /// The device.
+    name: PathBuf,
+    shown: Receiver<Vec<u8>>,
+    /// Everything that was shown so far.
+    seen: String,
+    /// How much of it was looked at.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts the command with these arguments on a terminal.
+    pub(crate) fn start(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: 50, cols: 160, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sgsend"));
+        command.args(arguments);
+        command.env_clear();
+        command.env("HOME", home.path());
+        command.env("TERM", "xterm-256color");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
+        command.cwd(home.path());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let name = pair.master.tty_name().unwrap();
+        let (mut reader, typing) = (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
+        let (show, shown) = channel();
+        std::thread::spawn(move || {
+            let _master = pair.master;
+            let mut buffer = [0; 4096];
+            // It ends, on Linux with an error, when the last process on it does.
+            while let Ok(length @ 1..) = reader.read(&mut buffer) {
+                if show.send(buffer[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, typing, name, shown, seen: String::new(), read: 0 }
+    }
+
+    /// Waits until `text` is shown behind what was looked at before.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        while let Err(()) = self.look_for(text) {
+            let more = self.shown.recv_timeout(PATIENCE);
+            let more = more.unwrap_or_else(|_| panic!("{text:?} was never shown: {}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&more));
+        }
+    }
+
+    fn look_for(&mut self, text: &str) -> Result<(), ()> {
+        let at = self.seen[self.read..].find(text).ok_or(())?;
+        self.read += at + text.len();
+        Ok(())
+    }
+
+    /// Types `text`.
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.typing.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Types `text` once what is typed is not shown any more.
+    pub(crate) fn type_secret(&mut self, text: &str) {
+        let started = Instant::now();
+        let is_hidden = || {
+            let told = Command::new("stty").arg("-F").arg(&self.name).arg("-a").output().unwrap();
+            String::from_utf8_lossy(&told.stdout).split_whitespace().any(|word| word == "-echo")
+        };
+        while !is_hidden() {
+            assert!(started.elapsed() < PATIENCE, "what is typed stays visible");
+        }
+        self.type_in(text);
+    }
+
+    /// Waits for the end; gives the exit status, and everything that was shown.
+    pub(crate) fn end(mut self) -> (u32, String) {
+        while let Ok(more) = self.shown.recv_timeout(PATIENCE) {
+            self.seen.push_str(&String::from_utf8_lossy(&more));
+        }
+        let status = self.child.wait().unwrap();
+        (status.exit_code(), std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It has mostly ended by itself.
+        let _ = self.child.kill();
+    }
+}
