@@ -48,7 +48,7 @@ fn picture(text: &str, colored: bool) -> Option<String> {
     let mut renderer = code.render::<Dense1x2>();
     if colored {
         let lines = renderer.build();
-        return Some(lines.lines().map(|line| format!("\u{1b}[30;107m{line}\u{1b}[0m\n")).collect());
+        return Some(lines.lines().flat_map(|line| ["\u{1b}[30;107m", line, "\u{1b}[0m\n"]).collect());
     }
     Some(renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build() + "\n")
 }

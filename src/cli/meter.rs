@@ -1,6 +1,7 @@
 //! The meter: shows how far a transfer is.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -97,9 +98,15 @@ impl Progress for Meter {
 
     fn moved_to(&self, bytes: u64) {
         self.with(|shown| {
-            shown.bytes = bytes;
+            let is_first = std::mem::replace(&mut shown.bytes, bytes) == 0;
             match &shown.bar {
-                Some(bar) => bar.set_position(bytes),
+                Some(bar) => {
+                    bar.set_position(bytes);
+                    if is_first {
+                        // What was there before says nothing about the rate.
+                        bar.reset_eta();
+                    }
+                }
                 None => self.print_line(shown, false),
             }
         });
@@ -111,6 +118,14 @@ impl Progress for Meter {
 
     fn rerouted(&self, cause: &dyn Error) {
         self.tell(&format!("{cause}; going on through the server"));
+    }
+
+    fn step(&self, what: fmt::Arguments<'_>) {
+        if self.printer.is_verbose() {
+            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
+            let say = || self.printer.note(&what.to_string());
+            bar.map_or_else(say, |bar| bar.suspend(say));
+        }
     }
 
     fn begins_anew(&self, gone: TransferId) {

@@ -1,5 +1,6 @@
 //! Progress: what engines tell while they work.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::domain::id::TransferId;
@@ -18,6 +19,9 @@ pub trait Progress: Send + Sync {
     /// The payload store cannot be reached because of `cause`: the payload goes through the service.
     fn rerouted(&self, cause: &dyn std::error::Error);
 
+    /// Another step is done, for those who want to know each. Nothing secret is said.
+    fn step(&self, what: fmt::Arguments<'_>);
+
     /// What was left of an earlier try is of no use any more: the transfer of this id is gone.
     fn begins_anew(&self, gone: TransferId);
 
@@ -34,6 +38,7 @@ impl Progress for Silent {
     fn moved_to(&self, _bytes: u64) {}
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
     fn rerouted(&self, _cause: &dyn std::error::Error) {}
+    fn step(&self, _what: fmt::Arguments<'_>) {}
     fn begins_anew(&self, _gone: TransferId) {}
     fn end(&self) {}
 }

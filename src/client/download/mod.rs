@@ -142,6 +142,7 @@ pub async fn run(
         }
     };
     let Started { grant, proof, answer, offset, patience } = started;
+    progress.step(format_args!("transfer {id} is fetched from byte {offset} of {} on", answer.size_bytes));
     progress.begin(answer.size_bytes);
     progress.moved_to(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);

@@ -69,6 +69,8 @@ impl Begun {
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
         };
         let created = patience.call(&**progress, || api.create(&asked)).await?;
+        progress
+            .step(format_args!("transfer {} is created, for {} sealed bytes", created.transfer_id, asked.size_bytes));
         let ledger = match place {
             None => Ledger::new(None),
             Some((uploads, command)) => {
@@ -120,7 +122,11 @@ impl Begun {
         let check = move || (unfinished.check(source, passphrase.as_ref()), unfinished);
         let (checked, unfinished) = spawn_blocking(check).await.expect("sealing does not panic");
         let again = match checked {
-            Ok(segments) => unfinished.go_on(segments),
+            Ok(segments) => {
+                progress
+                    .step(format_args!("transfer {id} is gone on with: what was sent is what the source still holds"));
+                unfinished.go_on(segments)
+            }
             // Its holder may know better the next time.
             Err(error @ UploadError::OtherPassphrase) => return Err(error),
             Err(error) => {

@@ -158,6 +158,7 @@ pub async fn run(
     let error = match outcome {
         Ok((completed, flow)) => {
             ledger.remove();
+            progress.step(format_args!("transfer {id} is complete"));
             let (link, refused_root) = link(api.root(), id, &page_url, link_key);
             return Ok(Uploaded { link, completed, flow, content_bytes, refused_root });
         }

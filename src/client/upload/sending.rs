@@ -48,12 +48,19 @@ impl Sending {
         let origin = self.api.origin();
         let Some(plan) = Plan::of(&instruction, self.payload.size(), origin)? else {
             choice.check(Flow::Bytes, origin)?;
+            self.progress.step(format_args!("the payload goes to {origin}, which has {} bytes of it", already.bytes));
             return self.by_service(address_of(&instruction), already.bytes).await;
         };
         let fallback = address_of(&instruction);
         if choice == FlowChoice::Bytes {
             return self.by_service(fallback, already.bytes).await;
         }
+        let missing = if plan.is_single() { vec![1] } else { plan.missing(already.parts) };
+        self.progress.step(format_args!(
+            "the payload goes to the store of {origin} in {} parts, of which {} are missing",
+            plan.count(),
+            missing.len()
+        ));
         let fallback = fallback.filter(|_| choice == FlowChoice::Auto);
         let mut by_store = ByStore::new(
             self.api.clone(),
@@ -63,7 +70,6 @@ impl Sending {
             self.patience.anew(),
             self.progress.clone(),
         );
-        let missing = if plan.is_single() { vec![1] } else { plan.missing(already.parts) };
         let blocked = match by_store.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
                 if fallback.is_some() && by_store.is_untouched() =>
