@@ -11,7 +11,7 @@ use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use super::Home;
 
 /// How long somebody looks for something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A command on a terminal of its own; it is killed on drop.
 pub(crate) struct Terminal {
