@@ -179,7 +179,25 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     let path = arguments.path;
     let api = context.api_as_sender(context.settings.server()).await?;
     let uploads = paths::state_directory().map(|state| state.join("uploads"));
-    let unfinished = if resume { unfinished(uploads.clone(), command, &api, context).await? } else { None };
+    let unfinished = match unfinished(uploads.clone(), command, &api).await? {
+        Earlier::Unfinished(unfinished) if resume => {
+            if context.printer.has_reader() {
+                context.printer.note(&format!("going on with transfer {}", unfinished.id()));
+            }
+            Some(unfinished)
+        }
+        Earlier::Unfinished(_) => {
+            if context.printer.has_reader() {
+                context.printer.note("an earlier upload of this is unfinished: --resume goes on with it");
+            }
+            None
+        }
+        Earlier::Busy if resume => {
+            let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
+            return Err(failure.hint("wait for it, or leave --resume out to send it twice").into());
+        }
+        Earlier::Busy | Earlier::None => None,
+    };
     // Of an unfinished upload the key is known that a passphrase would give.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
@@ -225,32 +243,15 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
 }
 
 /// What an earlier run of the same command has left to go on with.
-async fn unfinished(
-    uploads: Option<PathBuf>,
-    command: Sha256,
-    api: &Api,
-    context: &Context,
-) -> Result<Option<Box<Unfinished>>> {
-    let Some(uploads) = uploads else { return Ok(None) };
+async fn unfinished(uploads: Option<PathBuf>, command: Sha256, api: &Api) -> Result<Earlier> {
+    let Some(uploads) = uploads else { return Ok(Earlier::None) };
     let server = api.root().to_string();
     let find = move || Unfinished::find(&uploads, command, &server);
-    let found = spawn_blocking(find).await.expect("looking for files does not panic").map_err(|error| {
+    let found = spawn_blocking(find).await.expect("looking for files does not panic");
+    Ok(found.map_err(|error| {
         let message = format!("unfinished uploads cannot be read: {error}");
         Failure::new(Exit::LocalFile, "state_unreadable", message)
-    })?;
-    match found {
-        Earlier::None => Ok(None),
-        Earlier::Unfinished(unfinished) => {
-            if context.printer.has_reader() {
-                context.printer.note(&format!("going on with transfer {}", unfinished.id()));
-            }
-            Ok(Some(unfinished))
-        }
-        Earlier::Busy => {
-            let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
-            Err(failure.hint("wait for it, or leave --resume out to send it twice").into())
-        }
-    }
+    })?)
 }
 
 /// Opens a regular file; anything else that can be read is spooled. Blocks.

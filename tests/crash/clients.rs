@@ -38,7 +38,8 @@ impl Place {
 
     /// A file that was not there before.
     fn file(&mut self) -> Vec<u8> {
-        let size = self.dice.within(1..6_000_000);
+        // Those beyond 8 MiB can be gone on with.
+        let size = self.dice.within(1..16_000_000);
         let content = self.dice.bytes(size);
         fs::write(self.home.path().join("file.bin"), &content).unwrap();
         content
@@ -76,6 +77,14 @@ impl Place {
         fs::read(self.home.path().join("got.bin")).unwrap()
     }
 
+    /// Removes what unfinished uploads have left here.
+    fn forget_uploads(&self) {
+        let uploads = self.home.path().join(".local/state/sgsend/uploads");
+        for file in fs::read_dir(uploads).into_iter().flatten() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+
     /// The transfers that are complete in the store.
     fn complete(&self) -> Vec<String> {
         let records = rusqlite::Connection::open(self.home.store().join("records.sqlite")).unwrap();
@@ -95,7 +104,6 @@ fn kept_links(place: &Place) -> Vec<String> {
         let bytes = fs::read(&file).unwrap();
         // One that was killed while it made this has sent nothing.
         let state: Value = serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next().unwrap()).ok()?;
-        fs::remove_file(file).unwrap();
         Some(format!("{}/d/{}#{}", place.server.public, text(&state, "transfer_id"), text(&state, "link_key")))
     };
     files.unwrap_or_default().into_iter().filter_map(link).collect()
@@ -104,7 +112,8 @@ fn kept_links(place: &Place) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_upload_leaves_all_or_nothing_to_be_fetched() {
     let mut place = Place::new("killed uploads").await;
-    let (kills, started, mut whole) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now(), 0);
+    let (kills, started) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now());
+    let (mut whole, mut resumed) = (0, 0);
     for _ in 0..kills {
         let content = place.file();
         let before = place.complete();
@@ -125,10 +134,19 @@ async fn a_killed_upload_leaves_all_or_nothing_to_be_fetched() {
                 assert!(place.content_of(link) == content, "another content comes back");
             }
         }
-        let link = place.run(&["upload", "file.bin"]);
+        let resume = place.dice.percent(60);
+        let link = place.run(if resume { &["upload", "file.bin", "--resume"] } else { &["upload", "file.bin"] });
         assert!(place.content_of(link.trim_end()) == content, "another try sends something else");
+        if resume && let [kept] = kept.as_slice() {
+            assert_eq!(link.trim_end(), kept, "what was left was not gone on with");
+            resumed += 1;
+        }
+        place.forget_uploads();
     }
-    println!("{kills} killed uploads, {whole} of them complete, in {:.1} s", started.elapsed().as_secs_f64());
+    println!(
+        "{kills} killed uploads, {whole} of them complete, {resumed} gone on with, in {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
     place.home.said();
 }
 
@@ -151,7 +169,9 @@ async fn a_killed_download_leaves_the_file_or_none_and_costs_one_download() {
             }
         }
         if !look(&folder, &content, false) {
-            place.run(&["download", &link, "-o", "received"]);
+            let resume = place.dice.percent(60);
+            let arguments = ["download", &link, "-o", "received", "--resume"];
+            place.run(if resume { &arguments } else { &arguments[..4] });
         }
         assert!(look(&folder, &content, true), "there is no file");
         let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
