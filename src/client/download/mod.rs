@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
+use super::unpack::Watch;
 use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
 use super::{Api, ClientError, FlowChoice, Patience, Progress};
 use crate::domain::error::ErrorCode;
@@ -146,7 +147,9 @@ pub async fn run(
     let layout = Layout::of_sealed(answer.size_bytes)?;
     progress.begin(layout.sealed_size());
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
-    let mut unsealing = Unsealing::of_layout(key, layout, choose);
+    // Unpacking ends with this future.
+    let (watch, _stop) = Watch::new(progress.clone());
+    let mut unsealing = Unsealing::of_layout(key, layout, choose).watched(watch);
     let opening = spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
             let piece: bytes::Bytes = piece;

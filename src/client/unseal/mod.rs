@@ -1,5 +1,6 @@
 //! Opening: a sealed payload becomes a file or a stream of authentic plaintext.
 
+mod directory;
 mod names;
 mod output;
 mod part;
@@ -8,9 +9,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use directory::NotUnpacked;
 pub use output::{Conflict, Output, OutputError, Target};
 
-use self::output::Sink;
+use self::output::{Finished, Sink};
+use super::unpack::{UnpackedFile, Watch};
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
 use crate::domain::sealed::{Layout, OpenError, OpenStream, plaintext_size};
 
@@ -18,6 +21,7 @@ use crate::domain::sealed::{Layout, OpenError, OpenStream, plaintext_size};
 pub struct Unsealing {
     stream: OpenStream,
     writer: Writer,
+    watch: Watch,
 }
 
 /// Chooses where the content goes, once its envelope is authentic.
@@ -39,6 +43,8 @@ pub struct Unsealed {
     pub metadata: Option<Metadata>,
     /// Where the content is; none where it went into a stream.
     pub path: Option<PathBuf>,
+    /// The files that were unpacked into the directory `path`; none where the content is as it was sent.
+    pub unpacked: Option<Vec<UnpackedFile>>,
     /// Bytes of content.
     pub size: u64,
 }
@@ -63,7 +69,14 @@ impl Unsealing {
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = State::Waiting(choose);
-        Self { stream, writer: Writer { framing, plaintext_bytes, state, metadata: None, written: 0 } }
+        let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0 };
+        Self { stream, writer, watch: Watch::default() }
+    }
+
+    /// Lets `watch` hear of files that are unpacked, and stop it.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Begins to open a payload of known layout.
@@ -84,7 +97,7 @@ impl Unsealing {
     pub fn finish(mut self) -> Result<Unsealed, UnsealError> {
         let rest = self.stream.finish()?;
         self.writer.write(rest)?;
-        self.writer.finish()
+        self.writer.finish(&self.watch)
     }
 }
 
@@ -141,15 +154,16 @@ impl Writer {
         Ok(length)
     }
 
-    fn finish(self) -> Result<Unsealed, UnsealError> {
+    fn finish(self, watch: &Watch) -> Result<Unsealed, UnsealError> {
         let State::Writing(sink) = self.state else {
             return Err(OpenError::Truncated.into());
         };
         if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
             return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
         }
-        let path = sink.finish(self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?)))?;
-        Ok(Unsealed { metadata: self.metadata, path, size: self.written })
+        let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
+        let Finished { path, unpacked } = sink.finish(modified, watch)?;
+        Ok(Unsealed { metadata: self.metadata, path, unpacked, size: self.written })
     }
 }
 

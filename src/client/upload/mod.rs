@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use error::UploadError;
 pub use ledger::LedgerError;
 pub use segments::Unsealable;
-pub use source::{Source, SourceError};
+pub use source::{Mark, Source, SourceError, Watched};
 pub use state::{StateFile, UploadState};
 
 use self::delivery::Payload;
@@ -146,7 +146,7 @@ pub async fn run(
             return Err(failed.into());
         }
         progress.begin(segments.layout().sealed_size());
-        let through = Arc::new(Through::new(progress.clone()));
+        let through = Arc::new(Through::of(segments.clone(), progress.clone()));
         let payload = Payload { segments: segments.clone(), ledger: ledger.clone(), through };
         let sending =
             Sending { api: api.clone(), id: created.transfer_id, payload, patience, progress: progress.clone() };
