@@ -106,7 +106,7 @@ mod tests {
             &b"path=a\n"[..],
             b"5 path=a\n",
             b"99 path=a\n",
-            b"9 path=a\n",
+            b"8 path=a\n",
             b"-1 path=a\n",
             b"99999999999999999999 path=a\n",
             b"8 path-a\n",
