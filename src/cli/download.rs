@@ -139,7 +139,9 @@ pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, 
     let printer = &context.printer;
     if printer.is_json() {
         let files = match (&unsealed.unpacked, &unsealed.path) {
-            (Some(unpacked), Some(directory)) => unpacked.iter().map(|file| FileOutput::within(directory, file)).collect(),
+            (Some(unpacked), Some(directory)) => {
+                unpacked.iter().map(|file| FileOutput::within(directory, file)).collect()
+            }
             _ => vec![FileOutput::of(unsealed)],
         };
         let (transfer_id, mode) = transfer.unzip();

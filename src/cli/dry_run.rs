@@ -48,7 +48,7 @@ pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
     let is_archive = upload.source.plan().is_some();
     let count = |wanted: fn(&Entry) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
     let total = Total {
-        files: if is_archive { count(is_file) } else { 1 },
+        files: upload.source.plan().map_or(1, Plan::files),
         directories: count(Entry::is_directory),
         links: count(|entry| matches!(entry.kind(), Kind::Link { .. })),
         content,
@@ -66,7 +66,7 @@ pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
     }
     let mut lines: Vec<_> = entries.iter().map(|entry| line(name, entry)).collect();
     if !is_archive {
-        lines.push(format!("{content}\t{name}"));
+        lines.push(format!("{content}  {name}"));
     }
     if !lines.is_empty() {
         printer.result(&lines.join("\n"))?;
@@ -78,7 +78,7 @@ pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
 
 /// Bytes, and the path that the entry will have.
 fn line(directory: &str, entry: &Entry) -> String {
-    let path = format!("{}\t{directory}/{}", entry.size(), entry.path());
+    let path = format!("{}  {directory}/{}", entry.size(), entry.path());
     match entry.kind() {
         Kind::Directory => path + "/",
         Kind::File { .. } => path,

@@ -325,7 +325,9 @@ fn of_unpack(failed: &NotUnpacked) -> Failure {
     let code = if failed.error.is_unsafe() { "unsafe_archive" } else { "file_unwritable" };
     let hint = failed.kept.as_ref().map_or_else(
         || "nothing was unpacked; --no-extract keeps the archive as it is".to_owned(),
-        |kept| format!("nothing was unpacked; the archive is in {}, for tar -tvf to look into", escape::for_shell(kept)),
+        |kept| {
+            format!("nothing was unpacked; the archive is in {}, for tar -tvf to look into", escape::for_shell(kept))
+        },
     );
     Failure::new(Exit::LocalFile, code, message).hint(hint)
 }
@@ -338,7 +340,9 @@ fn of_pack(error: &PackError) -> Failure {
         PackError::Unreadable { .. } => failed("file_unreadable")
             .hint("nothing was sent; check the path and its permissions, or leave it out with --exclude"),
         PackError::Link { .. } => failed("link_leads_out").hint(EXCLUDE),
-        PackError::Name { .. } => failed("unfit_name").hint("nothing was sent; rename it, or leave it out with --exclude"),
+        PackError::Name { .. } => {
+            failed("unfit_name").hint("nothing was sent; rename it, or leave it out with --exclude")
+        }
         PackError::Special(_) => failed("special_file").hint("nothing was sent; leave it out"),
         PackError::TooMany => failed("too_many_files").hint("send it in parts, or pack it first and send one file"),
         PackError::Nothing => Failure::usage(message).hint("leave --exclude out, or name something else"),

@@ -97,7 +97,8 @@ impl Progress for Meter {
                 return self.print_line(shown, true);
             }
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-            let style = "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
+            let style =
+                "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
             bar.set_style(BarStyle::with_template(style).expect("the template is sound"));
             bar.set_prefix(self.phase);
             shown.bar = Some(bar);

@@ -14,6 +14,7 @@ use crate::domain::file_name::safe_file_name;
 
 /// What can be said about the output.
 #[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct PlaceOptions {
     /// A file to write to or a directory to write into, or - for stdout; for an archive the directory to make, or one to make
     /// it in [default: the sender's name, in this directory]
@@ -213,7 +214,10 @@ mod tests {
         assert_eq!(choose(None, false, &archive).unwrap().0, Path::new("photos"));
         assert_eq!(choose(None, false, &kept).unwrap().0, Path::new("photos.tar"));
         assert_eq!(choose(Some(directory.path()), false, &archive).unwrap().0, directory.path().join("photos"));
-        assert_eq!(choose(Some(&directory.path().join("mine")), false, &archive).unwrap().0, directory.path().join("mine"));
+        assert_eq!(
+            choose(Some(&directory.path().join("mine")), false, &archive).unwrap().0,
+            directory.path().join("mine")
+        );
         let file = directory.path().join("mine");
         assert_eq!(choose(Some(&file), false, &metadata("theirs")).unwrap().0, file);
     }

@@ -20,6 +20,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::history;
 use super::paths;
+use crate::client::pack::Plan;
 use crate::client::upload::{self, Upload, Uploaded};
 use crate::client::{Api, Origin, Signal};
 use crate::domain::envelope::{Archive, Metadata};
@@ -28,6 +29,9 @@ use crate::domain::key::LinkKey;
 use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
+
+/// How much that is not sent is named.
+const MOST_WARNINGS: usize = 20;
 
 /// What the command takes.
 #[derive(Args)]
@@ -99,6 +103,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return dry_run::print(&prepared, &context.printer);
     }
     let name = prepared.metadata.filename.clone();
+    let files = prepared.source.plan().map(Plan::files);
     let meter = context.meter("upload");
     let uploaded = Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await?;
     if let Err(error) = print(&uploaded, separate_key, context) {
@@ -110,7 +115,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         context.printer.warning(&format!("the upload is not in the history: {error}"));
     }
     if context.printer.has_reader() && !context.printer.is_json() {
-        explain(&uploaded, &name, separate_key, context);
+        explain(&uploaded, (&name, files), separate_key, context);
     }
     Ok(())
 }
@@ -161,16 +166,19 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         exclude: arguments.exclude,
         limit: health.limits.max_content_bytes,
     };
-    let content = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
-    for left_out in &content.left_out {
+    let found = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
+    for left_out in found.left_out.iter().take(MOST_WARNINGS) {
         context.printer.warning(&format!("{} is {}, and is not sent", left_out.path, left_out.what));
     }
-    let source = content.source;
+    if let Some(others) = found.left_out.len().checked_sub(MOST_WARNINGS).filter(|others| *others > 0) {
+        context.printer.warning(&format!("nor are {others} others of this kind"));
+    }
+    let source = found.source;
     let metadata = Metadata {
-        filename: content.name,
+        filename: found.name,
         size: source.size(),
         content_type: None,
-        modified_ms: source.modified_ms().filter(|_| !content.is_stream),
+        modified_ms: source.modified_ms().filter(|_| !found.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
     };
     let upload = Upload {
@@ -215,7 +223,7 @@ fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Resu
     Ok(())
 }
 
-fn explain(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Context) {
+fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_key: bool, context: &Context) {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
     let (size, sealed) = (ByteSize(uploaded.content_bytes), ByteSize(status.size_bytes));
@@ -224,7 +232,8 @@ fn explain(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Contex
         Some(1) => "one download".to_owned(),
         Some(number) => format!("{number} downloads"),
     };
-    printer.note(&format!("\n{}: {size}, {sealed} sealed", escape::one_line(name)));
+    let files = files.map_or_else(String::new, |files| format!("{files} files, "));
+    printer.note(&format!("\n{}: {files}{size}, {sealed} sealed", escape::one_line(name)));
     printer.note(&format!("until {}, {downloads}", status.expires_at.for_people()));
     let server = context.settings.server();
     let in_use = Origin::from(&server) == Origin::from(&uploaded.link.root);

@@ -119,6 +119,12 @@ impl Plan {
         &self.entries
     }
 
+    /// How many of them are files.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).count()
+    }
+
     /// A digest of paths, kinds, permissions, sizes, targets and times.
     #[must_use]
     pub fn identity(&self) -> Sha256 {
@@ -179,15 +185,14 @@ impl Plan {
 
     fn read_file(&self, index: usize, part: &mut [u8], offset: u64, whole: bool) -> Result<(), SourceError> {
         let entry = &self.entries[index];
-        let file = match self.open.get(index) {
-            Some(file) => file,
-            None => {
-                let file = Arc::new(self.open_file(entry)?);
-                if !whole {
-                    self.open.keep(index, file.clone());
-                }
-                file
+        let file = if let Some(file) = self.open.get(index) {
+            file
+        } else {
+            let file = Arc::new(self.open_file(entry)?);
+            if !whole {
+                self.open.keep(index, file.clone());
             }
+            file
         };
         file.read_exact_at(part, offset).map_err(|error| match error {
             SourceError::Read(source) => SourceError::ReadIn { name: entry.path().to_owned(), source },

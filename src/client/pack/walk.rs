@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use super::MAX_ENTRIES;
 use super::error::{Named, PackError};
 use super::exclude::Exclude;
 use super::plan::{Entry, Kind, Plan};
-use super::MAX_ENTRIES;
 use crate::client::upload::Mark;
 use crate::domain::archive_path::{ArchivePath, LinkTarget, Unfit};
 

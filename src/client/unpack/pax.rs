@@ -10,8 +10,18 @@ pub(super) struct Records {
     pub path: Option<Vec<u8>>,
     pub target: Option<Vec<u8>>,
     pub size: Option<u64>,
-    /// `Some(None)` where the time is none that this system knows.
-    pub modified: Option<Option<SystemTime>>,
+    pub modified: Modified,
+}
+
+/// What the records say of the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Modified {
+    /// Nothing: the header's counts.
+    #[default]
+    Untold,
+    /// None that this system knows.
+    Unknown,
+    At(SystemTime),
 }
 
 impl Records {
@@ -39,7 +49,7 @@ impl Records {
                 let size = number(value).ok_or(UnpackError::Damaged("a pax header states no size"))?;
                 self.size = Some(size);
             }
-            b"mtime" => self.modified = Some(time(value)),
+            b"mtime" => self.modified = time(value).map_or(Modified::Unknown, Modified::At),
             b"hdrcharset" if value != b"ISO-IR 10646 2000 UTF-8" => {
                 return Err(UnpackError::Damaged("its names are not in UTF-8"));
             }
@@ -97,7 +107,7 @@ mod tests {
         assert!(matches!(read, UnpackError::Damaged(_)), "a length that is wrong");
         let read = records(b"10 path=a\n14 mtime=-1.5\n13 comment=x\n9 size=7\n").unwrap();
         assert_eq!((read.path.as_deref(), read.size), (Some(&b"a"[..]), Some(7)));
-        assert_eq!(read.modified, Some(Some(UNIX_EPOCH - Duration::from_millis(1500))));
+        assert_eq!(read.modified, Modified::At(UNIX_EPOCH - Duration::from_millis(1500)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tar::{EntryType, Header};
 
-use super::pax::Records;
+use super::pax::{Modified, Records};
 use super::tree::OpenFile;
 use super::{UnpackError, Watch};
 
@@ -106,8 +106,11 @@ impl<R: Read> Reader<R> {
             return Err(refused("is no file, and has content"));
         }
         let mode = header.mode().map_err(|_| refused("has no permissions"))? & 0o777;
-        let seconds = header.mtime().ok().and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
-        let modified = records.modified.unwrap_or(seconds);
+        let modified = match records.modified {
+            Modified::At(time) => Some(time),
+            Modified::Unknown => None,
+            Modified::Untold => header.mtime().ok().and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))),
+        };
         self.content = size;
         self.gap = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
         Ok(Entry { path, kind, mode, modified })

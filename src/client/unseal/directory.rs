@@ -26,11 +26,11 @@ pub struct NotUnpacked {
 /// unpacked, the archive stays under a name of its own.
 pub(super) fn finish(
     part: PartFile,
-    target: Target,
+    target: &Target,
     modified: Option<SystemTime>,
     watch: &Watch,
 ) -> Result<(PathBuf, Vec<UnpackedFile>), OutputError> {
-    let error = match make(&part, &target, modified, watch) {
+    let error = match make(&part, target, modified, watch) {
         Ok(made) => return Ok(made),
         Err(error) => error,
     };

@@ -116,7 +116,7 @@ impl Sink {
         match self {
             Self::File(part) => Ok(Finished { path: Some(part.finish(modified)?), unpacked: None }),
             Self::Directory(part, target) => {
-                let (path, files) = directory::finish(part, target, modified, watch)?;
+                let (path, files) = directory::finish(part, &target, modified, watch)?;
                 Ok(Finished { path: Some(path), unpacked: Some(files) })
             }
             Self::Stream(mut stream) => {

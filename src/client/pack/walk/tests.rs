@@ -244,7 +244,7 @@ mod on_unix {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("closed");
         write(&file, b"x");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
         assert_eq!(packed(folder.path(), &[]).unwrap_err().to_string(), "closed cannot be read");
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 /// A tar with the file `d/f`, or one whose only path leads out.
 fn tar(is_sound: bool) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
-    let name = if is_sound { b"d/f ".trim_ascii_end() } else { b"../f" };
+    let name: &[u8] = if is_sound { b"d/f" } else { b"../f" };
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
     header.set_entry_type(tar::EntryType::Regular);
     header.set_mode(0o644);
@@ -22,7 +22,7 @@ fn target(folder: &Path, conflict: Conflict) -> Target {
 fn run(folder: &Path, conflict: Conflict, tar: &[u8]) -> Result<PathBuf, OutputError> {
     let mut part = PartFile::create(target(folder, conflict))?;
     part.file().write_all(tar).unwrap();
-    finish(part, target(folder, conflict), None, &Watch::default()).map(|(path, _)| path)
+    finish(part, &target(folder, conflict), None, &Watch::default()).map(|(path, _)| path)
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -55,7 +55,7 @@ fn what_appears_meanwhile_is_not_replaced_and_the_archive_stays() {
     let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
     fs::create_dir(folder.path().join("photos.d")).unwrap();
-    let outcome = finish(part, target(folder.path(), Conflict::Refuse), None, &Watch::default());
+    let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &Watch::default());
     assert!(matches!(outcome, Err(OutputError::NotNew(_))));
     assert_eq!(names(folder.path()), ["photos.d", "photos.d.tar"]);
     assert_eq!(fs::read_dir(folder.path().join("photos.d")).unwrap().count(), 0);
@@ -83,7 +83,7 @@ fn when_it_is_stopped_nothing_is_left() {
     part.file().write_all(&tar(true)).unwrap();
     let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
     drop(stop);
-    let outcome = finish(part, target(folder.path(), Conflict::Refuse), None, &watch);
+    let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &watch);
     assert!(matches!(outcome, Err(OutputError::Unpack(_))));
     assert_eq!(names(folder.path()), Vec::<String>::new());
 }
