@@ -2,7 +2,7 @@
 //!
 //! Paths are joined and opened one after the other here, without file descriptors of directories. That is safe because
 //! the directory is new, ours, and closed to every other user, and because nothing in it is a link before the last file
-//! is written: [`tree`] makes links last. What exists already is never opened, so names that a file system takes for the
+//! is written: `tree` makes links last. What exists already is never opened, so names that a file system takes for the
 //! same, and entries that stand there twice, are refused by the system itself.
 
 mod error;
