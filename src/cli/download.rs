@@ -1,6 +1,6 @@
 //! `sgsend download`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -17,6 +17,7 @@ use super::secret_input::SecretText;
 use super::target::{KeyOptions, Target};
 use crate::client::Api;
 use crate::client::download::{self, Download, KeptGrant};
+use crate::client::unpack::UnpackedFile;
 use crate::client::unseal::Unsealed;
 use crate::domain::id::TransferId;
 use crate::domain::key::{LinkKey, PayloadKey};
@@ -73,6 +74,21 @@ struct FileOutput {
     name: Option<String>,
     path: Option<String>,
     size: u64,
+}
+
+impl FileOutput {
+    /// Content that is one file, or went to stdout.
+    fn of(unsealed: &Unsealed) -> Self {
+        let name = unsealed.metadata.as_ref().map(name_of);
+        let path = unsealed.path.as_ref().map(|path| path.display().to_string());
+        Self { name, path, size: unsealed.size }
+    }
+
+    /// A file that was unpacked.
+    fn within(directory: &Path, file: &UnpackedFile) -> Self {
+        let path = directory.join(&file.name).display().to_string();
+        Self { name: Some(file.name.clone()), path: Some(path), size: file.size }
+    }
 }
 
 /// Runs the command. Tidies up by itself when it is interrupted.
@@ -136,16 +152,24 @@ pub(super) async fn payload_key(
 pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        let name = unsealed.metadata.as_ref().map(name_of);
-        let path = unsealed.path.as_ref().map(|path| path.display().to_string());
-        let file = FileOutput { name, path, size: unsealed.size };
+        let files = match (&unsealed.unpacked, &unsealed.path) {
+            (Some(unpacked), Some(directory)) => {
+                unpacked.iter().map(|file| FileOutput::within(directory, file)).collect()
+            }
+            _ => vec![FileOutput::of(unsealed)],
+        };
         let (transfer_id, mode) = transfer.unzip();
-        printer.json(&Output { v: 1, ok: true, transfer_id, files: vec![file], mode })?;
+        printer.json(&Output { v: 1, ok: true, transfer_id, files, mode })?;
     } else if let Some(path) = &unsealed.path {
         printer.path(path)?;
         if printer.has_reader() {
-            printer.note(&format!("{}, authentic to the last byte", ByteSize(unsealed.size)));
-            if unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some()) {
+            let size = ByteSize(unsealed.size);
+            match &unsealed.unpacked {
+                None => printer.note(&format!("{size}, authentic to the last byte")),
+                Some(files) => printer.note(&format!("{} files, {size}, authentic to the last byte", files.len())),
+            }
+            let is_archive = unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
+            if is_archive && unsealed.unpacked.is_none() {
                 printer.note("it is an archive; look into it with: tar -tf FILE");
             }
         }

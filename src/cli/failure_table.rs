@@ -3,10 +3,12 @@
 use std::error::Error as StdError;
 use std::io;
 
+use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::client::download::DownloadError;
-use crate::client::unseal::{OutputError, UnsealError};
+use crate::client::pack::PackError;
+use crate::client::unseal::{NotUnpacked, OutputError, UnsealError};
 use crate::client::upload::{LedgerError, Left, SourceError, UploadError};
 use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::envelope::EnvelopeError;
@@ -48,6 +50,8 @@ fn known(error: &anyhow::Error) -> Failure {
         of_download(error)
     } else if let Some(error) = error.downcast_ref::<UnsealError>() {
         of_unseal(error)
+    } else if let Some(error) = error.downcast_ref::<PackError>() {
+        of_pack(error)
     } else if let Some(error) = error.downcast_ref::<io::Error>() {
         of_io(error)
     } else {
@@ -229,9 +233,9 @@ fn of_upload(error: &UploadError) -> Failure {
         UploadError::Unsealable(_) => {
             Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
         }
-        UploadError::Source(SourceError::Changed | SourceError::Read(_)) => {
-            Failure::new(Exit::LocalFile, "file_unreadable", message)
-        }
+        UploadError::Source(
+            SourceError::Changed | SourceError::ChangedIn { .. } | SourceError::Read(_) | SourceError::ReadIn { .. },
+        ) => Failure::new(Exit::LocalFile, "file_unreadable", message),
         UploadError::Ledger(LedgerError::Changed | LedgerError::Write(_)) => {
             Failure::new(Exit::LocalFile, "state_unwritable", message)
                 .hint("check the disk and the permissions of the state directory")
@@ -322,6 +326,9 @@ fn of_output(error: &OutputError) -> Failure {
     match error {
         OutputError::Exists(_) => Failure::new(Exit::LocalFile, "file_exists", message)
             .hint("take another name with --rename or -o, or replace it with --overwrite"),
+        OutputError::NotNew(_) => Failure::new(Exit::LocalFile, "file_exists", message)
+            .hint("take another name with --rename or -o, or keep the archive as it is with --no-extract"),
+        OutputError::Unpack(failed) => of_unpack(failed),
         OutputError::Busy(_) => Failure::new(Exit::LocalFile, "file_busy", message)
             .hint("wait for the other process, or choose another directory with -o"),
         OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
@@ -329,6 +336,35 @@ fn of_output(error: &OutputError) -> Failure {
             .hint("check the disk, the permissions and the directory, or choose another with -o"),
         OutputError::Refused(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or say -o - to have it on the terminal"),
+    }
+}
+
+fn of_unpack(failed: &NotUnpacked) -> Failure {
+    let message = with_root_cause(&failed.error);
+    let code = if failed.error.is_unsafe() { "unsafe_archive" } else { "file_unwritable" };
+    let hint = failed.kept.as_ref().map_or_else(
+        || "nothing was unpacked; --no-extract keeps the archive as it is".to_owned(),
+        |kept| {
+            format!("nothing was unpacked; the archive is in {}, for tar -tvf to look into", escape::for_shell(kept))
+        },
+    );
+    Failure::new(Exit::LocalFile, code, message).hint(hint)
+}
+
+fn of_pack(error: &PackError) -> Failure {
+    const EXCLUDE: &str = "nothing was sent; leave it out with --exclude";
+    let message = with_root_cause(error);
+    let failed = |code| Failure::new(Exit::LocalFile, code, message.clone());
+    match error {
+        PackError::Unreadable { .. } => failed("file_unreadable")
+            .hint("nothing was sent; check the path and its permissions, or leave it out with --exclude"),
+        PackError::Link { .. } => failed("link_leads_out").hint(EXCLUDE),
+        PackError::Name { .. } => {
+            failed("unfit_name").hint("nothing was sent; rename it, or leave it out with --exclude")
+        }
+        PackError::Special(_) => failed("special_file").hint("nothing was sent; leave it out"),
+        PackError::TooMany => failed("too_many_files").hint("send it in parts, or pack it first and send one file"),
+        PackError::Nothing => Failure::usage(message).hint("leave --exclude out, or name something else"),
     }
 }
 

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
 use serde::Serialize;
 
 use super::arguments::ProgressStyle;
+use super::escape;
 use super::printer::Printer;
 use crate::client::Progress;
 use crate::domain::id::TransferId;
@@ -18,6 +19,9 @@ use crate::domain::id::TransferId;
 const JSON_INTERVAL: Duration = Duration::from_millis(200);
 /// How often a line for people is printed at most, where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How many characters of a file's name fit beside the bar.
+const NAME_WIDTH: usize = 24;
 
 /// Shows the progress of one phase.
 pub(super) struct Meter {
@@ -31,21 +35,26 @@ struct Shown {
     bar: Option<ProgressBar>,
     total: u64,
     bytes: u64,
+    /// Which file of an archive is worked on.
+    file: Option<String>,
     last: Option<Instant>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     r#type: &'static str,
     phase: &'static str,
     bytes: u64,
     total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
 }
 
 impl Meter {
     pub(super) fn new(printer: Printer, phase: &'static str) -> Self {
         let style = printer.progress();
-        Self { printer, phase, style, shown: Mutex::new(Shown { bar: None, total: 0, bytes: 0, last: None }) }
+        let shown = Shown { bar: None, total: 0, bytes: 0, file: None, last: None };
+        Self { printer, phase, style, shown: Mutex::new(shown) }
     }
 
     fn with(&self, work: impl FnOnce(&mut Shown)) {
@@ -73,8 +82,9 @@ impl Meter {
         shown.last = Some(Instant::now());
         let (bytes, total) = (shown.bytes, shown.total);
         if self.style == ProgressStyle::Json {
-            let line = Line { r#type: "progress", phase: self.phase, bytes, total };
-            self.printer.progress_line(&serde_json::to_string(&line).expect("the line has string keys only"));
+            let line = Line { r#type: "progress", phase: self.phase, bytes, total, file: shown.file.as_deref() };
+            let line = serde_json::to_string(&line).expect("the line has string keys only");
+            self.printer.progress_line(&escape::json(&line));
         } else {
             self.printer.progress_line(&format!("{}: {} of {}", self.phase, ByteSize(bytes), ByteSize(total)));
         }
@@ -89,7 +99,8 @@ impl Progress for Meter {
                 return self.print_line(shown, true);
             }
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-            let style = "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta}";
+            let style =
+                "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
             bar.set_style(BarStyle::with_template(style).expect("the template is sound"));
             bar.set_prefix(self.phase);
             shown.bar = Some(bar);
@@ -108,6 +119,20 @@ impl Progress for Meter {
                     }
                 }
                 None => self.print_line(shown, false),
+            }
+        });
+    }
+
+    fn at(&self, name: &str) {
+        self.with(|shown| {
+            if shown.file.as_deref() == Some(name) {
+                return;
+            }
+            shown.file = Some(name.to_owned());
+            match &shown.bar {
+                Some(bar) => bar.set_message(shortened(&escape::one_line(name))),
+                None if self.style == ProgressStyle::Json => self.print_line(shown, false),
+                None => {}
             }
         });
     }
@@ -138,4 +163,13 @@ impl Progress for Meter {
             None => self.print_line(shown, true),
         });
     }
+}
+
+/// The end of a name, which says more than its beginning.
+fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= NAME_WIDTH {
+        return name.to_owned();
+    }
+    std::iter::once('…').chain(name.chars().skip(length + 1 - NAME_WIDTH)).collect()
 }

@@ -3,10 +3,12 @@
 mod arguments;
 mod audit;
 mod config;
+mod content;
 mod context;
 mod delete;
 mod doctor;
 mod download;
+mod dry_run;
 mod environment;
 mod escape;
 mod exit;

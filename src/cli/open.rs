@@ -15,9 +15,9 @@ use super::failure::Failure;
 use super::place::{Place, PlaceOptions};
 use super::secret_input::claim_stdin;
 use super::target::KeyOptions;
-use crate::client::unseal::{Choose, Framing, Unsealed, Unsealing};
+use crate::client::unpack::Watch;
+use crate::client::unseal::{Framing, Unsealed, Unsealing};
 use crate::domain::id::TokenId;
-use crate::domain::key::PayloadKey;
 use crate::domain::sealed::{OpenStream, SEGMENT_SIZE};
 
 /// What the command takes.
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     key: KeyArguments,
     /// Write the whole plaintext as it is, for payloads without an envelope [default output: stdout]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "extract")]
     raw: bool,
 }
 
@@ -52,19 +52,23 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = place.into_choice();
-    let open = move || open(&arguments.file, key, framing, choose);
+    // Unpacking ends with this future.
+    let (watch, _stop) = Watch::new(context.meter("open"));
+    let open = move || {
+        let unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose).watched(watch);
+        open(&arguments.file, unsealing)
+    };
     let unsealed = spawn_blocking(open).await.expect("opening does not panic")?;
     report(&unsealed, None, context)
 }
 
-fn open(path: &Path, key: PayloadKey, framing: Framing, choose: Choose) -> Result<Unsealed> {
+fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message)
     };
     let mut input: Box<dyn Read> =
         if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(failed)?) };
-    let mut unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose);
     let mut buffer = vec![0; SEGMENT_SIZE];
     loop {
         match input.read(&mut buffer) {

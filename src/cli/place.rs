@@ -14,8 +14,10 @@ use crate::domain::file_name::safe_file_name;
 
 /// What can be said about the output.
 #[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct PlaceOptions {
-    /// A file or directory to write to, or - for stdout [default: the sender's name, in this directory]
+    /// A file to write to or a directory to write into, or - for stdout; for an archive the directory to make, or one to make
+    /// it in [default: the sender's name, in this directory]
     #[arg(short, long, value_name = "PATH|DIR|-")]
     pub output: Option<PathBuf>,
     /// Replace a file that exists
@@ -24,6 +26,12 @@ pub(super) struct PlaceOptions {
     /// Take another name where a file exists
     #[arg(long)]
     pub rename: bool,
+    /// Unpack an archive into a new directory, which is what happens anyway; a single file is simply saved
+    #[arg(long, conflicts_with = "no_extract")]
+    pub extract: bool,
+    /// Keep an archive as it was sent: NAME.tar
+    #[arg(long)]
+    pub no_extract: bool,
 }
 
 /// A place that was chosen.
@@ -31,9 +39,19 @@ pub(super) struct PlaceOptions {
 pub(super) struct Place {
     output: Option<PathBuf>,
     conflict: Option<Conflict>,
+    extract: Extract,
     mark: String,
     prompt: Prompt,
     printer: Printer,
+}
+
+/// What to do with an archive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extract {
+    /// It is unpacked wherever there can be a directory.
+    Usually,
+    Wanted,
+    Never,
 }
 
 impl Place {
@@ -44,7 +62,12 @@ impl Place {
             (_, true) => Some(Conflict::Rename),
             _ => None,
         };
-        Self { output: options.output.clone(), conflict, mark, prompt, printer }
+        let extract = match (options.extract, options.no_extract) {
+            (true, _) => Extract::Wanted,
+            (_, true) => Extract::Never,
+            _ => Extract::Usually,
+        };
+        Self { output: options.output.clone(), conflict, extract, mark, prompt, printer }
     }
 
     /// Whether the content goes to stdout.
@@ -56,6 +79,9 @@ impl Place {
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         if self.is_stdout() && self.printer.is_json() {
             return Err(Failure::usage("stdout cannot take both the content and JSON").hint("write to a file"));
+        }
+        if self.is_stdout() && self.extract == Extract::Wanted {
+            return Err(Failure::usage("nothing can be unpacked into stdout").hint("leave --extract out, or -o -"));
         }
         let Some(path) = self.output.clone().filter(|path| !self.is_stdout() && !is_directory(path)) else {
             return Ok(());
@@ -90,14 +116,33 @@ impl Place {
             }
             return Ok(Output::Stream(self.printer.content()));
         }
-        let name = || metadata.map_or_else(|| "file".to_owned(), name_of);
+        let extracts = metadata.is_some_and(|metadata| metadata.archive.is_some()) && self.extract != Extract::Never;
+        let name = || match metadata {
+            None => "file".to_owned(),
+            Some(metadata) if extracts => safe_file_name(&metadata.filename),
+            Some(metadata) => name_of(metadata),
+        };
         let path = match &self.output {
             None => PathBuf::from(name()),
             Some(directory) if is_directory(directory) => directory.join(name()),
             Some(path) => path.clone(),
         };
+        if extracts {
+            let conflict = self.resolve_for_directory(&path)?;
+            return Ok(Output::Directory(Target { path, conflict, mark: self.mark }));
+        }
         let conflict = self.resolve_conflict(&path)?.unwrap_or(Conflict::Refuse);
         Ok(Output::File(Target { path, conflict, mark: self.mark }))
+    }
+
+    /// The same for a directory, which joins and replaces nothing.
+    fn resolve_for_directory(&self, path: &Path) -> Result<Conflict, OutputError> {
+        match self.conflict {
+            Some(Conflict::Rename) => Ok(Conflict::Rename),
+            _ if path.symlink_metadata().is_err() => Ok(Conflict::Refuse),
+            None if self.prompt.rename(&self.printer, path) => Ok(Conflict::Rename),
+            _ => Err(OutputError::NotNew(path.to_owned())),
+        }
     }
 
     fn resolve_conflict(&self, path: &Path) -> Result<Option<Conflict>, OutputError> {
@@ -128,34 +173,59 @@ mod tests {
     use super::*;
     use crate::cli::arguments::When;
 
+    /// Of an archive of this size the tests keep the archive.
+    const KEPT: u64 = 1;
+
     fn choose(output: Option<&Path>, rename: bool, metadata: &Metadata) -> Result<(PathBuf, Conflict), OutputError> {
-        let options = PlaceOptions { output: output.map(ToOwned::to_owned), overwrite: false, rename };
+        let options = PlaceOptions {
+            output: output.map(ToOwned::to_owned),
+            overwrite: false,
+            rename,
+            extract: false,
+            no_extract: metadata.size == KEPT,
+        };
         let place = Place::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, When::Never));
         match place.choose(Some(metadata))? {
-            Output::File(target) => Ok((target.path, target.conflict)),
+            Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
             Output::Stream(_) => panic!("a file was asked for"),
         }
     }
 
-    fn metadata(filename: &str, archive: Option<Archive>) -> Metadata {
-        Metadata { filename: filename.into(), size: 0, content_type: None, modified_ms: None, archive }
+    fn metadata(filename: &str) -> Metadata {
+        Metadata { filename: filename.into(), size: 0, content_type: None, modified_ms: None, archive: None }
+    }
+
+    #[test]
+    fn a_directory_replaces_nothing() {
+        let there = tempfile::tempdir().unwrap();
+        let archive = Metadata { archive: Some(Archive::Tar), ..metadata("x") };
+        std::fs::create_dir(there.path().join("x")).unwrap();
+        assert!(matches!(choose(Some(there.path()), false, &archive), Err(OutputError::NotNew(_))));
+        assert_eq!(choose(Some(there.path()), true, &archive).unwrap().1, Conflict::Rename);
     }
 
     #[test]
     fn the_senders_name_is_reduced_and_put_into_the_chosen_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let (path, conflict) = choose(Some(directory.path()), false, &metadata("../../etc/passwd", None)).unwrap();
+        let (path, conflict) = choose(Some(directory.path()), false, &metadata("../../etc/passwd")).unwrap();
         assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Refuse));
-        let (path, _) = choose(None, false, &metadata("photos", Some(Archive::Tar))).unwrap();
-        assert_eq!(path, Path::new("photos.tar"));
+        let archive = Metadata { archive: Some(Archive::Tar), ..metadata("photos") };
+        let kept = Metadata { size: KEPT, ..archive.clone() };
+        assert_eq!(choose(None, false, &archive).unwrap().0, Path::new("photos"));
+        assert_eq!(choose(None, false, &kept).unwrap().0, Path::new("photos.tar"));
+        assert_eq!(choose(Some(directory.path()), false, &archive).unwrap().0, directory.path().join("photos"));
+        assert_eq!(
+            choose(Some(&directory.path().join("mine")), false, &archive).unwrap().0,
+            directory.path().join("mine")
+        );
         let file = directory.path().join("mine");
-        assert_eq!(choose(Some(&file), false, &metadata("theirs", None)).unwrap().0, file);
+        assert_eq!(choose(Some(&file), false, &metadata("theirs")).unwrap().0, file);
     }
 
     #[test]
     fn a_file_that_exists_is_left_alone_unless_told_otherwise() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let metadata = metadata("x", None);
+        let metadata = metadata("x");
         assert!(matches!(choose(Some(file.path()), false, &metadata), Err(OutputError::Exists(_))));
         assert_eq!(choose(Some(file.path()), true, &metadata).unwrap().1, Conflict::Rename);
     }

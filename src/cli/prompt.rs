@@ -69,6 +69,16 @@ impl Prompt {
         }
     }
 
+    /// Asks whether to take another name than that of a directory that exists. Blocks.
+    pub(super) fn rename(self, printer: &Printer, path: &Path) -> bool {
+        if !self.is_possible() {
+            return false;
+        }
+        let name = super::escape::one_line(&path.to_string_lossy()).into_owned();
+        let answer = read_line(printer, &format!("{name} exists already. [r]ename, [S]top?")).unwrap_or_default();
+        matches!(answer.trim().to_lowercase().as_str(), "r" | "rename")
+    }
+
     /// A passphrase: from `file`, or asked for, twice where it is `new`.
     pub(super) async fn passphrase(self, file: Option<PathBuf>, new: bool) -> Result<Passphrase> {
         use super::secret_input::SecretSource;

@@ -1,8 +1,7 @@
 //! `sgsend upload`
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,42 +12,45 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::arguments::{FlowArguments, positive_duration};
+use super::content::Wanted;
 use super::context::Context;
+use super::dry_run;
 use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::handing_on::HandingOn;
 use super::history;
 use super::paths;
-use super::secret_input::claim_stdin;
-use crate::client::upload::{self, Earlier, Source, StatePlace, Unfinished, Upload, UploadError, Uploaded};
+use crate::client::pack::Plan;
+use crate::client::upload::{self, Earlier, StatePlace, Unfinished, Upload, Uploaded};
 use crate::client::{Api, Origin, Signal};
 use crate::domain::digest::Sha256;
-use crate::domain::envelope::Metadata;
-use crate::domain::file_name::safe_file_name;
+use crate::domain::envelope::{Archive, Metadata};
 use crate::domain::id::TransferId;
 use crate::domain::key::LinkKey;
 use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
 
-/// The most that is kept of a stream, in bytes, whatever a server says that it takes: 16 GiB.
-const MAX_SPOOL: u64 = 16 << 30;
+/// How much that is not sent is named.
+const MOST_WARNINGS: usize = 20;
 
 /// What the command takes.
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Arguments {
-    /// The file to send, or - for stdin
-    #[arg(value_name = "PATH|-")]
-    path: PathBuf,
+    /// What to send, or - for stdin. A directory, or several paths, travel as one archive and are unpacked into one new
+    /// directory
+    #[arg(value_name = "PATH|-", required = true)]
+    paths: Vec<PathBuf>,
     /// How long it can be downloaded, such as 12h or 30d [default: the server's, 7d unless it was set otherwise]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
     /// How often it can be downloaded [default: any number of times]
     #[arg(short, long, value_name = "N")]
     downloads: Option<u32>,
-    /// What recipients see as its name [default: the file's name, or stdin]
+    /// What recipients see as its name [default: that of the file or directory, stdin, or for several paths sgsend- and eight
+    /// random digits]
     #[arg(short, long)]
     name: Option<String>,
     /// Ask for a passphrase that recipients need beside the link
@@ -60,6 +62,12 @@ pub(super) struct Arguments {
     /// Print the link without its key on the first line, and the key on the second
     #[arg(long)]
     separate_key: bool,
+    /// Leave out of a directory what this glob matches, by its name or its path below the directory; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Show what would be sent, and whether the server would take it, and send nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Go on with an unfinished upload of the same paths and options, if there is one
     #[arg(long, conflicts_with = "no_resume_state")]
     resume: bool,
@@ -77,16 +85,18 @@ pub(super) struct Arguments {
 impl Arguments {
     /// What tells this command from others: what is sent, where to, and on what terms.
     fn digest(&self, context: &Context) -> Result<Sha256> {
-        let path = if self.path == Path::new("-") {
-            self.path.clone()
-        } else {
-            std::path::absolute(&self.path).map_err(|error| Failure::usage(format!("the path is none: {error}")))?
+        let absolute = |path: &PathBuf| {
+            let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
+            path.map(|path| path.into_os_string().into_encoded_bytes())
+                .map_err(|error| Failure::usage(format!("a path is none: {error}")))
         };
+        let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
         let has_passphrase =
             self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some();
         let terms = (
             context.settings.server().to_string(),
-            path.as_os_str().as_encoded_bytes(),
+            paths,
+            &self.exclude,
             self.name.as_deref(),
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
@@ -120,11 +130,16 @@ struct Size {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
     let (remember, handing_on) = (arguments.history.clone(), arguments.handing_on);
+    let dry_run = arguments.dry_run;
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(nothing_begun(signal)),
     };
+    if dry_run {
+        return dry_run::print(&prepared, &context.printer);
+    }
     let name = prepared.metadata.filename.clone();
+    let files = prepared.source.plan().map(Plan::files);
     let meter = context.meter("upload");
     let uploaded = Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await?;
     if let Err(error) = print(&uploaded, separate_key, context) {
@@ -137,7 +152,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         context.printer.warning(&format!("the upload is not in the history: {error}"));
     }
     if context.printer.has_reader() && !context.printer.is_json() {
-        explain(&uploaded, &name, separate_key, context);
+        explain(&uploaded, (&name, files), separate_key, context);
     }
     Ok(())
 }
@@ -176,7 +191,6 @@ fn nothing_begun(signal: Signal) -> anyhow::Error {
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
     let command = arguments.digest(context)?;
     let (resume, no_resume_state) = (arguments.resume, arguments.no_resume_state);
-    let path = arguments.path;
     let api = context.api_as_sender(context.settings.server()).await?;
     let uploads = paths::state_directory().map(|state| state.join("uploads"));
     let unfinished = match unfinished(uploads.clone(), command, &api).await? {
@@ -201,28 +215,33 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     // Of an unfinished upload the key is known that a passphrase would give.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
+        _ if arguments.dry_run => None,
         None if !arguments.passphrase => None,
         Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), true).await?),
         _ if is_known => None,
         _ => Some(context.prompt.passphrase(None, true).await?),
     };
     let health = api.health().await?;
-    let limit = health.limits.max_content_bytes;
-    let opened = path.clone();
-    let source = spawn_blocking(move || open(&opened, limit)).await.expect("opening a file does not panic")?;
-    let name = match (&arguments.name, path.file_name()) {
-        (Some(name), _) => safe_file_name(name),
-        (None, _) if path == Path::new("-") => "stdin".to_owned(),
-        (None, Some(name)) => safe_file_name(&name.to_string_lossy()),
-        (None, None) => return Err(Failure::usage("the path names no file").into()),
+    let wanted = Wanted {
+        paths: arguments.paths,
+        name: arguments.name,
+        exclude: arguments.exclude,
+        limit: health.limits.max_content_bytes,
     };
-    let is_stream = path == Path::new("-");
+    let found = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
+    for left_out in found.left_out.iter().take(MOST_WARNINGS) {
+        context.printer.warning(&format!("{} is {}, and is not sent", left_out.path, left_out.what));
+    }
+    if let Some(others) = found.left_out.len().checked_sub(MOST_WARNINGS).filter(|others| *others > 0) {
+        context.printer.warning(&format!("nor are {others} others of this kind"));
+    }
+    let source = found.source;
     let metadata = Metadata {
-        filename: name,
+        filename: found.name,
         size: source.size(),
         content_type: None,
-        modified_ms: if is_stream { None } else { source.modified_ms() },
-        archive: None,
+        modified_ms: source.modified_ms().filter(|_| !found.is_stream),
+        archive: source.plan().map(|_| Archive::Tar),
     };
     let upload = Upload {
         source,
@@ -231,7 +250,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         expires: arguments.expires,
         max_downloads: arguments.downloads,
         state: match uploads {
-            _ if no_resume_state || is_stream => StatePlace::Nowhere,
+            _ if no_resume_state || found.is_stream => StatePlace::Nowhere,
             Some(uploads) => StatePlace::Directory { uploads, command },
             None => StatePlace::Missing,
         },
@@ -252,45 +271,6 @@ async fn unfinished(uploads: Option<PathBuf>, command: Sha256, api: &Api) -> Res
         let message = format!("unfinished uploads cannot be read: {error}");
         Failure::new(Exit::LocalFile, "state_unreadable", message)
     })?)
-}
-
-/// Opens a regular file; anything else that can be read is spooled. Blocks.
-fn open(path: &Path, limit: u64) -> Result<Source> {
-    if path == Path::new("-") {
-        claim_stdin("content")?;
-        return spool(io::stdin().lock(), limit);
-    }
-    let failed = |error: io::Error| {
-        let message = format!("{} cannot be read: {error}", path.display());
-        Failure::new(Exit::LocalFile, "file_unreadable", message)
-    };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() {
-        let failure = Failure::new(Exit::LocalFile, "is_directory", format!("{} is a directory", path.display()));
-        let hint =
-            format!("pack it first: tar -cf - {} | sgsend upload - --name directory.tar", escape::for_shell(path));
-        return Err(failure.hint(hint).into());
-    }
-    if metadata.is_file() && metadata.len() > 0 {
-        return Ok(Source::open(path).map_err(failed)?);
-    }
-    // A length of 0 need not mean that a file is empty: those of /proc are not.
-    let spooled = spool(File::open(path).map_err(failed)?, limit)?;
-    if metadata.is_file() && spooled.size() == 0 { Ok(Source::open(path).map_err(failed)?) } else { Ok(spooled) }
-}
-
-/// Keeps a stream in a file without a name, up to what the server takes and never more than [`MAX_SPOOL`].
-fn spool(input: impl Read, limit: u64) -> Result<Source> {
-    let failed =
-        |error: io::Error| Failure::new(Exit::LocalFile, "spool", format!("the input cannot be kept: {error}"));
-    let limit = limit.min(MAX_SPOOL);
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    let size = io::copy(&mut input.take(limit.saturating_add(1)), &mut file).map_err(failed)?;
-    if size > limit {
-        return Err(UploadError::TooLarge { size, limit }.into());
-    }
-    file.flush().and_then(|()| file.rewind()).map_err(failed)?;
-    Ok(Source::of(file).map_err(failed)?)
 }
 
 /// The link, without its key where that goes another way.
@@ -325,7 +305,7 @@ fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Resu
     Ok(())
 }
 
-fn explain(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Context) {
+fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_key: bool, context: &Context) {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
     let (size, sealed) = (ByteSize(uploaded.content_bytes), ByteSize(status.size_bytes));
@@ -334,7 +314,8 @@ fn explain(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Contex
         Some(1) => "one download".to_owned(),
         Some(number) => format!("{number} downloads"),
     };
-    printer.note(&format!("\n{}: {size}, {sealed} sealed", escape::one_line(name)));
+    let files = files.map_or_else(String::new, |files| format!("{files} files, "));
+    printer.note(&format!("\n{}: {files}{size}, {sealed} sealed", escape::one_line(name)));
     printer.note(&format!("until {}, {downloads}", status.expires_at.for_people()));
     let server = context.settings.server();
     let in_use = Origin::from(&server) == Origin::from(&uploaded.link.root);
@@ -351,33 +332,5 @@ fn explain(uploaded: &Uploaded, name: &str, separate_key: bool, context: &Contex
     printer.note(&format!("what it did not: {}", escape::one_line(&transparency.not_stored.join(", "))));
     if !transparency.seen_by_others.is_empty() {
         printer.note(&format!("what others see: {}", escape::one_line(&transparency.seen_by_others.join(", "))));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_is_kept_up_to_the_limit() {
-        assert_eq!(spool(&b"12345"[..], 5).unwrap().size(), 5);
-        let error = spool(&b"123456"[..], 5).unwrap_err();
-        assert!(matches!(error.downcast_ref(), Some(UploadError::TooLarge { limit: 5, .. })));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_file_that_does_not_tell_its_length_is_read() {
-        assert!(open(Path::new("/proc/self/status"), 1_000_000).unwrap().size() > 0);
-        let empty = tempfile::NamedTempFile::new().unwrap();
-        empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(open(empty.path(), 5).unwrap().modified_ms(), Some(0));
-    }
-
-    #[test]
-    fn what_cannot_be_sent_says_what_to_do() {
-        let directory = open(&std::env::temp_dir(), 5).unwrap_err();
-        let failure = Failure::of(&directory);
-        assert_eq!((failure.exit, failure.hint.unwrap().contains("tar")), (Exit::LocalFile, true));
     }
 }

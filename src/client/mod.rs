@@ -3,6 +3,7 @@
 //! - [`Api`] and [`AdminApi`] are the two services, one method a route; nothing else here knows HTTP.
 //! - [`upload`] seals a file segment by segment and sends it, whatever happens to the connection.
 //! - [`download`] fetches a payload and opens it through [`unseal`], which also opens payloads from disk.
+//! - [`pack`] makes an archive of several files while it is read, and [`unpack`] makes files of one, trusting nothing.
 //!
 //! Payloads go through the service, or to and from its payload store by signed URLs, as the service says.
 //!
@@ -23,12 +24,14 @@ mod history;
 mod interrupt;
 mod leftovers;
 mod origin;
+pub mod pack;
 mod patience;
 mod progress;
 mod secret;
 mod store;
 mod tag_file;
 mod transport;
+pub mod unpack;
 pub mod unseal;
 pub mod upload;
 

@@ -13,6 +13,9 @@ pub trait Progress: Send + Sync {
     /// So many of them are through. May go back, when a connection was lost.
     fn moved_to(&self, bytes: u64);
 
+    /// The file of this name within an archive is worked on now. May be said of the same file again and again.
+    fn at(&self, _name: &str) {}
+
     /// The connection failed because of `cause`; the next try is in `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::id::{decode_lower_hex, hex};
@@ -24,6 +24,18 @@ impl Sha256 {
     pub fn of(bytes: &[u8]) -> Self {
         let mut raw = [0; 32];
         raw.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        Self(raw)
+    }
+
+    /// Digests `parts`, each with its length in front, so that none can pass for a part of another.
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut raw = [0; 32];
+        raw.copy_from_slice(context.finish().as_ref());
         Self(raw)
     }
 

@@ -56,7 +56,7 @@ fn shorten(name: &str) -> String {
 }
 
 /// Tells whether Windows takes the name for a device, whatever its extension.
-fn is_device(name: &str) -> bool {
+pub(super) fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$" => true,
@@ -64,6 +64,12 @@ fn is_device(name: &str) -> bool {
             matches!(digit, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "\u{b9}" | "\u{b2}" | "\u{b3}")
         }),
     }
+}
+
+/// Tells whether a character makes text run in another direction than its letters do. The marks that some scripts cannot
+/// do without (`U+200E`, `U+200F`, `U+061C`) turn no letters.
+pub(super) fn reverses_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Tells whether a character shapes text without being seen: Unicode's categories Cf, Zl and Zp.

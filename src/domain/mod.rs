@@ -4,6 +4,7 @@
 //! Nothing here knows about HTTP frameworks, terminals, databases or object stores.
 
 pub mod address;
+pub mod archive_path;
 pub mod attempts;
 pub mod audit;
 mod base64url;

@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 
 pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
+use super::unpack::Watch;
 use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
 use super::{Api, ClientError, FlowChoice, Interrupt, Patience, Progress, Signal};
 use crate::domain::error::ErrorCode;
@@ -135,7 +136,7 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
-    let (started, mut unsealing) = tokio::select! {
+    let (started, unsealing) = tokio::select! {
         started = Box::pin(start(api, download, kept, patience, &progress)) => started?,
         signal = interrupt.raised() => {
             return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
@@ -146,7 +147,10 @@ pub async fn run(
     progress.begin(answer.size_bytes);
     progress.moved_to(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
-    let opening = spawn_blocking(move || {
+    // Unpacking ends with this future.
+    let (watch, stop) = Watch::new(progress.clone());
+    let mut unsealing = unsealing.watched(watch);
+    let mut opening = spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
             let piece: bytes::Bytes = piece;
             unsealing.feed(&piece)?;
@@ -159,7 +163,15 @@ pub async fn run(
         // Nothing more comes: whoever opens it leaves what there is.
         signal = interrupt.raised() => Err(DownloadError::Interrupted { signal, resumable: false }),
     };
-    let opened = opening.await.expect("opening does not panic");
+    // An archive is unpacked now.
+    let (opened, fetched) = tokio::select! {
+        opened = &mut opening => (opened, fetched),
+        signal = interrupt.raised() => {
+            drop(stop);
+            (opening.await, fetched.and(Err(DownloadError::Interrupted { signal, resumable: false })))
+        }
+    };
+    let opened = opened.expect("opening does not panic");
     progress.end();
     let outcome = match (fetched, opened) {
         (Ok(flow), opened) => opened.map(|unsealed| Downloaded { unsealed, flow }).map_err(DownloadError::from),

@@ -1,5 +1,6 @@
 //! Opening: a sealed payload becomes a file or a stream of authentic plaintext.
 
+mod directory;
 mod names;
 mod output;
 mod part;
@@ -9,12 +10,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use directory::NotUnpacked;
 pub use output::{Conflict, Output, OutputError, Target};
 pub use partial::PartialPlace;
 
-use self::output::Sink;
-use self::part::{PartFile, claim, part_path};
+use self::output::{Finished, Sink};
+use self::part::claim;
 use self::partial::{Earlier, Partial};
+use super::unpack::{UnpackedFile, Watch};
 use crate::domain::envelope::{self, EnvelopeError, Metadata};
 use crate::domain::key::PayloadKey;
 use crate::domain::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
@@ -23,6 +26,7 @@ use crate::domain::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintex
 pub struct Unsealing {
     stream: OpenStream,
     writer: Writer,
+    watch: Watch,
 }
 
 /// Chooses where the content goes, once its envelope is authentic.
@@ -44,6 +48,8 @@ pub struct Unsealed {
     pub metadata: Option<Metadata>,
     /// Where the content is; none where it went into a stream.
     pub path: Option<PathBuf>,
+    /// The files that were unpacked into the directory `path`; none where the content is as it was sent.
+    pub unpacked: Option<Vec<UnpackedFile>>,
     /// Bytes of content.
     pub size: u64,
 }
@@ -69,7 +75,14 @@ impl Unsealing {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = State::Waiting(choose);
         let keeping = Keeping::Nothing;
-        Self { stream, writer: Writer { framing, plaintext_bytes, state, metadata: None, written: 0, keeping } }
+        let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0, keeping };
+        Self { stream, writer, watch: Watch::default() }
+    }
+
+    /// Lets `watch` hear of files that are unpacked, and stop it.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// Begins to open a payload of known layout.
@@ -103,17 +116,14 @@ impl Unsealing {
         };
         // Its first segment is what was sealed under this key, and so is the envelope in it.
         let output = choose(Some(&earlier.envelope.metadata))?;
-        let target = match output {
-            Output::File(target) if is_same(&part_path(&target), &earlier.part) => target,
-            elsewhere => {
-                let anew = Self::of_layout(key, layout, Box::new(move |_| Ok(elsewhere)));
-                return Ok((anew.keeping(layout, place), 0));
-            }
-        };
+        if !output.part_path().is_some_and(|path| is_same(&path, &earlier.part)) {
+            let anew = Self::of_layout(key, layout, Box::new(move |_| Ok(output)));
+            return Ok((anew.keeping(layout, place), 0));
+        }
         let last = u32::try_from(segments - 1).expect("a layout counts its segments in 32 bits");
         let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
         let metadata = Some(earlier.envelope.metadata.clone());
-        let sink = Sink::File(PartFile::resume(target, file)?.behind(written).map_err(OutputError::Write)?);
+        let sink = Sink::resume(output, file, written)?;
         let (partial, opener) = earlier.go_on(segments, &key);
         let writer = Writer {
             framing: Framing::Envelope,
@@ -123,7 +133,8 @@ impl Unsealing {
             written,
             keeping: Keeping::Kept(partial),
         };
-        Ok((Self { stream: OpenStream::resume(opener, layout, segments), writer }, layout.sealed_range(last).end))
+        let stream = OpenStream::resume(opener, layout, segments);
+        Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
     }
 
     /// Takes the payload's next bytes, and writes what they complete.
@@ -156,7 +167,7 @@ impl Unsealing {
             Err(error) => return Err(error.into()),
         };
         self.writer.write(rest)?;
-        self.writer.finish()
+        self.writer.finish(&self.watch)
     }
 }
 
@@ -231,7 +242,8 @@ impl Writer {
 
     /// Records that the file holds another segment. Where that fails, nobody can go on with it, and nothing else is lost.
     fn record(&mut self, header: &Header, tag: Tag) {
-        let State::Writing(Sink::File(part)) = &self.state else { return };
+        let State::Writing(sink) = &self.state else { return };
+        let Some(part) = sink.part() else { return };
         if let Keeping::Wanted { place, layout, envelope } = &self.keeping {
             let begun = Partial::begin(place, *layout, part.path(), (header, envelope));
             self.keeping = begun.map_or(Keeping::Nothing, Keeping::Kept);
@@ -248,8 +260,8 @@ impl Writer {
         if !matches!(&self.keeping, Keeping::Kept(partial) if partial.holds_some()) {
             return self.forget();
         }
-        if let State::Writing(Sink::File(part)) = std::mem::replace(&mut self.state, State::Failed) {
-            part.leave();
+        if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
+            sink.leave();
         }
     }
 
@@ -260,25 +272,29 @@ impl Writer {
         }
     }
 
-    fn finish(mut self) -> Result<Unsealed, UnsealError> {
+    fn finish(mut self, watch: &Watch) -> Result<Unsealed, UnsealError> {
         let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
-        let outcome = self.end();
-        // Until now it was needed.
-        if let Keeping::Kept(partial) = keeping {
-            partial.remove();
+        let outcome = self.end(watch);
+        match keeping {
+            // Who was stopped while an archive was unpacked can go on with the archive.
+            Keeping::Kept(_) if matches!(&outcome, Err(UnsealError::Output(error)) if error.is_stop()) => {}
+            // Until now it was needed.
+            Keeping::Kept(partial) => partial.remove(),
+            Keeping::Nothing | Keeping::Wanted { .. } => {}
         }
         outcome
     }
 
-    fn end(self) -> Result<Unsealed, UnsealError> {
+    fn end(self, watch: &Watch) -> Result<Unsealed, UnsealError> {
         let State::Writing(sink) = self.state else {
             return Err(OpenError::Truncated.into());
         };
         if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
             return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
         }
-        let path = sink.finish(self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?)))?;
-        Ok(Unsealed { metadata: self.metadata, path, size: self.written })
+        let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
+        let Finished { path, unpacked } = sink.finish(modified, watch)?;
+        Ok(Unsealed { metadata: self.metadata, path, unpacked, size: self.written })
     }
 }
 

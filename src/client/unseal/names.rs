@@ -16,6 +16,15 @@ pub(super) fn alternatives(path: &Path) -> impl Iterator<Item = PathBuf> + use<'
     })
 }
 
+/// `name (1)`, `name (2)`, … beside the directory `path`, whose name has no ending.
+pub(super) fn alternatives_of_directory(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
+    (1_u32..).map(move |number| {
+        let mut name = OsString::from(path.file_name().unwrap_or_default());
+        name.push(format!(" ({number})"));
+        path.with_file_name(name)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

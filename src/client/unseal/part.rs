@@ -74,6 +74,18 @@ impl PartFile {
         &mut self.file
     }
 
+    /// The file, to be read from its beginning.
+    pub(super) fn reader(&self) -> io::Result<File> {
+        let file = File::open(&self.path)?;
+        if is_at(&self.file, &self.path)? { Ok(file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
+    }
+
+    /// Gives the file another name than was meant, or one like it.
+    pub(super) fn finish_as(mut self, path: PathBuf, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
+        self.target = Target { path, conflict: Conflict::Rename, ..self.target };
+        self.finish(modified)
+    }
+
     /// Gives the file its name, its time and its permissions.
     pub(super) fn finish(self, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
         let Self { mut path, file, target, permissions } = self;

@@ -92,7 +92,10 @@ impl UploadError {
     /// Whether the file is no longer what it was.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Changed) | Self::Ledger(LedgerError::Changed))
+        matches!(
+            self,
+            Self::Source(SourceError::Changed | SourceError::ChangedIn { .. }) | Self::Ledger(LedgerError::Changed)
+        )
     }
 }
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use error::{Left, UploadError};
 pub use ledger::LedgerError;
 pub use segments::Unsealable;
-pub use source::{Source, SourceError};
+pub use source::{Mark, Source, SourceError, Watched};
 pub use state::UploadState;
 pub use unfinished::{Earlier, Unfinished};
 
@@ -143,9 +143,9 @@ pub async fn run(
     let (segments, ledger) = (Arc::new(segments), Arc::new(ledger));
     progress.begin(segments.layout().sealed_size());
     let payload = Payload {
-        segments,
+        segments: segments.clone(),
         ledger: ledger.clone(),
-        through: Arc::new(Through::new(progress.clone())),
+        through: Arc::new(Through::of(segments, progress.clone())),
         has_moved: Arc::new(AtomicBool::new(already != Already::default())),
     };
     let has_moved = payload.has_moved.clone();

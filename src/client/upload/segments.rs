@@ -85,6 +85,15 @@ impl Segments {
         &self.sealer
     }
 
+    /// The file of an archive that lies at about this byte of the payload.
+    #[must_use]
+    pub(super) fn name_at(&self, sealed: u64) -> Option<&str> {
+        let index = u32::try_from(sealed / SEGMENT_SIZE as u64).ok()?.min(self.layout.last_index());
+        let plaintext = self.layout.plaintext_range(index);
+        let at = (plaintext.start + sealed % SEGMENT_SIZE as u64).min(plaintext.end);
+        self.source.name_at(at.saturating_sub(self.envelope.len() as u64))
+    }
+
     /// Reads and seals segment `index`, which exists. Blocks.
     pub(super) fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);

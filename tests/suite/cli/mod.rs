@@ -1,6 +1,7 @@
 //! The binary, driven as people and scripts drive it.
 
 mod anonymity;
+mod archives;
 mod canary;
 mod crash;
 mod disk_full;

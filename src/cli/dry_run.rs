@@ -1,0 +1,95 @@
+//! A dry run: what an upload would send.
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use serde::Serialize;
+
+use super::printer::Printer;
+use crate::client::pack::{Entry, Kind, Plan};
+use crate::client::upload::{Unsealable, Upload, UploadError};
+use crate::domain::envelope::{self, Archive};
+use crate::domain::sealed::Layout;
+
+#[derive(Serialize)]
+struct Output<'a> {
+    v: u8,
+    ok: bool,
+    dry_run: bool,
+    name: &'a str,
+    archive: Option<Archive>,
+    files: Vec<FileOutput<'a>>,
+    total: Total,
+}
+
+#[derive(Serialize)]
+struct FileOutput<'a> {
+    name: &'a str,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct Total {
+    files: usize,
+    directories: usize,
+    links: usize,
+    /// Bytes of the content as it travels: of the file, or of the archive.
+    content: u64,
+    sealed: u64,
+}
+
+/// Tells what `upload` would send. Nothing was created.
+pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
+    let name = &upload.metadata.filename;
+    let content = upload.source.size();
+    let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
+    let layout = Layout::of_plaintext(content.saturating_add(envelope.len() as u64));
+    let sealed = layout.map_err(|error| UploadError::from(Unsealable::from(error)))?.sealed_size();
+    let entries = upload.source.plan().map(Plan::entries).unwrap_or_default();
+    let is_archive = upload.source.plan().is_some();
+    let count = |wanted: fn(&Entry) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
+    let total = Total {
+        files: upload.source.plan().map_or(1, Plan::files),
+        directories: count(Entry::is_directory),
+        links: count(|entry| matches!(entry.kind(), Kind::Link { .. })),
+        content,
+        sealed,
+    };
+    if printer.is_json() {
+        let files = if is_archive {
+            let files = entries.iter().filter(|entry| is_file(entry));
+            files.map(|entry| FileOutput { name: entry.path(), size: entry.size() }).collect()
+        } else {
+            vec![FileOutput { name, size: content }]
+        };
+        let archive = upload.metadata.archive;
+        return Ok(printer.json(&Output { v: 1, ok: true, dry_run: true, name, archive, files, total })?);
+    }
+    let mut lines: Vec<_> = entries.iter().map(|entry| line(name, entry)).collect();
+    if !is_archive {
+        lines.push(format!("{content}  {name}"));
+    }
+    if !lines.is_empty() {
+        printer.result(&lines.join("\n"))?;
+    }
+    let (content, sealed) = (ByteSize(content), ByteSize(sealed));
+    printer.note(&format!("{name}: {} files, {content}, {sealed} sealed; nothing was sent", total.files));
+    Ok(())
+}
+
+/// Bytes, and the path that the entry will have.
+fn line(directory: &str, entry: &Entry) -> String {
+    let path = format!("{}  {directory}/{}", entry.size(), entry.path());
+    match entry.kind() {
+        Kind::Directory => path + "/",
+        Kind::File { .. } => path,
+        Kind::Link { target } => format!("{path} -> {}", target.as_str()),
+    }
+}
+
+const fn is_file(entry: &Entry) -> bool {
+    matches!(entry.kind(), Kind::File { .. })
+}
+
+fn of_envelope(error: envelope::EnvelopeError) -> UploadError {
+    Unsealable::from(error).into()
+}

@@ -1,0 +1,250 @@
+use std::io::Read;
+
+use super::*;
+use crate::client::upload::{Source, SourceError};
+
+fn packed(path: &Path, exclude: &[&str]) -> Result<Packed, PackError> {
+    let globs: Vec<_> = exclude.iter().map(ToString::to_string).collect();
+    pack(vec![Top { name: String::new(), path: path.to_owned() }], &Exclude::parse(&globs).unwrap())
+}
+
+fn whole(plan: &Plan) -> Vec<u8> {
+    let mut bytes = vec![1; usize::try_from(plan.size()).unwrap()];
+    plan.read_exact_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.entries().iter().map(Entry::path).collect()
+}
+
+fn write(path: &Path, content: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn a_tar_is_the_same_at_every_offset() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, size) in [("a", 0), ("b/c", 1), ("b/d", 511), ("b/e", 512), ("b/f", 513), ("z", 70_000)] {
+        let content: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[0]).collect();
+        write(&folder.path().join(name), &content);
+    }
+    write(&folder.path().join("ü".repeat(100)), b"long");
+    let plan = packed(folder.path(), &[]).unwrap().plan;
+    let tar = whole(&plan);
+    assert!(tar.len().is_multiple_of(512) && tar.ends_with(&[0; 1024]));
+    for length in [1, 7, 512, 1_000, 40_000] {
+        for offset in (0..tar.len() - length).step_by(331) {
+            let mut buffer = vec![1; length];
+            plan.read_exact_at(&mut buffer, offset as u64).unwrap();
+            assert!(buffer == tar[offset..offset + length], "{length} bytes at {offset}");
+        }
+    }
+    let files = plan.entries().iter().filter(|entry| entry.size() > 0);
+    let contents: Vec<_> = files.map(|entry| (entry.path().to_owned(), entry.size())).collect();
+    let mut archive = tar::Archive::new(&tar[..]);
+    let mut read = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if entry.header().entry_type().is_file() {
+            assert!(content == fs::read(folder.path().join(&path)).unwrap(), "{path}");
+        }
+        if !content.is_empty() {
+            read.push((path, content.len() as u64));
+        }
+    }
+    assert_eq!(read, contents);
+}
+
+#[test]
+fn threads_read_a_large_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[at as usize % 3]).collect();
+    write(&folder.path().join("large"), &content);
+    write(&folder.path().join("small"), b"small");
+    let plan = packed(folder.path(), &[]).unwrap().plan;
+    let tar = whole(&plan);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (plan, tar) = (&plan, &tar);
+            scope.spawn(move || {
+                for offset in (0..tar.len() - 50_000).step_by(50_000).skip(thread) {
+                    let mut buffer = vec![1; 50_000];
+                    plan.read_exact_at(&mut buffer, offset as u64).unwrap();
+                    assert!(buffer == tar[offset..offset + 50_000]);
+                }
+            });
+        }
+    });
+    assert!(tar[512..].starts_with(&content));
+}
+
+#[test]
+fn order_names_and_identity_depend_on_nothing_else() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let files = ["b/2", "b/1", "a", "c/d/e", "empty/x"];
+    for (folder, files) in [(&one, files.to_vec()), (&other, files.iter().rev().copied().collect())] {
+        for file in files {
+            write(&folder.path().join(file), b"x");
+        }
+        fs::remove_file(folder.path().join("empty/x")).unwrap();
+        for entry in WalkDir::new(folder.path()).contents_first(true) {
+            let file = fs::File::open(entry.unwrap().path()).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(7)).unwrap();
+        }
+    }
+    let plan = |folder: &tempfile::TempDir| packed(folder.path(), &[]).unwrap().plan;
+    assert_eq!(names(&plan(&one)), ["a", "b", "b/1", "b/2", "c", "c/d", "c/d/e", "empty"]);
+    assert_eq!(plan(&one).identity(), plan(&other).identity());
+    assert!(whole(&plan(&one)) == whole(&plan(&other)));
+    for change in [|path: &Path| fs::write(path, "xy").unwrap(), |path: &Path| fs::remove_file(path).unwrap()] {
+        let before = plan(&one).identity();
+        change(&one.path().join("a"));
+        assert_ne!(plan(&one).identity(), before);
+    }
+}
+
+#[test]
+fn what_is_excluded_is_not_even_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.txt", "a.log", "target/x", "d/target/y", "d/b.txt", "build/z"] {
+        write(&folder.path().join(name), b"x");
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc", folder.path().join("target/out")).unwrap();
+    let packed = packed(folder.path(), &["*.log", "target/", "build/*"]).unwrap();
+    assert_eq!(names(&packed.plan), ["a.txt", "build", "d", "d/b.txt"]);
+}
+
+#[test]
+fn several_paths_stand_under_their_last_names() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("x/b/1"), b"one");
+    write(&folder.path().join("y/a"), b"two");
+    let top = |name: &str, path: &str| Top { name: name.into(), path: folder.path().join(path) };
+    let tops = || vec![top("b", "x/b"), top("a", "y/a")];
+    let plan = pack(tops(), &Exclude::default()).unwrap().plan;
+    assert_eq!(names(&plan), ["a", "b", "b/1"]);
+    assert!(whole(&plan)[512..].starts_with(b"two"));
+    let exclude = |glob: &str| Exclude::parse(&[glob.to_owned()]).unwrap();
+    assert_eq!(names(&pack(tops(), &exclude("b/1")).unwrap().plan), ["a", "b"]);
+    assert_eq!(names(&pack(tops(), &exclude("b")).unwrap().plan), ["a"]);
+    assert!(matches!(pack(tops(), &exclude("?")), Err(PackError::Nothing)));
+}
+
+#[test]
+fn a_file_that_changes_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("d/f");
+    for change in [
+        |path: &Path| fs::write(path, vec![1; 3_000]).unwrap(),
+        |path: &Path| fs::write(path, vec![1; 1_000]).unwrap(),
+        |path: &Path| fs::remove_file(path).unwrap(),
+        |path: &Path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        },
+    ] {
+        let _ = fs::remove_dir_all(folder.path().join("d"));
+        write(&file, &[0; 2_000]);
+        let source = Source::archive(packed(folder.path(), &[]).unwrap().plan, None);
+        assert!(source.check_unchanged().is_ok());
+        change(&file);
+        let is_named = |outcome| matches!(outcome, Err(SourceError::ChangedIn { name }) if name == "d/f");
+        assert!(is_named(source.check_unchanged()));
+        let mut buffer = vec![0; usize::try_from(source.size()).unwrap()];
+        assert!(is_named(source.read_exact_at(&mut buffer, 0)));
+    }
+}
+
+#[test]
+fn an_empty_directory_is_an_archive_without_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = packed(folder.path(), &[]).unwrap().plan;
+    assert!(plan.entries().is_empty() && plan.at(0).is_none());
+    assert_eq!(whole(&plan), vec![0; 1024]);
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn links_within_are_kept_and_others_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("d/f"), b"x");
+        symlink("d/f", folder.path().join("l")).unwrap();
+        symlink("..", folder.path().join("d/up")).unwrap();
+        symlink("nowhere", folder.path().join("dangling")).unwrap();
+        let plan = packed(folder.path(), &[]).unwrap().plan;
+        assert_eq!(names(&plan), ["d", "d/f", "d/up", "dangling", "l"]);
+        assert!(plan.entries().iter().filter(|entry| matches!(entry.kind(), Kind::Link { .. })).count() == 3);
+        for (name, target) in [("absolute", "/etc/passwd"), ("above", "../x"), ("winding", "d/../../x")] {
+            symlink(target, folder.path().join(name)).unwrap();
+        }
+        let error = packed(folder.path(), &[]).unwrap_err();
+        assert!(matches!(error, PackError::Link { .. }));
+        assert_eq!(error.to_string(), "above, absolute, winding is a link that leads out of what is sent");
+        assert!(packed(folder.path(), &["a*", "winding"]).is_ok());
+    }
+
+    #[test]
+    fn names_that_nobody_would_unpack_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("line\nfeed"), b"x");
+        assert!(matches!(packed(folder.path(), &[]), Err(PackError::Name { why: Unfit::Control, .. })));
+        let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"latin-\xe9");
+        fs::rename(folder.path().join("line\nfeed"), folder.path().join(name)).unwrap();
+        assert!(matches!(packed(folder.path(), &[]), Err(PackError::Name { why: Unfit::NotUnicode, .. })));
+        assert!(packed(folder.path(), &["latin*"]).is_ok());
+    }
+
+    #[test]
+    fn sockets_and_fifos_are_left_out_and_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("f"), b"x");
+        let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let packed_all = packed(folder.path(), &[]).unwrap();
+        assert_eq!(names(&packed_all.plan), ["f"]);
+        let left_out: Vec<_> = packed_all.left_out.iter().map(|left| (left.path.as_str(), left.what)).collect();
+        assert_eq!(left_out, [("fifo", "a fifo"), ("socket", "a socket")]);
+        let top = Top { name: "fifo".into(), path: fifo };
+        assert!(matches!(pack(vec![top], &Exclude::default()), Err(PackError::Special(_))));
+    }
+
+    #[test]
+    fn only_permissions_of_reading_writing_and_executing_travel() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("f");
+        write(&file, b"x");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o6751)).unwrap();
+        let tar = whole(&packed(folder.path(), &[]).unwrap().plan);
+        let header = tar::Header::from_byte_slice(&tar[..512]);
+        assert_eq!(header.mode().unwrap(), 0o751);
+        assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
+        assert_eq!((header.username().unwrap(), header.groupname().unwrap()), (Some(""), Some("")));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        if rustix::process::geteuid().is_root() {
+            // Nothing is closed to root; the missing path stands for it.
+            let error = pack(vec![Top { name: "x".into(), path: "/nonexistent/x".into() }], &Exclude::default());
+            assert!(error.unwrap_err().to_string().contains("/nonexistent/x"));
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("closed");
+        write(&file, b"x");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+        assert_eq!(packed(folder.path(), &[]).unwrap_err().to_string(), "closed cannot be read");
+    }
+}

@@ -1,0 +1,100 @@
+//! What a recipient sees.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{begin, put, tree};
+
+#[test]
+fn an_archive_is_unpacked_where_the_recipient_wants_it() {
+    let (home, serving) = begin();
+    put(&home, "d/f", b"12345");
+    let link = home.run_at(&serving, &["upload", "sent", "--name", "photos"]).text();
+    assert_eq!(home.run(&["download", &link]).text(), "photos");
+    assert_eq!(home.run(&["download", &link, "-o", "mine"]).text(), "mine");
+    assert_eq!(home.run(&["download", &link, "-o", "inbox", "--extract"]).text(), "inbox/photos");
+    assert_eq!(home.run(&["download", &link, "-o", "kept", "--no-extract"]).text(), "kept");
+    for folder in ["photos", "mine", "inbox/photos"] {
+        assert!(tree(&home.path().join(folder)) == tree(&home.path().join("sent")), "{folder}");
+    }
+    assert!(home.path().join("kept").is_file());
+    home.run(&["download", &link, "--extract", "--no-extract"]).failed(2, "no-extract");
+    home.run(&["download", &link, "--extract", "-o", "-"]).failed(2, "stdout");
+}
+
+#[test]
+fn a_directory_that_exists_is_neither_joined_nor_replaced() {
+    let (home, serving) = begin();
+    put(&home, "f", b"theirs");
+    let link = home.run_at(&serving, &["upload", "sent", "--name", "there", "-d", "4"]).text();
+    fs::create_dir(home.path().join("there")).unwrap();
+    fs::write(home.path().join("there/f"), "mine").unwrap();
+    for arguments in [&["download", &link][..], &["download", &link, "--overwrite"], &["download", &link, "--yes"]] {
+        home.run(arguments).failed(9, "exists already");
+    }
+    fs::write(home.path().join("file"), "mine").unwrap();
+    home.run(&["download", &link, "-o", "file"]).failed(9, "exists already");
+    home.run(&["download", &link, "-o", "file", "--overwrite"]).failed(9, "exists already");
+    assert_eq!(fs::read(home.path().join("there/f")).unwrap(), b"mine");
+    assert_eq!(fs::read(home.path().join("file")).unwrap(), b"mine");
+    assert_eq!(home.run(&["download", &link, "--rename"]).text(), "there (1)");
+    assert_eq!(fs::read(home.path().join("there (1)/f")).unwrap(), b"theirs");
+}
+
+#[test]
+fn programs_learn_of_every_file() {
+    let (home, serving) = begin();
+    put(&home, "d/f", b"12345");
+    put(&home, "g", b"");
+    let link = home.run_at(&serving, &["upload", "sent"]).text();
+    let said = home.run(&["download", &link, "-o", "inbox", "--json", "--progress", "json"]);
+    let files = json!([
+        {"name": "d/f", "path": "inbox/sent/d/f", "size": 5},
+        {"name": "g", "path": "inbox/sent/g", "size": 0},
+    ]);
+    assert_eq!(said.json()["files"], files);
+    let told: Vec<Value> = said.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(told.iter().any(|line| line["file"].is_string()), "{}", said.stderr);
+}
+
+#[test]
+fn a_single_file_is_simply_saved() {
+    let (home, serving) = begin();
+    put(&home, "f", b"12345");
+    let link = home.run_at(&serving, &["upload", "sent/f"]).text();
+    assert_eq!(home.run(&["download", &link, "--extract"]).text(), "f");
+    assert_eq!(fs::read(home.path().join("f")).unwrap(), b"12345");
+}
+
+#[test]
+fn an_interrupted_download_leaves_no_directory() {
+    let (home, serving) = begin();
+    for number in 0..20_000 {
+        put(&home, &format!("{number}"), b"small");
+    }
+    let link = home.run_at(&serving, &["upload", "sent"]).text();
+    let mut download = home.sgsend(&["download", &link, "-o", "inbox", "--progress", "json"]);
+    let mut download = download.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(download.stderr.take().unwrap()).lines().map_while(Result::ok);
+    // Only while it is unpacked is a file named.
+    let unpacking = lines.find(|line| line.contains("\"file\""));
+    assert!(unpacking.is_some(), "no file was unpacked");
+    assert!(Command::new("kill").args(["-INT", &download.id().to_string()]).status().unwrap().success());
+    drop(lines);
+    let status = download.wait().unwrap();
+    let inbox = home.path().join("inbox");
+    let left: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let is_whole = left == ["sent"] && fs::read_dir(inbox.join("sent")).unwrap().count() == 20_000;
+    match status.code() {
+        // It was faster than the signal.
+        Some(0) => assert!(is_whole, "{left:?}"),
+        // What it had no time to remove goes with the next try.
+        code => assert!(code == Some(130) && !left.iter().any(|name| name == "sent"), "{code:?} {left:?}"),
+    }
+    home.run(&["download", &link, "-o", "inbox", "--rename"]).text();
+    let left = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(left.into_iter().all(|name| name.starts_with("sent")));
+}

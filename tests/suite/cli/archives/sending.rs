@@ -1,0 +1,137 @@
+//! What a sender sees.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::{begin, put, tree};
+
+#[test]
+fn several_paths_travel_under_their_last_names() {
+    let (home, serving) = begin();
+    put(&home, "a/1", b"one");
+    put(&home, "b/2", b"two");
+    home.file("note.txt", b"three");
+    let sent = ["sent/a", "./sent/b/", "note.txt", "inbox"];
+    let link = home.run_at(&serving, &[&["upload", "--name", "bundle"], &sent[..]].concat()).text();
+    assert_eq!(home.run(&["download", &link]).text(), "bundle");
+    let names: Vec<_> = tree(&home.path().join("bundle")).into_keys().collect();
+    assert_eq!(names, ["a", "a/1", "b", "b/2", "inbox", "note.txt"]);
+
+    let link = home.run_at(&serving, &[&["upload"], &sent[..]].concat()).text();
+    let name = home.run(&["download", &link]).text();
+    let digits = name.strip_prefix("sgsend-").unwrap();
+    assert!(digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    assert_eq!(fs::read(home.path().join(name).join("a/1")).unwrap(), b"one");
+}
+
+#[test]
+fn paths_that_would_be_the_same_are_refused() {
+    let (home, serving) = begin();
+    put(&home, "a/x", b"one");
+    put(&home, "b/x", b"two");
+    home.run_at(&serving, &["upload", "sent/a/x", "sent/b/x"]).failed(2, "both be called x");
+    home.run_at(&serving, &["upload", "sent/a/x", "-"]).failed(2, "stdin");
+    home.run_at(&serving, &["upload", "/"]).failed(2, "name");
+    home.run_at(&serving, &["upload", "sent/a/x", "nowhere"]).failed(9, "nowhere cannot be read");
+}
+
+#[test]
+fn a_directory_gets_its_real_name() {
+    let (home, serving) = begin();
+    put(&home, "a/x", b"one");
+    for path in [".", "a/.."] {
+        let mut upload = home.sgsend(&["--server", &serving.public, "upload", path, "--dry-run", "--json"]);
+        let said = crate::support::Said::of(upload.current_dir(home.path().join("sent")).output().unwrap());
+        assert_eq!(said.json()["name"], "sent", "{}", said.stderr);
+    }
+}
+
+#[test]
+fn what_is_excluded_is_not_sent() {
+    let (home, serving) = begin();
+    for path in ["keep", "a.log", "target/x", "d/target/y", "d/keep"] {
+        put(&home, path, b"x");
+    }
+    symlink("/etc/passwd", home.path().join("sent/target/out")).unwrap();
+    let globs = ["--exclude", "target/", "--exclude", "*.log"];
+    let link = home.run_at(&serving, &[&["upload", "sent"], &globs[..]].concat()).text();
+    home.run(&["download", &link, "-o", "inbox"]).text();
+    let names: Vec<_> = tree(&home.path().join("inbox/sent")).into_keys().collect();
+    assert_eq!(names, ["d", "d/keep", "keep"]);
+    home.run_at(&serving, &["upload", "sent/a.log", "--exclude", "*.log"]).failed(2, "nothing is left");
+    home.run_at(&serving, &["upload", "sent", "--exclude", "a["]).failed(2, "a[");
+}
+
+#[test]
+fn what_would_surprise_is_refused_and_named() {
+    let (home, serving) = begin();
+    put(&home, "keep", b"x");
+    symlink("/etc/passwd", home.path().join("sent/out")).unwrap();
+    let refused = home.run_at(&serving, &["upload", "sent"]);
+    refused.failed(9, "out is a link that leads out");
+    assert!(refused.stderr.contains("--exclude"), "{}", refused.stderr);
+    home.run_at(&serving, &["upload", "sent", "--exclude", "out"]).text();
+    put(&home, "line\nfeed", b"x");
+    home.run_at(&serving, &["upload", "sent", "--exclude", "out"])
+        .failed(9, "line\\u{a}feed contains a control character");
+    let stats = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(stats["days"][29]["created"], 1, "something was created");
+}
+
+#[test]
+fn sockets_are_left_out_and_told_of() {
+    let (home, serving) = begin();
+    put(&home, "keep", b"x");
+    let _listener = std::os::unix::net::UnixListener::bind(home.path().join("sent/socket")).unwrap();
+    let sent = home.run_at(&serving, &["upload", "sent"]);
+    assert!(sent.stderr.contains("socket is a socket, and is not sent"), "{}", sent.stderr);
+    home.run(&["download", &sent.text(), "-o", "inbox"]).text();
+    assert_eq!(tree(&home.path().join("inbox/sent")).into_keys().collect::<Vec<_>>(), ["keep"]);
+}
+
+#[test]
+fn a_dry_run_tells_what_would_be_sent_and_creates_nothing() {
+    let (home, serving) = begin();
+    put(&home, "d/f", b"12345");
+    put(&home, "g", b"");
+    symlink("g", home.path().join("sent/l")).unwrap();
+    let said = home.run_at(&serving, &["upload", "sent", "--dry-run", "--passphrase", "--json"]).json();
+    assert_eq!((said["name"].as_str(), said["archive"].as_str()), (Some("sent"), Some("tar")));
+    assert_eq!(said["files"], serde_json::json!([{"name": "d/f", "size": 5}, {"name": "g", "size": 0}]));
+    let total = &said["total"];
+    assert_eq!((&total["files"], &total["directories"], &total["links"]), (&2.into(), &1.into(), &1.into()));
+    assert_eq!(total["content"], 4 * 512 + 512 + 1024);
+    let lines = home.run_at(&serving, &["upload", "sent", "--dry-run"]).text();
+    assert_eq!(lines, "0  sent/d/\n5  sent/d/f\n0  sent/g\n0  sent/l -> g");
+    assert_eq!(home.run_at(&serving, &["upload", "sent/d/f", "--dry-run"]).text(), "5  f");
+    let stats = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(stats["days"][29]["created"], 0, "something was created");
+
+    let small = home.serve_any(&["--max-size", "3KiB"]);
+    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "at most 3072");
+}
+
+#[test]
+fn a_file_that_changes_ends_the_upload_and_is_named() {
+    let (home, serving) = begin();
+    put(&home, "large", &vec![7; 90_000_000]);
+    put(&home, "z/last", b"before");
+    let mut upload = home.sgsend(&["--server", &serving.public, "upload", "sent", "--progress", "json"]);
+    let mut upload = upload.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(upload.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let moving = lines.find(|line| {
+        let progress: Value = serde_json::from_str(line).unwrap_or_default();
+        progress["file"] == "large"
+    });
+    assert!(moving.is_some(), "the upload told of no file");
+    put(&home, "z/last", b"after!");
+    let told: Vec<_> = lines.collect();
+    assert_eq!(upload.wait().unwrap().code(), Some(9), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("z/last changed while it was being sent")), "{told:?}");
+    let overview = home.run_at(&serving, &["stats", "--json"]).json();
+    assert_eq!(overview["transfers"]["deleted"], 1);
+}
