@@ -96,6 +96,17 @@ fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result
     Ok(Content { source, name, is_stream: false, left_out: packed.left_out })
 }
 
+/// Refuses several paths if one is not there, without repeating it: where a passphrase is asked for it may be one that was
+/// typed behind the flag.
+pub(super) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
+    let there = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
+    match paths.iter().position(|path| !there(path)) {
+        Some(at) if paths.len() > 1 => Err(Failure::usage(format!("the path in place {} is not there", at + 1))
+            .hint("--passphrase takes no value: it is asked for, or comes with --passphrase-file")),
+        _ => Ok(()),
+    }
+}
+
 /// The last name of a path; of `.`, `..` and the like that of the directory that they are.
 fn last_name(path: &Path) -> Result<String, Failure> {
     let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
@@ -196,6 +207,8 @@ mod tests {
         ] {
             assert_eq!(refused(wanted).exit, Exit::Usage);
         }
+        let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
+        assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
         let missing = refused(wanted(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
     }

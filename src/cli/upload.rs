@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::arguments::{FlowArguments, positive_duration};
-use super::content::Wanted;
+use super::content::{Wanted, check_there};
 use super::context::Context;
 use super::dry_run;
 use super::escape;
@@ -152,6 +152,9 @@ fn nothing_begun(signal: Signal) -> anyhow::Error {
 
 /// Finds everything that is needed, and refuses what the server would, before anything is created.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
+    if arguments.passphrase {
+        check_there(&arguments.paths)?;
+    }
     let api = context.api_as_sender(context.settings.server()).await?;
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
         _ if arguments.dry_run => None,
