@@ -35,6 +35,8 @@ pub(super) struct Content {
     pub name: String,
     /// Whether it came from stdin.
     pub is_stream: bool,
+    /// Whether it was kept from something that cannot be read again.
+    pub is_spooled: bool,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -48,7 +50,7 @@ impl Wanted {
                 claim_stdin("content")?;
                 let source = spool(io::stdin().lock(), self.limit)?;
                 let name = name.unwrap_or_else(|| "stdin".to_owned());
-                Ok(Content { source, name, is_stream: true, left_out: Vec::new() })
+                Ok(Content { source, name, is_stream: true, is_spooled: true, left_out: Vec::new() })
             }
             [path] if path.is_dir() => one_directory(path, name, &exclude),
             [path] => {
@@ -56,9 +58,9 @@ impl Wanted {
                 if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
                     return Err(PackError::Nothing.into());
                 }
-                let source = open_one(path, self.limit)?;
+                let (source, is_spooled) = open_one(path, self.limit)?;
                 let name = name.map_or_else(|| last.map(|last| safe_file_name(&last)), Ok)?;
-                Ok(Content { source, name, is_stream: false, left_out: Vec::new() })
+                Ok(Content { source, name, is_stream: false, is_spooled, left_out: Vec::new() })
             }
             paths => several(paths, name, &exclude),
         }
@@ -71,7 +73,7 @@ fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
     let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
     let source = Source::archive(packed.plan, modified);
-    Ok(Content { source, name, is_stream: false, left_out: packed.left_out })
+    Ok(Content { source, name, is_stream: false, is_spooled: false, left_out: packed.left_out })
 }
 
 /// Each path becomes an entry under its last name.
@@ -93,7 +95,18 @@ fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result
     // The transfer's id is not known yet: the envelope is sealed before the server is asked for one.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
-    Ok(Content { source, name, is_stream: false, left_out: packed.left_out })
+    Ok(Content { source, name, is_stream: false, is_spooled: false, left_out: packed.left_out })
+}
+
+/// Refuses several paths if one is not there, without repeating it: where a passphrase is asked for it may be one that was
+/// typed behind the flag.
+pub(super) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
+    let there = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
+    match paths.iter().position(|path| !there(path)) {
+        Some(at) if paths.len() > 1 => Err(Failure::usage(format!("the path in place {} is not there", at + 1))
+            .hint("--passphrase takes no value: it is asked for, or comes with --passphrase-file")),
+        _ => Ok(()),
+    }
 }
 
 /// The last name of a path; of `.`, `..` and the like that of the directory that they are.
@@ -106,19 +119,20 @@ fn last_name(path: &Path) -> Result<String, Failure> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// Opens a regular file; anything else that can be read is spooled. Blocks.
-fn open_one(path: &Path, limit: u64) -> Result<Source> {
+/// Opens a regular file; anything else that can be read is spooled, which is said. Blocks.
+fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message)
     };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_file() && metadata.len() > 0 {
-        return Ok(Source::open(path).map_err(failed)?);
+        return Ok((Source::open(path).map_err(failed)?, false));
     }
     // A length of 0 need not mean that a file is empty: those of /proc are not.
     let spooled = spool(File::open(path).map_err(failed)?, limit)?;
-    if metadata.is_file() && spooled.size() == 0 { Ok(Source::open(path).map_err(failed)?) } else { Ok(spooled) }
+    let is_empty = metadata.is_file() && spooled.size() == 0;
+    if is_empty { Ok((Source::open(path).map_err(failed)?, false)) } else { Ok((spooled, true)) }
 }
 
 /// Keeps a stream in a file without a name, up to what the server takes and never more than [`MAX_SPOOL`].
@@ -149,10 +163,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_file_that_does_not_tell_its_length_is_read() {
-        assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().size() > 0);
+        assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
         let empty = tempfile::NamedTempFile::new().unwrap();
         empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(open_one(empty.path(), 5).unwrap().modified_ms(), Some(0));
+        assert_eq!(open_one(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
     }
 
     fn wanted(paths: &[&Path], exclude: &[&str]) -> Wanted {
@@ -196,6 +210,8 @@ mod tests {
         ] {
             assert_eq!(refused(wanted).exit, Exit::Usage);
         }
+        let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
+        assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
         let missing = refused(wanted(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
     }

@@ -4,8 +4,11 @@ use anyhow::Result;
 use clap::Args;
 
 use super::context::Context;
+use super::paths;
 use super::secret_input::SecretText;
 use super::target::Target;
+use crate::client::download::KeptGrant;
+use crate::client::upload::Unfinished;
 
 /// What the command takes.
 #[derive(Args)]
@@ -18,8 +21,13 @@ pub(super) struct Arguments {
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let api = context.api_as_sender(target.root).await?;
+    let api = context.api_as_sender(target.root.clone()).await?;
     let status = api.delete(target.id).await?;
+    if let Some(state) = paths::state_directory() {
+        // Nobody can go on with it.
+        Unfinished::forget(&state.join("uploads"), target.id);
+        KeptGrant::new(Some(&state.join("downloads")), &target.root, target.id).forget();
+    }
     if context.printer.is_json() {
         context.printer.json_of(&status)?;
     } else {

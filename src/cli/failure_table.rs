@@ -244,6 +244,9 @@ fn of_upload(error: &UploadError) -> Failure {
             .hint("the server does not tell the truth: report it to whoever runs it"),
         UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
             .hint("set HOME or XDG_STATE_HOME, or do without with --no-resume-state"),
+        UploadError::PassphraseNeeded => {
+            Failure::new(Exit::Gone, "unfinished_gone", message).hint("run it again, to begin anew with the passphrase")
+        }
         UploadError::OtherPassphrase => {
             Failure::usage(message).hint("give that passphrase, or leave --resume out to send it anew with this one")
         }

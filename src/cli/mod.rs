@@ -34,6 +34,7 @@ mod status;
 mod sweep;
 mod target;
 mod token;
+mod unfinished;
 mod upload;
 mod usage;
 

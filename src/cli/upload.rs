@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::arguments::{FlowArguments, positive_duration};
-use super::content::Wanted;
+use super::content::{Wanted, check_there};
 use super::context::Context;
 use super::dry_run;
 use super::escape;
@@ -20,9 +20,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::handing_on::HandingOn;
 use super::history;
-use super::paths;
+use super::unfinished::ResumeArguments;
 use crate::client::pack::Plan;
-use crate::client::upload::{self, Earlier, StatePlace, Unfinished, Upload, Uploaded};
+use crate::client::upload::{self, StatePlace, Upload, UploadError, Uploaded};
 use crate::client::{Api, Origin, Signal};
 use crate::domain::digest::Sha256;
 use crate::domain::envelope::{Archive, Metadata};
@@ -37,7 +37,6 @@ const MOST_WARNINGS: usize = 20;
 
 /// What the command takes.
 #[derive(Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Arguments {
     /// What to send, or - for stdin. A directory, or several paths, travel as one archive and are unpacked into one new
     /// directory
@@ -68,12 +67,8 @@ pub(super) struct Arguments {
     /// Show what would be sent, and whether the server would take it, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// Go on with an unfinished upload of the same paths and options, if there is one
-    #[arg(long, conflicts_with = "no_resume_state")]
-    resume: bool,
-    /// Keep nothing that an unfinished upload could be gone on with
-    #[arg(long, hide_short_help = true)]
-    no_resume_state: bool,
+    #[command(flatten)]
+    resume: ResumeArguments,
     #[command(flatten)]
     handing_on: HandingOn,
     #[command(flatten)]
@@ -101,6 +96,7 @@ impl Arguments {
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
             has_passphrase,
+            format!("{:?}", self.flow.choice()),
         );
         Ok(Sha256::of(&serde_json::to_vec(&terms)?))
     }
@@ -189,29 +185,12 @@ fn nothing_begun(signal: Signal) -> anyhow::Error {
 
 /// Finds everything that is needed, and refuses what the server would, before anything is created.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
-    let command = arguments.digest(context)?;
-    let (resume, no_resume_state) = (arguments.resume, arguments.no_resume_state);
+    if arguments.passphrase {
+        check_there(&arguments.paths)?;
+    }
+    let (command, resume) = (arguments.digest(context)?, arguments.resume);
     let api = context.api_as_sender(context.settings.server()).await?;
-    let uploads = paths::state_directory().map(|state| state.join("uploads"));
-    let unfinished = match unfinished(uploads.clone(), command, &api).await? {
-        Earlier::Unfinished(unfinished) if resume => {
-            if context.printer.has_reader() {
-                context.printer.note(&format!("going on with transfer {}", unfinished.id()));
-            }
-            Some(unfinished)
-        }
-        Earlier::Unfinished(_) => {
-            if context.printer.has_reader() {
-                context.printer.note("an earlier upload of this is unfinished: --resume goes on with it");
-            }
-            None
-        }
-        Earlier::Busy if resume => {
-            let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
-            return Err(failure.hint("wait for it, or leave --resume out to send it twice").into());
-        }
-        Earlier::Busy | Earlier::None => None,
-    };
+    let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
     // Of an unfinished upload the key is known that a passphrase would give.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
@@ -221,7 +200,8 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         _ if is_known => None,
         _ => Some(context.prompt.passphrase(None, true).await?),
     };
-    let health = api.health().await?;
+    let id = unfinished.as_ref().map(|unfinished| unfinished.id());
+    let health = api.health().await.map_err(|error| UploadError::at_the_start(error, id))?;
     let wanted = Wanted {
         paths: arguments.paths,
         name: arguments.name,
@@ -249,28 +229,12 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        state: match uploads {
-            _ if no_resume_state || found.is_stream => StatePlace::Nowhere,
-            Some(uploads) => StatePlace::Directory { uploads, command },
-            None => StatePlace::Missing,
-        },
+        state: if found.is_spooled { StatePlace::Nowhere } else { resume.place(command) },
         unfinished,
         flow: arguments.flow.choice(),
     };
     upload::check(&api, &upload, &health)?;
     Ok((api, upload))
-}
-
-/// What an earlier run of the same command has left to go on with.
-async fn unfinished(uploads: Option<PathBuf>, command: Sha256, api: &Api) -> Result<Earlier> {
-    let Some(uploads) = uploads else { return Ok(Earlier::None) };
-    let server = api.root().to_string();
-    let find = move || Unfinished::find(&uploads, command, &server);
-    let found = spawn_blocking(find).await.expect("looking for files does not panic");
-    Ok(found.map_err(|error| {
-        let message = format!("unfinished uploads cannot be read: {error}");
-        Failure::new(Exit::LocalFile, "state_unreadable", message)
-    })?)
 }
 
 /// The link, without its key where that goes another way.

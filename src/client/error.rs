@@ -209,10 +209,12 @@ impl ClientError {
         }
     }
 
-    /// Whether an upload that failed with this is worth going on with later.
+    /// Whether a transfer that failed with this is worth going on with later: nothing says that it is over.
     #[must_use]
     pub(super) fn is_worth_resuming(&self) -> bool {
-        self.is_transient() || self.code() == Some(ErrorCode::UploadInProgress)
+        // The network may be another one than before.
+        let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
+        self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
     }
 
     /// The status that the payload store refused with, if it did.

@@ -24,7 +24,7 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn remove_old(folder: &Path) {
+pub(super) fn remove_old(folder: &Path) {
     let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     for file in files.filter(|file| age_of(file).is_some_and(|age| age > OLDEST)) {
         // Another process may have been faster.

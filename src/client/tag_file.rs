@@ -4,7 +4,7 @@
 //! zeros where none is recorded. The file has its full size from the start, so that recording a tag changes no size and
 //! needs no write to a file system's journal. Its mode is 0600, and while a process works with it, it has its lock.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
@@ -74,7 +74,8 @@ impl TagFile {
     /// Opens and reads the file of another process. `None` where a process still works with it.
     pub(super) fn open<T: DeserializeOwned>(path: PathBuf) -> io::Result<Option<(Self, Told<T>)>> {
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        // Where there are no locks, nobody can tell either.
+        if file.try_lock().is_err() {
             return Ok(None);
         }
         let told: Told<T> = read(&mut file)?;
@@ -115,11 +116,28 @@ impl TagFile {
         Ok(())
     }
 
-    /// Removes the file.
+    /// Removes the file, unless another has taken its place.
     pub(super) fn remove(self) {
+        if !is_at(&self.file, &self.path).is_ok_and(|is_at| is_at) {
+            return;
+        }
         // What remains is of no use to anybody without the transfer, and goes with it.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Whether `path` still leads to `file`.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
+    Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
+}
+
+/// Whether `path` still leads to a file: an open one cannot be replaced here.
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &std::path::Path) -> io::Result<bool> {
+    path.try_exists()
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use tempfile::NamedTempFile;
 
 use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::client::unseal::PartialPlace;
+use crate::domain::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::proof::Grant;
 use crate::domain::root::ServerRoot;
 
-/// `downloads/{id}`, mode 0600. Has no `Debug` output: the grant lets its holder fetch the ciphertext.
+/// `downloads/{id}-{server}`, mode 0600. Has no `Debug` output: the grant lets its holder fetch the ciphertext.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     v: u8,
@@ -31,7 +32,10 @@ impl KeptGrant {
     /// The place for the grant of the transfer `id` of `server`, in `folder`.
     #[must_use]
     pub fn new(folder: Option<&Path>, server: &ServerRoot, id: TransferId) -> Self {
-        Self { file: folder.map(|folder| folder.join(id.to_string())), server: server.to_string() }
+        // Another server may use the same id.
+        let server = server.to_string();
+        let name = format!("{id}-{}", &Sha256::of(server.as_bytes()).to_string()[..8]);
+        Self { file: folder.map(|folder| folder.join(name)), server }
     }
 
     /// The grant of an earlier try, if it was one at the same server. Another server must not learn it.
@@ -75,12 +79,14 @@ impl KeptGrant {
         // Whole or not at all. A temporary file has mode 0600.
         let mut draft = NamedTempFile::new_in(parent)?;
         draft.write_all(&serde_json::to_vec(&kept)?)?;
+        // A download that is counted under a grant that a power loss takes away would be counted again.
+        draft.as_file().sync_all()?;
         draft.persist(file).map_err(|error| error.error)?;
         Ok(())
     }
 
     /// Forgets the grant: the download is done, or the grant has run out.
-    pub(super) fn forget(&self) {
+    pub fn forget(&self) {
         if let Some(file) = &self.file {
             // It may never have been there.
             let _ = fs::remove_file(file);
@@ -119,7 +125,8 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             at("https://a.example").keep(&grant).unwrap();
-            let mode = fs::metadata(folder.join(id.to_string())).unwrap().permissions().mode();
+            let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+            let mode = kept.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

@@ -111,7 +111,8 @@ pub async fn check(
         if error.code() == Some(ErrorCode::TransferNotFound) {
             kept.forget();
         }
-    })?;
+    });
+    let status = status.map_err(|error| DownloadError::from(error).at_the_start(kept))?;
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
@@ -137,7 +138,9 @@ pub async fn run(
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
     let (started, unsealing) = tokio::select! {
-        started = Box::pin(start(api, download, kept, patience, &progress)) => started?,
+        started = Box::pin(start(api, download, kept, patience, &progress)) => {
+            started.map_err(|error| error.at_the_start(kept))?
+        }
         signal = interrupt.raised() => {
             return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
         }
@@ -180,12 +183,11 @@ pub async fn run(
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
             Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
         }
-        (Err(DownloadError::Client(error)), Err(_)) if error.is_transient() && kept.has_partial() => {
+        (Err(DownloadError::Client(error)), Err(_)) if error.is_worth_resuming() && kept.has_partial() => {
             Err(DownloadError::Unfinished(error))
         }
         (Err(error), Err(_)) => {
-            // For what is over for other reasons, the rest will never come.
-            if !matches!(&error, DownloadError::Client(error) if error.code() == Some(ErrorCode::GrantExpired)) {
+            if error.is_final() {
                 kept.discard_partial();
             }
             Err(error)
@@ -275,6 +277,14 @@ fn of_access(error: ClientError) -> DownloadError {
 }
 
 impl DownloadError {
+    /// What it means before anything came in this process.
+    fn at_the_start(self, kept: &KeptGrant) -> Self {
+        match self {
+            Self::Client(error) if error.is_worth_resuming() && kept.has_partial() => Self::Unfinished(error),
+            other => other,
+        }
+    }
+
     /// Whether the transfer is not there any more.
     fn is_final(&self) -> bool {
         match self {

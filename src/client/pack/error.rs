@@ -1,6 +1,5 @@
 //! Files that cannot be packed.
 
-use std::fmt;
 use std::io;
 
 use super::MAX_ENTRIES;
@@ -13,7 +12,7 @@ const NAMED: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// Some cannot be read.
-    #[error("{entries} cannot be read")]
+    #[error("{} cannot be read{}", entries.first(), entries.others())]
     Unreadable {
         /// Which.
         entries: Named,
@@ -22,7 +21,7 @@ pub enum PackError {
         source: io::Error,
     },
     /// Links lead to what is not sent, or may.
-    #[error("{entries} {why}")]
+    #[error("{} {why}{}", entries.first(), entries.others())]
     Link {
         /// Which.
         entries: Named,
@@ -30,7 +29,7 @@ pub enum PackError {
         why: Unfit,
     },
     /// Some have names that no recipient would unpack.
-    #[error("{entries} {why}")]
+    #[error("{} {why}{}", entries.first(), entries.others())]
     Name {
         /// Which.
         entries: Named,
@@ -48,23 +47,30 @@ pub enum PackError {
     Nothing,
 }
 
-/// Some entries by their names, and the number of the others.
+/// Some entries, a few of them by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
-    first: Vec<String>,
-    others: usize,
+    names: Vec<String>,
+    unnamed: usize,
 }
 
 impl Named {
     /// One more.
     pub(super) fn add(&mut self, name: String) {
-        if self.first.len() < NAMED { self.first.push(name) } else { self.others += 1 }
+        if self.names.len() < NAMED { self.names.push(name) } else { self.unnamed += 1 }
     }
-}
 
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.first.join(", "))?;
-        if self.others > 0 { write!(f, " and {} more", self.others) } else { Ok(()) }
+    /// The first, of which the error speaks.
+    fn first(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
+    /// The others, as they stand behind it.
+    fn others(&self) -> String {
+        let more = if self.unnamed > 0 { format!(" and {} more", self.unnamed) } else { String::new() };
+        match self.names.get(1..) {
+            None | Some([]) => String::new(),
+            Some(others) => format!(" (like {}{more})", others.join(", ")),
+        }
     }
 }

@@ -195,6 +195,18 @@ fn entries_are_counted_and_so_are_directories_that_nobody_tells_of() {
 }
 
 #[test]
+fn directories_that_nobody_tells_of_take_little_memory() {
+    let mut tar = Tar::default();
+    for number in 0..70 {
+        let path = format!("{}{number}/f", "0123456789abcd/".repeat(200));
+        let path = path.replacen("01", &format!("{number:02}"), 1);
+        let gnu = tar.entry("././@LongLink", EntryType::GNULongName, "", path.as_bytes());
+        tar = gnu.file("x");
+    }
+    tar.refused("does not tell of");
+}
+
+#[test]
 fn sizes_that_lie_end_in_nothing() {
     for size in [8, 512, 1 << 40, u64::MAX] {
         let mut tar = Tar::default();

@@ -9,6 +9,9 @@ use std::time::SystemTime;
 use super::{UnpackError, UnpackedFile, Watch};
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
 
+/// The most bytes of paths of directories that no entry tells of: a few bytes of a path can stand for hundreds of them.
+const MAX_UNTOLD: usize = 16 << 20;
+
 /// A directory and what was unpacked into it.
 pub(super) struct Tree<'a> {
     root: &'a Path,
@@ -21,6 +24,7 @@ pub(super) struct Tree<'a> {
     /// How many entries there may still be, directories that are not told of among them.
     left: usize,
     limit: usize,
+    untold: usize,
 }
 
 /// A directory that was made.
@@ -50,7 +54,7 @@ impl<'a> Tree<'a> {
     pub(super) fn new(root: &'a Path, limit: usize) -> Result<Self, UnpackError> {
         let allowed = usual_mode(root).map_err(|source| failed("the directory", source))?;
         let (directories, links) = (BTreeMap::new(), Vec::new());
-        Ok(Self { root, allowed, directories, links, files: Vec::new(), open: None, left: limit, limit })
+        Ok(Self { root, allowed, directories, links, files: Vec::new(), open: None, left: limit, limit, untold: 0 })
     }
 
     /// Makes a directory, and those that it is in.
@@ -131,6 +135,11 @@ impl<'a> Tree<'a> {
         let missing = std::iter::successors(path.parent(), ArchivePath::parent);
         let missing: Vec<_> = missing.take_while(|parent| !self.directories.contains_key(parent)).collect();
         for parent in missing.into_iter().rev() {
+            self.untold += parent.as_str().len();
+            if self.untold > MAX_UNTOLD {
+                let why = "lies with others in too many directories that the archive does not tell of";
+                return Err(UnpackError::refused(path.as_str().as_bytes(), &why));
+            }
             self.make(&parent, Directory { is_told: false, mode: 0o777, modified: None })?;
         }
         Ok(())

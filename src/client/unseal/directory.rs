@@ -11,6 +11,10 @@ use super::names::alternatives_of_directory;
 use super::output::{Conflict, OutputError, Target};
 use super::part::PartFile;
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, make_private, permit, unpack, usual_mode};
+use crate::domain::file_name::safe_file_name;
+
+/// The longest name that the usual file systems take.
+const MAX_NAME_BYTES: usize = 255;
 
 /// An archive that arrived whole and could not be unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +42,22 @@ pub(super) fn finish(
         part.leave();
         return Err(error);
     }
-    let mut name = target.path.file_name().unwrap_or_default().to_owned();
-    name.push(".tar");
-    let kept = part.finish_as(target.path.with_file_name(name), modified).ok();
+    let kept = part.finish_as(archive_beside(&target.path), modified).ok();
     Err(match error {
         OutputError::Unpack(failed) => OutputError::Unpack(Box::new(NotUnpacked { kept, ..*failed })),
         other => other,
     })
+}
+
+/// Where the archive of `directory` stays.
+fn archive_beside(directory: &Path) -> PathBuf {
+    let name = directory.file_name().unwrap_or_default();
+    let mut with_ending = name.to_owned();
+    with_ending.push(".tar");
+    if with_ending.len() > MAX_NAME_BYTES {
+        with_ending = safe_file_name(&format!("{}.tar", name.to_string_lossy())).into();
+    }
+    directory.with_file_name(with_ending)
 }
 
 fn make(

@@ -164,9 +164,15 @@ impl Unsealing {
                 self.writer.leave();
                 return Err(OpenError::Truncated.into());
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.writer.forget();
+                return Err(error.into());
+            }
         };
-        self.writer.write(rest)?;
+        if let Err(error) = self.writer.write(rest) {
+            self.writer.forget();
+            return Err(error);
+        }
         self.writer.finish(&self.watch)
     }
 }
@@ -190,6 +196,13 @@ enum Keeping {
         envelope: Vec<u8>,
     },
     Kept(Partial),
+}
+
+impl Drop for Writer {
+    /// Nobody said that the payload has ended, or that it is wrong: what there is may be gone on with.
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 enum State {
@@ -285,8 +298,8 @@ impl Writer {
         outcome
     }
 
-    fn end(self, watch: &Watch) -> Result<Unsealed, UnsealError> {
-        let State::Writing(sink) = self.state else {
+    fn end(&mut self, watch: &Watch) -> Result<Unsealed, UnsealError> {
+        let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) else {
             return Err(OpenError::Truncated.into());
         };
         if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
@@ -294,7 +307,7 @@ impl Writer {
         }
         let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
         let Finished { path, unpacked } = sink.finish(modified, watch)?;
-        Ok(Unsealed { metadata: self.metadata, path, unpacked, size: self.written })
+        Ok(Unsealed { metadata: self.metadata.take(), path, unpacked, size: self.written })
     }
 }
 

@@ -9,6 +9,7 @@ use tempfile::TempPath;
 
 use super::names::alternatives;
 use super::output::{Conflict, OutputError, Target};
+use crate::client::tag_file::is_at;
 use crate::domain::random;
 
 /// An unfinished file beside its destination. It goes with this value, unless it is finished.
@@ -174,20 +175,6 @@ fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     let permissions = file.metadata().map(|metadata| metadata.permissions());
     fs::remove_file(&probe)?;
     permissions
-}
-
-/// Whether `path` still leads to `file`: another download may have taken it for abandoned.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let (opened, named) = (file.metadata()?, path.symlink_metadata()?);
-    Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
-}
-
-/// Whether `path` still leads to a file: an open one cannot be replaced here.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> io::Result<bool> {
-    path.try_exists()
 }
 
 /// Removes what a process left that ended without tidying up; a file that is still being written is left alone.

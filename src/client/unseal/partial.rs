@@ -29,8 +29,15 @@ pub struct PartialPlace {
 impl PartialPlace {
     /// Removes the record that is there, and the unfinished file with it, unless a process works with them.
     pub(in crate::client) fn discard(&self) {
+        self.discard_unless(Path::new(""));
+    }
+
+    /// The same, but for an unfinished file that is this `part`.
+    fn discard_unless(&self, part: &Path) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<Front>(self.path.clone()) else { return };
-        if let Some(_ours) = claim(&front.part) {
+        if front.part != part
+            && let Some(_ours) = claim(&front.part)
+        {
             // It may be out of reach by now, and stays then.
             let _ = std::fs::remove_file(&front.part);
         }
@@ -86,10 +93,7 @@ impl Partial {
             header: URL_SAFE_NO_PAD.encode(header.as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(envelope),
         };
-        match std::fs::remove_file(&place.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        place.discard_unless(&front.part);
         Ok(Self { file: TagFile::create(place.path.clone(), &front, layout.segments())?, segments: 0 })
     }
 
@@ -124,6 +128,9 @@ impl Earlier {
         let envelope = envelope::decode(&envelope_bytes).ok()??;
         let header = Header::parse(&decode(&front.header)?).ok()?;
         envelope.check_plaintext_size(layout.plaintext_size()).ok()?;
+        if envelope.length != envelope_bytes.len() {
+            return None;
+        }
         Some(Self { partial: Partial { file, segments: 0 }, part: front.part, envelope, header, tags, envelope_bytes })
     }
 

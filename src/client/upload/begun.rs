@@ -43,9 +43,26 @@ impl Begun {
         patience: &mut Patience,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
-        match upload.unfinished.take() {
-            Some(unfinished) => Self::again(api, upload, *unfinished, patience, progress).await,
-            None => Self::anew(api, upload, patience, progress).await,
+        let Some(unfinished) = upload.unfinished.take() else {
+            return Self::anew(api, upload, patience, progress).await;
+        };
+        let id = unfinished.id;
+        match patience.call(&**progress, || api.upload_status(id)).await {
+            Ok(status) if matches!(status.status, Status::Pending | Status::Completed | Status::Exhausted) => {
+                Self::again(api, upload, *unfinished, &status, (patience, progress)).await
+            }
+            Err(error) if error.code() != Some(ErrorCode::TransferNotFound) => {
+                Err(UploadError::at_the_start(error, Some(id)))
+            }
+            Ok(_) | Err(_) => {
+                let lacks_passphrase = unfinished.needs_passphrase() && upload.passphrase.is_none();
+                unfinished.remove();
+                if lacks_passphrase {
+                    return Err(UploadError::PassphraseNeeded);
+                }
+                progress.begins_anew(id);
+                Self::anew(api, upload, patience, progress).await
+            }
         }
     }
 
@@ -98,25 +115,15 @@ impl Begun {
         }
     }
 
-    /// Goes on where an earlier process has stopped; begins anew where its transfer is gone.
+    /// Goes on where an earlier process has stopped.
     async fn again(
         api: &Api,
         mut upload: Upload,
         unfinished: Unfinished,
-        patience: &mut Patience,
-        progress: &Arc<dyn Progress>,
+        status: &UploadStatus,
+        (patience, progress): (&mut Patience, &Arc<dyn Progress>),
     ) -> Result<Self, UploadError> {
         let id = unfinished.id;
-        let status = patience.call(&**progress, || api.upload_status(id)).await;
-        let status = match status {
-            Ok(status) if matches!(status.status, Status::Pending | Status::Completed | Status::Exhausted) => status,
-            Err(error) if error.code() != Some(ErrorCode::TransferNotFound) => return Err(error.into()),
-            Ok(_) | Err(_) => {
-                progress.begins_anew(id);
-                unfinished.remove();
-                return Self::anew(api, upload, patience, progress).await;
-            }
-        };
         let passphrase = upload.passphrase.take();
         let source = upload.source;
         let check = move || (unfinished.check(source, passphrase.as_ref()), unfinished);
@@ -127,14 +134,18 @@ impl Begun {
                     .step(format_args!("transfer {id} is gone on with: what was sent is what the source still holds"));
                 unfinished.go_on(segments)
             }
-            // Its holder may know better the next time.
-            Err(error @ UploadError::OtherPassphrase) => return Err(error),
+            // Another time it may be the right one, or the disk may be read.
+            Err(error) if !error.is_changed() => return Err(error),
             Err(error) => {
                 unfinished.remove();
                 return Err(ended(api, id, &Ledger::new(None), error).await);
             }
         };
-        let instruction = instruction(api, &again, &status, patience, progress).await?;
+        let instruction = instruction(api, &again, status, patience, progress).await;
+        let instruction = instruction.map_err(|error| match error {
+            UploadError::Client(error) => UploadError::at_the_start(error, Some(id)),
+            other => other,
+        })?;
         let Again { id, page_url, link_key, segments, ledger, .. } = again;
         Ok(Self { id, page_url, link_key, segments, ledger, instruction, already: already(status) })
     }
@@ -162,11 +173,11 @@ async fn instruction(
     }
 }
 
-fn already(status: UploadStatus) -> Already {
+fn already(status: &UploadStatus) -> Already {
     let flow = if status.kind == Some(UploadKind::Bytes) { Flow::Bytes } else { Flow::Presigned };
     Already {
         bytes: if flow == Flow::Bytes { status.received_bytes } else { 0 },
-        parts: status.parts_received.unwrap_or_default(),
+        parts: status.parts_received.clone().unwrap_or_default(),
         whole: (status.status != Status::Pending).then_some(flow),
     }
 }

@@ -102,7 +102,7 @@ impl ByService {
         } else {
             // A server may forget what was not yet durable, and take little at a time, but not for ever.
             let lost = ClientError::CutShort { origin: self.api.origin().clone() };
-            self.patience.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
+            self.patience.wait_after(lost, &*self.progress).await?;
         }
         Ok(received)
     }

@@ -55,6 +55,9 @@ pub enum UploadError {
     /// The unfinished upload was begun with another passphrase.
     #[error("the unfinished upload was begun with another passphrase")]
     OtherPassphrase,
+    /// The unfinished transfer is gone, and its passphrase was not given again, which a new one takes.
+    #[error("the unfinished transfer is gone")]
+    PassphraseNeeded,
     /// The server takes everything and still lacks some of it, again and again.
     #[error(transparent)]
     GivenUp(ClientError),
@@ -89,6 +92,15 @@ pub enum Left {
 }
 
 impl UploadError {
+    /// What a call means that failed before anything was sent, where a transfer may be unfinished.
+    #[must_use]
+    pub fn at_the_start(error: ClientError, unfinished: Option<TransferId>) -> Self {
+        match unfinished {
+            Some(id) if error.is_worth_resuming() => Self::Unfinished { error: Box::new(error), id },
+            _ => Self::Client(error),
+        }
+    }
+
     /// Whether the file is no longer what it was.
     #[must_use]
     pub const fn is_changed(&self) -> bool {

@@ -52,7 +52,10 @@ impl Ledger {
     /// The ledger of an upload that is gone on with: what an earlier process has recorded in `file`.
     pub(super) fn resumed(file: TagFile, tags: Vec<Option<Tag>>) -> Self {
         let prefix = tags.iter().take_while(|tag| tag.is_some()).count();
-        let book = Book { tags, prefix, unwritten: Vec::new() };
+        // They may have been written and not be on disk: they are written and synced once more before anything is sent.
+        let known = tags.iter().enumerate().filter_map(|(index, tag)| Some((index, vec![(*tag)?])));
+        let unwritten = known.collect();
+        let book = Book { tags, prefix, unwritten };
         Self { book: Mutex::new(book), disk: Mutex::new(Disk::File(file)) }
     }
 

@@ -125,19 +125,14 @@ pub async fn run(
 ) -> Result<Uploaded, UploadError> {
     let content_bytes = upload.source.size();
     let flow = upload.flow;
-    let earlier = upload.unfinished.as_ref().map(|unfinished| unfinished.id);
+    let earlier = upload.unfinished.as_ref().map(|unfinished| unfinished.id());
     let begun = tokio::select! {
-        begun = Box::pin(Begun::of(api, upload, &mut patience, &progress)) => begun,
+        begun = Box::pin(Begun::of(api, upload, &mut patience, &progress)) => begun?,
         signal = interrupt.raised() => {
-            Err(UploadError::Interrupted { signal, left: earlier.map_or(Left::Perhaps, Left::Resumable) })
+            let left = earlier.map_or(Left::Perhaps, Left::Resumable);
+            return Err(UploadError::Interrupted { signal, left });
         }
     };
-    let begun = begun.map_err(|error| match (error, earlier) {
-        (UploadError::Client(error), Some(id)) if error.is_worth_resuming() => {
-            UploadError::Unfinished { error: Box::new(error), id }
-        }
-        (error, _) => error,
-    })?;
     patience.progressed();
     let Begun { id, page_url, link_key, segments, ledger, instruction, already } = begun;
     let (segments, ledger) = (Arc::new(segments), Arc::new(ledger));
@@ -173,6 +168,8 @@ pub async fn run(
         {
             Err(UploadError::Unfinished { error: Box::new(error), id })
         }
+        // The disk may be read another time.
+        UploadError::Source(error @ SourceError::Read(_)) if ledger.outlives_us() => Err(error.into()),
         error => Err(ended(api, id, &ledger, error).await),
     }
 }

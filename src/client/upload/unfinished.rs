@@ -13,7 +13,7 @@ use super::segments::Segments;
 use super::source::{Source, SourceError};
 use super::state::UploadState;
 use super::{LedgerError, UploadError};
-use crate::client::leftovers::{OLDEST, age_of};
+use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::digest::Sha256;
 use crate::domain::id::TransferId;
@@ -48,6 +48,7 @@ pub enum Earlier {
 impl Unfinished {
     /// The latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
     pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<Earlier> {
+        leftovers::remove_old(uploads);
         let entries = match fs::read_dir(uploads) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Earlier::None),
             entries => entries?,
@@ -78,6 +79,12 @@ impl Unfinished {
             }
         }
         Ok(Earlier::None)
+    }
+
+    /// Forgets the upload of this transfer, which is gone, in the directory `uploads`.
+    pub fn forget(uploads: &Path, id: TransferId) {
+        // It may never have been there.
+        let _ = fs::remove_file(uploads.join(id.to_string()));
     }
 
     fn of(file: TagFile, state: &UploadState, tags: Vec<Option<Tag>>) -> Option<Self> {

@@ -190,7 +190,7 @@ mod on_unix {
         }
         let error = packed(folder.path(), &[]).unwrap_err();
         assert!(matches!(error, PackError::Link { .. }));
-        assert_eq!(error.to_string(), "above, absolute, winding is a link that leads out of what is sent");
+        assert_eq!(error.to_string(), "above is a link that leads out of what is sent (like absolute, winding)");
         assert!(packed(folder.path(), &["a*", "winding"]).is_ok());
     }
 

@@ -70,14 +70,26 @@ fn an_unsafe_archive_stays_beside_what_is_there() {
     };
     assert!(failed.error.is_unsafe());
     let kept = folder.path().join("photos.d (1).tar");
-    assert_eq!(failed.kept.as_deref().map(Path::file_name), Some(Some("photos.d (1).tar".as_ref())));
-    assert_eq!(fs::read(&kept).unwrap_or_else(|_| fs::read(failed.kept.unwrap()).unwrap()), tar(false));
+    assert_eq!(failed.kept.as_ref(), Some(&kept));
+    assert_eq!(fs::read(&kept).unwrap(), tar(false));
     assert_eq!(fs::read(folder.path().join("photos.d.tar")).unwrap(), b"mine");
     assert_eq!(names(folder.path()).len(), 2, "{:?}", names(folder.path()));
 }
 
 #[test]
-fn when_it_is_stopped_nothing_is_left() {
+fn an_archive_of_the_longest_name_stays_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target { path: folder.path().join("x".repeat(255)), ..target(folder.path(), Conflict::Refuse) };
+    let mut part = PartFile::create(target.clone()).unwrap();
+    part.file().write_all(&tar(false)).unwrap();
+    let Err(OutputError::Unpack(failed)) = finish(part, &target, None, &Watch::default()) else {
+        panic!("it was unpacked");
+    };
+    assert_eq!(fs::read(failed.kept.unwrap()).unwrap(), tar(false));
+}
+
+#[test]
+fn when_it_is_stopped_only_the_archive_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
@@ -85,7 +97,7 @@ fn when_it_is_stopped_nothing_is_left() {
     drop(stop);
     let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &watch);
     assert!(matches!(outcome, Err(OutputError::Unpack(_))));
-    assert_eq!(names(folder.path()), Vec::<String>::new());
+    assert_eq!(names(folder.path()), [".sgsend-00000000.part"]);
 }
 
 #[cfg(unix)]
