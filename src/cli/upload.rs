@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     /// Ask for a passphrase that recipients need beside the link
     #[arg(short, long, conflicts_with = "passphrase_file")]
     passphrase: bool,
-    /// A file that holds such a passphrase
+    /// A file that holds such a passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Print the link without its key on the first line, and the key on the second

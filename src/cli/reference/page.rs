@@ -1,0 +1,91 @@
+//! Manual pages.
+
+use std::io;
+
+use clap::Command;
+use clap_mangen::Man;
+
+use super::{command, examples, notes};
+
+/// A page: the name of its file, and its text.
+pub(in crate::cli) struct Page {
+    pub file: String,
+    pub text: Vec<u8>,
+}
+
+/// The pages of all commands, that of `sgsend` itself first.
+pub(in crate::cli) fn pages() -> io::Result<Vec<Page>> {
+    let mut root = shown_in_full(command());
+    root.build();
+    let mut pages = Vec::new();
+    add(root, &[], &mut pages)?;
+    Ok(pages)
+}
+
+/// What short help leaves out is still to be described.
+fn shown_in_full(command: Command) -> Command {
+    command.mut_args(|argument| argument.hide_short_help(false)).mut_subcommands(shown_in_full)
+}
+
+fn add(command: Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()> {
+    let name = command.get_name().to_owned();
+    if command.is_hide_set() || name == "help" {
+        return Ok(());
+    }
+    let path = [above, &[&name]].concat();
+    let title = path.join("-");
+    let text = render(command.clone(), &path)?;
+    pages.push(Page { file: format!("{title}.1"), text });
+    for below in command.get_subcommands() {
+        add(below.clone(), &path, pages)?;
+    }
+    Ok(())
+}
+
+fn render(command: Command, path: &[&str]) -> io::Result<Vec<u8>> {
+    let is_root = path.len() == 1;
+    let title = path.join("-");
+    let has_commands = command.get_subcommands().any(|below| below.get_name() != "help");
+    // The options of every command are described once.
+    let hide = |argument: clap::Arg| {
+        let hidden = argument.is_global_set() || ["help", "version"].contains(&argument.get_id().as_str());
+        argument.hide(hidden)
+    };
+    let command = if is_root { command } else { command.mut_args(hide) };
+    let command = command.mut_subcommands(|below| if below.get_name() == "help" { below.hide(true) } else { below });
+    let version = env!("CARGO_PKG_VERSION");
+    let man = Man::new(command).title(&title).section("1").source(format!("sgsend {version}")).manual("sgsend");
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if has_commands {
+        man.render_subcommands_section(&mut text)?;
+    }
+    let name = if is_root { title.clone() } else { path[1..].join("-") };
+    if let Some(own) = examples::of(&name) {
+        text.extend(examples::as_page(own, line_of).into_bytes());
+    }
+    if is_root {
+        text.extend(notes::as_page(line_of).into_bytes());
+    } else {
+        let above = path[..path.len() - 1].join("-");
+        let also = if above == "sgsend" { String::new() } else { format!(", \\fB{}\\fR(1)", line_of(&above)) };
+        text.extend(
+            format!(
+                ".SH \"SEE ALSO\"\n\\fBsgsend\\fR(1){also}\n.PP\nThe first has the options that every command takes, the environment, and the exit status.\n"
+            )
+            .into_bytes(),
+        );
+    }
+    Ok(text)
+}
+
+/// A line of text as roff has it.
+fn line_of(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
+    let text = text.replace('~', "\\(ti").replace('^', "\\(ha").replace('…', "...");
+    if text.starts_with('.') { format!("\\&{text}") } else { text }
+}
