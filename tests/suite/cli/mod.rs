@@ -2,6 +2,8 @@
 
 mod anonymity;
 mod canary;
+mod ci;
+mod completions;
 mod crash;
 mod disk_full;
 mod doctor;
@@ -15,6 +17,7 @@ mod matrix;
 mod network;
 mod presigned;
 mod race;
+mod reference;
 mod round_trip;
 mod s3;
 mod serving;
