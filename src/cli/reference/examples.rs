@@ -41,16 +41,17 @@ pub(super) fn as_help(text: &str) -> String {
 pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
     let mut page = ".SH EXAMPLES\n".to_owned();
     let mut in_code = false;
-    for line in text.lines() {
+    for (number, line) in text.lines().enumerate() {
         let words = line.strip_prefix("# ");
-        if words.is_some() && in_code {
-            page.push_str(".fi\n.RE\n");
-        }
-        match words {
-            Some(words) => page.push_str(&format!(".PP\n{}:\n", line_of(words))),
-            None if in_code => page.push_str(&format!("{}\n", line_of(line))),
-            None => page.push_str(&format!(".PP\n.RS 4\n.nf\n{}\n", line_of(line))),
-        }
+        let parts: &[&str] = match words {
+            // A section begins with a paragraph by itself.
+            Some(words) if number == 0 => &[&line_of(words), ":\n"],
+            Some(words) if in_code => &[".fi\n.RE\n.PP\n", &line_of(words), ":\n"],
+            Some(words) => &[&line_of(words), ":\n"],
+            None if in_code => &[&line_of(line), "\n"],
+            None => &[".PP\n.RS 4\n.nf\n", &line_of(line), "\n"],
+        };
+        page.push_str(&parts.concat());
         in_code = words.is_none();
     }
     page.push_str(if in_code { ".fi\n.RE\n" } else { "" });

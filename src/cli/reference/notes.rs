@@ -19,18 +19,18 @@ const SECTIONS: &[Section] = &[
             ("SGSEND_PROFILE", "the profile, as --profile"),
             ("SGSEND_CONFIG", "the configuration file, as --config"),
             ("SGSEND_LOG", "what services log"),
-            ("SGSEND_…", "and the name of a flag of serve in capitals: that flag, such as SGSEND_STORAGE"),
+            ("SGSEND_…", "and a flag of serve in capitals: that flag, such as SGSEND_STORAGE"),
             ("NO_COLOR", "no colours, if it is not empty"),
-            ("HTTPS_PROXY", "a proxy, as other programs take it; also HTTP_PROXY, ALL_PROXY and NO_PROXY"),
+            ("HTTPS_PROXY", "a proxy; also HTTP_PROXY, ALL_PROXY and NO_PROXY"),
         ],
     ),
     (
         "Files",
         &[
-            ("~/.config/sgsend/config.toml", "the profiles, each a server and what belongs to it, on Linux"),
-            ("~/.config/sgsend/admin-key", "the key that an admin service on this machine made for itself"),
+            ("~/.config/sgsend/config.toml", "the profiles (these places are those of Linux)"),
+            ("~/.config/sgsend/admin-key", "the key that an admin service made for itself"),
             ("~/.local/state/sgsend/history.jsonl", "what was sent from here"),
-            ("~/.local/state/sgsend/uploads, downloads", "what is needed to go on with, or end, unfinished transfers"),
+            ("~/.local/state/sgsend/uploads, downloads", "what unfinished transfers need"),
             ("~/.local/share/sgsend/store", "what services store, unless --storage says otherwise"),
         ],
     ),
@@ -61,11 +61,12 @@ pub(super) fn as_help() -> String {
     let mut help = String::new();
     for (title, items) in SECTIONS {
         let width = items.iter().map(|(term, _)| term.chars().count()).max().unwrap_or_default();
-        help += &format!("{title}:\n");
+        help.push_str(&[title, ":\n"].concat());
         for (term, text) in *items {
-            help += &format!("  {term:<width$}  {text}\n");
+            let line = format!("  {term:<width$}  {text}\n");
+            help.push_str(&line);
         }
-        help += "\n";
+        help.push('\n');
     }
     help + PRECEDENCE
 }
@@ -74,12 +75,12 @@ pub(super) fn as_help() -> String {
 pub(super) fn as_page(line_of: impl Fn(&str) -> String) -> String {
     let mut page = String::new();
     for (title, items) in SECTIONS {
-        page += &format!(".SH \"{}\"\n", title.to_uppercase());
+        page.push_str(&[".SH \"", &title.to_uppercase(), "\"\n"].concat());
         for (term, text) in *items {
-            page += &format!(".TP\n\\fB{}\\fR\n{}\n", line_of(term), line_of(text));
+            page.push_str(&[".TP\n\\fB", &line_of(term), "\\fR\n", &line_of(text), "\n"].concat());
         }
         if *title == "Environment" {
-            page += &format!(".PP\n{}\n", line_of(PRECEDENCE));
+            page.push_str(&[".PP\n", &line_of(PRECEDENCE), "\n"].concat());
         }
     }
     page

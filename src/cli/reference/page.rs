@@ -53,10 +53,10 @@ fn render(command: Command, path: &[&str]) -> io::Result<Vec<u8>> {
     };
     let command = if is_root { command } else { command.mut_args(hide) };
     let command = command.mut_subcommands(|below| if below.get_name() == "help" { below.hide(true) } else { below });
-    let version = env!("CARGO_PKG_VERSION");
-    let man = Man::new(command).title(&title).section("1").source(format!("sgsend {version}")).manual("sgsend");
-    let mut text = Vec::new();
-    man.render_title(&mut text)?;
+    let man = Man::new(command).section("1");
+    // Without a date, so that a page changes only with what it says.
+    let head = format!(".TH {} 1 \"\" \"sgsend {}\" \"\"\n", title.to_uppercase(), env!("CARGO_PKG_VERSION"));
+    let mut text = head.into_bytes();
     man.render_name_section(&mut text)?;
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
