@@ -80,12 +80,24 @@ fn render(command: Command, path: &[&str]) -> io::Result<Vec<u8>> {
             .into_bytes(),
         );
     }
-    Ok(text)
+    Ok(in_ascii(&String::from_utf8_lossy(&text)).into_bytes())
+}
+
+/// Text without the letters that some readers of pages do not know.
+fn in_ascii(text: &str) -> String {
+    text.chars().fold(String::new(), |mut ascii, letter| {
+        match letter {
+            '…' => ascii.push_str("..."),
+            _ if letter.is_ascii() => ascii.push(letter),
+            _ => ascii.push_str(&format!("\\[u{:04X}]", u32::from(letter))),
+        }
+        ascii
+    })
 }
 
 /// A line of text as roff has it.
 fn line_of(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
-    let text = text.replace('~', "\\(ti").replace('^', "\\(ha").replace('…', "...");
+    let text = text.replace('~', "\\(ti").replace('^', "\\(ha");
     if text.starts_with('.') { format!("\\&{text}") } else { text }
 }

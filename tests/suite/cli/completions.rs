@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{Home, Said};
 
 /// The transfer that the prepared history tells of.
-const ID: &str = "0197c2f0-0000-7000-8000-000000000000";
+const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
 
 /// A home in which something was sent.
 fn home() -> Home {
