@@ -38,6 +38,7 @@ pub(super) struct Arguments {
 
 /// How a key and a passphrase are given apart from the link.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct KeyArguments {
     /// The key, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_KEY]
     #[arg(short, long, value_name = "KEY", conflicts_with = "key_file")]

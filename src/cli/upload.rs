@@ -35,6 +35,7 @@ const MAX_SPOOL: u64 = 16 << 30;
 
 /// What the command takes.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// The file to send, or - for stdin
     #[arg(value_name = "PATH|-")]

@@ -41,12 +41,11 @@ pub(super) fn as_help(text: &str) -> String {
 pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
     let mut page = ".SH EXAMPLES\n".to_owned();
     let mut in_code = false;
-    for (number, line) in text.lines().enumerate() {
+    for line in text.lines() {
         let words = line.strip_prefix("# ");
         let parts: &[&str] = match words {
-            // A section begins with a paragraph by itself.
-            Some(words) if number == 0 => &[&line_of(words), ":\n"],
             Some(words) if in_code => &[".fi\n.RE\n.PP\n", &line_of(words), ":\n"],
+            // A section begins with a paragraph by itself.
             Some(words) => &[&line_of(words), ":\n"],
             None if in_code => &[&line_of(line), "\n"],
             None => &[".PP\n.RS 4\n.nf\n", &line_of(line), "\n"],

@@ -34,7 +34,7 @@ fn add(command: Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()
     }
     let path = [above, &[&name]].concat();
     let title = path.join("-");
-    let text = render(command.clone(), &path)?;
+    let text = render(&command, &path)?;
     pages.push(Page { file: format!("{title}.1"), text });
     for below in command.get_subcommands() {
         add(below.clone(), &path, pages)?;
@@ -42,7 +42,7 @@ fn add(command: Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()
     Ok(())
 }
 
-fn render(command: Command, path: &[&str]) -> io::Result<Vec<u8>> {
+fn render(command: &Command, path: &[&str]) -> io::Result<Vec<u8>> {
     let is_root = path.len() == 1;
     let title = path.join("-");
     let has_commands = command.get_subcommands().any(|below| below.get_name() != "help");
@@ -51,6 +51,7 @@ fn render(command: Command, path: &[&str]) -> io::Result<Vec<u8>> {
         let hidden = argument.is_global_set() || ["help", "version"].contains(&argument.get_id().as_str());
         argument.hide(hidden)
     };
+    let command = command.clone();
     let command = if is_root { command } else { command.mut_args(hide) };
     let command = command.mut_subcommands(|below| if below.get_name() == "help" { below.hide(true) } else { below });
     let man = Man::new(command).section("1");
@@ -89,7 +90,10 @@ fn in_ascii(text: &str) -> String {
         match letter {
             '…' => ascii.push_str("..."),
             _ if letter.is_ascii() => ascii.push(letter),
-            _ => ascii.push_str(&format!("\\[u{:04X}]", u32::from(letter))),
+            _ => {
+                let code = format!("\\[u{:04X}]", u32::from(letter));
+                ascii.push_str(&code);
+            }
         }
         ascii
     })
