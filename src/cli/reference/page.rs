@@ -18,7 +18,7 @@ pub(in crate::cli) fn pages() -> io::Result<Vec<Page>> {
     let mut root = shown_in_full(command());
     root.build();
     let mut pages = Vec::new();
-    add(root, &[], &mut pages)?;
+    add(&root, &[], &mut pages)?;
     Ok(pages)
 }
 
@@ -27,17 +27,17 @@ fn shown_in_full(command: Command) -> Command {
     command.mut_args(|argument| argument.hide_short_help(false)).mut_subcommands(shown_in_full)
 }
 
-fn add(command: Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()> {
+fn add(command: &Command, above: &[&str], pages: &mut Vec<Page>) -> io::Result<()> {
     let name = command.get_name().to_owned();
     if command.is_hide_set() || name == "help" {
         return Ok(());
     }
     let path = [above, &[&name]].concat();
     let title = path.join("-");
-    let text = render(&command, &path)?;
+    let text = render(command, &path)?;
     pages.push(Page { file: format!("{title}.1"), text });
     for below in command.get_subcommands() {
-        add(below.clone(), &path, pages)?;
+        add(below, &path, pages)?;
     }
     Ok(())
 }
