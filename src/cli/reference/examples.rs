@@ -70,7 +70,6 @@ pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
     for letter in line.chars().chain([' ']) {
         match (quote, letter) {
             (Some(end), _) if letter == end => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(letter),
             (None, '\'' | '"') => {
                 quote = Some(letter);
                 word.get_or_insert_default();
@@ -81,7 +80,7 @@ pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
                     words.push(String::new());
                 }
             }
-            (None, _) => word.get_or_insert_default().push(letter),
+            _ => word.get_or_insert_default().push(letter),
         }
     }
     // An empty word stands between commands.
