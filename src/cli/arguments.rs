@@ -7,24 +7,14 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
-use super::{audit, delete, doctor, download, history, login, open, serve, stats, status, sweep, token, upload};
+use super::{
+    audit, completions, delete, doctor, download, history, login, man, open, serve, stats, status, sweep, token, upload,
+};
 use crate::client::FlowChoice;
 
 /// Sends a file to someone without trusting the machine in between.
 #[derive(Parser)]
 #[command(name = "sgsend", version, about, long_about = None, arg_required_else_help = true)]
-#[command(after_help = "\
-Examples:
-  sgsend login https://send.example.org        keep a server and a sender token for next time
-  sgsend upload report.pdf --downloads 1       encrypt, send, and print the link
-  sgsend download 'https://send.example.org/d/…#v1.…'
-
-Servers, tokens and keys can also be given as SGSEND_SERVER, SGSEND_ADMIN_SERVER, SGSEND_TOKEN, SGSEND_TOKEN_FILE, \
-SGSEND_ADMIN_KEY, SGSEND_ADMIN_KEY_FILE, SGSEND_AUTH_NAME, SGSEND_PASSPHRASE_FILE, SGSEND_KEY, SGSEND_PROFILE and \
-SGSEND_CONFIG. A flag wins over the environment, the environment over the profile.
-
-Exit status: 0 done, 1 other, 2 usage, 3 not found, 4 gone, 5 not authorised, 6 wrong key or damaged payload, \
-7 too large or too much, 8 network or server, 9 local file, 10 as 8 and resumable, 130 and 143 interrupted.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -61,6 +51,10 @@ pub(super) enum Command {
     Sweep(Box<sweep::Arguments>),
     /// Run a service
     Serve(Box<serve::Arguments>),
+    /// Print a script that lets a shell complete commands, flags, transfers and tokens
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
 }
 
 impl Command {
@@ -80,25 +74,25 @@ impl Command {
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The public service [default: http://127.0.0.1:8080]
+    /// The public service [env: SGSEND_SERVER] [default: http://127.0.0.1:8080]
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
-    /// The admin service [default: http://127.0.0.1:8081]
+    /// The admin service [env: SGSEND_ADMIN_SERVER] [default: http://127.0.0.1:8081]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub admin_server: Option<String>,
-    /// The sender token, or - for stdin. Others can see arguments: a file or the environment is safer
+    /// The sender token, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_TOKEN]
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file", hide_env_values = true)]
     pub token: Option<SecretText>,
-    /// A file that holds the sender token
+    /// A file that holds the sender token [env: SGSEND_TOKEN_FILE]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub token_file: Option<PathBuf>,
-    /// A file that holds the admin key
+    /// A file that holds the admin key [env: SGSEND_ADMIN_KEY_FILE; the key itself: SGSEND_ADMIN_KEY]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub admin_key_file: Option<PathBuf>,
-    /// The profile to take from the configuration
+    /// The profile to take from the configuration [env: SGSEND_PROFILE]
     #[arg(short = 'P', long, global = true, value_name = "NAME", hide_short_help = true)]
     pub profile: Option<String>,
-    /// The configuration file
+    /// The configuration file [env: SGSEND_CONFIG]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// Certificates in PEM to trust beside the system's

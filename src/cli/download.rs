@@ -43,8 +43,9 @@ pub(super) struct Arguments {
 
 /// How a key and a passphrase are given apart from the link.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct KeyArguments {
-    /// The key, or - for stdin. Others can see arguments: a file or the environment is safer
+    /// The key, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_KEY]
     #[arg(short, long, value_name = "KEY", conflicts_with = "key_file")]
     pub key: Option<SecretText>,
     /// A file that holds the key
@@ -53,7 +54,7 @@ pub(super) struct KeyArguments {
     /// Ask for the passphrase
     #[arg(short, long, conflicts_with = "passphrase_file")]
     pub passphrase: bool,
-    /// A file that holds the passphrase
+    /// A file that holds the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 }

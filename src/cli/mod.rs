@@ -2,6 +2,8 @@
 
 mod arguments;
 mod audit;
+mod candidates;
+mod completions;
 mod config;
 mod content;
 mod context;
@@ -17,6 +19,7 @@ mod failure_table;
 mod handing_on;
 mod history;
 mod login;
+mod man;
 mod meter;
 mod open;
 pub mod paths;
@@ -24,6 +27,7 @@ mod place;
 mod printer;
 mod prompt;
 mod records;
+mod reference;
 mod s3_options;
 mod secret_input;
 mod serve;
@@ -41,9 +45,9 @@ mod usage;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, When};
 use self::context::Context;
 pub use self::exit::Exit;
 use self::failure::Failure;
@@ -55,7 +59,13 @@ const TIDY_UP: Duration = Duration::from_millis(500);
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    if let Some(answer) = completions::answer() {
+        // A shell that has gone asks for nothing.
+        let _ = Printer::bare(false, When::Never).text(&answer);
+        return Exit::Done.into();
+    }
+    let parsed = reference::command().try_get_matches();
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => return usage::report(&error).into(),
     };
@@ -76,6 +86,9 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
     let command = match arguments.command {
         // The service has its own runtime, and its own way to end.
         Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer).map(|()| Exit::Done),
+        // These need neither a server nor the configuration.
+        Command::Completions(completions) => return completions::run(&completions, printer).map(|()| Exit::Done),
+        Command::Man(man) => return man::run(&man, printer).map(|()| Exit::Done),
         command => command,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -104,8 +117,8 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
     let done = match command {
-        Command::Upload(_) | Command::Download(_) | Command::Serve(_) => {
-            unreachable!("these are run by the caller")
+        Command::Upload(_) | Command::Download(_) | Command::Serve(_) | Command::Completions(_) | Command::Man(_) => {
+            unreachable!("these are run by the callers")
         }
         Command::Open(arguments) => open::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,

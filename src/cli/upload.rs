@@ -37,6 +37,7 @@ const MOST_WARNINGS: usize = 20;
 
 /// What the command takes.
 #[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// What to send, or - for stdin. A directory, or several paths, travel as one archive and are unpacked into one new
     /// directory
@@ -55,7 +56,7 @@ pub(super) struct Arguments {
     /// Ask for a passphrase that recipients need beside the link
     #[arg(short, long, conflicts_with = "passphrase_file")]
     passphrase: bool,
-    /// A file that holds such a passphrase
+    /// A file that holds such a passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Print the link without its key on the first line, and the key on the second

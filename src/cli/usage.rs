@@ -29,12 +29,40 @@ pub(super) fn report(error: &Error) -> Exit {
                 // Whatever it is, it may be a secret that went astray.
                 ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("there is one argument too many")
                     .hint("see --help; --passphrase takes no value: it is asked for, or comes with --passphrase-file"),
-                _ => failure(&error.render().to_string()),
+                _ => with_meant(failure(&error.render().to_string()), error),
             };
             let error = failure.clone().into();
             printer.failure(&failure, &error);
             Exit::Usage
         }
+    }
+}
+
+/// What other programs call our commands.
+const MEANT: &[(&str, &str)] = &[
+    ("send", "upload"),
+    ("put", "upload"),
+    ("share", "upload"),
+    ("get", "download"),
+    ("fetch", "download"),
+    ("receive", "download"),
+    ("decrypt", "open"),
+    ("info", "status"),
+    ("show", "status"),
+    ("rm", "delete"),
+    ("remove", "delete"),
+    ("list", "history"),
+    ("ls", "history"),
+    ("server", "serve"),
+    ("completion", "completions"),
+];
+
+/// Hints at the command that was meant where the word for it is another program's.
+fn with_meant(failure: Failure, error: &Error) -> Failure {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return failure };
+    match MEANT.iter().find(|(theirs, _)| theirs == word) {
+        Some((_, ours)) => failure.hint(format!("did you mean `sgsend {ours}`?")),
+        None => failure,
     }
 }
 
@@ -80,7 +108,30 @@ mod tests {
     fn refused(arguments: &[&str]) -> Failure {
         let arguments = std::iter::once(&"sgsend").chain(arguments);
         let error = Arguments::try_parse_from(arguments).err().unwrap();
-        failure(&error.render().to_string())
+        with_meant(failure(&error.render().to_string()), &error)
+    }
+
+    #[test]
+    fn a_wrong_word_leads_to_the_right_one() {
+        for (arguments, right) in [
+            (&["dowload", "x"] as &[&str], "'download'"),
+            (&["tokens"], "'token'"),
+            (&["upload", "--expire", "7d", "x"], "'--expires'"),
+            (&["send", "x"], "`sgsend upload`"),
+            (&["get", "x"], "`sgsend download`"),
+            (&["receive", "x"], "`sgsend download`"),
+        ] {
+            let hint = refused(arguments).hint.unwrap_or_default();
+            assert!(hint.contains(right), "{arguments:?}: {hint}");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_is_a_command() {
+        let command = <Arguments as clap::CommandFactory>::command();
+        for (theirs, ours) in MEANT {
+            assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
+        }
     }
 
     #[test]

@@ -86,6 +86,14 @@ impl History {
         }
     }
 
+    /// What [`History::read`] answers, without waiting for whoever changes it: the line at work may be missing.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn peek(&self) -> io::Result<Vec<Sent>> {
+        Ok(parse(&text_of(&mut File::open(&self.0)?)?).map(|(_, sent)| sent).collect())
+    }
+
     /// Removes one upload; `false` where there was none of this id. Lines of another form stay.
     ///
     /// # Errors
@@ -189,6 +197,9 @@ mod tests {
         history.add(&first).unwrap();
         history.add(&second).unwrap();
         assert_eq!(history.read().unwrap(), [first.clone(), second.clone()]);
+        let held = history.open(false).unwrap();
+        assert_eq!(history.peek().unwrap(), [first.clone(), second.clone()]);
+        drop(held);
         assert!(is_private(history.path()));
         assert!(history.remove(first.transfer_id).unwrap());
         assert!(!history.remove(first.transfer_id).unwrap());

@@ -3,6 +3,8 @@
 mod anonymity;
 mod archives;
 mod canary;
+mod ci;
+mod completions;
 mod crash;
 mod disk_full;
 mod doctor;
@@ -16,6 +18,7 @@ mod matrix;
 mod network;
 mod presigned;
 mod race;
+mod reference;
 mod resume;
 mod round_trip;
 mod s3;

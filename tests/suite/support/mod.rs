@@ -8,6 +8,7 @@ mod eventually;
 mod faulty;
 mod gate;
 mod half_upload;
+mod not_run;
 mod process;
 mod service;
 #[path = "../../support/small_disk.rs"]
@@ -20,6 +21,7 @@ pub(crate) use eventually::eventually;
 pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use gate::{Gate, Way};
 pub(crate) use half_upload::{half_sent, writer_is_there};
+pub(crate) use not_run::not_run;
 pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
 pub(crate) use small_disk::SmallDisk;

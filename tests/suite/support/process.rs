@@ -148,6 +148,11 @@ impl Serving {
         if up { started } else { panic!("the service did not start: {}", started.kill()) }
     }
 
+    /// The key that its admin service was given, where it has not made one itself.
+    pub(crate) fn admin_key(&self) -> Option<&'static str> {
+        self.admin_key
+    }
+
     /// Ends it as a power cut would end a process; answers what it logged.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();

@@ -1,0 +1,34 @@
+//! The words that stand on the command line already.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+use clap_complete::engine::CompletionCandidate;
+
+use crate::cli::arguments::{Arguments, Global};
+use crate::cli::config::Config;
+use crate::cli::environment::Environment;
+use crate::cli::paths;
+
+/// The global options among the words that a script has sent, as far as they can be read.
+pub(super) fn global() -> Option<Global> {
+    let words: Vec<OsString> = std::env::args_os().skip(2).collect();
+    let command = Arguments::command().ignore_errors(true);
+    let matches = command.try_get_matches_from(words).ok()?;
+    let mut innermost = &matches;
+    while let Some((_, below)) = innermost.subcommand() {
+        innermost = below;
+    }
+    Global::from_arg_matches(innermost).ok()
+}
+
+/// The profiles of the configuration in use.
+pub(super) fn profiles() -> Vec<CompletionCandidate> {
+    let asked_for = global().and_then(|global| global.config).or_else(|| Environment::read().config);
+    let file = asked_for.or_else(|| Some(paths::config_directory()?.join("config.toml")));
+    let config = file.and_then(|file| Config::read(&file, true).ok()).unwrap_or_default();
+    let candidate = |(name, profile): (String, crate::cli::config::Profile)| {
+        CompletionCandidate::new(name).help(profile.server.map(Into::into))
+    };
+    config.profiles.into_iter().map(candidate).collect()
+}

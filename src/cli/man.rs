@@ -1,0 +1,48 @@
+//! `sgsend man`
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::printer::Printer;
+use super::reference;
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The directory to write a page for every command to [default: print that of sgsend to stdout]
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
+    let pages = reference::pages()?;
+    let Some(directory) = &arguments.directory else {
+        if let Some(first) = pages.first() {
+            printer.text(&String::from_utf8_lossy(&first.text))?;
+        }
+        return Ok(());
+    };
+    let write = || {
+        fs::create_dir_all(directory)?;
+        pages.iter().try_for_each(|page| fs::write(directory.join(&page.file), &page.text))
+    };
+    write().map_err(|error| {
+        let message = format!("the pages cannot be written to {}: {error}", directory.display());
+        Failure::new(Exit::LocalFile, "pages_unwritable", message).hint("name a directory that you may write to")
+    })?;
+    if printer.is_json() {
+        return Ok(printer.json_of(&serde_json::json!({ "files": names(&pages) }))?);
+    }
+    printer.note(&format!("{} pages are in {}", pages.len(), directory.display()));
+    Ok(())
+}
+
+fn names(pages: &[reference::Page]) -> Vec<&str> {
+    pages.iter().map(|page| page.file.as_str()).collect()
+}

@@ -1,0 +1,89 @@
+//! Examples: a file of them for each command, in which a line with `#` says what the lines below it do.
+
+/// The examples by the command's name, whose words are joined with hyphens.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("sgsend", include_str!("examples/sgsend.txt")),
+    ("upload", include_str!("examples/upload.txt")),
+    ("download", include_str!("examples/download.txt")),
+    ("open", include_str!("examples/open.txt")),
+    ("status", include_str!("examples/status.txt")),
+    ("delete", include_str!("examples/delete.txt")),
+    ("history", include_str!("examples/history.txt")),
+    ("token", include_str!("examples/token.txt")),
+    ("token-create", include_str!("examples/token-create.txt")),
+    ("token-list", include_str!("examples/token-list.txt")),
+    ("token-revoke", include_str!("examples/token-revoke.txt")),
+    ("login", include_str!("examples/login.txt")),
+    ("stats", include_str!("examples/stats.txt")),
+    ("audit", include_str!("examples/audit.txt")),
+    ("audit-show", include_str!("examples/audit-show.txt")),
+    ("doctor", include_str!("examples/doctor.txt")),
+    ("sweep", include_str!("examples/sweep.txt")),
+    ("serve", include_str!("examples/serve.txt")),
+    ("serve-public", include_str!("examples/serve-public.txt")),
+    ("serve-admin", include_str!("examples/serve-admin.txt")),
+    ("serve-all", include_str!("examples/serve-all.txt")),
+    ("completions", include_str!("examples/completions.txt")),
+    ("man", include_str!("examples/man.txt")),
+];
+
+/// The examples of a command.
+pub(super) fn of(name: &str) -> Option<&'static str> {
+    EXAMPLES.iter().find(|(command, _)| *command == name).map(|(_, text)| *text)
+}
+
+/// Examples as they stand below a help text.
+pub(super) fn as_help(text: &str) -> String {
+    text.lines().fold("Examples:".to_owned(), |help, line| help + "\n  " + line)
+}
+
+/// Examples as a manual page has them: what they do, and below it how.
+pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
+    let mut page = ".SH EXAMPLES\n".to_owned();
+    let mut in_code = false;
+    for line in text.lines() {
+        let words = line.strip_prefix("# ");
+        let parts: &[&str] = match words {
+            Some(words) if in_code => &[".fi\n.RE\n.PP\n", &line_of(words), ":\n"],
+            // A section begins with a paragraph by itself.
+            Some(words) => &[&line_of(words), ":\n"],
+            None if in_code => &[&line_of(line), "\n"],
+            None => &[".PP\n.RS 4\n.nf\n", &line_of(line), "\n"],
+        };
+        page.push_str(&parts.concat());
+        in_code = words.is_none();
+    }
+    page.push_str(if in_code { ".fi\n.RE\n" } else { "" });
+    page
+}
+
+/// The commands that have examples.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().map(|(name, _)| *name)
+}
+
+/// The calls of `sgsend` in a line of shell, each with its words.
+#[cfg(test)]
+pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
+    let (mut words, mut word, mut quote) = (vec![String::new()], None::<String>, None);
+    for letter in line.chars().chain([' ']) {
+        match (quote, letter) {
+            (Some(end), _) if letter == end => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '|' | '>') => {
+                words.extend(word.take());
+                if letter != ' ' {
+                    words.push(String::new());
+                }
+            }
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    // An empty word stands between commands.
+    let commands = words.split(String::is_empty).filter(|words| words.first().is_some_and(|word| word == "sgsend"));
+    commands.map(<[String]>::to_vec).collect()
+}

@@ -1,0 +1,75 @@
+//! The reference: the command line with what its derivation cannot hold, for `--help` and for manual pages.
+
+mod examples;
+mod notes;
+mod page;
+
+use clap::{Command, CommandFactory};
+
+pub(super) use page::{Page, pages};
+
+use super::arguments::Arguments;
+
+/// The command line as it is parsed and described.
+pub(super) fn command() -> Command {
+    with_examples(Arguments::command(), "sgsend")
+}
+
+/// Puts examples below the help of `command`, which is called `name` with hyphens, and of every command below it.
+fn with_examples(command: Command, name: &str) -> Command {
+    let is_root = name == "sgsend";
+    let command = match examples::of(name) {
+        Some(text) if is_root => {
+            let short = format!("{}\n\n`sgsend help COMMAND` tells more.", examples::as_help(text));
+            let long = format!("{}\n\n{}", examples::as_help(text), notes::as_help());
+            command.after_help(short).after_long_help(long)
+        }
+        Some(text) => command.after_help(examples::as_help(text)),
+        None => command,
+    };
+    command.mut_subcommands(|below| {
+        let path = if is_root { below.get_name().to_owned() } else { format!("{name}-{}", below.get_name()) };
+        with_examples(below, &path)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of all commands below `command`, with hyphens.
+    fn names(command: &Command, above: &str, found: &mut Vec<String>) {
+        for below in command.get_subcommands() {
+            let name = format!("{above}{}", below.get_name());
+            names(below, &format!("{name}-"), found);
+            found.push(name);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_and_every_example_has_a_command() {
+        let mut found = vec!["sgsend".to_owned()];
+        names(&Arguments::command(), "", &mut found);
+        for name in &found {
+            assert!(examples::of(name).is_some(), "{name} has no examples");
+        }
+        for name in examples::names() {
+            assert!(found.iter().any(|command| command == name), "there is no command {name}");
+        }
+    }
+
+    #[test]
+    fn every_example_can_be_run() {
+        let mut tried = 0;
+        for name in examples::names() {
+            for line in examples::of(name).unwrap().lines().filter(|line| !line.starts_with('#')) {
+                for words in examples::calls(line) {
+                    tried += 1;
+                    let parsed = command().try_get_matches_from(&words);
+                    assert!(parsed.is_ok(), "{words:?}: {}", parsed.err().unwrap());
+                }
+            }
+        }
+        assert!(tried > 40, "examples were not found: {tried}");
+    }
+}

@@ -1,0 +1,167 @@
+//! What shells complete, by the scripts that they are given.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Home, Said, not_run};
+
+/// The transfer that the prepared history tells of.
+const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
+
+/// A home in which something was sent.
+fn home() -> Home {
+    let home = Home::new();
+    let state = home.path().join(".local/state/sgsend");
+    std::fs::create_dir_all(&state).unwrap();
+    let sent = serde_json::json!({"v": 1, "transfer_id": ID, "sent_at": 1_772_323_199_999_u64, "name": "report.pdf",
+        "size": 2048, "link": format!("https://send.example/d/{ID}"), "expires_at": 1_772_923_199_999_u64, "max_downloads": 1});
+    std::fs::write(state.join("history.jsonl"), format!("{sent}\n")).unwrap();
+    home
+}
+
+/// Asks as a script does.
+fn ask(home: &Home, shell: &str, words: &[&str]) -> Said {
+    let mut command = home.sgsend(&[&["--", "sgsend"], words].concat());
+    command.env("SGSEND_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    Said::of(command.output().unwrap())
+}
+
+/// What a shell says to `script`; nothing where the machine does not have it.
+fn shell(home: &Home, shell: &str, arguments: &[&str], script: &str) -> Option<String> {
+    let binary = Path::new(env!("CARGO_BIN_EXE_sgsend")).parent().unwrap();
+    let mut command = Command::new(shell);
+    command.args(arguments).arg(script).env_clear().env("HOME", home.path()).current_dir(home.path());
+    command.env("PATH", format!("{}:/usr/bin:/bin", binary.display())).env("LC_ALL", "C.UTF-8");
+    let Ok(output) = command.output() else {
+        not_run(&format!("there is no {shell} on this machine"));
+        return None;
+    };
+    let said = Said::of(output);
+    Some(format!("{}{}", String::from_utf8_lossy(&said.stdout), said.stderr))
+}
+
+fn script(file: &str) -> String {
+    format!("{}/completions/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn bash_completes() {
+    let home = home();
+    let ask = |words: &str, last: &str| {
+        let run = format!(
+            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_TYPE=9; \
+             _clap_complete_sgsend sgsend '{last}' x; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            script("sgsend.bash")
+        );
+        shell(&home, "bash", &["--norc", "-c"], &run)
+    };
+    for (words, last, expected) in [
+        ("sgsend sta", "sta", "status"),
+        ("sgsend upload --exp", "--exp", "--expires"),
+        ("sgsend status 0197", "0197", ID),
+        ("sgsend history --remove ''", "", ID),
+    ] {
+        let Some(said) = ask(words, last) else { return };
+        assert!(said.lines().any(|line| line.trim() == expected), "{words}: {said}");
+    }
+}
+
+#[test]
+fn zsh_completes() {
+    let home = home();
+    // The engine's function, with the function of zsh that shows candidates in place of the editor.
+    let ask = |words: &str| {
+        let run = format!(
+            "compdef() {{ }}; _describe() {{ print -rl -- ${{(P)3}}; }}; source {}; words=({words}); CURRENT=${{#words}}; \
+             _clap_dynamic_completer_sgsend",
+            script("_sgsend")
+        );
+        shell(&home, "zsh", &["-f", "-c"], &run)
+    };
+    for (words, expected) in [
+        ("sgsend sta", "status:Show the state of a transfer".to_owned()),
+        ("sgsend upload --exp", "--expires:".to_owned()),
+        ("sgsend delete 0197", format!("{ID}:report.pdf, 2.0 KiB, ")),
+    ] {
+        let Some(said) = ask(words) else { return };
+        assert!(said.lines().any(|line| line.starts_with(&expected)), "{words}: {said}");
+    }
+    // As a file of $fpath, in a shell with its real completion, at its first use.
+    let folder = script("");
+    let loaded = format!("fpath=({folder} $fpath); autoload -Uz compinit; compinit -D; print ${{_comps[sgsend]}}");
+    assert_eq!(shell(&home, "zsh", &["-f", "-c"], &loaded).unwrap().trim(), "_sgsend");
+    let first = format!(
+        "compdef() {{ }}; _describe() {{ print -rl -- ${{(P)3}}; }}; fpath=({folder} $fpath); autoload -Uz _sgsend; \
+         words=(sgsend sta); CURRENT=2; _sgsend"
+    );
+    let said = shell(&home, "zsh", &["-f", "-c"], &first).unwrap();
+    assert!(said.contains("status:"), "{said}");
+}
+
+#[test]
+fn fish_completes() {
+    let home = home();
+    let ask = |line: &str| {
+        shell(&home, "fish", &["--no-config", "-c"], &format!("source {}; complete -C '{line}'", script("sgsend.fish")))
+    };
+    for (line, expected) in [
+        ("sgsend sta", "status\tShow the state of a transfer".to_owned()),
+        ("sgsend upload --exp", "--expires\t".to_owned()),
+        ("sgsend audit show 0197", format!("{ID}\treport.pdf, 2.0 KiB, ")),
+    ] {
+        let Some(said) = ask(line) else { return };
+        assert!(said.lines().any(|said| said.starts_with(&expected)), "{line}: {said}");
+    }
+}
+
+#[test]
+fn links_paths_and_profiles_complete() {
+    let home = home();
+    home.file("photo.jpg", b"x");
+    let config = home.file("profiles.toml", b"[profiles.work]\nserver = \"https://work.example\"\n");
+    for (words, expected) in [
+        (&["status", "https://s"] as &[&str], format!("https://send.example/d/{ID}\treport.pdf")),
+        (&["download", ""], format!("{ID}\treport.pdf")),
+        (&["upload", "pho"], "photo.jpg".to_owned()),
+        (&["upload", "--passphrase-file", "pho"], "photo.jpg".to_owned()),
+        (&["--config", &config, "upload", "--profile", ""], "work\thttps://work.example".to_owned()),
+        (&["upload", "--config", &config, "-P", "w"], "work\t".to_owned()),
+    ] {
+        let said = ask(&home, "fish", words).text();
+        assert!(said.lines().any(|line| line.starts_with(&expected)), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn tokens_complete_where_the_service_can_be_asked_and_silently_not_elsewhere() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let listed = home.run_at(&serving, &["token", "list", "--json"]).json();
+    let id = listed["items"][0]["token_id"].as_str().unwrap().to_owned();
+    let asking = |admin: &str| {
+        let mut command = home.sgsend(&["--", "sgsend", "token", "revoke", "--admin-server", admin, ""]);
+        command.env("SGSEND_COMPLETE", "fish");
+        if let Some(key) = serving.admin_key() {
+            command.env("SGSEND_ADMIN_KEY", key);
+        }
+        Said::of(command.output().unwrap())
+    };
+    let said = asking(&serving.admin);
+    assert!(said.text().contains(&format!("{id}\ttest")), "{}", said.text());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = asking(&format!("http://{free}"));
+    assert!(!said.text().contains(&id) && said.stderr.is_empty(), "{}", said.stderr);
+}
+
+#[test]
+fn the_variable_alone_changes_nothing() {
+    let home = Home::new();
+    for value in ["", "0", "bash", "tcsh", "/bin/zsh"] {
+        let version = home.sgsend(&["--version"]).env("SGSEND_COMPLETE", value).output().unwrap();
+        let said = Said::of(version).text();
+        assert!(said.starts_with("sgsend "), "{value:?}: {said}");
+    }
+    let unknown = home.sgsend(&["--", "sgsend", "sta"]).env("SGSEND_COMPLETE", "tcsh").output().unwrap();
+    assert_eq!(Said::of(unknown).exit, 2);
+}
