@@ -29,6 +29,7 @@ mod signals;
 mod stats;
 mod status;
 mod sweep;
+mod table;
 mod target;
 mod token;
 mod upload;
