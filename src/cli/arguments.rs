@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
-use super::{audit, delete, doctor, download, history, login, open, serve, stats, status, sweep, token, upload};
+use super::{audit, delete, doctor, download, history, login, open, serve, stats, status, store, sweep, token, upload};
 use crate::client::FlowChoice;
 
 /// Sends a file to someone without trusting the machine in between.
@@ -59,6 +59,8 @@ pub(super) enum Command {
     Doctor(Box<doctor::Arguments>),
     /// Clean up a storage once, where no service is always there to do it
     Sweep(Box<sweep::Arguments>),
+    /// Check a storage
+    Store(Box<store::Arguments>),
     /// Run a service
     Serve(Box<serve::Arguments>),
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 mod watch;
 
-use super::context::Context;
 use super::arguments::positive_duration;
+use super::context::Context;
 use super::records;
 use super::secret_input::SecretText;
 use super::target::Target;

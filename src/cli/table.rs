@@ -19,7 +19,7 @@ pub(super) fn lines(headings: &[&str], rows: &[Vec<String>]) -> String {
 
 fn lay_out(headings: Option<&[&str]>, rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     if let Some(headings) = headings {
         table.set_header(headings.to_vec());
     }
@@ -39,12 +39,10 @@ fn cell_text(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width_of as width;
-
     use super::*;
 
     /// The column at which `part` begins, as a terminal counts it: the wide characters here are all of two columns.
-    fn unicode_width_of(line: &str, part: &str) -> usize {
+    fn width(line: &str, part: &str) -> usize {
         let before = &line[..line.find(part).unwrap()];
         before.chars().map(|c| if c == '\u{301}' { 0 } else { 1 + usize::from(c > '\u{2fff}') }).sum()
     }
@@ -52,7 +50,8 @@ mod tests {
     #[test]
     fn wide_combining_and_control_characters_break_no_column() {
         let row = |name: &str| vec![name.to_owned(), "end".to_owned()];
-        let text = lay_out(None, &[row("plain"), row("日本語"), row("e\u{301}te\u{301}"), row("a\u{1b}[2J\nb"), row("")]);
+        let text =
+            lay_out(None, &[row("plain"), row("日本語"), row("e\u{301}te\u{301}"), row("a\u{1b}[2J\nb"), row("")]);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 5, "{text}");
         let at = width(lines[0], "end");

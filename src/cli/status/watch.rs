@@ -36,7 +36,8 @@ pub(super) async fn watch(
     loop {
         let status = context.patience().call(&Silent, || api.status(id)).await?;
         let changed = shown.as_ref() != Some(&status);
-        let new = if arguments.watch && arguments.events { events.new_ones(api, id, context).await? } else { Vec::new() };
+        let new =
+            if arguments.watch && arguments.events { events.new_ones(api, id, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
             let told = arguments.events.then_some(&*new);
             show(&status, changed, told, context)?;

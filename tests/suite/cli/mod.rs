@@ -19,5 +19,8 @@ mod round_trip;
 mod s3;
 mod serving;
 mod signals;
+mod store_check;
 mod sweep;
+mod tables;
 mod tls;
+mod watch;
