@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::soundness::check;
-use crate::domain::store::{Change, Condition, Records};
+use crate::domain::store::{Change, Condition};
 
 impl World {
     async fn findings(&self) -> Vec<(&'static str, String)> {
@@ -37,7 +37,7 @@ async fn a_store_in_use_is_sound() {
     world.created(None).await;
     world.completed(Some(1)).await;
     let deleted = world.completed(None).await;
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), deleted).await.unwrap();
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     assert_eq!(world.findings().await, []);
     world.clock.advance(Duration::from_hours(48));
     assert_eq!(world.findings().await, [], "what is due is no finding");
