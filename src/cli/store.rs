@@ -21,6 +21,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 enum Command {
     /// Read everything in a storage, and say what does not agree; changes nothing. Best while no service runs on it
     Check {
