@@ -151,7 +151,7 @@ mod tests {
         let all = vec![event("a", 0), event("b", 500), event("c", 1_000), event("d", 11_000)];
         assert_eq!(events.take(all), [event("d", 11_000)]);
         assert_eq!(events.settled.as_deref(), Some("c"));
-        assert_eq!(events.take(vec![event("d", 11_000)]), [json!(0); 0]);
+        assert!(events.take(vec![event("d", 11_000)]).is_empty());
     }
 
     #[test]
