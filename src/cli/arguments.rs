@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::secret_input::SecretText;
 use super::{
-    audit, completions, delete, doctor, download, history, login, man, open, serve, stats, status, sweep, token, upload,
+    audit, completions, delete, doctor, download, history, login, man, open, serve, stats, status, store, sweep, token,
+    upload,
 };
 use crate::client::FlowChoice;
 
@@ -49,6 +50,8 @@ pub(super) enum Command {
     Doctor(Box<doctor::Arguments>),
     /// Clean up a storage once, where no service is always there to do it
     Sweep(Box<sweep::Arguments>),
+    /// Check a storage
+    Store(Box<store::Arguments>),
     /// Run a service
     Serve(Box<serve::Arguments>),
     /// Print a script that lets a shell complete commands, flags, transfers and tokens

@@ -47,8 +47,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         context.printer.json_of(&Items { items, next: None })?;
         return Ok(());
     }
-    for item in &items {
-        context.printer.result(&records::line(item))?;
+    if !items.is_empty() {
+        context.printer.result(&records::timeline(&items))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub(super) use remember::UploadArguments;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{escape, paths};
+use super::{paths, table};
 use crate::client::{History, Sent};
 use crate::domain::id::TransferId;
 
@@ -64,16 +64,15 @@ fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
         printer.json_of(&Items { items, next: None })?;
         return Ok(());
     }
-    for sent in &items {
+    let row = |sent: &Sent| {
         let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        printer.result(&format!(
-            "{}  until {}  {:>10}  {}  {}{key}",
-            sent.sent_at.for_people(),
-            sent.expires_at.for_people(),
-            ByteSize(sent.size).to_string(),
-            escape::one_line(&sent.name),
-            escape::one_line(&sent.link),
-        ))?;
+        let until = format!("until {}", sent.expires_at.for_people());
+        let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
+        vec![sent.sent_at.for_people(), until, size, sent.name.clone(), link]
+    };
+    let rows: Vec<_> = items.iter().map(row).collect();
+    if !rows.is_empty() {
+        printer.result(&table::lines(&["SENT", "ENDS", "SIZE", "NAME", "LINK"], &rows))?;
     }
     if items.is_empty() && printer.has_reader() {
         printer.note("nothing was sent yet, or nothing that is remembered");

@@ -35,7 +35,9 @@ mod settings;
 mod signals;
 mod stats;
 mod status;
+mod store;
 mod sweep;
+mod table;
 mod target;
 mod token;
 mod unfinished;
@@ -129,6 +131,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
         Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,
+        Command::Store(arguments) => return Box::pin(store::run(*arguments, context)).await,
         Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
     };
     done.map(|()| Exit::Done)

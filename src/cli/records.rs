@@ -1,5 +1,7 @@
 //! Records of the audit trail: all pages of them, and how they look in a line.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use super::escape;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::table;
 use crate::client::ClientError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Page;
@@ -38,31 +41,45 @@ where
     Err(failure.hint("ask whoever runs the server").into())
 }
 
-/// A record in a line. Members that are not known are left out, and those that are missing too.
-pub(super) fn line(record: &Value) -> String {
-    let text = |name: &str| record.get(name).map(plain);
-    let at = record.get("at").and_then(Value::as_u64).map(|at| time(Timestamp::from_millis(at)));
-    let status = text("status").map(|status| format!("→ {status}"));
-    let claimed = record.get("source").filter(|source| *source == "client").map(|_| "(claimed by a client)".to_owned());
-    let client = record.get("client").map(|client| {
-        let parts = ["agent", "address"].into_iter().filter_map(|name| client.get(name).map(plain));
-        parts.collect::<Vec<_>>().join(" ")
+/// Records as a timeline: under each request what it did and what that brought about.
+///
+/// Members that are not known are left out. A record whose request is not there stands at its own place.
+pub(super) fn timeline(records: &[Value]) -> String {
+    let request_of = |record: &Value| record.get("request_id").map(plain);
+    let is_request = |record: &Value| record.get("type").is_some_and(|kind| kind == "request");
+    let mut place = HashMap::new();
+    for (at, record) in records.iter().enumerate().filter(|(_, record)| is_request(record)) {
+        place.extend(request_of(record).map(|id| (id, at)));
+    }
+    let mut order: Vec<_> = records.iter().enumerate().collect();
+    order.sort_by_key(|(at, record)| {
+        let group = request_of(record).and_then(|id| place.get(&id).copied()).unwrap_or(*at);
+        (group, !is_request(record), *at)
     });
-    let parts = [
-        at,
-        text("type"),
-        text("kind"),
-        text("action"),
-        text("outcome"),
-        text("method"),
-        text("route"),
-        status,
-        text("code"),
-        claimed,
-        client.filter(|client| !client.is_empty()),
-    ];
-    let line = parts.into_iter().flatten().collect::<Vec<_>>().join("  ");
-    escape::one_line(&line).into_owned()
+    let rows: Vec<_> = order.into_iter().map(|(_, record)| row(record)).collect();
+    table::lines(&["TIME", "RECORD", "WHAT", "OUTCOME", "WHO"], &rows)
+}
+
+/// One record in a line.
+pub(super) fn line(record: &Value) -> String {
+    row(record).iter().map(|cell| escape::one_line(cell)).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+/// When, what kind of record, what, how it ended, and who was there.
+fn row(record: &Value) -> Vec<String> {
+    let text = |name: &str| record.get(name).map(plain);
+    let join = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+    let at = record.get("at").and_then(Value::as_u64).map(|at| time(Timestamp::from_millis(at)));
+    let claimed = record.get("source").filter(|source| *source == "client").map(|_| "(claimed by a client)".to_owned());
+    let of_client = |name: &str| record.get("client").and_then(|client| client.get(name)).map(plain);
+    let token = text("token_id").map(|id| format!("token {id}"));
+    vec![
+        at.unwrap_or_default(),
+        text("type").unwrap_or_default(),
+        join(&[text("kind"), text("action"), text("method"), text("route")]),
+        join(&[text("outcome"), text("status").map(|status| format!("→ {status}")), text("code"), claimed]),
+        join(&[of_client("agent"), of_client("address"), token]),
+    ]
 }
 
 fn plain(value: &Value) -> String {
@@ -70,7 +87,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// To the second, since records of one minute are told apart.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     let seconds = at.as_millis() / 1_000 % 60;
     format!("{}:{seconds:02}", at.minute())
 }

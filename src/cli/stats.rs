@@ -5,6 +5,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::context::Context;
+use super::table;
 use crate::domain::wire::StatsOverview;
 
 /// What the command takes.
@@ -35,9 +36,14 @@ fn describe(stats: &StatsOverview) -> String {
         format!("as of      {}", stats.as_of.for_people()),
     ];
     let busy = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
-    lines.extend(stats.days.iter().filter(busy).map(|day| {
-        let (created, completed, downloads) = (day.created, day.completed, day.downloads);
-        format!("{}  {created} created, {completed} completed, {downloads} downloads, {}", day.day, ByteSize(day.bytes))
-    }));
+    let row = |day: &crate::domain::wire::DayOverview| {
+        let counted = [(day.created, "created"), (day.completed, "completed"), (day.downloads, "downloads")];
+        let counted = counted.map(|(number, what)| format!("{number} {what}"));
+        [day.day.to_string()].into_iter().chain(counted).chain([ByteSize(day.bytes).to_string()]).collect()
+    };
+    let rows: Vec<Vec<String>> = stats.days.iter().filter(busy).map(row).collect();
+    if !rows.is_empty() {
+        lines.push(table::lines(&["DAY", "CREATED", "COMPLETED", "DOWNLOADS", "BYTES"], &rows));
+    }
     lines.join("\n")
 }

@@ -1,11 +1,16 @@
 //! `sgsend status`
 
+use std::time::Duration;
+
 use anyhow::Result;
 use bytesize::ByteSize;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
+mod watch;
+
+use super::arguments::positive_duration;
 use super::context::Context;
 use super::records;
 use super::secret_input::SecretText;
@@ -22,6 +27,25 @@ pub(super) struct Arguments {
     /// Show what has happened to it; with the token it was created with, also who was there
     #[arg(long)]
     events: bool,
+    /// Print the state whenever it changes, until the transfer has ended; with --events also what happens
+    #[arg(long)]
+    watch: bool,
+    /// Wait until the server has counted a download, or until the transfer has ended in whichever way: its time over,
+    /// its downloads used, or deleted. Waiting for a download that can no longer come ends with status 4
+    #[arg(long, value_name = "WHAT")]
+    wait: Option<Awaited>,
+    /// How long to wait before asking the server for the first time again
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
+    poll: Duration,
+}
+
+/// What can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Awaited {
+    /// The server has counted a download
+    Downloaded,
+    /// The transfer has ended
+    Expired,
 }
 
 #[derive(Serialize)]
@@ -36,6 +60,14 @@ struct Output<'a> {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api = if arguments.events { context.api(target.root).await? } else { context.api_as_anybody(target.root)? };
+    if arguments.watch || arguments.wait.is_some() {
+        let ended = watch::watch(&arguments, &api, target.id, context).await?;
+        // Who has watched has seen it all.
+        if arguments.watch {
+            return ended.map_err(Into::into);
+        }
+        ended?;
+    }
     let status = api.status(target.id).await?;
     let events = if arguments.events {
         let page = |after: Option<String>| {
@@ -52,8 +84,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Ok(());
     }
     printer.result(&describe(&status))?;
-    for event in events.iter().flatten() {
-        printer.result(&records::line(event))?;
+    if let Some(events) = events.filter(|events| !events.is_empty()) {
+        printer.result(&records::timeline(&events))?;
     }
     Ok(())
 }

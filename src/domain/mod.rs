@@ -26,6 +26,7 @@ pub mod room;
 pub mod root;
 mod schema;
 pub mod sealed;
+pub mod soundness;
 pub mod stats;
 pub mod store;
 pub mod timestamp;

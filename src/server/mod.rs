@@ -32,6 +32,7 @@ mod rate;
 mod route;
 mod settings;
 mod slow;
+mod soundness;
 pub mod store;
 mod tls;
 mod trail;
@@ -53,6 +54,7 @@ pub use examination::examine;
 pub use rate::{InvalidRate, RateLimit};
 pub use route::{ROUTES, Route};
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
+pub use soundness::check_store;
 pub use tls::TlsError;
 
 use crate::domain::address::AddressPolicy;

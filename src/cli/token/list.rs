@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::super::context::Context;
-use super::super::{escape, records};
+use super::super::{records, table};
 use super::{quota_text, status_text, until};
 use crate::domain::wire::TokenItem;
 
@@ -27,15 +27,14 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         printer.json_of(&Items { items, next: None })?;
         return Ok(());
     }
-    for item in &items {
+    let row = |item: &TokenItem| {
         let used = item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.for_people()));
-        let (id, name) = (item.token_id, escape::one_line(&item.name));
-        let quota = quota_text(item).map(|quota| format!("  {quota}")).unwrap_or_default();
-        printer.result(&format!(
-            "{id}  {:<7}  {}  {used}{quota}  {name}",
-            status_text(item.status),
-            until(item.expires_at)
-        ))?;
+        let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
+        vec![item.token_id.to_string(), status, until(item.expires_at), used, quota, item.name.clone()]
+    };
+    let rows: Vec<_> = items.iter().map(row).collect();
+    if !rows.is_empty() {
+        printer.result(&table::lines(&["ID", "STATUS", "ENDS", "LAST USE", "QUOTA", "NAME"], &rows))?;
     }
     if items.is_empty() && printer.has_reader() {
         printer.note("there are no tokens; make one with: sgsend token create NAME");

@@ -22,6 +22,18 @@ impl StorageKey {
         Self("store.json".to_owned())
     }
 
+    /// Everything about every transfer.
+    #[must_use]
+    pub fn all_transfers() -> Prefix {
+        Prefix("transfers/".to_owned())
+    }
+
+    /// What idempotency keys have made.
+    #[must_use]
+    pub fn all_creates() -> Prefix {
+        Prefix("creates/".to_owned())
+    }
+
     /// A transfer's state.
     #[must_use]
     pub fn transfer(id: TransferId) -> Self {

@@ -24,9 +24,9 @@ const CREATED: Answer = Answer::Whole { status: 201 };
 
 /// `creates/{…}.json`: which transfer an idempotency key made, and of what body.
 #[derive(Debug, Serialize, Deserialize)]
-struct Creation {
+pub(in crate::domain) struct Creation {
     v: V1,
-    transfer_id: TransferId,
+    pub(in crate::domain) transfer_id: TransferId,
     body_sha256: Sha256,
 }
 

@@ -22,6 +22,7 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(in crate::domain) use create::Creation;
 pub use create::new_terms;
 pub use download::{Authorised, UnknownGrant};
 pub(in crate::domain) use list::page_size;

@@ -2,6 +2,7 @@ mod clock;
 mod late;
 mod presigned;
 mod quota;
+mod soundness;
 
 use futures_util::stream;
 

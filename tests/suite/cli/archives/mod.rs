@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Home, Serving};
+use crate::support::{Home, Serving, not_run};
 
 /// What an entry is: permissions, seconds of its time, and content or target. Links have neither of their own.
 #[derive(Debug, PartialEq, Eq)]

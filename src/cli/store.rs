@@ -1,0 +1,76 @@
+//! `sgsend store`
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::s3_options::S3Options;
+use super::serve::{log, why_not_started};
+use super::table;
+use crate::domain::soundness::Finding;
+use crate::server::{StorageLocation, check_store};
+
+/// What the command takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+enum Command {
+    /// Read everything in a storage, and say what does not agree; changes nothing. Best while no service runs on it
+    Check {
+        /// The storage: file:FOLDER or s3://BUCKET/PREFIX
+        #[arg(value_name = "URL")]
+        storage: StorageLocation,
+        #[command(flatten)]
+        s3: S3Options,
+    },
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    v: u8,
+    ok: bool,
+    items: &'a [Finding],
+    /// How many there are, of which only the first are listed.
+    found: u64,
+    objects: u64,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+    log::start(&context.printer)?;
+    let Command::Check { storage, s3 } = arguments.command;
+    let storage = s3.apply(storage)?;
+    if storage == StorageLocation::Memory {
+        let failure = Failure::usage("memory: lives in one process only");
+        return Err(failure.hint("name a storage that outlives its services").into());
+    }
+    let in_bucket = matches!(storage, StorageLocation::S3(_));
+    let soundness = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
+    let (sound, printer) = (soundness.found == 0, &context.printer);
+    if printer.is_json() {
+        let (found, objects) = (soundness.found, soundness.objects);
+        printer.json(&Output { v: 1, ok: sound, items: &soundness.findings, found, objects })?;
+    } else if sound {
+        printer.result(&format!("sound: {} objects were read", soundness.objects))?;
+    } else {
+        let row = |finding: &Finding| {
+            let (key, problem) = (finding.key.clone(), finding.problem.clone());
+            vec![finding.code.to_owned(), key, problem, finding.advice.to_owned()]
+        };
+        let rows: Vec<_> = soundness.findings.iter().map(row).collect();
+        printer.result(&table::lines(&["FINDING", "OBJECT", "WHAT IS WRONG", "WHAT TO DO"], &rows))?;
+        let left_out = soundness.found - soundness.findings.len() as u64;
+        if left_out > 0 {
+            printer.warning(&format!("{left_out} more findings are not listed"));
+        }
+    }
+    Ok(if sound { Exit::Done } else { Exit::Other })
+}

@@ -1,0 +1,240 @@
+//! Whether what a store holds agrees with itself: every object is read, in pages, and nothing is written.
+//!
+//! What is kept in memory meanwhile is an id for each transfer that is due, a name for each token, and the first
+//! findings.
+
+mod transfers;
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::audit::Record;
+use super::id::{TokenId, TransferId};
+use super::stats::{DayStats, StatusSums};
+use super::store::{DueHint, Prefix, StorageKey, Store, StoreError, StoreHeader, from_json};
+use super::timestamp::Timestamp;
+use super::token::Token;
+use super::transfers::Creation;
+
+/// Objects read at once.
+const PAGE: usize = 500;
+/// The most findings that are kept; more are counted.
+const MOST_FINDINGS: usize = 1_000;
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of thing: stable.
+    pub code: &'static str,
+    /// The object that it is about.
+    pub key: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// What a check has found.
+#[derive(Clone, Debug, Default)]
+pub struct Soundness {
+    /// The first findings.
+    pub findings: Vec<Finding>,
+    /// How many there are.
+    pub found: u64,
+    /// Records that were read.
+    pub objects: u64,
+}
+
+/// Reads everything in `store`.
+///
+/// # Errors
+/// Where the store cannot be read. What can be read and is wrong is a finding.
+pub async fn check(store: &dyn Store, now: Timestamp) -> Result<Soundness, StoreError> {
+    let mut check = Check {
+        store,
+        now,
+        soundness: Soundness::default(),
+        due: HashSet::new(),
+        tokens: HashMap::new(),
+        sums: StatusSums::default(),
+        bytes_stored: 0,
+    };
+    check.header().await?;
+    check.tokens().await?;
+    check.due().await?;
+    check.transfers().await?;
+    check.quotas();
+    check.creates().await?;
+    check.service().await?;
+    check.stats().await?;
+    Ok(check.soundness)
+}
+
+struct Check<'a> {
+    store: &'a dyn Store,
+    now: Timestamp,
+    soundness: Soundness,
+    due: HashSet<TransferId>,
+    /// What each token's quota says is held, where it counts that, and what its transfers hold.
+    tokens: HashMap<TokenId, (Option<u64>, u64)>,
+    sums: StatusSums,
+    bytes_stored: i64,
+}
+
+impl Check<'_> {
+    fn find(&mut self, code: &'static str, key: &StorageKey, problem: impl Into<String>, advice: &'static str) {
+        self.soundness.found += 1;
+        if self.soundness.findings.len() < MOST_FINDINGS {
+            let (key, problem) = (key.to_string(), problem.into());
+            self.soundness.findings.push(Finding { code, key, problem, advice });
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&mut self, key: &StorageKey, value: &[u8]) -> Option<T> {
+        self.soundness.objects += 1;
+        match from_json(key.as_str(), value) {
+            Ok(value) => Some(value),
+            Err(StoreError::Corrupt { source, .. }) => {
+                let advice = "put this object back from a backup, or remove it if there is none";
+                self.find("unreadable", key, format!("it cannot be read: {source}"), advice);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn name_is(&mut self, key: &StorageKey, inside: &str) {
+        if key.name() != inside {
+            let advice = "put this object back from a backup: it stands in another one's place";
+            self.find("wrong_id", key, format!("it says that it is {inside}"), advice);
+        }
+    }
+
+    /// The objects under `prefix` behind `after`, and where the next page begins.
+    async fn page(
+        &self,
+        prefix: &Prefix,
+        after: Option<&StorageKey>,
+    ) -> Result<(Vec<(StorageKey, Bytes)>, Option<StorageKey>), StoreError> {
+        let page = self.store.list(prefix, after, PAGE).await?;
+        let last = page.last().map(|(key, _)| key.clone());
+        Ok((page, last))
+    }
+
+    async fn header(&mut self) -> Result<(), StoreError> {
+        let key = StorageKey::header();
+        match self.store.get(&key).await? {
+            Some(found) => drop(self.parse::<StoreHeader>(&key, &found.value)),
+            None => self.find("no_header", &key, "it is missing", "check that this is the storage that was meant"),
+        }
+        Ok(())
+    }
+
+    async fn tokens(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after) = (StorageKey::tokens(), None);
+        loop {
+            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+            for (key, value) in &page {
+                let Some(token) = self.parse::<Token>(key, value) else { continue };
+                self.name_is(key, &token.token_id.to_string());
+                let held = token.quota.as_ref().and_then(super::token::Quota::bytes_held);
+                self.tokens.insert(token.token_id, (held, 0));
+            }
+            after = match last {
+                Some(last) => Some(last),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    async fn due(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after) = (StorageKey::all_due(), None);
+        loop {
+            let keys = self.store.keys(&prefix, after.as_ref(), PAGE).await?;
+            for key in &keys {
+                match DueHint::from_key(key) {
+                    Some(hint) => drop(self.due.insert(hint.transfer_id)),
+                    None => self.find("unreadable", key, "it is no hint", "remove this object"),
+                }
+            }
+            after = match keys.last() {
+                Some(last) => Some(last.clone()),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// A token may count more than its transfers hold, after a crash, and never less.
+    fn quotas(&mut self) {
+        let less: Vec<_> =
+            self.tokens.iter().filter(|(_, (counted, held))| counted.is_some_and(|c| c < *held)).collect();
+        let less: Vec<_> = less.into_iter().map(|(id, (counted, held))| (*id, *counted, *held)).collect();
+        for (id, counted, held) in less {
+            let problem = format!("it counts {} bytes, and its transfers hold {held}", counted.unwrap_or_default());
+            self.find("quota", &StorageKey::token(id), problem, "revoke this token, and create another one");
+        }
+    }
+
+    async fn creates(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after) = (StorageKey::all_creates(), None);
+        loop {
+            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+            for (key, value) in &page {
+                // One whose transfer never came is what a crash leaves, and whoever asks again goes on with it.
+                self.parse::<Creation>(key, value);
+            }
+            after = match last {
+                Some(last) => Some(last),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    async fn service(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after) = (StorageKey::all_service_records(), None);
+        loop {
+            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+            for (key, value) in &page {
+                if let Some(record) = self.parse::<Record>(key, value) {
+                    self.name_is(key, &record.id().to_string());
+                }
+            }
+            after = match last {
+                Some(last) => Some(last),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    async fn stats(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after, mut latest) = (StorageKey::all_stats(), None, None);
+        loop {
+            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+            for (key, value) in &page {
+                if let Some(stats) = self.parse::<DayStats>(key, value) {
+                    self.name_is(key, stats.day.as_str());
+                    latest = Some((key.clone(), stats));
+                }
+            }
+            after = match last {
+                Some(last) => Some(last),
+                None => break,
+            };
+        }
+        let advice = "stop the services and check again; what is wrong then is only what `sgsend stats` shows";
+        if let Some((key, stats)) = latest {
+            if stats.transfers != self.sums {
+                let problem = format!("it counts {:?}, and there are {:?}", stats.transfers.told(), self.sums.told());
+                self.find("counters", &key, problem, advice);
+            }
+            if stats.bytes_stored != self.bytes_stored {
+                let problem = format!("it counts {} bytes stored, not {}", stats.bytes_stored, self.bytes_stored);
+                self.find("counters", &key, problem, advice);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What a check of a store finds: nothing in a store that was used, and each thing that is broken by hand.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::domain::soundness::check;
+use crate::domain::store::{Change, Condition};
+
+impl World {
+    async fn findings(&self) -> Vec<(&'static str, String)> {
+        let soundness = check(&*self.store, self.clock.now()).await.unwrap();
+        assert_eq!(soundness.found, soundness.findings.len() as u64);
+        soundness.findings.into_iter().map(|finding| (finding.code, finding.key)).collect()
+    }
+
+    async fn put(&self, key: &StorageKey, value: impl Into<Bytes>) {
+        let found = self.store.get(key).await.unwrap();
+        let condition = found.map_or(Condition::Absent, |found| Condition::Is(found.version));
+        let change = Change { key: key.clone(), condition, value: value.into() };
+        self.store.commit(Commit { change: Some(change), ..Commit::default() }).await.unwrap();
+    }
+
+    async fn take_away(&self, keys: Vec<StorageKey>) {
+        self.store.commit(Commit { removals: keys, ..Commit::default() }).await.unwrap();
+    }
+
+    async fn used() -> Self {
+        let world = Self::new();
+        world.put(&StorageKey::header(), r#"{"v":1,"retain_audit_s":7776000}"#).await;
+        world
+    }
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_sound() {
+    let world = World::used().await;
+    world.created(None).await;
+    world.completed(Some(1)).await;
+    let deleted = world.completed(None).await;
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
+    assert_eq!(world.findings().await, []);
+    world.clock.advance(Duration::from_hours(48));
+    assert_eq!(world.findings().await, [], "what is due is no finding");
+    world.transfers.sweep().await.unwrap();
+    assert_eq!(world.findings().await, []);
+}
+
+#[tokio::test]
+async fn every_kind_of_object_that_cannot_be_read_is_named() {
+    let world = World::used().await;
+    let transfer = world.completed(None).await;
+    let id = transfer.transfer_id;
+    let mut keys = vec![StorageKey::header(), StorageKey::token(transfer.token_id), StorageKey::transfer(id)];
+    let prefixes = RecordKind::ALL.map(|kind| StorageKey::transfer_records(id, kind));
+    for prefix in prefixes.into_iter().chain([StorageKey::all_creates(), StorageKey::all_stats()]) {
+        keys.push(world.store.keys(&prefix, None, 1).await.unwrap().remove(0));
+    }
+    for key in keys {
+        let before = world.store.get(&key).await.unwrap().unwrap().value;
+        for broken in ["{", r#"{"v":2}"#] {
+            world.put(&key, broken).await;
+            let findings = world.findings().await;
+            assert!(findings.contains(&("unreadable", key.to_string())), "{key}: {findings:?}");
+        }
+        world.put(&key, before).await;
+        assert_eq!(world.findings().await, [], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_agree_is_named() {
+    let world = World::used().await;
+    let transfer = world.completed(None).await;
+    let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
+    let named = key.to_string();
+
+    let hints = world.store.keys(&StorageKey::all_due(), None, 10).await.unwrap();
+    world.take_away(hints.clone()).await;
+    assert_eq!(world.findings().await, [("not_due", named.clone())]);
+    world.put(&hints[0], "").await;
+
+    let token = StorageKey::token(transfer.token_id);
+    let stored = world.store.get(&token).await.unwrap().unwrap().value;
+    world.take_away(vec![token.clone()]).await;
+    assert_eq!(world.findings().await, [("no_token", named.clone())]);
+    world.put(&StorageKey::token(crate::domain::id::TokenId::random()), stored.clone()).await;
+    assert_eq!(world.findings().await.iter().filter(|(code, _)| *code == "wrong_id").count(), 1);
+    world.take_away(world.store.keys(&StorageKey::tokens(), None, 10).await.unwrap()).await;
+    world.put(&token, stored).await;
+
+    world.store.remove(id).await.unwrap();
+    assert_eq!(world.findings().await, [("payload", named.clone())]);
+
+    world.take_away(vec![key]).await;
+    let findings = world.findings().await;
+    assert!(findings.contains(&("no_transfer", named)), "{findings:?}");
+    assert!(findings.iter().any(|(code, _)| *code == "counters"), "{findings:?}");
+}

@@ -1,0 +1,30 @@
+//! `sgsend store check`
+
+use crate::support::Home;
+
+#[test]
+fn a_storage_is_sound_until_something_of_it_is_lost() {
+    let home = Home::new();
+    let folder = home.path().join("store");
+    let storage = format!("file:{}", folder.display());
+    let serving = home.serve(&["--storage", &storage]);
+    home.log_in(&serving);
+    let file = home.file("large.bin", &vec![7; 300_000]);
+    home.run_at(&serving, &["upload", &file]).text();
+    serving.terminate();
+    let sound = home.run(&["store", "check", &storage, "--json"]);
+    assert_eq!((sound.exit, &sound.json()["ok"]), (0, &true.into()), "{}", sound.json());
+    assert!(home.run(&["store", "check", &storage]).text().starts_with("sound"));
+    std::fs::remove_dir_all(folder.join("payloads")).unwrap();
+    let unsound = home.run(&["store", "check", &storage, "--json"]);
+    assert_eq!((unsound.exit, &unsound.json()["items"][0]["code"]), (1, &"payload".into()), "{}", unsound.json());
+}
+
+#[test]
+fn what_is_no_storage_is_not_made_one() {
+    let home = Home::new();
+    let folder = home.path().join("nothing");
+    home.run(&["store", "check", &format!("file:{}", folder.display())]).failed(1, "storage");
+    assert!(!folder.exists());
+    home.run(&["store", "check", "memory:"]).failed(2, "memory:");
+}

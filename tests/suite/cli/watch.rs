@@ -1,0 +1,65 @@
+//! `sgsend status --watch` and `--wait`
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::Home;
+
+#[test]
+fn a_transfer_is_watched_until_it_has_ended() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &file, "--downloads", "1"]).text();
+    let mut watching = home.sgsend(&["status", &link, "--watch", "--events", "--json", "--poll", "20ms"]);
+    let mut watching = watching.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let first = next().unwrap();
+    assert_eq!((first["v"].as_u64(), first["ok"].as_bool()), (Some(1), Some(true)), "{first}");
+    assert_eq!((first["status"].as_str(), first["download_count"].as_u64()), (Some("completed"), Some(0)), "{first}");
+    home.run_at(&serving, &["download", &link, "-o", "b.txt"]).text();
+    let mut seen: Vec<Value> = std::iter::from_fn(next).collect();
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
+    assert_eq!(seen.last().unwrap()["status"], "exhausted", "{seen:?}");
+    seen.insert(0, first);
+    let ids: Vec<_> =
+        seen.iter().flat_map(|line| line["events"].as_array().unwrap()).map(|event| &event["id"]).collect();
+    let different: std::collections::HashSet<_> = ids.iter().collect();
+    assert!(!ids.is_empty() && ids.len() == different.len(), "{seen:?}");
+}
+
+#[test]
+fn waiting_ends_when_it_happened_or_never_can() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &file]).text();
+    home.run_at(&serving, &["download", &link, "-o", "b.txt"]).text();
+    let waited = home.run(&["status", &link, "--wait", "downloaded", "--poll", "20ms", "--json"]).json();
+    assert_eq!(waited["download_count"], 1, "{waited}");
+    home.run_at(&serving, &["delete", &link]).text();
+    home.run(&["status", &link, "--wait", "downloaded", "--poll", "20ms"]).text();
+    home.run(&["status", &link, "--wait", "expired", "--poll", "20ms"]).text();
+    let never = home.run_at(&serving, &["upload", &file]).text();
+    home.run_at(&serving, &["delete", &never]).text();
+    let wait = ["status", &never, "--wait", "downloaded", "--poll", "20ms"];
+    home.run(&wait).failed(4, "never downloaded");
+    let told = home.run(&[&wait[..], &["--json"]].concat()).json();
+    assert_eq!((told["error"]["reason"].as_str(), told["error"]["exit"].as_u64()), (Some("deleted"), Some(4)));
+}
+
+#[test]
+fn a_server_that_has_gone_is_given_up() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &file]).text();
+    serving.kill();
+    home.run(&["status", &link, "--watch", "--timeout", "1s"]).failed(8, "");
+}
