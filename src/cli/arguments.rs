@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 /// The commands.
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Encrypt a file on this machine, send it, and print the link to it
+    /// Encrypt files on this machine, send them, and print the link to them
     Upload(upload::Arguments),
     /// Fetch what a link leads to, and decrypt it on this machine
     Download(download::Arguments),

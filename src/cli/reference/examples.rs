@@ -19,6 +19,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("audit-show", include_str!("examples/audit-show.txt")),
     ("doctor", include_str!("examples/doctor.txt")),
     ("sweep", include_str!("examples/sweep.txt")),
+    ("store", include_str!("examples/store.txt")),
+    ("store-check", include_str!("examples/store-check.txt")),
     ("serve", include_str!("examples/serve.txt")),
     ("serve-public", include_str!("examples/serve-public.txt")),
     ("serve-admin", include_str!("examples/serve-admin.txt")),

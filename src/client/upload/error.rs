@@ -14,7 +14,7 @@ pub enum UploadError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The server takes no content of this size.
-    #[error("the file has {size} bytes, and the server takes at most {limit}")]
+    #[error("it has {size} bytes, and the server takes at most {limit}")]
     TooLarge {
         /// Bytes of content.
         size: u64,
