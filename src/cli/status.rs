@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 /// What can be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Awaited {
-    /// The server has counted a download
+    /// The server has counted a download, which it does when one begins
     Downloaded,
     /// The transfer has ended
     Expired,

@@ -66,6 +66,10 @@ impl ResumeArguments {
                 let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
                 Err(failure.hint("wait for it, or leave --resume out to send it twice").into())
             }
+            Earlier::None if self.resume => {
+                tell("there is no unfinished upload of these paths and options: it is begun anew");
+                Ok(None)
+            }
             Earlier::Busy | Earlier::None => Ok(None),
         }
     }

@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     /// Leave out of a directory what this glob matches, by its name or its path below the directory; can be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Show what would be sent, and whether the server would take it, and send nothing
+    /// Show what would be sent, and whether it is within the limits of the server, and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(super) fn report(error: &Error) -> Exit {
                 }
                 // Whatever it is, it may be a secret that went astray.
                 ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("there is one argument too many")
-                    .hint("see --help; --passphrase takes no value: it is asked for, or comes with --passphrase-file"),
+                    .hint("see --help; quote what has spaces in it; --passphrase, where there is one, takes no value"),
                 _ => with_meant(failure(&error.render().to_string()), error),
             };
             let error = failure.clone().into();

@@ -13,7 +13,7 @@ use crate::domain::id::TokenId;
 /// What the command takes.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Which token: the 16 hex digits behind its sgs_
+    /// Which token: the 16 hex digits behind its sgs_, with or without what stands around them
     #[arg(value_name = "TOKEN_ID")]
     token_id: SecretText,
 }
@@ -21,10 +21,11 @@ pub(super) struct Arguments {
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     // Taken as a secret, for it may be the whole token that somebody puts here.
-    let id: TokenId =
-        arguments.token_id.as_str().parse().map_err(|error| {
-            Failure::usage(format!("{error}")).hint("`sgsend token list` shows the tokens there are")
-        })?;
+    let text = arguments.token_id.as_str();
+    let id = text.strip_prefix("sgs_").and_then(|behind| behind.split('_').next()).unwrap_or(text);
+    let id: TokenId = id
+        .parse()
+        .map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows the tokens there are"))?;
     let item = context.admin_api().await?.revoke_token(id).await?;
     if context.printer.is_json() {
         context.printer.json_of(&item)?;

@@ -46,6 +46,12 @@ fn tokens_that_do_not_open_anything() {
     nobody.run_at(&serving, &["upload", &file, "--token", "sgs_short"]).failed(2, "token");
     let made = home.run_at(&serving, &["token", "create", "to be revoked", "--json"]).json();
     home.run_at(&serving, &["token", "revoke", made["token_id"].as_str().unwrap()]).text();
+    // What people have in hand: a part of the token, or all of it.
+    let whole = made["token"].as_str().unwrap();
+    for form in [whole, whole.rsplit_once('_').unwrap().0] {
+        home.run_at(&serving, &["token", "revoke", form]).text();
+    }
+    home.run_at(&serving, &["token", "revoke", "somebody"]).failed(2, "16 lower-case hex digits");
     nobody.run_at(&serving, &["upload", &file, "--token", made["token"].as_str().unwrap()]).failed(5, "revoked");
     let link = home.run_at(&serving, &["upload", &file]).text();
     let other = home.run_at(&serving, &["token", "create", "other"]).text();
