@@ -42,7 +42,7 @@ impl Context {
         let environment = Environment::read();
         let asked_for = global.config.clone().or_else(|| environment.config.clone());
         let config_asked_for = asked_for.is_some() && !makes_profile;
-        let config_file = asked_for.or_else(|| Some(paths::config_directory()?.join("config.toml")));
+        let config_file = asked_for.or_else(paths::config_file);
         let prompt = Prompt::new(global.no_input, global.yes);
         let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
         let mut this =

@@ -23,11 +23,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api = context.api_as_sender(target.root.clone()).await?;
     let status = api.delete(target.id).await?;
-    if let Some(state) = paths::state_directory() {
-        // Nobody can go on with it.
-        Unfinished::forget(&state.join("uploads"), target.id);
-        KeptGrant::new(Some(&state.join("downloads")), &target.root, target.id).forget();
+    // Nobody can go on with it.
+    if let Some(uploads) = paths::uploads_directory() {
+        Unfinished::forget(&uploads, target.id);
     }
+    KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id).forget();
     if context.printer.is_json() {
         context.printer.json_of(&status)?;
     } else {

@@ -108,8 +108,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let folder = paths::state_directory().map(|folder| folder.join("downloads"));
-    let kept = KeptGrant::new(folder.as_deref(), &target.root, target.id);
+    let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id);
     let api = context.api_as_anybody(target.root)?;
     let flow = arguments.flow.choice();
     let status = download::check(&api, target.id, flow, &kept).await?;

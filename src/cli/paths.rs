@@ -14,6 +14,12 @@ pub fn config_directory() -> Option<PathBuf> {
     directories().map(|directories| directories.config_dir().to_owned())
 }
 
+/// The configuration that is read where none is named.
+#[must_use]
+pub fn config_file() -> Option<PathBuf> {
+    config_directory().map(|directory| directory.join("config.toml"))
+}
+
 /// The file that an admin service keeps the key in that it made for itself: the key and a line feed, mode 0600.
 #[must_use]
 pub fn admin_key_file() -> Option<PathBuf> {
@@ -25,6 +31,18 @@ pub fn admin_key_file() -> Option<PathBuf> {
 pub fn state_directory() -> Option<PathBuf> {
     let directories = directories()?;
     Some(directories.state_dir().unwrap_or_else(|| directories.data_local_dir()).to_owned())
+}
+
+/// The directory of unfinished uploads.
+#[must_use]
+pub fn uploads_directory() -> Option<PathBuf> {
+    Some(state_directory()?.join("uploads"))
+}
+
+/// The directory of unfinished downloads.
+#[must_use]
+pub fn downloads_directory() -> Option<PathBuf> {
+    Some(state_directory()?.join("downloads"))
 }
 
 /// The directory of what services store; `None` for a user without a home.

@@ -1,7 +1,5 @@
 //! What an earlier run of the same upload has left, and what the command line says about it.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use tokio::task::spawn_blocking;
@@ -28,7 +26,7 @@ pub(super) struct ResumeArguments {
 impl ResumeArguments {
     /// Where what is kept of the upload by `command` belongs.
     pub(super) fn place(self, command: Sha256) -> StatePlace {
-        match uploads() {
+        match paths::uploads_directory() {
             _ if self.no_resume_state => StatePlace::Nowhere,
             Some(uploads) => StatePlace::Directory { uploads, command },
             None => StatePlace::Missing,
@@ -37,7 +35,7 @@ impl ResumeArguments {
 
     /// What is to be gone on with.
     pub(super) async fn find(self, command: Sha256, api: &Api, context: &Context) -> Result<Option<Box<Unfinished>>> {
-        let Some(uploads) = uploads().filter(|_| !self.no_resume_state) else { return Ok(None) };
+        let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
         let server = api.root().to_string();
         let find = move || Unfinished::find(&uploads, command, &server);
         let found = match spawn_blocking(find).await.expect("looking for files does not panic") {
@@ -73,9 +71,4 @@ impl ResumeArguments {
             Earlier::Busy | Earlier::None => Ok(None),
         }
     }
-}
-
-/// The directory of this user's unfinished uploads.
-fn uploads() -> Option<PathBuf> {
-    Some(paths::state_directory()?.join("uploads"))
 }

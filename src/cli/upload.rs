@@ -201,8 +201,10 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         _ if is_known => None,
         _ => Some(context.prompt.passphrase(None, true).await?),
     };
-    let id = unfinished.as_ref().map(|unfinished| unfinished.id());
-    let health = api.health().await.map_err(|error| UploadError::at_the_start(error, id))?;
+    let health = api.health().await.map_err(|error| match &unfinished {
+        Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
+        None => error.into(),
+    })?;
     let wanted = Wanted {
         paths: arguments.paths,
         name: arguments.name,

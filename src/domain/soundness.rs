@@ -84,7 +84,26 @@ struct Check<'a> {
     bytes_stored: i64,
 }
 
-impl Check<'_> {
+/// What lies under a prefix, in the order of the keys.
+struct Pages<'a> {
+    store: &'a dyn Store,
+    prefix: Prefix,
+    after: Option<StorageKey>,
+}
+
+impl Pages<'_> {
+    /// The next objects; `None` behind the last.
+    async fn next(&mut self) -> Result<Option<Vec<(StorageKey, Bytes)>>, StoreError> {
+        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?;
+        let last = page.last().map(|(key, _)| key.clone());
+        Ok(last.map(|last| {
+            self.after = Some(last);
+            page
+        }))
+    }
+}
+
+impl<'a> Check<'a> {
     fn find(&mut self, code: &'static str, key: &StorageKey, problem: impl Into<String>, advice: &'static str) {
         self.soundness.found += 1;
         if self.soundness.findings.len() < MOST_FINDINGS {
@@ -113,15 +132,8 @@ impl Check<'_> {
         }
     }
 
-    /// The objects under `prefix` behind `after`, and where the next page begins.
-    async fn page(
-        &self,
-        prefix: &Prefix,
-        after: Option<&StorageKey>,
-    ) -> Result<(Vec<(StorageKey, Bytes)>, Option<StorageKey>), StoreError> {
-        let page = self.store.list(prefix, after, PAGE).await?;
-        let last = page.last().map(|(key, _)| key.clone());
-        Ok((page, last))
+    fn pages(&self, prefix: Prefix) -> Pages<'a> {
+        Pages { store: self.store, prefix, after: None }
     }
 
     async fn header(&mut self) -> Result<(), StoreError> {
@@ -134,20 +146,16 @@ impl Check<'_> {
     }
 
     async fn tokens(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after) = (StorageKey::tokens(), None);
-        loop {
-            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+        let mut pages = self.pages(StorageKey::tokens());
+        while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 let Some(token) = self.parse::<Token>(key, value) else { continue };
                 self.name_is(key, &token.token_id.to_string());
                 let held = token.quota.as_ref().and_then(super::token::Quota::bytes_held);
                 self.tokens.insert(token.token_id, (held, 0));
             }
-            after = match last {
-                Some(last) => Some(last),
-                None => return Ok(()),
-            };
         }
+        Ok(())
     }
 
     async fn due(&mut self) -> Result<(), StoreError> {
@@ -169,60 +177,46 @@ impl Check<'_> {
 
     /// A token may count more than its transfers hold, after a crash, and never less.
     fn quotas(&mut self) {
-        let less: Vec<_> =
-            self.tokens.iter().filter(|(_, (counted, held))| counted.is_some_and(|c| c < *held)).collect();
-        let less: Vec<_> = less.into_iter().map(|(id, (counted, held))| (*id, *counted, *held)).collect();
+        let counted = self.tokens.iter().filter_map(|(id, (counted, held))| Some((*id, (*counted)?, *held)));
+        let less: Vec<_> = counted.filter(|(_, counted, held)| counted < held).collect();
         for (id, counted, held) in less {
-            let problem = format!("it counts {} bytes, and its transfers hold {held}", counted.unwrap_or_default());
+            let problem = format!("it counts {counted} bytes, and its transfers hold {held}");
             self.find("quota", &StorageKey::token(id), problem, "revoke this token, and create another one");
         }
     }
 
     async fn creates(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after) = (StorageKey::all_creates(), None);
-        loop {
-            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+        let mut pages = self.pages(StorageKey::all_creates());
+        while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 // One whose transfer never came is what a crash leaves, and whoever asks again goes on with it.
                 self.parse::<Creation>(key, value);
             }
-            after = match last {
-                Some(last) => Some(last),
-                None => return Ok(()),
-            };
         }
+        Ok(())
     }
 
     async fn service(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after) = (StorageKey::all_service_records(), None);
-        loop {
-            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+        let mut pages = self.pages(StorageKey::all_service_records());
+        while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 if let Some(record) = self.parse::<Record>(key, value) {
                     self.name_is(key, &record.id().to_string());
                 }
             }
-            after = match last {
-                Some(last) => Some(last),
-                None => return Ok(()),
-            };
         }
+        Ok(())
     }
 
     async fn stats(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after, mut latest) = (StorageKey::all_stats(), None, None);
-        loop {
-            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+        let (mut pages, mut latest) = (self.pages(StorageKey::all_stats()), None);
+        while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 if let Some(stats) = self.parse::<DayStats>(key, value) {
                     self.name_is(key, stats.day.as_str());
                     latest = Some((key.clone(), stats));
                 }
             }
-            after = match last {
-                Some(last) => Some(last),
-                None => break,
-            };
         }
         let advice = "stop the services and check again; what is wrong then is only what `sgsend stats` shows";
         if let Some((key, stats)) = latest {

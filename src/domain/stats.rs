@@ -100,7 +100,8 @@ pub struct StatusSums {
 }
 
 impl StatusSums {
-    fn of(&mut self, status: Status) -> &mut i64 {
+    /// The number of this status.
+    pub(super) fn of(&mut self, status: Status) -> &mut i64 {
         match status {
             Status::Pending => &mut self.pending,
             Status::Completed => &mut self.completed,

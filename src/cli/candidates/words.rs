@@ -25,7 +25,7 @@ pub(super) fn global() -> Option<Global> {
 /// The profiles of the configuration in use.
 pub(super) fn profiles() -> Vec<CompletionCandidate> {
     let asked_for = global().and_then(|global| global.config).or_else(|| Environment::read().config);
-    let file = asked_for.or_else(|| Some(paths::config_directory()?.join("config.toml")));
+    let file = asked_for.or_else(paths::config_file);
     let config = file.and_then(|file| Config::read(&file, true).ok()).unwrap_or_default();
     let candidate = |(name, profile): (String, crate::cli::config::Profile)| {
         CompletionCandidate::new(name).help(profile.server.map(Into::into))

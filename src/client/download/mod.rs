@@ -112,7 +112,7 @@ pub async fn check(
             kept.forget();
         }
     });
-    let status = status.map_err(|error| DownloadError::from(error).at_the_start(kept))?;
+    let status = status.map_err(|error| DownloadError::from(error).or_unfinished(kept))?;
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
@@ -139,7 +139,7 @@ pub async fn run(
     let (flow, id) = (download.flow, download.status.transfer_id);
     let (started, unsealing) = tokio::select! {
         started = Box::pin(start(api, download, kept, patience, &progress)) => {
-            started.map_err(|error| error.at_the_start(kept))?
+            started.map_err(|error| error.or_unfinished(kept))?
         }
         signal = interrupt.raised() => {
             return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
@@ -183,14 +183,11 @@ pub async fn run(
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
             Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
         }
-        (Err(DownloadError::Client(error)), Err(_)) if error.is_worth_resuming() && kept.has_partial() => {
-            Err(DownloadError::Unfinished(error))
-        }
         (Err(error), Err(_)) => {
             if error.is_final() {
                 kept.discard_partial();
             }
-            Err(error)
+            Err(error.or_unfinished(kept))
         }
     };
     let event = match &outcome {
@@ -277,8 +274,8 @@ fn of_access(error: ClientError) -> DownloadError {
 }
 
 impl DownloadError {
-    /// What it means before anything came in this process.
-    fn at_the_start(self, kept: &KeptGrant) -> Self {
+    /// What it means where a part of the payload is there, and another process can go on with it.
+    fn or_unfinished(self, kept: &KeptGrant) -> Self {
         match self {
             Self::Client(error) if error.is_worth_resuming() && kept.has_partial() => Self::Unfinished(error),
             other => other,

@@ -1,34 +1,37 @@
 //! A few files that are open because they are read piece by piece.
 
-use std::sync::{Arc, Mutex};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use lru::LruCache;
 
 use crate::client::upload::Watched;
 
-/// How many stay open: those that several threads read at once, and the next.
-const KEPT: usize = 8;
+/// How many stay open. Segments are read by a few threads at once, each at its own place.
+const KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("it is not zero");
 
-/// Files by the number of their entry, the one that was used last at the end.
-#[derive(Debug, Default)]
-pub(super) struct OpenFiles(Mutex<Vec<(usize, Arc<Watched>)>>);
+/// Those that were read last, by the number of their entry.
+#[derive(Debug)]
+pub(super) struct OpenFiles(Mutex<LruCache<usize, Arc<Watched>>>);
+
+impl Default for OpenFiles {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(KEPT)))
+    }
+}
 
 impl OpenFiles {
-    /// The file of the entry `index`, if it is open.
+    /// The file of this entry, if it is open.
     pub(super) fn get(&self, index: usize) -> Option<Arc<Watched>> {
-        let mut files = self.0.lock().expect("nothing panics while it holds this lock");
-        let at = files.iter().position(|(of, _)| *of == index)?;
-        let found = files.remove(at);
-        let file = found.1.clone();
-        files.push(found);
-        Some(file)
+        self.files().get(&index).cloned()
     }
 
-    /// Keeps a file open, and closes another where there are too many.
+    /// Keeps the file of this entry, in place of the one that was read longest ago.
     pub(super) fn keep(&self, index: usize, file: Arc<Watched>) {
-        let mut files = self.0.lock().expect("nothing panics while it holds this lock");
-        files.retain(|(of, _)| *of != index);
-        if files.len() == KEPT {
-            files.remove(0);
-        }
-        files.push((index, file));
+        self.files().put(index, file);
+    }
+
+    fn files(&self) -> MutexGuard<'_, LruCache<usize, Arc<Watched>>> {
+        self.0.lock().expect("nothing panics while it holds this lock")
     }
 }

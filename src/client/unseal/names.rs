@@ -1,26 +1,30 @@
 //! Other names for a file whose name is taken.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// `name (1).ext`, `name (2).ext`, … beside `path`.
 pub(super) fn alternatives(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
-    (1_u32..).map(move |number| {
-        let mut name = OsString::from(path.file_stem().unwrap_or_default());
-        name.push(format!(" ({number})"));
-        if let Some(extension) = path.extension() {
-            name.push(".");
-            name.push(extension);
-        }
-        path.with_file_name(name)
-    })
+    numbered(path, path.file_stem(), path.extension())
 }
 
 /// `name (1)`, `name (2)`, … beside the directory `path`, whose name has no ending.
 pub(super) fn alternatives_of_directory(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
+    numbered(path, path.file_name(), None)
+}
+
+fn numbered<'a>(
+    path: &'a Path,
+    name: Option<&'a OsStr>,
+    ending: Option<&'a OsStr>,
+) -> impl Iterator<Item = PathBuf> + use<'a> {
     (1_u32..).map(move |number| {
-        let mut name = OsString::from(path.file_name().unwrap_or_default());
+        let mut name = OsString::from(name.unwrap_or_default());
         name.push(format!(" ({number})"));
+        if let Some(ending) = ending {
+            name.push(".");
+            name.push(ending);
+        }
         path.with_file_name(name)
     })
 }

@@ -29,13 +29,13 @@ pub struct PartialPlace {
 impl PartialPlace {
     /// Removes the record that is there, and the unfinished file with it, unless a process works with them.
     pub(in crate::client) fn discard(&self) {
-        self.discard_unless(Path::new(""));
+        self.discard_unless(None);
     }
 
     /// The same, but for an unfinished file that is this `part`.
-    fn discard_unless(&self, part: &Path) {
+    fn discard_unless(&self, part: Option<&Path>) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<Front>(self.path.clone()) else { return };
-        if front.part != part
+        if Some(&*front.part) != part
             && let Some(_ours) = claim(&front.part)
         {
             // It may be out of reach by now, and stays then.
@@ -93,7 +93,7 @@ impl Partial {
             header: URL_SAFE_NO_PAD.encode(header.as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(envelope),
         };
-        place.discard_unless(&front.part);
+        place.discard_unless(Some(&front.part));
         Ok(Self { file: TagFile::create(place.path.clone(), &front, layout.segments())?, segments: 0 })
     }
 

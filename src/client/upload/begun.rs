@@ -11,7 +11,7 @@ use super::sending::Already;
 use super::state::UploadState;
 use super::unfinished::{Again, Unfinished};
 use super::{LedgerError, StatePlace, Upload, UploadError, ended};
-use crate::client::{Api, Patience, Progress};
+use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::digest::Sha256;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -49,10 +49,11 @@ impl Begun {
         let id = unfinished.id;
         match patience.call(&**progress, || api.upload_status(id)).await {
             Ok(status) if matches!(status.status, Status::Pending | Status::Completed | Status::Exhausted) => {
-                Self::again(api, upload, *unfinished, &status, (patience, progress)).await
+                let again = Self::again(api, upload, *unfinished, &status, (patience, progress)).await;
+                again.map_err(|error| error.or_unfinished(id))
             }
             Err(error) if error.code() != Some(ErrorCode::TransferNotFound) => {
-                Err(UploadError::at_the_start(error, Some(id)))
+                Err(UploadError::from(error).or_unfinished(id))
             }
             Ok(_) | Err(_) => {
                 let lacks_passphrase = unfinished.needs_passphrase() && upload.passphrase.is_none();
@@ -141,11 +142,7 @@ impl Begun {
                 return Err(ended(api, id, &Ledger::new(None), error).await);
             }
         };
-        let instruction = instruction(api, &again, status, patience, progress).await;
-        let instruction = instruction.map_err(|error| match error {
-            UploadError::Client(error) => UploadError::at_the_start(error, Some(id)),
-            other => other,
-        })?;
+        let instruction = instruction(api, &again, status, patience, progress).await?;
         let Again { id, page_url, link_key, segments, ledger, .. } = again;
         Ok(Self { id, page_url, link_key, segments, ledger, instruction, already: already(status) })
     }
@@ -158,18 +155,18 @@ async fn instruction(
     status: &UploadStatus,
     patience: &mut Patience,
     progress: &Arc<dyn Progress>,
-) -> Result<UploadInstruction, UploadError> {
-    let through_the_service = again.bytes_url.clone().map(|url| UploadInstruction::Bytes { url });
-    if let (true, Some(bytes)) =
-        (status.status != Status::Pending || status.kind == Some(UploadKind::Bytes), &through_the_service)
+) -> Result<UploadInstruction, ClientError> {
+    let through_the_service = || again.bytes_url.clone().map(|url| UploadInstruction::Bytes { url });
+    if (status.status != Status::Pending || status.kind == Some(UploadKind::Bytes))
+        && let Some(bytes) = through_the_service()
     {
-        return Ok(bytes.clone());
+        return Ok(bytes);
     }
     // One part tells how it is divided; the others are asked for when their turn comes.
     let numbers: &[u32] = if PartPlan::of(status.size_bytes).is_some() { &[1] } else { &[] };
     match patience.call(&**progress, || api.upload_urls(again.id, numbers)).await {
-        Err(error) if error.code() == Some(ErrorCode::WrongMode) => through_the_service.ok_or(error.into()),
-        instruction => Ok(instruction?),
+        Err(error) if error.code() == Some(ErrorCode::WrongMode) => through_the_service().ok_or(error),
+        instruction => instruction,
     }
 }
 

@@ -92,13 +92,18 @@ pub enum Left {
 }
 
 impl UploadError {
-    /// What a call means that failed before anything was sent, where a transfer may be unfinished.
+    /// What it means where this transfer is unfinished, and another process can go on with it.
     #[must_use]
-    pub fn at_the_start(error: ClientError, unfinished: Option<TransferId>) -> Self {
-        match unfinished {
-            Some(id) if error.is_worth_resuming() => Self::Unfinished { error: Box::new(error), id },
-            _ => Self::Client(error),
+    pub fn or_unfinished(self, id: TransferId) -> Self {
+        match self {
+            Self::Client(error) if error.is_worth_resuming() => Self::Unfinished { error: Box::new(error), id },
+            other => other,
         }
+    }
+
+    /// Whether the file could not be read: another time it may be.
+    pub(super) const fn is_unread(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }))
     }
 
     /// Whether the file is no longer what it was.

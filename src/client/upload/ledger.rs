@@ -53,8 +53,13 @@ impl Ledger {
     pub(super) fn resumed(file: TagFile, tags: Vec<Option<Tag>>) -> Self {
         let prefix = tags.iter().take_while(|tag| tag.is_some()).count();
         // They may have been written and not be on disk: they are written and synced once more before anything is sent.
-        let known = tags.iter().enumerate().filter_map(|(index, tag)| Some((index, vec![(*tag)?])));
-        let unwritten = known.collect();
+        let mut at = 0;
+        let runs = tags.chunk_by(|one, other| one.is_some() == other.is_some()).map(|run| {
+            let first = at;
+            at += run.len();
+            (first, run.iter().flatten().copied().collect::<Vec<_>>())
+        });
+        let unwritten = runs.filter(|(_, known)| !known.is_empty()).collect();
         let book = Book { tags, prefix, unwritten };
         Self { book: Mutex::new(book), disk: Mutex::new(Disk::File(file)) }
     }

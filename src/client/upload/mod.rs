@@ -159,17 +159,13 @@ pub async fn run(
         }
         Err(error) => error,
     };
+    if !ledger.outlives_us() {
+        return Err(ended(api, id, &ledger, error).await);
+    }
+    let error = if has_moved.load(Ordering::Relaxed) { error.or_unfinished(id) } else { error };
     match error {
-        UploadError::Interrupted { signal, .. } if ledger.outlives_us() => {
-            Err(UploadError::Interrupted { signal, left: Left::Resumable(id) })
-        }
-        UploadError::Client(error)
-            if error.is_worth_resuming() && ledger.outlives_us() && has_moved.load(Ordering::Relaxed) =>
-        {
-            Err(UploadError::Unfinished { error: Box::new(error), id })
-        }
-        // The disk may be read another time.
-        UploadError::Source(error @ SourceError::Read(_)) if ledger.outlives_us() => Err(error.into()),
+        UploadError::Interrupted { signal, .. } => Err(UploadError::Interrupted { signal, left: Left::Resumable(id) }),
+        error if error.is_unread() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(ended(api, id, &ledger, error).await),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::client::pack::{Entry, Plan, nanos};
 use crate::domain::digest::Sha256;
@@ -107,12 +107,7 @@ impl Source {
             Kind::One(file) => file.mark.modified,
             Kind::Archive { modified, .. } => *modified,
         };
-        let since = modified?.duration_since(UNIX_EPOCH);
-        let (millis, sign) = match since {
-            Ok(after) => (after.as_millis(), 1),
-            Err(before) => (before.duration().as_millis(), -1),
-        };
-        i64::try_from(millis).ok().map(|millis| sign * millis)
+        modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
     }
 
     /// A digest of what a later process can compare, before it reads everything, to tell whether this is still the same: of
@@ -242,6 +237,7 @@ fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Res
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

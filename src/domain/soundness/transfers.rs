@@ -4,13 +4,12 @@ use super::Check;
 use crate::domain::audit::Record;
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError};
-use crate::domain::transfer::{GrantRecord, PayloadFate, State, Status, Transfer};
+use crate::domain::transfer::{GrantRecord, PayloadFate, State, Transfer};
 
 impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after, mut current) = (StorageKey::all_transfers(), None, None);
-        loop {
-            let (page, last) = self.page(&prefix, after.as_ref()).await?;
+        let (mut pages, mut current) = (self.pages(StorageKey::all_transfers()), None);
+        while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 let mut parts = key.as_str().split('/').skip(1);
                 let Some(id) = parts.next().and_then(|id| id.parse::<TransferId>().ok()) else {
@@ -35,11 +34,8 @@ impl Check<'_> {
                     _ => {}
                 }
             }
-            after = match last {
-                Some(last) => Some(last),
-                None => return Ok(()),
-            };
         }
+        Ok(())
     }
 
     async fn transfer(&mut self, id: TransferId) -> Result<(), StoreError> {
@@ -71,15 +67,7 @@ impl Check<'_> {
         if transfer.forgotten {
             return;
         }
-        let sums = &mut self.sums;
-        let sum = match transfer.state.status() {
-            Status::Pending => &mut sums.pending,
-            Status::Completed => &mut sums.completed,
-            Status::Expired => &mut sums.expired,
-            Status::Exhausted => &mut sums.exhausted,
-            Status::Deleted => &mut sums.deleted,
-        };
-        *sum += 1;
+        *self.sums.of(transfer.state.status()) += 1;
         if transfer.state.completed_at().is_some() && transfer.payload != PayloadFate::Removed {
             self.bytes_stored += i64::try_from(transfer.size_bytes).unwrap_or(i64::MAX);
         }

@@ -9,20 +9,18 @@ use http::Method;
 use serde_json::Value;
 use sgsend::domain::random;
 
+use super::presigned::content;
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
 use crate::support::{Gate, Home, Said, Serving, Way};
 
 /// How much is sent and fetched.
-const SIZE: u64 = 300 << 20;
+const SIZE: u64 = LENGTH as u64;
+const LENGTH: u32 = 300 << 20;
 /// How often it is interrupted.
 const INTERRUPTIONS: u64 = 10;
 
 /// Ways to end a process early.
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
-
-fn content(size: u64) -> Vec<u8> {
-    (0..u32::try_from(size).unwrap()).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
-}
 
 /// Points of a payload, in their order: one in each of so many stretches of it, and none so near the end that a try could
 /// come there.
@@ -107,7 +105,7 @@ fn left(home: &Home, kind: &str) -> Vec<String> {
 #[test]
 fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
     let world = World::new();
-    let content = content(SIZE);
+    let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
     let points = points();
     for (number, point) in (0..).zip(&points) {
@@ -137,7 +135,7 @@ fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
 #[test]
 fn a_download_that_is_interrupted_again_and_again_is_one_download() {
     let world = World::new();
-    let content = content(SIZE);
+    let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file, "-d", "1"]).text();
     let points = points();
@@ -196,6 +194,15 @@ fn half_sent(world: &World, file: &str, extra: &[&str]) {
     let upload = started(world.command(&[&["upload", file], extra].concat()));
     world.gate.wait();
     end(upload, SIGNALS[1]);
+    world.gate.open();
+}
+
+/// Downloads until the gate closes after so many bytes, and ends the process then.
+fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
+    world.gate.close_after(Way::Back, bytes);
+    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
+    world.gate.wait();
+    end(download, signal);
     world.gate.open();
 }
 
@@ -273,11 +280,7 @@ fn an_unfinished_file_that_was_tampered_with_is_fetched_again_from_there() {
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file]).text();
-    world.gate.close_after(Way::Back, 20 << 20);
-    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
-    world.gate.wait();
-    end(download, SIGNALS[1]);
-    world.gate.open();
+    half_fetched(&world, &link, 20 << 20, SIGNALS[1]);
     let part = world.home.path().join(format!(".sgsend-{}.part", &left(&world.home, "downloads")[0][..8]));
     let mut kept = fs::read(&part).unwrap();
     assert!(kept.len() > 10 << 20, "{}", kept.len());
@@ -297,11 +300,7 @@ fn a_wrong_key_costs_no_unfinished_file() {
     let content = content(40 << 20);
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file]).text();
-    world.gate.close_after(Way::Back, 24 << 20);
-    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
-    world.gate.wait();
-    end(download, SIGNALS[0]);
-    world.gate.open();
+    half_fetched(&world, &link, 24 << 20, SIGNALS[0]);
     let (page, _) = link.trim().split_once('#').unwrap();
     let wrong = format!("{page}#v1.{}", "A".repeat(43));
     world.run(&["download", &wrong, "-o", "b.bin", "--resume"]).failed(6, "key");
@@ -332,7 +331,7 @@ fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
 
 #[test]
 fn parts_that_have_arrived_are_not_sent_again() {
-    let (home, content) = (Home::new(), content(SIZE));
+    let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
     let points = places();
     let stub = silent_at(Method::PUT, &points);
@@ -360,7 +359,7 @@ fn parts_that_have_arrived_are_not_sent_again() {
 
 #[test]
 fn ranges_that_have_come_are_not_fetched_again() {
-    let (home, content) = (Home::new(), content(SIZE));
+    let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
     let points = places();
     let stub = silent_at(Method::GET, &points);
@@ -389,7 +388,7 @@ fn a_passphrase_is_never_lost_with_its_transfer() {
     half_sent(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
-    // It would have to be asked for now.
+    // Only its holder can give it again, and nobody can be asked here.
     world.run(&["upload", &file, "--resume", "--passphrase"]).failed(4, "run it again");
     half_sent(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
@@ -410,10 +409,8 @@ fn a_network_that_is_still_away_costs_nothing() {
     assert_eq!((said.exit, &said.json()["error"]["resumable"]), (10, &true.into()));
     world.gate.open();
     let link = world.run(&["upload", &file, "--resume"]).text();
-    world.gate.close_after(Way::Back, 20 << 20);
-    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
-    world.gate.wait();
-    end(download, SIGNALS[1]);
+    half_fetched(&world, &link, 20 << 20, SIGNALS[1]);
+    world.gate.close_after(Way::Back, 0);
     let said = world.run(&[&["download", link.trim(), "-o", "b.bin", "--resume"], &quick[..]].concat());
     assert_eq!((said.exit, &said.json()["error"]["resumable"]), (10, &true.into()));
     world.gate.open();

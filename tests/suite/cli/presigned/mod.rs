@@ -14,7 +14,7 @@ use crate::support::stub::Stub;
 use crate::support::{Home, Said};
 
 /// Content that no two parts of are alike.
-fn content(length: u32) -> Vec<u8> {
+pub(super) fn content(length: u32) -> Vec<u8> {
     (0..length).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
 }
 
