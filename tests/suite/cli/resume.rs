@@ -251,9 +251,9 @@ fn nothing_is_left_where_nobody_is_to_go_on() {
     world.gate.close_after(Way::There, 12 << 20);
     let upload = started(world.command(&["upload", &file, "--no-resume-state", "--json"]));
     world.gate.wait();
-    send(&upload, "INT");
     // So that it can say goodbye.
-    world.gate.open();
+    world.gate.let_others_in();
+    send(&upload, "INT");
     let output = upload.wait_with_output().unwrap();
     let failure: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), world.transfers("deleted")), (Some(130), 1));

@@ -32,6 +32,8 @@ struct State {
     /// How many have gone through, each way.
     passed: [u64; 2],
     is_closed: bool,
+    /// Whether what comes from now on is let through all the same.
+    lets_others_in: bool,
     /// How often it was opened: what waited before that is not let through any more.
     opened: u64,
 }
@@ -64,10 +66,15 @@ impl Gate {
         drop(self.shared.changed.wait_while(self.shared.state.lock().unwrap(), |state| !state.is_closed).unwrap());
     }
 
+    /// Lets through what comes from now on. What waits goes on waiting.
+    pub(crate) fn let_others_in(&self) {
+        self.shared.state.lock().unwrap().lets_others_in = true;
+    }
+
     /// Lets everything through again, but for what waits: that is cut off.
     pub(crate) fn open(&self) {
         let mut state = self.shared.state.lock().unwrap();
-        (state.left, state.is_closed) = ([None; 2], false);
+        (state.left, state.is_closed, state.lets_others_in) = ([None; 2], false, false);
         state.opened += 1;
         self.shared.changed.notify_all();
     }
@@ -82,6 +89,9 @@ impl Shared {
     /// Waits until some of `length` bytes may go through; `None` where those that wait are cut off.
     fn admit(&self, way: Way, length: usize) -> Option<usize> {
         let mut state = self.state.lock().unwrap();
+        if state.lets_others_in {
+            return Some(length);
+        }
         let opened = state.opened;
         loop {
             if state.opened != opened {
