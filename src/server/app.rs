@@ -7,6 +7,7 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::client_address::ClientAddress;
 use super::metrics::Metrics;
+use super::web::Policy;
 use crate::domain::address::{AddressPolicy, ClientKey};
 use crate::domain::attempts::Attempts;
 use crate::domain::audit::AuditLog;
@@ -33,6 +34,7 @@ pub(super) struct App {
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,
     pub(super) key_attempts: Attempts<ClientKey>,
+    pub(super) page_policy: Policy,
 }
 
 impl App {

@@ -1,33 +1,16 @@
 //! Plain pages: text into elements, escaped, without a script or a request to anyone else.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-use crate::domain::digest::Sha256;
-
-const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}\
-pre,code{font-family:ui-monospace,monospace}\
-pre{padding:.75rem 1rem;border:1px solid;border-radius:.4rem;overflow-x:auto}\
-h2{margin-top:2.5rem}h3{margin-top:2rem}\
-input,button{font:inherit;padding:.4rem .6rem}";
-
-/// What a page may do: nothing but its own style, and, for the one that has a form, its own script.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let style = BASE64_STANDARD.encode(Sha256::of(STYLE.as_bytes()).as_bytes());
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; script-src 'self'; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    HeaderValue::from_str(&policy).expect("the policy is ASCII")
-});
+/// What such a page may do: nothing but its style, and, for the one that has a form, its own script.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
 
 /// The body of a page.
 #[derive(Debug, Default)]
@@ -67,20 +50,21 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// A whole page.
-pub(super) fn page(title: &str, body: &Html) -> Response {
+/// A whole page; `root` leads from it to the service's root.
+pub(super) fn page(title: &str, root: &'static str, body: &Html) -> Response {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <main>\n{}</main>\n</body>\n</html>\n",
+         <meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n\
+         <link rel=\"icon\" href=\"{root}web/icon.svg\">\n<link rel=\"stylesheet\" href=\"{root}web/style.css\">\n\
+         </head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
         escaped(title),
         body.0
     );
     let mut response = html.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

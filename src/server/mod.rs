@@ -36,6 +36,7 @@ mod soundness;
 pub mod store;
 mod tls;
 mod trail;
+mod web;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,6 +133,8 @@ impl Server {
         }
         let ids = Arc::<RecordIds>::default();
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
+        let store_origin = web::store_origin(&*store).await.map_err(|error| StartError::Storage(error.into()))?;
+        let page_policy = web::Policy::new(store_origin.as_ref());
         let rules = Rules {
             limits: settings.limits,
             retain_audit: header.retain_audit(),
@@ -154,6 +157,7 @@ impl Server {
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
             key_attempts: Attempts::new(WRONG_KEYS, WRONG_KEYS_IN),
+            page_policy,
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })
     }
@@ -252,6 +256,7 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
     };
     handlers
         .merge(openapi::routes(&api, service, settings))
+        .merge(web::routes(service))
         .fallback(async || Refusal::from(Error::RouteNotFound))
         .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
         .layer(from_fn_with_state(trail, trail::follow))

@@ -95,5 +95,5 @@ pub(super) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -
     let docs = Arc::new(docs::describe(&document));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
-        .route("/docs", get(async move || -> Response { page("HTTP API", &docs) }))
+        .route("/docs", get(async move || -> Response { page("HTTP API", "", &docs) }))
 }

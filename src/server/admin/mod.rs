@@ -3,6 +3,7 @@
 mod audit;
 mod delete;
 mod metrics;
+mod page;
 mod session;
 mod stats;
 mod tokens;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(audit::all))
         .routes(routes!(delete::delete))
+        .routes(routes!(page::overview))
         .routes(routes!(session::form))
         .routes(routes!(session::script))
         .routes(routes!(session::set_cookie))

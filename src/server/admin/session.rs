@@ -69,7 +69,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
 pub(super) async fn form() -> Response {
     let mut html = Html::default();
     html.literal(FORM);
-    page("Admin session", &html)
+    page("Admin session", "../", &html)
 }
 
 /// The form's script.

@@ -1,0 +1,92 @@
+//! The pages, and what they load: part of the program, the same for everybody, and about nobody.
+//!
+//! A page is a file here; nothing is filled in, so nothing has to be escaped. What it shows, its scripts ask the API for.
+
+mod asset;
+mod policy;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::HeaderMap;
+use http::header::CONTENT_SECURITY_POLICY;
+
+use super::app::AppState;
+use super::error::Refusal;
+use crate::domain::audit::ServiceName;
+use crate::domain::error::Error;
+use asset::{Asset, asset};
+pub(super) use policy::{Policy, store_origin};
+
+/// What all pages load.
+const SHARED: &[Asset] = &[
+    asset!("style.css"),
+    asset!("icon.svg"),
+    asset!("scripts/format.js"),
+    asset!("scripts/page.js"),
+    asset!("scripts/service.js"),
+];
+
+/// What the pages of senders and recipients load.
+const PUBLIC: &[Asset] =
+    &[asset!("scripts/bytes.js"), asset!("scripts/envelope.js"), asset!("scripts/key.js"), asset!("scripts/sealed.js")];
+
+/// What the admin page loads.
+const ADMIN: &[Asset] = &[];
+
+/// The script that turns a stream of a page into a download: a service worker, which serves nothing but its own folder.
+const WORKER: Asset = asset!("save/worker.js");
+
+/// The page of a service, or of a link.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Page {
+    /// For who has a link.
+    Receive,
+    /// For who has something to send.
+    Send,
+    /// For who runs the service.
+    Admin,
+}
+
+impl Page {
+    const fn asset(self) -> &'static Asset {
+        const RECEIVE: Asset = asset!("receive.html");
+        const SEND: Asset = asset!("send.html");
+        const ADMIN: Asset = asset!("admin.html");
+        match self {
+            Self::Receive => &RECEIVE,
+            Self::Send => &SEND,
+            Self::Admin => &ADMIN,
+        }
+    }
+
+    /// Answers a request for the page.
+    pub(super) fn answer(self, app: &AppState, headers: &HeaderMap) -> Response {
+        let mut response = self.asset().answer(headers);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
+        response
+    }
+}
+
+/// The routes of what pages load.
+pub(super) fn routes(service: ServiceName) -> Router<AppState> {
+    let own = match service {
+        ServiceName::Public => PUBLIC,
+        ServiceName::Admin => ADMIN,
+    };
+    let file = async move |Path(name): Path<String>, headers: HeaderMap| -> Result<Response, Refusal> {
+        let asset = SHARED.iter().chain(own).find(|asset| asset.name() == name);
+        Ok(asset.ok_or(Error::RouteNotFound)?.answer(&headers))
+    };
+    let worker = async |State(app): State<AppState>, headers: HeaderMap| -> Response {
+        let mut response = WORKER.answer(&headers);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
+        response.into_response()
+    };
+    let routes = Router::new().route("/web/{file}", get(file));
+    match service {
+        ServiceName::Public => routes.route("/save/worker.js", get(worker)),
+        ServiceName::Admin => routes,
+    }
+}

@@ -1,0 +1,55 @@
+//! What pages may do (Content Security Policy, level 3): load what this service has, and speak to it and to its store.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use url::{Origin, Url};
+
+use crate::domain::id::TransferId;
+use crate::domain::store::{Store, StoreError};
+
+/// The header's value.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Policy(HeaderValue);
+
+impl Policy {
+    /// The policy of pages that may also speak to `store`.
+    ///
+    /// No script or style stands in a page, no text ever becomes HTML, and nothing is loaded from anywhere else. A
+    /// preview is an image of the page's own (`blob:`); a frame is how a download begins.
+    pub(in crate::server) fn new(store: Option<&Origin>) -> Self {
+        let store = store.map_or_else(String::new, |origin| format!(" {}", origin.ascii_serialization()));
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+             connect-src 'self'{store}; worker-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types save"
+        );
+        Self(HeaderValue::from_str(&policy).expect("an origin is ASCII"))
+    }
+
+    pub(in crate::server) fn value(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// The origin that clients reach a store's payloads at, where they do without this service: read off a URL like theirs.
+pub(in crate::server) async fn store_origin(store: &dyn Store) -> Result<Option<Origin>, StoreError> {
+    let Some(presigner) = store.presigner() else { return Ok(None) };
+    let example = presigner.get(TransferId::random(), Duration::from_secs(1)).await?;
+    let url = Url::parse(&example.url).map_err(|error| StoreError::unavailable(error.to_string()))?;
+    Ok(Some(url.origin()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_exactly() {
+        let origin = Url::parse("https://bucket.s3.eu-central-1.amazonaws.com/prefix/x?X-Amz-Date=1").unwrap().origin();
+        let policy = Policy::new(Some(&origin)).value();
+        let policy = policy.to_str().unwrap();
+        assert!(policy.contains("connect-src 'self' https://bucket.s3.eu-central-1.amazonaws.com;"), "{policy}");
+        assert!(Policy::new(None).value().to_str().unwrap().contains("connect-src 'self';"));
+    }
+}

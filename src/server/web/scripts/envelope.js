@@ -1,0 +1,48 @@
+// The envelope: what a file is called, in front of its content, inside the sealed payload.
+
+import { joined, utf8 } from "./bytes.js";
+import { Damaged } from "./sealed.js";
+
+const MAGIC = utf8("SGMETA\0");
+const PREFIX_BYTES = MAGIC.length + 4;
+const MOST_METADATA_BYTES = 65_536;
+
+/** The head of an envelope, to stand in front of the content. */
+export function envelopeHead(metadata) {
+  const json = utf8(JSON.stringify(metadata));
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, json.length);
+  return joined(MAGIC, length, json);
+}
+
+/**
+ * Reads the head of an envelope off the first plaintext of a payload of `plaintextBytes`, which always holds all of it.
+ *
+ * Gives the metadata, and where the content begins.
+ */
+export function readEnvelope(first, plaintextBytes) {
+  if (first.length < PREFIX_BYTES || MAGIC.some((byte, index) => first[index] !== byte)) {
+    throw new Damaged("the payload holds no envelope with a file's name");
+  }
+  const length = new DataView(first.buffer, first.byteOffset).getUint32(MAGIC.length);
+  const contentStart = PREFIX_BYTES + length;
+  if (length > MOST_METADATA_BYTES || contentStart > first.length) throw new Damaged("the envelope is too large");
+  const metadata = parse(first.subarray(PREFIX_BYTES, contentStart));
+  if (plaintextBytes - contentStart !== metadata.size) {
+    throw new Damaged("the content has another length than its envelope says");
+  }
+  return { metadata, contentStart };
+}
+
+function parse(json) {
+  let metadata;
+  try {
+    metadata = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+  } catch (cause) {
+    throw new Damaged("the envelope cannot be read", { cause });
+  }
+  if (typeof metadata?.filename !== "string" || !Number.isSafeInteger(metadata.size)) {
+    throw new Damaged("the envelope lacks a name or a size");
+  }
+  return metadata;
+}

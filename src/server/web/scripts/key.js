@@ -1,0 +1,76 @@
+// Keys, and what is derived from them.
+
+import { base64url, fromBase64url, hex, joined, random, utf8 } from "./bytes.js";
+
+const KEY_BYTES = 32;
+const ROUNDS = 600_000;
+const NO_SALT = new Uint8Array();
+
+/** The key that a link carries; with a passphrase it opens nothing alone. */
+export class LinkKey {
+  constructor(bytes, needsPassphrase) {
+    this.bytes = bytes;
+    this.needsPassphrase = needsPassphrase;
+  }
+
+  static random(needsPassphrase) {
+    return new LinkKey(random(KEY_BYTES), needsPassphrase);
+  }
+
+  /** Reads `v1.…` or `v1p.…`, or the bare 43 characters; `undefined` if it is no key. */
+  static parse(text) {
+    const [, prefix, encoded] = /^(v1\.|v1p\.)?([\w-]{43})$/.exec(text) ?? [];
+    const bytes = encoded && fromBase64url(encoded);
+    return bytes && new LinkKey(bytes, prefix === "v1p.");
+  }
+
+  toString() {
+    return `${this.needsPassphrase ? "v1p" : "v1"}.${base64url(this.bytes)}`;
+  }
+
+  /** The key that the payload is sealed with. */
+  async payloadKey(passphrase) {
+    if (!this.needsPassphrase) return this.bytes;
+    const salt = await hkdf(this.bytes, "sgsend/v1/passphrase-salt", 16);
+    const stretched = await stretch(passphrase, salt);
+    return hkdf(joined(this.bytes, stretched), "sgsend/v1/passphrase", KEY_BYTES);
+  }
+}
+
+/** What shows a server that its asker has the key, without showing the key. */
+export class AccessProof {
+  constructor(bytes) {
+    this.bytes = bytes;
+  }
+
+  static async of(payloadKey) {
+    return new AccessProof(await hkdf(payloadKey, "sgsend/v1/access", 32));
+  }
+
+  /** The header's value. */
+  toString() {
+    return hex(this.bytes);
+  }
+
+  /** What a server keeps of it. */
+  async digest() {
+    return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", this.bytes)));
+  }
+}
+
+/** A new right to one download, which covers its retries. */
+export function randomGrant() {
+  return base64url(random(32));
+}
+
+async function stretch(passphrase, salt) {
+  const material = await crypto.subtle.importKey("raw", utf8(passphrase.normalize("NFC")), "PBKDF2", false, ["deriveBits"]);
+  const derivation = { name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS };
+  return new Uint8Array(await crypto.subtle.deriveBits(derivation, material, KEY_BYTES * 8));
+}
+
+async function hkdf(bytes, info, length) {
+  const material = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits"]);
+  const derivation = { name: "HKDF", hash: "SHA-256", salt: NO_SALT, info: utf8(info) };
+  return new Uint8Array(await crypto.subtle.deriveBits(derivation, material, length * 8));
+}
