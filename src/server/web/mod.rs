@@ -29,8 +29,21 @@ const SHARED: &[Asset] = &[
 ];
 
 /// What the pages of senders and recipients load.
-const PUBLIC: &[Asset] =
-    &[asset!("scripts/bytes.js"), asset!("scripts/envelope.js"), asset!("scripts/key.js"), asset!("scripts/sealed.js")];
+const PUBLIC: &[Asset] = &[
+    asset!("scripts/bytes.js"),
+    asset!("scripts/download.js"),
+    asset!("scripts/envelope.js"),
+    asset!("scripts/key.js"),
+    asset!("scripts/names.js"),
+    asset!("scripts/payload.js"),
+    asset!("scripts/preview.js"),
+    asset!("scripts/progress.js"),
+    asset!("scripts/ready.js"),
+    asset!("scripts/receive.js"),
+    asset!("scripts/refusals.js"),
+    asset!("scripts/saving.js"),
+    asset!("scripts/sealed.js"),
+];
 
 /// What the admin page loads.
 const ADMIN: &[Asset] = &[];

@@ -1,1 +1,55 @@
+// A service worker that lets a page write a download piece by piece, so that no file has to fit into memory.
+//
+// The page names a download and gives it a port. The request for `save/ID`, which a hidden frame makes, is answered with
+// what comes through that port. Nothing is kept: neither pieces nor names outlive the download.
 
+const downloads = new Map();
+
+self.addEventListener("install", () => self.skipWaiting());
+
+self.addEventListener("message", ({ data, ports }) => {
+  // A page that is writing says so every few seconds; hearing it is what keeps this worker alive.
+  if (data === "awake") return;
+  const [port] = ports;
+  downloads.set(data.id, { ...data, port });
+  port.postMessage("ready");
+});
+
+self.addEventListener("fetch", (event) => {
+  const id = new URL(event.request.url).pathname.split("/").at(-1);
+  const download = downloads.get(id);
+  if (!download) return;
+  downloads.delete(id);
+  event.respondWith(answer(download));
+});
+
+function answer({ name, size, port }) {
+  const headers = {
+    "content-type": "application/octet-stream",
+    "content-disposition": `attachment; filename*=UTF-8''${extended(name)}`,
+    "content-length": `${size}`,
+    "content-security-policy": "default-src 'none'; sandbox",
+    "x-content-type-options": "nosniff",
+  };
+  return new Response(stream(port), { headers });
+}
+
+function stream(port) {
+  return new ReadableStream({
+    pull: (controller) => new Promise((resolve) => {
+      port.onmessage = ({ data }) => {
+        if (data === "end") controller.close();
+        else if (data === "failed") controller.error(new Error("the page has given up"));
+        else controller.enqueue(new Uint8Array(data));
+        resolve();
+      };
+      port.postMessage("more");
+    }),
+    cancel: () => port.postMessage("gone"),
+  }, { highWaterMark: 2 });
+}
+
+/** A name in the form of RFC 8187. */
+function extended(name) {
+  return encodeURIComponent(name).replace(/['()*!]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}

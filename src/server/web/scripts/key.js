@@ -24,6 +24,13 @@ export class LinkKey {
     return bytes && new LinkKey(bytes, prefix === "v1p.");
   }
 
+  /** Reads a key, or the one in a link, also with what mail programs put around; `undefined` if there is none. */
+  static find(text) {
+    const bare = text.replace(/^[\s<("'“„‘«]+|[\s>)"'”’».,;:!?]+$/g, "");
+    return LinkKey.parse(bare.slice(bare.indexOf("#") + 1));
+  }
+
+  /** The fragment of a link. */
   toString() {
     return `${this.needsPassphrase ? "v1p" : "v1"}.${base64url(this.bytes)}`;
   }

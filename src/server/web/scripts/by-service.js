@@ -1,0 +1,56 @@
+// Sending a payload through the service, piece by piece: what has arrived is never sent again.
+
+import { put } from "./put.js";
+import { at, call, patiently, Refused, root } from "./service.js";
+
+/** Bytes in a piece: whole segments. */
+const PIECE = 8 * 1024 * 1024;
+
+/** Sends everything of `payload` from the byte `from` on. */
+export async function sendByService(upload, payload, from, { url, signal, progress, waiting }) {
+  const target = at(url);
+  // The token is a secret between this page and this service.
+  if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
+  const headers = { "content-type": "application/octet-stream", ...upload.credentials };
+  const seal = (start) => payload.sealed(start, Math.min(start + PIECE, payload.size));
+  let received = from;
+  let next = seal(received);
+  while (received < payload.size) {
+    const body = await next;
+    const after = received + body.size;
+    if (after < payload.size) {
+      next = seal(after);
+      // It is looked at in its turn.
+      next.catch(() => {});
+    }
+    const start = received;
+    received = await patiently(async (tries) => {
+      if (tries > 0) {
+        const arrived = await whatHasArrived(upload, signal);
+        if (arrived !== start) return arrived;
+      }
+      return post(target, { headers, body, start, signal, moved: (sent) => progress.at(start + sent) });
+    }, { signal, waiting });
+    progress.at(received);
+    if (received !== after && received < payload.size) next = seal(received);
+  }
+}
+
+/** Posts a piece, and says how much has arrived in all. */
+async function post(target, { headers, body, start, ...rest }) {
+  const url = new URL(target);
+  url.searchParams.set("offset", start);
+  try {
+    return JSON.parse(await put(url, { method: "POST", headers, body, ...rest })).received_bytes;
+  } catch (error) {
+    if (error.code === "offset_mismatch") return error.problem.received_bytes;
+    // The connection before has not yet been given up at the other end.
+    if (error.code === "upload_in_progress") throw new Refused(503, error.problem, 3);
+    throw error;
+  }
+}
+
+async function whatHasArrived(upload, signal) {
+  const { received_bytes: received } = await call(`${upload.path}/upload/status`, { headers: upload.credentials, signal });
+  return received;
+}

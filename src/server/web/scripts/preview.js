@@ -1,0 +1,47 @@
+// Previews: pictures and texts, shown in the page on request.
+
+import { element } from "./page.js";
+
+/** Pictures that browsers show without running anything in them. */
+const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"]);
+const TEXTS = /^(text\/|application\/(json|xml|toml|yaml|x-yaml)$)/;
+const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|html|css)$/i;
+
+const LARGEST_PICTURE = 32 * 1024 * 1024;
+const LARGEST_TEXT = 1024 * 1024;
+
+/** Says why a file cannot be shown; `undefined` if it can. */
+export function previewable(metadata) {
+  const kind = kindOf(metadata);
+  if (!kind) return "Only pictures and texts can be shown here.";
+  if (metadata.size > kind.largest) return "It is too large to be shown here.";
+  return undefined;
+}
+
+/** Shows the file in `place`. */
+export async function preview(place, metadata, pieces) {
+  place.replaceChildren(await kindOf(metadata).show(metadata, pieces));
+}
+
+function kindOf({ content_type: type = "", filename, archive }) {
+  if (archive) return undefined;
+  const bare = type.split(";")[0].trim().toLowerCase();
+  if (PICTURES.has(bare)) return { largest: LARGEST_PICTURE, show: (file, pieces) => picture(file, bare, pieces) };
+  if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { largest: LARGEST_TEXT, show: text };
+  return undefined;
+}
+
+async function picture({ filename }, type, pieces) {
+  const url = URL.createObjectURL(new Blob(pieces, { type }));
+  const image = element("img", { src: url, alt: filename });
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+  return image;
+}
+
+async function text(_, pieces) {
+  return element("pre", { tabindex: "0" }, await new Blob(pieces).text());
+}

@@ -1,0 +1,61 @@
+// How far something has come.
+
+import { size, span } from "./format.js";
+import { byId, hide, show } from "./page.js";
+
+/** The rate is that of so many milliseconds. */
+const WINDOW = 5_000;
+/** How often what is written changes, in milliseconds. */
+const EVERY = 250;
+
+/** The bar of a page, and the line below it. */
+export class Progress {
+  #total;
+  #doing;
+  #done = 0;
+  #marks = [];
+  #written = -Infinity;
+
+  /** Shows it; `doing` is a word such as "Sending", `total` in bytes. */
+  constructor(doing, total) {
+    this.#doing = doing;
+    this.#total = Math.max(1, total);
+    this.at(0);
+    show("progress");
+  }
+
+  /** So many bytes are done. */
+  at(done) {
+    const now = performance.now();
+    this.#done = done;
+    this.#marks.push([now, done]);
+    while (now - this.#marks[0][0] > WINDOW) this.#marks.shift();
+    if (now - this.#written < EVERY && done < this.#total) return;
+    this.#written = now;
+    byId("progress-bar").value = done / this.#total;
+    byId("progress-text").textContent = `${this.#doing} ${size(done)} of ${size(this.#total)}${this.#rate(now)}`;
+  }
+
+  /** So many more bytes are done. */
+  add(bytes) {
+    this.at(this.#done + bytes);
+  }
+
+  /** It stands still, for this reason. */
+  wait(reason) {
+    byId("progress-text").textContent = reason;
+    this.#marks = [];
+  }
+
+  end() {
+    hide("progress");
+  }
+
+  #rate(now) {
+    const [since, before] = this.#marks[0];
+    const rate = (this.#done - before) / (now - since) * 1000;
+    if (now - since < 1000 || !(rate > 0)) return "";
+    const left = Math.ceil((this.#total - this.#done) / rate);
+    return `, ${size(rate)} a second, ${left < 1 ? "nearly done" : `${span(left)} left`}`;
+  }
+}

@@ -1,0 +1,25 @@
+// Whether this browser can do what pages need, and what to say if not.
+
+import { byId, hide, show } from "./page.js";
+
+/** Shows the element of this id in place of what is there for browsers that cannot run the page; says if it can. */
+export function begin(id) {
+  const lacking = whatIsLacking();
+  if (lacking) {
+    byId("why-not").textContent = lacking;
+    return false;
+  }
+  hide("without-script");
+  show(id);
+  return true;
+}
+
+function whatIsLacking() {
+  if (!globalThis.isSecureContext) {
+    return "This page needs https: on plain http, browsers encrypt and decrypt nothing. Without it:";
+  }
+  if (!globalThis.crypto?.subtle || !Promise.withResolvers || !AbortSignal.any) {
+    return "This browser is too old for this page. Without it:";
+  }
+  return undefined;
+}

@@ -1,0 +1,200 @@
+// The page of a link: shows what is there, and fetches and opens it when asked to.
+
+import { Download } from "./download.js";
+import { count, size, time } from "./format.js";
+import { AccessProof, LinkKey } from "./key.js";
+import { safeName } from "./names.js";
+import { byId, complain, hide, say, show, showTransparency, when } from "./page.js";
+import { preview, previewable } from "./preview.js";
+import { Progress } from "./progress.js";
+import { begin } from "./ready.js";
+import { inWords } from "./refusals.js";
+import { newFile } from "./saving.js";
+import { Layout } from "./sealed.js";
+import { call, patiently, Refused, request } from "./service.js";
+
+const transferId = location.pathname.split("/").findLast((part) => part !== "");
+const path = `/transfers/id/${transferId}`;
+
+let transfer;
+let linkKey;
+let download;
+let stopping = new AbortController();
+
+/** Takes the key out of the address, where it would stay for others to see. */
+function keyInAddress() {
+  const found = LinkKey.find(location.hash);
+  const was = location.hash;
+  if (was) history.replaceState(null, "", location.pathname + location.search);
+  if (was.length > 1 && !found) complain("The part of the link behind the # is not a key. Was it cut off?");
+  return found;
+}
+
+async function open(key) {
+  try {
+    transfer = await patiently(() => call(`${path}/status`), { waiting: () => say("The server does not answer yet …") });
+  } catch (error) {
+    complain(inWords(error));
+    return;
+  }
+  if (byId("outcome").textContent) say("");
+  showState();
+  if (transfer.status !== "completed") {
+    complain(inWords({ code: transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}` }));
+  } else if (key) {
+    await useKey(key);
+  } else {
+    show("key-form");
+  }
+}
+
+function showState() {
+  byId("size").textContent = `about ${size(Layout.ofSealed(transfer.size_bytes).plaintextBytes)}`;
+  byId("expires").textContent = time(transfer.expires_at);
+  const left = transfer.downloads_remaining;
+  byId("downloads-left").textContent = left === null ? "any number" : `${left} of ${transfer.max_downloads}`;
+  show("state");
+}
+
+async function useKey(key) {
+  linkKey = key;
+  hide("key-form");
+  if (!key.needsPassphrase) return unlock(key.bytes);
+  show("passphrase-form");
+  byId("passphrase").focus();
+}
+
+/** Checks the key as far as that uses up nothing, and offers what can be done with it. */
+async function unlock(payloadKey) {
+  const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
+  try {
+    if (proof) await patiently(() => checkProof(proof));
+  } catch (error) {
+    if (error.status === 410) return open();
+    if (linkKey.needsPassphrase) {
+      show("passphrase-form");
+      byId("passphrase").select();
+    } else {
+      show("key-form");
+    }
+    complain(inWords(error, linkKey.needsPassphrase));
+    return;
+  }
+  say("");
+  download = new Download(transfer, payloadKey, proof);
+  show("actions");
+  const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
+  await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
+}
+
+/** Asks for nothing but whether the proof is right. */
+async function checkProof(proof) {
+  try {
+    await request(`${path}/payload/download-bytes`, { method: "HEAD", headers: { "x-sgsend-access": `${proof}` } });
+  } catch (error) {
+    // What answers HEAD has no body that could tell the code.
+    throw error.status === 403 ? new Refused(403, { code: "access_invalid" }) : error;
+  }
+}
+
+/** Does `work` with the download's metadata, and says how it ends. */
+async function fetching(work) {
+  hide("actions");
+  say("");
+  stopping = new AbortController();
+  const { signal } = stopping;
+  const progress = new Progress("Fetching", transfer.size_bytes);
+  const options = { signal, waiting: () => progress.wait("The connection broke. Trying again …") };
+  try {
+    const metadata = await download.metadata(options);
+    showFile(metadata);
+    await work(metadata, { options, progress });
+  } catch (error) {
+    if (!signal.aborted) complain(inWords(error, linkKey.needsPassphrase));
+    else say("Stopped. Going on later in this page counts as no further download.");
+    if (!signal.aborted) await download.tellFailure(error);
+  } finally {
+    progress.end();
+    show("actions");
+    if (download.transparency) showTransparency(byId("transparency"), download.transparency);
+    await refresh();
+  }
+}
+
+async function refresh() {
+  const fresh = await call(`${path}/status`).catch(() => undefined);
+  if (!fresh) return;
+  transfer = fresh;
+  showState();
+}
+
+function showFile({ filename, size: bytes, content_type: type, archive }) {
+  const name = safeName(filename);
+  byId("file-name").textContent = archive === "tar" ? `${name}.tar` : name;
+  const facts = [size(bytes), archive === "tar" ? "several files in one archive; sgsend download unpacks it" : type];
+  byId("file-facts").textContent = facts.filter(Boolean).join(", ");
+  show("file");
+}
+
+async function save(metadata, { options, progress }) {
+  const name = byId("file-name").textContent;
+  const file = await newFile(name, metadata.size);
+  let saved = 0;
+  try {
+    for await (const piece of download.content(options)) {
+      await file.write(piece);
+      progress.at(saved += piece.length);
+    }
+    await file.close();
+  } catch (error) {
+    await file.abort();
+    throw error;
+  }
+  say(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
+  await download.tell("decrypt_succeeded");
+}
+
+async function lookAt(metadata, { options, progress }) {
+  const reason = previewable(metadata);
+  if (reason) {
+    say(`${reason} Download it; that counts as no further download.`);
+    return;
+  }
+  const pieces = [];
+  let fetched = 0;
+  for await (const piece of download.content(options)) {
+    pieces.push(piece);
+    progress.at(fetched += piece.length);
+  }
+  await preview(byId("shown"), metadata, pieces);
+  show("shown");
+  say("This is what was sent. Downloading it as well counts as no further download.");
+  await download.tell("decrypt_succeeded");
+}
+
+when("key-form", "submit", async () => {
+  const key = LinkKey.find(byId("key").value);
+  if (!key) {
+    complain("That is no key: one is v1. or v1p. and 43 letters, digits, - or _, mostly behind the # of a link.");
+    return;
+  }
+  byId("key").value = "";
+  say("");
+  await useKey(key);
+});
+
+when("passphrase-form", "submit", async () => {
+  const passphrase = byId("passphrase").value;
+  hide("passphrase-form");
+  say("Making the key of the passphrase …");
+  await unlock(await linkKey.payloadKey(passphrase));
+  if (download) byId("passphrase").value = "";
+});
+
+when("download", "click", () => fetching(save));
+when("preview", "click", () => fetching(lookAt));
+byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
+addEventListener("hashchange", () => location.hash && location.reload());
+
+const key = keyInAddress();
+if (begin("receive")) await open(key);

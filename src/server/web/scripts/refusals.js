@@ -1,0 +1,42 @@
+// What went wrong, in words for people, with what they can do.
+
+import { Stopped, TooLarge } from "./saving.js";
+import { Damaged } from "./sealed.js";
+import { Unreachable } from "./service.js";
+
+const BY_CODE = {
+  transfer_not_found: "There is no such transfer on this server. Is the link whole?",
+  invalid_id: "There is no such transfer on this server. Is the link whole?",
+  not_completed: "This file is still on its way here. Try again when the sender says that it is sent.",
+  transfer_pending: "This file is still on its way here.",
+  transfer_expired: "The time in which this file could be fetched is over. Ask the sender to send it again.",
+  transfer_exhausted: "This file was fetched as often as the sender allowed. Ask the sender to send it again.",
+  transfer_deleted: "This file was deleted.",
+  grant_expired: "This download has taken too long. Load the link again; that counts as another download.",
+  token_invalid: "The server does not know this sender token. Ask whoever runs it for one.",
+  token_missing: "A sender token is needed. Ask whoever runs this server for one.",
+  token_revoked: "This sender token was revoked. Ask whoever runs this server for another one.",
+  token_expired: "The time of this sender token is over. Ask whoever runs this server for another one.",
+  quota_exceeded: "This sender token cannot be used for more. Delete what is no longer needed, or ask for another token.",
+  storage_full: "The server has no room left. Tell whoever runs it.",
+};
+
+/** What to tell a person about `error`; `withPassphrase` says whether a passphrase is part of the key. */
+export function inWords(error, withPassphrase = false) {
+  if (error.code in BY_CODE) return BY_CODE[error.code];
+  const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";
+  if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
+  if (error.code === "rate_limited" || error.status === 429) return `Too many tries. Wait ${pause(error)} and try again.`;
+  if (error instanceof Damaged) return `${wrong.slice(0, -1)}, or the file is damaged: ${error.message}.`;
+  if (error instanceof Unreachable) return "The server does not answer. Check the network, and try again.";
+  if (error instanceof TooLarge || error instanceof Stopped) return sentence(error.message);
+  return `That did not work: ${sentence(error.message ?? `${error}`)}`;
+}
+
+function pause({ retryAfter }) {
+  return retryAfter ? `${retryAfter} seconds` : "a while";
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
