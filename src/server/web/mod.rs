@@ -30,7 +30,11 @@ const SHARED: &[Asset] = &[
 
 /// What the pages of senders and recipients load.
 const PUBLIC: &[Asset] = &[
+    asset!("scripts/archive-path.js"),
+    asset!("scripts/by-service.js"),
+    asset!("scripts/by-store.js"),
     asset!("scripts/bytes.js"),
+    asset!("scripts/chosen.js"),
     asset!("scripts/download.js"),
     asset!("scripts/envelope.js"),
     asset!("scripts/key.js"),
@@ -38,11 +42,18 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/payload.js"),
     asset!("scripts/preview.js"),
     asset!("scripts/progress.js"),
+    asset!("scripts/put.js"),
+    asset!("scripts/qr.js"),
     asset!("scripts/ready.js"),
     asset!("scripts/receive.js"),
     asset!("scripts/refusals.js"),
     asset!("scripts/saving.js"),
     asset!("scripts/sealed.js"),
+    asset!("scripts/sealing.js"),
+    asset!("scripts/send.js"),
+    asset!("scripts/tar.js"),
+    asset!("scripts/upload.js"),
+    asset!("scripts/watching.js"),
 ];
 
 /// What the admin page loads.

@@ -1,0 +1,211 @@
+// The page that sends: seals what was chosen, sends it, and follows what becomes of it.
+
+import { Chosen, textContent } from "./chosen.js";
+import { count, size, span } from "./format.js";
+import { AccessProof, LinkKey } from "./key.js";
+import { byId, complain, element, hide, say, show, showTransparency, when } from "./page.js";
+import { Progress } from "./progress.js";
+import { qrImage } from "./qr.js";
+import { begin } from "./ready.js";
+import { inWords } from "./refusals.js";
+import { Payload } from "./sealing.js";
+import { at, call, patiently } from "./service.js";
+import { Upload } from "./upload.js";
+import { showStatus, Watching } from "./watching.js";
+
+/** Where a token is kept if that was asked for: in this tab, until it is closed. */
+const TOKEN = "sgsend-token";
+const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
+
+const chosen = new Chosen();
+let limits;
+let stopping;
+let upload;
+let watching;
+
+async function prepare() {
+  byId("token").value = sessionStorage.getItem(TOKEN) ?? "";
+  byId("keep-token").checked = byId("token").value !== "";
+  try {
+    ({ limits } = await patiently(() => call("/health")));
+  } catch (error) {
+    complain(inWords(error));
+    return;
+  }
+  const { min, default: usual, max } = limits.expires_in_s;
+  const lifetimes = LIFETIMES.filter((seconds) => seconds >= min && seconds <= max);
+  for (const seconds of lifetimes) byId("expires").append(element("option", { value: seconds }, span(seconds)));
+  byId("expires").value = usual;
+}
+
+function showChosen() {
+  const items = chosen.tops.map(({ name, isFolder, files, bytes }) => {
+    const remove = element("button", { type: "button", "aria-label": `Leave out ${name}` }, "Leave out");
+    remove.addEventListener("click", () => {
+      chosen.remove(name);
+      showChosen();
+      byId("files").focus();
+    });
+    return element("li", {}, `${name} (${isFolder ? `${count(files, "file")}, ` : ""}${size(bytes)}) `, remove);
+  });
+  byId("chosen").replaceChildren(...items);
+}
+
+/** What is to be sealed, or nothing after saying what is missing. */
+function content() {
+  const text = byId("text").value;
+  if (chosen.isEmpty && text === "") {
+    complain("There is nothing to send yet: choose a file or a folder, or write a text.");
+    return undefined;
+  }
+  if (!chosen.isEmpty && text !== "") chosen.add("text.txt", new File([text], "text.txt", { type: "text/plain" }));
+  const what = chosen.isEmpty ? textContent(text) : chosen.content();
+  if (what.metadata.size > limits.max_content_bytes) {
+    complain(`That is ${size(what.metadata.size)}, and this server takes ${size(limits.max_content_bytes)} at most.`);
+    return undefined;
+  }
+  return what;
+}
+
+async function send() {
+  let what;
+  try {
+    what = content();
+  } catch (error) {
+    complain(inWords(error));
+  }
+  if (!what) return;
+  const token = byId("token").value.trim();
+  if (byId("keep-token").checked) sessionStorage.setItem(TOKEN, token);
+  else sessionStorage.removeItem(TOKEN);
+  stopping = new AbortController();
+  const { signal } = stopping;
+  hide("send-form", "sent");
+  say("");
+  addEventListener("beforeunload", warnBeforeLeaving);
+  let progress;
+  try {
+    const linkKey = LinkKey.random(byId("passphrase").value !== "");
+    const payloadKey = await linkKey.payloadKey(byId("passphrase").value);
+    const payload = await Payload.of(what, payloadKey);
+    progress = new Progress("Sending", payload.size);
+    const waiting = () => progress.wait("The connection broke. Trying again …");
+    const options = { signal, progress, waiting };
+    upload = await Upload.create(payload, token, await terms(linkKey, payloadKey), options);
+    const completed = await upload.send(payload, options);
+    showSent(linkKey, completed);
+  } catch (error) {
+    await giveUp(signal.aborted ? undefined : error);
+  } finally {
+    progress?.end();
+    removeEventListener("beforeunload", warnBeforeLeaving);
+  }
+}
+
+/** What the transfer is created with. A limit or a passphrase holds against those too who only know its id. */
+async function terms(linkKey, payloadKey) {
+  const downloads = byId("downloads").valueAsNumber;
+  const limited = downloads > 0;
+  const proof = limited || linkKey.needsPassphrase ? await (await AccessProof.of(payloadKey)).digest() : undefined;
+  return {
+    expires_in_s: Number(byId("expires").value),
+    ...(limited && { max_downloads: downloads }),
+    ...(proof && { access_sha256: proof }),
+  };
+}
+
+async function giveUp(error) {
+  show("send-form");
+  const removed = await upload?.remove().then(() => true, () => false);
+  const rest = { true: "\nWhat was sent was deleted.", false: "\nWhat was sent could not be deleted; it expires in a day." };
+  if (error) complain(`${inWords(error)}${upload ? rest[removed] : ""}`);
+  else say(`Stopped.${upload ? rest[removed] : ""}`);
+  upload = undefined;
+}
+
+function showSent(linkKey, { transparency, ...status }) {
+  const link = at(upload.transfer.page_url).href;
+  const apart = byId("apart").checked;
+  const whole = `${link}#${linkKey}`;
+  byId("link").value = apart ? link : whole;
+  byId("link-key").value = apart ? `${linkKey}` : "";
+  byId("key-row").hidden = !apart;
+  byId("link-advice").hidden = apart;
+  byId("qr").replaceChildren(qrImage(byId("link").value, apart ? "The link, without its key" : "The link"));
+  showTransparency(byId("transparency"), transparency);
+  showStatus(status);
+  show("sent");
+  say(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
+  byId("sent-title").focus();
+  watching = new Watching(upload);
+}
+
+function another() {
+  watching?.stop();
+  upload = undefined;
+  chosen.clear();
+  showChosen();
+  for (const id of ["files", "folder", "text", "passphrase", "downloads", "link", "link-key"]) byId(id).value = "";
+  byId("qr").replaceChildren();
+  byId("qr-details").open = false;
+  hide("sent");
+  show("send-form");
+  say("");
+  byId("files").focus();
+}
+
+async function remove() {
+  try {
+    await upload.remove();
+    say("Deleted. Nobody can fetch it any more.");
+    await watching.look();
+  } catch (error) {
+    complain(inWords(error));
+  }
+}
+
+async function copy(id) {
+  const field = byId(id);
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    say("Copied.");
+  } catch {
+    say("This browser does not copy by itself: it is marked, copy it by hand.");
+  }
+}
+
+function warnBeforeLeaving(event) {
+  event.preventDefault();
+}
+
+for (const id of ["files", "folder"]) {
+  byId(id).addEventListener("change", ({ target }) => {
+    chosen.addFiles(target.files);
+    target.value = "";
+    showChosen();
+  });
+}
+for (const [event, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  byId("drop").addEventListener(event, (happened) => {
+    happened.preventDefault();
+    byId("drop").classList.toggle("over", over);
+  });
+}
+byId("drop").addEventListener("drop", async ({ dataTransfer }) => {
+  try {
+    await chosen.addDropped(dataTransfer);
+  } catch (error) {
+    complain(inWords(error));
+  }
+  showChosen();
+});
+
+when("send-form", "submit", send);
+when("delete", "click", remove);
+when("another", "click", async () => another());
+when("copy-link", "click", () => copy("link"));
+when("copy-key", "click", () => copy("link-key"));
+byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
+
+if (begin("send-form")) await prepare();
