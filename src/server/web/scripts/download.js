@@ -16,6 +16,7 @@ export class Download {
   #layout;
   #grant = randomGrant();
   #source;
+  #reader;
   #cipher;
   #first;
   #contentStart;
@@ -36,14 +37,10 @@ export class Download {
   /** What the envelope says of the file. Fetches the first segment, which counts the download. */
   async metadata(options) {
     if (!this.#first) {
-      const reader = new PayloadReader(this.#source, 0, options);
-      try {
-        const segment = await reader.take(this.#layout.sealed(0).end);
-        this.#cipher = await Cipher.toOpen(this.#payloadKey, segment);
-        this.#first = await this.#cipher.open(0, this.#layout.isLast(0), segment);
-      } finally {
-        reader.close();
-      }
+      this.#reader = new PayloadReader(this.#source, 0);
+      const segment = await this.#reader.take(this.#layout.sealed(0).end, options);
+      this.#cipher = await Cipher.toOpen(this.#payloadKey, segment);
+      this.#first = await this.#cipher.open(0, this.#layout.isLast(0), segment);
     }
     const { metadata, contentStart } = readEnvelope(this.#first, this.#layout.plaintextBytes);
     this.#contentStart = contentStart;
@@ -53,21 +50,25 @@ export class Download {
   /** Gives the content in pieces, each of them authentic; after [`metadata`], and from the beginning each time. */
   async *content(options) {
     yield this.#first.subarray(this.#contentStart);
-    const reader = new PayloadReader(this.#source, this.#layout.sealed(1).start, options);
+    // The reader of the first segment stands where the second begins, and goes on there.
+    const reader = this.#reader ?? new PayloadReader(this.#source, this.#layout.sealed(1).start);
+    this.#reader = reader;
     const opening = [];
-    try {
-      for (let index = 1; index < this.#layout.segments; index += 1) {
-        const { start, end } = this.#layout.sealed(index);
-        const opened = this.#cipher.open(index, this.#layout.isLast(index), await reader.take(end - start));
-        // Whoever waits for it hears of it; until then it must not count as unheard.
-        opened.catch(() => {});
-        opening.push(opened);
-        if (opening.length > AHEAD) yield await opening.shift();
-      }
-      while (opening.length > 0) yield await opening.shift();
-    } finally {
-      reader.close();
+    for (let index = 1; index < this.#layout.segments; index += 1) {
+      const { start, end } = this.#layout.sealed(index);
+      const opened = this.#cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
+      // Whoever waits for it hears of it; until then it must not count as unheard.
+      opened.catch(() => {});
+      opening.push(opened);
+      if (opening.length > AHEAD) yield await opening.shift();
     }
+    while (opening.length > 0) yield await opening.shift();
+  }
+
+  /** Leaves off: what is asked for afterwards is fetched anew, and counts as the same download. */
+  pause() {
+    this.#reader?.close();
+    this.#reader = undefined;
   }
 
   /** Tells the service what happened here; that is a courtesy, and its failure is nobody's. */

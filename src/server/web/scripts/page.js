@@ -52,6 +52,8 @@ export function when(id, event, work) {
     busy = true;
     try {
       await work(happened);
+    } catch (error) {
+      complain(`That did not work: ${error.message}.`);
     } finally {
       busy = false;
     }

@@ -7,26 +7,22 @@ const SILENCE = 60_000;
 
 /** Reads one payload from an offset on, under one grant, which is one download however often connections break. */
 export class PayloadReader {
-  #download;
+  #source;
   #offset;
-  #signal;
-  #waiting;
   #connection;
   #rest = new Uint8Array();
 
-  constructor(download, offset, { signal, waiting } = {}) {
-    this.#download = download;
+  constructor(source, offset) {
+    this.#source = source;
     this.#offset = offset;
-    this.#signal = signal;
-    this.#waiting = waiting;
   }
 
   /** Gives the next `length` bytes. */
-  async take(length) {
+  async take(length, options) {
     const taken = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
-      if (this.#rest.length === 0) this.#rest = await this.#more();
+      if (this.#rest.length === 0) this.#rest = await this.#more(options);
       const piece = this.#rest.subarray(0, length - filled);
       taken.set(piece, filled);
       filled += piece.length;
@@ -36,28 +32,27 @@ export class PayloadReader {
     return taken;
   }
 
-  /** Ends the connection. */
+  /** Ends the connection; what is taken afterwards comes through another. */
   close() {
     this.#connection?.abort();
     this.#connection = undefined;
   }
 
-  async #more() {
+  async #more({ signal, waiting }) {
     if (this.#connection) {
       try {
         return await this.#connection.read();
       } catch {
-        this.#signal?.throwIfAborted();
+        signal?.throwIfAborted();
         this.close();
       }
     }
-    const options = { signal: this.#signal, waiting: this.#waiting };
     return patiently(async () => {
-      const connection = await this.#download.connect(this.#offset, this.#signal);
+      const connection = await this.#source.connect(this.#offset, signal);
       const piece = await connection.read();
       this.#connection = connection;
       return piece;
-    }, options);
+    }, { signal, waiting });
   }
 }
 

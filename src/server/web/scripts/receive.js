@@ -33,12 +33,12 @@ function keyInAddress() {
 async function open(key) {
   try {
     transfer = await patiently(() => call(`${path}/status`), { waiting: () => say("The server does not answer yet …") });
+    showState();
   } catch (error) {
     complain(inWords(error));
     return;
   }
   if (byId("outcome").textContent) say("");
-  showState();
   if (transfer.status !== "completed") {
     complain(inWords({ code: transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}` }));
   } else if (key) {
@@ -114,6 +114,7 @@ async function fetching(work) {
     else say("Stopped. Going on later in this page counts as no further download.");
     if (!signal.aborted) await download.tellFailure(error);
   } finally {
+    download.pause();
     progress.end();
     show("actions");
     if (download.transparency) showTransparency(byId("transparency"), download.transparency);

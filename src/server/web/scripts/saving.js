@@ -14,6 +14,9 @@ const AWAKE = 10_000;
 /** The frame is kept so long after the end, for browsers that still read, in milliseconds. */
 const LINGER = 60_000;
 
+/** What the page's policy asks for before a script is loaded, where the browser knows trusted types. */
+const ownScripts = globalThis.trustedTypes?.createPolicy("save", { createScriptURL: (url) => url });
+
 /** The person has stopped the download where the browser shows it. */
 export class Stopped extends Error {
   constructor() {
@@ -47,6 +50,7 @@ class StreamedFile {
   #frame;
   #awake;
   #wanted;
+  #stopped = false;
 
   static async begin(name, size) {
     const worker = await startedWorker();
@@ -71,11 +75,10 @@ class StreamedFile {
   constructor(worker, port) {
     this.#port = port;
     this.#wanted = Promise.withResolvers();
-    this.#wanted.promise.catch(() => {});
     this.#awake = setInterval(() => worker.postMessage("awake"), AWAKE);
     port.onmessage = ({ data }) => {
-      if (data === "more") this.#wanted.resolve();
-      else if (data === "gone") this.#wanted.reject(new Stopped());
+      if (data === "gone") this.#stopped = true;
+      this.#wanted.resolve();
     };
   }
 
@@ -103,9 +106,8 @@ class StreamedFile {
   /** Waits until the browser wants something, and takes note that it is to get it. */
   async #turn() {
     await this.#wanted.promise;
-    const next = Promise.withResolvers();
-    next.promise.catch(() => {});
-    this.#wanted = next;
+    if (this.#stopped) throw new Stopped();
+    this.#wanted = Promise.withResolvers();
   }
 
   #end() {
@@ -148,7 +150,8 @@ export function handOver(blob, name) {
 /** The service worker, once it is ready. */
 async function startedWorker() {
   if (!navigator.serviceWorker) throw new Error("there are no service workers here");
-  const script = trusted(new URL("save/worker.js", root).href);
+  const url = new URL("save/worker.js", root).href;
+  const script = ownScripts ? ownScripts.createScriptURL(url) : url;
   const scope = new URL("save/", root).pathname;
   const registration = await navigator.serviceWorker.register(script, { scope, updateViaCache: "none" });
   const worker = registration.installing ?? registration.waiting ?? registration.active;
@@ -161,12 +164,6 @@ async function startedWorker() {
     look();
   });
   return within(START, started);
-}
-
-/** The URL of our own script, in the form that the page's policy asks for where the browser knows trusted types. */
-function trusted(url) {
-  const policy = globalThis.trustedTypes?.createPolicy("save", { createScriptURL: (own) => own });
-  return policy ? policy.createScriptURL(url) : url;
 }
 
 function message(port, expected) {
