@@ -38,6 +38,8 @@ pub(super) struct Content {
     /// Whether it was kept from something that cannot be read again.
     pub is_spooled: bool,
     pub left_out: Vec<LeftOut>,
+    /// Globs of what was to be left out and was not there.
+    pub unused_globs: Vec<String>,
 }
 
 impl Wanted {
@@ -45,14 +47,19 @@ impl Wanted {
     pub(super) fn open(self) -> Result<Content> {
         let exclude = Exclude::parse(&self.exclude).map_err(|error| Failure::usage(error.to_string()))?;
         let name = self.name.as_deref().map(safe_file_name);
+        let content = self.find(name, &exclude)?;
+        Ok(Content { unused_globs: exclude.unused(), ..content })
+    }
+
+    fn find(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
         match &self.paths[..] {
             [path] if path == Path::new("-") => {
                 claim_stdin("content")?;
                 let source = spool(io::stdin().lock(), self.limit)?;
                 let name = name.unwrap_or_else(|| "stdin".to_owned());
-                Ok(Content { source, name, is_stream: true, is_spooled: true, left_out: Vec::new() })
+                Ok(Content { is_stream: true, ..Content::of(source, name, true, Vec::new()) })
             }
-            [path] if path.is_dir() => one_directory(path, name, &exclude),
+            [path] if path.is_dir() => one_directory(path, name, exclude),
             [path] => {
                 let last = last_name(path);
                 if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
@@ -60,10 +67,16 @@ impl Wanted {
                 }
                 let (source, is_spooled) = open_one(path, self.limit)?;
                 let name = name.map_or_else(|| last.map(|last| safe_file_name(&last)), Ok)?;
-                Ok(Content { source, name, is_stream: false, is_spooled, left_out: Vec::new() })
+                Ok(Content::of(source, name, is_spooled, Vec::new()))
             }
-            paths => several(paths, name, &exclude),
+            paths => several(paths, name, exclude),
         }
+    }
+}
+
+impl Content {
+    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<LeftOut>) -> Self {
+        Self { source, name, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
     }
 }
 
@@ -73,7 +86,7 @@ fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
     let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
     let source = Source::archive(packed.plan, modified);
-    Ok(Content { source, name, is_stream: false, is_spooled: false, left_out: packed.left_out })
+    Ok(Content::of(source, name, false, packed.left_out))
 }
 
 /// Each path becomes an entry under its last name.
@@ -95,7 +108,7 @@ fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result
     // The transfer's id is not known yet: the envelope is sealed before the server is asked for one.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
-    Ok(Content { source, name, is_stream: false, is_spooled: false, left_out: packed.left_out })
+    Ok(Content::of(source, name, false, packed.left_out))
 }
 
 /// Refuses several paths if one is not there, without repeating it: where a passphrase is asked for it may be one that was

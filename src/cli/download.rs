@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::arguments::FlowArguments;
 use super::context::Context;
+use super::counted::counted;
 use super::failure::Failure;
 use super::paths;
 use super::place::{Place, PlaceOptions, name_of};
@@ -109,6 +110,13 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id);
+    if context.printer.has_reader() {
+        match (arguments.resume, kept.has_partial()) {
+            (true, false) => context.printer.note("there is no unfinished download of this: it is begun anew"),
+            (false, true) => context.printer.note("an unfinished download of this is there: --resume goes on with it"),
+            _ => {}
+        }
+    }
     let api = context.api_as_anybody(target.root)?;
     let flow = arguments.flow.choice();
     let status = download::check(&api, target.id, flow, &kept).await?;
@@ -166,7 +174,10 @@ pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, 
             let size = ByteSize(unsealed.size);
             match &unsealed.unpacked {
                 None => printer.note(&format!("{size}, authentic to the last byte")),
-                Some(files) => printer.note(&format!("{} files, {size}, authentic to the last byte", files.len())),
+                Some(files) => {
+                    let files = counted(files.len(), "file");
+                    printer.note(&format!("{files}, {size}, authentic to the last byte"));
+                }
             }
             let is_archive = unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
             if is_archive && unsealed.unpacked.is_none() {

@@ -4,6 +4,7 @@ use anyhow::Result;
 use bytesize::ByteSize;
 use serde::Serialize;
 
+use super::counted::counted;
 use super::printer::Printer;
 use crate::client::pack::{Entry, Kind, Plan};
 use crate::client::upload::{Unsealable, Upload, UploadError};
@@ -72,7 +73,7 @@ pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
         printer.result(&lines.join("\n"))?;
     }
     let (content, sealed) = (ByteSize(content), ByteSize(sealed));
-    printer.note(&format!("{name}: {} files, {content}, {sealed} sealed; nothing was sent", total.files));
+    printer.note(&format!("{name}: {}, {content}, {sealed} sealed; nothing was sent", counted(total.files, "file")));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod content;
 mod context;
+mod counted;
 mod delete;
 mod doctor;
 mod download;

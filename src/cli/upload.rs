@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytesize::ByteSize;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use super::arguments::{FlowArguments, positive_duration};
 use super::content::{Wanted, check_there};
 use super::context::Context;
+use super::counted::counted;
 use super::dry_run;
 use super::escape;
 use super::exit::Exit;
@@ -51,7 +53,7 @@ pub(super) struct Arguments {
     downloads: Option<u32>,
     /// What recipients see as its name [default: that of the file or directory, stdin, or for several paths sgsend- and eight
     /// random digits]
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Ask for a passphrase that recipients need beside the link
     #[arg(short, long, conflicts_with = "passphrase_file")]
@@ -218,6 +220,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     if let Some(others) = found.left_out.len().checked_sub(MOST_WARNINGS).filter(|others| *others > 0) {
         context.printer.warning(&format!("nor are {others} others of this kind"));
     }
+    for glob in &found.unused_globs {
+        context.printer.warning(&format!("--exclude {glob} matches nothing"));
+    }
     let source = found.source;
     let metadata = Metadata {
         filename: found.name,
@@ -281,7 +286,7 @@ fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_k
         Some(1) => "one download".to_owned(),
         Some(number) => format!("{number} downloads"),
     };
-    let files = files.map_or_else(String::new, |files| format!("{files} files, "));
+    let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
     printer.note(&format!("\n{}: {files}{size}, {sealed} sealed", escape::one_line(name)));
     printer.note(&format!("until {}, {downloads}", status.expires_at.for_people()));
     let server = context.settings.server();

@@ -1,7 +1,7 @@
 //! Asking for a transfer's state again and again: to show what changes, or to wait for something.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::Value;
@@ -19,6 +19,8 @@ use crate::domain::wire::TransferStatus;
 
 /// The longest time between two questions.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(15);
+/// How long the recipient of the last download is waited for.
+const LAST_WORD: Duration = Duration::from_secs(10);
 /// A slow server's records can come so much later than younger ones of others, in milliseconds.
 const LATE_BY: u64 = 10_000;
 
@@ -33,6 +35,7 @@ pub(super) async fn watch(
     let mut shown: Option<TransferStatus> = None;
     let mut events = Events::default();
     let mut looked_again = false;
+    let mut ended_at = None;
     loop {
         let status = context.patience().call(&Silent, || api.status(id)).await?;
         let changed = shown.as_ref() != Some(&status);
@@ -47,11 +50,17 @@ pub(super) async fn watch(
         if !may_lag || looked_again || arguments.wait != Some(Awaited::Downloaded) {
             match outcome(&status, arguments.wait) {
                 None => {}
+                // The last recipient decrypts after the last download was counted, and may tell so.
+                Some(Ok(())) if arguments.events && status.status == Status::Exhausted && !events.all_told(&status) => {
+                    if ended_at.get_or_insert_with(Instant::now).elapsed() >= LAST_WORD {
+                        return Ok(Ok(()));
+                    }
+                }
                 Some(outcome) => return Ok(outcome),
             }
         }
         looked_again |= may_lag;
-        interval = if changed || !new.is_empty() { arguments.poll } else { longer(interval) };
+        interval = if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { longer(interval) };
         shown = Some(status);
         tokio::time::sleep(interval).await;
     }
@@ -108,9 +117,16 @@ struct Events {
     settled: Option<String>,
     /// Those behind it that were seen.
     seen: HashSet<String>,
+    /// How many recipients have told whether they could decrypt what they fetched.
+    told: u64,
 }
 
 impl Events {
+    /// Whether the recipient of every download has told how it ended.
+    fn all_told(&self, status: &TransferStatus) -> bool {
+        self.told >= status.download_count
+    }
+
     async fn new_ones(&mut self, api: &Api, id: TransferId, context: &Context) -> Result<Vec<Value>> {
         let settled = self.settled.clone();
         let page = |after: Option<String>| {
@@ -132,7 +148,11 @@ impl Events {
         self.settled = settled.or_else(|| self.settled.take());
         let behind = |id: &String| self.settled.as_ref().is_none_or(|settled| id > settled);
         self.seen = found.iter().map(id_of).filter(behind).collect();
-        found.into_iter().filter(|event| !before.contains(&id_of(event))).collect()
+        let new: Vec<Value> = found.into_iter().filter(|event| !before.contains(&id_of(event))).collect();
+        let is_last_word =
+            |event: &&Value| matches!(event["kind"].as_str(), Some("decrypt_succeeded" | "decrypt_failed"));
+        self.told += new.iter().filter(is_last_word).count() as u64;
+        new
     }
 }
 

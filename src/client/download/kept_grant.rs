@@ -58,7 +58,8 @@ impl KeptGrant {
     }
 
     /// Whether something has come of the payload that another try can go on with.
-    pub(super) fn has_partial(&self) -> bool {
+    #[must_use]
+    pub fn has_partial(&self) -> bool {
         self.partial().is_some_and(|place| place.path.exists())
     }
 

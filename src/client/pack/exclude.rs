@@ -1,10 +1,18 @@
 //! What is left out because the sender says so.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Globs, each matched against the path within the archive and against the bare name.
-#[derive(Clone, Debug, Default)]
-pub struct Exclude(GlobSet);
+#[derive(Debug, Default)]
+pub struct Exclude {
+    set: GlobSet,
+    globs: Vec<String>,
+    /// The places of those that have matched anything.
+    used: RefCell<BTreeSet<usize>>,
+}
 
 /// A text that is not a glob.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +34,25 @@ impl Exclude {
             let glob = glob.strip_prefix("./").unwrap_or(glob);
             set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(invalid)?);
         }
-        set.build().map(Self).map_err(|source| InvalidGlob { glob: globs.join(" "), source })
+        let set = set.build().map_err(|source| InvalidGlob { glob: globs.join(" "), source })?;
+        Ok(Self { set, globs: globs.to_vec(), used: RefCell::default() })
     }
 
     /// Whether the entry at `path` is left out, and what is in it too.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-        self.0.is_match(path) || self.0.is_match(name)
+        let matching: BTreeSet<_> = self.set.matches(path).into_iter().chain(self.set.matches(name)).collect();
+        self.used.borrow_mut().extend(&matching);
+        !matching.is_empty()
+    }
+
+    /// The globs that have matched nothing so far.
+    #[must_use]
+    pub fn unused(&self) -> Vec<String> {
+        let used = self.used.borrow();
+        let unused = self.globs.iter().enumerate().filter(|(place, _)| !used.contains(place));
+        unused.map(|(_, glob)| glob.clone()).collect()
     }
 }
 
@@ -52,6 +71,10 @@ mod tests {
         for path in ["a.logs", "build", "build/x/y", "d/build/x", "caches", "x"] {
             assert!(!log.matches(path), "{path}");
         }
+        assert!(log.unused().is_empty());
+        let never = exclude(&["*.log", "*.lgo"]);
+        assert!(never.matches("a.log"));
+        assert_eq!(never.unused(), ["*.lgo"]);
         assert!(!exclude(&[]).matches(""));
         assert!(Exclude::parse(&["a[".to_owned()]).unwrap_err().to_string().contains("a["));
     }

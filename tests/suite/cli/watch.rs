@@ -26,6 +26,8 @@ fn a_transfer_is_watched_until_it_has_ended() {
     assert_eq!(watching.wait().unwrap().code(), Some(0));
     assert_eq!(seen.last().unwrap()["status"], "exhausted", "{seen:?}");
     seen.insert(0, first);
+    let last_words = seen.last().unwrap()["events"].as_array().unwrap().last().unwrap();
+    assert_eq!(last_words["kind"], "decrypt_succeeded", "{seen:?}");
     let ids: Vec<_> =
         seen.iter().flat_map(|line| line["events"].as_array().unwrap()).map(|event| &event["id"]).collect();
     let different: std::collections::HashSet<_> = ids.iter().collect();

@@ -64,6 +64,9 @@ fn what_is_excluded_is_not_sent() {
     assert_eq!(names, ["d", "d/keep", "keep"]);
     home.run_at(&serving, &["upload", "sent/a.log", "--exclude", "*.log"]).failed(2, "nothing is left");
     home.run_at(&serving, &["upload", "sent", "--exclude", "a["]).failed(2, "a[");
+    let idle = home.run_at(&serving, &[&["upload", "sent", "--exclude", "*.lgo"], &globs[..]].concat()).stderr;
+    assert!(idle.contains("--exclude *.lgo matches nothing") && !idle.contains("*.log matches"), "{idle}");
+    home.run_at(&serving, &["upload", "sent/b.txt", "--name", ""]).failed(2, "--name");
 }
 
 #[test]
