@@ -1,7 +1,7 @@
 // Sending a payload through the service, piece by piece: what has arrived is never sent again.
 
 import { put } from "./put.js";
-import { at, call, patiently, Refused, root } from "./service.js";
+import { at, call, patiently, root } from "./service.js";
 
 /** Bytes in a piece: whole segments. */
 const PIECE = 8 * 1024 * 1024;
@@ -44,8 +44,6 @@ async function post(target, { headers, body, start, ...rest }) {
     return JSON.parse(await put(url, { method: "POST", headers, body, ...rest })).received_bytes;
   } catch (error) {
     if (error.code === "offset_mismatch") return error.problem.received_bytes;
-    // The connection before has not yet been given up at the other end.
-    if (error.code === "upload_in_progress") throw new Refused(503, error.problem, 3);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // Sending a payload to the store, by URLs that the service has signed: in one request, or in parts side by side.
 
 import { put } from "./put.js";
-import { call, patiently, Refused, Unreachable } from "./service.js";
+import { call, patiently, Unreachable } from "./service.js";
 
 /** Parts on their way at once. */
 const AT_ONCE = 3;
@@ -61,21 +61,22 @@ export async function sendParts(upload, instruction, payload, arrived, { signal,
 
 /** Sends one part until it is there. The sealed bytes are kept meanwhile, so that no try can send others. */
 async function sendPart(signed, number, body, { signal, moved, waiting, mayFallBack }) {
-  let refusedBefore = false;
-  await patiently(async () => {
+  const send = async () => {
     const { method, url, headers } = await signed.request(number);
+    await put(url, { method, headers, body, signal, moved });
+  };
+  let renewed = false;
+  await patiently(async () => {
     try {
-      await put(url, { method, headers, body, signal, moved });
+      await send();
     } catch (error) {
       if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new OutOfReach(error);
       // It is there already.
       if (error.status === 412) return;
-      if (error.status === 403 && !refusedBefore) {
-        refusedBefore = true;
-        signed.forget(number);
-        throw new Refused(503, error.problem, 0.001);
-      }
-      throw error;
+      if (error.status !== 403 || renewed) throw error;
+      renewed = true;
+      signed.forget(number);
+      await send();
     }
   }, { signal, waiting });
 }

@@ -26,6 +26,13 @@ export class Chosen {
     return [...tops.values()];
   }
 
+  /** The same with one more. */
+  with(path, file) {
+    const more = new Chosen();
+    more.#entries = new Map(this.#entries).set(path, file);
+    return more;
+  }
+
   add(path, file) {
     this.#entries.set(path, file);
   }

@@ -58,8 +58,8 @@ function content() {
     complain("There is nothing to send yet: choose a file or a folder, or write a text.");
     return undefined;
   }
-  if (!chosen.isEmpty && text !== "") chosen.add("text.txt", new File([text], "text.txt", { type: "text/plain" }));
-  const what = chosen.isEmpty ? textContent(text) : chosen.content();
+  const withText = text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
+  const what = chosen.isEmpty ? textContent(text) : withText.content();
   if (what.metadata.size > limits.max_content_bytes) {
     complain(`That is ${size(what.metadata.size)}, and this server takes ${size(limits.max_content_bytes)} at most.`);
     return undefined;

@@ -8,6 +8,9 @@ const PATIENCE = 5 * 60_000;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 
+/** Codes of refusals that waiting helps against; `upload_in_progress` ends when a broken connection is given up. */
+const PASSING = new Set(["rate_limited", "request_timeout", "upload_in_progress"]);
+
 /** The service's refusal: its `code` is stable, its message a sentence. */
 export class Refused extends Error {
   constructor(status, problem, retryAfter) {
@@ -21,7 +24,7 @@ export class Refused extends Error {
 
   /** Whether the same call may fare better later. */
   get passes() {
-    return this.status >= 500 && this.status !== 507 || this.code === "rate_limited" || this.code === "request_timeout";
+    return (this.status >= 500 && this.status !== 507) || PASSING.has(this.code);
   }
 }
 
