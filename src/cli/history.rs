@@ -12,8 +12,8 @@ pub(super) use remember::UploadArguments;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{paths, table};
-use crate::client::{History, Sent};
+use super::{escape, paths, table};
+use crate::client::{History, Sent, UnfinishedTransfer, Way};
 use crate::domain::id::TransferId;
 
 /// What the command takes.
@@ -31,6 +31,13 @@ pub(super) struct Arguments {
 struct Items {
     items: Vec<Sent>,
     next: Option<String>,
+    unfinished: Vec<UnfinishedTransfer>,
+}
+
+impl Items {
+    fn of(items: Vec<Sent>) -> Self {
+        Self { items, next: None, unfinished: unfinished() }
+    }
 }
 
 /// Runs the command.
@@ -51,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let items = history.read().map_err(failed)?;
     if arguments.clear || arguments.remove.is_some() {
         if context.printer.is_json() {
-            context.printer.json_of(&Items { items, next: None })?;
+            context.printer.json_of(&Items::of(items))?;
         }
         return Ok(());
     }
@@ -61,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Items { items, next: None })?;
+        printer.json_of(&Items::of(items))?;
         return Ok(());
     }
     let row = |sent: &Sent| {
@@ -74,10 +81,33 @@ fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
     if !rows.is_empty() {
         printer.result(&table::lines(&["SENT", "ENDS", "SIZE", "NAME", "LINK"], &rows))?;
     }
-    if items.is_empty() && printer.has_reader() {
+    let unfinished = unfinished();
+    for transfer in &unfinished {
+        let (name, server) = (escape::one_line(&transfer.name), escape::one_line(&transfer.server));
+        let (what, id) = (
+            match transfer.kind {
+                Way::Upload => "an upload to",
+                Way::Download => "a download from",
+            },
+            transfer.transfer_id,
+        );
+        printer.note(&format!("unfinished: {name}, {what} {server} ({id})"));
+    }
+    if !unfinished.is_empty() {
+        printer.note("the same command with --resume goes on with it");
+    }
+    if items.is_empty() && unfinished.is_empty() && printer.has_reader() {
         printer.note("nothing was sent yet, or nothing that is remembered");
     }
     Ok(())
+}
+
+/// What this user has begun and not ended.
+fn unfinished() -> Vec<UnfinishedTransfer> {
+    match (paths::uploads_directory(), paths::downloads_directory()) {
+        (Some(uploads), Some(downloads)) => UnfinishedTransfer::all(&uploads, &downloads),
+        _ => Vec::new(),
+    }
 }
 
 /// The history of this user.

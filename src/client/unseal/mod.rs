@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use directory::NotUnpacked;
 pub use output::{Conflict, Output, OutputError, Target};
 pub use partial::PartialPlace;
+pub(super) use partial::part_of;
 
 use self::output::{Finished, Sink};
 use self::part::claim;

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::part::claim;
-use crate::client::tag_file::TagFile;
+use crate::client::tag_file::{self, TagFile};
 use crate::domain::envelope;
 use crate::domain::key::PayloadKey;
 use crate::domain::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
@@ -58,6 +58,12 @@ struct Front {
     header: String,
     /// The envelope in front of the content, in base64url.
     envelope: String,
+}
+
+/// The unfinished file that the record at `path` tells of, and the service that it comes from; `None` if it is no record.
+pub(in crate::client) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
+    let (front, _) = tag_file::read::<Front>(&mut File::open(path).ok()?).ok()?;
+    Some((front.part, front.server))
 }
 
 /// The record of an unfinished file.

@@ -228,6 +228,27 @@ fn what_changed_meanwhile_is_not_gone_on_with() {
 }
 
 #[test]
+fn what_is_unfinished_is_listed() {
+    let world = World::new();
+    let file = world.home.file("a.bin", &content(30 << 20));
+    let link = world.run(&["upload", &file]).text();
+    half_fetched(&world, &link, 12 << 20, SIGNALS[1]);
+    half_sent(&world, &file, &[]);
+    let listed = world.run(&["history", "--json"]).json();
+    let (sent, fetched) = (&listed["unfinished"][0], &listed["unfinished"][1]);
+    assert_eq!((sent["kind"].as_str(), sent["name"].as_str()), (Some("upload"), Some("a.bin")), "{listed}");
+    assert_eq!(sent["transfer_id"], left(&world.home, "uploads")[0].as_str());
+    assert_eq!(fetched["kind"], "download");
+    assert!(link.contains(fetched["transfer_id"].as_str().unwrap()), "{listed}");
+    assert!(fetched["name"].as_str().unwrap().ends_with(".part"), "{listed}");
+    let said = world.run(&["history"]).stderr;
+    assert!(said.contains("unfinished: a.bin, an upload to ") && said.contains("--resume"), "{said}");
+    world.run(&["upload", &file, "--resume"]).text();
+    world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
+    assert_eq!(world.run(&["history", "--json"]).json()["unfinished"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn another_command_begins_anew_and_a_transfer_that_is_gone_too() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
