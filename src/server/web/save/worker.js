@@ -35,14 +35,18 @@ function answer({ name, size, port }) {
 }
 
 function stream(port) {
+  let given = () => {};
   return new ReadableStream({
-    pull: (controller) => new Promise((resolve) => {
+    start(controller) {
       port.onmessage = ({ data }) => {
         if (data === "end") controller.close();
         else if (data === "failed") controller.error(new Error("the page has given up"));
         else controller.enqueue(new Uint8Array(data));
-        resolve();
+        given();
       };
+    },
+    pull: () => new Promise((resolve) => {
+      given = resolve;
       port.postMessage("more");
     }),
     cancel: () => port.postMessage("gone"),

@@ -139,7 +139,7 @@ function showFile({ filename, size: bytes, content_type: type, archive }) {
 
 async function save(metadata, { options, progress }) {
   const name = byId("file-name").textContent;
-  const file = await newFile(name, metadata.size);
+  const file = await newFile(name, metadata.size, options.signal);
   let saved = 0;
   try {
     for await (const piece of download.content(options)) {

@@ -2,7 +2,7 @@
 
 import { hex, random } from "./bytes.js";
 import { element } from "./page.js";
-import { root } from "./service.js";
+import { root, sleep } from "./service.js";
 
 /** The most that is gathered in memory where the browser cannot take a file piece by piece. */
 export const MOST_IN_MEMORY = 512 * 1024 * 1024;
@@ -34,10 +34,11 @@ export class TooLarge extends Error {
 }
 
 /** Begins a file of this name and size. It has `write`, `close` and `abort`. */
-export async function newFile(name, size) {
+export async function newFile(name, size, signal) {
   try {
-    return await StreamedFile.begin(name, size);
+    return await StreamedFile.begin(name, size, signal);
   } catch {
+    signal.throwIfAborted();
     // Private windows and some settings have no service workers.
     if (size > MOST_IN_MEMORY) throw new TooLarge();
     return new GatheredFile(name);
@@ -50,20 +51,21 @@ class StreamedFile {
   #frame;
   #awake;
   #wanted;
+  #signal;
   #stopped = false;
 
-  static async begin(name, size) {
-    const worker = await startedWorker();
+  static async begin(name, size, signal) {
+    const worker = await within(START, startedWorker(), signal);
     const id = hex(random(16));
     const { port1: port, port2 } = new MessageChannel();
-    const ready = message(port, "ready");
+    const ready = new Promise((resolve) => (port.onmessage = resolve));
     worker.postMessage({ id, name, size }, [port2]);
-    await ready;
-    const file = new StreamedFile(worker, port);
+    await within(START, ready, signal);
+    const file = new StreamedFile(worker, port, signal);
     file.#frame = element("iframe", { src: new URL(`save/${id}`, root), hidden: "", title: "Download" });
     document.body.append(file.#frame);
     try {
-      await within(START, file.#wanted.promise);
+      await within(START, file.#wanted.promise, signal);
     } catch (error) {
       file.#end();
       file.#frame.remove();
@@ -72,14 +74,17 @@ class StreamedFile {
     return file;
   }
 
-  constructor(worker, port) {
+  constructor(worker, port, signal) {
     this.#port = port;
+    this.#signal = signal;
     this.#wanted = Promise.withResolvers();
     this.#awake = setInterval(() => worker.postMessage("awake"), AWAKE);
     port.onmessage = ({ data }) => {
       if (data === "gone") this.#stopped = true;
       this.#wanted.resolve();
     };
+    // Somebody who wants to stop does not wait for a browser that wants nothing.
+    signal.addEventListener("abort", () => this.#wanted.resolve());
   }
 
   /** Gives the browser `piece`, once it wants one; it is then the browser's. */
@@ -98,14 +103,14 @@ class StreamedFile {
 
   /** Ends the file as a failed one, which browsers say and remove. */
   async abort() {
-    const stopped = await this.#turn().then(() => false, () => true);
-    if (!stopped) this.#port.postMessage("failed");
+    this.#port.postMessage("failed");
     this.#end();
   }
 
   /** Waits until the browser wants something, and takes note that it is to get it. */
   async #turn() {
     await this.#wanted.promise;
+    this.#signal.throwIfAborted();
     if (this.#stopped) throw new Stopped();
     this.#wanted = Promise.withResolvers();
   }
@@ -155,7 +160,7 @@ async function startedWorker() {
   const scope = new URL("save/", root).pathname;
   const registration = await navigator.serviceWorker.register(script, { scope, updateViaCache: "none" });
   const worker = registration.installing ?? registration.waiting ?? registration.active;
-  const started = new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === "activated") resolve(worker);
       if (worker.state === "redundant") reject(new Error("the service worker did not start"));
@@ -163,23 +168,18 @@ async function startedWorker() {
     worker.addEventListener("statechange", look);
     look();
   });
-  return within(START, started);
 }
 
-function message(port, expected) {
-  return within(START, new Promise((resolve) => {
-    port.onmessage = ({ data }) => {
-      if (data === expected) resolve();
-    };
-  }));
-}
-
-async function within(milliseconds, promise) {
-  const { promise: late, reject } = Promise.withResolvers();
-  const timer = setTimeout(() => reject(new Error("that took too long")), milliseconds);
+/** What `promise` gives, unless that takes too long or `signal` ends it. */
+async function within(milliseconds, promise, signal) {
+  const ended = new AbortController();
+  const late = sleep(milliseconds, AbortSignal.any([signal, ended.signal])).then(() => {
+    throw new Error("that took too long");
+  });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    late.catch(() => {});
+    ended.abort();
   }
 }

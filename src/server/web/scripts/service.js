@@ -101,6 +101,7 @@ export async function patiently(work, { signal, waiting = () => {} } = {}) {
 /** Waits; an abort ends it with the signal's reason. */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => {
       clearTimeout(timer);
