@@ -110,15 +110,19 @@ async function fetching(work) {
     showFile(metadata);
     await work(metadata, { options, progress });
   } catch (error) {
-    if (!signal.aborted) complain(inWords(error, linkKey.needsPassphrase));
-    else say("Stopped. Going on later in this page counts as no further download.");
-    if (!signal.aborted) await download.tellFailure(error);
+    if (signal.aborted) {
+      say("Stopped. Going on later in this page counts as no further download.");
+    } else {
+      complain(inWords(error, linkKey.needsPassphrase));
+      download.tellFailure(error);
+    }
   } finally {
     download.pause();
     progress.end();
     show("actions");
     if (download.transparency) showTransparency(byId("transparency"), download.transparency);
-    await refresh();
+    // Nobody has to wait for it.
+    refresh();
   }
 }
 
@@ -152,7 +156,7 @@ async function save(metadata, { options, progress }) {
     throw error;
   }
   say(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
-  await download.tell("decrypt_succeeded");
+  download.tell("decrypt_succeeded");
 }
 
 async function lookAt(metadata, { options, progress }) {
@@ -170,7 +174,7 @@ async function lookAt(metadata, { options, progress }) {
   await preview(byId("shown"), metadata, pieces);
   show("shown");
   say("This is what was sent. Downloading it as well counts as no further download.");
-  await download.tell("decrypt_succeeded");
+  download.tell("decrypt_succeeded");
 }
 
 when("key-form", "submit", async () => {
