@@ -31,8 +31,7 @@ export async function showTransfer(id) {
   if (!id || idIn(id) !== id) return;
   byId("transfer-id").value = id;
   if (shown?.id === id) return;
-  await load(id);
-  byId("found-title").focus();
+  if (await load(id)) byId("found-title").focus();
 }
 
 /** The id in a text that is one, or a link; `undefined` where there is none. */
@@ -51,18 +50,19 @@ function dropKey() {
 
 async function find() {
   const id = idIn(byId("transfer-id").value);
-  byId("transfer-id").toggleAttribute("aria-invalid", !id);
+  byId("transfer-id").setAttribute("aria-invalid", String(!id));
   if (!id) {
     complain("That holds no transfer id, which is 32 digits and letters from a to f.");
     byId("transfer-id").focus();
     return;
   }
-  await load(id);
+  if (!(await load(id))) return;
   // So that the address leads here again.
   history.pushState(null, "", `#transfer/${id}`);
   byId("found-title").focus();
 }
 
+/** Reads a transfer's records and shows them, and tells whether it did. */
 async function load(id) {
   hide("found");
   say("");
@@ -75,13 +75,14 @@ async function load(id) {
     if (!(error instanceof Refused && error.status === 404)) throw error;
     complain("There is no such transfer: there never was, or it ended so long ago that its records are gone.");
     byId("transfer-id").focus();
-    return;
+    return false;
   }
   // Another one may have been asked for meanwhile.
-  if (transfer !== shown) return;
+  if (transfer !== shown) return false;
   byId("found-title").textContent = `Transfer ${id}`;
   listAnew();
   show("found");
+  return true;
 }
 
 /** Reads records to their end, or many of them, and shows the state after the last. */
@@ -134,13 +135,13 @@ async function remove() {
   const { id } = shown;
   const sure = await confirmed(
     "Remove this transfer?",
-    `Its payload is deleted at once, and nobody can fetch it any more. That cannot be undone. The records of what
-happened to it stay.\n\n${id}`,
+    "Its payload is deleted at once, and nobody can fetch it any more. That cannot be undone. " +
+      `The records of what happened to it stay.\n\n${id}`,
     "Remove it",
   );
   if (!sure) return;
   await asAdmin(`/transfers/id/${id}/delete`, { json: {} });
-  await load(id);
+  if (!(await load(id))) return;
   say("The transfer is removed, and its payload is gone.");
   byId("found-title").focus();
 }

@@ -78,7 +78,10 @@ function letDaysBeTold(image, days, tell) {
   };
   image.addEventListener("pointermove", point);
   image.addEventListener("pointerdown", point);
-  image.addEventListener("pointerleave", () => move(undefined));
+  image.addEventListener("pointerleave", (event) => {
+    // A finger has to leave to let its day be read.
+    if (event.pointerType !== "touch") move(undefined);
+  });
   image.addEventListener("blur", () => move(undefined));
   image.addEventListener("keydown", (event) => {
     const last = days - 1;
