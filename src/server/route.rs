@@ -147,6 +147,7 @@ pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form", &[]),
     unrecorded(ServiceName::Admin, "/auth/set-cookie-form.js", &[]),
     admin("POST", "/auth/set-auth-cookie", ActionName::SessionCreate, &[ADMIN_CHANGE]),
+    admin("POST", "/auth/end-session", ActionName::SessionEnd, &[ADMIN_CHANGE]),
     unrecorded(ServiceName::Admin, "/openapi.json", &[]),
     unrecorded(ServiceName::Admin, "/docs", &[]),
 ];

@@ -137,6 +137,8 @@ def before_call(context, case, kwargs):
     elif route == "set-auth-cookie":
         case.headers["origin"] = ADMIN
         case.body = {"cookie_value": KEY}
+    elif route == "end-session":
+        case.headers["origin"] = ADMIN
     elif route == "revoke" and case.meta.phase.name != "stateful":
         parameters["token_id"] = revoked["token_id"]
     elif route == "list" or route == "all":

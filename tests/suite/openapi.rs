@@ -45,6 +45,7 @@ const ADMIN: &[&str] = &[
     "GET /auth/set-cookie-form",
     "GET /auth/set-cookie-form.js",
     "POST /auth/set-auth-cookie",
+    "POST /auth/end-session",
 ];
 
 /// Routes that do not stand in the description: its own, and those of what pages load.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{ADMIN_KEY, Service, Started};
+use crate::support::{ADMIN_KEY, Answer, START, Service, Started};
 
 fn origin(service: &Started) -> String {
     format!("http://{}", service.admin)
@@ -34,6 +34,7 @@ async fn every_admin_route_needs_the_key() {
         ("GET", "/stats/overview".to_owned()),
         ("GET", format!("/audit/transfers/id/{zero}/all")),
         ("POST", format!("/transfers/id/{zero}/delete")),
+        ("POST", "/auth/end-session".to_owned()),
     ] {
         service.admin_without_key().request(method, &path).refused("admin_key_invalid").await;
         let refused = service.admin_without_key().request(method, &path).header("x-api-key", "wrong");
@@ -106,16 +107,75 @@ async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
 }
 
 #[tokio::test]
-async fn the_form_runs_no_script_but_its_own() {
+async fn a_session_is_ended_from_its_own_page_and_its_cookie_taken_back() {
     let service = Service::any().start().await;
-    let form = service.admin_without_key().get("/auth/set-cookie-form").send().await;
-    let policy = form.header("content-security-policy").to_owned();
-    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
-    assert!(!policy.contains("unsafe"), "{policy}");
-    let html = String::from_utf8_lossy(&form.body).into_owned();
-    assert!(html.contains(r#"<script src="set-cookie-form.js"></script>"#), "{html}");
-    let script = service.admin_without_key().get("/auth/set-cookie-form.js").send().await;
-    assert!(script.header("content-type").starts_with("text/javascript"));
+    let cookie = session(&service).await;
+    let end = || service.admin_without_key().post("/auth/end-session").json("{}");
+    end().header("origin", &origin(&service)).refused("admin_key_invalid").await;
+    end().header("cookie", &cookie).refused("origin_not_allowed").await;
+    end().header("cookie", &cookie).header("origin", "https://evil.example").refused("origin_not_allowed").await;
+    let ended = end().header("cookie", &cookie).header("origin", &origin(&service)).send().await;
+    assert_eq!((ended.status, ended.number("expires_at")), (200, START.as_millis()), "{ended:?}");
+    assert_eq!(set_cookies(&ended), ["x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"]);
+    // One that was opened before there was TLS is shown beside the one that is bound to it.
+    let https = origin(&service).replace("http:", "https:");
+    let ended = end().header("cookie", &cookie).header("origin", &https).send().await;
+    let taken_back = [
+        "__Host-x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure",
+        "x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict",
+    ];
+    assert_eq!(set_cookies(&ended), taken_back);
+}
+
+fn set_cookies(answer: &Answer) -> Vec<&str> {
+    answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn pages_that_ask_for_the_key_run_no_script_but_those_of_this_service() {
+    let service = Service::any().start().await;
+    let mut forms = Vec::new();
+    for (path, root, script) in [("/auth/set-cookie-form", "auth/", "set-cookie-form.js"), ("/", "", "web/admin.js")] {
+        let page = service.admin_without_key().get(path).send().await;
+        let policy = page.header("content-security-policy").to_owned();
+        assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let html = String::from_utf8_lossy(&page.body).into_owned();
+        let tag = format!(r#"<script type="module" src="{script}"></script>"#);
+        assert!(html.contains(&tag) && html.matches("<script").count() == 1, "{html}");
+        assert!(!html.contains("http"), "a page loads something from elsewhere: {html}");
+        let script = service.admin_without_key().get(&format!("/{root}{script}")).send().await;
+        assert!(script.header("content-type").starts_with("text/javascript"));
+        let (_, form) = html.split_once(r#"<form id="session""#).unwrap();
+        forms.push(form.split_once("</form>").unwrap().0.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(forms[0], forms[1], "one script serves two forms that differ");
+    assert!(forms[0].contains(r#"type="password" autocomplete="off""#), "{}", forms[0]);
+    assert!(!forms[0].contains("name="), "without its script the form would put the key into an address");
+}
+
+#[tokio::test]
+async fn everything_that_the_admin_page_loads_is_there() {
+    let service = Service::any().start().await;
+    let load = async |name: &str| {
+        let answer = service.admin_without_key().get(&format!("/web/{name}")).send().await;
+        assert_eq!(answer.status, 200, "{name}");
+        String::from_utf8(answer.body.to_vec()).unwrap()
+    };
+    let mut loaded = vec!["admin.js".to_owned()];
+    let mut next = 0;
+    while let Some(name) = loaded.get(next).cloned() {
+        let script = load(&name).await;
+        let imports = script.lines().filter_map(|line| line.split_once(" from \"./")?.1.strip_suffix("\";"));
+        let new: Vec<_> = imports.map(str::to_owned).filter(|name| !loaded.contains(name)).collect();
+        loaded.extend(new);
+        next += 1;
+    }
+    // One script opens sessions, here and on the form's page.
+    assert!(loaded.iter().any(|name| name == "admin-session.js"), "the page is made of {loaded:?}");
+    let form = service.admin_without_key().get("/auth/set-cookie-form.js").send().await;
+    assert!(String::from_utf8_lossy(&form.body).contains(" from \"../web/admin-session.js\";"), "{form:?}");
+    service.public().get("/web/admin.js").refused("route_not_found").await;
 }
 
 #[tokio::test]

@@ -68,6 +68,9 @@ pub enum ActionName {
     /// An admin session is asked for.
     #[serde(rename = "session.create")]
     SessionCreate,
+    /// An admin session is ended.
+    #[serde(rename = "session.end")]
+    SessionEnd,
     /// Something that no route answers to.
     #[serde(rename = "route.none")]
     RouteNone,

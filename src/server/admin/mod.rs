@@ -30,4 +30,5 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(session::form))
         .routes(routes!(session::script))
         .routes(routes!(session::set_cookie))
+        .routes(routes!(session::end))
 }

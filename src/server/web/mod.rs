@@ -57,7 +57,19 @@ const PUBLIC: &[Asset] = &[
 ];
 
 /// What the admin page loads.
-const ADMIN: &[Asset] = &[];
+const ADMIN: &[Asset] = &[
+    asset!("scripts/admin.js"),
+    asset!("scripts/admin-call.js"),
+    asset!("scripts/admin-confirm.js"),
+    asset!("scripts/admin-new-token.js"),
+    asset!("scripts/admin-overview.js"),
+    asset!("scripts/admin-session.js"),
+    asset!("scripts/admin-tokens.js"),
+    asset!("scripts/admin-transfer.js"),
+    asset!("scripts/amount.js"),
+    asset!("scripts/plot.js"),
+    asset!("scripts/timeline.js"),
+];
 
 /// The script that turns a stream of a page into a download: a service worker, which serves nothing but its own folder.
 const WORKER: Asset = asset!("save/worker.js");

@@ -1,0 +1,68 @@
+// Calls that take a session: where it has ended, the key is asked for, and what was typed stays.
+
+import { openSession } from "./admin-session.js";
+import { span } from "./format.js";
+import { byId, complain, hide, say, show } from "./page.js";
+import { call, Refused } from "./service.js";
+
+/** A change that was not made, because the session had ended. */
+class NotDone extends Error {
+  constructor() {
+    super("the session had ended, so nothing was changed; do it again");
+    this.name = "NotDone";
+  }
+}
+
+let had = false;
+
+/**
+ * Calls the service as `call` does, and asks for the key where there is no session.
+ *
+ * Then a question is asked again by itself, but a change is not made: whoever opens the session decides anew. Without
+ * `ask` the refusal is thrown.
+ */
+export async function asAdmin(path, { ask = true, ...options } = {}) {
+  for (;;) {
+    try {
+      const answer = await call(path, options);
+      had = true;
+      return answer;
+    } catch (error) {
+      if (!ask || !(error instanceof Refused) || error.code !== "admin_key_invalid") throw error;
+      await askForKey();
+      if (options.json !== undefined) throw new NotDone();
+    }
+  }
+}
+
+async function askForKey() {
+  const focused = document.activeElement;
+  if (had) {
+    byId("login-reason").textContent =
+      "The session has ended. With the admin key it goes on where you were; what you typed is still there.";
+  }
+  hide("views", "admin");
+  say("");
+  show("login");
+  await openSession();
+  hide("login");
+  show("views", "admin");
+  const isThere = focused?.isConnected && byId("admin").contains(focused);
+  (isThere ? focused : byId("admin")).focus();
+}
+
+/** Does `work`, and says why where it could not be done. */
+export async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    complain(reason(error));
+  }
+}
+
+function reason(error) {
+  if (error instanceof Refused && error.code === "rate_limited") {
+    return `Too many requests. Wait ${span(error.retryAfter ?? 60)}, then try again.`;
+  }
+  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+}

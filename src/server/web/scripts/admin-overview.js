@@ -1,0 +1,60 @@
+// What the service holds, and what it did in the last 30 days.
+
+import { asAdmin, attempt } from "./admin-call.js";
+import { size, time } from "./format.js";
+import { byId, element, say, when } from "./page.js";
+import { barPlot, dayName } from "./plot.js";
+
+/** What a day is told by, in the order of the columns. */
+const MEASURES = [
+  { member: "created", title: "Transfers created", text: number },
+  { member: "completed", title: "Transfers completed", text: number },
+  { member: "downloads", title: "Downloads", text: number },
+  { member: "bytes", title: "Bytes received", text: size, binary: true },
+];
+
+/** Lets the view's button work. */
+export function watchOverview() {
+  when("refresh", "click", () => attempt(async () => {
+    await showOverview();
+    say("These are the latest numbers.");
+  }));
+}
+
+/** Asks for the numbers, and shows them. */
+export async function showOverview() {
+  const stats = await asAdmin("/stats/overview");
+  byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
+  byId("as-of").textContent = `As of ${time(stats.as_of)}. Transfers are counted once a minute.`;
+  byId("plots").replaceChildren(...MEASURES.map((measure) => barPlot(measure, stats.days)));
+  byId("days").replaceChildren(...stats.days.toReversed().map(dayRow));
+}
+
+function facts({ transfers, tokens, ...stats }) {
+  return [
+    ["Can be fetched", number(transfers.completed)],
+    ["Uploading", number(transfers.pending)],
+    ["Used up", number(transfers.exhausted)],
+    ["Expired", number(transfers.expired)],
+    ["Deleted", number(transfers.deleted)],
+    ["Stored", size(stats.bytes_stored)],
+    ["Downloads ever", number(stats.downloads)],
+    ["Active tokens", number(tokens.active)],
+    ["Revoked tokens", number(tokens.revoked)],
+    ["Expired tokens", number(tokens.expired)],
+  ];
+}
+
+/** A fact of a list of facts. */
+export function fact(name, ...texts) {
+  return element("div", {}, element("dt", {}, name), element("dd", {}, ...texts));
+}
+
+function dayRow(day) {
+  const cells = MEASURES.map(({ member, text }) => element("td", {}, text(day[member])));
+  return element("tr", {}, element("th", { scope: "row" }, dayName(day.day)), ...cells);
+}
+
+function number(value) {
+  return value.toLocaleString();
+}

@@ -1,0 +1,89 @@
+// Sender tokens: the list, and revoking.
+
+import { asAdmin, attempt } from "./admin-call.js";
+import { confirmed } from "./admin-confirm.js";
+import { watchNewToken } from "./admin-new-token.js";
+import { size, time } from "./format.js";
+import { byId, element, say, when } from "./page.js";
+
+const PAGE = 50;
+
+let next = null;
+
+/** Lets the view's form and buttons work. */
+export function watchTokens() {
+  watchNewToken((item) => {
+    byId("token-list").prepend(row(item));
+    tellWhetherAny();
+  });
+  when("more-tokens", "click", () => attempt(async () => {
+    const first = await addPage(`&after=${next}`);
+    // The button that was pressed may be gone; what it brought is where reading goes on.
+    first?.focus();
+  }));
+}
+
+/** Lists the tokens from the first. */
+export async function showTokens() {
+  await addPage("", () => byId("token-list").replaceChildren());
+}
+
+async function addPage(after, before = () => {}) {
+  const page = await asAdmin(`/tokens/list?limit=${PAGE}${after}`);
+  before();
+  const rows = page.items.filter((item) => !byId(rowId(item))).map(row);
+  byId("token-list").append(...rows);
+  next = page.next;
+  byId("more-tokens").hidden = next === null;
+  tellWhetherAny();
+  return rows[0];
+}
+
+function tellWhetherAny() {
+  const none = byId("token-list").childElementCount === 0;
+  byId("no-tokens").hidden = !none;
+  byId("token-table").hidden = none;
+}
+
+function rowId(item) {
+  return `token-${item.token_id}`;
+}
+
+function row(item) {
+  const of = (used, most, text) => (most === null ? "any\u00a0number" : `${text(used ?? 0)} of ${text(most)}`);
+  return element(
+    "tr",
+    { id: rowId(item), class: item.status, role: "row", tabindex: "-1" },
+    cell("Name", element("strong", {}, item.name), element("br"), element("code", {}, item.token_id)),
+    cell("Status", element("span", { class: `badge ${item.status}` }, item.status)),
+    cell("Created", time(item.created_at)),
+    cell("Expires", item.expires_at === null ? "never" : time(item.expires_at)),
+    cell("Last used", item.last_used_at === null ? "never" : time(item.last_used_at)),
+    cell("Transfers", of(item.transfers_created, item.max_transfers, String)),
+    cell("Bytes", of(item.bytes_held, item.max_total_bytes, size)),
+    cell("Change", ...(item.status === "active" ? [revokeButton(item)] : [])),
+  );
+}
+
+function cell(column, ...children) {
+  return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
+}
+
+function revokeButton(item) {
+  const button = element("button", { class: "danger", "aria-label": `Revoke ${item.name}` }, "Revoke");
+  button.addEventListener("click", () => attempt(() => revoke(item)));
+  return button;
+}
+
+async function revoke(item) {
+  const sure = await confirmed(
+    `Revoke “${item.name}”?`,
+    "From now on nobody can send with it. What was sent with it can still be fetched. It cannot be made valid again.",
+    "Revoke it",
+  );
+  if (!sure) return;
+  const revoked = row(await asAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} }));
+  byId(rowId(item)).replaceWith(revoked);
+  revoked.focus();
+  say(`“${item.name}” is revoked.`);
+}

@@ -1,0 +1,147 @@
+// One transfer: what happened to it, and removing it.
+
+import { asAdmin, attempt } from "./admin-call.js";
+import { confirmed } from "./admin-confirm.js";
+import { fact } from "./admin-overview.js";
+import { count, time } from "./format.js";
+import { byId, complain, hide, say, show, when } from "./page.js";
+import { Refused } from "./service.js";
+import { item, summary } from "./timeline.js";
+
+/** Records asked for at once, and the most that are read before somebody wants more: the state stands at their end. */
+const PAGE = 1_000;
+const READ_ON = 10_000;
+/** Records added to the timeline at once. */
+const STEP = 100;
+const KINDS = ["request", "action", "event"];
+
+let shown;
+
+/** Lets the view's form and buttons work. */
+export function watchTransfer() {
+  byId("transfer-id").addEventListener("input", dropKey);
+  when("find", "submit", () => attempt(find));
+  when("more-records", "click", () => attempt(listMore));
+  when("remove", "click", () => attempt(remove));
+  for (const kind of KINDS) byId(`kind-${kind}`).addEventListener("change", listAnew);
+}
+
+/** Shows the transfer of this id, if there is one. */
+export async function showTransfer(id) {
+  if (!id || idIn(id) !== id) return;
+  byId("transfer-id").value = id;
+  if (shown?.id === id) return;
+  if (await load(id)) byId("found-title").focus();
+}
+
+/** The id in a text that is one, or a link; `undefined` where there is none. */
+function idIn(text) {
+  const [address] = text.split("#");
+  return /(?:^|\/d\/)([0-9a-f]{32})/i.exec(address.trim())?.[1].toLowerCase();
+}
+
+/** Of a link that is pasted, only the id stays: the key is for nobody here. */
+function dropKey() {
+  const field = byId("transfer-id");
+  const [address] = field.value.split("#");
+  const clean = idIn(address) ?? address;
+  if (field.value !== clean) field.value = clean;
+}
+
+async function find() {
+  const id = idIn(byId("transfer-id").value);
+  byId("transfer-id").setAttribute("aria-invalid", String(!id));
+  if (!id) {
+    complain("That holds no transfer id, which is 32 digits and letters from a to f.");
+    byId("transfer-id").focus();
+    return;
+  }
+  if (!(await load(id))) return;
+  // So that the address leads here again.
+  history.pushState(null, "", `#transfer/${id}`);
+  byId("found-title").focus();
+}
+
+/** Reads a transfer's records and shows them, and tells whether it did. */
+async function load(id) {
+  hide("found");
+  say("");
+  const transfer = { id, records: [], next: null };
+  shown = transfer;
+  try {
+    await readOn(transfer);
+  } catch (error) {
+    if (transfer === shown) shown = undefined;
+    if (!(error instanceof Refused && error.status === 404)) throw error;
+    complain("There is no such transfer: there never was, or it ended so long ago that its records are gone.");
+    byId("transfer-id").focus();
+    return false;
+  }
+  // Another one may have been asked for meanwhile.
+  if (transfer !== shown) return false;
+  byId("found-title").textContent = `Transfer ${id}`;
+  listAnew();
+  show("found");
+  return true;
+}
+
+/** Reads records to their end, or many of them, and shows the state after the last. */
+async function readOn(transfer) {
+  const until = transfer.records.length + READ_ON;
+  do {
+    const after = transfer.next === null ? "" : `&after=${transfer.next}`;
+    const page = await asAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
+    transfer.records.push(...page.items);
+    transfer.next = page.next;
+  } while (transfer.next !== null && transfer.records.length < until);
+  if (transfer !== shown) return;
+  const { facts, isRemoved } = summary(transfer.records);
+  const last = transfer.records.at(-1);
+  const upTo = last ? `${time(last.at)}${transfer.next === null ? "" : "; there are later ones"}` : "–";
+  byId("state").replaceChildren(...[...facts, ["Records up to", upTo]].map((one) => fact(...one)));
+  byId("remove").hidden = isRemoved;
+}
+
+/** Lists the first records of the kinds that are wanted. */
+function listAnew() {
+  byId("records").replaceChildren();
+  listNext();
+}
+
+async function listMore() {
+  if (wanted().length === byId("records").childElementCount) await readOn(shown);
+  listNext()?.focus();
+}
+
+/** Lists the next records of the kinds that are wanted, and gives the first of them. */
+function listNext() {
+  const list = byId("records");
+  const all = wanted();
+  const items = all.slice(list.childElementCount, list.childElementCount + STEP).map(item);
+  list.append(...items);
+  const listed = list.childElementCount;
+  byId("more-records").hidden = listed === all.length && shown.next === null;
+  const part = listed === all.length ? "" : `The first ${listed} of `;
+  byId("records-count").textContent = `${part}${count(all.length, "record")}, oldest first.`;
+  return items[0];
+}
+
+function wanted() {
+  const kinds = KINDS.filter((kind) => byId(`kind-${kind}`).checked);
+  return shown.records.filter((record) => kinds.includes(record.type));
+}
+
+async function remove() {
+  const { id } = shown;
+  const sure = await confirmed(
+    "Remove this transfer?",
+    "Its payload is deleted at once, and nobody can fetch it any more. That cannot be undone. " +
+      `The records of what happened to it stay.\n\n${id}`,
+    "Remove it",
+  );
+  if (!sure) return;
+  await asAdmin(`/transfers/id/${id}/delete`, { json: {} });
+  if (!(await load(id))) return;
+  say("The transfer is removed, and its payload is gone.");
+  byId("found-title").focus();
+}

@@ -1,0 +1,55 @@
+// The admin page: which of its views is shown, and the session's end.
+
+import { asAdmin, attempt } from "./admin-call.js";
+import { showOverview, watchOverview } from "./admin-overview.js";
+import { showTokens, watchTokens } from "./admin-tokens.js";
+import { showTransfer, watchTransfer } from "./admin-transfer.js";
+import { byId, hide, say, show, when } from "./page.js";
+import { Refused } from "./service.js";
+
+const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransfer };
+
+/** The view that the address names, and what of it. */
+function wanted() {
+  const [view, what] = location.hash.slice(1).split("/");
+  return view in VIEWS ? { view, what } : { view: "overview" };
+}
+
+async function showView({ view, what }) {
+  for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
+  for (const link of byId("views").querySelectorAll("a")) {
+    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${byId(`${view}-title`).textContent} – sgsend admin`;
+  await attempt(() => VIEWS[view](what));
+}
+
+async function endSession() {
+  try {
+    await asAdmin("/auth/end-session", { json: {}, ask: false });
+  } catch (error) {
+    // One that has ended by itself has ended.
+    if (!(error instanceof Refused && error.status === 401)) throw error;
+  }
+  // A new page remembers nothing of what was shown or typed.
+  history.replaceState(null, "", location.pathname);
+  location.reload();
+}
+
+hide("without-script");
+watchOverview();
+watchTokens();
+watchTransfer();
+when("dismiss", "click", () => say(""));
+when("end-session", "click", () => attempt(endSession));
+window.addEventListener("hashchange", async () => {
+  say("");
+  const next = wanted();
+  await showView(next);
+  if (!next.what) byId(`${next.view}-title`).focus();
+});
+// Whatever is to be shown, it takes a session: this asks for one.
+await attempt(() => asAdmin("/stats/overview"));
+show("views", "admin");
+await showView(wanted());

@@ -1,0 +1,112 @@
+// A bar for each day.
+
+import { element, svg } from "./page.js";
+
+const STEP = 10;
+const GAP = 2;
+const HEIGHT = 100;
+
+/** A UTC day, `yyyy-mm-dd`, as people read it. */
+export function dayName(day) {
+  const format = { day: "numeric", month: "short", timeZone: "UTC" };
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, format);
+}
+
+/**
+ * A figure with a bar for each of `days`, as high as the day's `member`, which `text` writes.
+ *
+ * The labels are HTML around the image, so that they keep their size on any screen. The value of a day is told where
+ * one points, and by arrow keys.
+ */
+export function barPlot({ member, title, text, binary = false }, days) {
+  const values = days.map((day) => day[member]);
+  const most = Math.max(0, ...values);
+  const total = values.reduce((sum, value) => sum + value, 0);
+  const top = (binary ? binaryTop : decimalTop)(most);
+  const at = (index) => `${dayName(days[index].day)}: ${text(values[index])}`;
+  const peak = most === 0 ? "Nothing in these days" : `Most on ${at(values.indexOf(most))}`;
+  const told = element("p", { class: "plot-told", "aria-live": "polite" }, peak);
+  const band = svg("rect", { class: "band", y: 0, width: STEP, height: HEIGHT, visibility: "hidden" });
+  const image = svg(
+    "svg",
+    {
+      viewBox: `0 0 ${STEP * days.length} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      role: "img",
+      tabindex: 0,
+      "aria-label": `${title}: ${text(total)} in ${days.length} days. ${peak}. Arrow keys tell each day.`,
+    },
+    band,
+    ...[0, HEIGHT / 2, HEIGHT].map((y) => svg("line", { x1: 0, x2: STEP * days.length, y1: y, y2: y })),
+    ...values.map((value, index) => bar(index, value / top)),
+  );
+  letDaysBeTold(image, days.length, (index) => {
+    told.textContent = index === undefined ? peak : at(index);
+    band.setAttribute("visibility", index === undefined ? "hidden" : "visible");
+    if (index !== undefined) band.setAttribute("x", index * STEP);
+  });
+  const labels = (name, ...texts) =>
+    element("div", { class: name, "aria-hidden": "true" }, ...texts.map((label) => element("span", {}, label)));
+  return element(
+    "figure",
+    { class: "plot" },
+    element("figcaption", {}, element("strong", {}, title), ` ${text(total)}`),
+    labels("plot-scale", text(top), text(top / 2), text(0)),
+    image,
+    labels("plot-days", dayName(days[0].day), dayName(days[days.length - 1].day)),
+    told,
+  );
+}
+
+function bar(index, share) {
+  // What is not nothing is seen, however little it is.
+  const height = share === 0 ? 0 : Math.max(1.5, share * HEIGHT);
+  const place = { x: index * STEP + GAP / 2, y: HEIGHT - height, width: STEP - GAP, height };
+  return svg("rect", { class: "bar", ...place });
+}
+
+/** Calls `tell` with the index of the day that is pointed at or moved to, and without one afterwards. */
+function letDaysBeTold(image, days, tell) {
+  let now;
+  const move = (index) => {
+    now = index === undefined ? undefined : Math.min(days - 1, Math.max(0, index));
+    tell(now);
+  };
+  const point = (event) => {
+    const { left, width } = image.getBoundingClientRect();
+    move(Math.floor(((event.clientX - left) / width) * days));
+  };
+  image.addEventListener("pointermove", point);
+  image.addEventListener("pointerdown", point);
+  image.addEventListener("pointerleave", (event) => {
+    // A finger has to leave to let its day be read.
+    if (event.pointerType !== "touch") move(undefined);
+  });
+  image.addEventListener("blur", () => move(undefined));
+  image.addEventListener("keydown", (event) => {
+    const last = days - 1;
+    const to = {
+      ArrowLeft: (now ?? days) - 1,
+      ArrowRight: (now ?? last - 1) + 1,
+      Home: 0,
+      End: last,
+      Escape: undefined,
+    };
+    if (!(event.key in to)) return;
+    event.preventDefault();
+    move(to[event.key]);
+  });
+}
+
+/** The least number with half of it whole, and both short, that is not below `most`. */
+function decimalTop(most) {
+  for (let power = 1; ; power *= 10) {
+    const fitting = [2, 4, 10].find((digit) => digit * power >= most);
+    if (fitting) return fitting * power;
+  }
+}
+
+/** The same of bytes, whose units are powers of two. */
+function binaryTop(most) {
+  return Math.max(2, 2 ** Math.ceil(Math.log2(Math.max(1, most))));
+}

@@ -1,0 +1,121 @@
+// Records of a transfer's audit stream, as people read them.
+
+import { size, time } from "./format.js";
+import { element } from "./page.js";
+
+const EVENTS = {
+  transfer_created: "Created",
+  transfer_completed: "Every byte had arrived",
+  download_granted: "A download was counted",
+  payload_removed: "The payload was removed",
+  transfer_expired: "Its time was over",
+  transfer_exhausted: "The last download was counted",
+  transfer_deleted: "Deleted",
+  audit_truncated: "Records were left out",
+  link_opened: "The link was opened",
+  download_started: "A download began",
+  download_completed: "A download arrived whole",
+  decrypt_succeeded: "It was decrypted",
+  decrypt_failed: "It could not be decrypted",
+};
+const STATES = {
+  transfer_created: "uploading",
+  transfer_completed: "can be fetched",
+  transfer_exhausted: "used up",
+  transfer_expired: "expired",
+  transfer_deleted: "deleted",
+};
+const KINDS = { request: "Request", action: "Action", event: "Event" };
+/** What a record's headline and time tell, and the version of its form. */
+const TOLD = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
+
+/** An item of the timeline: what a record says, with every detail. */
+export function item(record) {
+  const details = [...detailsOf(record)].map(([name, text]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, text)));
+  const badge = element("span", { class: "badge" }, KINDS[record.type]);
+  return element(
+    "li",
+    { class: `${record.type} ${toneOf(record)}`, "data-kind": record.type, tabindex: "-1" },
+    element("p", {}, badge, " ", element("strong", {}, headline(record))),
+    element("p", {}, moment(record.at)),
+    element("dl", { class: "details" }, ...details),
+  );
+}
+
+function headline(record) {
+  switch (record.type) {
+    case "request":
+      return `${record.method} ${record.route}`;
+    case "action":
+      return record.action;
+    default:
+      return EVENTS[record.kind] ?? record.kind;
+  }
+}
+
+/** Whether it went as it was asked for. */
+function toneOf(record) {
+  const failed = record.code || record.outcome === "refused" || record.outcome === "failed";
+  return failed || record.kind === "decrypt_failed" ? "bad" : "";
+}
+
+/** Every other member, and those of the objects in it, as name and text: what it says, then what it is called. */
+function* detailsOf({ id, request_id, client_request_id, ...record }) {
+  if (record.type === "event") yield ["kind", record.kind];
+  for (const [name, value] of Object.entries(record)) {
+    if (TOLD.has(name)) continue;
+    if (typeof value === "object" && value !== null) {
+      for (const [inner, text] of Object.entries(value)) yield [`${name} ${words(inner)}`, String(text)];
+    } else {
+      yield [words(name), valueOf(name, value)];
+    }
+  }
+  for (const [name, value] of Object.entries({ request_id, client_request_id, id })) {
+    if (value !== undefined) yield [words(name), value];
+  }
+}
+
+function words(name) {
+  return name.replace(/_ms$/, "").replaceAll("_", " ");
+}
+
+function valueOf(name, value) {
+  if (name === "bytes_in" || name === "bytes_out") return size(value);
+  if (name === "duration_ms") return `${value} ms`;
+  if (name === "source" && value === "client") return "client, which claims it";
+  return String(value);
+}
+
+function moment(at) {
+  const text = new Date(at).toLocaleString(undefined, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+  });
+  return element("time", { datetime: new Date(at).toISOString() }, text);
+}
+
+/** What the records say of the transfer: as facts, and whether its payload was removed because somebody deleted it. */
+export function summary(records) {
+  const events = records.filter((record) => record.type === "event" && record.source === "server");
+  const when = (kind) => events.find((event) => event.kind === kind)?.at;
+  const timeOf = (kind) => (when(kind) === undefined ? "–" : time(when(kind)));
+  const state = events.findLast((event) => event.kind in STATES)?.kind;
+  const creator = records.find((record) => record.type === "request" && record.route === "/transfers/create");
+  return {
+    isRemoved: when("transfer_deleted") !== undefined && when("payload_removed") !== undefined,
+    facts: [
+      ["State", STATES[state] ?? "not known"],
+      ["Created", timeOf("transfer_created")],
+      ["Complete", timeOf("transfer_completed")],
+      ["Downloads counted", String(events.filter((event) => event.kind === "download_granted").length)],
+      ["Payload removed", timeOf("payload_removed")],
+      ["Sender token", creator?.token_id ?? "–"],
+    ],
+  };
+}
