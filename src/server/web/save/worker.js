@@ -36,21 +36,25 @@ function answer({ name, size, port }) {
 
 function stream(port) {
   let given = () => {};
-  return new ReadableStream({
-    start(controller) {
-      port.onmessage = ({ data }) => {
-        if (data === "end") controller.close();
-        else if (data === "failed") controller.error(new Error("the page has given up"));
-        else controller.enqueue(new Uint8Array(data));
-        given();
-      };
+  return new ReadableStream(
+    {
+      start(controller) {
+        port.onmessage = ({ data }) => {
+          if (data === "end") controller.close();
+          else if (data === "failed") controller.error(new Error("the page has given up"));
+          else controller.enqueue(new Uint8Array(data));
+          given();
+        };
+      },
+      pull: () =>
+        new Promise((resolve) => {
+          given = resolve;
+          port.postMessage("more");
+        }),
+      cancel: () => port.postMessage("gone"),
     },
-    pull: () => new Promise((resolve) => {
-      given = resolve;
-      port.postMessage("more");
-    }),
-    cancel: () => port.postMessage("gone"),
-  }, { highWaterMark: 2 });
+    { highWaterMark: 2 },
+  );
 }
 
 /** A name in the form of RFC 8187. */

@@ -15,10 +15,12 @@ const MEASURES = [
 
 /** Lets the view's button work. */
 export function watchOverview() {
-  when("refresh", "click", () => attempt(async () => {
-    await showOverview();
-    say("These are the latest numbers.");
-  }));
+  when("refresh", "click", () =>
+    attempt(async () => {
+      await showOverview();
+      say("These are the latest numbers.");
+    }),
+  );
 }
 
 /** Asks for the numbers, and shows them. */

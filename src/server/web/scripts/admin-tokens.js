@@ -16,11 +16,13 @@ export function watchTokens() {
     byId("token-list").prepend(row(item));
     tellWhetherAny();
   });
-  when("more-tokens", "click", () => attempt(async () => {
-    const first = await addPage(`&after=${next}`);
-    // The button that was pressed may be gone; what it brought is where reading goes on.
-    first?.focus();
-  }));
+  when("more-tokens", "click", () =>
+    attempt(async () => {
+      const first = await addPage(`&after=${next}`);
+      // The button that was pressed may be gone; what it brought is where reading goes on.
+      first?.focus();
+    }),
+  );
 }
 
 /** Lists the tokens from the first. */

@@ -13,7 +13,10 @@ export function bytesIn(text) {
 /** Seconds of `90 days` or `1h 30m`; `undefined` if it is no span of time. */
 export function secondsIn(text) {
   const parts = [...text.matchAll(new RegExp(`(\\d+)\\s*(${UNIT_OF_TIME})(?![a-z])`, "gi"))];
-  const written = parts.map(([part]) => part).join("").replace(/\s/g, "");
+  const written = parts
+    .map(([part]) => part)
+    .join("")
+    .replace(/\s/g, "");
   const seconds = parts.reduce((sum, [, number, unit]) => sum + Number(number) * SECONDS[unit[0].toLowerCase()], 0);
   return written === text.replace(/\s/g, "") && Number.isSafeInteger(seconds) && seconds > 0 ? seconds : undefined;
 }

@@ -24,13 +24,16 @@ export async function sendByService(upload, payload, from, { url, signal, progre
       next.catch(() => {});
     }
     const start = received;
-    received = await patiently(async (tries) => {
-      if (tries > 0) {
-        const arrived = await whatHasArrived(upload, signal);
-        if (arrived !== start) return arrived;
-      }
-      return post(target, { headers, body, start, signal, moved: (sent) => progress.at(start + sent) });
-    }, { signal, waiting });
+    received = await patiently(
+      async (tries) => {
+        if (tries > 0) {
+          const arrived = await whatHasArrived(upload, signal);
+          if (arrived !== start) return arrived;
+        }
+        return post(target, { headers, body, start, signal, moved: (sent) => progress.at(start + sent) });
+      },
+      { signal, waiting },
+    );
     progress.at(received);
     if (received !== after && received < payload.size) next = seal(received);
   }
@@ -49,6 +52,9 @@ async function post(target, { headers, body, start, ...rest }) {
 }
 
 async function whatHasArrived(upload, signal) {
-  const { received_bytes: received } = await call(`${upload.path}/upload/status`, { headers: upload.credentials, signal });
+  const { received_bytes: received } = await call(`${upload.path}/upload/status`, {
+    headers: upload.credentials,
+    signal,
+  });
   return received;
 }

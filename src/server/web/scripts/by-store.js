@@ -66,19 +66,22 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
     await put(url, { method, headers, body, signal, moved });
   };
   let renewed = false;
-  await patiently(async () => {
-    try {
-      await send();
-    } catch (error) {
-      if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new OutOfReach(error);
-      // It is there already.
-      if (error.status === 412) return;
-      if (error.status !== 403 || renewed) throw error;
-      renewed = true;
-      signed.forget(number);
-      await send();
-    }
-  }, { signal, waiting });
+  await patiently(
+    async () => {
+      try {
+        await send();
+      } catch (error) {
+        if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new OutOfReach(error);
+        // It is there already.
+        if (error.status === 412) return;
+        if (error.status !== 403 || renewed) throw error;
+        renewed = true;
+        signed.forget(number);
+        await send();
+      }
+    },
+    { signal, waiting },
+  );
 }
 
 /** Requests that the service has signed, asked for when they are needed. */
@@ -116,7 +119,10 @@ class Signed {
 
   async #ask(number) {
     const at = this.#waited.indexOf(number);
-    const numbers = this.#waited.slice(Math.max(0, at)).filter((each) => !this.#known.has(each)).slice(0, MOST_SIGNED);
+    const numbers = this.#waited
+      .slice(Math.max(0, at))
+      .filter((each) => !this.#known.has(each))
+      .slice(0, MOST_SIGNED);
     const json = { numbers: number === undefined ? [] : numbers };
     const path = `${this.#upload.path}/upload/create-presign-urls`;
     const answer = await call(path, { json, headers: this.#upload.credentials, signal: this.#signal });

@@ -17,9 +17,12 @@ export function time(milliseconds) {
 
 /** A span of seconds. */
 export function span(seconds) {
-  const [unit, each] = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]].find(
-    ([, each]) => seconds >= each,
-  ) ?? ["second", 1];
+  const [unit, each] = [
+    ["day", 86_400],
+    ["hour", 3_600],
+    ["minute", 60],
+    ["second", 1],
+  ].find(([, each]) => seconds >= each) ?? ["second", 1];
   return count(Math.round(seconds / each), unit);
 }
 

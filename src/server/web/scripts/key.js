@@ -71,7 +71,9 @@ export function randomGrant() {
 }
 
 async function stretch(passphrase, salt) {
-  const material = await crypto.subtle.importKey("raw", utf8(passphrase.normalize("NFC")), "PBKDF2", false, ["deriveBits"]);
+  const material = await crypto.subtle.importKey("raw", utf8(passphrase.normalize("NFC")), "PBKDF2", false, [
+    "deriveBits",
+  ]);
   const derivation = { name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS };
   return new Uint8Array(await crypto.subtle.deriveBits(derivation, material, KEY_BYTES * 8));
 }

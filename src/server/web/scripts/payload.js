@@ -47,12 +47,15 @@ export class PayloadReader {
         this.close();
       }
     }
-    return patiently(async () => {
-      const connection = await this.#source.connect(this.#offset, signal);
-      const piece = await connection.read();
-      this.#connection = connection;
-      return piece;
-    }, { signal, waiting });
+    return patiently(
+      async () => {
+        const connection = await this.#source.connect(this.#offset, signal);
+        const piece = await connection.read();
+        this.#connection = connection;
+        return piece;
+      },
+      { signal, waiting },
+    );
   }
 }
 
@@ -111,7 +114,8 @@ export class Source {
     const abort = new AbortController();
     const ended = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
     const response = await heard(abort, () =>
-      fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }));
+      fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }),
+    );
     if (mode === "presigned") this.#storeAnswers = true;
     if (response.status === 206 || (response.status === 200 && offset === 0)) {
       return new Connection(response.body.getReader(), abort);

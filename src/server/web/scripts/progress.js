@@ -53,7 +53,7 @@ export class Progress {
 
   #rate(now) {
     const [since, before] = this.#marks[0];
-    const rate = (this.#done - before) / (now - since) * 1000;
+    const rate = ((this.#done - before) / (now - since)) * 1000;
     if (now - since < 1000 || !(rate > 0)) return "";
     const left = Math.ceil((this.#total - this.#done) / rate);
     return `, ${size(rate)} a second, ${left < 1 ? "nearly done" : `${span(left)} left`}`;

@@ -5,8 +5,26 @@ import { svg } from "./page.js";
 
 /** For each version from 1: codewords of error correction in a block, and how many blocks there are (level M). */
 const LEVEL_M = [
-  [10, 1], [16, 1], [26, 1], [18, 2], [24, 2], [16, 4], [18, 4], [22, 4], [22, 5], [26, 5], [30, 5], [22, 8], [22, 9],
-  [24, 9], [24, 10], [28, 10], [28, 11], [26, 13], [26, 14], [26, 16],
+  [10, 1],
+  [16, 1],
+  [26, 1],
+  [18, 2],
+  [24, 2],
+  [16, 4],
+  [18, 4],
+  [22, 4],
+  [22, 5],
+  [26, 5],
+  [30, 5],
+  [22, 8],
+  [22, 9],
+  [24, 9],
+  [24, 10],
+  [28, 10],
+  [28, 11],
+  [26, 13],
+  [26, 14],
+  [26, 16],
 ];
 /** How level M is written into the format. */
 const LEVEL_BITS = 0b00;
@@ -19,9 +37,9 @@ const MASKS = [
   (x, y) => x % 3 === 0,
   (x, y) => (x + y) % 3 === 0,
   (x, y) => (Math.floor(x / 3) + Math.floor(y / 2)) % 2 === 0,
-  (x, y) => (x * y) % 2 + (x * y) % 3 === 0,
-  (x, y) => ((x * y) % 2 + (x * y) % 3) % 2 === 0,
-  (x, y) => ((x + y) % 2 + (x * y) % 3) % 2 === 0,
+  (x, y) => ((x * y) % 2) + ((x * y) % 3) === 0,
+  (x, y) => (((x * y) % 2) + ((x * y) % 3)) % 2 === 0,
+  (x, y) => (((x + y) % 2) + ((x * y) % 3)) % 2 === 0,
 ];
 
 /** The code as an image, described by `label`. Throws if the text is too long. */
@@ -30,7 +48,8 @@ export function qrImage(text, label) {
   const side = code.length + 2 * QUIET;
   const dark = code.flatMap((row, y) => row.map((on, x) => (on ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : "")));
   return svg(
-    "svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    "svg",
+    { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
     svg("rect", { width: side, height: side, fill: "#fff" }),
     svg("path", { d: dark.join(""), fill: "#000" }),
   );
@@ -198,13 +217,20 @@ class Canvas {
       this.#set(6, at, at % 2 === 0);
       this.#set(at, 6, at % 2 === 0);
     }
-    for (const [x, y] of [[3, 3], [this.side - 4, 3], [3, this.side - 4]]) this.#drawRings(x, y, 4, [0, 1, 3]);
+    for (const [x, y] of [
+      [3, 3],
+      [this.side - 4, 3],
+      [3, this.side - 4],
+    ])
+      this.#drawRings(x, y, 4, [0, 1, 3]);
     const alignments = this.#alignments();
     const last = alignments.length - 1;
-    alignments.forEach((x, column) => alignments.forEach((y, row) => {
-      const finder = (column === 0 && (row === 0 || row === last)) || (column === last && row === 0);
-      if (!finder) this.#drawRings(x, y, 2, [0, 2]);
-    }));
+    alignments.forEach((x, column) =>
+      alignments.forEach((y, row) => {
+        const finder = (column === 0 && (row === 0 || row === last)) || (column === last && row === 0);
+        if (!finder) this.#drawRings(x, y, 2, [0, 2]);
+      }),
+    );
     // The place of the format is taken, whatever it will be.
     this.#drawFormat(0, (x, y, on) => this.#set(x, y, on));
     this.#drawVersion();

@@ -32,7 +32,9 @@ function keyInAddress() {
 
 async function open(key) {
   try {
-    transfer = await patiently(() => call(`${path}/status`), { waiting: () => say("The server does not answer yet …") });
+    transfer = await patiently(() => call(`${path}/status`), {
+      waiting: () => say("The server does not answer yet …"),
+    });
     showState();
   } catch (error) {
     complain(inWords(error));
@@ -148,7 +150,7 @@ async function save(metadata, { options, progress }) {
   try {
     for await (const piece of download.content(options)) {
       await file.write(piece);
-      progress.at(saved += piece.length);
+      progress.at((saved += piece.length));
     }
     await file.close();
   } catch (error) {
@@ -169,7 +171,7 @@ async function lookAt(metadata, { options, progress }) {
   let fetched = 0;
   for await (const piece of download.content(options)) {
     pieces.push(piece);
-    progress.at(fetched += piece.length);
+    progress.at((fetched += piece.length));
   }
   await preview(byId("shown"), metadata, pieces);
   show("shown");

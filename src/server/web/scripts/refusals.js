@@ -17,7 +17,8 @@ const BY_CODE = {
   token_missing: "A sender token is needed. Ask whoever runs this server for one.",
   token_revoked: "This sender token was revoked. Ask whoever runs this server for another one.",
   token_expired: "The time of this sender token is over. Ask whoever runs this server for another one.",
-  quota_exceeded: "This sender token cannot be used for more. Delete what is no longer needed, or ask for another token.",
+  quota_exceeded:
+    "This sender token cannot be used for more. Delete what is no longer needed, or ask for another token.",
   storage_full: "The server has no room left. Tell whoever runs it.",
 };
 
@@ -26,7 +27,8 @@ export function inWords(error, withPassphrase = false) {
   if (error.code in BY_CODE) return BY_CODE[error.code];
   const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";
   if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
-  if (error.code === "rate_limited" || error.status === 429) return `Too many tries. Wait ${pause(error)} and try again.`;
+  if (error.code === "rate_limited" || error.status === 429)
+    return `Too many tries. Wait ${pause(error)} and try again.`;
   if (error instanceof Damaged) return `${wrong.slice(0, -1)}, or the file is damaged: ${error.message}.`;
   if (error instanceof Unreachable) return "The server does not answer. Check the network, and try again.";
   if (error instanceof TooLarge || error instanceof Stopped) return sentence(error.message);

@@ -1,7 +1,7 @@
 // The sealed format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
 //
-// A payload is a header and segments that each can be sealed and opened alone. Only the last one may be shorter, and its
-// nonce says that it is the last; so a payload can be neither cut, nor reordered, nor mixed with another.
+// A payload is a header and segments that each can be sealed and opened alone. Only the last one may be shorter, and
+// its nonce says that it is the last; so a payload can be neither cut, nor reordered, nor mixed with another.
 
 import { joined, random, utf8 } from "./bytes.js";
 

@@ -43,8 +43,8 @@ export class Payload {
   }
 
   /**
-   * Seals a segment. Its tag is on record before its first byte can leave this page, and it is only ever sent again if it
-   * seals to that tag: otherwise one nonce would cover two plaintexts, which gives both away.
+   * Seals a segment. Its tag is on record before its first byte can leave this page, and it is only ever sent again if
+   * it seals to that tag: otherwise one nonce would cover two plaintexts, which gives both away.
    */
   async #segment(index) {
     const { start, end } = this.#layout.plaintext(index);

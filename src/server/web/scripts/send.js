@@ -116,8 +116,14 @@ async function terms(linkKey, payloadKey) {
 
 async function giveUp(error) {
   show("send-form");
-  const removed = await upload?.remove().then(() => true, () => false);
-  const rest = { true: "\nWhat was sent was deleted.", false: "\nWhat was sent could not be deleted; it expires in a day." };
+  const removed = await upload?.remove().then(
+    () => true,
+    () => false,
+  );
+  const rest = {
+    true: "\nWhat was sent was deleted.",
+    false: "\nWhat was sent could not be deleted; it expires in a day.",
+  };
   if (error) complain(`${inWords(error)}${upload ? rest[removed] : ""}`);
   else say(`Stopped.${upload ? rest[removed] : ""}`);
   upload = undefined;
@@ -186,7 +192,11 @@ for (const id of ["files", "folder"]) {
     showChosen();
   });
 }
-for (const [event, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+for (const [event, over] of [
+  ["dragover", true],
+  ["dragleave", false],
+  ["drop", false],
+]) {
   byId("drop").addEventListener(event, (happened) => {
     happened.preventDefault();
     byId("drop").classList.toggle("over", over);

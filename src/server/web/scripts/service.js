@@ -56,12 +56,15 @@ export async function request(path, { method = "GET", headers = {}, body, signal
 
 /** Calls the service with JSON, if any, for JSON. */
 export async function call(path, { json, headers, ...rest } = {}) {
-  const options = json === undefined ? { headers, ...rest } : {
-    method: "POST",
-    headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify(json),
-    ...rest,
-  };
+  const options =
+    json === undefined
+      ? { headers, ...rest }
+      : {
+          method: "POST",
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify(json),
+          ...rest,
+        };
   const response = await request(path, options);
   try {
     return await response.json();
@@ -103,9 +106,13 @@ export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 }

@@ -59,7 +59,11 @@ function header({ name, size, seconds, type, mode }) {
   put(148, "        ");
   put(156, type);
   put(257, "ustar\0" + "00");
-  octal(148, 6, block.reduce((sum, byte) => sum + byte));
+  octal(
+    148,
+    6,
+    block.reduce((sum, byte) => sum + byte),
+  );
   put(154, "\0 ");
   return block;
 }

@@ -32,7 +32,8 @@ const TOLD = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
 /** An item of the timeline: what a record says, with every detail. */
 export function item(record) {
   const details = [...detailsOf(record)].map(([name, text]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, text)));
+    element("div", {}, element("dt", {}, name), element("dd", {}, text)),
+  );
   const badge = element("span", { class: "badge" }, KINDS[record.type]);
   return element(
     "li",

@@ -17,10 +17,10 @@ export class Upload {
     const credentials = { authorization: `Bearer ${token}` };
     // One key for all tries: an answer that was lost leads to no second transfer.
     const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...terms };
-    const transfer = await patiently(
-      () => call("/transfers/create", { json, headers: credentials, signal }),
-      { signal, waiting },
-    );
+    const transfer = await patiently(() => call("/transfers/create", { json, headers: credentials, signal }), {
+      signal,
+      waiting,
+    });
     return new Upload(transfer, credentials);
   }
 

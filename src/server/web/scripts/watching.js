@@ -80,7 +80,11 @@ export class Watching {
     this.#seen.add(event.id);
     const agent = event.client?.agent ? `, ${event.client.agent}` : "";
     const claim = event.source === "client" ? `, says the recipient's program${agent}` : "";
-    const when = element("time", { datetime: new Date(event.at).toISOString() }, new Date(event.at).toLocaleTimeString());
+    const when = element(
+      "time",
+      { datetime: new Date(event.at).toISOString() },
+      new Date(event.at).toLocaleTimeString(),
+    );
     byId("events").append(element("li", {}, when, ` ${KINDS[event.kind] ?? event.kind}${claim}`));
   }
 }
