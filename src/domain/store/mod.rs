@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use key::{DueHint, Prefix, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
-pub use payloads::{PayloadStream, PayloadWriter, Payloads};
+pub use payloads::{Held, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
 pub(crate) use typed::from_json;

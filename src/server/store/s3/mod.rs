@@ -7,6 +7,7 @@ mod actions;
 mod arriving;
 mod bucket;
 mod examination;
+mod held;
 mod payloads;
 mod presigner;
 mod proof;
