@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::{
-    Commit, Condition, Held, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError, Version,
-    Versioned, to_json,
+    Commit, Condition, Held, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError,
+    Version, Versioned, to_json,
 };
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;

@@ -13,6 +13,7 @@ mod payloads;
 mod presigner;
 mod records;
 mod typed;
+mod unfinished_copy;
 
 use std::fmt;
 
@@ -29,6 +30,7 @@ pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
+pub(crate) use unfinished_copy::UnfinishedCopy;
 
 use super::room::Room;
 
