@@ -232,7 +232,8 @@ async fn what_changes_meanwhile_is_noticed() {
     let world = used().await;
     let kept = ids(&world).await;
     let token = world.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
-    let (added, removed) = (StorageKey::due(START, kept[0]), StorageKey::transfer(kept[1]));
+    let (added, removed) =
+        (StorageKey::due(START.plus(Duration::from_hours(7)), kept[0]), StorageKey::transfer(kept[1]));
     let changes = [
         Commit { hints: vec![added], ..Commit::default() },
         Commit { removals: vec![removed.clone()], ..Commit::default() },
