@@ -20,7 +20,6 @@ pub(super) struct Arguments {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Command {
     Copy(copy::Arguments),
     /// Read everything in a storage, and say what does not agree; changes nothing. Best while no service runs on it
