@@ -59,7 +59,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "src/cli",
-        except: &["src/cli/serve", "src/cli/doctor", "src/cli/s3_options.rs", "src/cli/store.rs", "src/cli/sweep.rs"],
+        except: &["src/cli/serve", "src/cli/doctor", "src/cli/s3_options.rs", "src/cli/store", "src/cli/sweep.rs"],
         modules: &["server"],
         crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
     },

@@ -99,7 +99,7 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
         let mut interrupt = signals::watch()?;
         let makes_profile = command.makes_profile();
         let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
-        // These two tidy up by themselves when they are interrupted; whatever else is at work simply stops.
+        // These say themselves what is left when they are interrupted; whatever else is at work simply stops.
         let command = match command {
             Command::Upload(arguments) => {
                 return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
@@ -107,6 +107,7 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
             Command::Download(arguments) => {
                 return Box::pin(download::run(arguments, &context)).await.map(|()| Exit::Done);
             }
+            Command::Store(arguments) => return Box::pin(store::run(*arguments, &context)).await,
             command => command,
         };
         tokio::select! {
@@ -120,7 +121,12 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
 
 async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
     let done = match command {
-        Command::Upload(_) | Command::Download(_) | Command::Serve(_) | Command::Completions(_) | Command::Man(_) => {
+        Command::Upload(_)
+        | Command::Download(_)
+        | Command::Store(_)
+        | Command::Serve(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {
             unreachable!("these are run by the callers")
         }
         Command::Open(arguments) => open::run(arguments, context).await,
@@ -132,7 +138,6 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
         Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,
-        Command::Store(arguments) => return Box::pin(store::run(*arguments, context)).await,
         Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
     };
     done.map(|()| Exit::Done)

@@ -52,6 +52,31 @@ impl Sha256 {
     }
 }
 
+/// A digest of what comes in pieces.
+#[derive(Clone)]
+pub struct Digesting(Context);
+
+impl Default for Digesting {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Digesting {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces.
+    #[must_use]
+    pub fn finish(self) -> Sha256 {
+        let mut raw = [0; 32];
+        raw.copy_from_slice(self.0.finish().as_ref());
+        Sha256(raw)
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))

@@ -9,6 +9,7 @@ pub mod attempts;
 pub mod audit;
 mod base64url;
 pub mod clock;
+pub mod copying;
 pub mod digest;
 pub mod envelope;
 pub mod error;

@@ -1,8 +1,10 @@
 //! Whether what a store holds agrees with itself: every object is read, in pages, and nothing is written.
 //!
-//! What is kept in memory meanwhile is an id for each transfer that is due, a name for each token, and the first
+//! What is kept in memory meanwhile is an id for each transfer that is due, what each token's quota counts, and the first
 //! findings.
 
+mod payloads;
+mod quotas;
 mod transfers;
 
 use std::collections::{HashMap, HashSet};
@@ -15,12 +17,14 @@ use super::audit::Record;
 use super::id::{TokenId, TransferId};
 use super::stats::{DayStats, StatusSums};
 use super::store::{DueHint, Prefix, StorageKey, Store, StoreError, StoreHeader, from_json};
-use super::timestamp::Timestamp;
 use super::token::Token;
 use super::transfers::Creation;
+use quotas::Account;
 
 /// Objects read at once.
 const PAGE: usize = 500;
+/// Requests made at once.
+const AT_ONCE: usize = 16;
 /// The most findings that are kept; more are counted.
 const MOST_FINDINGS: usize = 1_000;
 
@@ -52,10 +56,9 @@ pub struct Soundness {
 ///
 /// # Errors
 /// Where the store cannot be read. What can be read and is wrong is a finding.
-pub async fn check(store: &dyn Store, now: Timestamp) -> Result<Soundness, StoreError> {
+pub async fn check(store: &dyn Store) -> Result<Soundness, StoreError> {
     let mut check = Check {
         store,
-        now,
         soundness: Soundness::default(),
         due: HashSet::new(),
         tokens: HashMap::new(),
@@ -66,7 +69,8 @@ pub async fn check(store: &dyn Store, now: Timestamp) -> Result<Soundness, Store
     check.tokens().await?;
     check.due().await?;
     check.transfers().await?;
-    check.quotas();
+    check.payloads().await?;
+    check.quotas().await?;
     check.creates().await?;
     check.service().await?;
     check.stats().await?;
@@ -75,11 +79,9 @@ pub async fn check(store: &dyn Store, now: Timestamp) -> Result<Soundness, Store
 
 struct Check<'a> {
     store: &'a dyn Store,
-    now: Timestamp,
     soundness: Soundness,
     due: HashSet<TransferId>,
-    /// What each token's quota says is held, where it counts that, and what its transfers hold.
-    tokens: HashMap<TokenId, (Option<u64>, u64)>,
+    tokens: HashMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,
 }
@@ -139,7 +141,13 @@ impl<'a> Check<'a> {
     async fn header(&mut self) -> Result<(), StoreError> {
         let key = StorageKey::header();
         match self.store.get(&key).await? {
-            Some(found) => drop(self.parse::<StoreHeader>(&key, &found.value)),
+            Some(found) => match StoreHeader::parse(&found.value) {
+                Err(error @ StoreError::UnfinishedCopy { .. }) => {
+                    let advice = "run `sgsend store copy` to its end, or remove all of this storage";
+                    self.find("unfinished_copy", &key, error.to_string(), advice);
+                }
+                _ => drop(self.parse::<StoreHeader>(&key, &found.value)),
+            },
             None => self.find("no_header", &key, "it is missing", "check that this is the storage that was meant"),
         }
         Ok(())
@@ -151,8 +159,7 @@ impl<'a> Check<'a> {
             for (key, value) in &page {
                 let Some(token) = self.parse::<Token>(key, value) else { continue };
                 self.name_is(key, &token.token_id.to_string());
-                let held = token.quota.as_ref().and_then(super::token::Quota::bytes_held);
-                self.tokens.insert(token.token_id, (held, 0));
+                self.tokens.insert(token.token_id, Account::of(token.quota.as_ref()));
             }
         }
         Ok(())
@@ -172,16 +179,6 @@ impl<'a> Check<'a> {
                 Some(last) => Some(last.clone()),
                 None => return Ok(()),
             };
-        }
-    }
-
-    /// A token may count more than its transfers hold, after a crash, and never less.
-    fn quotas(&mut self) {
-        let counted = self.tokens.iter().filter_map(|(id, (counted, held))| Some((*id, (*counted)?, *held)));
-        let less: Vec<_> = counted.filter(|(_, counted, held)| counted < held).collect();
-        for (id, counted, held) in less {
-            let problem = format!("it counts {counted} bytes, and its transfers hold {held}");
-            self.find("quota", &StorageKey::token(id), problem, "revoke this token, and create another one");
         }
     }
 

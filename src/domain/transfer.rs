@@ -194,6 +194,13 @@ impl Transfer {
         Ok(())
     }
 
+    /// Whether its payload is there, whole, for those who may have it.
+    #[must_use]
+    pub fn keeps_payload(&self) -> bool {
+        let served = matches!(self.state, State::Completed { .. } | State::Exhausted { .. });
+        served && self.payload == PayloadFate::Kept
+    }
+
     /// Which way its payload comes.
     #[must_use]
     pub fn upload_flow(&self) -> Flow {

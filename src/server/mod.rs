@@ -8,6 +8,7 @@ mod answer_body;
 mod app;
 mod body;
 mod client_address;
+mod copying;
 mod cors;
 mod description;
 mod descriptors;
@@ -49,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use client_address::ClientAddress;
+pub use copying::{CopyStoreError, copy_store};
 pub use cors::{AllowedOrigin, InvalidOrigin};
 pub use error::status_of;
 pub use examination::examine;

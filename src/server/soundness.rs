@@ -1,7 +1,6 @@
 //! Whether what a storage holds agrees with itself.
 
 use super::{Settings, StartError, StorageLocation, open_store};
-use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::soundness::{Soundness, check};
 
 /// Checks the storage at `location`, and writes nothing into it that the opening of any storage does not.
@@ -14,5 +13,5 @@ pub async fn check_store(location: StorageLocation) -> Result<Soundness, StartEr
         std::fs::metadata(folder.join("records.sqlite")).map_err(|error| StartError::Storage(error.into()))?;
     }
     let store = open_store(&Settings::new(location)).await?;
-    check(&*store, SystemClock.now()).await.map_err(|error| StartError::Storage(error.into()))
+    check(&*store).await.map_err(|error| StartError::Storage(error.into()))
 }

@@ -12,6 +12,7 @@ mod faulty;
 mod file;
 mod header;
 mod listing;
+mod payload_listing;
 mod payload_writing;
 mod payloads;
 mod place;
@@ -72,6 +73,11 @@ macro_rules! conformance {
                     removing_is_repeatable
                     finishing_is_repeatable
                     finishing_loses_against_removing
+                }
+                payload_listing {
+                    payloads_are_listed_in_order_and_in_pages
+                    what_is_removed_is_not_listed
+                    records_are_no_payloads
                 }
             }
         }

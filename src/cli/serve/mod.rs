@@ -23,6 +23,7 @@ use super::failure::Failure;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
+use crate::domain::store::StoreError;
 use crate::server::{Server, StartError, StorageLocation};
 
 /// The public service's address, unless another is named.
@@ -136,6 +137,11 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 pub(super) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
     let message = chain(error);
     let (code, hint) = match error {
+        StartError::Storage(source)
+            if matches!(source.downcast_ref::<StoreError>(), Some(StoreError::UnfinishedCopy { .. })) =>
+        {
+            ("unfinished_copy", "run `sgsend store copy` to its end first, or name another storage")
+        }
         StartError::NoAdminKey => {
             ("admin_key_missing", "set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
         }

@@ -1,41 +1,58 @@
 //! Transfers, with what lies below each of them.
 
-use super::Check;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{AT_ONCE, Check, PAGE};
 use crate::domain::audit::Record;
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError};
-use crate::domain::transfer::{GrantRecord, PayloadFate, State, Transfer};
+use crate::domain::transfer::{GrantRecord, PayloadFate, Transfer};
 
 impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
-        let (mut pages, mut current) = (self.pages(StorageKey::all_transfers()), None);
-        while let Some(page) = pages.next().await? {
-            for (key, value) in &page {
-                let mut parts = key.as_str().split('/').skip(1);
-                let Some(id) = parts.next().and_then(|id| id.parse::<TransferId>().ok()) else {
-                    self.find("wrong_id", key, "it belongs to nothing", "remove this object");
+        let (all, mut after, mut current) = (StorageKey::all_transfers(), None, None);
+        loop {
+            let keys = self.store.keys(&all, after.as_ref(), PAGE).await?;
+            after = match keys.last() {
+                Some(last) => Some(last.clone()),
+                None => return Ok(()),
+            };
+            for (key, value) in self.records(keys).await? {
+                let Some(id) = key.transfer_id() else {
+                    self.find("wrong_id", &key, "it belongs to nothing", "remove this object");
                     continue;
                 };
                 if current != Some(id) {
                     current = Some(id);
                     self.transfer(id).await?;
                 }
-                match parts.next() {
+                match key.as_str().split('/').nth(2) {
                     Some("requests" | "actions" | "events") => {
-                        if let Some(record) = self.parse::<Record>(key, value) {
-                            self.name_is(key, &record.id().to_string());
+                        if let Some(record) = self.parse::<Record>(&key, &value) {
+                            self.name_is(&key, &record.id().to_string());
                         }
                     }
                     Some("grants") => {
-                        if let Some(grant) = self.parse::<GrantRecord>(key, value) {
-                            self.name_is(key, &grant.sha256.to_string());
+                        if let Some(grant) = self.parse::<GrantRecord>(&key, &value) {
+                            self.name_is(&key, &grant.sha256.to_string());
                         }
                     }
                     _ => {}
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Reads what stands at `keys`. Payloads are left out: where they are objects like the others, they are no small ones.
+    async fn records(&self, keys: Vec<StorageKey>) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
+        let read = async |key: StorageKey| {
+            let found = self.store.get(&key).await?;
+            Ok::<_, StoreError>(found.map(|found| (key, found.value)))
+        };
+        let records = keys.into_iter().filter(|key| !key.is_of_payload());
+        let found = stream::iter(records).map(read).buffered(AT_ONCE);
+        Box::pin(found.try_filter_map(async |found| Ok(found)).try_collect()).await
     }
 
     async fn transfer(&mut self, id: TransferId) -> Result<(), StoreError> {
@@ -52,7 +69,7 @@ impl Check<'_> {
         }
         self.count(&transfer);
         match self.tokens.get_mut(&transfer.token_id) {
-            Some((_, held)) if transfer.holds_quota => *held += transfer.size_bytes,
+            Some(account) if transfer.holds_quota => account.held += transfer.size_bytes,
             Some(_) => {}
             None => self.find("no_token", &key, "its token is missing", "put the token back from a backup"),
         }
@@ -74,25 +91,16 @@ impl Check<'_> {
     }
 
     async fn payload(&mut self, transfer: &Transfer, key: &StorageKey) -> Result<(), StoreError> {
+        if !transfer.keeps_payload() {
+            return Ok(());
+        }
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         let there = self.store.received(id).await?;
-        let urls_live = transfer.upload_urls_until.is_some_and(|until| until > self.now);
-        let served = matches!(transfer.state, State::Completed { .. } | State::Exhausted { .. });
-        match transfer.payload {
-            PayloadFate::Kept if served => {
-                let advice = "delete the transfer and have it sent again, or put the payload back from a backup";
-                if there != size {
-                    self.find("payload", key, format!("{there} bytes of its payload are there, not {size}"), advice);
-                } else if let Err(StoreError::NoPayload) = self.store.read(id, 0..size).await.map(drop) {
-                    self.find("payload", key, "its payload is not finished", advice);
-                }
-            }
-            PayloadFate::Removed if there > 0 && !urls_live => {
-                let problem = format!("{there} bytes of a payload are there that should be gone");
-                self.find("payload_left", key, problem, "remove the payload; nobody is served it");
-            }
-            // The sweeper removes it, and looks again after the last upload URL.
-            _ => {}
+        let advice = "delete the transfer and have it sent again, or put the payload back from a backup";
+        if there != size {
+            self.find("payload", key, format!("{there} bytes of its payload are there, not {size}"), advice);
+        } else if let Err(StoreError::NoPayload) = self.store.read(id, 0..size).await.map(drop) {
+            self.find("payload", key, "its payload is not finished", advice);
         }
         Ok(())
     }

@@ -33,6 +33,12 @@ pub enum StoreError {
     /// The backend does not keep what a store must promise.
     #[error("{0}")]
     Unfit(String),
+    /// The store is being made as a copy of another one, and does not hold all of it.
+    #[error("it is an unfinished copy of {of}")]
+    UnfinishedCopy {
+        /// Of which one.
+        of: String,
+    },
     /// The backend does not answer as it should.
     #[error("the backend does not answer as it should")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -22,6 +22,12 @@ impl StorageKey {
         Self("store.json".to_owned())
     }
 
+    /// Everything there is.
+    #[must_use]
+    pub fn everything() -> Prefix {
+        Prefix(String::new())
+    }
+
     /// Everything about every transfer.
     #[must_use]
     pub fn all_transfers() -> Prefix {
@@ -80,6 +86,26 @@ impl StorageKey {
     #[must_use]
     pub fn payload_pieces(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/upload/"))
+    }
+
+    /// Whether this is of a payload, where payloads are objects like the others, and so no record.
+    #[must_use]
+    pub fn is_of_payload(&self) -> bool {
+        let below = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
+        below.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
+    }
+
+    /// The transfer that this belongs to, by the path alone.
+    #[must_use]
+    pub fn transfer_id(&self) -> Option<TransferId> {
+        self.0.strip_prefix("transfers/")?.split_once('/')?.0.parse().ok()
+    }
+
+    /// A place in the order of keys: behind everything about a transfer, and before the next one.
+    #[must_use]
+    pub fn behind_transfer(id: TransferId) -> Self {
+        // The character that comes after `/`.
+        Self(format!("transfers/{id}0"))
     }
 
     /// A grant of an unlimited transfer.
@@ -223,6 +249,22 @@ mod tests {
         assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
         assert_eq!(DueHint::from_key(&key), Some(DueHint { minute: "1970-01-01T00:00".to_owned(), transfer_id: id }));
         assert_eq!(DueHint::from_key(&StorageKey::transfer(id)), None);
+    }
+
+    #[test]
+    fn payloads_are_no_records() {
+        let id = TransferId::random();
+        for key in [StorageKey::payload(id), StorageKey::payload_arriving(id), StorageKey::payload_piece(id, "x")] {
+            assert!(key.is_of_payload(), "{key}");
+            assert_eq!(key.transfer_id(), Some(id));
+            assert!(key < StorageKey::behind_transfer(id));
+        }
+        let token = StorageKey::token(TokenId::random());
+        for key in [StorageKey::transfer(id), StorageKey::grant(id, &Sha256::of(b"")), token, StorageKey::header()] {
+            assert!(!key.is_of_payload(), "{key}");
+        }
+        assert_eq!(StorageKey::header().transfer_id(), None);
+        assert!(StorageKey::behind_transfer(id).as_str() < format!("transfers/{id}a").as_str());
     }
 
     #[test]

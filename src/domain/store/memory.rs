@@ -1,6 +1,6 @@
 //! The reference implementation: a store that lives as long as its process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::{
-    Commit, Condition, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError, Version,
-    Versioned, to_json,
+    Commit, Condition, Held, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError,
+    Version, Versioned, to_json,
 };
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
@@ -23,7 +23,7 @@ pub struct MemoryStore(Arc<Mutex<Contents>>);
 #[derive(Debug, Default)]
 struct Contents {
     objects: BTreeMap<String, (Bytes, u64)>,
-    payloads: HashMap<TransferId, Payload>,
+    payloads: BTreeMap<TransferId, Payload>,
     writes: u64,
 }
 
@@ -196,6 +196,18 @@ impl Payloads for MemoryStore {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         self.contents().payloads.remove(&id);
         Ok(())
+    }
+
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let contents = self.contents();
+        let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
+        let held = |(id, payload): (&TransferId, &Payload)| Held {
+            id: *id,
+            whole: payload.finished,
+            unfinished: !payload.finished,
+        };
+        Ok(payloads.map(held).collect())
     }
 }
 

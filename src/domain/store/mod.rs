@@ -13,6 +13,7 @@ mod payloads;
 mod presigner;
 mod records;
 mod typed;
+mod unfinished_copy;
 
 use std::fmt;
 
@@ -24,11 +25,12 @@ pub use error::StoreError;
 pub use key::{DueHint, Prefix, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
-pub use payloads::{PayloadStream, PayloadWriter, Payloads};
+pub use payloads::{Held, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
+pub(crate) use unfinished_copy::UnfinishedCopy;
 
 use super::room::Room;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StorageKey, Store, StoreError, create, read};
+use super::{StorageKey, Store, StoreError, UnfinishedCopy, create, from_json};
 use crate::domain::store::Commit;
 use crate::domain::version::V1;
 
@@ -18,6 +18,25 @@ pub struct StoreHeader {
 }
 
 impl StoreHeader {
+    /// Reads the header of a store.
+    ///
+    /// # Errors
+    /// [`StoreError::UnfinishedCopy`] where it is not yet a store; [`StoreError::Corrupt`] for any other version or form.
+    pub fn parse(stored: &[u8]) -> Result<Self, StoreError> {
+        match UnfinishedCopy::read(stored) {
+            Some(copy) => Err(StoreError::UnfinishedCopy { of: copy.source().to_owned() }),
+            None => from_json(StorageKey::header().as_str(), stored),
+        }
+    }
+
+    /// Reads the header of `store`; `None` for one that has none.
+    ///
+    /// # Errors
+    /// As [`StoreHeader::parse`].
+    pub async fn of(store: &dyn Store) -> Result<Option<Self>, StoreError> {
+        store.get(&StorageKey::header()).await?.map(|found| Self::parse(&found.value)).transpose()
+    }
+
     /// How long audit records stay after a transfer's end.
     #[must_use]
     pub const fn retain_audit(&self) -> Duration {
@@ -29,8 +48,8 @@ impl StoreHeader {
 /// backend keeps its promises.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for a store of a version that is not known here, [`StoreError::Unfit`] for a backend that
-/// must not be used.
+/// [`StoreError::Corrupt`] for a store of a version that is not known here, [`StoreError::UnfinishedCopy`] for one that is
+/// not yet a store, [`StoreError::Unfit`] for a backend that must not be used.
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retain_audit).await?;
     store.prove(&StorageKey::header()).await?;
@@ -39,8 +58,8 @@ pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<St
 
 async fn read_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     loop {
-        if let Some(found) = read::<StoreHeader>(store, &StorageKey::header()).await? {
-            return Ok(found.value);
+        if let Some(found) = StoreHeader::of(store).await? {
+            return Ok(found);
         }
         let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs() };
         match create(store, StorageKey::header(), &header, Commit::default()).await {

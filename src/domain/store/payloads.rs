@@ -14,6 +14,17 @@ use crate::domain::id::TransferId;
 /// Bytes as they are read from a store.
 pub type PayloadStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
+/// What is there under the name of one payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whose payload it is.
+    pub id: TransferId,
+    /// A payload that is whole.
+    pub whole: bool,
+    /// What has arrived of one, or the place for it, and belongs to no whole one.
+    pub unfinished: bool,
+}
+
 /// The payloads of a store.
 #[async_trait]
 pub trait Payloads: Send + Sync {
@@ -44,6 +55,9 @@ pub trait Payloads: Send + Sync {
 
     /// Removes whatever there is of a payload.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
+
+    /// Lists at most `limit` payloads of which anything is there, in the order of their ids, that come after `after`.
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError>;
 }
 
 /// The one writer of a payload, until it is dropped. A backend far away learns of that a moment later.

@@ -43,6 +43,12 @@ struct Unsettled {
     mark: Option<Mark>,
 }
 
+impl Unsettled {
+    const fn name(&self) -> Entry {
+        Entry { transfer_id: self.transfer_id, step: self.step, mark: self.mark }
+    }
+}
+
 /// Tells reservations for the same transfer apart: the transfer keeps that of the one that it lives on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -176,14 +182,15 @@ impl Quota {
         self.take(entry.transfer_id, entry.step, entry.mark).is_some()
     }
 
+    /// What is counted while its transfer may not yet say so, with its bytes.
+    pub fn unsettled(&self) -> impl Iterator<Item = (Entry, u64)> {
+        self.unsettled.iter().map(|entry| (entry.name(), entry.bytes))
+    }
+
     /// The entries that were left behind.
     pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
         let old = move |entry: &&Unsettled| entry.at.plus(ABANDONED_AFTER) <= now;
-        self.unsettled.iter().filter(old).map(|entry| Entry {
-            transfer_id: entry.transfer_id,
-            step: entry.step,
-            mark: entry.mark,
-        })
+        self.unsettled.iter().filter(old).map(Unsettled::name)
     }
 
     /// Ends what was left behind, by what was found out about it.

@@ -1,4 +1,5 @@
 mod clock;
+mod copying;
 mod late;
 mod presigned;
 mod quota;

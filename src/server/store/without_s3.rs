@@ -17,6 +17,14 @@ pub async fn open(_: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
     Err(StoreError::Unfit(REFUSAL.to_owned()))
 }
 
+/// Opens no bucket either.
+///
+/// # Errors
+/// [`StoreError::Unfit`], always.
+pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
+    open(location).await
+}
+
 /// Examines no bucket, and says why.
 pub async fn examine(_: &S3Location, _: Option<&ServerRoot>) -> Vec<Finding> {
     vec![Finding::problem("bucket", REFUSAL, "use an sgsend with S3, which it has unless it is built without")]

@@ -25,6 +25,7 @@ mod s3;
 mod serving;
 mod signals;
 mod store_check;
+mod store_copy;
 mod sweep;
 mod tables;
 mod terminal;

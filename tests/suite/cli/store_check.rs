@@ -15,6 +15,11 @@ fn a_storage_is_sound_until_something_of_it_is_lost() {
     let sound = home.run(&["store", "check", &storage, "--json"]);
     assert_eq!((sound.exit, &sound.json()["ok"]), (0, &true.into()), "{}", sound.json());
     assert!(home.run(&["store", "check", &storage]).text().starts_with("sound"));
+    let stray = folder.join("payloads/00").join(format!("{}.part", "0".repeat(32)));
+    std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    std::fs::write(&stray, b"abc").unwrap();
+    let unsound = home.run(&["store", "check", &storage, "--json"]);
+    assert_eq!((unsound.exit, &unsound.json()["items"][0]["code"]), (1, &"stray_payload".into()), "{}", unsound.json());
     std::fs::remove_dir_all(folder.join("payloads")).unwrap();
     let unsound = home.run(&["store", "check", &storage, "--json"]);
     assert_eq!((unsound.exit, &unsound.json()["items"][0]["code"]), (1, &"payload".into()), "{}", unsound.json());

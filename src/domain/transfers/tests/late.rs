@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::domain::random;
-use crate::domain::store::{PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
+use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
 
 /// A store in memory each of whose calls waits up to a quarter of a second, half before and half after.
 #[derive(Debug, Default)]
@@ -61,6 +61,10 @@ impl Payloads for Late {
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         late(self.0.remove(id)).await
+    }
+
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+        late(self.0.held(after, limit)).await
     }
 }
 

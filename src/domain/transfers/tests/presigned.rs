@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::store::{
-    PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError, Version,
+    Held, PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError, Version,
     Versioned,
 };
 use crate::domain::transfer::{PartPlan, UploadKind};
@@ -96,6 +96,10 @@ impl Payloads for Signing {
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         self.memory.remove(id).await
+    }
+
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+        self.memory.held(after, limit).await
     }
 }
 

@@ -94,6 +94,16 @@ pub(super) fn reading(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// Whether another connection has the database open, in any process: as long as it has, nobody can have it alone.
+pub(super) fn is_open_elsewhere(path: &Path) -> rusqlite::Result<bool> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    match connection.execute_batch("BEGIN EXCLUSIVE; COMMIT;") {
+        Err(error) if is_busy(&error) => Ok(true),
+        other => other.map(|()| false),
+    }
+}
+
 fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let mut since = Instant::now();

@@ -11,7 +11,7 @@ use super::folder::room_at;
 use super::{Durability, FileStore};
 use crate::domain::examination::{Finding, Verdict};
 use crate::domain::room::MinFree;
-use crate::domain::store::{StorageKey, StoreHeader, read};
+use crate::domain::store::{StoreError, StoreHeader};
 
 /// Examines the store in `folder`, and makes none where there is none.
 pub async fn examine(folder: &Path) -> Vec<Finding> {
@@ -87,9 +87,12 @@ async fn opens(folder: &Path) -> Finding {
             return Finding::problem(NAME, format!("{error}: {cause}"), hint);
         }
     };
-    match read::<StoreHeader>(&store, &StorageKey::header()).await {
+    match StoreHeader::of(&store).await {
         Ok(Some(_)) => Finding::ok(NAME, "it opens"),
         Ok(None) => Finding::ok(NAME, "it opens, and is empty"),
+        Err(error @ StoreError::UnfinishedCopy { .. }) => {
+            Finding::problem(NAME, error.to_string(), "run `sgsend store copy` to its end")
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             Finding::problem(NAME, format!("{error}: {cause}"), hint)

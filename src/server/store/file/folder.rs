@@ -1,5 +1,6 @@
 //! The directory of payloads: where each is, and that what is done there lasts.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Durability;
 use crate::domain::id::TransferId;
 use crate::domain::room::Room;
+use crate::domain::store::Held;
 
 /// How much room there is on the disk of `path`, for whoever is not its superuser.
 pub(super) fn room_at(path: &Path) -> io::Result<Room> {
@@ -63,11 +65,49 @@ impl Folder {
         Ok(0)
     }
 
+    /// What there is of payloads behind `after`, in the order of their ids.
+    pub(super) fn held(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<Held>> {
+        let first = after.map(|id| self.shard(id));
+        let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
+        shards.sort();
+        let mut found = Vec::new();
+        for shard in shards.into_iter().filter(|path| path.is_dir()) {
+            let mut of_shard = BTreeMap::new();
+            for file in entries(&shard)? {
+                let Some((id, finished)) = payload_of(&file) else { continue };
+                let held = of_shard.entry(id).or_insert(Held { id, whole: false, unfinished: false });
+                if finished { held.whole = true } else { held.unfinished = true }
+            }
+            found.extend(of_shard.into_values().filter(|held| Some(held.id) > after));
+            if found.len() >= limit {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
     /// Makes names in a payload's directory durable, and the directory's own.
     pub(super) fn sync(&self, id: TransferId) -> io::Result<()> {
         sync_directory(&self.shard(id), self.durability)?;
         sync_directory(&self.path, self.durability)
     }
+}
+
+/// The paths in a directory.
+fn entries(directory: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
+    let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().map(|entry| entry.path()))
+}
+
+/// Whose payload a file is, and whether it is finished; `None` for any other file.
+fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
+    let finished = match file.extension()?.to_str()? {
+        "enc" => true,
+        "part" => false,
+        _ => return None,
+    };
+    Some((file.file_stem()?.to_str()?.parse().ok()?, finished))
 }
 
 /// The length of a file; `None` where there is none.

@@ -84,6 +84,18 @@ impl FileStore {
     }
 }
 
+/// Whether a process has the store in `directory` open. One that is not there is open nowhere.
+///
+/// # Errors
+/// Where what is there cannot be used.
+pub fn is_open(directory: &Path) -> Result<bool, OpenError> {
+    let path = directory.join("records.sqlite");
+    if !path.exists() {
+        return Ok(false);
+    }
+    connection::is_open_elsewhere(&path).map_err(|source| OpenError::Records { path, source })
+}
+
 #[async_trait]
 impl Store for FileStore {
     async fn room(&self) -> Result<Option<Room>, StoreError> {

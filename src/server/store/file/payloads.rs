@@ -12,7 +12,7 @@ use super::part::Part;
 use super::upload::Upload;
 use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
-use crate::domain::store::{PayloadStream, PayloadWriter, Payloads, StoreError};
+use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreError};
 
 #[async_trait]
 impl Payloads for FileStore {
@@ -56,5 +56,10 @@ impl Payloads for FileStore {
             Ok(())
         })
         .await
+    }
+
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+        let folder = Arc::clone(&self.0.payloads);
+        blocking(move || Ok(folder.held(after, limit)?)).await
     }
 }

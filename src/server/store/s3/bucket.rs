@@ -227,6 +227,26 @@ impl Bucket {
         Ok(found)
     }
 
+    /// The keys that begin with `prefix` and come after `after`, of uploads that were begun and not ended: a page of them,
+    /// and whether there are more.
+    pub(super) async fn keys_of_uploads(
+        &self,
+        prefix: &str,
+        after: Option<&StorageKey>,
+    ) -> Result<(Vec<StorageKey>, bool), StoreError> {
+        let request = self.client.list_multipart_uploads().bucket(&self.name);
+        let request = request.prefix(format!("{}{prefix}", self.prefix));
+        let listed = request.set_key_marker(after.map(|after| self.object(after))).send().await.map_err(fault)?;
+        let names = listed.uploads().iter().filter_map(|upload| upload.key());
+        let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
+        let mut keys: Vec<_> = own.map(|name| StorageKey::from_backend(name.to_owned())).collect();
+        // Not every server keeps the order, or heeds the marker.
+        keys.retain(|key| after.is_none_or(|after| key > after));
+        keys.sort();
+        let more = listed.is_truncated() == Some(true) && !keys.is_empty();
+        Ok((keys, more))
+    }
+
     /// Removes objects, whether they are there or not.
     pub(super) async fn remove(&self, keys: &[StorageKey]) -> Result<(), StoreError> {
         if let [key] = keys {

@@ -7,6 +7,7 @@ mod actions;
 mod arriving;
 mod bucket;
 mod examination;
+mod held;
 mod payloads;
 mod presigner;
 mod proof;
@@ -34,6 +35,8 @@ use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
 /// Payloads that come through the service at once: each may hold two parts, so a gibibyte in all.
 const WRITERS: usize = 64;
+/// How long the writer of an object has to put the records that belong to it, in a store that is in use.
+const WRITERS_TIME: Duration = Duration::from_secs(10);
 /// How long another one waits for a place.
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,8 @@ struct Parts {
     location: S3Location,
     /// Places for payloads that are gathered in memory on their way to the bucket.
     writers: Arc<Semaphore>,
+    /// How long a writer has to put its records before a reader does.
+    writers_time: Duration,
 }
 
 /// Opens the store at `location`, as [`S3Store::open`] does.
@@ -58,13 +63,25 @@ pub async fn open(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(S3Store::open(location).await))
 }
 
+/// Opens the store at `location` that nobody writes to: what a writer has not put any more is put at the first sight.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(S3Store::with(location, Duration::ZERO).await))
+}
+
 impl S3Store {
     /// The store at `location`. Whether it can be reached shows at the first request.
     pub async fn open(location: &S3Location) -> Self {
+        Self::with(location, WRITERS_TIME).await
+    }
+
+    async fn with(location: &S3Location, writers_time: Duration) -> Self {
         let bucket = Bucket::at(location).await;
         let (settled, sums) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
-        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers }))
+        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers, writers_time }))
     }
 
     /// Waits for a place for another payload.

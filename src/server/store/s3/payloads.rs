@@ -12,7 +12,7 @@ use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{
-    Condition, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
+    Condition, Held, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
 };
 
 /// Pieces of unfinished payloads listed at once; there is one, or two where a server was killed.
@@ -76,6 +76,10 @@ impl Payloads for S3Store {
             self.bucket().remove(&[whole]).await?;
         }
         self.remove_pieces(id).await
+    }
+
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+        self.list_held(after, limit).await
     }
 }
 

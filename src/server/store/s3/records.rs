@@ -22,8 +22,6 @@ use crate::domain::store::{
 /// The longest pause before a request is made for the second time, and between any two of them.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long a writer has to put its records before a reader does.
-const WRITERS_TIME: Duration = Duration::from_secs(10);
 /// Requests that one call makes at once.
 const AT_ONCE: usize = 32;
 
@@ -32,7 +30,7 @@ impl Records for S3Store {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         let Some(found) = self.bucket().get(key).await? else { return Ok(None) };
         if let Some(trail) = &found.known.trail
-            && SystemClock.now().since(trail.at) > WRITERS_TIME
+            && SystemClock.now().since(trail.at) >= self.0.writers_time
             && let Err(error) = self.settle(trail).await
         {
             tracing::warn!(error = %chain(&error), "records of an earlier write could not be put yet");

@@ -1,36 +1,26 @@
-//! `sgsend store`
+//! `sgsend store check`
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 
-use super::context::Context;
-use super::exit::Exit;
-use super::failure::Failure;
-use super::s3_options::S3Options;
-use super::serve::{log, why_not_started};
-use super::table;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::s3_options::S3Options;
+use crate::cli::serve::why_not_started;
+use crate::cli::table;
 use crate::domain::soundness::Finding;
 use crate::server::{StorageLocation, check_store};
 
 /// What the command takes.
 #[derive(Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
-enum Command {
-    /// Read everything in a storage, and say what does not agree; changes nothing. Best while no service runs on it
-    Check {
-        /// The storage: file:FOLDER or s3://BUCKET/PREFIX
-        #[arg(value_name = "URL")]
-        storage: StorageLocation,
-        #[command(flatten)]
-        s3: S3Options,
-    },
+pub(super) struct Arguments {
+    /// The storage: file:FOLDER or s3://BUCKET/PREFIX
+    #[arg(value_name = "URL")]
+    storage: StorageLocation,
+    #[command(flatten)]
+    s3: S3Options,
 }
 
 #[derive(Serialize)]
@@ -45,13 +35,8 @@ struct Output<'a> {
 
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
-    log::start(&context.printer)?;
-    let Command::Check { storage, s3 } = arguments.command;
-    let storage = s3.apply(storage)?;
-    if storage == StorageLocation::Memory {
-        let failure = Failure::usage("memory: lives in one process only");
-        return Err(failure.hint("name a storage that outlives its services").into());
-    }
+    let storage = arguments.s3.apply(arguments.storage)?;
+    super::check_lasting(&storage)?;
     let in_bucket = matches!(storage, StorageLocation::S3(_));
     let soundness = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
     let (sound, printer) = (soundness.found == 0, &context.printer);

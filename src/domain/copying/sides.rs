@@ -1,0 +1,74 @@
+//! The keys of original and copy under one prefix, side by side.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+use super::CopyError;
+use crate::domain::store::{Prefix, StorageKey, Store, StoreError};
+
+/// Keys listed at once.
+const PAGE: usize = 500;
+
+/// A key, and where it is.
+pub(super) struct Sided {
+    pub(super) key: StorageKey,
+    pub(super) in_from: bool,
+    pub(super) in_to: bool,
+}
+
+/// Both sides, in the order of their keys.
+///
+/// The copy may be written meanwhile, at keys that were answered before: each side is listed on from its last key before
+/// the next key of either is answered, so that nothing of it comes up again.
+pub(super) struct Sides<'a> {
+    from: Keys<'a>,
+    to: Keys<'a>,
+}
+
+/// The records of one store.
+struct Keys<'a> {
+    store: &'a dyn Store,
+    prefix: Prefix,
+    page: VecDeque<StorageKey>,
+    after: Option<StorageKey>,
+    over: bool,
+}
+
+impl<'a> Sides<'a> {
+    pub(super) fn of(from: &'a dyn Store, to: &'a dyn Store, prefix: &Prefix) -> Self {
+        let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, over: false };
+        Self { from: keys(from), to: keys(to) }
+    }
+
+    /// At most `limit` further keys; none behind the last.
+    pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<Sided>, CopyError> {
+        let mut sided = Vec::new();
+        while sided.len() < limit {
+            let from = self.from.peek().await.map_err(CopyError::From)?;
+            let to = self.to.peek().await.map_err(CopyError::To)?;
+            let order = match (from, to) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(from), Some(to)) => from.cmp(to),
+            };
+            let from = if order.is_le() { self.from.page.pop_front() } else { None };
+            let to = if order.is_ge() { self.to.page.pop_front() } else { None };
+            let (in_from, in_to) = (from.is_some(), to.is_some());
+            sided.extend(from.or(to).map(|key| Sided { key, in_from, in_to }));
+        }
+        Ok(sided)
+    }
+}
+
+impl Keys<'_> {
+    async fn peek(&mut self) -> Result<Option<&StorageKey>, StoreError> {
+        while self.page.is_empty() && !self.over {
+            let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE).await?;
+            self.over = keys.is_empty();
+            self.after = keys.last().cloned();
+            self.page = keys.into_iter().filter(|key| !key.is_of_payload()).collect();
+        }
+        Ok(self.page.front())
+    }
+}

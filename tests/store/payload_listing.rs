@@ -1,0 +1,68 @@
+//! Payloads are listed in the order of their ids, each with what there is of it.
+
+use sgsend::domain::id::{TokenId, TransferId};
+use sgsend::domain::store::{Held, Store};
+
+use crate::place::{Place, content, finished, recording, upload};
+
+/// Every payload, in pages of this size.
+async fn held(store: &dyn Store, page_size: usize) -> Vec<Held> {
+    let mut all: Vec<Held> = Vec::new();
+    loop {
+        let page = store.held(all.last().map(|held| held.id), page_size).await.unwrap();
+        assert!(page.len() <= page_size);
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+const fn whole(id: TransferId) -> Held {
+    Held { id, whole: true, unfinished: false }
+}
+
+const fn arriving(id: TransferId) -> Held {
+    Held { id, whole: false, unfinished: true }
+}
+
+pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
+    assert_eq!(held(&*store, 10).await, []);
+    let mut expected = Vec::new();
+    for n in 0..7 {
+        expected.push(whole(finished(&*store, 10 + n).await));
+    }
+    for length in [5, 9 << 20] {
+        let id = TransferId::random();
+        upload(&*store, id, 0..length).await.unwrap();
+        expected.push(arriving(id));
+    }
+    expected.sort_by_key(|held| held.id);
+    for page_size in [1, 2, 3, 100] {
+        assert_eq!(held(&*store, page_size).await, expected, "in pages of {page_size}");
+    }
+    assert_eq!(store.held(None, 0).await.unwrap(), []);
+}
+
+pub(crate) async fn what_is_removed_is_not_listed(store: Place) {
+    let (kept, gone) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
+    let half = TransferId::random();
+    upload(&*store, half, 0..9 << 20).await.unwrap();
+    for id in [gone, half] {
+        store.remove(id).await.unwrap();
+    }
+    assert_eq!(held(&*store, 10).await, [whole(kept)]);
+    // What was finished has no other part any more.
+    assert_eq!(content(&*store, kept, 0..10).await.unwrap().len(), 10);
+}
+
+pub(crate) async fn records_are_no_payloads(store: Place) {
+    let id = finished(&*store, 10).await;
+    for other in [id, TransferId::random()] {
+        for name in ["meta.json", "events/upload.json", "grants/payload.enc"] {
+            store.commit(recording(&format!("transfers/{other}/{name}"), "x")).await.unwrap();
+        }
+    }
+    store.commit(recording(&format!("tokens/{}.json", TokenId::random()), "x")).await.unwrap();
+    assert_eq!(held(&*store, 10).await, [whole(id)]);
+}

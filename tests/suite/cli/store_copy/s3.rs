@@ -1,0 +1,39 @@
+//! From and to buckets on real servers.
+
+use super::{killed_again_and_again, moved};
+use crate::support::{Home, bucket};
+
+fn a_folder(home: &Home) -> String {
+    format!("file:{}", home.path().join("store").display())
+}
+
+fn a_bucket() -> String {
+    bucket::fresh_from_anywhere().to_string()
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_service_goes_on_in_a_bucket() {
+    let home = Home::new();
+    moved(&a_folder(&home), &a_bucket());
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_service_leaves_its_bucket_for_a_folder() {
+    let home = Home::new();
+    moved(&a_bucket(), &a_folder(&home));
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_service_goes_on_in_another_bucket() {
+    moved(&a_bucket(), &a_bucket());
+}
+
+#[test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+fn a_copy_into_a_bucket_that_is_killed_is_gone_on_with() {
+    let home = Home::new();
+    killed_again_and_again(&a_folder(&home), &a_bucket());
+}
