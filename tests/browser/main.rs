@@ -1,0 +1,7 @@
+//! The pages of the services, in real browsers. `tests/browsers.sh` gets what is needed and runs this.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+
+mod formats;
+mod support;
+mod watchers;
