@@ -4,5 +4,6 @@
 
 mod formats;
 mod receive;
+mod send;
 mod support;
 mod watchers;
