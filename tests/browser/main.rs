@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
 
 mod accessibility;
+mod both;
 mod canary;
+mod firefox;
 mod formats;
 mod receive;
 mod send;
