@@ -8,6 +8,7 @@ mod canary;
 mod firefox;
 mod formats;
 mod receive;
+mod screenshots;
 mod send;
 mod support;
 mod watchers;
