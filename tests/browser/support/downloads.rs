@@ -25,9 +25,12 @@ impl Browser {
 
     fn whole_download(&self) -> Option<PathBuf> {
         let entries: Vec<_> = std::fs::read_dir(self.downloads()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        // Firefox makes the file at once and writes into another beside it.
-        let is_whole =
-            |path: &&PathBuf| path.extension().is_none_or(|extension| extension != "crdownload" && extension != "part");
+        // Firefox makes the file at once and writes into another beside it; Chromium begins with one that is hidden. Pages
+        // give no download such a name.
+        let is_whole = |path: &&PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.starts_with('.') && ![".crdownload", ".part"].iter().any(|ending| name.ends_with(ending))
+        };
         let whole: Vec<_> = entries.iter().filter(is_whole).collect();
         assert!(whole.len() < 2, "more than one download: {whole:?}");
         (entries.len() == 1).then(|| whole.first().map(|path| (*path).clone())).flatten()
