@@ -163,9 +163,9 @@ async fn nothing_tells_of_content_name_key_or_passphrase() {
     }
     left_nothing(of_sender, &fragment, &[]);
     // A browser notes the address that it was told to open before any page can do something about it: in its history,
-    // in what it keeps by address, and in the files that it restores tabs from. In its history stand downloads, too.
+    // in what it keeps by address, and in the files that it restores tabs from. It lists downloads, too.
     left_nothing(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
-    left_nothing(of_recipient, &[NAME.as_bytes().to_vec()], &["/History"]);
+    left_nothing(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
     left_nothing(of_sender, &[NAME.as_bytes().to_vec()], &[]);
 }
 
