@@ -25,8 +25,8 @@ impl Browser {
 
     fn whole_download(&self) -> Option<PathBuf> {
         let entries: Vec<_> = std::fs::read_dir(self.downloads()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        // Firefox makes the file at once and writes into another beside it; Chromium begins with one that is hidden. Pages
-        // give no download such a name.
+        // Firefox makes the file at once and writes into another beside it; Chromium begins with one that is hidden.
+        // Pages give no download such a name.
         let is_whole = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             !name.starts_with('.') && ![".crdownload", ".part"].iter().any(|ending| name.ends_with(ending))
