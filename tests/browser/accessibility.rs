@@ -1,0 +1,195 @@
+//! Pages that everybody can use: no violation that axe-core finds, in any state, theme and width.
+
+use serde_json::json;
+
+use crate::support::{Browser, Gate, Service, Theme, Way, axe, chromium, content};
+
+/// Widths in pixels; nothing may stand beyond the right edge of any.
+const WIDTHS: [u32; 3] = [320, 360, 1280];
+
+/// Checks the page as it is now.
+async fn check(browser: &Browser, axe: &str, state: &str) {
+    for theme in Theme::EACH {
+        browser.prefer(theme).await;
+        for width in WIDTHS {
+            browser.resize(width, 900).await;
+            let overflow = browser.overflow().await;
+            assert_eq!(overflow, 0, "{state}: {overflow} pixels too wide for {width}");
+            let violations = browser.violations(axe).await;
+            assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_for_recipients() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    let passphrase = service.home.file("passphrase", b"tea");
+    let text = service.upload("a rather long name of a file that does not fit.txt", b"hello\n", &["-d", "2"]);
+    let locked = service.upload("b.txt", b"hello", &["--passphrase-file", &passphrase, "-d", "1"]);
+    let deleted = service.upload("c.txt", b"hello", &[]);
+    service.run(&["delete", &deleted]).text();
+    chromium(async |browser| {
+        browser.goto(text.split_once('#').unwrap().0).await;
+        browser.visible("#key").await;
+        check(browser, &axe, "without a key").await;
+        browser.goto(&locked).await;
+        browser.visible("#passphrase").await;
+        check(browser, &axe, "with a passphrase").await;
+        browser.fill("#passphrase", "coffee").await;
+        browser.enter("#passphrase").await;
+        browser.text("#error").await;
+        check(browser, &axe, "with a wrong passphrase").await;
+        browser.goto(&deleted).await;
+        browser.text("#error").await;
+        check(browser, &axe, "of what was deleted").await;
+        browser.goto(&text).await;
+        browser.visible("#download").await;
+        check(browser, &axe, "ready").await;
+        browser.click("#preview").await;
+        browser.visible("#shown pre").await;
+        check(browser, &axe, "with a preview").await;
+        browser.click("#download").await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.click("#transparency summary").await;
+        check(browser, &axe, "after a download").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_for_recipients_while_it_works() {
+    let Some(axe) = axe() else { return };
+    let service = Service::on_disk();
+    let link = service.upload("large.bin", &content(6 * 1024 * 1024), &["-d", "1"]);
+    chromium(async |browser| {
+        let gate = Gate::to(&service.serving.public);
+        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
+        browser.visible("#download").await;
+        gate.close_after(Way::Back, 3 * 1024 * 1024);
+        browser.click("#download").await;
+        gate.wait();
+        browser.visible("#progress").await;
+        check(browser, &axe, "fetching").await;
+        gate.open();
+        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.download().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_for_senders() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        browser.visible("#send-form").await;
+        check(browser, &axe, "empty").await;
+        browser.fill("#token", "no token").await;
+        browser.click("#send").await;
+        browser.text("#error").await;
+        check(browser, &axe, "with nothing to send").await;
+        let names = ["one.txt", "a rather long name of a file that does not fit into a narrow window.txt"];
+        let names = names.map(|name| service.home.file(name, b"hello"));
+        browser.choose("#files", &[&names[0], &names[1]]).await;
+        browser.visible("#chosen li").await;
+        check(browser, &axe, "with files").await;
+        browser.fill("#token", &service.token).await;
+        browser.click("#send").await;
+        browser.visible("#sent").await;
+        browser.click("#qr-details summary").await;
+        browser.click("#sent #transparency summary").await;
+        browser.visible("#events li").await;
+        check(browser, &axe, "sent").await;
+        browser.click("#delete").await;
+        browser.says("#status", "deleted").await;
+        check(browser, &axe, "deleted").await;
+        browser.click("#another").await;
+        browser.fill("#text", "hello").await;
+        browser.click("label:has(#apart)").await;
+        browser.click("#send").await;
+        browser.visible("#link-key").await;
+        check(browser, &axe, "sent, with the key apart").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_that_cannot_work_here() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &[]);
+    chromium(async |browser| {
+        browser.before_scripts("Object.defineProperty(globalThis, 'isSecureContext', { value: false })").await;
+        for url in [&service.page(), &link] {
+            browser.goto(url).await;
+            browser.says("#why-not", "https").await;
+            assert!(!browser.shows("#send-form, #receive").await);
+            check(browser, &axe, "on plain http").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_without_scripts_say_what_to_do() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &[]);
+    chromium(async |browser| {
+        browser.tell("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        for (url, command) in [(&service.page(), "sgsend upload"), (&link, "sgsend download")] {
+            browser.goto(url).await;
+            browser.says("#without-script", command).await;
+            assert!(!browser.shows("#send-form, #receive, #progress, #sent").await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_other_pages() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    chromium(async |browser| {
+        for url in [
+            format!("{}/docs", service.serving.public),
+            format!("{}/docs", service.serving.admin),
+            format!("{}/auth/set-cookie-form", service.serving.admin),
+            format!("{}/", service.serving.admin),
+        ] {
+            browser.goto(&url).await;
+            browser.visible("h1").await;
+            check(browser, &axe, &url).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_can_be_done_with_the_keyboard() {
+    let service = Service::start();
+    chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        browser.visible("#send-form").await;
+        // In this order, and none left out.
+        let mut reached = Vec::new();
+        for _ in 0..12 {
+            browser.tab().await;
+            reached.push(browser.focused().await);
+            if reached.last().is_some_and(|id| id == "send") {
+                break;
+            }
+        }
+        let fields =
+            ["files", "folder", "text", "expires", "downloads", "passphrase", "apart", "token", "keep-token", "send"];
+        assert_eq!(reached, fields);
+        browser.fill("#text", "hello").await;
+        browser.fill("#token", &service.token).await;
+        browser.enter("#token").await;
+        browser.visible("#sent").await;
+        browser.until("the focus to be moved", async || (browser.focused().await == "sent-title").then_some(())).await;
+    })
+    .await;
+}

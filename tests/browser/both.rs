@@ -1,0 +1,69 @@
+//! From browser to browser.
+
+use crate::support::{Browser, Service, chromium, content, firefox};
+
+async fn send(browser: &Browser, service: &Service, name: &str, sent: &[u8], passphrase: &str) -> String {
+    browser.goto(&service.page()).await;
+    browser.fill("#token", &service.token).await;
+    browser.choose("#files", &[&service.home.file(name, sent)]).await;
+    browser.says("#chosen", name).await;
+    browser.fill("#passphrase", passphrase).await;
+    browser.fill("#downloads", "1").await;
+    browser.click("#send").await;
+    browser.visible("#sent").await;
+    browser.value("#link").await
+}
+
+async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Vec<u8>) {
+    browser.goto(link).await;
+    if !passphrase.is_empty() {
+        browser.fill("#passphrase", passphrase).await;
+        browser.enter("#passphrase").await;
+    }
+    browser.click("#download").await;
+    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.download().await
+}
+
+const NAME: &str = "Grüße 報告書.bin";
+const PASSPHRASE: &str = "café ☃";
+
+#[tokio::test]
+async fn a_file_goes_from_chromium_to_firefox() {
+    let service = Service::start();
+    let sent = content(3_500_000);
+    let links = chromium(async |browser| {
+        let plain = send(browser, &service, NAME, &sent, "").await;
+        (plain, send(browser, &service, NAME, &sent, PASSPHRASE).await)
+    });
+    let Some(((plain, locked), _)) = links.await else { return };
+    firefox(async |browser| {
+        for (link, passphrase) in [(&plain, ""), (&locked, PASSPHRASE)] {
+            let (name, got) = receive(browser, link, passphrase).await;
+            assert_eq!(name, NAME);
+            assert!(got == sent, "it is not what was sent");
+            assert_eq!(service.downloads(link).await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_goes_from_firefox_to_chromium() {
+    let service = Service::start();
+    let sent = content(3_500_000);
+    let links = firefox(async |browser| {
+        let plain = send(browser, &service, NAME, &sent, "").await;
+        (plain, send(browser, &service, NAME, &sent, PASSPHRASE).await)
+    });
+    let Some(((plain, locked), _)) = links.await else { return };
+    chromium(async |browser| {
+        for (link, passphrase) in [(&plain, ""), (&locked, PASSPHRASE)] {
+            let (name, got) = receive(browser, link, passphrase).await;
+            assert_eq!(name, NAME);
+            assert!(got == sent, "it is not what was sent");
+            assert_eq!(service.downloads(link).await, 1);
+        }
+    })
+    .await;
+}

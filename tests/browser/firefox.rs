@@ -1,0 +1,106 @@
+//! What must hold in Firefox too: what the command line and the pages send each other.
+
+use crate::support::{Gate, Service, Way, content, firefox};
+
+#[tokio::test]
+async fn links_of_the_command_line_open() {
+    let service = Service::start();
+    firefox(async |browser| {
+        for size in [0, 1, 1_048_520, 2_500_000] {
+            let link = service.upload("отчёт 報告.bin", &content(size), &["-d", "1"]);
+            browser.goto(&link).await;
+            assert!(!browser.address().await.contains('#'), "the key stays in the address");
+            browser.click("#download").await;
+            browser.says("#outcome", "Fetched and decrypted").await;
+            let (name, got) = browser.download().await;
+            assert_eq!((name.as_str(), got.len()), ("отчёт 報告.bin", size));
+            assert!(got == content(size), "{size} bytes are not what was sent");
+            assert_eq!(service.downloads(&link).await, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_keys_and_passphrases_count_nothing() {
+    let service = Service::start();
+    let passphrase = service.home.file("passphrase", b"tea");
+    let link = service.upload("a.txt", b"hello", &["-d", "1", "--passphrase-file", &passphrase]);
+    let other = service.upload("b.txt", b"other", &["-d", "1"]);
+    firefox(async |browser| {
+        browser.goto(&link).await;
+        browser.fill("#passphrase", "coffee").await;
+        browser.enter("#passphrase").await;
+        browser.says("#error", "passphrase").await;
+        browser
+            .goto(&format!(
+                "{}#{}",
+                other.split_once('#').unwrap().0,
+                link.split_once('#').unwrap().1.replace("v1p", "v1")
+            ))
+            .await;
+        browser.says("#error", "The key is wrong").await;
+        assert_eq!((service.downloads(&link).await, service.downloads(&other).await), (0, 0));
+        browser.goto(&link).await;
+        browser.fill("#passphrase", "tea").await;
+        browser.enter("#passphrase").await;
+        browser.click("#preview").await;
+        browser.says("#shown pre", "hello").await;
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_gone_on_with_under_the_same_download() {
+    let service = Service::on_disk();
+    let sent = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    firefox(async |browser| {
+        let gate = Gate::to(&service.serving.public);
+        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
+        browser.visible("#download").await;
+        gate.close_after(Way::Back, 3 * 1024 * 1024);
+        browser.click("#download").await;
+        gate.wait();
+        gate.open();
+        browser.says("#outcome", "Fetched and decrypted").await;
+        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_texts_and_folders_are_sent() {
+    let service = Service::start();
+    let names = [service.home.file("one.txt", b"one"), service.home.file("two.bin", &content(1_500_000))];
+    firefox(async |browser| {
+        browser.goto(&service.page()).await;
+        browser.fill("#token", &service.token).await;
+        browser.choose("#files", &[&names[1]]).await;
+        browser.fill("#passphrase", "tea").await;
+        browser.fill("#downloads", "1").await;
+        browser.click("#send").await;
+        browser.visible("#sent").await;
+        let (link, passphrase) = (browser.value("#link").await, service.home.file("passphrase", b"tea"));
+        assert!(service.download(&link, &["--passphrase-file", &passphrase]) == content(1_500_000));
+        browser.says("#status", "as often as it may be").await;
+
+        browser.click("#another").await;
+        browser.fill("#text", "Grüße").await;
+        browser.click("#send").await;
+        browser.visible("#sent").await;
+        assert_eq!(service.download(&browser.value("#link").await, &[]), "Grüße".as_bytes());
+
+        browser.click("#another").await;
+        browser.choose("#files", &[&names[0], &names[1]]).await;
+        browser.click("#send").await;
+        browser.visible("#sent").await;
+        service.home.run(&["download", &browser.value("#link").await, "-o", "got"]).text();
+        assert_eq!(std::fs::read(service.home.path().join("got/one.txt")).unwrap(), b"one");
+        browser.click("#delete").await;
+        browser.says("#status", "deleted").await;
+    })
+    .await;
+}

@@ -1,0 +1,277 @@
+//! The scripts that seal and open, against the format's vectors, this crate, and Tink.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sgsend::domain::digest::Sha256;
+use sgsend::domain::key::{LinkKey, PayloadKey};
+use sgsend::domain::random;
+use sgsend::domain::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
+use tink_core::StreamingAead;
+use tink_streaming_aead::subtle::AesGcmHkdf;
+
+use crate::support::{Browser, Service, content, each};
+
+/// Plaintext sizes at which the number of segments changes.
+const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
+
+/// What all scripts here begin with.
+const COMMON: &str = r#"
+    const load = (name) => import(new URL(`web/${name}.js`, args.root));
+    const [sealed, keys, bytes, envelopes] = await Promise.all(["sealed", "key", "bytes", "envelope"].map(load));
+    const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const toBase64 = (whole) => {
+      let binary = "";
+      for (let at = 0; at < whole.length; at += 8192) binary += String.fromCharCode(...whole.subarray(at, at + 8192));
+      return btoa(binary);
+    };
+    const sha256 = async (whole) => bytes.hex(new Uint8Array(await crypto.subtle.digest("SHA-256", whole)));
+    const open = async (key, payload) => {
+      const layout = sealed.Layout.ofSealed(payload.length);
+      const part = (index) => payload.subarray(layout.sealed(index).start, layout.sealed(index).end);
+      const cipher = await sealed.Cipher.toOpen(key, part(0));
+      const pieces = [];
+      for (let index = 0; index < layout.segments; index += 1) {
+        pieces.push(await cipher.open(index, layout.isLast(index), part(index)));
+      }
+      return bytes.joined(...pieces);
+    };
+"#;
+
+async fn run(browser: &Browser, service: &Service, script: &str, mut arguments: Value) -> Value {
+    arguments["root"] = service.page().into();
+    browser.script(&format!("{COMMON}{script}"), arguments).await
+}
+
+fn base64(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+#[tokio::test]
+async fn vectors_open_and_their_proofs_come_out() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let file = |name: &Value| std::fs::read(folder.join(name.as_str().unwrap())).unwrap();
+    let vectors: Value = serde_json::from_slice(&file(&"vectors.json".into())).unwrap();
+    let service = Service::start();
+    let open = r"
+        const key = keys.LinkKey.parse(args.key);
+        const plaintext = await open(await key.payloadKey(), fromBase64(args.sealed));
+        return { size: plaintext.length, sha256: await sha256(plaintext) };";
+    let follow = r"
+        const key = keys.LinkKey.parse(args.link.split('#')[1]);
+        const payloadKey = await key.payloadKey(args.passphrase);
+        const proof = await keys.AccessProof.of(payloadKey);
+        const plaintext = await open(payloadKey, fromBase64(args.sealed));
+        const { metadata, contentStart } = envelopes.readEnvelope(plaintext, plaintext.length);
+        return {
+          needsPassphrase: key.needsPassphrase, key: bytes.base64url(payloadKey), text: key.toString(),
+          proof: proof.toString(), digest: await proof.digest(),
+          filename: metadata.filename, content: new TextDecoder().decode(plaintext.subarray(contentStart)),
+        };";
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        for vector in vectors["vectors"].as_array().unwrap() {
+            let sealed = base64(&file(&vector["file"]));
+            let opened = run(browser, &service, open, json!({ "key": vector["key"], "sealed": sealed })).await;
+            let expected = json!({ "size": vector["plaintext_length"], "sha256": vector["plaintext_sha256"] });
+            assert_eq!(opened, expected, "{}", vector["file"]);
+        }
+        for vector in vectors["links"].as_array().unwrap() {
+            let link = vector["link"].as_str().unwrap();
+            let sealed = base64(&file(&vector["sealed"]));
+            let given = json!({ "link": link, "passphrase": vector["passphrase"], "sealed": sealed });
+            let found = run(browser, &service, follow, given).await;
+            assert_eq!(found["needsPassphrase"], vector["passphrase"].is_string(), "{link}");
+            assert_eq!(found["text"], link.split_once('#').unwrap().1);
+            let key = if vector["payload_key"].is_string() { &vector["payload_key"] } else { &vector["key"] };
+            assert_eq!(found["key"], *key, "{link}");
+            assert_eq!(found["proof"], vector["access_proof"], "{link}");
+            assert_eq!(found["digest"], vector["access_sha256"], "{link}");
+            for member in ["filename", "content"] {
+                assert!(vector[member].is_null() || found[member] == vector[member], "{link}: {found}");
+            }
+        }
+    })
+    .await;
+}
+
+/// The sizes at which something changes, and some more.
+fn sizes() -> Vec<usize> {
+    let random = |most: usize| usize::from_le_bytes(random::bytes::<8>()) % most;
+    SIZES.into_iter().chain([random(3_000), random(1_048_520), 1_048_000 + random(1_000), random(3_000_000)]).collect()
+}
+
+#[tokio::test]
+async fn what_this_crate_and_tink_seal_opens_in_a_browser() {
+    let service = Service::start();
+    let open = r"
+        const plaintext = await open(bytes.fromBase64url(args.key), fromBase64(args.sealed));
+        return { size: plaintext.length, sha256: await sha256(plaintext) };";
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        for size in sizes() {
+            let (key, plaintext) = (PayloadKey::random(), content(size));
+            for (by, sealed) in [("this crate", seal(&key, &plaintext)), ("Tink", tink_seal(&key, &plaintext))] {
+                let given = json!({ "key": BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), "sealed": base64(&sealed) });
+                let opened = run(browser, &service, open, given).await;
+                let expected = json!({ "size": size, "sha256": Sha256::of(&plaintext).to_string() });
+                assert_eq!(opened, expected, "{size} bytes, sealed by {by}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_browser_seals_opens_with_this_crate_and_with_tink() {
+    let service = Service::start();
+    let seal = r"
+        const plaintext = fromBase64(args.plaintext);
+        const key = keys.LinkKey.random(false);
+        const layout = new sealed.Layout(plaintext.length);
+        const cipher = await sealed.Cipher.toSeal(await key.payloadKey());
+        const pieces = [];
+        for (let index = 0; index < layout.segments; index += 1) {
+          const { start, end } = layout.plaintext(index);
+          const segment = await cipher.seal(index, layout.isLast(index), plaintext.subarray(start, end));
+          const range = layout.sealed(index);
+          if (segment.length !== range.end - range.start) throw new Error(`segment ${index} is ${segment.length} long`);
+          pieces.push(segment);
+        }
+        const payload = bytes.joined(...pieces);
+        if (payload.length !== layout.sealedBytes) throw new Error(`the payload is ${payload.length} long`);
+        return { key: key.toString(), sealed: toBase64(payload) };";
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        let mut keys = std::collections::HashSet::new();
+        for size in sizes() {
+            let plaintext = content(size);
+            let made = run(browser, &service, seal, json!({ "plaintext": base64(&plaintext) })).await;
+            let text = made["key"].as_str().unwrap();
+            assert!(keys.insert(text.to_owned()), "a key came twice");
+            let key = text.strip_prefix("v1.").unwrap().parse::<LinkKey>().unwrap().payload_key(None).unwrap();
+            let sealed = BASE64_STANDARD.decode(made["sealed"].as_str().unwrap()).unwrap();
+            assert_eq!(sealed.len() as u64, Layout::of_plaintext(size as u64).unwrap().sealed_size());
+            assert!(open(&key, &sealed) == plaintext, "{size} bytes do not open with this crate");
+            assert!(tink_open(&key, sealed) == plaintext, "{size} bytes do not open with Tink");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_changed_on_its_way_does_not_open_in_a_browser() {
+    let service = Service::start();
+    let changes = r#"
+        const key = bytes.fromBase64url(args.key);
+        const whole = fromBase64(args.sealed), other = fromBase64(args.other);
+        const size = sealed.SEGMENT_BYTES;
+        const [first, second, last] = [0, 1, 2].map((index) => whole.subarray(index * size, (index + 1) * size));
+        const flipped = (at) => { const copy = whole.slice(); copy[at] ^= 1; return copy; };
+        const outcomes = {};
+        const attempt = async (what, payload) => {
+          try {
+            await open(key, payload);
+            outcomes[what] = "opened";
+          } catch (error) {
+            outcomes[what] = error.name;
+          }
+        };
+        await attempt("whole", whole);
+        for (const length of [0, 1, 39, 40, 41, 55, 56, 57, 1000, size - 1, size, size + 1, size + 16, size + 17,
+          2 * size - 1, 2 * size, 2 * size + 1, 2 * size + 16, 2 * size + 17, whole.length - 16, whole.length - 1]) {
+          await attempt(`cut to ${length}`, whole.subarray(0, length));
+        }
+        for (const more of [1, 16, 17, 1000]) await attempt(`${more} more`, bytes.joined(whole, new Uint8Array(more)));
+        for (const at of [0, 1, 33, 40, 41, size - 1, size, 2 * size - 1, 2 * size, whole.length - 1]) {
+          await attempt(`byte ${at} changed`, flipped(at));
+        }
+        await attempt("first two swapped", bytes.joined(second, first, last));
+        await attempt("last two swapped", bytes.joined(first, last, second));
+        await attempt("middle left out", bytes.joined(first, last));
+        await attempt("first left out", bytes.joined(second, last));
+        await attempt("middle repeated", bytes.joined(first, second, second, last));
+        await attempt("twice", bytes.joined(whole, whole));
+        await attempt("middle of another", bytes.joined(first, other.subarray(size, 2 * size), last));
+        await attempt("header of another", bytes.joined(other.subarray(0, 40), whole.subarray(40)));
+        await attempt("another altogether", other.map((byte, at) => (at < 40 ? whole[at] : byte)));
+        return outcomes;"#;
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        let plaintext = content(2 * SEGMENT_SIZE + 100 - 40 - 3 * 16);
+        let key = PayloadKey::random();
+        let (sealed, other) = (seal(&key, &plaintext), seal(&key, &plaintext));
+        assert_eq!(sealed.len(), 2 * SEGMENT_SIZE + 100);
+        let key = BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes());
+        let given = json!({ "key": key, "sealed": base64(&sealed), "other": base64(&other) });
+        let outcomes = run(browser, &service, changes, given).await;
+        let outcomes = outcomes.as_object().unwrap();
+        assert_eq!(outcomes.len(), 1 + 21 + 4 + 10 + 9);
+        for (what, outcome) in outcomes {
+            assert_eq!(outcome, if what == "whole" { "opened" } else { "Damaged" }, "{what}");
+        }
+    })
+    .await;
+}
+
+fn seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
+    let layout = Layout::of_plaintext(plaintext.len() as u64).unwrap();
+    let sealer = Sealer::new(key);
+    let mut payload = Vec::new();
+    for index in 0..=layout.last_index() {
+        let range = layout.plaintext_range(index);
+        let mut segment = Sealer::buffer(index);
+        segment.extend(&plaintext[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]);
+        sealer.seal(index, layout.is_last(index), &mut segment);
+        payload.extend(segment);
+    }
+    payload
+}
+
+fn open(key: &PayloadKey, mut sealed: &[u8]) -> Vec<u8> {
+    let mut stream = OpenStream::new(key.clone());
+    let mut plaintext = Vec::new();
+    while let Some(piece) = stream.push(&mut sealed).unwrap() {
+        plaintext.extend_from_slice(piece);
+    }
+    plaintext.extend_from_slice(stream.finish().unwrap());
+    plaintext
+}
+
+fn tink(key: &PayloadKey) -> AesGcmHkdf {
+    AesGcmHkdf::new(key.as_bytes(), tink_proto::HashType::Sha256, 32, SEGMENT_SIZE, 0).unwrap()
+}
+
+/// A buffer that is read again after Tink has taken its writer.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn tink_seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
+    let sealed = Shared::default();
+    let mut writer = tink(key).new_encrypting_writer(Box::new(sealed.clone()), b"sgsend/v1").unwrap();
+    writer.write_all(plaintext).unwrap();
+    writer.close().unwrap();
+    sealed.0.take()
+}
+
+fn tink_open(key: &PayloadKey, sealed: Vec<u8>) -> Vec<u8> {
+    let mut plaintext = Vec::new();
+    let source = Box::new(std::io::Cursor::new(sealed));
+    tink(key).new_decrypting_reader(source, b"sgsend/v1").unwrap().read_to_end(&mut plaintext).unwrap();
+    plaintext
+}

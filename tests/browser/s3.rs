@@ -1,0 +1,81 @@
+//! Payloads that go straight between a page and a bucket.
+
+use crate::support::{Browser, Sent, Service, Tap, chromium, content, each};
+
+/// More than two parts.
+const SIZE: usize = 20_000_000;
+
+async fn send(browser: &Browser, service: &Service, page: &str, sent: &[u8]) -> String {
+    browser.goto(page).await;
+    browser.fill("#token", &service.token).await;
+    browser.choose("#files", &[&service.home.file("large.bin", sent)]).await;
+    browser.fill("#downloads", "2").await;
+    browser.click("#send").await;
+    browser.visible("#sent").await;
+    browser.value("#link").await
+}
+
+async fn receive(browser: &Browser, link: &str) -> Vec<u8> {
+    browser.goto(link).await;
+    browser.click("#download").await;
+    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.download().await.1
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn payloads_do_not_pass_through_the_service() {
+    let service = Service::start();
+    each(async |browser| {
+        for size in [0, 1_000, 5_000_000, SIZE] {
+            let (tap, sent) = (Tap::to(&service.serving.public), content(size));
+            let link = send(browser, &service, &format!("{}/", tap.url), &sent).await;
+            assert_eq!(service.status(&link).await["mode"]["upload"], "presigned");
+            assert!(service.download(&link, &[]) == sent, "{size} bytes");
+            assert!(receive(browser, &link).await == sent, "{size} bytes");
+            assert_eq!(service.downloads(&link).await, 2);
+            let heard = tap.heard().len();
+            assert!(heard < 1_000_000, "{heard} bytes went through the service");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn the_store_gets_no_secret_of_ours() {
+    let service = Service::start();
+    let endpoint = std::env::var("SGSEND_TEST_S3_ENDPOINT").unwrap();
+    chromium(async |browser| {
+        let link = send(browser, &service, &service.page(), &content(SIZE)).await;
+        receive(browser, &link).await;
+        let sent = browser.sent().await;
+        let to_store: Vec<&Sent> = sent.iter().filter(|request| request.url.starts_with(&endpoint)).collect();
+        assert!(to_store.len() > 3, "{to_store:?}");
+        let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
+        for request in to_store {
+            let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+            assert!(!names.iter().any(|name| name.starts_with("x-sgsend") || *name == "authorization"), "{names:?}");
+            let referrers = request.headers.iter().filter(|(name, _)| name == "referer");
+            assert!(referrers.clone().all(|(_, value)| !value.contains(id)), "{request:?}");
+            assert!(!request.holds(service.token.as_bytes()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn a_bucket_that_lets_no_page_in_is_done_without() {
+    let closed = crate::support::bucket::fresh().await.to_string();
+    let service = Service::over(&closed, &[]);
+    chromium(async |browser| {
+        browser.expect_complaint("CORS");
+        let sent = content(5_000_000);
+        let link = send(browser, &service, &service.page(), &sent).await;
+        assert!(service.download(&link, &[]) == sent);
+        assert!(receive(browser, &link).await == sent);
+        assert_eq!(service.downloads(&link).await, 2);
+    })
+    .await;
+}

@@ -1,0 +1,252 @@
+//! Browsers that a test starts, drives and ends.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thirtyfour::{Capabilities, WebDriver};
+
+use super::driver::{Driver, program};
+use super::left::Left;
+use super::not_run;
+use super::turns::Turn;
+
+/// How long anything on a page may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What browsers there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Chromium,
+    Firefox,
+}
+
+/// A browser with nothing in it, and one tab.
+pub(crate) struct Browser {
+    pub(crate) kind: Kind,
+    pub(super) session: Session,
+    pub(super) driver: Driver,
+    pub(super) folder: TempDir,
+    /// What was read off the logs, which give everything once.
+    pub(super) events: Mutex<Vec<Value>>,
+    pub(super) complaints: Mutex<Vec<String>>,
+    pub(super) expected: Mutex<Vec<String>>,
+    _turn: Turn,
+}
+
+/// What is said to a browser. The browser of a test that failed is ended with its driver, and not asked to end.
+pub(super) struct Session(WebDriver);
+
+impl std::ops::Deref for Session {
+    type Target = WebDriver;
+
+    fn deref(&self) -> &WebDriver {
+        &self.0
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It fails where the session has ended in order.
+        let _ = self.0.clone().leak();
+    }
+}
+
+/// Runs a test in Chromium; `None` where there is none.
+pub(crate) async fn chromium<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+    run(Browser::start(Kind::Chromium, &[]).await?, test).await
+}
+
+/// Runs a test in Firefox; `None` where there is none.
+pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+    run(Browser::start(Kind::Firefox, &[]).await?, test).await
+}
+
+/// Runs a test in each of them.
+pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
+    chromium(&test).await;
+    firefox(&test).await;
+}
+
+async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+    let result = Box::pin(test(&browser)).await;
+    Some((result, browser.end().await))
+}
+
+impl Kind {
+    /// What is needed for it: the browser and its driver.
+    fn programs(self) -> Option<(PathBuf, PathBuf)> {
+        let (browser, driver, packages) = match self {
+            Self::Chromium => (["chromium", "chromium-browser"], "chromedriver", "chromium chromium-driver"),
+            Self::Firefox => (["firefox-esr", "firefox"], "geckodriver", "firefox-esr, and tests/browsers.sh install"),
+        };
+        let found = program(&browser).zip(program(&[driver]));
+        if found.is_none() {
+            not_run(&format!("there is no {self:?} with its {driver}; on Debian: apt-get install {packages}"));
+        }
+        found
+    }
+}
+
+impl Browser {
+    /// Starts one with these preferences besides.
+    pub(crate) async fn start(kind: Kind, preferences: &[(&str, Value)]) -> Option<Self> {
+        let (program, driver) = kind.programs()?;
+        let turn = Turn::take();
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["downloads", "profile"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let (arguments, announcement) = match kind {
+            Kind::Chromium => (["--port=0"].as_slice(), "started successfully on port "),
+            Kind::Firefox => (["--port", "0"].as_slice(), "Listening on 127.0.0.1:"),
+        };
+        let driver = Driver::start(&driver, arguments, announcement, folder.path());
+        let capabilities = capabilities(kind, &program, &folder, preferences);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let session = WebDriver::builder(&driver.url, capabilities).client(client).await;
+        let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.said()));
+        Some(Self {
+            kind,
+            session: Session(session),
+            driver,
+            folder,
+            events: Mutex::default(),
+            complaints: Mutex::default(),
+            expected: Mutex::default(),
+            _turn: turn,
+        })
+    }
+
+    /// Ends it, after no page had anything to complain of; gives what it left on disk.
+    pub(crate) async fn end(self) -> Left {
+        let complaints = self.unexpected_complaints().await;
+        assert!(complaints.is_empty(), "{:?} complained: {complaints:#?}", self.kind);
+        let Self { session, driver, folder, .. } = self;
+        (*session).clone().quit().await.unwrap();
+        drop(driver);
+        Left(folder)
+    }
+
+    /// Opens an address.
+    pub(crate) async fn goto(&self, url: &str) {
+        // The same address but for its fragment would only be scrolled to.
+        self.session.goto("about:blank").await.unwrap();
+        self.session.goto(url).await.unwrap();
+    }
+
+    /// Loads the page again, as its user would.
+    pub(crate) async fn reload(&self) {
+        self.session.refresh().await.unwrap();
+    }
+
+    /// What the address bar shows.
+    pub(crate) async fn address(&self) -> String {
+        self.session.current_url().await.unwrap().to_string()
+    }
+
+    /// Runs the body of an asynchronous function in the page, which finds its arguments in `args`.
+    pub(crate) async fn script(&self, body: &str, args: Value) -> Value {
+        let wrapped = format!(
+            "const [args, done] = arguments; const failed = (error) => done({{ error: `${{error}} ${{error?.stack}}` }});
+            (async () => {{ {body} }})().then((value) => done({{ value: value ?? null }}), failed)"
+        );
+        let answer = self.session.execute_async(wrapped, vec![args]).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{:?}: {error}: {body}", self.kind));
+        let error = &answer.json()["error"];
+        assert!(error.is_null(), "{:?}: {error}: {body}", self.kind);
+        answer.json()["value"].clone()
+    }
+
+    /// Does something that only the developer tools of Chromium can do.
+    pub(crate) async fn tell(&self, method: &str, parameters: Value) -> Value {
+        assert_eq!(self.kind, Kind::Chromium, "{method}");
+        self.session.cdp().send_raw(method, parameters).await.unwrap()
+    }
+
+    /// Has every page that comes run this before its own scripts.
+    pub(crate) async fn before_scripts(&self, script: &str) {
+        self.tell("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Looks again and again until `look` finds something.
+    pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+        self.within(PATIENCE, what, look).await
+    }
+
+    /// The same for what takes its time.
+    pub(crate) async fn patiently<T>(&self, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+        self.within(PATIENCE * 10, what, look).await
+    }
+
+    async fn within<T>(&self, patience: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            let seen = if started.elapsed() > patience { Some(self.sight().await) } else { None };
+            assert!(seen.is_none(), "{:?} waited in vain for {what}\n{}", self.kind, seen.unwrap_or_default());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What there is to see, for who wonders why a test failed.
+    async fn sight(&self) -> String {
+        let page = self.session.execute("return `${location.href}\n${document.body.innerText}`", vec![]).await;
+        let page = page.map_or_else(|error| error.to_string(), |page| page.json().as_str().unwrap_or("").to_owned());
+        format!("the page: {page}\ncomplaints: {:#?}", self.unexpected_complaints().await)
+    }
+}
+
+fn capabilities(
+    kind: Kind,
+    program: &std::path::Path,
+    folder: &TempDir,
+    preferences: &[(&str, Value)],
+) -> Capabilities {
+    let (profile, downloads) = (folder.path().join("profile"), folder.path().join("downloads"));
+    let mut wanted = match kind {
+        Kind::Chromium => json!({ "download.default_directory": downloads, "download.prompt_for_download": false }),
+        Kind::Firefox => json!({
+            "browser.download.dir": downloads,
+            "browser.download.folderList": 2,
+            "browser.download.alwaysOpenPanel": false,
+            "browser.download.always_ask_before_handling_new_types": false,
+            // Nothing is asked for outside this machine.
+            "app.normandy.enabled": false,
+            "network.captive-portal-service.enabled": false,
+            "services.settings.server": "data:,#remote-settings-dummy/v1",
+            // What pages complain of goes to the driver's output.
+            "devtools.console.stdout.content": true,
+        }),
+    };
+    for (name, value) in preferences {
+        wanted[*name] = value.clone();
+    }
+    let all = match kind {
+        Kind::Chromium => json!({
+            "goog:chromeOptions": { "binary": program, "prefs": wanted, "args": [
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--disable-dev-shm-usage",
+                // It ends when its driver does, however that ends.
+                "--remote-debugging-pipe",
+                format!("--user-data-dir={}", profile.display()),
+            ] },
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "unhandledPromptBehavior": "ignore",
+        }),
+        Kind::Firefox => json!({
+            "moz:firefoxOptions": {
+                "binary": program, "prefs": wanted, "args": ["-headless", "-profile", profile],
+            },
+            "unhandledPromptBehavior": "ignore",
+        }),
+    };
+    let Value::Object(all) = all else { unreachable!("it is an object") };
+    all.into()
+}

@@ -1,0 +1,39 @@
+//! What browsers complain of: errors that a page logs or does not catch, and what its policy forbids.
+
+use super::browser::{Browser, Kind};
+
+impl Browser {
+    /// From here on a complaint with these words is no fault.
+    pub(crate) fn expect_complaint(&self, words: &str) {
+        self.expected.lock().unwrap().push(words.to_owned());
+    }
+
+    /// All so far that were not expected.
+    pub(crate) async fn unexpected_complaints(&self) -> Vec<String> {
+        let new = match self.kind {
+            Kind::Chromium => self.logged().await,
+            Kind::Firefox => self.said().into_iter().skip(self.complaints.lock().unwrap().len()).collect(),
+        };
+        let mut all = self.complaints.lock().unwrap();
+        all.extend(new);
+        let expected = self.expected.lock().unwrap();
+        let is_expected = |complaint: &&String| expected.iter().any(|words| complaint.contains(words));
+        all.iter().filter(|complaint| !is_expected(complaint)).cloned().collect()
+    }
+
+    async fn logged(&self) -> Vec<String> {
+        let entries = self.session.get_log("browser").await.unwrap();
+        let severe = entries.into_iter().filter(|entry| entry.level == "SEVERE");
+        // That the service refuses something is for the page to deal with; that the page lacks a part of itself is not.
+        let own_part = |message: &str| ["/web/", "/save/"].iter().any(|folder| message.contains(folder));
+        let counts = severe.filter(|entry| entry.source.as_deref() != Some("network") || own_part(&entry.message));
+        counts.map(|entry| format!("{}: {}", entry.source.unwrap_or_default(), entry.message)).collect()
+    }
+
+    /// Firefox has no log for drivers. It writes errors to its output, among its own, and not what a policy forbids.
+    fn said(&self) -> Vec<String> {
+        let said = self.driver.said();
+        let counts = |line: &&str| line.contains("JavaScript error: http") || line.starts_with("console.error: \"");
+        said.lines().filter(counts).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! How pages look: sizes, themes, pictures.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::browser::{Browser, Kind};
+
+/// What a user prefers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(crate) const EACH: [Self; 2] = [Self::Light, Self::Dark];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+impl Browser {
+    /// Gives the page so many pixels.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        match self.kind {
+            Kind::Chromium => {
+                let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+                self.tell("Emulation.setDeviceMetricsOverride", size).await;
+            }
+            Kind::Firefox => self.session.set_window_rect(0, 0, width, height + 100).await.unwrap(),
+        }
+    }
+
+    /// Has the user prefer a theme.
+    pub(crate) async fn prefer(&self, theme: Theme) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": theme.name() });
+        // A transition would be measured half-way.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        self.tell("Emulation.setEmulatedMedia", json!({ "features": [feature, still] })).await;
+    }
+
+    /// Paints the whole page into a file.
+    pub(crate) async fn picture(&self, path: &Path) {
+        let picture = json!({ "format": "png", "captureBeyondViewport": true });
+        let picture = self.tell("Page.captureScreenshot", picture).await;
+        let picture = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, picture["data"].as_str().unwrap());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, picture.unwrap()).unwrap();
+    }
+
+    /// How many pixels of the page stand beyond its right edge.
+    pub(crate) async fn overflow(&self) -> i64 {
+        let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        self.script(wide, serde_json::Value::Null).await.as_i64().unwrap()
+    }
+}

@@ -1,0 +1,49 @@
+//! Starts services and browsers, and looks at what they do.
+
+mod axe;
+mod browser;
+mod complaints;
+mod content;
+mod downloads;
+mod driver;
+mod elements;
+#[path = "../../suite/support/gate.rs"]
+#[allow(dead_code, reason = "shared with tests that do more with it")]
+mod gate;
+mod left;
+mod look;
+mod network;
+#[path = "../../suite/support/not_run.rs"]
+mod not_run;
+mod open_bucket;
+#[path = "../../suite/support/process.rs"]
+#[allow(dead_code, reason = "shared with tests that do more with it")]
+mod process;
+mod service;
+mod storage;
+mod tap;
+mod turns;
+
+#[path = "../../support/bucket.rs"]
+pub(crate) mod bucket;
+
+pub(crate) use axe::axe;
+pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
+pub(crate) use content::{content, png};
+pub(crate) use gate::{Gate, Way};
+pub(crate) use left::Left;
+pub(crate) use look::Theme;
+pub(crate) use network::Sent;
+pub(crate) use not_run::not_run;
+pub(crate) use process::{Home, Serving};
+pub(crate) use service::Service;
+pub(crate) use tap::Tap;
+
+/// The admin key of every service here that is given one.
+pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
+
+/// Where `tests/browsers.sh` puts what it gets.
+pub(crate) fn cache() -> std::path::PathBuf {
+    let named = std::env::var_os("SGSEND_BROWSERS_CACHE").map(Into::into);
+    named.unwrap_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/browsers"))
+}

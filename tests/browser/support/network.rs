@@ -1,0 +1,78 @@
+//! What Chromium sends, and whether it can.
+
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+
+/// A request.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) id: String,
+    pub(crate) method: String,
+    pub(crate) url: String,
+    /// Names in lower case, with those that only the network stack adds.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Sent {
+    /// Whether these bytes stand anywhere in it.
+    pub(crate) fn holds(&self, needle: &[u8]) -> bool {
+        let texts = self.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let mut all = texts.chain([self.url.as_bytes(), &self.body]);
+        all.any(|text| memchr::memmem::find(text, needle).is_some())
+    }
+}
+
+impl Browser {
+    /// Everything that it has sent so far, oldest first.
+    pub(crate) async fn sent(&self) -> Vec<Sent> {
+        let new = self.session.get_log("performance").await.unwrap();
+        let new = new.into_iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap()["message"].take());
+        self.events.lock().unwrap().extend(new);
+        let events = self.events.lock().unwrap().clone();
+        let mut all: Vec<Sent> = Vec::new();
+        for event in &events {
+            let (parameters, id) = (&event["params"], event["params"]["requestId"].as_str().unwrap_or_default());
+            match event["method"].as_str() {
+                Some("Network.requestWillBeSent") => all.push(self.request(id, &parameters["request"]).await),
+                Some("Network.requestWillBeSentExtraInfo") => {
+                    if let Some(sent) = all.iter_mut().rev().find(|sent| sent.id == id) {
+                        sent.headers.extend(headers(&parameters["headers"]));
+                    }
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
+    async fn request(&self, id: &str, request: &Value) -> Sent {
+        let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
+        let mut body = text("postData").into_bytes();
+        if body.is_empty() && request["hasPostData"] == true {
+            // Bodies that no page keeps are gone; the wire has them.
+            let asked = self.session.cdp().send_raw("Network.getRequestPostData", json!({ "requestId": id })).await;
+            body = asked.ok().and_then(|answer| Some(answer["postData"].as_str()?.into())).unwrap_or_default();
+        }
+        // Its fragment is told apart, and stays in the browser.
+        Sent {
+            id: id.to_owned(),
+            method: text("method"),
+            url: text("url"),
+            headers: headers(&request["headers"]).collect(),
+            body,
+        }
+    }
+
+    /// Takes the network away, or gives it back.
+    pub(crate) async fn offline(&self, offline: bool) {
+        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.tell("Network.emulateNetworkConditions", conditions).await;
+    }
+}
+
+fn headers(object: &Value) -> impl Iterator<Item = (String, String)> {
+    let members = object.as_object().into_iter().flatten();
+    members.map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned()))
+}

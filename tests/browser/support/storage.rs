@@ -1,0 +1,21 @@
+//! What pages keep in the browser.
+
+use serde_json::Value;
+
+use super::browser::Browser;
+
+const DUMP: &str = r"
+    const dump = { local: { ...localStorage }, session: { ...sessionStorage }, cookies: document.cookie };
+    dump.history = history.state;
+    dump.databases = (await indexedDB.databases()).map(({ name }) => name);
+    dump.caches = await globalThis.caches?.keys() ?? [];
+    dump.name = window.name;
+    return dump";
+
+impl Browser {
+    /// All that the page's origin keeps: `local`, `session`, `cookies`, `databases`, `caches`, `history`, and the `name`
+    /// of the window.
+    pub(crate) async fn kept(&self) -> Value {
+        self.script(DUMP, Value::Null).await
+    }
+}

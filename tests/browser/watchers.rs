@@ -1,0 +1,79 @@
+//! What the other tests rely on: whatever goes wrong in a page is noticed.
+
+use serde_json::{Value, json};
+
+use crate::support::{Kind, Service, axe, chromium, each};
+
+#[tokio::test]
+async fn errors_and_forbidden_things_are_heard_of() {
+    let service = Service::start();
+    each(async |browser| {
+        browser.goto(&service.page()).await;
+        assert!(browser.unexpected_complaints().await.is_empty());
+        let logged = ("console.error('something is wrong')", "something is wrong");
+        let thrown = ("setTimeout(() => { throw new Error('nobody catches it') })", "nobody catches it");
+        let forbidden =
+            ("document.body.append(Object.assign(new Image(), { src: 'https://127.0.0.1:9/x.png' }))", "127.0.0.1:9");
+        // Firefox tells its driver nothing of what a policy has forbidden.
+        let faults = if browser.kind == Kind::Chromium { &[logged, thrown, forbidden][..] } else { &[logged, thrown] };
+        for (fault, words) in faults {
+            browser.script(fault, Value::Null).await;
+            browser
+                .until(words, async || {
+                    let complaints = browser.unexpected_complaints().await;
+                    complaints.iter().any(|complaint| complaint.contains(words)).then_some(())
+                })
+                .await;
+            browser.expect_complaint(words);
+        }
+        assert_eq!(browser.unexpected_complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_keeps_people_out_is_found() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        let faults = "const pale = document.createElement('p'); pale.textContent = 'pale'; pale.style.color = '#ccc';
+            pale.style.background = '#fff'; const wide = document.createElement('input'); wide.style.width = '3000px';
+            document.querySelector('main').append(pale, wide)";
+        browser.script(faults, Value::Null).await;
+        let violations = browser.violations(&axe).await.join("\n");
+        assert!(violations.contains("color-contrast") && violations.contains("label"), "{violations}");
+        assert!(browser.overflow().await > 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_sent_and_kept_is_found() {
+    let service = Service::start();
+    let run = chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        let leak = "localStorage.setItem('k', 'kept-in-local-storage'); sessionStorage.setItem('k', 'kept-in-tab');
+            document.cookie = 'k=kept-in-a-cookie; max-age=9999';
+            await new Promise((resolve, reject) => {
+              const opening = indexedDB.open('kept-in-a-database');
+              Object.assign(opening, { onsuccess: resolve, onerror: reject });
+            });
+            const headers = { 'x-k': 'told-in-a-header' };
+            await fetch('transfers/create', { method: 'POST', body: 'told-in-a-body', headers })";
+        browser.script(leak, Value::Null).await;
+        let kept = browser.kept().await.to_string();
+        for text in ["kept-in-local-storage", "kept-in-tab", "kept-in-a-cookie", "kept-in-a-database"] {
+            assert!(kept.contains(text), "{text} is not in {kept}");
+        }
+        let sent = browser.sent().await;
+        for text in ["told-in-a-body", "told-in-a-header", "/transfers/create"] {
+            assert!(sent.iter().any(|request| request.holds(text.as_bytes())), "{text} is not in {sent:?}");
+        }
+        assert!(browser.script("return navigator.onLine", json!(null)).await == true);
+        browser.offline(true).await;
+        assert!(browser.script("return navigator.onLine", json!(null)).await == false);
+    });
+    let Some(((), left)) = run.await else { return };
+    assert!(!left.holding(b"kept-in-local-storage").is_empty(), "it is not on disk");
+}
