@@ -3,10 +3,11 @@
 #
 #   tests/browsers.sh                   gets what is needed, and runs the tests
 #   tests/browsers.sh install           only gets what is needed
+#   tests/browsers.sh paint             paints the pictures in docs/ anew
 #   tests/browsers.sh run COMMAND...    gets what is needed, and runs any command with it
 #
 # Browsers and ChromeDriver come from the system. geckodriver is built from crates.io and axe-core comes from npm, into
-# SGSEND_BROWSERS_CACHE (target/browsers). SGSEND_SCREENSHOTS=1 has the tests paint docs/*.png anew.
+# SGSEND_BROWSERS_CACHE (target/browsers).
 set -euo pipefail
 
 geckodriver=0.37.1 axe=4.14.1
@@ -61,10 +62,14 @@ case ${1:-} in
     tests/s3.sh run localstack -- cargo test --locked --test browser -- --include-ignored s3:: receive:: send:: large::
     ;;
   install) ;;
+  paint)
+    cd "$root"
+    exec cargo test --locked --test browser -- --ignored screenshots
+    ;;
   run)
     shift
     if [ $# = 0 ]; then fail "usage: tests/browsers.sh run COMMAND..."; fi
     exec "$@"
     ;;
-  *) fail "there is no '$1': install, run" ;;
+  *) fail "there is no '$1': install, paint, run" ;;
 esac

@@ -28,13 +28,13 @@ pub(super) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Items {
+struct Remembered {
     items: Vec<Sent>,
     next: Option<String>,
     unfinished: Vec<UnfinishedTransfer>,
 }
 
-impl Items {
+impl Remembered {
     fn of(items: Vec<Sent>) -> Self {
         Self { items, next: None, unfinished: unfinished() }
     }
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let items = history.read().map_err(failed)?;
     if arguments.clear || arguments.remove.is_some() {
         if context.printer.is_json() {
-            context.printer.json_of(&Items::of(items))?;
+            context.printer.json_of(&Remembered::of(items))?;
         }
         return Ok(());
     }
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
 fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Items::of(items))?;
+        printer.json_of(&Remembered::of(items))?;
         return Ok(());
     }
     let row = |sent: &Sent| {

@@ -5,7 +5,6 @@ use crate::support::{Service, chromium, content};
 const SIZE: usize = 100 * 1024 * 1024;
 
 #[tokio::test]
-#[ignore = "takes a minute: tests/browsers.sh"]
 async fn a_hundred_mebibytes_arrive_both_ways() {
     let service = Service::start();
     let sent = content(SIZE);

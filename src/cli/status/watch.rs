@@ -48,15 +48,11 @@ pub(super) async fn watch(
         // The count of an unlimited transfer may lag a little behind its end.
         let may_lag = status.max_downloads.is_none() && status.download_count == 0 && has_ended(&status);
         if !may_lag || looked_again || arguments.wait != Some(Awaited::Downloaded) {
+            // The last recipient decrypts after the last download was counted, and may tell so.
+            let may_be_told = arguments.events && status.status == Status::Exhausted && !events.all_told(&status);
             match outcome(&status, arguments.wait) {
-                None => {}
-                // The last recipient decrypts after the last download was counted, and may tell so.
-                Some(Ok(())) if arguments.events && status.status == Status::Exhausted && !events.all_told(&status) => {
-                    if ended_at.get_or_insert_with(Instant::now).elapsed() >= LAST_WORD {
-                        return Ok(Ok(()));
-                    }
-                }
-                Some(outcome) => return Ok(outcome),
+                Some(outcome) if !may_be_told || is_over(&mut ended_at) => return Ok(outcome),
+                _ => {}
             }
         }
         looked_again |= may_lag;
@@ -64,6 +60,11 @@ pub(super) async fn watch(
         shown = Some(status);
         tokio::time::sleep(interval).await;
     }
+}
+
+/// Whether the recipient of the last download was waited for long enough.
+fn is_over(ended_at: &mut Option<Instant>) -> bool {
+    ended_at.get_or_insert_with(Instant::now).elapsed() >= LAST_WORD
 }
 
 /// Half as long again, and no longer than [`LONGEST_INTERVAL`] unless it was asked for.

@@ -38,6 +38,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/download.js"),
     asset!("scripts/envelope.js"),
     asset!("scripts/key.js"),
+    asset!("scripts/local.js"),
     asset!("scripts/names.js"),
     asset!("scripts/payload.js"),
     asset!("scripts/preview.js"),
@@ -52,6 +53,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/sealing.js"),
     asset!("scripts/send.js"),
     asset!("scripts/tar.js"),
+    asset!("scripts/token.js"),
     asset!("scripts/upload.js"),
     asset!("scripts/watching.js"),
 ];

@@ -4,12 +4,17 @@
 // what comes through that port. Nothing is kept: neither pieces nor names outlive the download.
 
 const downloads = new Map();
+/** Downloads that go on. A worker that was stopped in between, and started again, knows none of them. */
+const going = new Set();
 
 self.addEventListener("install", () => self.skipWaiting());
 
-self.addEventListener("message", ({ data, ports }) => {
-  // A page that is writing says so every few seconds; hearing it is what keeps this worker alive.
-  if (data === "awake") return;
+self.addEventListener("message", ({ data, ports, source }) => {
+  // A page that is writing asks every few seconds; being asked is what keeps this worker alive.
+  if (data.goesOn) {
+    if (!going.has(data.goesOn)) source.postMessage({ lost: data.goesOn });
+    return;
+  }
   const [port] = ports;
   downloads.set(data.id, { ...data, port });
   port.postMessage("ready");
@@ -20,10 +25,11 @@ self.addEventListener("fetch", (event) => {
   const download = downloads.get(id);
   if (!download) return;
   downloads.delete(id);
+  going.add(id);
   event.respondWith(answer(download));
 });
 
-function answer({ name, size, port }) {
+function answer({ id, name, size, port }) {
   const headers = {
     "content-type": "application/octet-stream",
     "content-disposition": `attachment; filename*=UTF-8''${extended(name)}`,
@@ -31,10 +37,10 @@ function answer({ name, size, port }) {
     "content-security-policy": "default-src 'none'; sandbox",
     "x-content-type-options": "nosniff",
   };
-  return new Response(stream(port), { headers });
+  return new Response(stream(id, port), { headers });
 }
 
-function stream(port) {
+function stream(id, port) {
   let given = () => {};
   return new ReadableStream(
     {
@@ -51,7 +57,10 @@ function stream(port) {
           given = resolve;
           port.postMessage("more");
         }),
-      cancel: () => port.postMessage("gone"),
+      cancel() {
+        going.delete(id);
+        port.postMessage("gone");
+      },
     },
     { highWaterMark: 2 },
   );

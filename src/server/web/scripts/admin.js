@@ -12,7 +12,7 @@ const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransf
 /** The view that the address names, and what of it. */
 function wanted() {
   const [view, what] = location.hash.slice(1).split("/");
-  return view in VIEWS ? { view, what } : { view: "overview" };
+  return Object.hasOwn(VIEWS, view) ? { view, what } : { view: "overview" };
 }
 
 async function showView({ view, what }) {

@@ -1,7 +1,7 @@
 // Sending a payload through the service, piece by piece: what has arrived is never sent again.
 
 import { put } from "./put.js";
-import { at, call, patiently, root } from "./service.js";
+import { at, call, patiently, root, Unreachable } from "./service.js";
 
 /** Bytes in a piece: whole segments. */
 const PIECE = 8 * 1024 * 1024;
@@ -13,8 +13,8 @@ export async function sendByService(upload, payload, from, { url, signal, progre
   if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
   const headers = { "content-type": "application/octet-stream", ...upload.credentials };
   const seal = (start) => payload.sealed(start, Math.min(start + PIECE, payload.size));
-  let received = from;
-  let next = seal(received);
+  let received = arrivedOf(payload.size, from);
+  let next = received < payload.size ? seal(received) : undefined;
   while (received < payload.size) {
     const body = await next;
     const after = received + body.size;
@@ -27,16 +27,26 @@ export async function sendByService(upload, payload, from, { url, signal, progre
     received = await patiently(
       async (tries) => {
         if (tries > 0) {
-          const arrived = await whatHasArrived(upload, signal);
+          const arrived = arrivedOf(after, await whatHasArrived(upload, signal));
           if (arrived !== start) return arrived;
         }
-        return post(target, { headers, body, start, signal, moved: (sent) => progress.at(start + sent) });
+        const moved = (sent) => progress.at(start + sent);
+        const arrived = arrivedOf(after, await post(target, { headers, body, start, signal, moved }));
+        // One that takes nothing is asked again after a pause, and not for ever.
+        if (arrived === start) throw new Unreachable(new Error("the server takes nothing"));
+        return arrived;
       },
       { signal, waiting },
     );
     progress.at(received);
     if (received !== after && received < payload.size) next = seal(received);
   }
+}
+
+/** How much has arrived, as the server says, if that can be: of what was sent, which ends at `sent`. */
+function arrivedOf(sent, received) {
+  if (Number.isSafeInteger(received) && 0 <= received && received <= sent) return received;
+  throw new RangeError("the server says that it has what was never sent");
 }
 
 /** Posts a piece, and says how much has arrived in all. */

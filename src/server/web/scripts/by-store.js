@@ -5,6 +5,8 @@ import { call, patiently, Unreachable } from "./service.js";
 
 /** Parts on their way at once. */
 const AT_ONCE = 3;
+/** No store takes smaller parts, in bytes. */
+const SMALLEST_PART = 5 * 1024 * 1024;
 /** Parts that one answer of the service signs at most. */
 const MOST_SIGNED = 100;
 
@@ -26,6 +28,9 @@ export async function sendWhole(upload, instruction, payload, { signal, progress
 /** Sends the parts of `payload` whose numbers are not among `arrived`. */
 export async function sendParts(upload, instruction, payload, arrived, { signal, progress, waiting }) {
   const { part_size_bytes: partSize, part_count: count } = instruction;
+  if (!(partSize >= SMALLEST_PART) || count !== Math.ceil(payload.size / partSize)) {
+    throw new RangeError("the server's parts are not those of this upload");
+  }
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !arrived.has(number));
   const signed = new Signed(upload, missing, signal, instruction.parts ?? []);
   const range = (number) => [(number - 1) * partSize, Math.min(number * partSize, payload.size)];

@@ -4,7 +4,7 @@ import { whyUnfit } from "./archive-path.js";
 import { hex, random } from "./bytes.js";
 import { tarOf } from "./tar.js";
 
-/** Files and folders by their paths; a later one takes the place of an earlier one of the same path. */
+/** Files and folders by their paths. */
 export class Chosen {
   #entries = new Map();
 
@@ -29,12 +29,27 @@ export class Chosen {
   /** The same with one more. */
   with(path, file) {
     const more = new Chosen();
-    more.#entries = new Map(this.#entries).set(path, file);
+    more.#entries = new Map(this.#entries);
+    more.add(path, file);
     return more;
   }
 
+  /** Adds a file, or a folder without one. Another file of the same name gets another name, unless it is in a folder. */
   add(path, file) {
-    this.#entries.set(path, file);
+    this.#entries.set(file && !path.includes("/") ? this.#free(path, file) : path, file);
+  }
+
+  /** The name, or one like it that nothing else has. */
+  #free(name, file) {
+    const isTaken = (name) => {
+      const other = this.#entries.get(name);
+      const isSame = other?.size === file.size && other?.lastModified === file.lastModified;
+      return (this.#entries.has(name) && !isSame) || this.tops.some((top) => top.isFolder && top.name === name);
+    };
+    const [, stem, extension] = /^(.+?)(\.[^.]*)?$/su.exec(name);
+    let free = name;
+    for (let number = 2; isTaken(free); number += 1) free = `${stem} (${number})${extension ?? ""}`;
+    return free;
   }
 
   /** Adds what `<input type="file">` has: with a folder, paths below it. */
@@ -65,7 +80,7 @@ export class Chosen {
     if (only && !only.isFolder) {
       const file = this.#entries.get(only.name);
       return withMetadata(file, {
-        filename: file.name,
+        filename: only.name,
         ...(file.type && { content_type: file.type }),
         modified_ms: file.lastModified,
       });

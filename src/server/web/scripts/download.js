@@ -29,6 +29,11 @@ export class Download {
     this.#source = new Source(this.#transferId, this.#grant, proof);
   }
 
+  /** Whether nothing could be opened yet: the key may be wrong. */
+  get isLocked() {
+    return !this.#first;
+  }
+
   /** What the service stored about this download; known once it has begun. */
   get transparency() {
     return this.#source.transparency;

@@ -44,5 +44,6 @@ function parse(json) {
   if (typeof metadata?.filename !== "string" || !Number.isSafeInteger(metadata.size)) {
     throw new Damaged("the envelope lacks a name or a size");
   }
-  return metadata;
+  const { content_type: type } = metadata;
+  return { ...metadata, content_type: typeof type === "string" ? type : undefined };
 }

@@ -26,8 +26,9 @@ export class LinkKey {
 
   /** Reads a key, or the one in a link, also with what mail programs put around; `undefined` if there is none. */
   static find(text) {
-    const bare = text.replace(/^[\s<("'“„‘«]+|[\s>)"'”’».,;:!?]+$/g, "");
-    return LinkKey.parse(bare.slice(bare.indexOf("#") + 1));
+    const fragment = unescaped(text).split("#").at(-1);
+    const [, key] = /^[^\w-]*((?:v1p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
+    return key && LinkKey.parse(key);
   }
 
   /** The fragment of a link. */
@@ -68,6 +69,15 @@ export class AccessProof {
 /** A new right to one download, which covers its retries. */
 export function randomGrant() {
   return base64url(random(32));
+}
+
+/** Quotation marks around a link, and the like, come escaped in addresses. */
+function unescaped(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 async function stretch(passphrase, salt) {

@@ -7,8 +7,8 @@ const MOST_BYTES = 255;
 /** The longest ending, dot included, that outlives the shortening of a name. */
 const LONGEST_EXTENSION_BYTES = 32;
 
-/** Characters that command a terminal, or shape text without being seen. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** Characters that command a terminal, or shape text without being seen, and halves of one. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
 /** Makes a bare and safe name of `name`: no path, nothing hidden or unseen, no device of Windows. */
@@ -21,11 +21,19 @@ export function safeName(name) {
 
 /** Cuts a name to what file systems take, between two characters; a short ending stays. */
 function shortened(name) {
-  const trimmed = name.replace(/[.\s]+$/u, "");
+  const trimmed = trimmedEnd(name);
   if (utf8(trimmed).length <= MOST_BYTES) return trimmed;
-  const ending = /\.[^.]*$/u.exec(trimmed)?.[0] ?? "";
+  const dot = trimmed.lastIndexOf(".");
+  const ending = dot < 0 ? "" : trimmed.slice(dot);
   const extension = utf8(ending).length <= LONGEST_EXTENSION_BYTES ? ending : "";
   const room = new Uint8Array(MOST_BYTES - utf8(extension).length);
   const { read } = new TextEncoder().encodeInto(trimmed, room);
-  return `${trimmed.slice(0, read)}${extension}`.replace(/[.\s]+$/u, "");
+  return trimmedEnd(`${trimmed.slice(0, read)}${extension}`);
+}
+
+/** Takes off dots and spaces at the end. A pattern would take hours for some names. */
+function trimmedEnd(name) {
+  let end = name.length;
+  while (end > 0 && /[.\s]/u.test(name[end - 1])) end -= 1;
+  return name.slice(0, end);
 }

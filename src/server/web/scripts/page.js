@@ -64,12 +64,11 @@ export function when(id, event, work) {
 export function showTransparency(details, transparency) {
   const list = (title, items) => [element("h3", {}, title), element("ul", {}, ...items)];
   const item = (text) => element("li", {}, text);
-  const stored = Object.entries(transparency.stored).map(([field, form]) =>
-    item(`${field.replaceAll("_", " ")}: ${form}`),
-  );
-  const parts = [...list("Stored", stored), ...list("Not stored", transparency.not_stored.map(item))];
-  if (transparency.seen_by_others.length > 0) {
-    parts.push(...list("Seen by others", transparency.seen_by_others.map(item)));
+  const { stored: fields = {}, not_stored: absent = [], seen_by_others: seen = [] } = transparency ?? {};
+  const stored = Object.entries(fields).map(([field, form]) => item(`${field.replaceAll("_", " ")}: ${form}`));
+  const parts = [...list("Stored", stored), ...list("Not stored", absent.map(item))];
+  if (seen.length > 0) {
+    parts.push(...list("Seen by others", seen.map(item)));
   }
   details.replaceChildren(details.querySelector("summary"), ...parts);
   details.hidden = false;

@@ -3,15 +3,15 @@
 import { element } from "./page.js";
 
 /** Pictures that browsers show without running anything in them, by the endings of their names. */
-const PICTURES = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  avif: "image/avif",
-  bmp: "image/bmp",
-};
+const PICTURES = new Map([
+  ["png", "image/png"],
+  ["jpg", "image/jpeg"],
+  ["jpeg", "image/jpeg"],
+  ["gif", "image/gif"],
+  ["webp", "image/webp"],
+  ["avif", "image/avif"],
+  ["bmp", "image/bmp"],
+]);
 const TEXTS = /^(text\/|application\/(json|xml|toml|yaml|x-yaml)$)/;
 const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|html|css)$/i;
 
@@ -35,8 +35,8 @@ function kindOf({ content_type: type = "", filename, archive }) {
   if (archive) return undefined;
   const bare = type.split(";")[0].trim().toLowerCase();
   // Not every sender says what kind of file it is.
-  const said = Object.values(PICTURES).find((known) => known === bare);
-  const kind = said ?? PICTURES[filename.split(".").at(-1).toLowerCase()];
+  const said = [...PICTURES.values()].find((known) => known === bare);
+  const kind = said ?? PICTURES.get(filename.split(".").at(-1).toLowerCase());
   if (kind) return { largest: LARGEST_PICTURE, show: (file, pieces) => picture(file, kind, pieces) };
   if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { largest: LARGEST_TEXT, show: text };
   return undefined;

@@ -36,11 +36,6 @@ export class Progress {
     byId("progress-text").textContent = `${this.#doing} ${size(done)} of ${size(this.#total)}${this.#rate(now)}`;
   }
 
-  /** So many more bytes are done. */
-  add(bytes) {
-    this.at(this.#done + bytes);
-  }
-
   /** It stands still, for this reason. */
   wait(reason) {
     byId("progress-text").textContent = reason;

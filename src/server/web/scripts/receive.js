@@ -1,7 +1,7 @@
 // The page of a link: shows what is there, and fetches and opens it when asked to.
 
 import { Download } from "./download.js";
-import { count, size, time } from "./format.js";
+import { size, time } from "./format.js";
 import { AccessProof, LinkKey } from "./key.js";
 import { safeName } from "./names.js";
 import { byId, complain, hide, say, show, showTransparency, when } from "./page.js";
@@ -25,7 +25,7 @@ let stopping = new AbortController();
 function keyInAddress() {
   const found = LinkKey.find(location.hash);
   const was = location.hash;
-  if (was) history.replaceState(null, "", location.pathname + location.search);
+  if (was) history.replaceState(null, "", location.href.split("#")[0]);
   if (was.length > 1 && !found) complain("The part of the link behind the # is not a key. Was it cut off?");
   return found;
 }
@@ -47,6 +47,7 @@ async function open(key) {
     await useKey(key);
   } else {
     show("key-form");
+    byId("key").focus();
   }
 }
 
@@ -78,13 +79,15 @@ async function unlock(payloadKey) {
       byId("passphrase").select();
     } else {
       show("key-form");
+      byId("key").focus();
     }
     complain(inWords(error, linkKey.needsPassphrase));
     return;
   }
   say("");
   download = new Download(transfer, payloadKey, proof);
-  show("actions");
+  show("actions", "actions-hint");
+  byId("download").focus();
   const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
   await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
 }
@@ -101,11 +104,13 @@ async function checkProof(proof) {
 
 /** Does `work` with the download's metadata, and says how it ends. */
 async function fetching(work) {
-  hide("actions");
+  hide("actions", "actions-hint");
   say("");
   stopping = new AbortController();
   const { signal } = stopping;
   const progress = new Progress("Fetching", transfer.size_bytes);
+  byId("cancel").focus();
+  addEventListener("beforeunload", warnBeforeLeaving);
   const options = { signal, waiting: () => progress.wait("The connection broke. Trying again …") };
   try {
     const metadata = await download.metadata(options);
@@ -117,15 +122,23 @@ async function fetching(work) {
     } else {
       complain(inWords(error, linkKey.needsPassphrase));
       download.tellFailure(error);
+      if (download.isLocked) show(linkKey.needsPassphrase ? "passphrase-form" : "key-form");
     }
   } finally {
+    removeEventListener("beforeunload", warnBeforeLeaving);
     download.pause();
     progress.end();
-    show("actions");
+    show("actions", "actions-hint");
+    byId("download").focus();
     if (download.transparency) showTransparency(byId("transparency"), download.transparency);
     // Nobody has to wait for it.
     refresh();
   }
+}
+
+/** A page that is loaded again has forgotten the key, and that this download was counted. */
+function warnBeforeLeaving(event) {
+  event.preventDefault();
 }
 
 async function refresh() {
@@ -149,8 +162,10 @@ async function save(metadata, { options, progress }) {
   let saved = 0;
   try {
     for await (const piece of download.content(options)) {
+      // What is written is the browser's from then on, and has no length here any more.
+      saved += piece.length;
       await file.write(piece);
-      progress.at((saved += piece.length));
+      progress.at(saved);
     }
     await file.close();
   } catch (error) {

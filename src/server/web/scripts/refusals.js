@@ -1,6 +1,6 @@
 // What went wrong, in words for people, with what they can do.
 
-import { Stopped, TooLarge } from "./saving.js";
+import { Stopped, TooLarge } from "./local.js";
 import { Damaged } from "./sealed.js";
 import { Unreachable } from "./service.js";
 
@@ -24,7 +24,7 @@ const BY_CODE = {
 
 /** What to tell a person about `error`; `withPassphrase` says whether a passphrase is part of the key. */
 export function inWords(error, withPassphrase = false) {
-  if (error.code in BY_CODE) return BY_CODE[error.code];
+  if (Object.hasOwn(BY_CODE, error.code)) return BY_CODE[error.code];
   const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";
   if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
   if (error.code === "rate_limited" || error.status === 429)

@@ -1,11 +1,12 @@
 // Ways to a file in the person's downloads.
 
 import { hex, random } from "./bytes.js";
+import { Stopped, TooLarge } from "./local.js";
 import { element } from "./page.js";
 import { root, sleep } from "./service.js";
 
 /** The most that is gathered in memory where the browser cannot take a file piece by piece. */
-export const MOST_IN_MEMORY = 512 * 1024 * 1024;
+const MOST_IN_MEMORY = 512 * 1024 * 1024;
 
 /** The worker and the frame have so long to begin, in milliseconds. */
 const START = 10_000;
@@ -16,22 +17,6 @@ const LINGER = 60_000;
 
 /** What the page's policy asks for before a script is loaded, where the browser knows trusted types. */
 const ownScripts = globalThis.trustedTypes?.createPolicy("save", { createScriptURL: (url) => url });
-
-/** The person has stopped the download where the browser shows it. */
-export class Stopped extends Error {
-  constructor() {
-    super("the download was stopped");
-    this.name = "Stopped";
-  }
-}
-
-/** The file is larger than this browser can take from a page. */
-export class TooLarge extends Error {
-  constructor() {
-    super("this browser can take a file of this size only with sgsend download");
-    this.name = "TooLarge";
-  }
-}
 
 /** Begins a file of this name and size. It has `write`, `close` and `abort`. */
 export async function newFile(name, size, signal) {
@@ -50,6 +35,7 @@ class StreamedFile {
   #port;
   #frame;
   #awake;
+  #lost;
   #wanted;
   #signal;
   #stopped = false;
@@ -61,7 +47,7 @@ class StreamedFile {
     const ready = new Promise((resolve) => (port.onmessage = resolve));
     worker.postMessage({ id, name, size }, [port2]);
     await within(START, ready, signal);
-    const file = new StreamedFile(worker, port, signal);
+    const file = new StreamedFile(id, worker, port, signal);
     file.#frame = element("iframe", { src: new URL(`save/${id}`, root), hidden: "", title: "Download" });
     document.body.append(file.#frame);
     try {
@@ -74,15 +60,24 @@ class StreamedFile {
     return file;
   }
 
-  constructor(worker, port, signal) {
+  constructor(id, worker, port, signal) {
     this.#port = port;
     this.#signal = signal;
     this.#wanted = Promise.withResolvers();
-    this.#awake = setInterval(() => worker.postMessage("awake"), AWAKE);
-    port.onmessage = ({ data }) => {
-      if (data === "gone") this.#stopped = true;
+    const stop = () => {
+      this.#stopped = true;
       this.#wanted.resolve();
     };
+    this.#lost = ({ data }) => {
+      if (data.lost === id) stop();
+    };
+    navigator.serviceWorker.addEventListener("message", this.#lost);
+    navigator.serviceWorker.startMessages();
+    port.onmessage = ({ data }) => (data === "gone" ? stop() : this.#wanted.resolve());
+    // Until it has begun, the worker does not know that it goes on.
+    this.#wanted.promise.then(() => {
+      this.#awake = setInterval(() => worker.postMessage({ goesOn: id }), AWAKE);
+    });
     // Somebody who wants to stop does not wait for a browser that wants nothing.
     signal.addEventListener("abort", () => this.#wanted.resolve());
   }
@@ -117,6 +112,7 @@ class StreamedFile {
 
   #end() {
     clearInterval(this.#awake);
+    navigator.serviceWorker.removeEventListener("message", this.#lost);
     setTimeout(() => this.#frame.remove(), LINGER);
   }
 }
@@ -146,7 +142,7 @@ class GatheredFile {
 }
 
 /** Gives the person a file that is in memory. */
-export function handOver(blob, name) {
+function handOver(blob, name) {
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), LINGER);
@@ -159,7 +155,8 @@ async function startedWorker() {
   const script = ownScripts ? ownScripts.createScriptURL(url) : url;
   const scope = new URL("save/", root).pathname;
   const registration = await navigator.serviceWorker.register(script, { scope, updateViaCache: "none" });
-  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  // One that comes to replace another is not waited for.
+  const worker = registration.active ?? registration.installing ?? registration.waiting;
   return new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === "activated") resolve(worker);

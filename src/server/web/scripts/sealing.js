@@ -34,8 +34,10 @@ export class Payload {
     return this.#layout.sealedBytes;
   }
 
-  /** Seals the bytes from `start` to `end`. */
+  /** Seals the bytes from `start` to `end`. What they are may have come from a server: nothing else is ever sealed. */
   async sealed(start, end) {
+    const within = [start, end].every(Number.isSafeInteger) && 0 <= start && start < end && end <= this.size;
+    if (!within) throw new RangeError("the server asks for what is not part of this upload");
     const first = Math.floor(start / SEGMENT_BYTES);
     const count = Math.ceil(end / SEGMENT_BYTES) - first;
     const segments = await Promise.all(Array.from({ length: count }, (_, index) => this.#segment(first + index)));

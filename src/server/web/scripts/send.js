@@ -9,22 +9,23 @@ import { qrImage } from "./qr.js";
 import { begin } from "./ready.js";
 import { inWords } from "./refusals.js";
 import { Payload } from "./sealing.js";
-import { at, call, patiently } from "./service.js";
+import { at, call, patiently, root } from "./service.js";
+import { keepToken, keptToken } from "./token.js";
 import { Upload } from "./upload.js";
 import { showStatus, Watching } from "./watching.js";
 
-/** Where a token is kept if that was asked for: in this tab, until it is closed. */
-const TOKEN = "sgsend-token";
 const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
 
 const chosen = new Chosen();
 let limits;
+/** Folders that are still being read. */
+let reading = Promise.resolve();
 let stopping;
 let upload;
 let watching;
 
 async function prepare() {
-  byId("token").value = sessionStorage.getItem(TOKEN) ?? "";
+  byId("token").value = keptToken();
   byId("keep-token").checked = byId("token").value !== "";
   try {
     ({ limits } = await patiently(() => call("/health")));
@@ -58,8 +59,7 @@ function content() {
     complain("There is nothing to send yet: choose a file or a folder, or write a text.");
     return undefined;
   }
-  const withText = text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
-  const what = chosen.isEmpty ? textContent(text) : withText.content();
+  const what = chosen.isEmpty ? textContent(text) : withText(text).content();
   if (what.metadata.size > limits.max_content_bytes) {
     complain(`That is ${size(what.metadata.size)}, and this server takes ${size(limits.max_content_bytes)} at most.`);
     return undefined;
@@ -67,39 +67,45 @@ function content() {
   return what;
 }
 
+/** What is chosen, and the text as one more file, if there is any. */
+function withText(text) {
+  return text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
+}
+
 async function send() {
-  let what;
-  try {
-    what = content();
-  } catch (error) {
-    complain(inWords(error));
-  }
+  say("");
+  await Promise.all([prepared, reading]);
+  const what = limits && content();
   if (!what) return;
   const token = byId("token").value.trim();
-  if (byId("keep-token").checked) sessionStorage.setItem(TOKEN, token);
-  else sessionStorage.removeItem(TOKEN);
+  keepToken(byId("keep-token").checked ? token : undefined);
   stopping = new AbortController();
   const { signal } = stopping;
   hide("send-form", "sent");
   say("");
   addEventListener("beforeunload", warnBeforeLeaving);
+  const linkKey = LinkKey.random(byId("passphrase").value !== "");
   let progress;
+  let completed;
   try {
-    const linkKey = LinkKey.random(byId("passphrase").value !== "");
     const payloadKey = await linkKey.payloadKey(byId("passphrase").value);
     const payload = await Payload.of(what, payloadKey);
     progress = new Progress("Sending", payload.size);
     const waiting = () => progress.wait("The connection broke. Trying again …");
     const options = { signal, progress, waiting };
     upload = await Upload.create(payload, token, await terms(linkKey, payloadKey), options);
-    const completed = await upload.send(payload, options);
-    showSent(linkKey, completed);
+    signal.throwIfAborted();
+    completed = await upload.send(payload, options);
+    signal.throwIfAborted();
   } catch (error) {
-    await giveUp(signal.aborted ? undefined : error);
-  } finally {
     progress?.end();
+    await giveUp(signal.aborted ? undefined : error);
+    return;
+  } finally {
     removeEventListener("beforeunload", warnBeforeLeaving);
   }
+  progress.end();
+  showSent(linkKey, completed);
 }
 
 /** What the transfer is created with. A limit or a passphrase holds against those too who only know its id. */
@@ -115,7 +121,7 @@ async function terms(linkKey, payloadKey) {
 }
 
 async function giveUp(error) {
-  show("send-form");
+  if (upload) say("Deleting what was sent …");
   const removed = await upload?.remove().then(
     () => true,
     () => false,
@@ -127,10 +133,12 @@ async function giveUp(error) {
   if (error) complain(`${inWords(error)}${upload ? rest[removed] : ""}`);
   else say(`Stopped.${upload ? rest[removed] : ""}`);
   upload = undefined;
+  show("send-form");
+  byId("send").focus();
 }
 
 function showSent(linkKey, { transparency, ...status }) {
-  const link = at(upload.transfer.page_url).href;
+  const link = pageOf(upload.transfer);
   const apart = byId("apart").checked;
   const whole = `${link}#${linkKey}`;
   byId("link").value = apart ? link : whole;
@@ -144,6 +152,13 @@ function showSent(linkKey, { transparency, ...status }) {
   say(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
   byId("sent-title").focus();
   watching = new Watching(upload);
+}
+
+/** The page of a transfer: where the server says that it is known, if that can be. */
+function pageOf({ transfer_id: id, page_url: named }) {
+  const page = at(named);
+  const isPage = ["http:", "https:"].includes(page.protocol) && page.pathname.endsWith(`/d/${id}`);
+  return isPage ? page.href : new URL(`d/${id}`, root).href;
 }
 
 function another() {
@@ -164,7 +179,7 @@ async function remove() {
   try {
     await upload.remove();
     say("Deleted. Nobody can fetch it any more.");
-    await watching.look();
+    watching.look().catch(() => {});
   } catch (error) {
     complain(inWords(error));
   }
@@ -202,13 +217,9 @@ for (const [event, over] of [
     byId("drop").classList.toggle("over", over);
   });
 }
-byId("drop").addEventListener("drop", async ({ dataTransfer }) => {
-  try {
-    await chosen.addDropped(dataTransfer);
-  } catch (error) {
-    complain(inWords(error));
-  }
-  showChosen();
+byId("drop").addEventListener("drop", ({ dataTransfer }) => {
+  const dropped = chosen.addDropped(dataTransfer).catch((error) => complain(inWords(error)));
+  reading = Promise.all([reading, dropped]).then(showChosen);
 });
 
 when("send-form", "submit", send);
@@ -218,4 +229,4 @@ when("copy-link", "click", () => copy("link"));
 when("copy-key", "click", () => copy("link-key"));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 
-if (begin("send-form")) await prepare();
+const prepared = begin("send-form") ? prepare() : undefined;

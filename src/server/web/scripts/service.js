@@ -81,12 +81,12 @@ export async function refusal(response) {
 }
 
 /**
- * Does `work` until it succeeds, is refused for good, or nothing has worked for minutes.
+ * Does `work` until it succeeds, is refused for good, or the first failure is minutes ago.
  *
  * `work` is told how often it was tried before. `waiting` is called before each pause with the error and the pause.
  */
 export async function patiently(work, { signal, waiting = () => {} } = {}) {
-  const until = performance.now() + PATIENCE;
+  let until = Infinity;
   for (let tries = 0; ; tries += 1) {
     try {
       return await work(tries);
@@ -94,6 +94,7 @@ export async function patiently(work, { signal, waiting = () => {} } = {}) {
       signal?.throwIfAborted();
       const passes = error instanceof Unreachable || (error instanceof Refused && error.passes);
       const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** tries);
+      if (tries === 0) until = performance.now() + PATIENCE;
       if (!passes || performance.now() + pause > until) throw error;
       waiting(error, pause);
       await sleep(pause, signal);

@@ -106,7 +106,7 @@ export function summary(records) {
   const events = records.filter((record) => record.type === "event" && record.source === "server");
   const when = (kind) => events.find((event) => event.kind === kind)?.at;
   const timeOf = (kind) => (when(kind) === undefined ? "–" : time(when(kind)));
-  const state = events.findLast((event) => event.kind in STATES)?.kind;
+  const state = events.findLast((event) => Object.hasOwn(STATES, event.kind))?.kind;
   const creator = records.find((record) => record.type === "request" && record.route === "/transfers/create");
   return {
     isRemoved: when("transfer_deleted") !== undefined && when("payload_removed") !== undefined,

@@ -5,6 +5,10 @@ import { sendByService } from "./by-service.js";
 import { OutOfReach, sendParts, sendWhole } from "./by-store.js";
 import { call, patiently } from "./service.js";
 
+/** Removing takes no longer, in milliseconds. */
+const REMOVAL = 15_000;
+/** No upload has more parts. */
+const MOST_PARTS = 10_000;
 /** What was sent and did not arrive is sent again so many times. */
 const ROUNDS = 3;
 
@@ -17,11 +21,9 @@ export class Upload {
     const credentials = { authorization: `Bearer ${token}` };
     // One key for all tries: an answer that was lost leads to no second transfer.
     const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...terms };
-    const transfer = await patiently(() => call("/transfers/create", { json, headers: credentials, signal }), {
-      signal,
-      waiting,
-    });
-    return new Upload(transfer, credentials);
+    // A call under way is not given up: what it has created is to be known, so that it can be removed.
+    const create = () => call("/transfers/create", { json, headers: credentials });
+    return new Upload(await patiently(create, { signal, waiting }), credentials);
   }
 
   constructor(transfer, credentials) {
@@ -50,9 +52,10 @@ export class Upload {
     }
   }
 
-  /** Removes the transfer and what has arrived of it. */
+  /** Removes the transfer and what has arrived of it. Whoever waits for it does not wait long. */
   async remove() {
-    await patiently(() => call(`${this.path}/delete`, { json: {}, headers: this.credentials }));
+    const signal = AbortSignal.timeout(REMOVAL);
+    await call(`${this.path}/delete`, { json: {}, headers: this.credentials, signal });
   }
 
   async #deliver(payload, again, options) {
@@ -80,5 +83,7 @@ export class Upload {
 
 /** The numbers in ranges with both ends. */
 function numbers(ranges = []) {
+  const most = ranges.at(-1)?.[1] ?? 0;
+  if (!(most <= MOST_PARTS)) throw new RangeError("the server says that it has parts that there are not");
   return new Set(ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, at) => first + at)));
 }
