@@ -8,6 +8,7 @@ mod canary;
 mod firefox;
 mod formats;
 mod large;
+mod measure;
 mod receive;
 mod s3;
 mod screenshots;

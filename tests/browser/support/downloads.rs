@@ -10,6 +10,11 @@ impl Browser {
         self.folder.path().join("downloads")
     }
 
+    /// Where everything else goes that the browser keeps.
+    pub(crate) fn profile(&self) -> PathBuf {
+        self.folder.path().join("profile")
+    }
+
     /// The name and the content of the only download, once it is whole. It is taken away, so that another may follow.
     pub(crate) async fn download(&self) -> (String, Vec<u8>) {
         let path = self.until("a download", async || self.whole_download()).await;

@@ -1,0 +1,81 @@
+//! Figures: how long 100 MiB take in a page and with the command, and how much memory the page takes. `benches/browser.sh`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::support::{Browser, Service, chromium, content};
+
+const MEBIBYTES: u32 = 100;
+const SIZE: usize = MEBIBYTES as usize * 1024 * 1024;
+/// How often each figure is taken.
+const ROUNDS: usize = 3;
+
+#[tokio::test]
+#[ignore = "it checks nothing, and prints figures"]
+async fn measure_pages_beside_the_command() {
+    let service = Service::start();
+    let file = service.home.file("large.bin", &content(SIZE));
+    for round in 1..=ROUNDS {
+        let started = Instant::now();
+        let link = service.run(&["upload", &file]).text();
+        let upload = started.elapsed();
+        let started = Instant::now();
+        service.home.run(&["download", &link, "-o", "back.bin", "--overwrite"]).text();
+        println!("round {round}, the command: {}", told(upload, started.elapsed()));
+        let measured = chromium(async |browser| {
+            let before = most_memory(browser);
+            let upload = send(browser, &service, &file).await;
+            let link = browser.value("#link").await;
+            let after_upload = most_memory(browser);
+            let download = receive(browser, &link).await;
+            let memory = format!("at most {after_upload} MiB sending, {} MiB in all", most_memory(browser));
+            println!("round {round}, the page: {}; {memory} ({before} MiB when empty)", told(upload, download));
+        });
+        assert!(measured.await.is_some(), "there is no browser");
+    }
+}
+
+async fn send(browser: &Browser, service: &Service, file: &str) -> Duration {
+    browser.goto(&service.page()).await;
+    browser.fill("#token", &service.token).await;
+    browser.choose("#files", &[file]).await;
+    let started = Instant::now();
+    browser.click("#send").await;
+    browser.patiently("it to be sent", async || browser.shows("#sent").await.then_some(())).await;
+    started.elapsed()
+}
+
+async fn receive(browser: &Browser, link: &str) -> Duration {
+    browser.goto(link).await;
+    browser.visible("#download").await;
+    let started = Instant::now();
+    browser.click("#download").await;
+    let fetched = async || browser.text("#outcome").await.contains("Fetched and decrypted").then_some(());
+    browser.patiently("it to be fetched", fetched).await;
+    let taken = started.elapsed();
+    assert_eq!(browser.download().await.1.len(), SIZE);
+    taken
+}
+
+fn told(upload: Duration, download: Duration) -> String {
+    let rate = |taken: Duration| f64::from(MEBIBYTES) / taken.as_secs_f64();
+    let figures = [("up", upload), ("down", download)];
+    figures.map(|(way, taken)| format!("{way} {:.2} s ({:.0} MiB/s)", taken.as_secs_f64(), rate(taken))).join(", ")
+}
+
+/// The most memory, in MiB, that a process which runs pages has had, of all such processes of a browser.
+fn most_memory(browser: &Browser) -> u64 {
+    let profile = browser.profile().display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+    let runs_pages = |process: &Path| {
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).into_owned();
+        command.contains("--type=renderer") && command.contains(&profile)
+    };
+    let most = |process: &Path| {
+        let status = std::fs::read_to_string(process.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    processes.filter(|process| runs_pages(process)).filter_map(|process| most(&process)).max().unwrap_or(0) / 1024
+}
