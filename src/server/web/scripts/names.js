@@ -8,7 +8,7 @@ const MOST_BYTES = 255;
 const LONGEST_EXTENSION_BYTES = 32;
 
 /** Characters that command a terminal, or shape text without being seen, and halves of one. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{2060}-\u{206f}\u{e0000}-\u{e007f}]/gu;
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
 /** Makes a bare and safe name of `name`: no path, nothing hidden or unseen, no device of Windows. */
