@@ -54,7 +54,7 @@ async fn a_files_name_is_kept() {
 }
 
 /// Every file below a folder, by its path there.
-fn files(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| entry.path().is_file());
     let named = |entry: &walkdir::DirEntry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
     entries.map(|entry| (named(&entry), std::fs::read(entry.path()).unwrap())).collect()
@@ -99,6 +99,56 @@ async fn a_folder_arrives_with_what_is_in_it() {
         let got = service.home.path().join("got");
         let got = if got.join("photos").exists() { got.join("photos") } else { got };
         assert_eq!(files(&got), files(&folder));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn odd_names_in_a_folder_arrive_as_they_are() {
+    let service = Service::start();
+    let folder = service.home.path().join("odd");
+    let at_the_limits = [99, 100, 101, 155, 156, 255].map(|length| "n".repeat(length));
+    let odd = [
+        "-rf",
+        ".hidden",
+        "...",
+        "a b",
+        " a",
+        "a ",
+        "a.",
+        "pax-header",
+        "path=x",
+        "12 path=x",
+        "%41%2f",
+        "<b>&amp;'\"",
+        "a:b",
+        "a*?|",
+        "re\u{301}sume\u{301}",
+        "می\u{200c}خواهم",
+        "👨\u{200d}👩\u{200d}👧",
+        "con",
+        "~",
+        "$(id)",
+        "\u{feff}a",
+    ];
+    let long = ["ü".repeat(127), "🦀".repeat(63), "報".repeat(85)];
+    std::fs::create_dir(&folder).unwrap();
+    for (number, name) in odd.iter().map(ToString::to_string).chain(at_the_limits).chain(long).enumerate() {
+        // Sizes around those of an archive's blocks.
+        std::fs::write(folder.join(&name), content([0, 1, 511, 512, 513][number % 5])).unwrap();
+        let below = folder.join(format!("in {number}")).join(&name);
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::write(below.join(&name), &name).unwrap();
+    }
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.choose("#folder", &[folder.to_str().unwrap()]).await;
+        browser.says("#chosen", "60 files").await;
+        let link = sent(browser).await;
+        service.home.run(&["download", &link, "-o", "got"]).text();
+        let got = files(&service.home.path().join("got"));
+        assert_eq!(got.len(), 60);
+        assert_eq!(got, files(&folder));
     })
     .await;
 }

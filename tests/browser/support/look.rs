@@ -46,6 +46,8 @@ impl Browser {
 
     /// Paints the whole page into a file.
     pub(crate) async fn picture(&self, path: &Path) {
+        // The picture would be narrower than the page by a bar that it does not show.
+        self.tell("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
         let picture = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tell("Page.captureScreenshot", picture).await;
         let picture = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, picture["data"].as_str().unwrap());

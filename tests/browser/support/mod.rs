@@ -35,7 +35,7 @@ pub(crate) use left::Left;
 pub(crate) use look::Theme;
 pub(crate) use network::Sent;
 pub(crate) use not_run::not_run;
-pub(crate) use process::{Home, Serving};
+pub(crate) use process::{Home, Said, Serving};
 pub(crate) use service::Service;
 pub(crate) use tap::Tap;
 

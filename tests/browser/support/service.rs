@@ -58,6 +58,17 @@ impl Service {
         format!("{}/", self.serving.public)
     }
 
+    /// Where its page for operators is.
+    pub(crate) fn admin_page(&self) -> String {
+        format!("{}/", self.serving.admin)
+    }
+
+    /// The key that its operator has: given, or made at its first start.
+    pub(crate) fn admin_key(&self) -> String {
+        let made = || std::fs::read_to_string(self.home.path().join(".config/sgsend/admin-key")).unwrap();
+        self.serving.admin_key().map_or_else(made, str::to_owned).trim().to_owned()
+    }
+
     /// Runs the command against it, with the operator's key and a sender token, which is not that of the page.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         self.home.run_at(&self.serving, arguments)

@@ -1,0 +1,65 @@
+//! Downloads on their way to the person's disk.
+
+use serde_json::json;
+
+use crate::support::{Gate, Service, Way, chromium, content};
+
+/// Writes down what the line below the bar says.
+const WATCH: &str = "globalThis.lines = [];
+    const line = document.querySelector('#progress-text');
+    new MutationObserver(() => lines.push(line.textContent)).observe(line, { childList: true, characterData: true });";
+
+#[tokio::test]
+async fn one_tells_how_far_it_has_come() {
+    let service = Service::on_disk();
+    let sent = content(30 * 1024 * 1024);
+    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    chromium(async |browser| {
+        browser.goto(&link).await;
+        browser.visible("#download").await;
+        browser.script(WATCH, json!(null)).await;
+        let slow =
+            json!({ "offline": false, "latency": 0, "downloadThroughput": 8 * 1024 * 1024, "uploadThroughput": -1 });
+        browser.tell("Network.emulateNetworkConditions", slow).await;
+        browser.click("#download").await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        let lines = browser.script("return lines", json!(null)).await;
+        let of = |line: &str| Some(line.strip_prefix("Fetching ")?.split_once(" of ")?.0.to_owned());
+        let mut told: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
+        told.dedup();
+        assert!(told.len() > 5, "{lines}");
+        assert_eq!(told.first().map(String::as_str), Some("0 bytes"), "{lines}");
+        let distinct: std::collections::BTreeSet<_> = told.iter().collect();
+        assert_eq!(distinct.len(), told.len(), "it went back: {lines}");
+        assert!(lines.to_string().contains("left"), "no word of how long it takes: {lines}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_that_the_browser_ends_is_noticed_and_done_without_another_download() {
+    let service = Service::on_disk();
+    let sent = content(30 * 1024 * 1024);
+    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    chromium(async |browser| {
+        let gate = Gate::to(&service.serving.public);
+        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
+        browser.visible("#download").await;
+        browser.tell("ServiceWorker.enable", json!({})).await;
+        gate.close_after(Way::Back, 10 * 1024 * 1024);
+        browser.click("#download").await;
+        gate.wait();
+        browser.tell("ServiceWorker.stopAllWorkers", json!({})).await;
+        gate.open();
+        browser.says("#error", "has stopped the download").await;
+        browser.until("the failed file to be gone", async || (browser.download_count() == 0).then_some(())).await;
+        browser.click("#download").await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        let (name, got) = browser.download().await;
+        assert_eq!(name, "large.bin");
+        assert!(got == sent, "it is not what was sent");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,109 @@
+//! Uploads that somebody stops, at any moment.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, Gate, Service, Way, chromium, content};
+
+/// Holds the answer to a call of `ROUTE` back until `globalThis.release` is called; `globalThis.held` is what it says.
+const HOLD: &str = "
+    const { promise, resolve } = Promise.withResolvers();
+    Object.assign(globalThis, { release: resolve, created: undefined, held: false });
+    const ask = globalThis.fetch;
+    globalThis.fetch = async (target, ...rest) => {
+      const response = await ask(target, ...rest);
+      if (`${target}`.endsWith('/transfers/create')) {
+        globalThis.created = (await response.clone().json()).transfer_id;
+      }
+      if (`${target}`.endsWith('ROUTE')) {
+        globalThis.held = true;
+        await promise;
+      }
+      return response;
+    };";
+
+async fn stopped_during(route: &str) {
+    let service = Service::on_disk();
+    chromium(async |browser| {
+        browser.before_scripts(&HOLD.replace("ROUTE", route)).await;
+        browser.goto(&service.page()).await;
+        browser.fill("#token", &service.token).await;
+        browser.fill("#text", "hello").await;
+        browser.click("#send").await;
+        browser.until(route, async || (browser.script("return held", json!(null)).await == true).then_some(())).await;
+        let id = browser.script("return created", json!(null)).await;
+        let link = format!("{}/d/{}", service.serving.public, id.as_str().unwrap());
+        // The button may not be there yet, and somebody who is quick presses it all the same.
+        browser.script("document.querySelector('#cancel').click(); release()", Value::Null).await;
+        browser.says("#outcome", "What was sent was deleted").await;
+        assert!(browser.shows("#send-form").await && !browser.shows("#sent").await);
+        assert_eq!(service.status(&link).await["status"], "deleted");
+        assert_eq!(browser.value("#text").await, "hello");
+        let stats = service.run(&["stats", "--json"]).json();
+        assert_eq!(stats["bytes_stored"], 0, "{stats}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_while_it_is_created_is_deleted() {
+    stopped_during("/transfers/create").await;
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_while_it_is_completed_is_deleted() {
+    stopped_during("/upload/complete").await;
+}
+
+/// Begins an upload that comes to a halt on its way.
+async fn halt(browser: &Browser, service: &Service, gate: &Gate) {
+    browser.goto(&format!("{}/", gate.url)).await;
+    browser.fill("#token", &service.token).await;
+    browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
+    browser.says("#chosen", "large.bin").await;
+    gate.close_after(Way::There, 4_000_000);
+    browser.click("#send").await;
+    gate.wait();
+}
+
+/// Presses Stop; the page has to say so at once, and to be as it was soon.
+async fn stop(browser: &Browser) {
+    let says = "document.querySelector('#cancel').click();
+        for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+        return document.querySelector('#outcome').textContent";
+    let started = Instant::now();
+    let said = browser.script(says, Value::Null).await;
+    assert!(!said.as_str().unwrap().is_empty(), "nothing is said within a second");
+    browser.visible("#send-form").await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    browser.says("#outcome", "expires in a day").await;
+    assert!(browser.shows("#chosen li").await, "what was chosen is gone");
+}
+
+#[tokio::test]
+async fn without_a_network_stopping_takes_no_time() {
+    let service = Service::on_disk();
+    chromium(async |browser| {
+        let gate = Gate::to(&service.serving.public);
+        halt(browser, &service, &gate).await;
+        browser.offline(true).await;
+        stop(browser).await;
+        browser.offline(false).await;
+        gate.open();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_is_not_waited_for() {
+    let service = Service::on_disk();
+    chromium(async |browser| {
+        let gate = Gate::to(&service.serving.public);
+        halt(browser, &service, &gate).await;
+        stop(browser).await;
+        gate.open();
+    })
+    .await;
+}
