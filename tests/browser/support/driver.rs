@@ -92,7 +92,7 @@ impl Drop for Driver {
 /// closes that only this process writes to.
 fn watch(driver: &Child) -> Child {
     let mut command = Command::new("sh");
-    command.args(["-c", "read -r _; kill -KILL -- \"-$0\"", &driver.id().to_string()]);
+    command.args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &driver.id().to_string()]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // Apart from this process's group, which may be killed as a whole.
     command.process_group(0).spawn().unwrap()
