@@ -49,6 +49,7 @@ function stream(id, port) {
           if (data === "end") controller.close();
           else if (data === "failed") controller.error(new Error("the page has given up"));
           else controller.enqueue(new Uint8Array(data));
+          if (data === "end" || data === "failed") going.delete(id);
           given();
         };
       },
