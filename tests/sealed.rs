@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, also what stands outside the test functions")]
 
-use std::cell::RefCell;
-use std::io::{Read, Write};
+#[path = "support/tink.rs"]
+mod other;
+
 use std::ops::Range;
 use std::path::Path;
-use std::rc::Rc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -19,8 +19,6 @@ use sgsend::domain::proof::AccessProof;
 use sgsend::domain::sealed::{
     HEADER_SIZE, Header, Layout, OpenError, OpenStream, Opener, SEGMENT_SIZE, Sealer, TAG_SIZE, header_room,
 };
-use tink_core::StreamingAead;
-use tink_streaming_aead::subtle::AesGcmHkdf;
 use zeroize::Zeroizing;
 
 /// Plaintext sizes at which the number of segments changes.
@@ -195,40 +193,8 @@ mod vectors {
 }
 
 mod tink {
+    use super::other::{tink_open, tink_seal};
     use super::*;
-
-    fn cipher(key: &PayloadKey) -> AesGcmHkdf {
-        AesGcmHkdf::new(key.as_bytes(), tink_proto::HashType::Sha256, 32, SEGMENT_SIZE, 0).unwrap()
-    }
-
-    /// A buffer that is read again after Tink has taken its writer.
-    #[derive(Clone, Default)]
-    struct Shared(Rc<RefCell<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn tink_seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
-        let sealed = Shared::default();
-        let mut writer = cipher(key).new_encrypting_writer(Box::new(sealed.clone()), b"sgsend/v1").unwrap();
-        writer.write_all(plaintext).unwrap();
-        writer.close().unwrap();
-        sealed.0.take()
-    }
-
-    fn tink_open(key: &PayloadKey, sealed: Vec<u8>) -> Vec<u8> {
-        let mut plaintext = Vec::new();
-        let source = Box::new(std::io::Cursor::new(sealed));
-        cipher(key).new_decrypting_reader(source, b"sgsend/v1").unwrap().read_to_end(&mut plaintext).unwrap();
-        plaintext
-    }
 
     fn check(size: usize) {
         let (key, plaintext) = (PayloadKey::random(), content(size));

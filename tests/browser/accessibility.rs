@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Gate, Service, Theme, Way, axe, chromium, content};
+use crate::support::{Browser, Service, Theme, axe, chromium, content};
 
 /// Widths in pixels; nothing may stand beyond the right edge of any.
 const WIDTHS: [u32; 3] = [320, 360, 1280];
@@ -64,12 +64,7 @@ async fn the_page_for_recipients_while_it_works() {
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(6 * 1024 * 1024), &["-d", "1"]);
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
-        browser.visible("#download").await;
-        gate.close_after(Way::Back, 3 * 1024 * 1024);
-        browser.click("#download").await;
-        gate.wait();
+        let gate = service.half_fetched(browser, &link).await;
         browser.visible("#progress").await;
         check(browser, &axe, "fetching").await;
         gate.open();

@@ -28,6 +28,16 @@ async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Ve
 const NAME: &str = "Grüße 報告書.bin";
 const PASSPHRASE: &str = "café ☃";
 
+/// Fetches what was sent without a passphrase, and with one.
+async fn arrive(browser: &Browser, service: &Service, links: [&str; 2], sent: &[u8]) {
+    for (link, passphrase) in links.into_iter().zip(["", PASSPHRASE]) {
+        let (name, got) = receive(browser, link, passphrase).await;
+        assert_eq!(name, NAME);
+        assert!(got == sent, "it is not what was sent");
+        assert_eq!(service.downloads(link).await, 1);
+    }
+}
+
 #[tokio::test]
 async fn a_file_goes_from_chromium_to_firefox() {
     let service = Service::start();
@@ -38,12 +48,7 @@ async fn a_file_goes_from_chromium_to_firefox() {
     });
     let Some(((plain, locked), _)) = links.await else { return };
     firefox(async |browser| {
-        for (link, passphrase) in [(&plain, ""), (&locked, PASSPHRASE)] {
-            let (name, got) = receive(browser, link, passphrase).await;
-            assert_eq!(name, NAME);
-            assert!(got == sent, "it is not what was sent");
-            assert_eq!(service.downloads(link).await, 1);
-        }
+        arrive(browser, &service, [&plain, &locked], &sent).await;
     })
     .await;
 }
@@ -58,12 +63,7 @@ async fn a_file_goes_from_firefox_to_chromium() {
     });
     let Some(((plain, locked), _)) = links.await else { return };
     chromium(async |browser| {
-        for (link, passphrase) in [(&plain, ""), (&locked, PASSPHRASE)] {
-            let (name, got) = receive(browser, link, passphrase).await;
-            assert_eq!(name, NAME);
-            assert!(got == sent, "it is not what was sent");
-            assert_eq!(service.downloads(link).await, 1);
-        }
+        arrive(browser, &service, [&plain, &locked], &sent).await;
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! What must hold in Firefox too: what the command line and the pages send each other.
 
-use crate::support::{Gate, Service, Way, content, firefox};
+use crate::support::{Service, content, firefox};
 
 #[tokio::test]
 async fn links_of_the_command_line_open() {
@@ -57,12 +57,7 @@ async fn a_broken_connection_is_gone_on_with_under_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     firefox(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
-        browser.visible("#download").await;
-        gate.close_after(Way::Back, 3 * 1024 * 1024);
-        browser.click("#download").await;
-        gate.wait();
+        let gate = service.half_fetched(browser, &link).await;
         gate.open();
         browser.says("#outcome", "Fetched and decrypted").await;
         assert!(browser.download().await.1 == sent, "it is not what was sent");

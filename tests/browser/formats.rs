@@ -1,9 +1,6 @@
 //! The scripts that seal and open, against the format's vectors, this crate, and Tink.
 
-use std::cell::RefCell;
-use std::io::{Read, Write};
 use std::path::Path;
-use std::rc::Rc;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -12,10 +9,8 @@ use sgsend::domain::digest::Sha256;
 use sgsend::domain::key::{LinkKey, PayloadKey};
 use sgsend::domain::random;
 use sgsend::domain::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
-use tink_core::StreamingAead;
-use tink_streaming_aead::subtle::AesGcmHkdf;
 
-use crate::support::{Browser, Service, content, each};
+use crate::support::{Browser, Service, content, each, tink_open, tink_seal};
 
 /// Plaintext sizes at which the number of segments changes.
 const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
@@ -240,38 +235,5 @@ fn open(key: &PayloadKey, mut sealed: &[u8]) -> Vec<u8> {
         plaintext.extend_from_slice(piece);
     }
     plaintext.extend_from_slice(stream.finish().unwrap());
-    plaintext
-}
-
-fn tink(key: &PayloadKey) -> AesGcmHkdf {
-    AesGcmHkdf::new(key.as_bytes(), tink_proto::HashType::Sha256, 32, SEGMENT_SIZE, 0).unwrap()
-}
-
-/// A buffer that is read again after Tink has taken its writer.
-#[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn tink_seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
-    let sealed = Shared::default();
-    let mut writer = tink(key).new_encrypting_writer(Box::new(sealed.clone()), b"sgsend/v1").unwrap();
-    writer.write_all(plaintext).unwrap();
-    writer.close().unwrap();
-    sealed.0.take()
-}
-
-fn tink_open(key: &PayloadKey, sealed: Vec<u8>) -> Vec<u8> {
-    let mut plaintext = Vec::new();
-    let source = Box::new(std::io::Cursor::new(sealed));
-    tink(key).new_decrypting_reader(source, b"sgsend/v1").unwrap().read_to_end(&mut plaintext).unwrap();
     plaintext
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Browser, Gate, Service, Way, chromium, content, png};
+use crate::support::{Browser, Service, Way, chromium, content, png};
 
 /// Content sizes whose payload ends just before, at and just after the end of a segment, for a file of this name.
 fn boundaries(name: &str) -> Vec<usize> {
@@ -311,13 +311,7 @@ async fn a_connection_that_breaks_is_gone_on_with_under_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        let through = link.replace(&service.serving.public, &gate.url);
-        browser.goto(&through).await;
-        browser.visible("#download").await;
-        gate.close_after(Way::Back, 3 * 1024 * 1024);
-        browser.click("#download").await;
-        gate.wait();
+        let gate = service.half_fetched(browser, &link).await;
         gate.open();
         browser.says("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
@@ -335,12 +329,7 @@ async fn a_download_that_was_stopped_goes_on_as_the_same_one() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
-        browser.visible("#download").await;
-        gate.close_after(Way::Back, 3 * 1024 * 1024);
-        browser.click("#download").await;
-        gate.wait();
+        let gate = service.half_fetched(browser, &link).await;
         browser.click("#cancel").await;
         browser.says("#outcome", "Stopped").await;
         gate.open();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{Browser, Gate, Service, Way, chromium, content};
+use crate::support::{Browser, Service, chromium, content};
 
 /// Opens the page with a token filled in.
 async fn begin(browser: &Browser, service: &Service) {
@@ -358,14 +358,7 @@ async fn a_token_is_kept_only_if_that_was_asked_for_and_only_in_the_tab() {
 async fn an_upload_goes_on_after_its_connection_broke() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&format!("{}/", gate.url)).await;
-        browser.fill("#token", &service.token).await;
-        browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
-        browser.says("#chosen", "large.bin").await;
-        gate.close_after(Way::There, 4_000_000);
-        browser.click("#send").await;
-        gate.wait();
+        let gate = service.half_sent(browser).await;
         gate.open();
         browser.visible("#sent").await;
         let link = browser.value("#link").await.replace(&gate.url, &service.serving.public);
@@ -378,14 +371,7 @@ async fn an_upload_goes_on_after_its_connection_broke() {
 async fn an_upload_that_was_stopped_is_deleted() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&format!("{}/", gate.url)).await;
-        browser.fill("#token", &service.token).await;
-        browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
-        browser.says("#chosen", "large.bin").await;
-        gate.close_after(Way::There, 4_000_000);
-        browser.click("#send").await;
-        gate.wait();
+        let gate = service.half_sent(browser).await;
         gate.let_others_in();
         browser.click("#cancel").await;
         browser.says("#outcome", "What was sent was deleted").await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Gate, Service, Way, chromium, content};
+use crate::support::{Browser, Service, chromium};
 
 /// Holds the answer to a call of `ROUTE` back until `globalThis.release` is called; `globalThis.held` is what it says.
 const HOLD: &str = "
@@ -56,17 +56,6 @@ async fn one_that_is_stopped_while_it_is_completed_is_deleted() {
     stopped_during("/upload/complete").await;
 }
 
-/// Begins an upload that comes to a halt on its way.
-async fn halt(browser: &Browser, service: &Service, gate: &Gate) {
-    browser.goto(&format!("{}/", gate.url)).await;
-    browser.fill("#token", &service.token).await;
-    browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
-    browser.says("#chosen", "large.bin").await;
-    gate.close_after(Way::There, 4_000_000);
-    browser.click("#send").await;
-    gate.wait();
-}
-
 /// Presses Stop; the page has to say so at once, and to be as it was soon.
 async fn stop(browser: &Browser) {
     let says = "document.querySelector('#cancel').click();
@@ -86,8 +75,7 @@ async fn stop(browser: &Browser) {
 async fn without_a_network_stopping_takes_no_time() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        halt(browser, &service, &gate).await;
+        let gate = service.half_sent(browser).await;
         browser.offline(true).await;
         stop(browser).await;
         browser.offline(false).await;
@@ -100,8 +88,7 @@ async fn without_a_network_stopping_takes_no_time() {
 async fn a_service_that_does_not_answer_is_not_waited_for() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        halt(browser, &service, &gate).await;
+        let gate = service.half_sent(browser).await;
         stop(browser).await;
         gate.open();
     })

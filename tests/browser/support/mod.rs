@@ -10,6 +10,7 @@ mod elements;
 #[path = "../../suite/support/gate.rs"]
 #[allow(dead_code, reason = "shared with tests that do more with it")]
 mod gate;
+mod halfway;
 mod left;
 mod look;
 mod network;
@@ -26,6 +27,8 @@ mod turns;
 
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+#[path = "../../support/tink.rs"]
+mod tink;
 
 pub(crate) use axe::axe;
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
@@ -38,6 +41,7 @@ pub(crate) use not_run::not_run;
 pub(crate) use process::{Home, Said, Serving};
 pub(crate) use service::Service;
 pub(crate) use tap::Tap;
+pub(crate) use tink::{tink_open, tink_seal};
 
 /// The admin key of every service here that is given one.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
