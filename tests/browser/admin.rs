@@ -225,7 +225,7 @@ async fn a_transfers_records_are_shown_by_kind() {
         browser.enter("#transfer-id").await;
         browser.says("#state", "can be fetched").await;
         browser.says("#records", "/transfers/create").await;
-        browser.says("#records", "Every byte had arrived").await;
+        browser.says("#records", "Everything is there").await;
         browser.says("#records", "A download was counted").await;
         let kinds = ["request", "action", "event"];
         for kind in kinds {

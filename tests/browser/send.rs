@@ -53,6 +53,30 @@ async fn a_files_name_is_kept() {
     .await;
 }
 
+#[tokio::test]
+async fn the_link_is_copied_or_marked_to_be_copied_by_hand() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        let link = sent(browser).await;
+        browser
+            .tell("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
+            .await;
+        browser.click("#copy-link").await;
+        browser.says("#outcome", "The link is in the clipboard.").await;
+        assert_eq!(browser.script("return navigator.clipboard.readText()", json!([])).await, json!(link));
+
+        browser.script("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))", json!([])).await;
+        browser.click("#copy-link").await;
+        browser.says("#error", "The link is selected: copy it by hand.").await;
+        let marked = "const field = document.getElementById('link'); \
+                      return field.value.slice(field.selectionStart, field.selectionEnd)";
+        assert_eq!(browser.script(marked, json!([])).await, json!(link));
+    })
+    .await;
+}
+
 /// Every file below a folder, by its path there.
 pub(crate) fn files(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| entry.path().is_file());

@@ -23,6 +23,8 @@ pub(super) use policy::{Policy, store_origin};
 const SHARED: &[Asset] = &[
     asset!("style.css"),
     asset!("icon.svg"),
+    asset!("scripts/copying.js"),
+    asset!("scripts/events.js"),
     asset!("scripts/format.js"),
     asset!("scripts/page.js"),
     asset!("scripts/service.js"),

@@ -1,7 +1,7 @@
 // Calls that take a session: where it has ended, the key is asked for, and what was typed stays.
 
 import { openSession } from "./admin-session.js";
-import { span } from "./format.js";
+import { pause } from "./format.js";
 import { byId, complain, hide, say, show } from "./page.js";
 import { call, Refused } from "./service.js";
 
@@ -62,7 +62,7 @@ export async function attempt(work) {
 
 function reason(error) {
   if (error instanceof Refused && error.code === "rate_limited") {
-    return `Too many requests. Wait ${span(error.retryAfter ?? 60)}, then try again.`;
+    return `Too many requests. Wait ${pause(error)}, then try again.`;
   }
   return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
 }

@@ -2,6 +2,7 @@
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { bytesIn, countIn, secondsIn } from "./amount.js";
+import { copy } from "./copying.js";
 import { byId, complain, say, when } from "./page.js";
 
 /** Seconds of 100 years: the longest that a token is good for, unless it is for ever. */
@@ -17,7 +18,7 @@ const LIMITS = [
 /** Lets the form work; `created` gets each new token's item. */
 export function watchNewToken(created) {
   when("token-form", "submit", () => attempt(() => create(created)));
-  when("copy-token", "click", copy);
+  when("copy-token", "click", () => copy("created-token", "The token"));
   when("forget-token", "click", () => {
     forget();
     byId("token-name").focus();
@@ -57,17 +58,6 @@ function wrong(id, reason) {
   complain(reason);
   byId(id).setAttribute("aria-invalid", "true");
   byId(id).focus();
-}
-
-async function copy() {
-  try {
-    await navigator.clipboard.writeText(byId("created-token").value);
-    say("The token is in the clipboard.");
-  } catch {
-    // Browsers give the clipboard only to pages that came by TLS, or from this machine.
-    byId("created-token").select();
-    complain("This browser does not let the page copy. The token is selected: copy it by hand.");
-  }
 }
 
 function forget() {

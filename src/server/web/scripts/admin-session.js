@@ -1,6 +1,6 @@
 // From the admin key to a session in this browser.
 
-import { span, time } from "./format.js";
+import { pause, time } from "./format.js";
 import { byId, complain, say, when } from "./page.js";
 import { call, Refused } from "./service.js";
 
@@ -36,7 +36,7 @@ when("session", "submit", async () => {
 function reason(error) {
   if (error instanceof Refused && error.code === "admin_key_invalid") return "That is not the admin key.";
   if (error instanceof Refused && error.code === "rate_limited") {
-    return `Too many wrong keys. Wait ${span(error.retryAfter ?? 60)}, then try again.`;
+    return `Too many wrong keys. Wait ${pause(error)}, then try again.`;
   }
   return `No session was opened: ${error.message}.`;
 }

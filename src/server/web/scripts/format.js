@@ -26,6 +26,11 @@ export function span(seconds) {
   return count(Math.round(seconds / each), unit);
 }
 
+/** How long to wait after a refusal that says so, or should. */
+export function pause({ retryAfter }) {
+  return retryAfter === undefined ? "a while" : span(retryAfter);
+}
+
 /** A number with its noun. */
 export function count(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

@@ -1,5 +1,6 @@
 // What went wrong, in words for people, with what they can do.
 
+import { pause } from "./format.js";
 import { Stopped, TooLarge } from "./local.js";
 import { Damaged } from "./sealed.js";
 import { Unreachable } from "./service.js";
@@ -33,10 +34,6 @@ export function inWords(error, withPassphrase = false) {
   if (error instanceof Unreachable) return "The server does not answer. Check the network, and try again.";
   if (error instanceof TooLarge || error instanceof Stopped) return sentence(error.message);
   return `That did not work: ${sentence(error.message ?? `${error}`)}`;
-}
-
-function pause({ retryAfter }) {
-  return retryAfter ? `${retryAfter} seconds` : "a while";
 }
 
 function sentence(text) {

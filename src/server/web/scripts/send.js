@@ -1,6 +1,7 @@
 // The page that sends: seals what was chosen, sends it, and follows what becomes of it.
 
 import { Chosen, textContent } from "./chosen.js";
+import { copy } from "./copying.js";
 import { count, size, span } from "./format.js";
 import { AccessProof, LinkKey } from "./key.js";
 import { byId, complain, element, hide, say, show, showTransparency, when } from "./page.js";
@@ -185,17 +186,6 @@ async function remove() {
   }
 }
 
-async function copy(id) {
-  const field = byId(id);
-  field.select();
-  try {
-    await navigator.clipboard.writeText(field.value);
-    say("Copied.");
-  } catch {
-    say("This browser does not copy by itself: it is marked, copy it by hand.");
-  }
-}
-
 function warnBeforeLeaving(event) {
   event.preventDefault();
 }
@@ -225,8 +215,8 @@ byId("drop").addEventListener("drop", ({ dataTransfer }) => {
 when("send-form", "submit", send);
 when("delete", "click", remove);
 when("another", "click", async () => another());
-when("copy-link", "click", () => copy("link"));
-when("copy-key", "click", () => copy("link-key"));
+when("copy-link", "click", () => copy("link", "The link"));
+when("copy-key", "click", () => copy("link-key", "The key"));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 
 const prepared = begin("send-form") ? prepare() : undefined;

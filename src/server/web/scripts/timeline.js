@@ -1,27 +1,14 @@
 // Records of a transfer's audit stream, as people read them.
 
+import { EVENTS, STATES } from "./events.js";
 import { size, time } from "./format.js";
 import { element } from "./page.js";
 
-const EVENTS = {
-  transfer_created: "Created",
-  transfer_completed: "Every byte had arrived",
-  download_granted: "A download was counted",
-  payload_removed: "The payload was removed",
-  transfer_expired: "Its time was over",
-  transfer_exhausted: "The last download was counted",
-  transfer_deleted: "Deleted",
-  audit_truncated: "Records were left out",
-  link_opened: "The link was opened",
-  download_started: "A download began",
-  download_completed: "A download arrived whole",
-  decrypt_succeeded: "It was decrypted",
-  decrypt_failed: "It could not be decrypted",
-};
-const STATES = {
-  transfer_created: "uploading",
-  transfer_completed: "can be fetched",
-  transfer_exhausted: "used up",
+/** The state that a transfer is in after an event. */
+const STATE_AFTER = {
+  transfer_created: "pending",
+  transfer_completed: "completed",
+  transfer_exhausted: "exhausted",
   transfer_expired: "expired",
   transfer_deleted: "deleted",
 };
@@ -106,12 +93,12 @@ export function summary(records) {
   const events = records.filter((record) => record.type === "event" && record.source === "server");
   const when = (kind) => events.find((event) => event.kind === kind)?.at;
   const timeOf = (kind) => (when(kind) === undefined ? "–" : time(when(kind)));
-  const state = events.findLast((event) => Object.hasOwn(STATES, event.kind))?.kind;
+  const last = events.findLast((event) => Object.hasOwn(STATE_AFTER, event.kind))?.kind;
   const creator = records.find((record) => record.type === "request" && record.route === "/transfers/create");
   return {
     isRemoved: when("transfer_deleted") !== undefined && when("payload_removed") !== undefined,
     facts: [
-      ["State", STATES[state] ?? "not known"],
+      ["State", STATES[STATE_AFTER[last]] ?? "not known"],
       ["Created", timeOf("transfer_created")],
       ["Complete", timeOf("transfer_completed")],
       ["Downloads counted", String(events.filter((event) => event.kind === "download_granted").length)],

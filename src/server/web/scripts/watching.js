@@ -1,5 +1,6 @@
 // What becomes of a transfer after it was sent: its state and its events, for as long as somebody looks.
 
+import { EVENTS, STATES } from "./events.js";
 import { time } from "./format.js";
 import { byId, element } from "./page.js";
 import { call } from "./service.js";
@@ -8,27 +9,6 @@ import { call } from "./service.js";
 const EVERY = 3_000;
 /** Records of this age are all there, in milliseconds: a slow server's may come late before. */
 const SETTLED = 10_000;
-
-const KINDS = {
-  transfer_created: "Created",
-  transfer_completed: "Everything is there",
-  download_granted: "A download was counted",
-  download_started: "A download began",
-  download_completed: "A download has every byte",
-  decrypt_succeeded: "Decrypted",
-  decrypt_failed: "Could not be decrypted",
-  link_opened: "The link was opened",
-  transfer_expired: "Its time is over",
-  transfer_exhausted: "Fetched as often as it may be",
-  transfer_deleted: "Deleted",
-};
-const STATES = {
-  pending: "on its way",
-  completed: "can be fetched",
-  expired: "its time is over",
-  exhausted: "was fetched as often as it may be",
-  deleted: "deleted",
-};
 
 /** Follows an upload's transfer on the page, until it is stopped. */
 export class Watching {
@@ -85,7 +65,7 @@ export class Watching {
       { datetime: new Date(event.at).toISOString() },
       new Date(event.at).toLocaleTimeString(),
     );
-    byId("events").append(element("li", {}, when, ` ${KINDS[event.kind] ?? event.kind}${claim}`));
+    byId("events").append(element("li", {}, when, ` ${EVENTS[event.kind] ?? event.kind}${claim}`));
   }
 }
 
