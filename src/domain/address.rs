@@ -27,12 +27,20 @@ pub struct AddressPolicy {
     counting: hmac::Key,
 }
 
-/// Stands for a client's address while this process counts what it does: a keyed hash that never leaves the process.
+/// Stands for a client's address while this process counts its requests: an IPv4 address, or the `/64` of an IPv6
+/// address, as a keyed hash that never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey([u8; 16]);
 
+/// Stands for the site that a client's address belongs to while this process counts what may be done only so often: an
+/// IPv4 address, or the `/48` of an IPv6 address, as a keyed hash that never leaves the process.
+///
+/// A `/48` is the most that one site is given (RFC 6177), and anyone gets one: its 65 536 networks are one guesser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SiteKey([u8; 16]);
+
 #[cfg(test)]
-impl ClientKey {
+impl SiteKey {
     /// A key for tests of what counts by it.
     pub(crate) const fn of_test(number: u8) -> Self {
         Self([number; 16])
@@ -64,18 +72,27 @@ impl AddressPolicy {
         Self { mode, salt: Mutex::new(None), counting }
     }
 
-    /// What stands for a client in counts: its IPv4 address, or the `/64` of its IPv6 address, under a key of this
-    /// process. The same whatever the mode.
+    /// What stands for a client in counts, under a key of this process. The same whatever the mode.
     #[must_use]
     pub fn key_of(&self, address: Option<IpAddr>) -> ClientKey {
+        ClientKey(self.counting_key(address, 64))
+    }
+
+    /// What stands for a client's site in counts, under a key of this process. The same whatever the mode.
+    #[must_use]
+    pub fn site_of(&self, address: Option<IpAddr>) -> SiteKey {
+        SiteKey(self.counting_key(address, 48))
+    }
+
+    fn counting_key(&self, address: Option<IpAddr>, ipv6_bits: usize) -> [u8; 16] {
         let bytes = match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V6(address)) => address.octets()[..8].to_vec(),
+            Some(IpAddr::V6(address)) => address.octets()[..ipv6_bits / 8].to_vec(),
             Some(address) => octets(address),
             None => Vec::new(),
         };
         let mut key = [0; 16];
         key.copy_from_slice(&hmac::sign(&self.counting, &bytes).as_ref()[..16]);
-        ClientKey(key)
+        key
     }
 
     /// What is kept of addresses.
@@ -177,6 +194,20 @@ mod tests {
         assert_ne!(first.address, elsewhere.address);
         let back = describe(&policy, "192.0.2.1", NOON);
         assert_ne!(first.address, back.address, "a salt outlived its day");
+    }
+
+    #[test]
+    fn requests_count_by_network_and_guesses_by_site() {
+        let policy = AddressPolicy::new(IpMode::Hashed);
+        let key = |text: &str| policy.key_of(Some(text.parse().unwrap()));
+        let site = |text: &str| policy.site_of(Some(text.parse().unwrap()));
+        assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::1"));
+        assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
+        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::3"));
+        assert_ne!(site("2001:db8:1:2::3"), site("2001:db8:2:2::3"));
+        assert_eq!((key("192.0.2.1"), site("192.0.2.1")), (key("::ffff:192.0.2.1"), site("::ffff:192.0.2.1")));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+        assert_ne!(site("192.0.2.1"), site("192.0.2.2"));
     }
 
     #[test]

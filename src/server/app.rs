@@ -8,7 +8,7 @@ use super::admin_key::AdminKey;
 use super::client_address::ClientAddress;
 use super::metrics::Metrics;
 use super::web::Policy;
-use crate::domain::address::{AddressPolicy, ClientKey};
+use crate::domain::address::{AddressPolicy, SiteKey};
 use crate::domain::attempts::Attempts;
 use crate::domain::audit::AuditLog;
 use crate::domain::clock::Clock;
@@ -33,7 +33,7 @@ pub(super) struct App {
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,
-    pub(super) key_attempts: Attempts<ClientKey>,
+    pub(super) key_attempts: Attempts<SiteKey>,
     pub(super) page_policy: Policy,
 }
 

@@ -80,7 +80,7 @@ use rate::RateLimiter;
 use store::{FileStore, open_bucket};
 use trail::Trail;
 
-/// Wrong admin keys that one address may show...
+/// Wrong admin keys that one site may show...
 const WRONG_KEYS: u32 = 10;
 /// ...in this time.
 const WRONG_KEYS_IN: Duration = Duration::from_mins(1);

@@ -132,6 +132,7 @@ fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Opt
         action: action.unwrap_or(ActionName::RouteNone),
         client: trail.app.addresses.describe(address, agent, now),
         client_key: trail.app.addresses.key_of(address),
+        site_key: trail.app.addresses.site_of(address),
     }
 }
 

@@ -7,7 +7,7 @@ use sgsend::domain::key::PayloadKey;
 use sgsend::domain::proof::AccessProof;
 use sgsend::server::{Rate, Settings};
 
-use crate::support::{Answer, Api, Service, eventually};
+use crate::support::{ADMIN_KEY, Answer, Api, Service, eventually};
 
 fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
     let rate = Rate::Limited(rate.parse().unwrap());
@@ -114,6 +114,37 @@ async fn ten_wrong_proofs_an_hour_are_answered() {
     assert_eq!(open(&from(&service.public(), "203.0.113.10"), &id).send().await.status, 200);
     service.wait(Duration::from_hours(1));
     assert_eq!(open(&guesser, &id).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_site_guesses_as_one_whichever_of_its_networks_it_comes_from() {
+    let service = Service::any().with(proxied).start().await;
+    let right = AccessProof::of(&PayloadKey::random());
+    let body = format!(r#""access_sha256":"{}""#, right.digest());
+    let id = service.sender().await.send_payload(b"abc", &body).await;
+    let path = format!("/transfers/id/{id}/payload/download-bytes");
+    let show = |address: &str, proof: &AccessProof| {
+        from(&service.public(), address).get(&path).header("x-sgsend-access", &proof.to_text())
+    };
+    for network in 0..10 {
+        let wrong = AccessProof::of(&PayloadKey::random());
+        show(&format!("2001:db8:7:{network:x}::1"), &wrong).refused("access_invalid").await;
+    }
+    show("2001:db8:7:abcd::1", &right).refused("rate_limited").await;
+    assert_eq!(show("2001:db8:8::1", &right).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_site_guesses_the_admin_key_as_one() {
+    let service = Service::any().with(proxied).start().await;
+    let show = |address: &str, key: &str| {
+        from(&service.admin_without_key(), address).get("/tokens/list").header("x-api-key", key)
+    };
+    for network in 0..10 {
+        show(&format!("2001:db8:7:{network:x}::1"), "wrong").refused("admin_key_invalid").await;
+    }
+    show("2001:db8:7:abcd::1", ADMIN_KEY).refused("rate_limited").await;
+    assert_eq!(show("2001:db8:8::1", ADMIN_KEY).send().await.status, 200);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};
-use crate::domain::address::ClientKey;
+use crate::domain::address::{ClientKey, SiteKey};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::store::{StorageKey, to_json};
@@ -33,8 +33,10 @@ pub struct Asked {
     pub action: ActionName,
     /// Who asks, as records may say it.
     pub client: ClientSummary,
-    /// Who asks, for counting; never recorded.
+    /// Who asks, for counting requests; never recorded.
     pub client_key: ClientKey,
+    /// From which site, for counting what may be done only so often; never recorded.
+    pub site_key: SiteKey,
 }
 
 /// How much of a request is in the store already, by the commit that it made.

@@ -6,14 +6,14 @@ use std::sync::Mutex;
 
 use lru::LruCache;
 
-use crate::domain::address::ClientKey;
+use crate::domain::address::SiteKey;
 use crate::domain::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
 
 /// Events that clients may add to one transfer.
 pub(super) const PER_TRANSFER: u32 = 1_000;
-/// Events that one grant, or one address without a grant, may add to one transfer in a day.
+/// Events that one grant, or one site without a grant, may add to one transfer in a day.
 const PER_CLIENT: u32 = 20;
 
 /// Transfers whose events are counted. Of further ones, those that were added to longest ago are forgotten: their number
@@ -25,8 +25,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 pub(super) enum Claimant {
     /// Whoever holds this grant.
     Grant(Sha256),
-    /// Whoever asks from this address.
-    Address(ClientKey),
+    /// Whoever asks from this site.
+    Site(SiteKey),
 }
 
 /// What was added in this process and day. A transfer's own number is taken from the store before the first of them.
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn many_transfers_take_bounded_memory() {
         let (budgets, now) = (ClaimBudgets::default(), Timestamp::from_millis(0));
-        let claimant = Claimant::Address(ClientKey::of_test(1));
+        let claimant = Claimant::Site(SiteKey::of_test(1));
         let id = TransferId::random();
         assert_eq!(budgets.take(id, claimant, now), None, "nobody has counted yet");
         budgets.learn(id, PER_TRANSFER - 1, now);

@@ -73,7 +73,7 @@ impl Transfers {
     ) -> Result<(), Error> {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
-        let who = (transfer.transfer_id, scope.asked().client_key);
+        let who = (transfer.transfer_id, scope.asked().site_key);
         let judge = || if proof.matches(digest) { Shown::Right } else { Shown::Wrong };
         match self.0.guesses.judge(who, self.now(), judge)? {
             Shown::Right => Ok(()),
@@ -151,7 +151,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
-        self.0.new_grants.take(id, scope.asked().client_key, now)?;
+        self.0.new_grants.take(id, scope.asked().site_key, now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = Tally { downloads: 1, ..Tally::on(now.day()) };
         let with = Self::documented(id, scope, now, answer, &[EventKind::DownloadGranted], tally);

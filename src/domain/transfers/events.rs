@@ -35,7 +35,7 @@ impl Transfers {
             Claimant::Grant(grant.digest())
         } else {
             self.check_proof(scope, transfer, proof)?;
-            Claimant::Address(scope.asked().client_key)
+            Claimant::Site(scope.asked().site_key)
         };
         let now = self.now();
         let state = transfer.state_at(now);

@@ -30,7 +30,7 @@ pub use presign::DownloadUrl;
 pub use sweep::Swept;
 pub use upload::{BodyError, Upload};
 
-use super::address::ClientKey;
+use super::address::SiteKey;
 use super::attempts::Attempts;
 use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
 use super::clock::Clock;
@@ -44,7 +44,7 @@ use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
 
-/// Wrong access proofs that one address may show for one transfer...
+/// Wrong access proofs that one site may show for one transfer...
 const WRONG_PROOFS: u32 = 10;
 /// ...in this time.
 const WRONG_PROOFS_IN: Duration = Duration::from_hours(1);
@@ -63,7 +63,7 @@ struct Inner {
     claims: claims::ClaimBudgets,
     turns: turns::Turns,
     token_turns: turns::Turns,
-    guesses: Attempts<(TransferId, ClientKey)>,
+    guesses: Attempts<(TransferId, SiteKey)>,
     settled: quota::Settled,
     new_grants: new_grants::NewGrants,
     open_uploads: open_uploads::OpenUploads,

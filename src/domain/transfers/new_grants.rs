@@ -1,4 +1,4 @@
-//! How many downloads of a transfer without a limit one address may count: each leaves records that stay for months.
+//! How many downloads of a transfer without a limit one site may count: each leaves records that stay for months.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::domain::address::ClientKey;
+use crate::domain::address::SiteKey;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -14,12 +14,12 @@ use crate::domain::timestamp::Timestamp;
 /// So many in an hour.
 const PER_HOUR: u32 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
-/// Addresses and transfers that are remembered. Of further ones, those that asked longest ago start anew.
+/// Sites and transfers that are remembered. Of further ones, those that asked longest ago start anew.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// What was counted in this hour, and in this process.
 #[derive(Debug)]
-pub(super) struct NewGrants(Mutex<LruCache<(TransferId, ClientKey), (u64, u32)>>);
+pub(super) struct NewGrants(Mutex<LruCache<(TransferId, SiteKey), (u64, u32)>>);
 
 impl Default for NewGrants {
     fn default() -> Self {
@@ -32,10 +32,10 @@ impl NewGrants {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the hour is over.
-    pub(super) fn take(&self, id: TransferId, client: ClientKey, now: Timestamp) -> Result<(), Error> {
+    pub(super) fn take(&self, id: TransferId, site: SiteKey, now: Timestamp) -> Result<(), Error> {
         let hour = now.as_millis() / HOUR_MS;
         let mut all = self.0.lock().expect("nothing panics while it holds this lock");
-        let counted = all.get_or_insert_mut((id, client), || (hour, 0));
+        let counted = all.get_or_insert_mut((id, site), || (hour, 0));
         if counted.0 != hour {
             *counted = (hour, 0);
         }
@@ -53,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_counts_so_many_downloads_an_hour() {
+    fn a_site_counts_so_many_downloads_an_hour() {
         let (grants, id, now) = (NewGrants::default(), TransferId::random(), Timestamp::from_millis(HOUR_MS - 1_000));
-        let (one, other) = (ClientKey::of_test(1), ClientKey::of_test(2));
+        let (one, other) = (SiteKey::of_test(1), SiteKey::of_test(2));
         let taken = (0..PER_HOUR + 5).filter(|_| grants.take(id, one, now).is_ok()).count();
         assert_eq!(taken, PER_HOUR as usize);
         let error = grants.take(id, one, now).unwrap_err();

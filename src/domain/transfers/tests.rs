@@ -70,6 +70,7 @@ impl World {
             action,
             client: policy.describe(None, None, START),
             client_key: policy.key_of(None),
+            site_key: policy.site_of(None),
         };
         RequestScope::new(asked, self.ids.clone())
     }

@@ -99,10 +99,10 @@ pub(super) async fn set_cookie(
     Extension(Encrypted(encrypted)): Extension<Encrypted>,
     Json(shown): Json<SetCookie>,
 ) -> Result<Response, Refusal> {
-    let (client, now) = (scope.asked().client_key, app.now());
+    let (site, now) = (scope.asked().site_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
     let judge = || if key.is(&shown.cookie_value) { Shown::Right } else { Shown::Wrong };
-    if app.key_attempts.judge(client, now, judge)? != Shown::Right {
+    if app.key_attempts.judge(site, now, judge)? != Shown::Right {
         return Err(Error::AdminKeyInvalid.into());
     }
     scope.note_admin();

@@ -26,10 +26,10 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let scope = Scope::of(parts)?;
-        let (client, now) = (scope.asked().client_key, app.now());
+        let (site, now) = (scope.asked().site_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
-        let shown = app.key_attempts.judge(client, now, || match by_header {
+        let shown = app.key_attempts.judge(site, now, || match by_header {
             Some(shown) if shown.to_str().is_ok_and(|shown| key.is(shown)) => Shown::Right,
             Some(_) => Shown::Wrong,
             None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
@@ -57,7 +57,7 @@ fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
 }
 
 /// The values of the cookies of this name, with or without `__Host-`.
-fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
