@@ -1,19 +1,20 @@
-//! What a request's headers say of where it comes from.
+//! What a request's headers say of who sends it, and from where.
 //!
-//! The input is the client's address and the values of `Host`, `Origin` and `User-Agent`, a line each. A header joins
-//! with a further line and a function of its own.
+//! The input is the client's address and the values of `Host`, `Origin`, `User-Agent` and `Cookie`, a line each. A header
+//! joins with a further line and a function of its own.
 
 #![no_main]
 
 use std::net::IpAddr;
 
-use http::Request;
-use http::header::{HOST, ORIGIN};
+use http::header::{COOKIE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use sgsend::domain::address::AddressPolicy;
 use sgsend::domain::audit::IpMode;
 use sgsend::domain::timestamp::Timestamp;
-use sgsend::server::fuzzing::own_origin;
+use sgsend::server::AdminKey;
+use sgsend::server::fuzzing::{cookies_named, own_origin};
 use sgsend_fuzz::lines;
 use url::{Origin, Url};
 
@@ -47,8 +48,34 @@ fn client(address: &str, agent: &str) {
     assert!(network.parse::<IpAddr>().is_ok() && bits == expected);
 }
 
+fn cookie(value: &str) {
+    const NAME: &str = "x-api-key";
+    let found = |value: &str| -> Option<Vec<String>> {
+        let headers: HeaderMap = [(COOKIE, HeaderValue::from_str(value).ok()?)].into_iter().collect();
+        Some(cookies_named(&headers, NAME).into_iter().map(str::to_owned).collect())
+    };
+    let Some(strangers) = found(value) else { return };
+    assert!(strangers.len() <= 2, "more guesses than one request may make");
+    let key = AdminKey::new(&"k".repeat(32)).expect("it is long enough");
+    let now = Timestamp::from_millis(0);
+    for shown in &strangers {
+        assert!(value.contains(shown) && !shown.contains(';'));
+        assert!(!key.has_session(shown, now) && !key.is(shown), "a session was made up");
+    }
+    // Whatever else a browser sends does not hide the session.
+    let session = key.new_session(now);
+    assert!(key.has_session(&session, now) && AdminKey::is_like_session(&session));
+    let first = found(&format!("{NAME}={session};{value}")).expect("it is as good as without");
+    assert_eq!(first.first(), Some(&session));
+    if strangers.len() < 2 {
+        let last = found(&format!("{value};__Host-{NAME}={session}")).expect("it is as good as without");
+        assert_eq!(last.last(), Some(&session));
+    }
+}
+
 fuzz_target!(|text: &str| {
-    let [address, host, from, agent] = lines(text);
+    let [address, host, from, agent, cookies] = lines(text);
+    cookie(cookies);
     origin(host, from);
     client(address, agent);
 });

@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Encrypted;
-use super::extract::{self, Json};
+use super::extract::{self, Json, Params};
+use crate::domain::id::RecordId;
+use crate::domain::wire::PageQuery;
 
 #[allow(dead_code, reason = "the rest of it is for who writes to buckets")]
 #[path = "store/s3/stored.rs"]
@@ -16,6 +19,20 @@ mod stored;
 #[must_use]
 pub fn json_body<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     Json::parse(body).ok().map(|Json(value)| value)
+}
+
+/// The query of a request for a page of a list, and the record after which that page begins.
+#[must_use]
+pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
+    let Params(query) = Params::<PageQuery>::parse(uri).ok()?;
+    let after = super::paging::after(&query).ok()?;
+    Some((query, after))
+}
+
+/// The cookies of a request that are looked at where a key is asked for.
+#[must_use]
+pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    extract::cookies_named(headers, name)
 }
 
 /// The `Origin` of a request, if it is allowed.

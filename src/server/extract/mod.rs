@@ -8,6 +8,8 @@ mod proofs;
 mod scope;
 mod transfer;
 
+#[cfg(fuzzing)]
+pub(super) use admin::cookies_named;
 pub(super) use admin::{Admin, origin_of};
 pub(super) use json::Json;
 pub(super) use params::Params;

@@ -1,6 +1,7 @@
 //! The query of a request.
 
 use axum::extract::{FromRequestParts, Query};
+use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +15,17 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let query = Query::<T>::try_from_uri(&parts.uri);
+        Ok(Self::parse(&parts.uri)?)
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    /// Reads the query of `uri`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] that says what is wrong with it.
+    pub(crate) fn parse(uri: &Uri) -> Result<Self, Error> {
+        let query = Query::<T>::try_from_uri(uri);
         let Query(params) = query.map_err(|error| {
             Error::InvalidRequest(format!(
                 "query: {}",
