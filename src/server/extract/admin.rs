@@ -58,8 +58,9 @@ fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
 
 /// The values of the cookies of this name, with or without `__Host-`.
 pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    // One by one: those that other services of this host have set may be anything.
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
     let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
     let values = pairs.filter(|(found, _)| named(found)).map(|(_, value)| value.trim_matches('"'));
     values.take(COOKIES).collect()
@@ -83,7 +84,7 @@ pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderValue, Request};
 
     use super::*;
 
@@ -123,5 +124,14 @@ mod tests {
         headers.append(COOKIE, "a=1; __Host-x-api-key=2; x-api-key=\"3\"".parse().unwrap());
         headers.append(COOKIE, "X-API-Key=4".parse().unwrap());
         assert_eq!(cookies_named(&headers, "x-api-key"), ["2", "3"]);
+    }
+
+    #[test]
+    fn cookies_of_others_hide_no_session() {
+        for theme in ["grün".as_bytes(), b"gr\xfcn"] {
+            let cookies = [b"theme=", theme, b"; x-api-key=5"].concat();
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&cookies).unwrap())]);
+            assert_eq!(cookies_named(&headers, "x-api-key"), ["5"]);
+        }
     }
 }
