@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::admin_key::AdminKey;
 use super::client_address::ClientAddress;
+use super::held_answers::HeldAnswers;
 use super::metrics::Metrics;
 use super::web::Policy;
 use crate::domain::address::{AddressPolicy, SiteKey};
@@ -35,6 +36,7 @@ pub(super) struct App {
     pub(super) metrics: Metrics,
     pub(super) key_attempts: Attempts<SiteKey>,
     pub(super) page_policy: Policy,
+    pub(super) held_answers: HeldAnswers,
 }
 
 impl App {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
@@ -52,7 +53,12 @@ fn escaped(text: &str) -> String {
 
 /// A whole page; `root` leads from it to the service's root.
 pub(super) fn page(title: &str, root: &'static str, body: &Html) -> Response {
-    let html = format!(
+    written(write(title, root, body))
+}
+
+/// Writes a page.
+pub(super) fn write(title: &str, root: &'static str, body: &Html) -> Bytes {
+    Bytes::from(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n\
@@ -60,7 +66,11 @@ pub(super) fn page(title: &str, root: &'static str, body: &Html) -> Response {
          </head>\n<body>\n<main>\n{}</main>\n</body>\n</html>\n",
         escaped(title),
         body.0
-    );
+    ))
+}
+
+/// A page that was written.
+pub(super) fn written(html: Bytes) -> Response {
     let mut response = html.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

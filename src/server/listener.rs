@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,18 +13,20 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::Encrypted;
 use super::places::Places;
 use super::settings::Patience;
+use super::sites::Sites;
 use super::slow::WriteTimeout;
+use super::streams::{Streams, Useless};
 use super::trail::Peer;
 
 /// The largest head of a request, in bytes.
@@ -49,13 +50,15 @@ pub(super) struct Listener {
     pub(super) router: Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) patience: Patience,
+    /// What keeps one site from holding all connections, where others than this machine can connect.
+    pub(super) sites: Option<Sites>,
 }
 
 impl Listener {
     /// Serves until `stop`, then lets requests under way end, for as long as the patience for that lasts.
     pub(super) async fn serve(self, stop: CancellationToken) {
         let slots = Arc::new(Semaphore::new(self.patience.connections));
-        let connections = GracefulShutdown::new();
+        let connections = TaskTracker::new();
         let shared = Arc::new(Shared { router: self.router, tls: self.tls, patience: self.patience });
         let abandon = CancellationToken::new();
         loop {
@@ -69,9 +72,17 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let connection = shared.clone().connection(stream, peer, connections.watcher(), slot);
+                    let of_site = match &self.sites {
+                        None => None,
+                        Some(sites) => match sites.admit(peer.ip()) {
+                            Some(of_site) => Some(of_site),
+                            None => continue,
+                        },
+                    };
+                    let connection = shared.clone().connection(stream, peer, stop.clone(), slot);
                     let abandon = abandon.clone();
-                    tokio::spawn(async move {
+                    connections.spawn(async move {
+                        let _of_site = of_site;
                         tokio::select! {
                             result = connection => if let Err(error) = result {
                                 tracing::debug!(%error, "connection ended");
@@ -87,7 +98,8 @@ impl Listener {
             }
         }
         drop(self.socket);
-        if tokio::time::timeout(shared.patience.drain, connections.shutdown()).await.is_err() {
+        connections.close();
+        if tokio::time::timeout(shared.patience.drain, connections.wait()).await.is_err() {
             tracing::warn!("requests under way were given up");
         }
         abandon.cancel();
@@ -105,23 +117,23 @@ impl Shared {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        watcher: Watcher,
+        stop: CancellationToken,
         slot: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let places = Places::new(STREAMS as usize, slot);
         let about = |encrypted| About { peer: Peer(peer), encrypted: Encrypted(encrypted), places };
         let stream = WriteTimeout::new(stream, self.patience.silence);
-        let Some(tls) = &self.tls else { return self.http1(stream, about(false), watcher).await };
+        let Some(tls) = &self.tls else { return self.http1(stream, about(false), stop).await };
         let stream = tokio::time::timeout(self.patience.head, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, about(true), watcher).await
+            self.http2(stream, about(true), stop).await
         } else {
-            self.http1(stream, about(true), watcher).await
+            self.http1(stream, about(true), stop).await
         }
     }
 
-    async fn http1<S>(&self, stream: S, about: About, watcher: Watcher) -> io::Result<()>
+    async fn http1<S>(&self, stream: S, about: About, stop: CancellationToken) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -133,18 +145,23 @@ impl Shared {
             .max_buf_size(READ_BUFFER)
             .half_close(false)
             .serve_connection(TokioIo::new(stream), service);
-        watcher.watch(connection).await.map_err(io::Error::other)
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await.map_err(io::Error::other)
     }
 
-    async fn http2<S>(&self, stream: S, about: About, watcher: Watcher) -> io::Result<()>
+    async fn http2<S>(&self, stream: S, about: About, stop: CancellationToken) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (router, asked) = (self.router.clone(), Arc::<AtomicBool>::default());
-        let asks = asked.clone();
+        let (router, streams) = (self.router.clone(), Streams::new());
+        let begun = streams.clone();
         let service = service_fn(move |request| {
-            asks.store(true, Ordering::Relaxed);
-            route(router.clone(), request, about.clone())
+            let (stream, answering) = (begun.begin(), route(router.clone(), request, about.clone()));
+            async move { answering.await.map(|response| stream.answer(response)) }
         });
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -156,13 +173,20 @@ impl Shared {
             .keep_alive_interval(self.patience.head)
             .keep_alive_timeout(self.patience.head)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(watcher.watch(connection));
-        match tokio::time::timeout(self.patience.head, &mut connection).await {
-            Ok(ended) => ended.map_err(io::Error::other),
-            // Who says nothing holds no connection.
-            Err(_) if !asked.load(Ordering::Relaxed) => Err(io::ErrorKind::TimedOut.into()),
-            Err(_) => connection.await.map_err(io::Error::other),
+        let mut connection = pin!(connection);
+        let useless = tokio::select! {
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = stop.cancelled() => None,
+            useless = streams.useless(&self.patience) => Some(useless),
+        };
+        // Who only answers that it is alive holds no connection, and who does not take an answer holds no memory.
+        if let Some(Useless::Silent | Useless::Stuck) = useless {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        connection.as_mut().graceful_shutdown();
+        // What was answered last may still be on a slow line.
+        let rest = tokio::time::timeout(self.patience.for_bodies(), connection);
+        rest.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)
     }
 }
 

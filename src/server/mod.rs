@@ -21,6 +21,7 @@ mod extract;
 pub mod fuzzing;
 mod hardening;
 mod health;
+mod held_answers;
 mod html;
 mod listener;
 mod metrics;
@@ -32,9 +33,11 @@ pub mod range;
 mod rate;
 mod route;
 mod settings;
+mod sites;
 mod slow;
 mod soundness;
 pub mod store;
+mod streams;
 mod tls;
 mod trail;
 mod web;
@@ -74,9 +77,11 @@ use crate::domain::transfers::{Rules, Swept, Transfers};
 use app::{App, AppState};
 use cors::Cors;
 use error::Refusal;
+use held_answers::HeldAnswers;
 use listener::Listener;
 use metrics::Metrics;
 use rate::RateLimiter;
+use sites::Sites;
 use store::{FileStore, open_bucket};
 use trail::Trail;
 
@@ -160,6 +165,7 @@ impl Server {
             metrics: Metrics::default(),
             key_attempts: Attempts::new(WRONG_KEYS, WRONG_KEYS_IN),
             page_policy,
+            held_answers: HeldAnswers::default(),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })
     }
@@ -186,8 +192,9 @@ impl Server {
             let known = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
             let proxied = known || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
+            let sites = limiter.is_some().then(|| Sites::new(AppState(self.app.clone()), patience.connections));
             let router = router(&self.app, service, &self.settings, limiter);
-            let listener = Listener { socket, router, tls: self.tls.clone(), patience };
+            let listener = Listener { socket, router, tls: self.tls.clone(), patience, sites };
             serving.spawn(listener.serve(stop.clone()));
         }
         let mut chores = JoinSet::new();

@@ -1,10 +1,9 @@
 //! The API's own description: `GET /openapi.json`, and `GET /docs`, a page over it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -17,7 +16,7 @@ use super::app::AppState;
 use super::description;
 use super::docs;
 use super::error::status_of;
-use super::html::page;
+use super::html;
 use super::route::{ROUTES, Route};
 use super::settings::Settings;
 use crate::domain::audit::ServiceName;
@@ -92,8 +91,8 @@ pub(super) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -
     let mut document = serde_json::from_slice(&to_json(api)).expect("what was just written can be read");
     description::complete(&mut document, service, settings.limits.max_payload_bytes());
     let json: Bytes = to_json(&document);
-    let docs = Arc::new(docs::describe(&document));
+    let docs = html::write("HTTP API", "", &docs::describe(&document));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
-        .route("/docs", get(async move || -> Response { page("HTTP API", "", &docs) }))
+        .route("/docs", get(async move || html::written(docs.clone())))
 }

@@ -150,6 +150,9 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// How many silences an answer may stand: between two of its pieces lies what the system buffers for a slow line.
+const BODY_PATIENCE: u32 = 10;
+
 /// How long clients may take, and how many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -165,6 +168,13 @@ pub struct Patience {
     /// Open connections of one listener; further ones wait to be accepted. Fewer where this process may have too few
     /// descriptors for them.
     pub connections: usize,
+}
+
+impl Patience {
+    /// For the next piece of an answer to be taken.
+    pub(super) fn for_bodies(&self) -> Duration {
+        self.silence * BODY_PATIENCE
+    }
 }
 
 impl Default for Patience {

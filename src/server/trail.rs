@@ -20,6 +20,7 @@ use super::body::GuardedBody;
 use super::cors::Cors;
 use super::error::Refusal;
 use super::hardening::harden;
+use super::held_answers::HeldAnswer;
 use super::metrics::Answered;
 use super::places::Places;
 use super::rate::RateLimiter;
@@ -33,8 +34,6 @@ use crate::domain::id::TransferId;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The client's own id of a request, echoed.
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-/// How many silences a payload may stand: between two of its pieces lies what the system buffers for a slow line.
-const BODY_PATIENCE: u32 = 10;
 /// The longest id of a client's.
 const LONGEST_CLIENT_ID: usize = 64;
 
@@ -98,6 +97,13 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
         let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         handled.unwrap_or_else(|_| Refusal::from(Error::Internal("a handler panicked".into())).into_response())
     };
+    // Only what can be asked again: the answer to a change says what was done.
+    let asks = method == "GET" && action.is_some();
+    let held = if asks { trail.app.held_answers.hold(&response) } else { Ok(None) };
+    let held = held.unwrap_or_else(|error| {
+        response = Refusal::from(error).into_response();
+        None
+    });
     let refusal = response.extensions().get::<Refusal>().cloned();
     if let Some(refusal) = &refusal {
         response = keep_headers(&response, refusal.render(scope.asked().request_id));
@@ -114,7 +120,7 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     if action.is_none() {
         return response;
     }
-    record(trail, scope, response, refusal).await
+    record(trail, scope, response, refusal, held).await
 }
 
 fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Option<ActionName>) -> Asked {
@@ -189,17 +195,26 @@ fn finish_headers(headers: &mut HeaderMap, scope: &RequestScope) {
     }
 }
 
-async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refusal: Option<Refusal>) -> Response {
+async fn record(
+    trail: Trail,
+    scope: Arc<RequestScope>,
+    mut response: Response,
+    refusal: Option<Refusal>,
+    held: Option<HeldAnswer>,
+) -> Response {
     let status = response.status().as_u16();
     if response.extensions().get::<PayloadAnswer>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = refusal.map(|refusal| refusal.code());
+        if let Some(held) = held {
+            response.extensions_mut().insert(held);
+        }
         trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         trail.app.audit.finish(&scope, status, code, bytes_out).await;
         return response;
     }
     let (parts, body) = response.into_parts();
-    let patience = trail.patience.silence * BODY_PATIENCE;
+    let patience = trail.patience.for_bodies();
     let when_over = move |bytes_out| {
         trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         tokio::spawn(async move { trail.app.audit.finish(&scope, status, None, bytes_out).await });

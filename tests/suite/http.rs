@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Service, Started, half_sent, writer_is_there};
+use sgsend::server::Rate;
+
+use crate::support::{Service, Started, eventually, half_sent, writer_is_there};
 
 async fn raw(service: &Started, request: &str) -> String {
     let mut stream = TcpStream::connect(service.public).await.unwrap();
@@ -93,6 +95,38 @@ async fn further_connections_wait_for_a_free_slot() {
     drop(first);
     second.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_site_holds_a_quarter_of_the_connections() {
+    let service = Service::any().with(|settings| {
+        settings.rate = Rate::Limited("1000/s".parse().unwrap());
+        settings.patience.connections = 8;
+    });
+    let service = service.start().await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(TcpStream::connect(service.public).await.unwrap());
+    }
+    for _ in 0..8 {
+        let answer = raw(&service, "").await;
+        assert_eq!(answer, "", "more than its share");
+    }
+    for mut stream in held {
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    // Those have ended, and the service notices it soon.
+    let answer = eventually(async || {
+        let mut stream = TcpStream::connect(service.public).await.unwrap();
+        let mut answer = String::new();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ok()?;
+        stream.read_to_string(&mut answer).await.ok()?;
+        (!answer.is_empty()).then_some(answer)
+    });
+    assert!(answer.await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]

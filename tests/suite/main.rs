@@ -9,6 +9,7 @@ mod cli;
 mod downloads;
 mod errors;
 mod http;
+mod http2;
 mod lifecycle;
 mod locked;
 mod metrics;

@@ -1,0 +1,73 @@
+//! Answers that are in memory as a whole until they are taken: so much of them at once, whoever does not take them.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http_body::Body;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::trail::PayloadAnswer;
+use crate::domain::error::Error;
+
+/// What is counted at once, in bytes.
+const UNIT: u64 = 1024;
+/// A shorter answer is not counted: what a connection takes for a request is more.
+const SHORT: u64 = 2 * UNIT;
+/// All of them at once, in units: 64 MiB, or some 300 pages of a thousand records.
+const AT_ONCE: usize = 64 * 1024;
+/// When another try makes sense.
+const TRY_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The answers of a server that wait to be taken.
+#[derive(Debug)]
+pub(super) struct HeldAnswers(Arc<Semaphore>);
+
+/// The room of one answer, until the last copy is dropped.
+#[derive(Clone, Debug)]
+pub(super) struct HeldAnswer {
+    _room: Arc<OwnedSemaphorePermit>,
+}
+
+impl Default for HeldAnswers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl HeldAnswers {
+    /// The room for an answer; `None` for one that needs none, such as a payload, which is never there as a whole.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] while too much waits to be taken.
+    pub(super) fn hold(&self, response: &Response) -> Result<Option<HeldAnswer>, Error> {
+        let bytes = response.body().size_hint().lower();
+        if bytes <= SHORT || response.extensions().get::<PayloadAnswer>().is_some() {
+            return Ok(None);
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let room = self.0.clone().try_acquire_many_owned(units);
+        let room = room.map_err(|_| Error::RateLimited { retry_after: TRY_AGAIN })?;
+        Ok(Some(HeldAnswer { _room: Arc::new(room) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn so_much_waits_to_be_taken_and_no_more() {
+        let answers = HeldAnswers::default();
+        let page = vec![b'x'; 200 * 1024].into_response();
+        let mut waiting = Vec::new();
+        while let Ok(held) = answers.hold(&page) {
+            waiting.push(held.expect("it is large"));
+        }
+        assert_eq!(waiting.len(), 64 * 1024 / 200);
+        assert!(answers.hold(&"short".into_response()).unwrap().is_none(), "short answers wait for long ones");
+        waiting.pop();
+        answers.hold(&page).unwrap();
+    }
+}
