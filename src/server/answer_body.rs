@@ -1,5 +1,6 @@
 //! Bodies of answers that are payloads: counted, given up when nobody takes them, and recorded when they are over.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
@@ -35,6 +36,11 @@ impl<F: FnOnce(u64) + Send + Unpin> CountedBody<F> {
         tokio::spawn(watch(Arc::downgrade(&state), patience, least_rate));
         Self { state, when_over: Some(when_over) }
     }
+}
+
+fn is_of_removed(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -87,6 +93,9 @@ impl<F: FnOnce(u64) + Send + Unpin> http_body::Body for CountedBody<F> {
         }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => state.taken += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Poll::Ready(Some(Err(error))) if is_of_removed(error) => {
+                tracing::debug!("a payload was removed as it was read");
+            }
             Poll::Ready(Some(Err(error))) => tracing::error!(%error, "a payload could not be read to its end"),
             Poll::Ready(None) | Poll::Pending => {}
         }

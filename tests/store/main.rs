@@ -85,7 +85,7 @@ macro_rules! conformance {
 }
 
 /// Runs the cases that hold besides where nothing is far away: commits are transactions, keys are no paths, and what is
-/// removed stays for those who read it.
+/// removed is gone for those who read or write it, too.
 macro_rules! on_one_machine {
     ($backend:ident, $module:ident) => {
         mod $module {
@@ -97,7 +97,7 @@ macro_rules! on_one_machine {
                     a_key_can_be_the_folder_of_another
                 }
                 payloads {
-                    a_reader_outlives_removal
+                    removal_ends_readers_and_writers
                 }
             }
         }

@@ -50,17 +50,39 @@ pub(crate) async fn a_reader_of_what_is_removed_reads_nothing_else(store: Place)
     assert!(read == pattern(0..read.len() as u64) && (!whole || read.len() as u64 == size));
 }
 
-pub(crate) async fn a_reader_outlives_removal(store: Place) {
-    let size = 5 << 20;
-    let id = finished(&*store, size).await;
+pub(crate) async fn removal_ends_readers_and_writers(store: Place) {
+    let (size, piece) = (5 << 20, 256 << 10);
+    let id = TransferId::random();
+    let mut writer = store.writer(id, 0).await.unwrap();
+    for start in (0..size).step_by(piece) {
+        writer.write(pattern(start..start + piece as u64)).await.unwrap();
+    }
+    writer.close().await.unwrap();
+    store.finish(id, size).await.unwrap();
     let mut stream = store.read(id, 0..size).await.unwrap();
     let mut read = stream.try_next().await.unwrap().unwrap().to_vec();
     store.remove(id).await.unwrap();
     assert!(matches!(content(&*store, id, 0..size).await, Err(StoreError::NoPayload)));
-    while let Some(piece) = stream.try_next().await.unwrap() {
-        read.extend_from_slice(&piece);
+    let broken = loop {
+        match stream.try_next().await {
+            Ok(Some(piece)) => read.extend_from_slice(&piece),
+            Ok(None) => panic!("a removed payload was read to its end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(broken.kind(), std::io::ErrorKind::NotFound);
+    // What was on its way: a block that is handed out, and one that was read ahead.
+    assert!(read.len() <= 2 << 20 && read == pattern(0..read.len() as u64), "{} bytes", read.len());
+
+    let id = TransferId::random();
+    let mut writer = store.writer(id, 0).await.unwrap();
+    writer.write(pattern(0..size)).await.unwrap();
+    store.remove(id).await.unwrap();
+    let mut written = Ok(());
+    for _ in 0..3 {
+        written = written.and(writer.write(pattern(0..size)).await);
     }
-    assert!(read == pattern(0..size));
+    assert!(matches!(written, Err(StoreError::NoPayload)), "{written:?}");
 }
 
 pub(crate) async fn removing_is_repeatable(store: Place) {

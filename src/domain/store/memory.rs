@@ -1,6 +1,7 @@
 //! The reference implementation: a store that lives as long as its process.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Bound;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -181,16 +182,24 @@ impl Payloads for MemoryStore {
         let payload = contents.payloads.get(&id).filter(|payload| payload.finished && covers(payload.length));
         let mut position = 0;
         let mut wanted = Vec::new();
-        for piece in &payload.ok_or(StoreError::NoPayload)?.pieces {
+        let payload = payload.ok_or(StoreError::NoPayload)?;
+        for (index, piece) in payload.pieces.iter().enumerate() {
             let end = position + piece.len() as u64;
             let (from, to) = (range.start.max(position), range.end.min(end));
             if from < to {
                 let within = |at: u64| usize::try_from(at - position).expect("an offset into a piece in memory");
-                wanted.push(Ok(piece.slice(within(from)..within(to))));
+                wanted.push((index, within(from)..within(to)));
             }
             position = end;
         }
-        Ok(Box::pin(stream::iter(wanted)))
+        // Who reads holds nothing of it: once it is removed, its memory is free.
+        let (store, serial) = (self.clone(), payload.serial);
+        let piece = move |(index, within): (usize, Range<usize>)| {
+            let contents = store.contents();
+            let there = contents.payloads.get(&id).filter(|payload| payload.serial == serial);
+            there.map(|payload| payload.pieces[index].slice(within)).ok_or_else(|| ErrorKind::NotFound.into())
+        };
+        Ok(Box::pin(stream::iter(wanted.into_iter().map(piece))))
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {

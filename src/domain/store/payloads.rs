@@ -46,14 +46,14 @@ pub trait Payloads: Send + Sync {
     /// [`StoreError::WriterBusy`] while a writer has it.
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError>;
 
-    /// Reads a range of a finished payload. What was opened is read to its end, even if the payload is removed meanwhile;
-    /// a backend far away may break it off instead.
+    /// Reads a range of a finished payload. Where the payload is removed meanwhile, the stream breaks off after what was
+    /// read ahead, with [`io::ErrorKind::NotFound`] where that can be told; a backend far away may deliver it to its end.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] where there is none, or it is not finished or shorter than the range.
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError>;
 
-    /// Removes whatever there is of a payload.
+    /// Removes whatever there is of a payload, and frees its room, whoever still reads or writes it.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 
     /// Lists at most `limit` payloads of which anything is there, in the order of their ids, that come after `after`.

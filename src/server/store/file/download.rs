@@ -1,14 +1,14 @@
 //! Reading a payload.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::folder::{Folder, present};
+use super::folder::{Folder, names, present};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadStream, StoreError};
 
@@ -72,7 +72,8 @@ impl Download {
         let mut block = Vec::with_capacity(usize::try_from(wanted).expect("a block fits in memory"));
         let read = (&self.file).take(wanted).read_to_end(&mut block)?;
         if read as u64 != wanted {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            let kind = if names(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
+            return Err(kind.into());
         }
         self.left -= wanted;
         Ok(block.into())

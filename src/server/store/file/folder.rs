@@ -115,6 +115,18 @@ pub(super) fn length(path: &Path) -> io::Result<Option<u64>> {
     present(fs::metadata(path)).map(|found| found.map(|found| found.len()))
 }
 
+/// How many names a file has: none once it was removed.
+#[cfg(unix)]
+pub(super) fn names(file: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(file)
+}
+
+/// How many names a file has: an open one cannot be removed here.
+#[cfg(not(unix))]
+pub(super) fn names(_: &fs::Metadata) -> u64 {
+    1
+}
+
 /// `None` where there is no such file.
 pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {

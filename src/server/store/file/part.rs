@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Durability;
-use super::folder::{Folder, length, make_directory, present};
+use super::folder::{Folder, length, make_directory, names, present};
 use crate::domain::id::TransferId;
 use crate::domain::store::StoreError;
 
@@ -94,7 +94,13 @@ impl Part {
     }
 
     /// Appends `pieces`. After an error they are there in part, from the front.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPayload`] once it was removed: nobody would ever find what was written.
     pub(super) fn append(&mut self, mut pieces: Vec<Bytes>) -> Result<(), StoreError> {
+        if names(&self.file.metadata()?) == 0 {
+            return Err(StoreError::NoPayload);
+        }
         while !pieces.is_empty() {
             let rest = split_off(&mut pieces, SYNC_EVERY - self.length % SYNC_EVERY);
             self.write(&pieces)?;

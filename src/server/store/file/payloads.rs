@@ -1,18 +1,28 @@
 //! The payloads: one file each.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::download::Download;
-use super::folder::present;
+use super::folder::{names, present};
 use super::part::Part;
 use super::upload::Upload;
 use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreError};
+
+/// Gives the room of a file back at once, however many still have it open, and whoever reads it finds its end.
+///
+/// One that has another name is somebody's copy, such as a backup, and stays whole under that.
+fn empty(path: &Path) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    if names(&file.metadata()?) == 1 { file.set_len(0) } else { Ok(()) }
+}
 
 #[async_trait]
 impl Payloads for FileStore {
@@ -49,8 +59,10 @@ impl Payloads for FileStore {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
-            present(fs::remove_file(folder.part(id)))?;
-            present(fs::remove_file(folder.finished(id)))?;
+            for file in [folder.part(id), folder.finished(id)] {
+                present(empty(&file))?;
+                present(fs::remove_file(file))?;
+            }
             // Whoever removed them before may have ended before that was on the disk.
             present(folder.sync(id))?;
             Ok(())
