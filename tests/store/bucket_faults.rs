@@ -11,7 +11,7 @@ use sgsend::server::store::{S3Location, S3Store};
 
 use crate::faulty::{Fate, Faulty};
 use crate::place::bucket;
-use crate::place::{changing, creating, key, pattern, value};
+use crate::place::{changing, content, creating, key, pattern, value};
 
 /// A store behind a server that goes wrong, and the same store without it.
 async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3Store, S3Store, Faulty) {
@@ -207,4 +207,47 @@ async fn s3_a_payload_that_was_put_together_in_vain_is_found() {
     assert!(matches!(direct.writer(id, SIZE).await.err(), Some(StoreError::WriterBusy)));
     assert_eq!(direct.finish(id, SIZE).await.unwrap(), SIZE);
     assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
+}
+
+/// Those of `key` that were begun and not ended, with how many parts each has.
+async fn open_uploads(location: &S3Location) -> Vec<usize> {
+    let client = bucket::client(location.endpoint.as_ref().unwrap().as_str()).await;
+    let listed = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
+    let mut parts = Vec::new();
+    for upload in listed.uploads() {
+        let of = client.list_parts().bucket(&location.bucket).key(upload.key().unwrap());
+        let of = of.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
+        parts.push(of.parts().len());
+    }
+    parts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_what_is_discarded_takes_no_room() {
+    const PART: u64 = 8 << 20;
+    let location = bucket::fresh().await;
+    let store = S3Store::open(&location).await;
+    let id = TransferId::random();
+    for _ in 0..3 {
+        let mut writer = store.writer(id, 0).await.unwrap();
+        writer.write(pattern(0..3 * PART)).await.unwrap();
+        writer.discard().await.unwrap();
+        assert_eq!(open_uploads(&location).await, [0; 0], "parts of nobody are left");
+    }
+    let mut writer = store.writer(id, 0).await.unwrap();
+    writer.write(pattern(0..PART + 5)).await.unwrap();
+    assert_eq!(writer.close().await.unwrap(), PART + 5);
+    for _ in 0..3 {
+        let mut writer = store.writer(id, PART + 5).await.unwrap();
+        writer.write(vec![0; 3 * usize::try_from(PART).unwrap()].into()).await.unwrap();
+        writer.discard().await.unwrap();
+        assert_eq!(store.received(id).await.unwrap(), PART + 5);
+        assert_eq!(open_uploads(&location).await, [4], "further parts are left with each try");
+    }
+    let mut writer = store.writer(id, PART + 5).await.unwrap();
+    writer.write(pattern(PART + 5..2 * PART)).await.unwrap();
+    assert_eq!(writer.close().await.unwrap(), 2 * PART);
+    assert_eq!(store.finish(id, 2 * PART).await.unwrap(), 2 * PART);
+    assert!(content(&store, id, 0..2 * PART).await.unwrap() == pattern(0..2 * PART));
 }

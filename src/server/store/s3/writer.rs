@@ -269,18 +269,32 @@ impl Work {
     }
 
     async fn discard(mut self) -> Result<(), StoreError> {
-        if let Some(sending) = self.sending.take() {
-            sending.answer.abort();
-        }
-        // The number of a part that may still arrive is not used again.
-        let (next, upload) = (self.poured().next + 1, self.poured().upload.clone());
-        *self.poured() = Poured { upload, next, ..self.before.clone() };
+        // A part on its way is waited for: what has arrived can be taken back, and no quota counts what is left.
+        let ended = match self.sending.take() {
+            Some(sending) => matches!(sending.answer.await, Ok(Ok(_))),
+            None => !self.broken,
+        };
+        let (begun, before, reached) = (self.poured().upload.clone(), self.before.clone(), self.poured().next);
+        let (poured, vain) = if before.parts.is_empty() {
+            (Poured { upload: None, next: 1, ..before }, begun)
+        } else {
+            // Parts of the same numbers take the place of these; the number of one that may still arrive is not used again.
+            let next = if ended { before.next } else { reached + 1 };
+            (Poured { upload: begun, next, ..before }, None)
+        };
+        *self.poured() = poured;
         self.arriving.holder = None;
         match self.keep().await {
             // It was removed, and this with it.
-            Err(StoreError::NoPayload) => Ok(()),
-            kept => kept,
+            Err(StoreError::NoPayload) => return Ok(()),
+            kept => kept?,
         }
+        if let Some(upload) = vain
+            && let Err(error) = self.store.bucket().abort_parts(&StorageKey::payload(self.id), &upload).await
+        {
+            tracing::debug!(error = %chain(&error), "what was discarded of an upload stays until its end");
+        }
+        Ok(())
     }
 }
 
