@@ -54,7 +54,8 @@ impl<K: Eq + Hash> Attempts<K> {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         let number = now.as_millis() / window;
         let mut counts = self.counts.lock().expect("nothing panics while it holds this lock");
-        if counts.number != number {
+        // A request that read the clock just before the window ended counts in the one that has begun.
+        if number != counts.number && number + 1 != counts.number {
             *counts = Window { number, wrong: HashMap::new() };
         }
         let known = counts.wrong.get(&who).copied();
@@ -100,6 +101,17 @@ mod tests {
             assert_eq!(attempts.judge(1, NOW, || shown).unwrap(), shown);
         }
         guess(&attempts, 1, NOW).unwrap_err();
+    }
+
+    #[test]
+    fn a_request_that_comes_late_clears_no_window() {
+        let attempts = Attempts::new(1, Duration::from_mins(1));
+        let before = Timestamp::from_millis(59_999);
+        let after = Timestamp::from_millis(60_000);
+        guess(&attempts, 1, after).unwrap();
+        guess(&attempts, 2, before).unwrap();
+        guess(&attempts, 1, after).unwrap_err();
+        guess(&attempts, 2, after).unwrap_err();
     }
 
     #[test]

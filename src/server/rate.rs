@@ -20,6 +20,9 @@ const PER_SHARD: usize = 16_384;
 /// How often a full part is looked through for those who need not be known any more.
 const CLEAN_EVERY: Duration = Duration::from_millis(100);
 
+/// The highest rate: between two requests of a higher one no whole nanosecond passes.
+const MOST_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000_000_000).unwrap();
+
 /// So many requests in a row, and then so many a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
@@ -60,6 +63,9 @@ impl FromStr for RateLimit {
         let (rate, burst) = text.split_once("/s").ok_or(InvalidRate)?;
         let number = |text: &str| text.parse().map_err(|_| InvalidRate);
         let per_second = number(rate)?;
+        if per_second > MOST_PER_SECOND {
+            return Err(InvalidRate);
+        }
         let burst = match burst.strip_prefix(':') {
             Some(burst) => number(burst)?,
             None if burst.is_empty() => per_second,

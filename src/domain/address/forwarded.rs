@@ -52,9 +52,9 @@ fn outside_quotes(text: &str, separator: u8) -> Vec<&str> {
     let bytes = text.as_bytes();
     let (mut pieces, mut end, mut quoted) = (Vec::new(), bytes.len(), false);
     for at in (0..bytes.len()).rev() {
-        let backslashes = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         match bytes[at] {
-            b'"' if !quoted || backslashes % 2 == 0 => quoted = !quoted,
+            // Backslashes are counted at quotes only, so each of them once, however many a stranger sends.
+            b'"' if !quoted || backslashes_before(bytes, at).is_multiple_of(2) => quoted = !quoted,
             byte if byte == separator && !quoted => {
                 pieces.push(&text[at + 1..end]);
                 end = at;
@@ -65,6 +65,11 @@ fn outside_quotes(text: &str, separator: u8) -> Vec<&str> {
     pieces.push(&text[..end]);
     pieces.reverse();
     pieces
+}
+
+/// How many backslashes stand right before `at`.
+fn backslashes_before(bytes: &[u8], at: usize) -> usize {
+    bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count()
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use crate::domain::timestamp::{Day, Timestamp};
 pub(super) const PER_TRANSFER: u32 = 1_000;
 /// Events that one grant, or one site without a grant, may add to one transfer in a day.
 const PER_CLIENT: u32 = 20;
+/// Events that one site may add to one transfer in a day, under however many grants.
+const PER_SITE: u32 = 200;
 
 /// Transfers whose events are counted. Of further ones, those that were added to longest ago are forgotten: their number
 /// is in the store, and only what each claimant has added starts anew.
@@ -43,6 +45,7 @@ struct Today {
 struct Claims {
     added: u32,
     by: HashMap<Claimant, u32>,
+    from: HashMap<SiteKey, u32>,
 }
 
 impl Default for ClaimBudgets {
@@ -55,22 +58,23 @@ impl ClaimBudgets {
     /// Takes note that a transfer has `added` events of clients.
     pub(super) fn learn(&self, id: TransferId, added: u32, now: Timestamp) {
         let mut today = self.0.lock().expect("nothing panics while it holds this lock");
-        today.of(now).get_or_insert(id, || Claims { added, by: HashMap::new() });
+        today.of(now).get_or_insert(id, || Claims { added, by: HashMap::new(), from: HashMap::new() });
     }
 
     /// Takes one event out of the budgets; `false` where one of them is used up, `None` where the number of events of
     /// this transfer is not known and must be learnt first.
-    pub(super) fn take(&self, id: TransferId, claimant: Claimant, now: Timestamp) -> Option<bool> {
+    pub(super) fn take(&self, id: TransferId, claimant: Claimant, site: SiteKey, now: Timestamp) -> Option<bool> {
         let mut today = self.0.lock().expect("nothing panics while it holds this lock");
         let claims = today.of(now).get_mut(&id)?;
         if claims.added >= PER_TRANSFER {
             return Some(false);
         }
-        let own = claims.by.entry(claimant).or_default();
-        if *own >= PER_CLIENT {
+        let (own, of_site) = (claims.by.entry(claimant).or_default(), claims.from.entry(site).or_default());
+        if *own >= PER_CLIENT || *of_site >= PER_SITE {
             return Some(false);
         }
         *own += 1;
+        *of_site += 1;
         claims.added += 1;
         Some(true)
     }
@@ -92,18 +96,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_site_with_many_grants_leaves_room_for_others() {
+        let (budgets, now, id) = (ClaimBudgets::default(), Timestamp::from_millis(0), TransferId::random());
+        let (one, other) = (SiteKey::of_test(1), SiteKey::of_test(2));
+        budgets.learn(id, 0, now);
+        let grants = (0..50_u8).flat_map(|grant| [Claimant::Grant(Sha256::of(&[grant])); 30]);
+        let added = grants.filter(|grant| budgets.take(id, *grant, one, now) == Some(true)).count();
+        assert_eq!(added, PER_SITE as usize);
+        assert_eq!(budgets.take(id, Claimant::Site(other), other, now), Some(true));
+    }
+
+    #[test]
     fn many_transfers_take_bounded_memory() {
         let (budgets, now) = (ClaimBudgets::default(), Timestamp::from_millis(0));
-        let claimant = Claimant::Site(SiteKey::of_test(1));
+        let site = SiteKey::of_test(1);
+        let claimant = Claimant::Site(site);
         let id = TransferId::random();
-        assert_eq!(budgets.take(id, claimant, now), None, "nobody has counted yet");
+        assert_eq!(budgets.take(id, claimant, site, now), None, "nobody has counted yet");
         budgets.learn(id, PER_TRANSFER - 1, now);
-        assert_eq!(budgets.take(id, claimant, now), Some(true));
-        assert_eq!(budgets.take(id, claimant, now), Some(false));
+        assert_eq!(budgets.take(id, claimant, site, now), Some(true));
+        assert_eq!(budgets.take(id, claimant, site, now), Some(false));
         for _ in 0..REMEMBERED.get() {
             budgets.learn(TransferId::random(), 0, now);
         }
         assert_eq!(budgets.0.lock().unwrap().transfers.len(), REMEMBERED.get());
-        assert_eq!(budgets.take(id, claimant, now), None, "a forgotten transfer is not counted anew");
+        assert_eq!(budgets.take(id, claimant, site, now), None, "a forgotten transfer is not counted anew");
     }
 }

@@ -44,7 +44,7 @@ impl Transfers {
             return Err(Error::NotCompleted);
         }
         let within_budget = loop {
-            match self.0.claims.take(id, claimant, now) {
+            match self.0.claims.take(id, claimant, scope.asked().site_key, now) {
                 Some(taken) => break taken,
                 None => self.0.claims.learn(id, self.count_claims(id).await?, now),
             }

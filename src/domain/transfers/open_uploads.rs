@@ -9,8 +9,8 @@ use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::transfer::Transfer;
 
-/// Payloads that one sender token may send at once.
-const PER_TOKEN: u32 = 100;
+/// Payloads that one sender token may send at once: half of those that any store takes, so that nobody takes all.
+const PER_TOKEN: u32 = 32;
 /// When another try makes sense for who sends too many.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -29,6 +29,7 @@ pub(super) struct OpenUpload {
     all: OpenUploads,
     token: TokenId,
     to_come: u64,
+    any: bool,
 }
 
 impl OpenUploads {
@@ -41,21 +42,33 @@ impl OpenUploads {
         self.lock().to_come
     }
 
-    fn begin(&self, token: TokenId, to_come: u64) -> Result<OpenUpload, Error> {
+    fn begin(&self, token: TokenId) -> Result<OpenUpload, Error> {
         let mut open = self.lock();
         let of_token = open.by_token.entry(token).or_default();
         if *of_token >= PER_TOKEN {
             return Err(Error::RateLimited { retry_after: TRY_AGAIN });
         }
         *of_token += 1;
-        open.to_come = open.to_come.saturating_add(to_come);
-        Ok(OpenUpload { all: self.clone(), token, to_come })
+        Ok(OpenUpload { all: self.clone(), token, to_come: 0, any: false })
     }
 }
 
 impl OpenUpload {
+    /// Notes that so many bytes are to come.
+    fn expect(&mut self, bytes: u64) {
+        self.to_come = self.to_come.saturating_add(bytes);
+        let mut open = self.all.lock();
+        open.to_come = open.to_come.saturating_add(bytes);
+    }
+
+    /// Whether a byte has arrived.
+    pub(super) fn has_brought_any(&self) -> bool {
+        self.any
+    }
+
     /// Notes that bytes have arrived.
     pub(super) fn arrived(&mut self, bytes: u64) {
+        self.any |= bytes > 0;
         let bytes = bytes.min(self.to_come);
         self.to_come -= bytes;
         let mut open = self.all.lock();
@@ -77,16 +90,21 @@ impl Drop for OpenUpload {
 }
 
 impl Transfers {
-    /// Lets a payload arrive from `offset` on, if its sender sends few enough others and there is room for all that is
-    /// to come.
+    /// Lets a payload arrive, if its sender sends few enough others.
     ///
     /// # Errors
-    /// [`Error::RateLimited`], [`Error::StorageFull`].
-    pub(super) async fn begin_upload(&self, transfer: &Transfer, offset: u64) -> Result<OpenUpload, Error> {
-        let to_come = transfer.size_bytes.saturating_sub(offset);
-        let open = self.0.open_uploads.begin(transfer.token_id, to_come)?;
-        self.check_room(0).await?;
-        Ok(open)
+    /// [`Error::RateLimited`].
+    pub(super) fn begin_upload(&self, transfer: &Transfer) -> Result<OpenUpload, Error> {
+        self.0.open_uploads.begin(transfer.token_id)
+    }
+
+    /// Lets so many bytes come, if there is room for all that is to come.
+    ///
+    /// # Errors
+    /// [`Error::StorageFull`].
+    pub(super) async fn expect_bytes(&self, open: &mut OpenUpload, bytes: u64) -> Result<(), Error> {
+        open.expect(bytes);
+        self.check_room(0).await
     }
 
     /// Refuses what would leave too little room free, with `bytes` more than what is arriving already.
@@ -107,8 +125,12 @@ mod tests {
     #[test]
     fn what_has_arrived_or_ended_is_no_longer_to_come() {
         let uploads = OpenUploads::default();
-        let mut first = uploads.begin(TokenId::random(), 100).unwrap();
-        let second = uploads.begin(TokenId::random(), 50).unwrap();
+        let begin = |bytes| {
+            let mut open = uploads.begin(TokenId::random()).unwrap();
+            open.expect(bytes);
+            open
+        };
+        let (mut first, second) = (begin(100), begin(50));
         first.arrived(30);
         assert_eq!(uploads.to_come(), 120);
         first.arrived(1_000);
@@ -120,10 +142,10 @@ mod tests {
     #[test]
     fn a_token_sends_so_many_at_once_and_no_more() {
         let (uploads, token) = (OpenUploads::default(), TokenId::random());
-        let mut open: Vec<_> = (0..PER_TOKEN).map(|_| uploads.begin(token, 1).unwrap()).collect();
-        assert!(matches!(uploads.begin(token, 1), Err(Error::RateLimited { .. })));
-        assert!(uploads.begin(TokenId::random(), 1).is_ok(), "one sender holds up another");
+        let mut open: Vec<_> = (0..PER_TOKEN).map(|_| uploads.begin(token).unwrap()).collect();
+        assert!(matches!(uploads.begin(token), Err(Error::RateLimited { .. })));
+        assert!(uploads.begin(TokenId::random()).is_ok(), "one sender holds up another");
         open.pop();
-        assert!(uploads.begin(token, 1).is_ok());
+        assert!(uploads.begin(token).is_ok());
     }
 }

@@ -141,6 +141,20 @@ async fn an_expired_transfer_loses_its_payload_and_later_every_record() {
 }
 
 #[tokio::test]
+async fn a_request_that_brings_no_byte_leaves_no_record_outside_the_budgets() {
+    let world = World::new();
+    let transfer = world.created(None).await;
+    let everything = StorageKey::everything_of(transfer.transfer_id);
+    let before = world.keys(&everything).await;
+    for _ in 0..3 {
+        world.send(&transfer, b"").await.unwrap();
+    }
+    assert_eq!(world.keys(&everything).await, before);
+    world.send(&transfer, b"a").await.unwrap();
+    assert!(world.keys(&everything).await.len() > before.len());
+}
+
+#[tokio::test]
 async fn a_payload_is_removed_by_the_sweeper_if_its_deletion_was_cut_short() {
     let world = World::new();
     let transfer = world.completed(None).await;

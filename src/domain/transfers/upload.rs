@@ -81,9 +81,11 @@ impl Transfers {
         let id = transfer.transfer_id;
         transfer.check_pending(self.now())?;
         self.fix_bytes(transfer).await?;
+        // First: who sends too much at once waits for no place that others could use.
+        let mut open = self.begin_upload(transfer)?;
         let mut writer = self.store().writer(id, upload.offset).await?;
-        let mut open = self.begin_upload(transfer, upload.offset).await?;
         let room = transfer.size_bytes.saturating_sub(upload.offset);
+        self.expect_bytes(&mut open, room).await?;
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
         if upload.length.is_some_and(|length| length > room) {
             return Err(too_large);
@@ -106,7 +108,10 @@ impl Transfers {
             }
         };
         let received_bytes = writer.close().await?;
-        self.note_arrival(scope, id, ended.is_ok()).await?;
+        // A request that brings nothing changes nothing: it leaves records as a read does, within a budget.
+        if open.has_brought_any() {
+            self.note_arrival(scope, id, ended.is_ok()).await?;
+        }
         ended.map(|()| Received { transfer_id: id, received_bytes })
     }
 

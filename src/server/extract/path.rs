@@ -24,6 +24,10 @@ where
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
         let (name, text) = params.iter().next().ok_or_else(|| Error::Internal("a path without an id".into()))?;
+        // An escaped one would be another name of the same thing, under which its trail does not find a refused request.
+        if !parts.uri.path().split('/').any(|segment| segment == text) {
+            return Err(Error::InvalidId(format!("{name}: an id is written without escapes")).into());
+        }
         Ok(Self(text.parse().map_err(|error| Error::InvalidId(format!("{name}: {error}")))?))
     }
 }
