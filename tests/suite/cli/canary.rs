@@ -192,7 +192,7 @@ fn no_request_line_holds_a_secret() {
     let never =
         [fragment, BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), String::from_utf8(hex(key.as_bytes())).unwrap()];
     for secret in on_the_wire.iter().chain(&never) {
-        let line = lines.iter().find(|line| line.contains(secret));
-        assert_eq!(line, None, "a secret stands in a URL");
+        let telling = lines.iter().find(|line| line.contains(secret));
+        assert_eq!(telling, None, "a secret stands in a URL");
     }
 }
