@@ -7,15 +7,18 @@
 # The payload is sealed before it comes here; a server takes any bytes and looks at none.
 set -euo pipefail
 
-sealed=$(realpath "$1")
+sealed=$(realpath "${1:?usage: curl.sh SEALED_FILE}")
+[ -f "$sealed" ] || { echo "there is no file $sealed" >&2; exit 2; }
 if [ -z "${SERVER:-}" ]; then
   . "$(dirname "$0")/services.sh"
   SERVER=$public
   TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create curl)
 fi
+: "${TOKEN:?is the sender token for $SERVER}"
 
 call() { curl --silent --show-error --fail-with-body "$@"; }
-as_sender() { call -H "authorization: Bearer $TOKEN" "$@"; }
+# The token comes to curl by a pipe: everybody on this machine can read what its arguments are.
+as_sender() { call -H @<(printf 'authorization: Bearer %s\n' "$TOKEN") "$@"; }
 output=$(mktemp)
 
 size=$(($(wc -c <"$sealed")))

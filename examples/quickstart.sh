@@ -33,9 +33,9 @@ echo; echo "== What happened to the transfer"
 "$sgsend" --admin-server "$admin" audit show "$id"
 
 echo; echo "== What the server stored"
-find "$work/store" -type f -printf '%10s  %P\n'
+(cd "$work/store" && ls -lR)
 echo "the payload begins with:"
-od -A d -t x1z -N 64 "$(find "$work/store/payloads" -name "$id*")"
+od -A d -t x1 -N 64 "$(find "$work/store/payloads" -name "$id*")"
 if grep -qaF "$(basename "$file")" -r "$work/store"; then
   echo "the file's name is in the store" >&2
   exit 1

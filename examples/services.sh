@@ -15,8 +15,9 @@ work=$(mktemp -d)
 pids=()
 if [ -z "${SERVE_OPTIONS+set}" ]; then SERVE_OPTIONS=(); fi
 stop_services() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  # An empty array is unbound to the Bash of macOS.
+  for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null || true; done
+  for pid in ${pids[@]+"${pids[@]}"}; do wait "$pid" 2>/dev/null || true; done
   rm -rf "$work"
 }
 trap stop_services EXIT
@@ -36,7 +37,7 @@ fi
 start_service() {
   # The service may make this file later than it is first looked at.
   : >"$work/$1.log"
-  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "${SERVE_STORAGE:-file:$work/store}" "${SERVE_OPTIONS[@]}" 2>"$work/$1.log" &
+  "$sgsend" serve "$1" --listen 127.0.0.1:0 --storage "${SERVE_STORAGE:-file:$work/store}" ${SERVE_OPTIONS[@]+"${SERVE_OPTIONS[@]}"} 2>"$work/$1.log" &
   pids+=($!)
   for _ in $(seq 100); do
     url=$(sed -n "s/^$1 listening on //p" "$work/$1.log")

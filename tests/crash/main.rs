@@ -16,6 +16,8 @@ mod journal;
 mod kills;
 mod known;
 mod loss;
+#[path = "../support/not_run.rs"]
+mod not_run;
 mod power;
 mod preload;
 mod sender;

@@ -12,6 +12,8 @@ mod faulty;
 mod file;
 mod header;
 mod listing;
+#[path = "../support/not_run.rs"]
+mod not_run;
 mod payload_listing;
 mod payload_writing;
 mod payloads;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use sgsend::domain::key::PayloadKey;
+use sgsend::domain::proof::AccessProof;
+
 use crate::support::{Service, Started};
 
 async fn token(service: &Started, body: &str) -> (String, String) {
@@ -88,6 +91,39 @@ async fn only_the_token_that_created_a_transfer_can_change_it() {
         owner.request(method, &missing).refused("transfer_not_found").await;
     }
     assert_eq!(owner.status(&id).await.text("status"), "pending");
+}
+
+#[tokio::test]
+async fn who_can_decrypt_a_transfer_can_neither_complete_nor_delete_it() {
+    for service in Service::each() {
+        let service = service.start().await;
+        let (owner, other) = (service.sender().await, service.sender().await);
+        let proof = AccessProof::of(&PayloadKey::random());
+        let members = format!(r#""access_sha256":"{}""#, proof.digest());
+        let (pending, completed) = (owner.create(3, &members).await, owner.send_payload(b"abc", &members).await);
+        let path = |id: &str, route: &str| format!("/transfers/id/{id}/{route}");
+        let granting = service.public().post(&path(&completed, "download/create-presign-url"));
+        let granted = granting.header("x-sgsend-access", &proof.to_text()).send().await;
+        assert_eq!(granted.status, 200, "the proof is not the right one: {granted:?}");
+        let (proof, grant) =
+            (("x-sgsend-access", proof.to_text().to_string()), ("x-sgsend-grant", granted.text("grant")));
+        for id in [&pending, &completed] {
+            for route in ["delete", "upload/complete", "payload/upload-bytes", "upload/create-presign-urls"] {
+                for shown in [vec![&proof], vec![&grant], vec![&proof, &grant]] {
+                    for (who, code) in [(service.public(), "token_missing"), (other.clone(), "not_your_transfer")] {
+                        let request = who.post(&path(id, route)).json("{}");
+                        let request = shown.iter().fold(request, |request, (name, value)| request.header(name, value));
+                        request.refused(code).await;
+                    }
+                }
+            }
+        }
+        assert_eq!(owner.status(&pending).await.text("status"), "pending");
+        assert_eq!(owner.status(&completed).await.text("status"), "completed");
+        let fetch = service.public().get(&path(&completed, "payload/download-bytes"));
+        let fetched = fetch.header(proof.0, &proof.1).header(grant.0, &grant.1).send().await;
+        assert_eq!((fetched.status, &fetched.body[..]), (200, &b"abc"[..]));
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ mod halfway;
 mod left;
 mod look;
 mod network;
-#[path = "../../suite/support/not_run.rs"]
+#[path = "../../support/not_run.rs"]
 mod not_run;
 mod open_bucket;
 #[path = "../../suite/support/process.rs"]

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::link::Link;
+use sgsend::domain::proof::AccessProof;
 
-use crate::support::Home;
+use crate::support::{Home, Serving};
 
 /// Passes connections on to `target`, and keeps every byte of both directions.
 fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
@@ -66,7 +67,7 @@ fn no_byte_tells_of_content_name_or_key() {
     let mut serve =
         operator.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     serve.args(["--storage", &format!("file:{}", store.display())]).env("SGSEND_LOG", "trace");
-    let serving = crate::support::Serving::start(serve, 2);
+    let serving = Serving::start(serve, 2);
     let (url, heard) = tap(serving.public.trim_start_matches("http://").to_owned());
     let key_file = operator.path().join(".config/sgsend/admin-key");
     let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
@@ -125,4 +126,73 @@ fn no_byte_tells_of_content_name_or_key() {
     assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was kept");
     // Grants are kept as digests only, and no query or fragment is logged.
     assert!(!contains(&kept, b"grant=") && !log.contains("grant="));
+}
+
+/// The first lines of the requests in what was heard.
+fn request_lines(wire: &[u8]) -> Vec<String> {
+    let ends = memchr::memmem::find_iter(wire, b" HTTP/1.1\r\n");
+    let line = |end: usize| {
+        // A payload may stand before it, without a line's end.
+        let before = &wire[end.saturating_sub(8_192)..end];
+        let starts = ["GET /", "POST /", "HEAD /"].iter();
+        let start = starts.filter_map(|method| memchr::memmem::rfind(before, method.as_bytes())).max();
+        String::from_utf8_lossy(&before[start.expect("a method")..]).into_owned()
+    };
+    ends.map(line).collect()
+}
+
+/// Every grant in what was heard, in a header or in JSON.
+fn grants(wire: &[u8]) -> Vec<String> {
+    let after = |name: &[u8]| {
+        let found = memchr::memmem::find_iter(wire, name).map(|at| at + name.len());
+        found.map(|at| String::from_utf8_lossy(&wire[at..at + 43]).into_owned()).collect::<Vec<_>>()
+    };
+    [after(b"x-sgsend-grant: "), after(b"\"grant\":\"")].concat()
+}
+
+#[test]
+fn no_request_line_holds_a_secret() {
+    let home = Home::new();
+    let mut serving = home.serve_any(&[]);
+    let (public, to_public) = tap(serving.public.trim_start_matches("http://").to_owned());
+    let (admin, to_admin) = tap(serving.admin.trim_start_matches("http://").to_owned());
+    (serving.public, serving.admin) = (public, admin);
+    let run = |arguments: &[&str]| home.run_at(&serving, arguments).text();
+
+    let token = run(&["token", "create", "canary", "--login"]);
+    let kept = std::fs::read_to_string(home.path().join(".config/sgsend/config.toml")).unwrap();
+    let token = kept.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap_or(&token).trim_end_matches('"');
+    let made_key = || std::fs::read_to_string(home.path().join(".config/sgsend/admin-key")).unwrap();
+    let admin_key = serving.admin_key().map_or_else(made_key, str::to_owned).trim().to_owned();
+
+    let file = home.file("canary.txt", &b"a canary sings; ".repeat(200_000));
+    let link = run(&["upload", &file, "--downloads", "3", "--flow", "bytes"]);
+    run(&["download", &link, "-o", "fetched", "--flow", "bytes"]);
+    run(&["status", &link, "--events"]);
+    let parsed: Link = link.parse().unwrap();
+    let id = link.split_once('#').unwrap().0.rsplit_once('/').unwrap().1;
+    for arguments in [&["audit", "show", id][..], &["token", "list"], &["stats"], &["delete", &link]] {
+        run(arguments);
+    }
+    run(&["token", "revoke", &token[4..20]]);
+
+    let wire = [to_public.lock().unwrap().clone(), to_admin.lock().unwrap().clone()].concat();
+    let lines = request_lines(&wire);
+    for wanted in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"] {
+        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not heard: {lines:?}");
+    }
+    let key = parsed.key.unwrap().payload_key(None).unwrap();
+    let fragment = link.split_once('#').unwrap().1.to_owned();
+    let mut on_the_wire = grants(&wire);
+    assert!(!on_the_wire.is_empty(), "no grant was heard");
+    on_the_wire.extend([token[21..].to_owned(), admin_key, AccessProof::of(&key).to_text().to_string()]);
+    for secret in &on_the_wire {
+        assert!(contains(&wire, secret.as_bytes()), "{secret} was not heard, so it is not what is looked for");
+    }
+    let never =
+        [fragment, BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), String::from_utf8(hex(key.as_bytes())).unwrap()];
+    for secret in on_the_wire.iter().chain(&never) {
+        let telling = lines.iter().find(|line| line.contains(secret));
+        assert_eq!(telling, None, "a secret stands in a URL");
+    }
 }

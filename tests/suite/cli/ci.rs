@@ -3,10 +3,21 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Home, Said};
+use crate::support::{Gate, Home, Said, Way};
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci"))
+}
+
+/// A program in place of ours.
+fn program(home: &Home, script: &str) -> String {
+    let program = home.file("program", script.as_bytes());
+    assert!(Command::new("chmod").args(["+x", &program]).status().unwrap().success());
+    program
+}
+
+fn lines(home: &Home, name: &str) -> Vec<String> {
+    std::fs::read_to_string(home.path().join(name)).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 /// A job of `home` that calls the script with these arguments.
@@ -47,18 +58,86 @@ fn a_job_tries_again_only_where_that_may_help() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.file("build.tar.gz", b"built");
-    // A program in place of ours that counts its calls, and ends as it is told.
-    let counting = home.file("counting", b"#!/bin/sh\necho x >>calls\nexit \"$(cat status)\"\n");
-    assert!(Command::new("chmod").args(["+x", &counting]).status().unwrap().success());
-    for (status, calls) in [("8", 3), ("10", 3), ("5", 1), ("9", 1)] {
+    let counting = program(&home, "#!/bin/sh\necho \"$*\" >>calls\nexit \"$(cat status)\"\n");
+    // Only what has arrived in part is gone on with; what a pipe gave is gone.
+    for (argument, status, calls, resumed) in [
+        ("build.tar.gz", "8", 3, 0),
+        ("build.tar.gz", "10", 3, 2),
+        ("build.tar.gz", "5", 1, 0),
+        ("build.tar.gz", "9", 1, 0),
+        ("--no-resume-state", "10", 3, 0),
+        ("-", "10", 1, 0),
+    ] {
         home.file("status", status.as_bytes());
         home.file("calls", b"");
-        let said =
-            Said::of(job(&home, &serving.public, &["build.tar.gz"]).env("SGSEND_BIN", &counting).output().unwrap());
+        let said = Said::of(job(&home, &serving.public, &[argument]).env("SGSEND_BIN", &counting).output().unwrap());
         assert_eq!(said.exit.to_string(), status);
-        assert_eq!(std::fs::read_to_string(home.path().join("calls")).unwrap().lines().count(), calls, "{status}");
+        let made = lines(&home, "calls");
+        let with = made.iter().filter(|call| call.contains("--resume ")).count();
+        assert_eq!((made.len(), with), (calls, resumed), "{argument} {status}: {made:?}");
     }
     assert_eq!(Said::of(job(&home, &serving.public, &["build.tar.gz"]).output().unwrap()).exit, 5);
+}
+
+#[test]
+fn a_job_that_tries_again_sends_nothing_twice() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let token = home.run_at(&serving, &["token", "create", "ci"]).text();
+    let content: Vec<u8> =
+        (0..24_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    home.file("build.tar.gz", &content);
+    let gate = Gate::to(&serving.public);
+    gate.close_after(Way::There, 16_000_000);
+    let real = env!("CARGO_BIN_EXE_sgsend");
+    let noting =
+        program(&home, &format!("#!/bin/sh\n{real} \"$@\"\nended=$?\necho \"$ended $*\" >>ended\nexit $ended\n"));
+    let mut command = job(&home, &gate.url, &["build.tar.gz", "--timeout", "2s"]);
+    command.env("SGSEND_TOKEN", &token).env("SGSEND_BIN", &noting).env("SGSEND_ATTEMPTS", "20");
+    let said = std::thread::scope(|scope| {
+        let running = scope.spawn(|| Said::of(command.output().unwrap()));
+        gate.wait();
+        while lines(&home, "ended").is_empty() && !running.is_finished() {
+            std::thread::yield_now();
+        }
+        gate.open();
+        running.join().unwrap()
+    });
+    let link = said.text();
+    let ended = lines(&home, "ended");
+    let (first, later) = ended.split_first().unwrap();
+    assert!(first.starts_with("10 ") && !first.contains("--resume"), "{ended:?}");
+    assert!(!later.is_empty() && later.iter().all(|call| call.contains(" --resume ")), "{ended:?}");
+    let transfers = home.run_at(&serving, &["stats", "--json"]).json()["transfers"].clone();
+    assert_eq!((&transfers["completed"], &transfers["pending"]), (&1.into(), &0.into()), "{transfers}");
+    assert!(gate.passed(Way::There) < 32_000_000, "it was sent twice");
+    assert!(link.starts_with(&gate.url), "{link}");
+}
+
+#[test]
+fn a_job_is_told_what_the_script_does_not_do() {
+    let home = Home::new();
+    home.file("build.tar.gz", b"built");
+    let calling = program(&home, "#!/bin/sh\necho called >>calls\n");
+    let run = |arguments: &[&str], attempts: &str| {
+        let mut command = job(&home, "http://127.0.0.1:1", arguments);
+        Said::of(command.env("SGSEND_BIN", &calling).env("SGSEND_ATTEMPTS", attempts).output().unwrap())
+    };
+    for option in ["--json", "--dry-run", "--separate-key"] {
+        let said = run(&["build.tar.gz", option], "3");
+        assert_eq!(said.exit, 2, "{option}: {}", said.stderr);
+        assert!(said.stderr.starts_with(&format!("upload.sh: {option} ")), "{}", said.stderr);
+    }
+    for attempts in ["0", "-1", "many", "1.5"] {
+        let said = run(&["build.tar.gz"], attempts);
+        assert_eq!(said.exit, 2, "{attempts}: {}", said.stderr);
+        assert!(said.stderr.contains("SGSEND_ATTEMPTS must be a number"), "{}", said.stderr);
+    }
+    assert!(lines(&home, "calls").is_empty(), "something was sent");
+    // Whatever it is that prints no link.
+    let said = run(&["build.tar.gz"], "1");
+    assert_eq!(said.exit, 1);
+    assert!(said.stderr.contains("has not printed a link"), "{}", said.stderr);
 }
 
 #[test]

@@ -130,13 +130,24 @@ fn redirects_are_not_followed_and_no_secret_goes_elsewhere() {
 #[test]
 fn a_token_goes_only_to_the_server_that_it_was_given_for() {
     let home = Home::new();
-    let (mine, other) = (home.serve(&["--storage", "memory:"]), home.serve(&["--storage", "memory:"]));
+    let mine = home.serve(&["--storage", "memory:"]);
     home.log_in(&mine);
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&mine, &["upload", &file]).text();
     // The same transfer, as someone might name it at a server of theirs.
-    let foreign = link.replace(&mine.public, &other.public);
-    home.run(&["delete", &foreign]).failed(5, "token");
+    let (url, heard) = listening();
+    let foreign = link.replace(&mine.public, &url);
+    for arguments in [&["delete", &foreign][..], &["--server", &url, "upload", &file]] {
+        let said = home.run(&[&["--timeout", "2s"], arguments].concat());
+        let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+        assert_eq!(heard, "", "{arguments:?} told the other server something");
+        assert_eq!(said.exit, 5, "{arguments:?}: {}", said.stderr);
+    }
+    // What needs no token asks there, and shows none.
+    home.run(&["--timeout", "2s", "status", &foreign]).failed(8, "");
+    let heard = String::from_utf8_lossy(&heard.lock().unwrap()).to_lowercase();
+    assert!(heard.starts_with("get /"), "nothing was heard: {heard}");
+    assert!(!heard.contains("sgs_") && !heard.contains("authorization"), "{heard}");
     home.run(&["delete", &link]).text();
 }
 

@@ -8,6 +8,7 @@ mod eventually;
 mod faulty;
 mod gate;
 mod half_upload;
+#[path = "../../support/not_run.rs"]
 mod not_run;
 mod process;
 mod service;
