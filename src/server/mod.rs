@@ -35,6 +35,7 @@ mod settings;
 mod slow;
 mod soundness;
 pub mod store;
+mod store_folder;
 mod tls;
 mod trail;
 mod web;
@@ -58,6 +59,7 @@ pub use rate::{InvalidRate, RateLimit};
 pub use route::{ROUTES, Route};
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
 pub use soundness::check_store;
+pub use store_folder::{StoreFolder, look_at as look_at_folder};
 pub use tls::TlsError;
 
 use crate::domain::address::AddressPolicy;
