@@ -22,7 +22,7 @@ use crate::domain::root::ServerRoot;
 use crate::domain::token::InvalidToken;
 
 /// A text that is no sender token, of which nothing is repeated.
-pub(super) fn malformed_token(error: &InvalidToken) -> Failure {
+pub(super) fn malformed_token(error: InvalidToken) -> Failure {
     Failure::usage(error.to_string()).hint("copy all of it, from sgs_ to its last letter, and nothing else")
 }
 
@@ -69,7 +69,7 @@ impl Context {
             None => None,
             Some(source) => {
                 let text = self.read_secret(source.clone(), "sender token").await?;
-                let token = text.parse().map_err(|error| malformed_token(&error))?;
+                let token = text.parse().map_err(malformed_token)?;
                 Some(Arc::new(Bound::new(origin, token)))
             }
         };

@@ -170,22 +170,22 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 
 /// Says what of the quota is left, and how much of that would be needed, where the server tells.
 async fn over_quota(api: &Api, refusal: ClientError, (name, sealed): (&str, u64)) -> anyhow::Error {
+    const ANOTHER: &str = "ask whoever runs the server for another sender token";
     let Ok(token) = api.token_status().await else { return refusal.into() };
-    let message = match (token.max_transfers, token.max_total_bytes) {
+    let (message, hint) = match (token.max_transfers, token.max_total_bytes) {
         (Some(most), _) if token.transfers_created.is_some_and(|created| created >= most) => {
-            format!("the sender token may create {most} transfers in all, and has")
+            let transfers = counted(usize::try_from(most).unwrap_or(usize::MAX), "transfer");
+            (format!("the sender token may create {transfers} in all, and has"), ANOTHER.to_owned())
         }
         (_, Some(most)) => {
             let held = token.bytes_held.unwrap_or_default();
             let (needed, left, most) = (ByteSize(sealed), ByteSize(most.saturating_sub(held)), ByteSize(most));
-            format!("{name} needs {needed} sealed, and the sender token has {left} of {most} left")
+            let message = format!("{name} needs {needed} sealed, and the sender token has {left} of {most} left");
+            (message, format!("delete transfers that are done with, or {ANOTHER}"))
         }
         _ => return refusal.into(),
     };
-    let failure = Failure { message, ..Failure::of(&refusal.into()) };
-    let can_make_room = failure.message.starts_with(name);
-    let first = if can_make_room { "delete transfers that are done with, or " } else { "" };
-    failure.hint(format!("{first}ask whoever runs the server for another sender token")).into()
+    Failure { message, ..Failure::of(&refusal.into()) }.hint(hint).into()
 }
 
 /// Ends a transfer whose link cannot be printed.

@@ -70,8 +70,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let created = api.create_token(&asked).await.map_err(refused)?;
     let printer = &context.printer;
     // Shown first: this is the only time, whatever happens to the rest.
-    let printed = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
-    if let Err(error) = printed {
+    let shown = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
+    if let Err(error) = shown {
         return Err(unprinted(&api, created.item.token_id, &error).await.into());
     }
     if !printer.is_json() {

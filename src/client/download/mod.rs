@@ -269,8 +269,8 @@ async fn start(
             None => Ok((Unsealing::of_layout(key, layout, choose), 0)),
         }
     };
-    let begun = spawn_blocking(begin).await.expect("opening does not panic");
-    let (unsealing, offset) = begun.map_err(|error| not_opened(error, kept, &answer))?;
+    let opening = spawn_blocking(begin).await.expect("opening does not panic");
+    let (unsealing, offset) = opening.map_err(|error| not_opened(error, kept, &answer))?;
     Ok((Started { grant, proof, answer, offset, patience }, unsealing))
 }
 

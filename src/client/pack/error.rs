@@ -53,13 +53,11 @@ impl Named {
     /// One more.
     pub(super) fn add(&mut self, name: String, why: &dyn fmt::Display) {
         let why = why.to_string();
-        let group = match self.0.iter().position(|group| group.why == why) {
-            Some(at) => &mut self.0[at],
-            None => {
-                self.0.push(Group { why, names: Vec::new(), unnamed: 0 });
-                self.0.last_mut().expect("it was just added")
-            }
-        };
+        let at = self.0.iter().position(|group| group.why == why).unwrap_or_else(|| {
+            self.0.push(Group { why, names: Vec::new(), unnamed: 0 });
+            self.0.len() - 1
+        });
+        let group = &mut self.0[at];
         if group.names.len() < NAMED { group.names.push(name) } else { group.unnamed += 1 }
     }
 

@@ -3,9 +3,15 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::support::{Home, Serving};
+use super::fails_closed::refused;
+use crate::support::{Home, Said, Serving};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";
+
+/// What a service says that does not start over `storage`.
+fn not_served(home: &Home, storage: &str) -> Said {
+    refused(home.sgsend(&["serve", "public", "--storage", storage, "--listen", "127.0.0.1:0"]))
+}
 
 #[test]
 fn a_sweep_makes_no_store_out_of_a_typo() {
@@ -30,7 +36,7 @@ fn what_is_no_store_is_a_local_file_and_no_finding() {
         assert!(!checked.stderr.contains("--storage"), "{}", checked.stderr);
         home.run(&["store", "copy", storage, &to]).failed(9, "");
     }
-    home.run(&["serve", "public", "--storage", &file, "--listen", "127.0.0.1:0"]).failed(9, "a-file");
+    not_served(&home, &file).failed(9, "a-file");
     assert!(!home.path().join("to").exists());
 }
 
@@ -48,7 +54,7 @@ fn a_bucket_that_does_not_answer_is_a_fault_of_the_network() {
 fn a_home_that_no_shell_expands_becomes_no_folder() {
     let home = Home::new();
     for storage in ["file:~", "file:~/st3"] {
-        home.run(&["serve", "public", "--storage", storage]).failed(2, "$home");
+        not_served(&home, storage).failed(2, "$home");
         home.run(&["store", "check", storage]).failed(2, "$home");
         home.run(&["sweep", "--storage", storage]).failed(2, "$home");
     }
@@ -62,8 +68,7 @@ fn a_store_is_not_mixed_with_other_files() {
     let storage = format!("file:{}", folder.display());
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("photo.jpg"), "x").unwrap();
-    let refused = home.run(&["serve", "public", "--storage", &storage, "--listen", "127.0.0.1:0"]);
-    refused.failed(9, "holds other files");
+    not_served(&home, &storage).failed(9, "holds other files");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something was made");
     // A fresh disk, and then a store in use.
     fs::remove_file(folder.join("photo.jpg")).unwrap();

@@ -32,10 +32,14 @@ fn somebody_who_wants_to_read_a_page_gets_no_folder() {
 fn what_is_no_payload_is_said_to_be_none() {
     let home = Home::new();
     let key = home.file("key", format!("v1.{}", "A".repeat(43)).as_bytes());
-    for (content, words) in
-        [(&b"# Read me\n"[..], ""), (&[b'#'; 2_000_000][..], "not a sealed payload"), (b"", "nothing in it")]
-    {
-        let file = home.file("file", content);
+    let (short, some, much) = (b"# Read me\n".to_vec(), vec![b'#'; 5_000], vec![b'#'; 2_000_000]);
+    for (content, words) in [
+        (short, "too short"),
+        (some, "not a sealed payload"),
+        (much, "not a sealed payload"),
+        (vec![], "nothing in it"),
+    ] {
+        let file = home.file("file", &content);
         let said = home.run(&["open", &file, "--key-file", &key]);
         said.failed(6, words);
         assert!(!said.stderr.contains("what came before is authentic"), "{}", said.stderr);
@@ -129,7 +133,7 @@ fn a_quota_that_is_too_small_is_told_with_what_is_left() {
     said.failed(7, "large.bin needs 3.0 mib sealed, and the sender token has 2.0 mib of 2.0 mib left");
     let once = limited(&["--max-transfers", "1"]);
     home.run_at(&serving, &["upload", &file, "--token", &once]).text();
-    home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "may create 1 transfers in all, and has");
+    home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "may create 1 transfer in all, and has");
 }
 
 #[test]
