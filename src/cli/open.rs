@@ -66,16 +66,13 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
 }
 
 /// What an end means behind so many bytes: before the first segment is whole, nothing was opened.
-fn ended_early(error: UnsealError, fed: usize) -> anyhow::Error {
+fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
     if !matches!(error, UnsealError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
         return error.into();
     }
-    let message = if fed == 0 {
-        "there is nothing in it, and so no sealed payload"
-    } else {
-        "it is too short for a sealed payload"
-    };
-    let failure = Failure::new(Exit::WrongKey, "damaged_payload", message);
+    let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
+    let what = if fed == 0 { "is empty, and so no sealed payload" } else { "is too short for a sealed payload" };
+    let failure = Failure::new(Exit::WrongKey, "damaged_payload", format!("{name} {what}"));
     failure.hint("fetch the payload again, and open what was fetched").into()
 }
 
@@ -90,7 +87,7 @@ fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
     let mut fed = 0;
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return unsealing.finish().map_err(|error| ended_early(error, fed)),
+            Ok(0) => return unsealing.finish().map_err(|error| ended_early(path, error, fed)),
             Ok(read) => {
                 fed += read;
                 unsealing.feed(&buffer[..read])?;

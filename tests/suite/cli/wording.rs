@@ -34,10 +34,10 @@ fn what_is_no_payload_is_said_to_be_none() {
     let key = home.file("key", format!("v1.{}", "A".repeat(43)).as_bytes());
     let (short, some, much) = (b"# Read me\n".to_vec(), vec![b'#'; 5_000], vec![b'#'; 2_000_000]);
     for (content, words) in [
-        (short, "too short"),
+        (short, "file is too short"),
         (some, "not a sealed payload"),
         (much, "not a sealed payload"),
-        (vec![], "nothing in it"),
+        (vec![], "file is empty"),
     ] {
         let file = home.file("file", &content);
         let said = home.run(&["open", &file, "--key-file", &key]);
