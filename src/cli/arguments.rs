@@ -1,6 +1,8 @@
 //! What can stand on the command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -50,7 +52,7 @@ pub(super) enum Command {
     Doctor(Box<doctor::Arguments>),
     /// Clean up a storage once, where no service is always there to do it
     Sweep(Box<sweep::Arguments>),
-    /// Check a storage
+    /// Check a storage, or copy it into another one
     Store(Box<store::Arguments>),
     /// Run a service
     Serve(Box<serve::Arguments>),
@@ -209,6 +211,23 @@ pub(super) fn positive_size(text: &str) -> Result<ByteSize, String> {
     }
 }
 
+/// Reads a whole number from 1 on.
+pub(super) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> Result<N, String> {
+    match text.parse() {
+        Ok(number) if number == N::default() => Err("it must be 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err("it is too large a number".to_owned())
+        }
+        Err(_) => Err("it is a whole number, such as 3".to_owned()),
+    }
+}
+
+/// Reads an address to listen on.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it is an address of this machine and a port, such as 127.0.0.1:8080".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -248,6 +267,18 @@ mod tests {
         for bad in ["", "0s", "7", "-1s", "soon"] {
             assert!(positive_duration(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_refused_in_words_of_ours() {
+        assert_eq!(positive_number::<u32>("3"), Ok(3));
+        assert_eq!(positive_number::<u64>("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["", "0", "x", "-1", "1.5", "99999999999999999999"] {
+            let told = positive_number::<u32>(bad).unwrap_err();
+            assert!(!told.contains("digit") && !told.contains(".."), "{told}");
+        }
+        assert!(listen_address("127.0.0.1:0").is_ok());
+        assert!(listen_address("8080").unwrap_err().contains("127.0.0.1:8080"));
     }
 
     #[test]

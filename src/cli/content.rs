@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::failure_table::hint_of_io;
 use super::secret_input::claim_stdin;
 use crate::client::pack::{Exclude, LeftOut, PackError, Top, pack};
 use crate::client::upload::{Source, UploadError};
@@ -33,6 +34,8 @@ pub(super) struct Wanted {
 pub(super) struct Content {
     pub source: Source,
     pub name: String,
+    /// Whether that is not what the sender calls it.
+    pub is_renamed: bool,
     /// Whether it came from stdin.
     pub is_stream: bool,
     /// Whether it was kept from something that cannot be read again.
@@ -45,10 +48,18 @@ pub(super) struct Content {
 impl Wanted {
     /// Opens it. Blocks, and reads stdin to its end.
     pub(super) fn open(self) -> Result<Content> {
-        let exclude = Exclude::parse(&self.exclude).map_err(|error| Failure::usage(error.to_string()))?;
-        let name = self.name.as_deref().map(safe_file_name);
+        let exclude = Exclude::parse(&self.exclude).map_err(|error| {
+            Failure::usage(error.to_string()).hint("to match a [, a { or a * as it stands, write [[], [{] or [*]")
+        })?;
+        let name = self.name.clone();
         let content = self.find(name, &exclude)?;
-        Ok(Content { unused_globs: exclude.unused(), ..content })
+        let name = safe_file_name(&content.name);
+        Ok(Content {
+            is_renamed: name != content.name || name.contains(char::REPLACEMENT_CHARACTER),
+            name,
+            unused_globs: exclude.unused(),
+            ..content
+        })
     }
 
     fn find(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
@@ -66,7 +77,7 @@ impl Wanted {
                     return Err(PackError::Nothing.into());
                 }
                 let (source, is_spooled) = open_one(path, self.limit)?;
-                let name = name.map_or_else(|| last.map(|last| safe_file_name(&last)), Ok)?;
+                let name = name.map_or(last, Ok)?;
                 Ok(Content::of(source, name, is_spooled, Vec::new()))
             }
             paths => several(paths, name, exclude),
@@ -76,13 +87,13 @@ impl Wanted {
 
 impl Content {
     fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<LeftOut>) -> Self {
-        Self { source, name, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
+        Self { source, name, is_renamed: false, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
     }
 }
 
 /// The content of a directory becomes that of the archive.
 fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
-    let name = name.map_or_else(|| last_name(path).map(|last| safe_file_name(&last)), Ok)?;
+    let name = name.map_or_else(|| last_name(path), Ok)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
     let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
     let source = Source::archive(packed.plan, modified);
@@ -136,7 +147,7 @@ fn last_name(path: &Path) -> Result<String, Failure> {
 fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
-        Failure::new(Exit::LocalFile, "file_unreadable", message)
+        Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
     };
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_file() && metadata.len() > 0 {
@@ -150,13 +161,15 @@ fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
 
 /// Keeps a stream in a file without a name, up to what the server takes and never more than [`MAX_SPOOL`].
 fn spool(input: impl Read, limit: u64) -> Result<Source> {
-    let failed =
-        |error: io::Error| Failure::new(Exit::LocalFile, "spool", format!("the input cannot be kept: {error}"));
+    let failed = |error: io::Error| {
+        let message = format!("the input cannot be kept: {error}");
+        Failure::new(Exit::LocalFile, "spool", message).hint(hint_of_io(&error))
+    };
     let limit = limit.min(MAX_SPOOL);
     let mut file = tempfile::tempfile().map_err(failed)?;
     let size = io::copy(&mut input.take(limit.saturating_add(1)), &mut file).map_err(failed)?;
     if size > limit {
-        return Err(UploadError::TooLarge { size, limit }.into());
+        return Err(UploadError::TooLarge { name: "the input".to_owned(), size: None, limit }.into());
     }
     file.flush().and_then(|()| file.rewind()).map_err(failed)?;
     Ok(Source::of(file).map_err(failed)?)

@@ -19,6 +19,12 @@ use super::secret_input::SecretSource;
 use super::settings::Settings;
 use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, Patience, TransportOptions};
 use crate::domain::root::ServerRoot;
+use crate::domain::token::InvalidToken;
+
+/// A text that is no sender token, of which nothing is repeated.
+pub(super) fn malformed_token(error: InvalidToken) -> Failure {
+    Failure::usage(error.to_string()).hint("copy all of it, from sgs_ to its last letter, and nothing else")
+}
 
 /// The longest that a call takes which moves no payload.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,7 +69,7 @@ impl Context {
             None => None,
             Some(source) => {
                 let text = self.read_secret(source.clone(), "sender token").await?;
-                let token = text.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+                let token = text.parse().map_err(malformed_token)?;
                 Some(Arc::new(Bound::new(origin, token)))
             }
         };
@@ -74,12 +80,25 @@ impl Context {
     pub(super) async fn api_as_sender(&self, root: ServerRoot) -> Result<Api> {
         let origin = Origin::from(&root);
         if self.settings.token_of(&origin).is_none() {
-            let failure =
-                Failure::new(Exit::NotAuthorised, "token_missing", format!("there is no sender token for {origin}"));
-            let hint = "give one with --token-file or SGSEND_TOKEN, or keep one with `sgsend login`";
-            return Err(failure.hint(hint).into());
+            return Err(self.no_token(&root).into());
         }
         self.api(root).await
+    }
+
+    /// What is said where no sender token belongs to `root`.
+    fn no_token(&self, root: &ServerRoot) -> Failure {
+        let (origin, in_use) = (Origin::from(root), Origin::from(&self.settings.server()));
+        let failure = |message: String| Failure::new(Exit::NotAuthorised, "token_missing", message);
+        if let Some((owner, hint)) = self.settings.token_elsewhere(root) {
+            let where_to = if origin == in_use { "the server in use is" } else { "the link leads to" };
+            return failure(format!("the sender token is for {owner}, and {where_to} {origin}")).hint(hint);
+        }
+        let hint = if origin == in_use {
+            "give one with --token-file or SGSEND_TOKEN, or keep one with `sgsend login`".to_owned()
+        } else {
+            format!("give one with --server {root} and --token-file, or keep one with `sgsend login {root}`")
+        };
+        failure(format!("there is no sender token for {origin}")).hint(hint)
     }
 
     /// The public service at `root`, without any token.
@@ -161,6 +180,12 @@ impl Context {
     ) -> Result<zeroize::Zeroizing<String>> {
         let read = move || source.read(what);
         Ok(tokio::task::spawn_blocking(read).await.expect("reading a secret does not panic")?)
+    }
+
+    /// The flag that names the profile again, where this command line has named it, and a space.
+    pub(super) fn profile_flag(&self) -> String {
+        let quoted = |name: &String| format!("-P {} ", super::escape::for_shell(Path::new(name)));
+        self.global.profile.as_ref().map(quoted).unwrap_or_default()
     }
 
     fn profile_asked_for(&self) -> Option<&str> {

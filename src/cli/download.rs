@@ -120,6 +120,12 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
     let api = context.api_as_anybody(target.root)?;
     let flow = arguments.flow.choice();
     let status = download::check(&api, target.id, flow, &kept).await?;
+    // An unlimited transfer can be fetched again.
+    if status.max_downloads.is_some() && !kept.is_possible() {
+        context.printer.warning(
+            "nothing can be kept in this user's state directory: should this come to nothing, another try is another download",
+        );
+    }
     let mark = target.id.to_string()[..8].to_owned();
     let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;

@@ -38,13 +38,18 @@ struct Total {
     sealed: u64,
 }
 
+/// Bytes of the payload that `upload` becomes.
+pub(super) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
+    let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
+    let layout = Layout::of_plaintext(upload.source.size().saturating_add(envelope.len() as u64));
+    Ok(layout.map_err(|error| UploadError::from(Unsealable::from(error)))?.sealed_size())
+}
+
 /// Tells what `upload` would send. Nothing was created.
 pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
     let name = &upload.metadata.filename;
     let content = upload.source.size();
-    let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
-    let layout = Layout::of_plaintext(content.saturating_add(envelope.len() as u64));
-    let sealed = layout.map_err(|error| UploadError::from(Unsealable::from(error)))?.sealed_size();
+    let sealed = sealed_size(upload)?;
     let entries = upload.source.plan().map(Plan::entries).unwrap_or_default();
     let is_archive = upload.source.plan().is_some();
     let count = |wanted: fn(&Entry) -> bool| entries.iter().filter(|entry| wanted(entry)).count();

@@ -5,6 +5,21 @@ use std::path::PathBuf;
 
 use super::secret_input::{SecretSource, SecretText};
 
+/// The variables that are read here.
+pub(super) const NAMES: [&str; 11] = [
+    "SGSEND_SERVER",
+    "SGSEND_ADMIN_SERVER",
+    "SGSEND_TOKEN",
+    "SGSEND_TOKEN_FILE",
+    "SGSEND_ADMIN_KEY",
+    "SGSEND_ADMIN_KEY_FILE",
+    "SGSEND_AUTH_NAME",
+    "SGSEND_PASSPHRASE_FILE",
+    "SGSEND_KEY",
+    "SGSEND_PROFILE",
+    "SGSEND_CONFIG",
+];
+
 /// What the environment says. An empty variable says nothing.
 #[derive(Clone, Default)]
 pub(super) struct Environment {
@@ -43,5 +58,23 @@ impl Environment {
             profile: text("SGSEND_PROFILE"),
             config: path("SGSEND_CONFIG"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_variable_that_is_read_is_known_by_name() {
+        let read = RefCell::new(BTreeSet::new());
+        Environment::from(|name| {
+            read.borrow_mut().insert(name.to_owned());
+            None
+        });
+        assert_eq!(read.into_inner(), NAMES.iter().map(ToString::to_string).collect());
     }
 }

@@ -14,6 +14,7 @@ use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::envelope::EnvelopeError;
 use crate::domain::error::ErrorCode;
 use crate::domain::sealed::OpenError;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 
 /// What `error` is to people and scripts. There is always something to do about it.
@@ -33,9 +34,21 @@ const fn hint_of(exit: Exit) -> &'static str {
         Exit::WrongKey => "check the link; if it is complete, ask the sender to send it again",
         Exit::TooMuch => "send something smaller, or try again later",
         Exit::Network | Exit::Resumable => "try again later",
-        Exit::LocalFile => "check the path, its permissions, and the room on the disk",
+        Exit::LocalFile => "check the path and its permissions",
         Exit::Interrupted | Exit::Terminated => "run the command again",
         Exit::Done | Exit::Other => "run it again with --verbose to learn more",
+    }
+}
+
+/// What to do about a file that cannot be had.
+pub(super) fn hint_of_io(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "make room on the disk, or choose another one"
+        }
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "check its permissions",
+        _ => "check the path and its permissions",
     }
 }
 
@@ -229,7 +242,7 @@ fn of_upload(error: &UploadError) -> Failure {
             Failure::new(Exit::TooMuch, "payload_too_large", message).hint("send something smaller")
         }
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
-        UploadError::Downloads => Failure::usage(message).hint("choose another --downloads"),
+        UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or leave it out"),
         UploadError::Unsealable(_) => {
             Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
         }
@@ -295,12 +308,32 @@ fn of_download(error: &DownloadError) -> Failure {
             Failure::new(Exit::Network, "unknown_answer", message).hint("try again").retryable()
         }
         DownloadError::Unseal(error) => of_unseal(error),
+        DownloadError::NotPlaced { error, again_until } => of_counted(error, *again_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(GO_ON),
         DownloadError::Interrupted { signal, resumable } => {
             let failure = Failure { resumable: Some(*resumable), ..Failure::interrupted(*signal) };
             failure.hint(if *resumable { GO_ON } else { "nothing was kept; run it again" })
         }
     }
+}
+
+/// What could not be put where it should go, after its download was counted.
+fn of_counted(error: &OutputError, again_until: Option<Timestamp>) -> Failure {
+    let failure = of_output(error);
+    if matches!(error, OutputError::Unpack(_)) || failure.exit == Exit::Done {
+        return failure;
+    }
+    let what_helps = match error {
+        OutputError::Exists(_) => "the same command with --rename or --overwrite takes it",
+        OutputError::NotNew(_) => "the same command with --rename, or with --no-extract, takes it",
+        OutputError::Refused(_) => "the same command with another -o takes it",
+        _ => "the same command takes it when that is mended, or with another -o",
+    };
+    let hint = again_until.map_or_else(
+        || format!("the download was counted: {what_helps}, as another one, since nothing could be kept of this one"),
+        |until| format!("the download was counted: {what_helps} without another one, until {}", until.for_people()),
+    );
+    failure.hint(hint)
 }
 
 fn wrong_key(message: String) -> Failure {
@@ -313,9 +346,11 @@ fn of_unseal(error: &UnsealError) -> Failure {
     let damaged = |message| Failure::new(Exit::WrongKey, "damaged_payload", message);
     match error {
         UnsealError::Open(OpenError::Unauthentic { index: 0 }) => wrong_key(message),
-        UnsealError::Open(
-            OpenError::Header(_) | OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended,
-        ) => damaged(message).hint("what came before is authentic, and the rest is missing; fetch it again"),
+        UnsealError::Open(OpenError::Header(_)) => damaged(message)
+            .hint("check that this is a payload as it was fetched from a service, and not what was in it"),
+        UnsealError::Open(OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended) => {
+            damaged(message).hint("what came before is authentic, and the rest is missing; fetch it again")
+        }
         UnsealError::Envelope(EnvelopeError::NotAnEnvelope) => {
             damaged(message).hint("`sgsend open --raw` writes a payload without an envelope as it is")
         }
@@ -361,10 +396,8 @@ fn of_pack(error: &PackError) -> Failure {
     match error {
         PackError::Unreadable { .. } => failed("file_unreadable")
             .hint("nothing was sent; check the path and its permissions, or leave it out with --exclude"),
-        PackError::Link { .. } => failed("link_leads_out").hint(EXCLUDE),
-        PackError::Name { .. } => {
-            failed("unfit_name").hint("nothing was sent; rename it, or leave it out with --exclude")
-        }
+        PackError::Link(_) => failed("link_leads_out").hint(EXCLUDE),
+        PackError::Name(_) => failed("unfit_name").hint("nothing was sent; rename it, or leave it out with --exclude"),
         PackError::Special(_) => failed("special_file").hint("nothing was sent; leave it out"),
         PackError::TooMany => failed("too_many_files").hint("send it in parts, or pack it first and send one file"),
         PackError::Nothing => Failure::usage(message).hint("leave --exclude out, or name something else"),
@@ -376,7 +409,7 @@ fn of_io(error: &io::Error) -> Failure {
         // Whoever read our output has had enough, which is no error.
         return Failure::new(Exit::Done, "broken_pipe", "nobody reads the output");
     }
-    Failure::new(Exit::LocalFile, "local_io", error.to_string())
+    Failure::new(Exit::LocalFile, "local_io", error.to_string()).hint(hint_of_io(error))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
         let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
         let until = format!("until {}", sent.expires_at.for_people());
         let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
-        vec![sent.sent_at.for_people(), until, size, sent.name.clone(), link]
+        vec![sent.sent_at.for_people(), until, size, table::shortened(&sent.name), link]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::context::Context;
+use super::context::{Context, malformed_token};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::token::{quota_text, until};
@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
                 .hint("give it with --token-file, or --token -")
         })?,
     };
-    let token: PlainToken = text.trim().parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
     let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
     check_service(&api).await?;
     let token = check_token(&api).await?;

@@ -1,7 +1,7 @@
 //! `sgsend man`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -28,6 +28,13 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
         }
         return Ok(());
     };
+    if is_command(directory, &pages) {
+        let name = directory.display().to_string().replace('-', " ");
+        let message = format!("{} is a command, and here a directory is named to write pages to", directory.display());
+        return Err(Failure::usage(message)
+            .hint(format!("`sgsend help {name}` tells of it; the directory is ./{}", directory.display()))
+            .into());
+    }
     let write = || {
         fs::create_dir_all(directory)?;
         pages.iter().try_for_each(|page| fs::write(directory.join(&page.file), &page.text))
@@ -41,6 +48,12 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
     }
     printer.note(&format!("{} pages are in {}", pages.len(), directory.display()));
     Ok(())
+}
+
+/// Whether somebody wants to read about a command, as `man` has it.
+fn is_command(directory: &Path, pages: &[reference::Page]) -> bool {
+    let page = format!("sgsend-{}.1", directory.display());
+    pages.iter().any(|other| other.file == page)
 }
 
 fn names(pages: &[reference::Page]) -> Vec<&str> {

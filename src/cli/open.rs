@@ -16,9 +16,9 @@ use super::place::{Place, PlaceOptions};
 use super::secret_input::claim_stdin;
 use super::target::KeyOptions;
 use crate::client::unpack::Watch;
-use crate::client::unseal::{Framing, Unsealed, Unsealing};
+use crate::client::unseal::{Framing, UnsealError, Unsealed, Unsealing};
 use crate::domain::id::TokenId;
-use crate::domain::sealed::{OpenStream, SEGMENT_SIZE};
+use crate::domain::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 
 /// What the command takes.
 #[derive(Args)]
@@ -47,8 +47,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
     // Any 8 digits will do: a payload on disk does not say which transfer it was.
     let mark = TokenId::random().to_string()[..8].to_owned();
-    let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
-    let link_key = options.read(None, context).await?;
+    let place = Place::new(&arguments.place, mark, context.prompt, context.printer.clone());
+    // Raw content goes to stdout unless it is told where else.
+    let to_stdout = arguments.raw && arguments.place.output.is_none();
+    let place = if to_stdout { place } else { settle(place).await? };
+    let link_key = options.read_apart(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = place.into_choice();
@@ -62,6 +65,17 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     report(&unsealed, None, context)
 }
 
+/// What an end means behind so many bytes: before the first segment is whole, nothing was opened.
+fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
+    if !matches!(error, UnsealError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
+        return error.into();
+    }
+    let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
+    let what = if fed == 0 { "is empty, and so no sealed payload" } else { "is too short for a sealed payload" };
+    let failure = Failure::new(Exit::WrongKey, "damaged_payload", format!("{name} {what}"));
+    failure.hint("fetch the payload again, and open what was fetched").into()
+}
+
 fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
@@ -70,10 +84,14 @@ fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
     let mut input: Box<dyn Read> =
         if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(failed)?) };
     let mut buffer = vec![0; SEGMENT_SIZE];
+    let mut fed = 0;
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return Ok(unsealing.finish()?),
-            Ok(read) => unsealing.feed(&buffer[..read])?,
+            Ok(0) => return unsealing.finish().map_err(|error| ended_early(path, error, fed)),
+            Ok(read) => {
+                fed += read;
+                unsealing.feed(&buffer[..read])?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error).into()),
         }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use super::prompt::Prompt;
-use crate::client::unseal::{Choose, Conflict, Output, OutputError, Target};
+use crate::client::unseal::{Choose, Conflict, Output, OutputError, Target, UnsealError};
 use crate::domain::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 
@@ -83,24 +84,24 @@ impl Place {
         if self.is_stdout() && self.extract == Extract::Wanted {
             return Err(Failure::usage("nothing can be unpacked into stdout").hint("leave --extract out, or -o -"));
         }
-        let Some(path) = self.output.clone().filter(|path| !self.is_stdout() && !is_directory(path)) else {
+        if self.is_stdout() {
             return Ok(());
+        }
+        let file = self.output.clone().filter(|path| !is_directory(path));
+        let directory = match &file {
+            None => self.output.as_deref(),
+            Some(file) => file.parent(),
         };
-        match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            Some(parent) if !parent.is_dir() => {
-                let message = format!("there is no directory {}", parent.display());
-                return Err(Failure::new(super::Exit::LocalFile, "no_directory", message)
-                    .hint("make it, or choose another with -o"));
-            }
-            _ => {}
+        check_directory(directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        let Some(path) = file else { return Ok(()) };
+        let failed = |error: OutputError| Failure::of(&UnsealError::from(error).into());
+        self.conflict = self.resolve_conflict(&path).map_err(failed)?.or(self.conflict);
+        let is_replaced = self.conflict == Some(Conflict::Overwrite) && path.exists();
+        if is_replaced && !path.is_file() {
+            let what = format!("{} is not a regular file, and is not replaced", path.display());
+            return Err(failed(OutputError::Refused(what)));
         }
-        match self.resolve_conflict(&path) {
-            Ok(conflict) => {
-                self.conflict = conflict.or(self.conflict);
-                Ok(())
-            }
-            Err(error) => Err(Failure::of(&crate::client::unseal::UnsealError::from(error).into())),
-        }
+        Ok(())
     }
 
     /// Chooses the output when the envelope is known.
@@ -154,6 +155,20 @@ impl Place {
             conflict => Ok(conflict),
         }
     }
+}
+
+/// Refuses a directory that is not there, or that nothing can be made in.
+fn check_directory(directory: &Path) -> Result<(), Failure> {
+    let failure = |code, message: String| Failure::new(Exit::LocalFile, code, message);
+    if !directory.is_dir() {
+        let message = format!("there is no directory {}", directory.display());
+        return Err(failure("no_directory", message).hint("make it, or choose another with -o"));
+    }
+    // A file without a name, which is what is to be known: permissions do not tell of everybody and every file system.
+    tempfile::tempfile_in(directory).map(drop).map_err(|error| {
+        let message = format!("nothing can be written to the directory {}: {error}", directory.display());
+        failure("file_unwritable", message).hint("choose another directory with -o")
+    })
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -82,7 +82,7 @@ impl Prompt {
     /// A passphrase: from `file`, or asked for, twice where it is `new`.
     pub(super) async fn passphrase(self, file: Option<PathBuf>, new: bool) -> Result<Passphrase> {
         use super::secret_input::SecretSource;
-        let empty = |_| Failure::usage("the passphrase is empty");
+        let empty = |_| Failure::usage("the passphrase is empty").hint("a passphrase has one letter or more");
         if let Some(file) = file {
             let read = move || SecretSource::File(file).read_whole("passphrase");
             let text = tokio::task::spawn_blocking(read).await.expect("reading a secret does not panic")?;
@@ -97,7 +97,9 @@ impl Prompt {
             return Err(failure.hint("give it with --passphrase-file or SGSEND_PASSPHRASE_FILE").into());
         };
         if new && self.secret("Passphrase, once more").await?.is_none_or(|again| *again != *text) {
-            return Err(Failure::usage("the two passphrases differ").into());
+            return Err(Failure::usage("the two passphrases differ")
+                .hint("run it again, and type the same one twice")
+                .into());
         }
         Ok(Passphrase::new(&text).map_err(empty)?)
     }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::failure_table::hint_of_io;
 
 /// The longest secret that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -62,7 +63,9 @@ impl SecretSource {
         let whole = self.read_whole(what)?;
         let trimmed = Zeroizing::new(whole.trim().to_owned());
         if trimmed.is_empty() {
-            return Err(Failure::usage(format!("the {what} is empty")));
+            return Err(
+                Failure::usage(format!("the {what} is empty")).hint(format!("check where the {what} comes from"))
+            );
         }
         Ok(trimmed)
     }
@@ -75,7 +78,7 @@ impl SecretSource {
                 Self::Text(_) => format!("the {what} cannot be read from stdin: {error}"),
             };
             let exit = if error.kind() == io::ErrorKind::InvalidData { Exit::Usage } else { Exit::LocalFile };
-            Failure::new(exit, "secret_unreadable", message)
+            Failure::new(exit, "secret_unreadable", message).hint(hint_of_io(&error))
         };
         match self {
             _ if self.takes_stdin() => {

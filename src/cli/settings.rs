@@ -101,6 +101,38 @@ impl Settings {
         self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
+    /// Where no sender token belongs to the server at `wanted`: the server that the strongest one there is belongs to, and
+    /// how to say that it belongs to `wanted`.
+    pub(super) fn token_elsewhere(&self, wanted: &ServerRoot) -> Option<(Origin, String)> {
+        let in_use = self.server();
+        let in_environment = self.environment.token.is_some();
+        let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
+            (Some(_), ..) => (in_use, format!("say --server {wanted} if it belongs there")),
+            (None, None, _) if in_environment => (in_use, format!("say --server {wanted} if it belongs there")),
+            (None, Some(server), _) if in_environment => {
+                (server.clone(), format!("set SGSEND_SERVER to {wanted} if it belongs there"))
+            }
+            (None, _, server) => {
+                self.profile.token.as_ref()?;
+                let owner = server.clone().unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+                (owner, format!("give the one that belongs there, with --server {wanted} and --token-file"))
+            }
+        };
+        Some((Origin::from(&owner), hint))
+    }
+
+    /// Whether the command line itself gives a sender token.
+    pub(super) const fn has_token_flag(&self) -> bool {
+        self.flags.token.is_some()
+    }
+
+    /// Whether a command of the same environment and profile that names no server has a token for `origin`.
+    pub(super) fn finds_token_again(&self, origin: &Origin) -> bool {
+        let named = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
+        let in_use = named.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref())).is_some()
+    }
+
     /// The sender token that this command line gives, or that its environment gives for `origin` or for no server.
     pub(super) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
         let fits = |server: &ServerRoot| Origin::from(server) == *origin;

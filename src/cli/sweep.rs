@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::s3_options::S3Options;
 use super::serve::{log, why_not_started};
+use super::store::location::{check_holds_store, storage};
 use crate::domain::clock::SystemClock;
 use crate::server::{Server, Settings, StorageLocation};
 
@@ -19,7 +20,7 @@ use crate::server::{Server, Settings, StorageLocation};
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// The storage to clean up: file:FOLDER or s3://BUCKET/PREFIX
-    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: StorageLocation,
     #[command(flatten)]
     s3: S3Options,
@@ -42,6 +43,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         let failure = Failure::usage("memory: lives in one process only, which cleans up by itself");
         return Err(failure.hint("name the storage of a service that is not always there").into());
     }
+    check_holds_store(&storage)?;
     let in_bucket = matches!(storage, StorageLocation::S3(_));
     let failed = |error| why_not_started(&error, in_bucket);
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;

@@ -11,10 +11,24 @@ use super::escape;
 
 /// Spaces between two columns.
 const GAP: u16 = 2;
+/// The most letters of a name on a terminal.
+const WIDEST: usize = 40;
 
 /// The rows as lines, with `headings` above them where a person reads them.
 pub(super) fn lines(headings: &[&str], rows: &[Vec<String>]) -> String {
     lay_out(io::stdout().is_terminal().then_some(headings), rows)
+}
+
+/// A text that leaves room for others in its line where a person reads it, and all of it where a program does.
+pub(super) fn shortened(text: &str) -> String {
+    if io::stdout().is_terminal() { cut(text) } else { text.to_owned() }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= WIDEST {
+        return text.to_owned();
+    }
+    text.chars().take(WIDEST - 1).chain(['…']).collect()
 }
 
 fn lay_out(headings: Option<&[&str]>, rows: &[Vec<String>]) -> String {
@@ -57,6 +71,12 @@ mod tests {
         let at = width(lines[0], "end");
         assert!(lines.iter().all(|line| width(line, "end") == at), "{text}");
         assert!(!text.contains('\u{1b}') && lines[4].starts_with("-  "), "{text}");
+    }
+
+    #[test]
+    fn long_names_are_cut_between_letters() {
+        assert_eq!(cut(&"é".repeat(40)), "é".repeat(40));
+        assert_eq!(cut(&"é".repeat(41)), format!("{}…", "é".repeat(39)));
     }
 
     #[test]

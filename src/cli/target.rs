@@ -10,7 +10,11 @@ use super::secret_input::{SecretSource, SecretText};
 use crate::domain::id::TransferId;
 use crate::domain::key::LinkKey;
 use crate::domain::link::{InvalidLink, Link};
-use crate::domain::root::ServerRoot;
+use crate::domain::root::{InvalidRoot, ServerRoot};
+
+/// What to do about a text that is no link.
+const LOOKS_LIKE: &str =
+    "a link looks like https://send.example/d/ID#v1.KEY; quote it, so that the shell leaves it alone";
 
 /// A transfer, the server that it is on, and its key where that is known.
 pub(super) struct Target {
@@ -37,7 +41,15 @@ impl Target {
         if let Ok(id) = TransferId::from_str(text) {
             return Ok(Self { root: server, id, key: None });
         }
+        let malformed = |message: String| Failure { code: "malformed_link".into(), ..Failure::usage(message) };
+        if text.is_empty() {
+            return Err(malformed("the link is empty".to_owned()).hint("give the link, or the id of a transfer"));
+        }
         match text.parse::<Link>() {
+            Err(InvalidLink::Root(InvalidRoot::NotAUrl(_))) if !text.contains("://") => {
+                Err(malformed("this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned())
+                    .hint(LOOKS_LIKE))
+            }
             Ok(Link { root, transfer_id, key }) => Ok(Self { root, id: transfer_id, key }),
             // Of the text nothing is repeated: it may hold the key.
             Err(error) => {
@@ -46,9 +58,7 @@ impl Target {
                     InvalidLink::Key(cause) => format!("{error}: {cause}"),
                     InvalidLink::Path => error.to_string(),
                 };
-                let hint =
-                    "a link looks like https://send.example/d/ID#v1.KEY; quote it, so that the shell leaves it alone";
-                Err(Failure { code: "malformed_link".into(), ..Failure::usage(cause) }.hint(hint))
+                Err(malformed(cause).hint(LOOKS_LIKE))
             }
         }
     }
@@ -61,21 +71,35 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
+    /// The key where there is no link: as an option gives it, else from the environment, else asked for.
+    pub(super) async fn read_apart(self, context: &Context) -> Result<LinkKey> {
+        let missing = Failure::usage("the key is missing").hint("give it with --key-file or SGSEND_KEY, or --key -");
+        self.read_or(None, context, missing).await
+    }
+
     /// The key: as an option gives it, else `in_link`, else from the environment, else asked for.
     pub(super) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
+        let missing = Failure::usage("the key is missing: the link has none")
+            .hint("give the whole link, or the key with --key-file or SGSEND_KEY");
+        self.read_or(in_link, context, missing).await
+    }
+
+    async fn read_or(self, in_link: Option<LinkKey>, context: &Context, missing: Failure) -> Result<LinkKey> {
         let environment = if in_link.is_some() { None } else { context.environment.key.clone() };
         let text = match (self.source(environment), in_link) {
             (Some(source), _) => context.read_secret(source, "key").await?,
             (None, Some(key)) => return Ok(key),
-            (None, None) => context.prompt.secret("Key").await?.ok_or_else(|| {
-                let failure = Failure::usage("the key is missing: the link has none");
-                Failure { code: "key_missing".into(), ..failure }
-                    .hint("give the whole link, or the key with --key-file or SGSEND_KEY")
-            })?,
+            (None, None) => {
+                let missing = Failure { code: "key_missing".into(), ..missing };
+                context.prompt.secret("Key").await?.ok_or(missing)?
+            }
         };
         let parse = |text: &str| LinkKey::from_str(text.trim().trim_start_matches('#'));
         Ok(parse(&text)
-            .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })?)
+            .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })
+            .map_err(|failure| {
+                failure.hint("a key is what stands behind the # of a link, and begins with v1. or v1p.")
+            })?)
     }
 
     fn source(&self, environment: Option<SecretText>) -> Option<SecretSource> {
@@ -98,6 +122,14 @@ mod tests {
         let target = Target::parse(&link, server()).unwrap();
         assert_eq!((target.root.to_string(), target.id), ("https://b.example/base".into(), id));
         assert!(target.key.is_some());
+    }
+
+    #[test]
+    fn what_names_no_server_is_neither_a_link_nor_an_id() {
+        for text in ["foo", "0", "nope", &format!("{}#v1.key", TransferId::random())] {
+            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            assert!(failure.message.contains("neither a link nor the id"), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use super::arguments::{FlowArguments, positive_duration};
+use super::arguments::{FlowArguments, positive_duration, positive_number};
 use super::content::{Wanted, check_there};
 use super::context::Context;
 use super::counted::counted;
@@ -25,9 +25,10 @@ use super::history;
 use super::unfinished::ResumeArguments;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, StatePlace, Upload, UploadError, Uploaded};
-use crate::client::{Api, Origin, Signal};
+use crate::client::{Api, ClientError, Origin, Signal};
 use crate::domain::digest::Sha256;
 use crate::domain::envelope::{Archive, Metadata};
+use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::key::LinkKey;
 use crate::domain::root::ServerRoot;
@@ -45,11 +46,11 @@ pub(super) struct Arguments {
     /// directory
     #[arg(value_name = "PATH|-", required = true)]
     paths: Vec<PathBuf>,
-    /// How long it can be downloaded, such as 12h or 30d [default: the server's, 7d unless it was set otherwise]
+    /// How long it can be downloaded, such as 12h or 30d [default: 7d]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
     /// How often it can be downloaded [default: any number of times]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = positive_number::<u32>)]
     downloads: Option<u32>,
     /// What recipients see as its name [default: that of the file or directory, stdin, or for several paths sgsend- and eight
     /// random digits]
@@ -85,8 +86,13 @@ impl Arguments {
     fn digest(&self, context: &Context) -> Result<Sha256> {
         let absolute = |path: &PathBuf| {
             let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
-            path.map(|path| path.into_os_string().into_encoded_bytes())
-                .map_err(|error| Failure::usage(format!("a path is none: {error}")))
+            path.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    Failure::new(Exit::LocalFile, "no_directory", "the current directory is gone")
+                        .hint("change to one that is there")
+                }
+                _ => Failure::usage(format!("a path is none: {error}")),
+            })
         };
         let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
         let has_passphrase =
@@ -140,7 +146,13 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let name = prepared.metadata.filename.clone();
     let files = prepared.source.plan().map(Plan::files);
     let meter = context.meter("upload");
-    let uploaded = Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await?;
+    let sealed = dry_run::sealed_size(&prepared)?;
+    let uploaded = match Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await {
+        Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::QuotaExceeded) => {
+            return Err(over_quota(&api, error, (&name, sealed)).await);
+        }
+        uploaded => uploaded?,
+    };
     if let Err(error) = print(&uploaded, separate_key, context) {
         // Nobody has the key now.
         return Err(unprinted(&api, &uploaded, &error).await.into());
@@ -154,6 +166,26 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         explain(&uploaded, (&name, files), separate_key, context);
     }
     Ok(())
+}
+
+/// Says what of the quota is left, and how much of that would be needed, where the server tells.
+async fn over_quota(api: &Api, refusal: ClientError, (name, sealed): (&str, u64)) -> anyhow::Error {
+    const ANOTHER: &str = "ask whoever runs the server for another sender token";
+    let Ok(token) = api.token_status().await else { return refusal.into() };
+    let (message, hint) = match (token.max_transfers, token.max_total_bytes) {
+        (Some(most), _) if token.transfers_created.is_some_and(|created| created >= most) => {
+            let transfers = counted(usize::try_from(most).unwrap_or(usize::MAX), "transfer");
+            (format!("the sender token may create {transfers} in all, and has"), ANOTHER.to_owned())
+        }
+        (_, Some(most)) => {
+            let held = token.bytes_held.unwrap_or_default();
+            let (needed, left, most) = (ByteSize(sealed), ByteSize(most.saturating_sub(held)), ByteSize(most));
+            let message = format!("{name} needs {needed} sealed, and the sender token has {left} of {most} left");
+            (message, format!("delete transfers that are done with, or {ANOTHER}"))
+        }
+        _ => return refusal.into(),
+    };
+    Failure { message, ..Failure::of(&refusal.into()) }.hint(hint).into()
 }
 
 /// Ends a transfer whose link cannot be printed.
@@ -223,6 +255,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     for glob in &found.unused_globs {
         context.printer.warning(&format!("--exclude {glob} matches nothing"));
     }
+    if found.is_renamed {
+        context.printer.warning(&format!("recipients see it as {}", found.name));
+    }
     let source = found.source;
     let metadata = Metadata {
         filename: found.name,
@@ -277,6 +312,17 @@ fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Resu
     Ok(())
 }
 
+/// The command that deletes it, with what that needs of this one's options.
+fn how_to_delete(uploaded: &Uploaded, context: &Context) -> String {
+    let server = context.settings.server();
+    let (origin, leads_to) = (Origin::from(&server), Origin::from(&uploaded.link.root));
+    let finds_token = origin == leads_to && context.settings.finds_token_again(&origin);
+    let id = uploaded.completed.status.transfer_id;
+    let what = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
+    let again = if context.settings.has_token_flag() { ", and the same token" } else { "" };
+    format!("sgsend {}delete {what}{again}", context.profile_flag())
+}
+
 fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_key: bool, context: &Context) {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
@@ -289,10 +335,7 @@ fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_k
     let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
     printer.note(&format!("\n{}: {files}{size}, {sealed} sealed", escape::one_line(name)));
     printer.note(&format!("until {}, {downloads}", status.expires_at.for_people()));
-    let server = context.settings.server();
-    let in_use = Origin::from(&server) == Origin::from(&uploaded.link.root);
-    let what = if in_use { uploaded.link.without_key() } else { format!("-s {server} {}", status.transfer_id) };
-    printer.note(&format!("delete it with: sgsend delete {what}"));
+    printer.note(&format!("delete it with: {}", how_to_delete(uploaded, context)));
     if separate_key {
         printer.note("send link and key by different ways: only both together open it");
     }

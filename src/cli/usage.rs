@@ -57,13 +57,40 @@ const MEANT: &[(&str, &str)] = &[
     ("completion", "completions"),
 ];
 
+/// What they call those of our commands that stand below another one.
+const MEANT_BELOW: &[(&str, &str, &str)] = &[
+    ("token", "rm", "token revoke"),
+    ("token", "remove", "token revoke"),
+    ("token", "delete", "token revoke"),
+    ("token", "ls", "token list"),
+    ("token", "new", "token create"),
+    ("token", "add", "token create"),
+];
+
 /// Hints at the command that was meant where the word for it is another program's.
 fn with_meant(failure: Failure, error: &Error) -> Failure {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return failure };
-    match MEANT.iter().find(|(theirs, _)| theirs == word) {
-        Some((_, ours)) => failure.hint(format!("did you mean `sgsend {ours}`?")),
+    let above = command_above(error);
+    let meant = match above.as_deref() {
+        None => MEANT.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| *ours),
+        Some(above) => {
+            let is_it = |(command, theirs, _): &&(&str, &str, &str)| *command == above && theirs == word;
+            MEANT_BELOW.iter().find(is_it).map(|(.., ours)| *ours)
+        }
+    };
+    match meant {
+        Some(ours) => failure.hint(format!("did you mean `sgsend {ours}`?")),
         None => failure,
     }
+}
+
+/// The command below which another one was looked for; none for `sgsend` itself.
+fn command_above(error: &Error) -> Option<String> {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    // `Usage: sgsend token [OPTIONS] <COMMAND>`
+    let usage = usage.to_string();
+    let word = usage.split_whitespace().skip_while(|word| *word != "sgsend").nth(1)?;
+    word.starts_with(|first: char| first.is_ascii_lowercase()).then(|| word.to_owned())
 }
 
 /// Whether the argument that an error is about is a flag.
@@ -120,6 +147,8 @@ mod tests {
             (&["send", "x"], "`sgsend upload`"),
             (&["get", "x"], "`sgsend download`"),
             (&["receive", "x"], "`sgsend download`"),
+            (&["token", "rm", "x"], "`sgsend token revoke`"),
+            (&["token", "delete", "x"], "`sgsend token revoke`"),
         ] {
             let hint = refused(arguments).hint.unwrap_or_default();
             assert!(hint.contains(right), "{arguments:?}: {hint}");
@@ -127,9 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn a_word_below_a_command_is_not_taken_for_one_of_the_others() {
+        for arguments in [&["audit", "rm", "x"], &["store", "rm", "x"], &["store", "ls", "x"]] {
+            let hint = refused(arguments).hint.unwrap_or_default();
+            assert!(!hint.contains("did you mean"), "{arguments:?}: {hint}");
+        }
+    }
+
+    #[test]
     fn what_is_meant_is_a_command() {
         let command = <Arguments as clap::CommandFactory>::command();
         for (theirs, ours) in MEANT {
+            assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
+        }
+        for (above, theirs, ours) in MEANT_BELOW {
+            let (_, ours) = ours.split_once(' ').unwrap();
+            let command = command.find_subcommand(above).unwrap();
             assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
         }
     }

@@ -37,6 +37,7 @@ mod sites;
 mod slow;
 mod soundness;
 pub mod store;
+mod store_folder;
 mod streams;
 mod tls;
 mod trail;
@@ -61,6 +62,7 @@ pub use rate::{InvalidRate, RateLimit};
 pub use route::{ROUTES, Route};
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
 pub use soundness::check_store;
+pub use store_folder::{StoreFolder, look_at as look_at_folder};
 pub use tls::TlsError;
 
 use crate::domain::address::AddressPolicy;

@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use super::s3_options::S3Options;
+use super::store::location::storage;
 use crate::domain::examination::{Finding, Verdict};
 use crate::domain::root::ServerRoot;
 use crate::server::{StorageLocation, examine};
@@ -25,7 +26,7 @@ const NAME_WIDTH: usize = 23;
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// The storage of a service: file:FOLDER or s3://BUCKET/PREFIX [default: what senders and recipients need]
-    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,

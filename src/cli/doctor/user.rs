@@ -70,6 +70,10 @@ async fn token(context: &Context) -> Finding {
     const NAME: &str = "token";
     let root = context.settings.server();
     if context.settings.token_of(&Origin::from(&root)).is_none() {
+        if let Some((owner, hint)) = context.settings.token_elsewhere(&root) {
+            let detail = format!("it is for {owner}, and there is none for this server: enough to download only");
+            return Finding::warning(NAME, detail, hint);
+        }
         return Finding::ok(NAME, "there is none for this server: enough to download, and not to upload");
     }
     let checked = async { login::check_token(&context.api_as_sender(root).await?).await };

@@ -10,10 +10,11 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
-use crate::cli::arguments::positive_duration;
+use crate::cli::arguments::{listen_address, positive_duration};
 use crate::cli::failure::Failure;
 use crate::cli::paths;
 use crate::cli::s3_options::S3Options;
+use crate::cli::store::location::storage;
 use crate::domain::address::{TrustedProxies, network};
 use crate::domain::audit::{IpMode, ServiceName};
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
@@ -35,7 +36,7 @@ pub(super) enum Which {
     /// Run the service for senders and recipients
     Public {
         /// The address to listen on; port 0 takes a free one
-        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN)]
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
         common: Common,
@@ -43,7 +44,7 @@ pub(super) enum Which {
     /// Run the service for admins
     Admin {
         /// The address to listen on; port 0 takes a free one
-        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN)]
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
         common: Common,
@@ -51,10 +52,10 @@ pub(super) enum Which {
     /// Run both services in one process
     All {
         /// The address of the public service; port 0 takes a free one
-        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN)]
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         /// The address of the admin service; port 0 takes a free one
-        #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN)]
+        #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         admin_listen: SocketAddr,
         #[command(flatten)]
         common: Common,
@@ -82,7 +83,7 @@ impl Which {
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Common {
     /// Where to keep things: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data folder]
-    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL")]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,
@@ -215,7 +216,7 @@ fn rate(text: &str) -> Result<Rate, InvalidRate> {
 
 /// Reads `--max-size`.
 fn limits(text: &str) -> Result<Limits, String> {
-    let ByteSize(bytes) = text.parse()?;
+    let ByteSize(bytes) = text.parse().map_err(|_| "it is written like 500MiB or 2GiB".to_owned())?;
     Limits::with_max_content(bytes)
         .ok_or_else(|| format!("it must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
 }

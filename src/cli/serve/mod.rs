@@ -3,11 +3,14 @@
 mod admin_key;
 mod arguments;
 pub(super) mod log;
+mod variables;
 
+use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls_pki_types::pem;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,11 +23,12 @@ use super::Printer;
 use super::arguments::Global;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::store::location::check_not_foreign;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
 use crate::domain::store::StoreError;
-use crate::server::{Server, StartError, StorageLocation};
+use crate::server::{Server, StartError, StorageLocation, TlsError};
 
 /// The public service's address, unless another is named.
 const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -43,8 +47,12 @@ struct Listening<'a> {
 /// Runs a service, or both, until SIGTERM or SIGINT.
 pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> anyhow::Result<()> {
     log::start(printer)?;
+    for name in variables::unknown() {
+        printer.warning(&format!("{name} is no setting of this version, and is ignored: check how it is written"));
+    }
     let (listens, common) = arguments.which.split();
     let mut settings = common.settings()?;
+    check_not_foreign(&settings.storage)?;
     let in_bucket = matches!(settings.storage, StorageLocation::S3(_));
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
@@ -133,27 +141,43 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Why a server did not start, with what to do about it.
+/// Why a server did not start, or a storage cannot be used, with what to do about it.
 pub(super) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
-    let message = chain(error);
-    let (code, hint) = match error {
-        StartError::Storage(source)
-            if matches!(source.downcast_ref::<StoreError>(), Some(StoreError::UnfinishedCopy { .. })) =>
-        {
-            ("unfinished_copy", "run `sgsend store copy` to its end first, or name another storage")
+    match error {
+        StartError::Storage(source) => why_no_storage(&**source, chain(error), in_bucket),
+        StartError::NoAdminKey => Failure::new(Exit::Other, "admin_key_missing", chain(error))
+            .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"),
+        StartError::Tls(error) => Failure::new(Exit::Other, "tls_unusable", why_no_tls(error))
+            .hint("check that --tls-cert and --tls-key name a PEM certificate chain and its key"),
+    }
+}
+
+/// A folder is a matter of this machine, and a bucket that does not answer one of the network; what either holds and this
+/// version does not take is neither.
+fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
+    let source = source.downcast_ref::<StoreError>();
+    if let Some(StoreError::UnfinishedCopy { .. }) = source {
+        return Failure::new(Exit::Other, "unfinished_copy", message)
+            .hint("run `sgsend store copy` to its end first, or name another storage");
+    }
+    let failure = |exit| Failure::new(exit, "storage_unavailable", message);
+    match source {
+        Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other)
+            .hint("use the version of sgsend that made it, or look at it with sgsend doctor --storage URL"),
+        Some(_) if in_bucket => failure(Exit::Network)
+            .retryable()
+            .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),
+        _ => failure(Exit::LocalFile).hint("check that it is a folder that this user may read and write"),
+    }
+}
+
+/// Why TLS cannot be offered, without the words of libraries.
+fn why_no_tls(error: &TlsError) -> String {
+    match error {
+        TlsError::Key(file, pem::Error::NoItemsFound) => format!("there is no private key in PEM in {file}"),
+        TlsError::Pair(rustls::Error::NoCertificatesPresented) => {
+            "there is no certificate in PEM in the file of --tls-cert".to_owned()
         }
-        StartError::NoAdminKey => {
-            ("admin_key_missing", "set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
-        }
-        StartError::Storage(_) if in_bucket => {
-            ("storage_unavailable", "check the bucket, its region and the credentials: sgsend doctor --storage s3://…")
-        }
-        StartError::Storage(_) => {
-            ("storage_unavailable", "check that --storage names a folder that this user may write")
-        }
-        StartError::Tls(_) => {
-            ("tls_unusable", "check that --tls-cert and --tls-key name a PEM certificate chain and its key")
-        }
-    };
-    Failure::new(Exit::Other, code, message).hint(hint)
+        error => chain(error),
+    }
 }

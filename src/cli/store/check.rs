@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::location::{check_holds_store, storage};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::s3_options::S3Options;
@@ -17,7 +18,7 @@ use crate::server::{StorageLocation, check_store};
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// The storage: file:FOLDER or s3://BUCKET/PREFIX
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = storage)]
     storage: StorageLocation,
     #[command(flatten)]
     s3: S3Options,
@@ -37,6 +38,7 @@ struct Output<'a> {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let storage = arguments.s3.apply(arguments.storage)?;
     super::check_lasting(&storage)?;
+    check_holds_store(&storage)?;
     let in_bucket = matches!(storage, StorageLocation::S3(_));
     let soundness = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
     let (sound, printer) = (soundness.found == 0, &context.printer);

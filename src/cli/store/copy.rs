@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::location::{check_holds_store, storage};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -38,8 +39,10 @@ const GO_ON: &str = "run the same command again: it goes on, and sends nothing t
 #[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct Arguments {
     /// What to copy: file:FOLDER or s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME
+    #[arg(value_parser = storage)]
     from: StorageLocation,
     /// Where to: a new folder or prefix
+    #[arg(value_parser = storage)]
     to: StorageLocation,
 }
 
@@ -83,6 +86,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
         super::check_lasting(storage)?;
         check_built(storage)?;
     }
+    check_holds_store(&from)?;
     let in_bucket = [&from, &to].into_iter().any(|storage| matches!(storage, StorageLocation::S3(_)));
     let shown = Shown { meter: context.meter("copy"), begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();

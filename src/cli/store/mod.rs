@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+pub(super) mod location;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

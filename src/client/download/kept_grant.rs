@@ -70,6 +70,13 @@ impl KeptGrant {
         }
     }
 
+    /// Whether a grant could be kept for another try, as far as can be told before there is one. Blocks.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let Some(parent) = self.file.as_deref().and_then(Path::parent) else { return false };
+        leftovers::make_private(parent).and_then(|()| tempfile::tempfile_in(parent)).is_ok()
+    }
+
     /// Keeps a grant for another try.
     pub(super) fn keep(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };

@@ -14,13 +14,14 @@ use tokio::task::spawn_blocking;
 pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
 use super::unpack::Watch;
-use super::unseal::{Choose, UnsealError, Unsealed, Unsealing};
+use super::unseal::{Choose, OutputError, UnsealError, Unsealed, Unsealing};
 use super::{Api, ClientError, FlowChoice, Interrupt, Patience, Progress, Signal};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::key::PayloadKey;
 use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::sealed::{ImpossibleSize, Layout, OpenError};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{ClientEventKind, DownloadAnswer, Flow, TransferStatus};
 
@@ -80,6 +81,15 @@ pub enum DownloadError {
     /// The payload does not open.
     #[error(transparent)]
     Unseal(#[from] UnsealError),
+    /// The payload cannot be put where it should go, and the download is counted.
+    #[error("{error}")]
+    NotPlaced {
+        /// Why not.
+        #[source]
+        error: OutputError,
+        /// Until when another process can take it without another download; none where its grant could not be kept.
+        again_until: Option<Timestamp>,
+    },
     /// A call failed after a part of the payload had come, and another process can go on.
     #[error(transparent)]
     Unfinished(ClientError),
@@ -177,7 +187,9 @@ pub async fn run(
     let opened = opened.expect("opening does not panic");
     progress.end();
     let outcome = match (fetched, opened) {
-        (Ok(flow), opened) => opened.map(|unsealed| Downloaded { unsealed, flow }).map_err(DownloadError::from),
+        (Ok(flow), opened) => {
+            opened.map(|unsealed| Downloaded { unsealed, flow }).map_err(|error| not_opened(error, kept, &answer))
+        }
         // It was whole before that.
         (Err(_), Ok(unsealed)) => Ok(Downloaded { unsealed, flow: answer.mode }),
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
@@ -257,8 +269,20 @@ async fn start(
             None => Ok((Unsealing::of_layout(key, layout, choose), 0)),
         }
     };
-    let (unsealing, offset) = spawn_blocking(begin).await.expect("opening does not panic")?;
+    let opening = spawn_blocking(begin).await.expect("opening does not panic");
+    let (unsealing, offset) = opening.map_err(|error| not_opened(error, kept, &answer))?;
     Ok((Started { grant, proof, answer, offset, patience }, unsealing))
+}
+
+/// What it means that a payload does not open, whose download is counted.
+fn not_opened(error: UnsealError, kept: &KeptGrant, answer: &DownloadAnswer) -> DownloadError {
+    match error {
+        UnsealError::Output(error) => {
+            let again_until = kept.load().map(|_| answer.grant_expires_at);
+            DownloadError::NotPlaced { error, again_until }
+        }
+        other => other.into(),
+    }
 }
 
 /// Sorts refusals that are about the key or the transfer's end. Those of a HEAD come without words.

@@ -1,9 +1,9 @@
 //! Files that cannot be packed.
 
+use std::fmt;
 use std::io;
 
 use super::MAX_ENTRIES;
-use crate::domain::archive_path::Unfit;
 
 /// How many entries are named at most.
 const NAMED: usize = 5;
@@ -12,30 +12,20 @@ const NAMED: usize = 5;
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// Some cannot be read.
-    #[error("{} cannot be read{}", entries.first(), entries.others())]
+    #[error("{entries}")]
     Unreadable {
-        /// Which.
+        /// Which, and why.
         entries: Named,
         /// Why the first cannot.
         #[source]
         source: io::Error,
     },
     /// Links lead to what is not sent, or may.
-    #[error("{} {why}{}", entries.first(), entries.others())]
-    Link {
-        /// Which.
-        entries: Named,
-        /// Why the first is not sent.
-        why: Unfit,
-    },
+    #[error("{0}")]
+    Link(Named),
     /// Some have names that no recipient would unpack.
-    #[error("{} {why}{}", entries.first(), entries.others())]
-    Name {
-        /// Which.
-        entries: Named,
-        /// Why the first is not sent.
-        why: Unfit,
-    },
+    #[error("{0}")]
+    Name(Named),
     /// A path that was named is neither a file nor a directory.
     #[error("{0} is neither a file nor a directory")]
     Special(String),
@@ -47,30 +37,46 @@ pub enum PackError {
     Nothing,
 }
 
-/// Some entries, a few of them by their names.
+/// Some entries with what is wrong with them, a few of each kind by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct Named(Vec<Group>);
+
+/// The entries with the same thing wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    why: String,
     names: Vec<String>,
     unnamed: usize,
 }
 
 impl Named {
     /// One more.
-    pub(super) fn add(&mut self, name: String) {
-        if self.names.len() < NAMED { self.names.push(name) } else { self.unnamed += 1 }
+    pub(super) fn add(&mut self, name: String, why: &dyn fmt::Display) {
+        let why = why.to_string();
+        let at = self.0.iter().position(|group| group.why == why).unwrap_or_else(|| {
+            self.0.push(Group { why, names: Vec::new(), unnamed: 0 });
+            self.0.len() - 1
+        });
+        let group = &mut self.0[at];
+        if group.names.len() < NAMED { group.names.push(name) } else { group.unnamed += 1 }
     }
 
-    /// The first, of which the error speaks.
-    fn first(&self) -> &str {
-        self.names.first().map_or("", String::as_str)
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
+}
 
-    /// The others, as they stand behind it.
-    fn others(&self) -> String {
-        let more = if self.unnamed > 0 { format!(" and {} more", self.unnamed) } else { String::new() };
-        match self.names.get(1..) {
-            None | Some([]) => String::new(),
-            Some(others) => format!(" (like {}{more})", others.join(", ")),
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, Group { why, names, unnamed }) in self.0.iter().enumerate() {
+            let first = names.first().map_or("", String::as_str);
+            write!(f, "{}{first} {why}", if at == 0 { "" } else { "; " })?;
+            if let Some(others @ [_, ..]) = names.get(1..) {
+                let more = if *unnamed > 0 { format!(" and {unnamed} more") } else { String::new() };
+                write!(f, " (like {}{more})", others.join(", "))?;
+            }
         }
+        Ok(())
     }
 }

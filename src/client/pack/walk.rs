@@ -1,5 +1,6 @@
 //! The walk: what there is below some paths, in an order that does not depend on the disk.
 
+use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,9 @@ pub struct LeftOut {
 ///
 /// Links below them are kept as links, and only those that lead to within the archive; the paths themselves are followed.
 pub fn pack(tops: Vec<Top>, exclude: &Exclude) -> Result<Packed, PackError> {
+    let faults = Faults::default();
     let mut walk =
-        Walk { exclude, roots: Vec::new(), entries: Vec::new(), left_out: Vec::new(), faults: Faults::default() };
+        Walk { exclude, roots: Vec::new(), entries: Vec::new(), left_out: Vec::new(), excluded: false, faults };
     let mut tops = tops;
     tops.sort_by(|one, other| one.name.cmp(&other.name));
     let named = !tops.is_empty();
@@ -57,6 +59,9 @@ pub fn pack(tops: Vec<Top>, exclude: &Exclude) -> Result<Packed, PackError> {
         walk.top(top)?;
     }
     walk.faults.check()?;
+    if walk.entries.is_empty() && walk.excluded {
+        return Err(PackError::Nothing);
+    }
     Ok(Packed { plan: Plan::new(walk.entries, walk.roots), left_out: walk.left_out })
 }
 
@@ -65,6 +70,8 @@ struct Walk<'a> {
     roots: Vec<PathBuf>,
     entries: Vec<Entry>,
     left_out: Vec<LeftOut>,
+    /// Whether anything was left out because the sender says so.
+    excluded: bool,
     faults: Faults,
 }
 
@@ -74,14 +81,12 @@ struct Faults {
     unreadable: Named,
     unreadable_source: Option<io::Error>,
     links: Named,
-    link: Option<Unfit>,
     names: Named,
-    name: Option<Unfit>,
 }
 
 impl Faults {
     fn unreadable(&mut self, path: String, source: io::Error) {
-        self.unreadable.add(path);
+        self.unreadable.add(path, &format_args!("cannot be read: {source}"));
         self.unreadable_source.get_or_insert(source);
     }
 
@@ -89,13 +94,10 @@ impl Faults {
         if let Some(source) = self.unreadable_source {
             return Err(PackError::Unreadable { entries: self.unreadable, source });
         }
-        if let Some(why) = self.name {
-            return Err(PackError::Name { entries: self.names, why });
+        if !self.names.is_empty() {
+            return Err(PackError::Name(self.names));
         }
-        match self.link {
-            Some(why) => Err(PackError::Link { entries: self.links, why }),
-            None => Ok(()),
-        }
+        if self.links.is_empty() { Ok(()) } else { Err(PackError::Link(self.links)) }
     }
 }
 
@@ -117,8 +119,11 @@ impl Walk<'_> {
         self.roots.push(target.clone());
         let exclude = self.exclude;
         let walk = WalkDir::new(&target).follow_links(false).sort_by_file_name().into_iter();
+        let excluded = Cell::new(false);
         let walk = walk.filter_entry(|entry| {
-            entry.depth() == 0 || !exclude.matches(&name_below(&top.name, &target, entry.path()))
+            let is_out = entry.depth() > 0 && exclude.matches(&name_below(&top.name, &target, entry.path()));
+            excluded.set(excluded.get() || is_out);
+            !is_out
         });
         for entry in walk {
             match entry {
@@ -140,6 +145,7 @@ impl Walk<'_> {
                 return Err(PackError::TooMany);
             }
         }
+        self.excluded |= excluded.get();
         Ok(())
     }
 
@@ -157,8 +163,7 @@ impl Walk<'_> {
         let archive_path = match parsed {
             Ok(path) => path,
             Err(why) => {
-                self.faults.names.add(name.to_owned());
-                self.faults.name.get_or_insert(why);
+                self.faults.names.add(name.to_owned(), &why);
                 return;
             }
         };
@@ -168,8 +173,7 @@ impl Walk<'_> {
             match link(path, &archive_path) {
                 Ok(Ok(target)) => Kind::Link { target },
                 Ok(Err(why)) => {
-                    self.faults.links.add(name.to_owned());
-                    self.faults.link.get_or_insert(why);
+                    self.faults.links.add(name.to_owned(), &why);
                     return;
                 }
                 Err(source) => return self.faults.unreadable(name.to_owned(), source),

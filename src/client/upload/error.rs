@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 use super::{LedgerError, SourceError, Unsealable};
 use crate::client::{ClientError, Signal};
 use crate::domain::id::TransferId;
@@ -14,10 +16,12 @@ pub enum UploadError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The server takes no content of this size.
-    #[error("it has {size} bytes, and the server takes at most {limit}")]
+    #[error("{}", too_large(name, *size, *limit))]
     TooLarge {
-        /// Bytes of content.
-        size: u64,
+        /// What it is called.
+        name: String,
+        /// Bytes of content, where they were counted to the end.
+        size: Option<u64>,
         /// The server's limit, in bytes.
         limit: u64,
     },
@@ -113,6 +117,18 @@ impl UploadError {
             self,
             Self::Source(SourceError::Changed | SourceError::ChangedIn { .. }) | Self::Ledger(LedgerError::Changed)
         )
+    }
+}
+
+/// What is too large, in units that tell it from the limit.
+fn too_large(name: &str, size: Option<u64>, limit: u64) -> String {
+    let rounded = |bytes: u64| ByteSize(bytes).to_string();
+    match size {
+        None => format!("{name} has more than {}, which is what the server takes at most", rounded(limit)),
+        Some(size) if rounded(size) == rounded(limit) => {
+            format!("{name} has {size} bytes, and the server takes at most {limit}")
+        }
+        Some(size) => format!("{name} has {}, and the server takes at most {}", rounded(size), rounded(limit)),
     }
 }
 

@@ -102,7 +102,8 @@ pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadEr
     upload.flow.check(health.mode.upload, api.origin())?;
     let (size, limit) = (upload.source.size(), health.limits.max_content_bytes);
     if size > limit {
-        return Err(UploadError::TooLarge { size, limit });
+        let name = upload.metadata.filename.clone();
+        return Err(UploadError::TooLarge { name, size: Some(size), limit });
     }
     let lifetimes = health.limits.expires_in_s;
     if upload.expires.is_some_and(|expires| !(lifetimes.min..=lifetimes.max).contains(&expires.as_secs())) {

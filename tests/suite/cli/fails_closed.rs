@@ -26,7 +26,7 @@ const WRONG: &[(&str, &[&str])] = &[
 ];
 
 /// What a service says that does not start. One that does is ended after a while, and fails the test.
-fn refused(mut command: Command) -> Said {
+pub(super) fn refused(mut command: Command) -> Said {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id().to_string();
     let (ended, watched) = mpsc::channel::<()>();

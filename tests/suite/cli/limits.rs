@@ -17,7 +17,11 @@ fn a_hundred_mebibytes_are_sent_and_one_byte_more_is_not() {
     let path = path.to_str().unwrap();
     home.run_at(&serving, &["upload", path]).failed(7, "at most 104857600");
     let piped = home.pipe_at(&serving, &["upload", "-"], &std::fs::read(path).unwrap());
-    piped.failed(7, "at most 104857600");
+    piped.failed(7, "more than 100.0 mib");
+    let path_of_more = home.path().join("larger.bin");
+    File::create(&path_of_more).unwrap().set_len(LIMIT + (37 << 20)).unwrap();
+    let told = home.run_at(&serving, &["upload", path_of_more.to_str().unwrap()]);
+    told.failed(7, "larger.bin has 137.0 mib, and the server takes at most 100.0 mib");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(stats["days"][29]["created"], 0, "something was created");
 

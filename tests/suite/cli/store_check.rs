@@ -29,7 +29,7 @@ fn a_storage_is_sound_until_something_of_it_is_lost() {
 fn what_is_no_storage_is_not_made_one() {
     let home = Home::new();
     let folder = home.path().join("nothing");
-    home.run(&["store", "check", &format!("file:{}", folder.display())]).failed(1, "storage");
+    home.run(&["store", "check", &format!("file:{}", folder.display())]).failed(9, "storage");
     assert!(!folder.exists());
     home.run(&["store", "check", "memory:"]).failed(2, "memory:");
 }

@@ -26,5 +26,5 @@ fn what_cannot_be_swept_is_an_error() {
     home.run(&["sweep", "--storage", "nonsense"]).failed(2, "storage");
     home.run(&["sweep"]).failed(2, "--storage");
     let file = home.file("a.txt", b"hello");
-    home.run(&["sweep", "--storage", &format!("file:{file}/below")]).failed(1, "storage");
+    home.run(&["sweep", "--storage", &format!("file:{file}/below")]).failed(9, "storage");
 }

@@ -189,20 +189,45 @@ mod on_unix {
             symlink(target, folder.path().join(name)).unwrap();
         }
         let error = packed(folder.path(), &[]).unwrap_err();
-        assert!(matches!(error, PackError::Link { .. }));
-        assert_eq!(error.to_string(), "above is a link that leads out of what is sent (like absolute, winding)");
+        assert!(matches!(error, PackError::Link(_)));
+        let (out, winding) = ("is a link that leads out of what is sent", "is a link that goes down and up again");
+        assert_eq!(error.to_string(), format!("above {out} (like absolute); winding {winding}"));
         assert!(packed(folder.path(), &["a*", "winding"]).is_ok());
     }
 
     #[test]
     fn names_that_nobody_would_unpack_are_named() {
         let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("keep"), b"x");
         write(&folder.path().join("line\nfeed"), b"x");
-        assert!(matches!(packed(folder.path(), &[]), Err(PackError::Name { why: Unfit::Control, .. })));
+        let is_of = |why: Unfit| {
+            let error = packed(folder.path(), &[]).unwrap_err();
+            matches!(error, PackError::Name(_)) && error.to_string().ends_with(&why.to_string())
+        };
+        assert!(is_of(Unfit::Control));
         let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"latin-\xe9");
         fs::rename(folder.path().join("line\nfeed"), folder.path().join(name)).unwrap();
-        assert!(matches!(packed(folder.path(), &[]), Err(PackError::Name { why: Unfit::NotUnicode, .. })));
+        assert!(is_of(Unfit::NotUnicode));
         assert!(packed(folder.path(), &["latin*"]).is_ok());
+    }
+
+    #[test]
+    fn each_bad_name_is_told_with_its_own_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a\\b", "c\nd", "e\\f"] {
+            write(&folder.path().join(name), b"x");
+        }
+        let told = packed(folder.path(), &[]).unwrap_err().to_string();
+        let (backslash, control) = (Unfit::Backslash, Unfit::Control);
+        assert_eq!(told, format!("a\\b {backslash} (like e\\f); c\nd {control}"));
+    }
+
+    #[test]
+    fn a_tree_of_which_everything_is_excluded_is_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("d/f"), b"x");
+        assert!(matches!(packed(folder.path(), &["*"]), Err(PackError::Nothing)));
+        assert_eq!(names(&packed(folder.path(), &["f"]).unwrap().plan), ["d"]);
     }
 
     #[test]
@@ -245,6 +270,9 @@ mod on_unix {
         let file = folder.path().join("closed");
         write(&file, b"x");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
-        assert_eq!(packed(folder.path(), &[]).unwrap_err().to_string(), "closed cannot be read");
+        assert_eq!(
+            packed(folder.path(), &[]).unwrap_err().to_string(),
+            "closed cannot be read: Permission denied (os error 13)"
+        );
     }
 }

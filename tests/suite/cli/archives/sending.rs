@@ -116,7 +116,7 @@ fn a_dry_run_tells_what_would_be_sent_and_creates_nothing() {
 
     let small = home.serve_any(&["--max-size", "3KiB"]);
     home.log_in(&small);
-    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "at most 3072");
+    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "at most 3.0 kib");
 }
 
 #[test]

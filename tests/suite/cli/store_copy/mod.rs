@@ -186,7 +186,7 @@ fn places_that_are_none_are_left_as_they_are() {
     let home = Home::new();
     let folder = |name: &str| format!("file:{}", home.path().join(name).display());
     let from = folder("from");
-    home.run(&["store", "copy", &from, &folder("to")]).failed(1, "storage");
+    home.run(&["store", "copy", &from, &folder("to")]).failed(9, "storage");
     assert!(!home.path().join("from").exists() && !home.path().join("to").exists());
     serve(&home, &from, "127.0.0.1:0").terminate();
     std::fs::create_dir(home.path().join("photos")).unwrap();
