@@ -1,5 +1,6 @@
 //! A store in a bucket whose server goes wrong. Neither of the real servers answers 409, and neither loses an answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -209,7 +210,10 @@ async fn s3_a_payload_that_was_put_together_in_vain_is_found() {
     assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
 }
 
-/// Those of `key` that were begun and not ended, with how many parts each has.
+/// Those that were begun and not ended, with how many numbers of parts each has.
+///
+/// A part takes the place of an earlier one of its number. `SeaweedFS` keeps the earlier one beside it, out of reach, until
+/// the upload ends, and lists both.
 async fn open_uploads(location: &S3Location) -> Vec<usize> {
     let client = bucket::client(location.endpoint.as_ref().unwrap().as_str()).await;
     let listed = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
@@ -217,7 +221,7 @@ async fn open_uploads(location: &S3Location) -> Vec<usize> {
     for upload in listed.uploads() {
         let of = client.list_parts().bucket(&location.bucket).key(upload.key().unwrap());
         let of = of.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
-        parts.push(of.parts().len());
+        parts.push(of.parts().iter().map(|part| part.part_number()).collect::<BTreeSet<_>>().len());
     }
     parts
 }
