@@ -221,7 +221,7 @@ async fn open_uploads(location: &S3Location) -> Vec<usize> {
     for upload in listed.uploads() {
         let of = client.list_parts().bucket(&location.bucket).key(upload.key().unwrap());
         let of = of.upload_id(upload.upload_id().unwrap()).send().await.unwrap();
-        parts.push(of.parts().iter().map(|part| part.part_number()).collect::<BTreeSet<_>>().len());
+        parts.push(of.parts().iter().map(aws_sdk_s3::types::Part::part_number).collect::<BTreeSet<_>>().len());
     }
     parts
 }
