@@ -35,19 +35,21 @@ impl Default for HeldAnswers {
 }
 
 impl HeldAnswers {
-    /// The room for an answer; `None` for one that needs none, such as a payload, which is never there as a whole.
+    /// Gives an answer its room, which goes with it. One that is short needs none, nor does a payload, which is never
+    /// there as a whole.
     ///
     /// # Errors
     /// [`Error::RateLimited`] while too much waits to be taken.
-    pub(super) fn hold(&self, response: &Response) -> Result<Option<HeldAnswer>, Error> {
+    pub(super) fn hold(&self, response: &mut Response) -> Result<(), Error> {
         let bytes = response.body().size_hint().lower();
         if bytes <= SHORT || response.extensions().get::<PayloadAnswer>().is_some() {
-            return Ok(None);
+            return Ok(());
         }
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let room = self.0.clone().try_acquire_many_owned(units);
         let room = room.map_err(|_| Error::RateLimited { retry_after: TRY_AGAIN })?;
-        Ok(Some(HeldAnswer { _room: Arc::new(room) }))
+        response.extensions_mut().insert(HeldAnswer { _room: Arc::new(room) });
+        Ok(())
     }
 }
 
@@ -60,14 +62,19 @@ mod tests {
     #[test]
     fn so_much_waits_to_be_taken_and_no_more() {
         let answers = HeldAnswers::default();
-        let page = vec![b'x'; 200 * 1024].into_response();
+        let page = || {
+            let mut page = vec![b'x'; 200 * 1024].into_response();
+            answers.hold(&mut page).map(|()| page)
+        };
         let mut waiting = Vec::new();
-        while let Ok(held) = answers.hold(&page) {
-            waiting.push(held.expect("it is large"));
+        while let Ok(page) = page() {
+            waiting.push(page);
         }
         assert_eq!(waiting.len(), 64 * 1024 / 200);
-        assert!(answers.hold(&"short".into_response()).unwrap().is_none(), "short answers wait for long ones");
+        let mut short = "short".into_response();
+        answers.hold(&mut short).unwrap();
+        assert!(short.extensions().get::<HeldAnswer>().is_none(), "short answers wait for long ones");
         waiting.pop();
-        answers.hold(&page).unwrap();
+        page().unwrap();
     }
 }

@@ -50,8 +50,8 @@ pub(super) struct Listener {
     pub(super) router: Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) patience: Patience,
-    /// What keeps one site from holding all connections, where others than this machine can connect.
-    pub(super) sites: Option<Sites>,
+    /// What keeps one site from holding all connections.
+    pub(super) sites: Sites,
 }
 
 impl Listener {
@@ -72,13 +72,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let of_site = match &self.sites {
-                        None => None,
-                        Some(sites) => match sites.admit(peer.ip()) {
-                            Some(of_site) => Some(of_site),
-                            None => continue,
-                        },
-                    };
+                    let Some(of_site) = self.sites.admit(peer.ip()) else { continue };
                     let connection = shared.clone().connection(stream, peer, stop.clone(), slot);
                     let abandon = abandon.clone();
                     connections.spawn(async move {

@@ -194,7 +194,7 @@ impl Server {
             let known = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
             let proxied = known || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
-            let sites = limiter.is_some().then(|| Sites::new(AppState(self.app.clone()), patience.connections));
+            let sites = Sites::new(AppState(self.app.clone()), patience.connections, limiter.is_some());
             let router = router(&self.app, service, &self.settings, limiter);
             let listener = Listener { socket, router, tls: self.tls.clone(), patience, sites };
             serving.spawn(listener.serve(stop.clone()));

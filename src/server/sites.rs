@@ -13,7 +13,8 @@ const SHARE: usize = 4;
 /// Counts connections by site. A proxy that is trusted speaks for many, and holds as many as there are.
 pub(super) struct Sites {
     app: AppState,
-    most: usize,
+    /// `None` where nobody is limited.
+    most: Option<usize>,
     held: Held,
 }
 
@@ -27,20 +28,20 @@ fn locked(held: &Held) -> MutexGuard<'_, HashMap<SiteKey, usize>> {
 }
 
 impl Sites {
-    /// The sites of a listener that takes so many connections.
-    pub(super) fn new(app: AppState, connections: usize) -> Self {
-        Self { app, most: (connections / SHARE).max(1), held: Held::default() }
+    /// The sites of a listener that takes so many connections; each has a share of them where they are `limited`.
+    pub(super) fn new(app: AppState, connections: usize, limited: bool) -> Self {
+        Self { app, most: limited.then_some((connections / SHARE).max(1)), held: Held::default() }
     }
 
     /// Lets a connection in, unless its site holds its share already.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<OfSite> {
-        if self.app.client_address.proxies.trusts(peer.to_canonical()) {
+        let Some(most) = self.most.filter(|_| !self.app.client_address.proxies.trusts(peer.to_canonical())) else {
             return Some(OfSite(None));
-        }
+        };
         let site = self.app.addresses.site_of(Some(peer));
         let mut held = locked(&self.held);
         let count = held.entry(site).or_default();
-        if *count >= self.most {
+        if *count >= most {
             return None;
         }
         *count += 1;

@@ -20,7 +20,6 @@ use super::body::GuardedBody;
 use super::cors::Cors;
 use super::error::Refusal;
 use super::hardening::harden;
-use super::held_answers::HeldAnswer;
 use super::metrics::Answered;
 use super::places::Places;
 use super::rate::RateLimiter;
@@ -99,11 +98,9 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     };
     // Only what can be asked again: the answer to a change says what was done.
     let asks = method == "GET" && action.is_some();
-    let held = if asks { trail.app.held_answers.hold(&response) } else { Ok(None) };
-    let held = held.unwrap_or_else(|error| {
+    if asks && let Err(error) = trail.app.held_answers.hold(&mut response) {
         response = Refusal::from(error).into_response();
-        None
-    });
+    }
     let refusal = response.extensions().get::<Refusal>().cloned();
     if let Some(refusal) = &refusal {
         response = keep_headers(&response, refusal.render(scope.asked().request_id));
@@ -120,7 +117,7 @@ async fn answer(trail: Trail, request: Request, next: Next) -> Response {
     if action.is_none() {
         return response;
     }
-    record(trail, scope, response, refusal, held).await
+    record(trail, scope, response, refusal).await
 }
 
 fn asked(trail: &Trail, request: &Request, template: Option<String>, action: Option<ActionName>) -> Asked {
@@ -195,20 +192,11 @@ fn finish_headers(headers: &mut HeaderMap, scope: &RequestScope) {
     }
 }
 
-async fn record(
-    trail: Trail,
-    scope: Arc<RequestScope>,
-    mut response: Response,
-    refusal: Option<Refusal>,
-    held: Option<HeldAnswer>,
-) -> Response {
+async fn record(trail: Trail, scope: Arc<RequestScope>, response: Response, refusal: Option<Refusal>) -> Response {
     let status = response.status().as_u16();
     if response.extensions().get::<PayloadAnswer>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = refusal.map(|refusal| refusal.code());
-        if let Some(held) = held {
-            response.extensions_mut().insert(held);
-        }
         trail.app.metrics.count_bytes(trail.service, scope.bytes_in(), bytes_out);
         trail.app.audit.finish(&scope, status, code, bytes_out).await;
         return response;

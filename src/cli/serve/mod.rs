@@ -23,7 +23,7 @@ use super::Printer;
 use super::arguments::Global;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::store::location::check_not_foreign;
+use super::store::location::{check_not_foreign, unusable_folder};
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
@@ -160,14 +160,14 @@ fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket:
         return Failure::new(Exit::Other, "unfinished_copy", message)
             .hint("run `sgsend store copy` to its end first, or name another storage");
     }
-    let failure = |exit| Failure::new(exit, "storage_unavailable", message);
+    let failure = |exit, message| Failure::new(exit, "storage_unavailable", message);
     match source {
-        Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other)
+        Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other, message)
             .hint("use the version of sgsend that made it, or look at it with sgsend doctor --storage URL"),
-        Some(_) if in_bucket => failure(Exit::Network)
+        Some(_) if in_bucket => failure(Exit::Network, message)
             .retryable()
             .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),
-        _ => failure(Exit::LocalFile).hint("check that it is a folder that this user may read and write"),
+        _ => unusable_folder(message),
     }
 }
 

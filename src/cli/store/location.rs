@@ -45,7 +45,11 @@ pub(in crate::cli) fn check_not_foreign(storage: &StorageLocation) -> Result<(),
 }
 
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
-    let message = format!("the storage in {} cannot be used: {error}", folder.display());
+    unusable_folder(format!("the storage in {} cannot be used: {error}", folder.display()))
+}
+
+/// What to do about a folder that cannot be used as a storage.
+pub(in crate::cli) fn unusable_folder(message: String) -> Failure {
     Failure::new(Exit::LocalFile, "storage_unavailable", message)
         .hint("check that it is a folder that this user may read and write")
 }
