@@ -80,8 +80,12 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
     for (status, codes) in by_status {
         let codes: Vec<String> = codes.into_iter().map(|code| format!("`{code}`")).collect();
         let problem = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
-        let response =
+        let mut response =
             ResponseBuilder::new().description(codes.join(", ")).content("application/problem+json", problem).build();
+        // What the handler says of the same status stands beside it: pages for people.
+        if let Some(RefOr::T(own)) = operation.responses.responses.remove(&status.to_string()) {
+            response.content.extend(own.content);
+        }
         operation.responses.responses.insert(status.to_string(), RefOr::T(response));
     }
 }

@@ -230,10 +230,15 @@ async fn links_that_lead_to_nothing_say_why() {
     let deleted = service.upload("b.txt", b"hello", &[]);
     service.run(&["delete", &deleted]).text();
     let unknown = deleted.replacen(&deleted.split("/d/").nth(1).unwrap()[..32], "0123456789abcdef0123456789abcdef", 1);
+    // As it becomes where it stands at the end of a sentence.
+    let damaged = deleted.replacen('#', ".#", 1);
     chromium(async |browser| {
-        for (link, words) in
-            [(&used, "as often as the sender allowed"), (&deleted, "was deleted"), (&unknown, "no such transfer")]
-        {
+        for (link, words) in [
+            (&used, "as often as the sender allowed"),
+            (&deleted, "was deleted"),
+            (&unknown, "no such transfer"),
+            (&damaged, "Is the link whole?"),
+        ] {
             browser.goto(link).await;
             browser.says("#error", words).await;
             assert!(!browser.shows("#download").await && !browser.shows("#key").await, "{words}");

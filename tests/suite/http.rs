@@ -66,6 +66,27 @@ async fn the_page_of_a_link_says_how_to_open_it_and_counts_nothing() {
 }
 
 #[tokio::test]
+async fn a_damaged_link_shows_browsers_a_page_and_refuses_everybody_else() {
+    let service = Service::any().start().await;
+    for id in ["x", &format!("{}.", "0".repeat(32)), "%ff"] {
+        let path = format!("/d/{id}");
+        let shown = service.public().get(&path).send().await;
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for accept in [browser, "Text/HTML;charset=utf-8", "application/json, text/html"] {
+            // A browser that has the page already is to learn all the same that this is an error.
+            let page = service.public().get(&path).header("accept", accept).header("if-none-match", "*").send().await;
+            assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"), "{accept}");
+            assert_eq!(page.header("cache-control"), "no-store", "{accept}");
+            assert!(String::from_utf8_lossy(&page.body).contains("Somebody has sent you a file"), "{accept}");
+        }
+        assert_eq!(shown.check("invalid_id").status, 400);
+        for accept in ["*/*", "application/json", "text/htmlx", "text/*"] {
+            service.public().get(&path).header("accept", accept).refused("invalid_id").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn slow_heads_do_not_hold_a_connection() {
     let service = Service::any().with(|settings| settings.patience.head = Duration::from_millis(100));
     let service = service.start().await;

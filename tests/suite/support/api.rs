@@ -134,7 +134,9 @@ impl Request {
         for name in ["x-request-id", "x-content-type-options", "referrer-policy", "cache-control"] {
             assert!(answer.headers.contains_key(name), "{name} is missing: {answer:?}");
         }
-        if answer.status >= 400 && answer.status != 412 && self.method != "HEAD" {
+        // Of all refusals, only that of a damaged link is a page.
+        let is_page = self.path.starts_with("/d/") && answer.header("content-type").starts_with("text/html");
+        if answer.status >= 400 && answer.status != 412 && self.method != "HEAD" && !is_page {
             answer.check_problem(self.service, self.method.as_str(), &self.path);
         }
         answer
