@@ -27,7 +27,12 @@ fi
 load=$(realpath "$LOAD_BIN")
 . "$root/examples/services.sh"
 
-TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create load) \
+# After a stall, one sender would have more under way than a token may.
+tokens=()
+for sender in {1..16}; do
+  tokens+=("$("$sgsend" --admin-server "$admin" --quiet token create "load $sender")")
+done
+TOKENS=$(IFS=,; echo "${tokens[*]}") \
   "$load" "$public" "${pids[0]}" "$seconds" "$rate"
 
 # What was deleted is gone, also from the disk.

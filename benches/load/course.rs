@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Course {
     client: Client,
     transfers: Url,
-    token: String,
+    /// What the senders authorize themselves with, who take turns.
+    authorizations: Vec<String>,
     /// Random; each payload is a piece of it from a place of its own.
     bytes: Bytes,
     pub(crate) latencies: Latencies,
@@ -35,14 +36,14 @@ impl Course {
     pub(crate) const REQUESTS: u32 = 6 + LOOKS;
 
     /// Transfers of `public`, whose latencies are measured from then on.
-    pub(crate) fn new(public: &Url, token: &str, measured: Instant) -> Self {
+    pub(crate) fn new(public: &Url, tokens: &[String], measured: Instant) -> Self {
         let mut bytes = vec![0; 2 * SIZE];
         aws_lc_rs::rand::fill(&mut bytes).expect("the system has random bytes");
         let client = Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(Duration::from_secs(10)).build();
         Self {
             client: client.expect("these settings make a client"),
             transfers: public.join("transfers/").expect("a service has transfers"),
-            token: format!("Bearer {token}"),
+            authorizations: tokens.iter().map(|token| format!("Bearer {token}")).collect(),
             bytes: bytes.into(),
             latencies: Latencies::from(measured),
         }
@@ -56,16 +57,20 @@ impl Course {
         let start = number as usize * 4_099 % SIZE;
         let payload = self.bytes.slice(start..start + SIZE);
 
-        let request = self.sender(self.transfers.join("create")).body(format!(r#"{{"size_bytes":{SIZE}}}"#));
+        let authorization = &self.authorizations[number as usize % self.authorizations.len()];
+        let sender =
+            |url: Result<Url, _>| self.client.post(url.expect("a path")).header(AUTHORIZATION, authorization.as_str());
+
+        let request = sender(self.transfers.join("create")).body(format!(r#"{{"size_bytes":{SIZE}}}"#));
         let created = json(&self.ask(Kind::Create, due, request).await?)?;
         let id = created["transfer_id"].as_str().ok_or("a transfer without an id")?;
         let at = |path: &str| self.transfers.join(&format!("id/{id}/{path}"));
 
         due += STEP;
-        let request = self.sender(at("payload/upload-bytes")).body(payload.clone());
+        let request = sender(at("payload/upload-bytes")).body(payload.clone());
         self.ask(Kind::Upload, due, request).await?;
         due += STEP;
-        self.ask(Kind::Complete, due, self.sender(at("upload/complete"))).await?;
+        self.ask(Kind::Complete, due, sender(at("upload/complete"))).await?;
         for _ in 0..LOOKS {
             due += STEP;
             let request = self.client.get(at("status").expect("a path"));
@@ -84,12 +89,8 @@ impl Course {
             return Err("a payload came back with other bytes".to_owned());
         }
         due += STEP;
-        self.ask(Kind::Delete, due, self.sender(at("delete"))).await?;
+        self.ask(Kind::Delete, due, sender(at("delete"))).await?;
         Ok(())
-    }
-
-    fn sender(&self, url: Result<Url, url::ParseError>) -> RequestBuilder {
-        self.client.post(url.expect("a path")).header(AUTHORIZATION, &self.token)
     }
 
     /// Asks at `due`, or now where that is over, and takes the whole answer.

@@ -29,7 +29,7 @@ const IDLE: usize = 1_000;
 /// What the command line says.
 struct Arguments {
     public: url::Url,
-    token: String,
+    tokens: Vec<String>,
     server: u32,
     seconds: u64,
     rate: f64,
@@ -39,9 +39,14 @@ impl Arguments {
     fn read() -> Option<Self> {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let [public, server, seconds, rate] = arguments.as_slice() else { return None };
+        let tokens: Vec<String> =
+            std::env::var("TOKENS").ok()?.split(',').filter(|token| !token.is_empty()).map(str::to_owned).collect();
+        if tokens.is_empty() {
+            return None;
+        }
         Some(Self {
             public: public.parse().ok()?,
-            token: std::env::var("TOKEN").ok()?,
+            tokens,
             server: server.parse().ok()?,
             seconds: seconds.parse().ok()?,
             rate: rate.parse().ok().filter(|rate: &f64| *rate > 0.0)?,
@@ -52,7 +57,7 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Some(arguments) = Arguments::read() else {
-        eprintln!("usage: TOKEN=TOKEN load URL PID SECONDS REQUESTS_A_SECOND");
+        eprintln!("usage: TOKENS=TOKEN,... load URL PID SECONDS REQUESTS_A_SECOND");
         return ExitCode::from(2);
     };
     let complaints = run(&arguments).await;
@@ -74,7 +79,7 @@ async fn run(arguments: &Arguments) -> Vec<String> {
     let lasts = Duration::from_secs(arguments.seconds);
     let stalled = tokio::spawn(stall::stall(arguments.server, lasts));
     let measured = Instant::now() + lasts / 4;
-    let course = Arc::new(Course::new(&arguments.public, &arguments.token, measured));
+    let course = Arc::new(Course::new(&arguments.public, &arguments.tokens, measured));
     let transfers = arguments.rate / f64::from(Course::REQUESTS);
     let arrived = arrivals::run(&course, lasts, transfers).await;
     stop.cancel();
