@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Creates, uploads, completes and downloads a transfer with curl alone: all that other software needs.
+# Creates, uploads, completes and downloads a transfer with curl alone, as a template for other API clients.
 #
-#   examples/curl.sh SEALED_FILE                                        through services of its own
-#   SERVER=https://… TOKEN=sgs_… examples/curl.sh SEALED_FILE           through yours
+#   examples/curl.sh SEALED_FILE                                        starts services on this machine
+#   SERVER=https://… TOKEN=sgs_… examples/curl.sh SEALED_FILE           uses your server
 #
-# The payload is sealed before it comes here; a server takes any bytes and looks at none.
+# SEALED_FILE is encrypted already; servers accept any bytes and never interpret them.
 set -euo pipefail
 
 sealed=$(realpath "${1:?usage: curl.sh SEALED_FILE}")
-[ -f "$sealed" ] || { echo "there is no file $sealed" >&2; exit 2; }
+[ -f "$sealed" ] || { echo "file not found: $sealed" >&2; exit 2; }
 if [ -z "${SERVER:-}" ]; then
   . "$(dirname "$0")/services.sh"
   SERVER=$public
   TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create curl)
 fi
-: "${TOKEN:?is the sender token for $SERVER}"
+: "${TOKEN:?must be the sender token for $SERVER}"
 
 call() { curl --silent --show-error --fail-with-body "$@"; }
-# The token comes to curl by a pipe: everybody on this machine can read what its arguments are.
+# Passes the token through a pipe, because all users of this machine can read curl's arguments.
 as_sender() { call -H @<(printf 'authorization: Bearer %s\n' "$TOKEN") "$@"; }
 output=$(mktemp)
 
@@ -36,7 +36,7 @@ echo "completed   $(call "$transfer/status")"
 call -o "$output" "$transfer/payload/download-bytes"
 cmp "$sealed" "$output"
 rm "$output"
-echo "downloaded  the same bytes"
+echo "downloaded  identical bytes"
 
 as_sender -d '{}' "$transfer/delete" >/dev/null
 echo "deleted     $(call "$transfer/events/list" | grep -o '"kind":"[a-z_]*"' | cut -d'"' -f4 | tr '\n' ' ')"

@@ -1,13 +1,12 @@
-//! `sgsend` sends a file to someone without trusting the machine in between.
+//! End-to-end encrypted file transfer through a server that need not be trusted.
 //!
-//! Four modules, and what each may know:
+//! The crate has four modules. `tests/layering.rs` enforces the dependencies between them:
 //!
-//! - [`domain`]: what a transfer is, and everything that client and server share. Knows neither HTTP nor a terminal.
-//! - [`server`]: the two services over a store. Knows `domain`.
-//! - [`client`]: typed calls to a server, the upload and download engines. Knows `domain`.
-//! - [`cli`]: one file a command. Knows `client` and `domain`; only `cli::serve` and `cli::doctor` know `server`.
-//!
-//! `tests/layering.rs` holds these arrows.
+//! - [`domain`]: transfers, and everything that client and server share. Independent of HTTP and of the terminal.
+//! - [`server`]: the public and the admin HTTP service over a store. Depends on `domain`.
+//! - [`client`]: typed API calls, the upload engine and the download engine. Depends on `domain`.
+//! - [`cli`]: the commands. Depends on `client` and `domain`; only the commands that run a server or open a storage
+//!   directly (`serve`, `doctor`, `store`, `sweep` and their S3 options) depend on `server`.
 
 pub mod cli;
 pub mod client;

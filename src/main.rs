@@ -1,4 +1,4 @@
-//! The `sgsend` binary: hands over to [`sgsend::cli`].
+//! The `sgsend` binary: calls [`sgsend::cli::main`].
 
 use std::process::ExitCode;
 

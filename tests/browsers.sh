@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The pages in real browsers: Chromium and Firefox without windows, on loopback.
+# Tests the pages in real browsers: headless Chromium and Firefox, on loopback.
 #
-#   tests/browsers.sh                   gets what is needed, and runs the tests
-#   tests/browsers.sh install           only gets what is needed
-#   tests/browsers.sh paint             paints the pictures in docs/ anew
-#   tests/browsers.sh run COMMAND...    gets what is needed, and runs any command with it
+#   tests/browsers.sh                   installs the requirements, and runs the tests
+#   tests/browsers.sh install           only installs the requirements
+#   tests/browsers.sh paint             regenerates the screenshots in docs/
+#   tests/browsers.sh run COMMAND...    installs the requirements, and runs a command with them
 #
-# Browsers and ChromeDriver come from the system. geckodriver is built from crates.io and axe-core comes from npm, into
-# SGSEND_BROWSERS_CACHE (target/browsers).
+# Browsers and ChromeDriver come from the system. geckodriver (built from crates.io) and axe-core (from npm) are
+# installed into SGSEND_BROWSERS_CACHE (default: target/browsers).
 set -euo pipefail
 
 geckodriver=0.37.1 axe=4.14.1
@@ -18,10 +18,10 @@ export SGSEND_BROWSERS_CACHE=${SGSEND_BROWSERS_CACHE:-$root/target/browsers}
 say() { echo "$*" >&2; }
 fail() { say "browsers.sh: $*"; exit 2; }
 
-# any PROGRAM...: whether one of them is there.
+# any PROGRAM...: succeeds if one of the programs is installed.
 any() { command -v "$@" >/dev/null; }
 
-# need_tools: what comes from the system. CI installs what is missing; people are told.
+# need_tools: checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
 need_tools() {
   local missing=()
   any chromium chromium-browser || missing+=(chromium)
@@ -34,7 +34,7 @@ need_tools() {
   apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# install: fills the cache with these versions, unless they are there.
+# install: installs these versions into the cache, unless they are present.
 install() {
   mkdir -p "$SGSEND_BROWSERS_CACHE"
   (
@@ -56,9 +56,9 @@ install
 case ${1:-} in
   '')
     cd "$root"
-    # Each test has a browser of its own, and a machine has room for few.
+    # Each test starts its own browser; the test support limits the number of concurrent browsers.
     cargo test --locked --test browser -- --include-ignored --skip s3::
-    # Payloads that go by signed URLs: straight between pages and a bucket.
+    # Presigned flow: payloads go directly between pages and a bucket.
     tests/s3.sh run localstack -- cargo test --locked --test browser -- --include-ignored s3:: receive:: send:: large::
     ;;
   install) ;;
@@ -71,5 +71,5 @@ case ${1:-} in
     if [ $# = 0 ]; then fail "usage: tests/browsers.sh run COMMAND..."; fi
     exec "$@"
     ;;
-  *) fail "there is no '$1': install, paint, run" ;;
+  *) fail "unknown command '$1'; use install, paint or run" ;;
 esac

@@ -1,14 +1,14 @@
-//! Who may know whom: the arrows of the crate's documentation, read off every source file.
+//! Checks the dependency rules of the architecture: which modules and crates the files of a layer may use.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the files under one folder must not name.
+/// Modules and crates that files in one folder must not use.
 struct Layer {
     folder: &'static str,
-    /// What lies within that another rule is for, or none.
+    /// Subfolders with their own rule or without a rule.
     except: &'static [&'static str],
     modules: &'static [&'static str],
     crates: &'static [&'static str],
@@ -44,7 +44,7 @@ const LAYERS: &[Layer] = &[
         modules: &["client", "cli"],
         crates: &["clap", "reqwest", "axum", "hyper", "indicatif", "directories", "anyhow"],
     },
-    // It uses URLs as clients do.
+    // The bucket checks send plain HTTP requests, so they may use reqwest's URL types.
     Layer {
         folder: "src/server/store/s3/examination",
         except: &[],
@@ -78,12 +78,12 @@ const LAYERS: &[Layer] = &[
 ];
 
 #[test]
-fn no_module_knows_what_it_must_not() {
+fn no_layer_uses_forbidden_modules_or_crates() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
     for layer in LAYERS {
         let files = rust_files(&root.join(layer.folder));
-        assert!(!files.is_empty(), "nothing under {}", layer.folder);
+        assert!(!files.is_empty(), "no files in {}", layer.folder);
         for file in files {
             let elsewhere = layer.except.iter().any(|folder| file.starts_with(root.join(folder)));
             if !elsewhere {
@@ -114,7 +114,7 @@ fn the_check_can_fail() {
     }
 }
 
-/// What of a source file a layer must not name.
+/// Returns the modules and crates in a source file that its layer must not use.
 fn forbidden(source: &str, layer: &Layer) -> Vec<String> {
     let code: String = source
         .lines()
@@ -135,7 +135,7 @@ fn forbidden(source: &str, layer: &Layer) -> Vec<String> {
     modules.chain(crates).collect()
 }
 
-/// Whether `path` occurs as whole names.
+/// Returns whether `path` occurs in the code as a complete path, not as a part of a longer name.
 fn occurs(code: &str, path: &str) -> bool {
     let part_of_name = |found: char| found.is_alphanumeric() || found == '_';
     code.match_indices(path).any(|(at, _)| {

@@ -1,6 +1,6 @@
-//! SECURITY.md names a test for each of its rows: every one of them is there.
+//! Checks that each test named in SECURITY.md exists.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// Whether `module` can be the one that `path` holds: `cli::race` is in `tests/suite/cli/race.rs`, and
+/// Returns whether `module` can be the module in `path`: `cli::race` is in `tests/suite/cli/race.rs`, and
 /// `domain::link::tests` in `src/domain/link.rs` or `src/domain/link/tests.rs`.
 fn holds(path: &Path, module: &[&str]) -> bool {
     let path = path.with_extension("");
@@ -27,7 +27,7 @@ fn holds(path: &Path, module: &[&str]) -> bool {
 }
 
 #[test]
-fn every_promise_names_tests_that_are_there() {
+fn every_promise_names_existing_tests() {
     let mut files = Vec::new();
     sources(Path::new("src"), &mut files);
     sources(Path::new("tests"), &mut files);
@@ -37,7 +37,7 @@ fn every_promise_names_tests_that_are_there() {
     let mut checked = 0;
     for row in rows {
         let spans: Vec<_> = row.split('`').skip(1).step_by(2).filter(|span| span.contains("::")).collect();
-        assert!(!spans.is_empty(), "no test is named: {row}");
+        assert!(!spans.is_empty(), "the row names no test: {row}");
         for span in spans {
             let (module, name) = span.rsplit_once("::").unwrap();
             let module: Vec<_> = module.split("::").collect();
@@ -46,7 +46,7 @@ fn every_promise_names_tests_that_are_there() {
                 let attribute = text.split(&definition).next().unwrap().trim_end();
                 holds(path, &module) && text.contains(&definition) && attribute.lines().rev().take(3).any(is_test)
             };
-            assert!(files.iter().any(there), "{span} is not there");
+            assert!(files.iter().any(there), "the test {span} does not exist");
             checked += 1;
         }
     }

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The tests against real S3 servers, on loopback, without Docker and without an account anywhere.
+# Runs the tests against real S3 servers on loopback, without Docker or a cloud account.
 #
-#   tests/s3.sh [localstack|seaweedfs]...      the tests, against each server in turn (both if none is named)
-#   tests/s3.sh run SERVER -- COMMAND...       any command in the same environment, such as bash
+#   tests/s3.sh [localstack|seaweedfs]...      runs the tests against each server in turn (default: both)
+#   tests/s3.sh run SERVER -- COMMAND...       runs a command in the same environment, such as bash
 #
-# A server is installed from PyPI when first needed, into a folder of its own below SGSEND_S3_CACHE (target/s3). It is
-# started with nothing in it, and ended with this script, however that ends. The tests make their own buckets.
+# A server is installed from PyPI on first use, into its own folder below SGSEND_S3_CACHE (default: target/s3). The
+# server starts empty, and stops when this script ends for any reason. The tests create their own buckets.
 set -euo pipefail
 
-# The cases that need a server, and the tests of services and commands, which then run over a store in a bucket.
+# The cases that need a server, and the tests of services and commands, run over a store in a bucket.
 tests=(bash -ec '
   cargo test --locked --test store -- --ignored s3
   cargo test --locked --test suite -- --include-ignored --skip cli::
@@ -22,7 +22,7 @@ cache=${SGSEND_S3_CACHE:-$root/target/s3}
 say() { echo "$*" >&2; }
 fail() { say "s3.sh: $*"; exit 2; }
 
-# need_tools: what the servers need of the system. CI installs what is missing; people are told.
+# need_tools: checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
 need_tools() {
   if command -v curl >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null; then return; fi
   if [ "${CI:-}" != true ]; then
@@ -32,8 +32,8 @@ need_tools() {
   apt-get install -q -y --no-install-recommends curl ca-certificates python3 python3-venv
 }
 
-# install SERVER: fills $cache/SERVER. What was installed is noted there last, so an interrupted installation, another
-# list of packages and a Python that is gone all lead to a new one.
+# install SERVER: installs into $cache/SERVER. The list of installed packages is saved last, so an interrupted
+# installation, a changed list of packages and a removed Python all lead to a new installation.
 install() {
   local venv=$cache/$1 wanted=$root/tests/s3/$1-requirements.txt
   mkdir -p "$cache"
@@ -54,7 +54,7 @@ stop() {
   if [ -n "$command" ]; then kill "$command" 2>/dev/null || true; wait "$command" 2>/dev/null || true; fi
   if [ -n "$server" ]; then kill -KILL -- "-$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
   if [ -n "$folder" ]; then rm -rf "$folder"; fi
-  # SeaweedFS has these in a fixed place, and could only remove them itself in the 15 seconds that it takes to stop.
+  # SeaweedFS puts these sockets into /tmp, and removes them only in an orderly shutdown, which takes 15 seconds.
   for port in "${ports[@]}"; do rm -f /tmp/seaweedfs-*-grpc-"$port".sock; done
   folder='' server='' command='' ports=()
 }
@@ -68,13 +68,14 @@ put() {
     -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$@"
 }
 
-# ready: whether an object can be stored. A server that answers may not be able to yet.
+# ready: succeeds if an object can be stored. A server that responds may not be able to store objects yet.
 ready() {
   put "$SGSEND_TEST_S3_ENDPOINT/ready" || true
   put "$SGSEND_TEST_S3_ENDPOINT/ready/ready" -d ready
 }
 
-# start SERVER: starts it on free ports with an empty folder, waits until it can be used, and exports what clients need.
+# start SERVER: starts a server on free ports with an empty folder, waits until it is ready, and exports the variables
+# for clients.
 start() {
   local name
   for name in $(compgen -e AWS_ || true); do unset "$name"; done
@@ -87,7 +88,8 @@ print(*(socket.getsockname()[1] for socket in sockets))')
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
   export SGSEND_TEST_S3_ENDPOINT=http://127.0.0.1:${ports[0]} SGSEND_TEST_S3_SERVER=$1
 
-  # A group of its own, which Ctrl-C does not reach and which stop ends; if this script is killed, the kernel does.
+  # The server runs in its own process group: Ctrl-C does not reach the group, stop kills it, and if this script is
+  # killed, the kernel kills the server.
   setsid setpriv --pdeathsig KILL "$root/tests/s3/$1.sh" "$cache/$1" "$folder" "${ports[@]}" \
     >"$folder/log" 2>&1 </dev/null &
   server=$!
@@ -101,15 +103,15 @@ print(*(socket.getsockname()[1] for socket in sockets))')
   done
 }
 
-# against SERVER COMMAND...: runs the command with the server; its exit status is in $status. Every other failure ends
-# the script, so this must not be called where errexit is off.
+# against SERVER COMMAND...: runs the command with the server, and sets $status to the exit status of the command. All
+# other failures end the script, so this function must not be called with errexit disabled.
 against() {
   local name=$1
   shift
   install "$name"
   start "$name"
   say "== $name at $SGSEND_TEST_S3_ENDPOINT: $*"
-  # In the background, so that signals to this script are acted on at once, but with the terminal and Ctrl-C as ever.
+  # Runs in the background, so that this script handles signals at once; terminal and Ctrl-C work as in the foreground.
   env --default-signal=INT,QUIT "$@" <&0 &
   command=$!
   status=0
@@ -126,7 +128,7 @@ if [ "${1:-}" = run ]; then
 fi
 if [ $# = 0 ]; then set -- localstack seaweedfs; fi
 for name in "$@"; do
-  case $name in localstack | seaweedfs) ;; *) fail "there is no server '$name': localstack, seaweedfs" ;; esac
+  case $name in localstack | seaweedfs) ;; *) fail "unknown server '$name'; use localstack or seaweedfs" ;; esac
 done
 
 need_tools

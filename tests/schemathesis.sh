@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Asks both services whatever their own documents allow, and much that they do not, and holds every answer against them.
+# Fuzzes both services with Schemathesis: valid and invalid requests, checked against the OpenAPI document.
 #
-#   tests/schemathesis.sh [memory|file|s3]...      over each of these stores in turn (memory and file if none is named)
+#   tests/schemathesis.sh [memory|file|s3]...      over each of these stores in turn (default: memory file)
 #
-# FUZZ_SEED repeats a run, FUZZ_EXAMPLES is how many cases each operation gets (20 if not given; those of fixed places
-# come on top). s3 is the bucket server that runs already, as in `tests/s3.sh run SERVER -- tests/schemathesis.sh s3`, or
-# LocalStack's. Schemathesis is installed from PyPI when first needed, into a folder of its own below SGSEND_FUZZ_CACHE
-# (target/schemathesis). Builds sgsend first, unless SGSEND_BIN names the binary to try.
+# FUZZ_SEED repeats a run; FUZZ_EXAMPLES is the number of random cases per operation (default: 20), in addition to the
+# boundary cases. s3 uses a running S3 server, as in `tests/s3.sh run SERVER -- tests/schemathesis.sh s3`, or starts
+# LocalStack. Schemathesis is installed from PyPI on first use, below SGSEND_FUZZ_CACHE (default: target/schemathesis).
+# Builds sgsend first, unless SGSEND_BIN names the binary to test.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,13 +21,13 @@ fail() { say "schemathesis.sh: $*"; exit 2; }
 stores=("$@")
 if [ ${#stores[@]} = 0 ]; then stores=(memory file); fi
 for store in "${stores[@]}"; do
-  case $store in memory | file | s3) ;; *) fail "there is no store '$store': memory, file, s3" ;; esac
+  case $store in memory | file | s3) ;; *) fail "unknown store '$store'; use memory, file or s3" ;; esac
 done
 if [[ " ${stores[*]} " == *" s3 "* && -z "${SGSEND_TEST_S3_ENDPOINT:-}" ]]; then
   exec "$root/tests/s3.sh" run localstack -- "$0" "${stores[@]}"
 fi
 
-# What the run needs of the system. CI installs what is missing; people are told.
+# Checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
 if ! { command -v curl && python3 -c 'import venv, ensurepip'; } >/dev/null 2>&1; then
   if [ "${CI:-}" != true ]; then fail "needs curl, and python3 with venv; on Debian: apt-get install curl python3-venv"; fi
   apt-get update -q
@@ -39,7 +39,8 @@ if [ -z "${SGSEND_BIN:-}" ]; then
 fi
 sgsend=$(realpath "$SGSEND_BIN")
 
-# What was installed is noted last, so that an interrupted installation and another list lead to a new one.
+# The list of installed packages is saved last, so that an interrupted installation or a changed list leads to a new
+# installation.
 mkdir -p "$cache"
 (
   flock 9
@@ -60,7 +61,7 @@ stop() {
 }
 trap 'stop; rm -rf "$work"' EXIT
 
-# A home of its own: nothing of this user's configuration is read or changed.
+# Uses a temporary home: the user's configuration is neither read nor changed.
 for name in $(compgen -e SGSEND_ | grep -v ^SGSEND_TEST_ || true); do unset "$name"; done
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
 mkdir "$work/home"
@@ -69,7 +70,7 @@ FUZZ_KEY=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
 (umask 077 && echo "$FUZZ_KEY" >"$work/admin-key")
 export SGSEND_ADMIN_KEY_FILE=$work/admin-key
 
-# storage STORE: where that is.
+# storage STORE: prints the storage location.
 storage() {
   case $1 in
     memory) echo memory: ;;
@@ -83,11 +84,11 @@ storage() {
   esac
 }
 
-# start STORE: starts both services, and exports what the hooks need to know of them.
+# start STORE: starts both services, and exports their URLs and a token for the hooks.
 start() {
   local place
   place=$(storage "$1")
-  # The server may make this file later than it is first looked at.
+  # The loop below may read this file before the server has created it.
   : >"$work/log"
   "$sgsend" serve all --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --storage "$place" 2>"$work/log" &
   server=$!
@@ -103,8 +104,8 @@ start() {
   export FUZZ_PUBLIC FUZZ_ADMIN FUZZ_TOKEN FUZZ_KEY
 }
 
-# fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]: one run over one service, with a credential of that scheme if one is given.
-# What it said is shown where it failed, else its summary.
+# fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]: fuzzes one service, with a credential for the security scheme if given.
+# Prints the full output of a failed run, and otherwise the summary.
 failed=()
 fuzz() {
   local name=$1 url=$2 number=$3
@@ -122,12 +123,12 @@ fuzz() {
   if [ "$status" = 0 ]; then sed -n '/^=* SUMMARY/,$p' "$work/said" >&2; else cat "$work/said" >&2; failed+=("$name"); fi
 }
 
-# reached NAME OPERATION...: every operation but these was granted at least once in the last run.
+# reached NAME OPERATION...: checks that all other operations succeeded at least once in the last run.
 reached() {
   local name=$1
   shift
   if ! python3 "$root/tests/schemathesis/reached.py" "$work/answers.json" "$work/document.json" "$@" >&2; then
-    failed+=("$name: reached too little")
+    failed+=("$name: some operations never succeeded")
   fi
 }
 
@@ -135,7 +136,7 @@ say "== Seed: $FUZZ_SEED"
 for store in "${stores[@]}"; do
   start "$store"
   not_here=()
-  # Bytes go through the service here, so that there is nothing to sign.
+  # These stores use the bytes flow, which has no presigned URLs.
   if [ "$store" != s3 ]; then not_here=("POST /transfers/id/{transfer_id}/upload/create-presign-urls"); fi
   fuzz "$store: public" "$FUZZ_PUBLIC" "$examples" sender_token "bearer=$FUZZ_TOKEN"
   reached "$store: public" "${not_here[@]}"

@@ -1,6 +1,6 @@
-//! The sealed format against its vectors, against Tink itself, and against those who change payloads on their way.
+//! The encrypted payload format, checked against test vectors, against Tink, and against tampering.
 
-#![allow(clippy::unwrap_used, reason = "all of this is test code, also what stands outside the test functions")]
+#![allow(clippy::unwrap_used, reason = "the helpers outside test functions are test code, too")]
 
 #[path = "support/tink.rs"]
 mod other;
@@ -21,10 +21,10 @@ use sgsend::domain::sealed::{
 };
 use zeroize::Zeroizing;
 
-/// Plaintext sizes at which the number of segments changes.
+/// Plaintext sizes around the changes of the segment count, in bytes.
 const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
 
-/// Bytes without a pattern that could hide a mistake, cheaply made.
+/// Returns pseudo-random bytes, cheap to generate and without a period that could hide errors.
 fn content(size: usize) -> Vec<u8> {
     (0u64..)
         .flat_map(|word| (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (word << 7)).to_le_bytes())
@@ -32,7 +32,7 @@ fn content(size: usize) -> Vec<u8> {
         .collect()
 }
 
-/// The part of `bytes` at `range`.
+/// Returns the part of `bytes` in `range`.
 fn part(bytes: &[u8], range: Range<u64>) -> &[u8] {
     &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
 }
@@ -46,7 +46,7 @@ fn seal_all(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
         segment.extend_from_slice(part(plaintext, layout.plaintext_range(index)));
         let tag = sealer.seal(index, layout.is_last(index), &mut segment);
         assert!(segment.ends_with(tag.as_bytes()));
-        assert_eq!(segment.capacity(), SEGMENT_SIZE, "the buffer did not grow");
+        assert_eq!(segment.capacity(), SEGMENT_SIZE, "the buffer was reallocated");
         payload.extend_from_slice(&segment);
     }
     assert_eq!(payload.len() as u64, layout.sealed_size());
@@ -54,7 +54,7 @@ fn seal_all(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
     payload
 }
 
-/// Opens a payload that arrives in pieces; gives what was released, and how it ended.
+/// Decrypts a payload that arrives in pieces; returns the released plaintext and the final result.
 fn open_pieces<'p>(
     mut stream: OpenStream,
     pieces: impl IntoIterator<Item = &'p [u8]>,
@@ -75,7 +75,7 @@ fn open_pieces<'p>(
     }
     let finish = stream.finish().map(|plaintext| released.extend_from_slice(plaintext));
     if result.is_err() {
-        assert_eq!(finish, result, "an error stays");
+        assert_eq!(finish, result, "the error changed");
     }
     (released, finish)
 }
@@ -198,10 +198,10 @@ mod tink {
 
     fn check(size: usize) {
         let (key, plaintext) = (PayloadKey::random(), content(size));
-        assert!(tink_open(&key, seal_all(&key, &plaintext)) == plaintext, "Tink opens {size} bytes");
+        assert!(tink_open(&key, seal_all(&key, &plaintext)) == plaintext, "Tink can't decrypt {size} bytes");
         let (opened, result) = open_all(&key, &tink_seal(&key, &plaintext));
         assert_eq!(result, Ok(()));
-        assert!(opened == plaintext, "{size} bytes sealed by Tink open");
+        assert!(opened == plaintext, "{size} bytes encrypted by Tink can't be decrypted");
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tampering {
     const SEGMENTS: usize = 3;
     const LAST_SEGMENT_SIZE: usize = 100;
 
-    /// A payload of two full segments and a short one, to be changed.
+    /// A payload of two full segments and a short segment, used for tampering.
     struct Original {
         key: PayloadKey,
         plaintext: Vec<u8>,
@@ -242,14 +242,14 @@ mod tampering {
             Self { key, plaintext, sealed, layout }
         }
 
-        /// The plaintext of the first `segments` segments.
+        /// Returns the plaintext of the first `segments` segments.
         fn prefix(&self, segments: usize) -> &[u8] {
             let end =
                 segments.checked_sub(1).map_or(0, |last| self.layout.plaintext_range(u32::try_from(last).unwrap()).end);
             &self.plaintext[..usize::try_from(end).unwrap()]
         }
 
-        /// Checks that `sealed` is refused, with and without its size known, and that exactly the plaintext of the first
+        /// Checks that `sealed` is rejected, with and without a known size, and that exactly the plaintext of the first
         /// `untouched` segments is released.
         fn refused(&self, what: &str, sealed: &[u8], untouched: usize) {
             let known = Layout::of_sealed(sealed.len() as u64).unwrap_or(self.layout);
@@ -277,7 +277,7 @@ mod tampering {
     }
 
     #[test]
-    fn truncation_shows_against_the_size_that_was_announced() {
+    fn truncation_is_detected_against_the_announced_size() {
         let original = Original::new();
         for (length, segments) in
             [(0, 0), (56, 0), (SEGMENT_SIZE, 1), (2 * SEGMENT_SIZE, 2), (original.sealed.len() - 1, 2)]
@@ -295,7 +295,7 @@ mod tampering {
         for extra in [1, 16, 17, 1_000] {
             let extended = [original.sealed.as_slice(), &vec![0; extra]].concat();
             original.refused(&format!("extended by {extra}"), &extended, 2);
-            // With the right size known, the last segment is whole, but the payload as such is still refused.
+            // With the correct size known, the last segment decrypts, but the payload as a whole is still rejected.
             let stream = OpenStream::with_layout(original.key.clone(), original.layout);
             let (released, result) = open_pieces(stream, [extended.as_slice()]);
             assert_eq!(result, Err(OpenError::Extended));
@@ -317,7 +317,7 @@ mod tampering {
     }
 
     #[test]
-    fn segments_stay_in_their_order_and_payload() {
+    fn reordered_and_foreign_segments_are_refused() {
         let original = Original::new();
         let (first, rest) = original.sealed.split_at(SEGMENT_SIZE);
         let (second, last) = rest.split_at(SEGMENT_SIZE);
@@ -341,7 +341,7 @@ mod tampering {
     }
 
     #[test]
-    fn flipped_bits_are_noticed() {
+    fn flipped_bits_are_detected() {
         let original = Original::new();
         let (one, two, all) = (SEGMENT_SIZE, 2 * SEGMENT_SIZE, original.sealed.len());
         for (position, untouched) in [
@@ -367,7 +367,7 @@ mod tampering {
     }
 
     #[test]
-    fn a_wrong_key_opens_nothing() {
+    fn a_wrong_key_releases_nothing() {
         let original = Original::new();
         let other = Original { key: PayloadKey::random(), ..original };
         other.refused("wrong key", &other.sealed, 0);
@@ -378,14 +378,14 @@ mod tampering {
     }
 
     #[test]
-    fn other_files_are_no_payloads() {
+    fn other_files_are_rejected() {
         let (released, result) = open_all(&PayloadKey::random(), &content(5_000));
         assert_eq!(released.len(), 0);
         assert!(matches!(result, Err(OpenError::Header(_))));
     }
 
     #[test]
-    fn a_segment_that_does_not_open_is_cleared() {
+    fn a_segment_that_fails_to_decrypt_is_cleared() {
         let original = Original::new();
         let opener = Opener::new(&original.key, Header::parse(&original.sealed[..HEADER_SIZE]).unwrap());
         let mut segment = original.sealed[SEGMENT_SIZE..2 * SEGMENT_SIZE].to_vec();
@@ -455,7 +455,7 @@ mod pieces {
     }
 
     #[test]
-    fn go_on_where_they_were_interrupted() {
+    fn resume_where_they_were_interrupted() {
         let (key, plaintext) = (PayloadKey::random(), content(2_097_081));
         let sealed = seal_all(&key, &plaintext);
         let layout = Layout::of_sealed(sealed.len() as u64).unwrap();
@@ -496,7 +496,7 @@ mod pieces {
 }
 
 #[test]
-fn a_file_travels_in_its_envelope() {
+fn a_file_round_trips_in_its_envelope() {
     let key = LinkKey::random_with_passphrase();
     let passphrase = Passphrase::new("correct horse").unwrap();
     let metadata =

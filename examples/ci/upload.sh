@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Uploads a file from a CI job, and hands its link on to later steps. Both files beside this one call it.
+# Uploads a file from a CI job, and passes its link on to later steps. Used by github.yml and gitlab.yml in this folder.
 #
-#   upload.sh FILE [OPTION]...     options are those of `sgsend upload`, but for --json, --dry-run and --separate-key
+#   upload.sh FILE [OPTION]...     options of `sgsend upload`, except --json, --dry-run and --separate-key
 #
-# SGSEND_TOKEN (or SGSEND_TOKEN_FILE) comes from the job's secrets, SGSEND_SERVER from its variables. SGSEND_BIN names the
-# binary, if it is not `sgsend`; SGSEND_ATTEMPTS is how often to try, and SGSEND_PAUSE how many seconds to wait before
-# trying again.
+# SGSEND_TOKEN (or SGSEND_TOKEN_FILE) comes from the job's secrets, SGSEND_SERVER from its variables. SGSEND_BIN names
+# the binary (default: sgsend), SGSEND_ATTEMPTS is the maximum number of attempts (default: 3), and SGSEND_PAUSE the
+# pause between attempts in seconds (default: 10).
 #
-# A link is a secret: who reads it reads the file. On GitHub it is masked in the log. GitLab cannot mask what a job makes,
-# so it gets the link without its key; the key travels in the file KEY_FILE, or not at all with a passphrase.
+# A link is a secret: it gives access to the file. On GitHub the link is masked in the log. GitLab can't mask values
+# that a job generates, so its log and variables get the link without the key. The key is written to the file KEY_FILE;
+# with a passphrase, the key alone does not decrypt the file.
 set -euo pipefail
 
 sgsend=${SGSEND_BIN:-sgsend}
@@ -20,13 +21,13 @@ resume=--resume
 for argument in "$@"; do
   case $argument in
     --) break ;;
-    # What is printed is read below: the link on a line, and the key on the next.
+    # The script reads the output below: the link on the first line, the key on the second.
     --json) usage "--json is not for this script, which reads what sgsend prints: call sgsend upload --json itself" ;;
     --dry-run) usage "--dry-run sends nothing, so there is no link to hand on: call sgsend upload --dry-run itself" ;;
     --separate-key) usage "--separate-key is what this script asks for anyway: leave it out" ;;
-    # Each of them says what a further attempt does.
+    # The caller chooses how further attempts resume.
     --resume | --no-resume-state) resume='' ;;
-    # What was read from a pipe cannot be read again.
+    # Input from a pipe can't be read again.
     *) if [ "$argument" = - ] || [ -p "$argument" ]; then attempts=1; fi ;;
   esac
 done
@@ -37,11 +38,11 @@ for ((attempt = 1; ; attempt++)); do
   said=$("$sgsend" upload ${going_on:+"$going_on"} --separate-key --no-input --quiet "$@") || exit=$?
   case $exit in
     0) break ;;
-    # Network or server: the same call may succeed later. Everything else stays as it is.
+    # Network and server errors: a retry may succeed. Other errors are permanent.
     8 | 10) if [ "$attempt" -ge "$attempts" ]; then exit "$exit"; fi ;;
     *) exit "$exit" ;;
   esac
-  # Some of it has arrived, and is not sent again.
+  # The upload is incomplete: the next attempt resumes it.
   if [ "$exit" = 10 ]; then going_on=$resume; fi
   sleep "${SGSEND_PAUSE:-10}"
 done

@@ -1,4 +1,4 @@
-//! What can stand on the command line.
+//! The command line: commands, global options and value parsers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::client::FlowChoice;
 
-/// Sends a file to someone without trusting the machine in between.
+/// Sends end-to-end encrypted files through a server that cannot read them.
 #[derive(Parser)]
 #[command(name = "sgsend", version, about, long_about = None, arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -28,42 +28,42 @@ pub(super) struct Arguments {
 /// The commands.
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Encrypt files on this machine, send them, and print the link to them
+    /// Encrypt files on this machine, upload them and print the link
     Upload(upload::Arguments),
-    /// Fetch what a link leads to, and decrypt it on this machine
+    /// Download the files of a link and decrypt them on this machine
     Download(download::Arguments),
-    /// Decrypt a sealed payload that is already here
+    /// Decrypt an encrypted payload that is already on this machine
     Open(open::Arguments),
     /// Show the state of a transfer
     Status(status::Arguments),
     /// Delete a transfer
     Delete(delete::Arguments),
-    /// Show what was sent from here
+    /// Show this user's uploads
     History(history::Arguments),
     /// Create, list and revoke sender tokens
     Token(token::Arguments),
-    /// Keep a server and a sender token for next time
+    /// Save a server and a sender token in the configuration
     Login(login::Arguments),
-    /// Show what a service holds and did
+    /// Show the stored amounts and the counters of a service
     Stats(stats::Arguments),
-    /// Show what is recorded about a transfer
+    /// Show the audit records of a transfer
     Audit(audit::Arguments),
-    /// Check what is needed, and say how to mend what is wrong
+    /// Check server, clock, token and files, or a storage, and suggest fixes
     Doctor(Box<doctor::Arguments>),
-    /// Clean up a storage once, where no service is always there to do it
+    /// Clean up a storage once, for services that do not run permanently
     Sweep(Box<sweep::Arguments>),
-    /// Check a storage, or copy it into another one
+    /// Check a storage, or copy it to a new one
     Store(Box<store::Arguments>),
-    /// Run a service
+    /// Run the public service, the admin service, or both
     Serve(Box<serve::Arguments>),
-    /// Print a script that lets a shell complete commands, flags, transfers and tokens
+    /// Print a shell script that completes commands, flags, transfers and tokens
     Completions(completions::Arguments),
     /// Write the manual pages
     Man(man::Arguments),
 }
 
 impl Command {
-    /// Whether the command makes the profile that is named.
+    /// Returns whether the command creates a missing profile.
     pub(super) fn makes_profile(&self) -> bool {
         match self {
             Self::Login(_) => true,
@@ -73,52 +73,52 @@ impl Command {
     }
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The public service [env: SGSEND_SERVER] [default: http://127.0.0.1:8080]
+    /// URL of the public service [env: SGSEND_SERVER] [default: http://127.0.0.1:8080]
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
-    /// The admin service [env: SGSEND_ADMIN_SERVER] [default: http://127.0.0.1:8081]
+    /// URL of the admin service [env: SGSEND_ADMIN_SERVER] [default: http://127.0.0.1:8081]
     #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
     pub admin_server: Option<String>,
-    /// The sender token, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_TOKEN]
+    /// Sender token, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_TOKEN]
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file", hide_env_values = true)]
     pub token: Option<SecretText>,
-    /// A file that holds the sender token [env: SGSEND_TOKEN_FILE]
+    /// File with the sender token [env: SGSEND_TOKEN_FILE]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub token_file: Option<PathBuf>,
-    /// A file that holds the admin key [env: SGSEND_ADMIN_KEY_FILE; the key itself: SGSEND_ADMIN_KEY]
+    /// File with the admin key [env: SGSEND_ADMIN_KEY_FILE; the key itself: SGSEND_ADMIN_KEY]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub admin_key_file: Option<PathBuf>,
-    /// The profile to take from the configuration [env: SGSEND_PROFILE]
+    /// Profile of the configuration to use [env: SGSEND_PROFILE]
     #[arg(short = 'P', long, global = true, value_name = "NAME", hide_short_help = true)]
     pub profile: Option<String>,
-    /// The configuration file [env: SGSEND_CONFIG]
+    /// Configuration file [env: SGSEND_CONFIG]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
-    /// Certificates in PEM to trust beside the system's
+    /// PEM file with CA certificates to trust in addition to the system's
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub ca_file: Option<PathBuf>,
-    /// Allow plain http to other machines, where others can read along
+    /// Allow plain http to other machines, although anyone on the network path can read it
     #[arg(long, global = true, hide_short_help = true)]
     pub insecure_http: bool,
-    /// Print one JSON object
+    /// Print one JSON object instead of text
     #[arg(long, global = true)]
     pub json: bool,
-    /// Print nothing but results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell more about errors and retries
+    /// Print the causes of errors, and retries
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
-    /// Answer every question with yes: an existing file is overwritten
+    /// Answer yes to every question; this overwrites existing files
     #[arg(short, long, global = true, hide_short_help = true)]
     pub yes: bool,
-    /// Ask nothing
+    /// Never ask for input
     #[arg(long, global = true, hide_short_help = true)]
     pub no_input: bool,
     /// When to use colours
@@ -134,21 +134,21 @@ pub(super) struct Global {
     /// How to show progress
     #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_short_help = true)]
     pub progress: ProgressStyle,
-    /// Give up when no byte has moved for so long; single calls take 30 s at most
+    /// Abort after this time without progress; requests without a payload time out after 30 s at most
     #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration, hide_short_help = true)]
     pub timeout: Duration,
 }
 
-/// What commands take that move payloads.
+/// Options of commands that transfer payloads.
 #[derive(Args)]
 pub(super) struct FlowArguments {
-    /// Which way the payload goes
+    /// Route of the payload
     #[arg(long, value_name = "WAY", default_value = "auto", hide_short_help = true)]
     flow: FlowOption,
 }
 
 impl FlowArguments {
-    /// Which way it may go.
+    /// Returns the requested route.
     pub(super) fn choice(&self) -> FlowChoice {
         match self.flow {
             FlowOption::Auto => FlowChoice::Auto,
@@ -158,74 +158,74 @@ impl FlowArguments {
     }
 }
 
-/// Which way payloads go.
+/// Values of `--flow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FlowOption {
-    /// As the server says, and through it where its payload store cannot be reached
+    /// As the server chooses, with a fallback through the server if its payload store is unreachable
     Auto,
-    /// Between this machine and the server's payload store only
+    /// Directly between this machine and the server's payload store only
     Presigned,
     /// Through the server only
     Bytes,
 }
 
-/// When something is done that suits terminals.
+/// When to use terminal features such as colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
-    /// On a terminal
+    /// On a terminal only
     Auto,
-    /// Everywhere
+    /// Always
     Always,
-    /// Nowhere
+    /// Never
     Never,
 }
 
-/// How progress is shown.
+/// How to show progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProgressStyle {
-    /// A bar on a terminal
+    /// A progress bar on a terminal only
     Auto,
-    /// A bar on a terminal, else a line now and then
+    /// A progress bar on a terminal, otherwise a line at most every 5 s
     Always,
-    /// Not at all
+    /// No progress
     Never,
-    /// JSON objects on stderr, one a line
+    /// JSON objects on stderr, one per line
     Json,
 }
 
-/// Reads a duration such as `90s`, `1h 30m` or `7d`.
+/// Parses a duration such as `90s`, `1h 30m` or `7d`.
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be longer than nothing".to_owned()),
+        Ok(Duration::ZERO) => Err("must be longer than 0 s".to_owned()),
         Ok(duration) => Ok(duration),
-        Err(_) => Err("it is written like 90s, 12h or 7d".to_owned()),
+        Err(_) => Err("expected a duration such as 90s, 12h or 7d".to_owned()),
     }
 }
 
-/// Reads a size such as `2GiB`.
+/// Parses a size such as `2GiB`.
 pub(super) fn positive_size(text: &str) -> Result<ByteSize, String> {
     match text.parse() {
-        Ok(ByteSize(0)) => Err("it must be more than nothing".to_owned()),
+        Ok(ByteSize(0)) => Err("must be larger than 0 bytes".to_owned()),
         Ok(size) => Ok(size),
-        Err(_) => Err("it is written like 500MiB or 2GiB".to_owned()),
+        Err(_) => Err("expected a size such as 500MiB or 2GiB".to_owned()),
     }
 }
 
-/// Reads a whole number from 1 on.
+/// Parses a whole number that is at least 1.
 pub(super) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> Result<N, String> {
     match text.parse() {
-        Ok(number) if number == N::default() => Err("it must be 1 or more".to_owned()),
+        Ok(number) if number == N::default() => Err("must be 1 or more".to_owned()),
         Ok(number) => Ok(number),
         Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err("it is too large a number".to_owned())
+            Err("the number is too large".to_owned())
         }
-        Err(_) => Err("it is a whole number, such as 3".to_owned()),
+        Err(_) => Err("expected a whole number such as 3".to_owned()),
     }
 }
 
-/// Reads an address to listen on.
+/// Parses an address to listen on.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it is an address of this machine and a port, such as 127.0.0.1:8080".to_owned())
+    text.parse().map_err(|_| "expected an IP address of this machine and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 #[cfg(test)]
@@ -235,12 +235,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_passes_claps_checks() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn secrets_need_not_be_arguments_and_passphrases_never_are() {
+    fn secret_arguments_have_alternatives_and_passphrases_take_no_value() {
         let mut command = Arguments::command();
         command.build();
         let mut secrets = 0;
@@ -257,7 +257,7 @@ mod tests {
                 }
             }
         }
-        assert!(secrets > 10, "the arguments were not found: {secrets}");
+        assert!(secrets > 10, "too few secret arguments found: {secrets}");
     }
 
     #[test]
@@ -270,12 +270,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_addresses_are_refused_in_words_of_ours() {
+    fn number_and_address_errors_do_not_quote_the_standard_library() {
         assert_eq!(positive_number::<u32>("3"), Ok(3));
         assert_eq!(positive_number::<u64>("18446744073709551615"), Ok(u64::MAX));
         for bad in ["", "0", "x", "-1", "1.5", "99999999999999999999"] {
-            let told = positive_number::<u32>(bad).unwrap_err();
-            assert!(!told.contains("digit") && !told.contains(".."), "{told}");
+            let message = positive_number::<u32>(bad).unwrap_err();
+            assert!(!message.contains("digit") && !message.contains(".."), "{message}");
         }
         assert!(listen_address("127.0.0.1:0").is_ok());
         assert!(listen_address("8080").unwrap_err().contains("127.0.0.1:8080"));

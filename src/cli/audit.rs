@@ -1,4 +1,4 @@
-//! `sgsend audit`
+//! `sgsend audit`: shows the audit records of a transfer.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -10,7 +10,7 @@ use super::records;
 use super::secret_input::SecretText;
 use super::target::Target;
 
-/// What the command takes.
+/// Arguments of `sgsend audit`.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -19,9 +19,9 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show every request, action and event of a transfer
+    /// Show all requests, actions and events of a transfer
     Show {
-        /// The id of the transfer, or its link
+        /// Id or link of the transfer
         #[arg(value_name = "ID")]
         id: SecretText,
     },

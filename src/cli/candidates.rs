@@ -1,4 +1,4 @@
-//! What may stand in place of a value: decided by what help texts call it, so that every argument of that kind completes.
+//! Completion candidates for argument values, chosen by the value name in the help text.
 
 mod tokens;
 mod words;
@@ -12,7 +12,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 use super::{escape, paths};
 use crate::client::{History, Sent};
 
-/// Adds candidates to the arguments of `command` and of every command below it.
+/// Adds completion candidates to the arguments of `command` and of all its subcommands.
 pub(super) fn add(command: Command) -> Command {
     command.mut_args(with_candidates).mut_subcommands(add)
 }
@@ -29,15 +29,15 @@ fn with_candidates(argument: Arg) -> Arg {
     }
 }
 
-/// What was sent from here, the latest first: by its id, or by its link where one is being typed.
+/// Completes this user's uploads, newest first: by id, or by link if the current word starts like a URL.
 fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let history = paths::state_directory().map(|state| History::of(&state));
     let sent = history.and_then(|history| history.peek().ok()).unwrap_or_default();
     let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
     let word = |sent: &Sent| if by_link { sent.link.clone() } else { sent.transfer_id.to_string() };
-    let fitting = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
-    let candidates = fitting.enumerate().map(|(order, (word, sent))| {
+    let matching = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
+    let candidates = matching.enumerate().map(|(order, (word, sent))| {
         let (name, size) = (escape::one_line(&sent.name), ByteSize(sent.size));
         let help = format!("{name}, {size}, {}", sent.sent_at.for_people());
         CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))

@@ -1,4 +1,4 @@
-//! `sgsend completions`: scripts for shells, and the answers that they ask this program for.
+//! `sgsend completions`: prints shell scripts, and answers their completion requests.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,25 +10,25 @@ use clap_complete::env::{EnvCompleter, Shells};
 use super::printer::Printer;
 use super::{candidates, reference};
 
-/// The variable in which a script names its shell when it asks.
+/// Environment variable with which a script requests completions; its value is the shell's name.
 const VARIABLE: &str = "SGSEND_COMPLETE";
 
-/// What zsh needs beside: where the script is a file of `$fpath`, it is the body of the function that completes.
+/// Additional zsh code: a script in `$fpath` is autoloaded as the body of the completion function.
 const ZSH_AUTOLOAD: &str = "\
 if [[ ${funcstack[1]} == _sgsend ]]; then
     _clap_dynamic_completer_sgsend \"$@\"
 fi
 ";
 
-/// What the command takes.
+/// Arguments of `sgsend completions`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The shell to print the script for
+    /// Shell to print the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
-/// Shells there are scripts for.
+/// Supported shells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Shell {
     Bash,
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
 fn script(shell: Shell) -> io::Result<String> {
     let mut script = Vec::new();
     let shells = Shells::builtins();
-    let engine = shells.completer(shell.name()).expect("the engine knows these shells");
+    let engine = shells.completer(shell.name()).expect("the completion engine supports these shells");
     engine.write_registration(VARIABLE, "sgsend", "sgsend", "sgsend", &mut script)?;
     let mut script = String::from_utf8_lossy(&script).trim().to_owned() + "\n";
     if shell == Shell::Zsh {
@@ -72,9 +72,9 @@ fn script(shell: Shell) -> io::Result<String> {
     Ok(script)
 }
 
-/// Answers a script that asks what may stand next; `None` where none asks, whatever else the variable says.
+/// Returns the candidates for a completion script; `None` if this process is not a completion request.
 ///
-/// A script says its shell in the variable, and the words so far behind a `--` that nothing else begins with.
+/// A request sets [`VARIABLE`] to the shell, and passes `--` as the first argument, followed by the words so far.
 pub(super) fn answer() -> Option<String> {
     let name = std::env::var_os(VARIABLE)?.into_string().ok()?;
     let shells = Shells::builtins();
@@ -83,7 +83,7 @@ pub(super) fn answer() -> Option<String> {
     words.next().filter(|first| first == "--")?;
     let words: Vec<OsString> = words.collect();
     let answer = if words.is_empty() { Ok(String::new()) } else { complete(shell, words) };
-    // Whatever goes wrong, nobody wants to read it behind a half-typed word.
+    // Errors yield no candidates: a message would disturb the line being typed.
     Some(answer.unwrap_or_default())
 }
 

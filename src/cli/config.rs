@@ -1,4 +1,4 @@
-//! The configuration file: profiles, each a server and the secrets that belong to it.
+//! The configuration file: profiles, each with a server and its secrets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,22 +11,22 @@ use zeroize::Zeroizing;
 use super::exit::Exit;
 use super::failure::Failure;
 
-/// The profile of those who name none.
+/// Name of the default profile.
 pub(super) const DEFAULT_PROFILE: &str = "default";
 
-/// What a configuration file holds.
+/// Content of the configuration file.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// The profile to take where none is named.
+    /// Profile to use without `--profile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_profile: Option<String>,
-    /// The profiles by name.
+    /// Profiles by name.
     #[serde(default)]
     pub profiles: BTreeMap<String, Profile>,
 }
 
-/// A server and what belongs to it. Has no `Debug` output: it may hold a token.
+/// A server with its secrets. Has no `Debug` output, since it may contain a token.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Profile {
@@ -47,25 +47,25 @@ pub(super) struct Profile {
 }
 
 impl Config {
-    /// Reads the file at `path`; one that is not there is empty, unless it was asked for.
-    pub(super) fn read(path: &Path, asked_for: bool) -> Result<Self, Failure> {
+    /// Reads the file at `path`; a missing file is an empty configuration, unless it is `required`.
+    pub(super) fn read(path: &Path, required: bool) -> Result<Self, Failure> {
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !asked_for => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Self::default()),
             Err(error) => return Err(unusable(path, &error.to_string())),
         };
-        // The parser's own text quotes the line, which may hold a token.
+        // The parser's full error text quotes the line, which may contain a token.
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
-            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
-            unusable(path, &format!("{place}{}", without_values(error.message())))
+            let position = line.map_or_else(String::new, |line| format!("line {line}: "));
+            unusable(path, &format!("{position}{}", without_values(error.message())))
         })
     }
 
-    /// Writes the file anew, readable by this user only. Comments in it are lost.
+    /// Replaces the file, with mode 0600. Comments are lost.
     pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            let message = format!("the configuration {} cannot be written: {error}", path.display());
+            let message = format!("cannot write the configuration {}: {error}", path.display());
             Failure::new(Exit::LocalFile, "config_unwritable", message)
         };
         let text = Zeroizing::new(toml::to_string_pretty(self).map_err(|error| failed(&error))?);
@@ -81,32 +81,32 @@ impl Config {
         write().map(|_| ()).map_err(|error| failed(&error))
     }
 
-    /// The profile to take: `named`, else the file's default, else `default` where there is one.
+    /// Returns the profile `named`, otherwise the file's default profile, otherwise `default`, which may be missing.
     pub(super) fn profile(&self, named: Option<&str>) -> Result<Profile, Failure> {
         let name = self.profile_name(named);
         match self.profiles.get(name) {
             Some(profile) => Ok(profile.clone()),
             None if named.is_none() && self.default_profile.is_none() => Ok(Profile::default()),
-            None => Err(Failure::new(Exit::Usage, "config", format!("there is no profile `{name}`"))
-                .hint(format!("make it with `sgsend login --profile {name}`"))),
+            None => Err(Failure::new(Exit::Usage, "config", format!("no profile `{name}` in the configuration"))
+                .hint(format!("create it with `sgsend login --profile {name}`"))),
         }
     }
 
-    /// The name of the profile to take.
+    /// Returns the name of the profile to use.
     pub(super) fn profile_name<'a>(&'a self, named: Option<&'a str>) -> &'a str {
         named.or(self.default_profile.as_deref()).unwrap_or(DEFAULT_PROFILE)
     }
 }
 
-/// What the parser says, unless it is about a value, which it would quote.
+/// Returns the parser's message, without messages that would quote a value.
 fn without_values(message: &str) -> &str {
     let about_value = message.starts_with("invalid type") || message.starts_with("invalid value");
-    if about_value { "a value of another kind than is expected here" } else { message }
+    if about_value { "a value has the wrong type" } else { message }
 }
 
-fn unusable(path: &Path, why: &str) -> Failure {
-    Failure::new(Exit::Usage, "config", format!("the configuration {} cannot be used: {why}", path.display()))
-        .hint("correct the file, or name another one with --config")
+fn unusable(path: &Path, reason: &str) -> Failure {
+    Failure::new(Exit::Usage, "config", format!("cannot use the configuration {}: {reason}", path.display()))
+        .hint("correct the file, or use another one with --config")
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused_without_quoting_the_file() {
+    fn unknown_keys_are_rejected_without_quoting_the_file() {
         for (text, line) in [
             ("[profiles.a]\ntokn = \"sgs_secret\"\n", 2),
             ("colour = 1\n", 1),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_it_was_written_and_is_private() {
+    fn a_written_file_reads_back_equal_and_is_private() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deep/config.toml");
         assert!(Config::read(&path, false).unwrap().profiles.is_empty());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_is_named_must_exist() {
+    fn a_named_profile_must_exist() {
         let config = read("default_profile = \"a\"\n[profiles.a]\nserver = \"https://a.example\"\n").unwrap();
         assert!(config.profile(None).unwrap().server.is_some());
         assert!(config.profile(Some("b")).is_err());

@@ -1,4 +1,4 @@
-//! What is to be sent: a file, a stream, or several files as one archive.
+//! The input of an upload: a file, a stream, or several files as one archive.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,40 +16,40 @@ use crate::client::upload::{Source, UploadError};
 use crate::domain::file_name::safe_file_name;
 use crate::domain::random;
 
-/// The most that is kept of a stream, in bytes, whatever a server says that it takes: 16 GiB.
+/// Upper limit of a spooled stream in bytes (16 GiB), even if the server accepts more.
 const MAX_SPOOL: u64 = 16 << 30;
 
-/// What the command line names.
+/// The paths and options of the command line.
 pub(super) struct Wanted {
     pub paths: Vec<PathBuf>,
-    /// What recipients shall see.
+    /// Name shown to recipients.
     pub name: Option<String>,
-    /// Globs of what is left out.
+    /// Globs of excluded entries.
     pub exclude: Vec<String>,
-    /// Bytes that the server takes.
+    /// Maximum content size of the server, in bytes.
     pub limit: u64,
 }
 
-/// What was found.
+/// The opened input.
 pub(super) struct Content {
     pub source: Source,
     pub name: String,
-    /// Whether that is not what the sender calls it.
+    /// Whether the name had to be changed to a safe file name.
     pub is_renamed: bool,
-    /// Whether it came from stdin.
+    /// Whether the content comes from stdin.
     pub is_stream: bool,
-    /// Whether it was kept from something that cannot be read again.
+    /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
     pub left_out: Vec<LeftOut>,
-    /// Globs of what was to be left out and was not there.
+    /// Exclude globs without a match.
     pub unused_globs: Vec<String>,
 }
 
 impl Wanted {
-    /// Opens it. Blocks, and reads stdin to its end.
+    /// Opens the input. Blocks, and reads stdin to its end.
     pub(super) fn open(self) -> Result<Content> {
         let exclude = Exclude::parse(&self.exclude).map_err(|error| {
-            Failure::usage(error.to_string()).hint("to match a [, a { or a * as it stands, write [[], [{] or [*]")
+            Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
         })?;
         let name = self.name.clone();
         let content = self.find(name, &exclude)?;
@@ -91,7 +91,7 @@ impl Content {
     }
 }
 
-/// The content of a directory becomes that of the archive.
+/// Packs the entries of a directory; the directory itself is not an entry.
 fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
@@ -100,50 +100,52 @@ fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result
     Ok(Content::of(source, name, false, packed.left_out))
 }
 
-/// Each path becomes an entry under its last name.
+/// Packs several paths, each under its last component.
 fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let mut names = BTreeSet::new();
     let mut tops = Vec::with_capacity(paths.len());
     for path in paths {
         if path == Path::new("-") {
-            return Err(Failure::usage("- is stdin, and is sent alone").hint("a file called - is ./-").into());
+            return Err(Failure::usage("- is stdin and cannot be combined with other paths")
+                .hint("write ./- for a file named -")
+                .into());
         }
         let name = last_name(path)?;
         if !names.insert(name.clone()) {
-            let message = format!("two of the paths would both be called {name}");
-            return Err(Failure::usage(message).hint("send them apart, or the directory that they are in").into());
+            let message = format!("two paths have the same name {name}");
+            return Err(Failure::usage(message).hint("upload them separately, or upload their directory").into());
         }
         tops.push(Top { name, path: path.clone() });
     }
     let packed = pack(tops, exclude)?;
-    // The transfer's id is not known yet: the envelope is sealed before the server is asked for one.
+    // Random digits, since the envelope is encrypted before the server assigns the transfer id.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
     Ok(Content::of(source, name, false, packed.left_out))
 }
 
-/// Refuses several paths if one is not there, without repeating it: where a passphrase is asked for it may be one that was
-/// typed behind the flag.
+/// Rejects a missing path among several, without quoting it.
+///
+/// With `--passphrase`, a missing path may be a passphrase that was typed behind the flag.
 pub(super) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
-    let there = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
-    match paths.iter().position(|path| !there(path)) {
-        Some(at) if paths.len() > 1 => Err(Failure::usage(format!("the path in place {} is not there", at + 1))
-            .hint("--passphrase takes no value: it is asked for, or comes with --passphrase-file")),
+    let exists = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
+    match paths.iter().position(|path| !exists(path)) {
+        Some(at) if paths.len() > 1 => Err(Failure::usage(format!("path number {} does not exist", at + 1))
+            .hint("--passphrase takes no value: it asks for the passphrase; --passphrase-file reads it from a file")),
         _ => Ok(()),
     }
 }
 
-/// The last name of a path; of `.`, `..` and the like that of the directory that they are.
+/// Returns the last component of a path; resolves `.` and `..` to the name of their directory.
 fn last_name(path: &Path) -> Result<String, Failure> {
     let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
     let name = resolved.as_deref().unwrap_or(path).file_name();
-    let name = name.ok_or_else(|| {
-        Failure::usage(format!("{} has no name to send it under", path.display())).hint("give it one with --name")
-    })?;
+    let name =
+        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set one with --name"))?;
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// Opens a regular file; anything else that can be read is spooled, which is said. Blocks.
+/// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
 fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
@@ -153,16 +155,16 @@ fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
     if metadata.is_file() && metadata.len() > 0 {
         return Ok((Source::open(path).map_err(failed)?, false));
     }
-    // A length of 0 need not mean that a file is empty: those of /proc are not.
+    // Files with length 0 may still have content, such as files in /proc.
     let spooled = spool(File::open(path).map_err(failed)?, limit)?;
     let is_empty = metadata.is_file() && spooled.size() == 0;
     if is_empty { Ok((Source::open(path).map_err(failed)?, false)) } else { Ok((spooled, true)) }
 }
 
-/// Keeps a stream in a file without a name, up to what the server takes and never more than [`MAX_SPOOL`].
+/// Spools a stream to an anonymous temporary file, up to `limit` bytes and at most [`MAX_SPOOL`].
 fn spool(input: impl Read, limit: u64) -> Result<Source> {
     let failed = |error: io::Error| {
-        let message = format!("the input cannot be kept: {error}");
+        let message = format!("cannot buffer the input in a temporary file: {error}");
         Failure::new(Exit::LocalFile, "spool", message).hint(hint_of_io(&error))
     };
     let limit = limit.min(MAX_SPOOL);
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_kept_up_to_the_limit() {
+    fn streams_are_spooled_up_to_the_limit() {
         assert_eq!(spool(&b"12345"[..], 5).unwrap().size(), 5);
         let error = spool(&b"123456"[..], 5).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(UploadError::TooLarge { limit: 5, .. })));
@@ -188,7 +190,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_file_that_does_not_tell_its_length_is_read() {
+    fn files_with_unknown_length_are_spooled() {
         assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
         let empty = tempfile::NamedTempFile::new().unwrap();
         empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_called_as_its_directory() {
+    fn archives_take_the_name_of_their_directory() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("photos/inner");
         std::fs::create_dir_all(&inner).unwrap();
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_a_usage_error() {
+    fn invalid_inputs_are_usage_errors() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.log");
         std::fs::write(&file, "x").unwrap();

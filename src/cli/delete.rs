@@ -1,4 +1,4 @@
-//! `sgsend delete`
+//! `sgsend delete`: deletes a transfer.
 
 use anyhow::Result;
 use clap::Args;
@@ -6,14 +6,15 @@ use clap::Args;
 use super::context::Context;
 use super::paths;
 use super::secret_input::SecretText;
+use super::status::state_text;
 use super::target::Target;
 use crate::client::download::KeptGrant;
 use crate::client::upload::Unfinished;
 
-/// What the command takes.
+/// Arguments of `sgsend delete`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The link, the id of a transfer on the server in use, or - to read it from stdin; asked for if missing
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
     #[arg(value_name = "LINK|ID|-")]
     link: Option<SecretText>,
 }
@@ -23,7 +24,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api = context.api_as_sender(target.root.clone()).await?;
     let status = api.delete(target.id).await?;
-    // Nobody can go on with it.
+    // The saved state of an unfinished upload or download is useless now.
     if let Some(uploads) = paths::uploads_directory() {
         Unfinished::forget(&uploads, target.id);
     }
@@ -31,7 +32,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if context.printer.is_json() {
         context.printer.json_of(&status)?;
     } else {
-        context.printer.note(&format!("transfer {} is {}", status.transfer_id, status.status.as_str()));
+        context.printer.note(&format!("transfer {} is {}", status.transfer_id, state_text(status.status)));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `sgsend download`
+//! `sgsend download`: downloads and decrypts the files of a link.
 
 use std::path::{Path, PathBuf};
 
@@ -25,15 +25,15 @@ use crate::domain::key::{LinkKey, PayloadKey};
 use crate::domain::passphrase::Passphrase;
 use crate::domain::wire::Flow;
 
-/// What the command takes.
+/// Arguments of `sgsend download`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The link, the id of a transfer on the server in use, or - to read it from stdin; asked for if missing
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
     #[arg(value_name = "LINK|ID|-")]
     link: Option<SecretText>,
     #[command(flatten)]
     place: PlaceOptions,
-    /// Go on with what has come of an unfinished download, if there is anything
+    /// Resume an unfinished download, if there is one
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -42,20 +42,20 @@ pub(super) struct Arguments {
     flow: FlowArguments,
 }
 
-/// How a key and a passphrase are given apart from the link.
+/// Options for a key and a passphrase that are not part of the link.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct KeyArguments {
-    /// The key, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_KEY]
+    /// Key, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_KEY]
     #[arg(short, long, value_name = "KEY", conflicts_with = "key_file")]
     pub key: Option<SecretText>,
-    /// A file that holds the key
+    /// File with the key
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Ask for the passphrase
     #[arg(short, long, conflicts_with = "passphrase_file")]
     pub passphrase: bool,
-    /// A file that holds the passphrase [env: SGSEND_PASSPHRASE_FILE]
+    /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 }
@@ -79,52 +79,54 @@ struct FileOutput {
 }
 
 impl FileOutput {
-    /// Content that is one file, or went to stdout.
+    /// Describes a single file, or content written to stdout.
     fn of(unsealed: &Unsealed) -> Self {
         let name = unsealed.metadata.as_ref().map(name_of);
         let path = unsealed.path.as_ref().map(|path| path.display().to_string());
         Self { name, path, size: unsealed.size }
     }
 
-    /// A file that was unpacked.
+    /// Describes a file unpacked into `directory`.
     fn within(directory: &Path, file: &UnpackedFile) -> Self {
         let path = directory.join(&file.name).display().to_string();
         Self { name: Some(file.name.clone()), path: Some(path), size: file.size }
     }
 }
 
-/// Runs the command. Tidies up by itself when it is interrupted.
+/// Runs the command. Handles interruption itself: the partial download stays resumable or is removed.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
     let (api, kept, wanted) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
-        signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was fetched").into()),
+        signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
     };
     let (meter, patience, id) = (context.meter("download"), context.patience(), wanted.status.transfer_id);
     let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter, interrupt)).await?;
     report(&downloaded.unsealed, Some((id, downloaded.flow)), context)
 }
 
-/// Finds everything that is needed, before a download is counted.
+/// Reads the link and the secrets and checks the output, before the server counts a download.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id);
     if context.printer.has_reader() {
         match (arguments.resume, kept.has_partial()) {
-            (true, false) => context.printer.note("there is no unfinished download of this: it is begun anew"),
-            (false, true) => context.printer.note("an unfinished download of this is there: --resume goes on with it"),
+            (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
+            (false, true) => {
+                context.printer.note("an unfinished download of this transfer exists: resume it with --resume")
+            }
             _ => {}
         }
     }
     let api = context.api_as_anybody(target.root)?;
     let flow = arguments.flow.choice();
     let status = download::check(&api, target.id, flow, &kept).await?;
-    // An unlimited transfer can be fetched again.
+    // Without a download limit, another download costs nothing.
     if status.max_downloads.is_some() && !kept.is_possible() {
-        context.printer.warning(
-            "nothing can be kept in this user's state directory: should this come to nothing, another try is another download",
-        );
+        context
+            .printer
+            .warning("the state directory is not writable: a retry after a failure counts as another download");
     }
     let mark = target.id.to_string()[..8].to_owned();
     let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
@@ -136,24 +138,24 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
     Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
-/// Settles what can be settled of a place before anything is fetched.
+/// Checks the output target before the download begins, on a blocking thread.
 pub(super) async fn settle(mut place: Place) -> Result<Place> {
     let settle = move || place.settle().map(|()| place);
-    Ok(spawn_blocking(settle).await.expect("settling a place does not panic")?)
+    Ok(spawn_blocking(settle).await.expect("checking the output target does not panic")?)
 }
 
-/// The key that the payload is sealed with.
+/// Returns the key that encrypts the payload, derived with the passphrase if the link needs one.
 pub(super) async fn payload_key(
     link_key: LinkKey,
-    asked_for: bool,
+    ask: bool,
     file: Option<PathBuf>,
     context: &Context,
 ) -> Result<PayloadKey> {
     let file = file.or_else(|| context.environment.passphrase_file.clone().filter(|_| link_key.needs_passphrase()));
     let passphrase: Option<Passphrase> = if link_key.needs_passphrase() {
-        Some(context.prompt.passphrase(file.filter(|_| !asked_for), false).await?)
-    } else if asked_for || file.is_some() {
-        return Err(Failure::usage("this link takes no passphrase").hint("leave the passphrase out").into());
+        Some(context.prompt.passphrase(file.filter(|_| !ask), false).await?)
+    } else if ask || file.is_some() {
+        return Err(Failure::usage("this link has no passphrase").hint("omit the passphrase").into());
     } else {
         None
     };
@@ -162,7 +164,7 @@ pub(super) async fn payload_key(
     Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
 }
 
-/// Tells where the content is.
+/// Prints the path of the content.
 pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
@@ -179,15 +181,15 @@ pub(super) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, 
         if printer.has_reader() {
             let size = ByteSize(unsealed.size);
             match &unsealed.unpacked {
-                None => printer.note(&format!("{size}, authentic to the last byte")),
+                None => printer.note(&format!("{size}, authenticity verified")),
                 Some(files) => {
                     let files = counted(files.len(), "file");
-                    printer.note(&format!("{files}, {size}, authentic to the last byte"));
+                    printer.note(&format!("{files}, {size}, authenticity verified"));
                 }
             }
             let is_archive = unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
             if is_archive && unsealed.unpacked.is_none() {
-                printer.note("it is an archive; look into it with: tar -tf FILE");
+                printer.note("the file is an archive; list it with: tar -tf FILE");
             }
         }
     }

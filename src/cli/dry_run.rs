@@ -1,4 +1,4 @@
-//! A dry run: what an upload would send.
+//! `--dry-run`: lists the files of an upload without uploading them.
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -33,19 +33,20 @@ struct Total {
     files: usize,
     directories: usize,
     links: usize,
-    /// Bytes of the content as it travels: of the file, or of the archive.
+    /// Content size in bytes: of the file, or of the archive.
     content: u64,
+    /// Encrypted size in bytes.
     sealed: u64,
 }
 
-/// Bytes of the payload that `upload` becomes.
+/// Returns the encrypted size of `upload` in bytes.
 pub(super) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
     let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
     let layout = Layout::of_plaintext(upload.source.size().saturating_add(envelope.len() as u64));
     Ok(layout.map_err(|error| UploadError::from(Unsealable::from(error)))?.sealed_size())
 }
 
-/// Tells what `upload` would send. Nothing was created.
+/// Prints the files of `upload` with their sizes. No transfer exists at this point.
 pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
     let name = &upload.metadata.filename;
     let content = upload.source.size();
@@ -78,11 +79,14 @@ pub(super) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
         printer.result(&lines.join("\n"))?;
     }
     let (content, sealed) = (ByteSize(content), ByteSize(sealed));
-    printer.note(&format!("{name}: {}, {content}, {sealed} sealed; nothing was sent", counted(total.files, "file")));
+    printer.note(&format!(
+        "{name}: {}, {content}, {sealed} encrypted; nothing was uploaded",
+        counted(total.files, "file")
+    ));
     Ok(())
 }
 
-/// Bytes, and the path that the entry will have.
+/// Formats an entry: size in bytes, and its path after unpacking.
 fn line(directory: &str, entry: &Entry) -> String {
     let path = format!("{}  {directory}/{}", entry.size(), entry.path());
     match entry.kind() {

@@ -1,11 +1,11 @@
-//! The environment: read once, at the start.
+//! Environment variables, read once at the start.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::secret_input::{SecretSource, SecretText};
 
-/// The variables that are read here.
+/// Names of all variables that [`Environment`] reads.
 pub(super) const NAMES: [&str; 11] = [
     "SGSEND_SERVER",
     "SGSEND_ADMIN_SERVER",
@@ -20,7 +20,7 @@ pub(super) const NAMES: [&str; 11] = [
     "SGSEND_CONFIG",
 ];
 
-/// What the environment says. An empty variable says nothing.
+/// Settings from environment variables. An empty variable counts as unset.
 #[derive(Clone, Default)]
 pub(super) struct Environment {
     pub server: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Reads this process's environment.
+    /// Reads the environment of this process.
     pub(super) fn read() -> Self {
         Self::from(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(OsString::into_string))
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_variable_that_is_read_is_known_by_name() {
+    fn names_lists_every_variable_that_is_read() {
         let read = RefCell::new(BTreeSet::new());
         Environment::from(|name| {
             read.borrow_mut().insert(name.to_owned());

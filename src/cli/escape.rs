@@ -1,24 +1,24 @@
-//! Text from strangers, made harmless to a terminal.
+//! Escapes untrusted text for the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Escapes what could move the cursor, colour, hide or reverse text. Line feeds stay.
+/// Escapes characters that move the cursor or colour, hide or reverse text. Keeps line feeds.
 pub(super) fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && is_harmful(c))
 }
 
-/// Escapes the same, and line feeds too: for names and other text that must stay within a line.
+/// Escapes like [`lines`], and line feeds too, for names and other text within a line.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, is_harmful)
 }
 
-/// A path as a shell reads it.
+/// Quotes a path for a POSIX shell.
 pub(super) fn for_shell(path: &std::path::Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
 }
 
-/// Escapes in JSON what could harm a terminal and what JSON leaves as it is. Such characters stand in strings only.
+/// Escapes harmful characters in JSON text that JSON itself does not escape; they occur in strings only.
 pub(super) fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_and_bidi_characters_are_shown_and_not_obeyed() {
+    fn control_and_bidi_characters_are_escaped() {
         assert_eq!(one_line("résumé 日本.txt"), "résumé 日本.txt");
         assert_eq!(one_line("\u{1b}[2Jx\u{9b}31m\r\n"), "\\u{1b}[2Jx\\u{9b}31m\\u{d}\\u{a}");
         assert_eq!(one_line("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_what_it_means() {
+    fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({"name": "\u{1b}[2J\u{9b}invoice\u{202e}fdp.exe é\u{7f}"});
         let text = value.to_string();
         let escaped = json(&text);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_word_to_a_shell() {
+    fn a_quoted_path_is_one_shell_word() {
         assert_eq!(for_shell(std::path::Path::new("it's $here")), r"'it'\''s $here'");
     }
 }

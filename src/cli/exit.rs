@@ -1,4 +1,4 @@
-//! The exit status: what scripts learn without reading a word.
+//! Exit statuses of the command line.
 
 use std::process::ExitCode;
 
@@ -6,27 +6,27 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It was done.
+    /// Success.
     Done = 0,
-    /// Something that no other status names.
+    /// Any error without a status of its own.
     Other = 1,
-    /// Usage, a malformed link, or the configuration.
+    /// Wrong usage, malformed link or invalid configuration.
     Usage = 2,
-    /// There is no such transfer, token or route.
+    /// Transfer, token or route not found.
     NotFound = 3,
-    /// The transfer has expired, was exhausted or deleted.
+    /// The transfer has expired, reached its download limit or was deleted.
     Gone = 4,
-    /// A token or key is missing, wrong, revoked or somebody else's.
+    /// A sender token or admin key is missing, wrong, revoked or belongs to someone else.
     NotAuthorised = 5,
     /// The key or passphrase is wrong, or the payload is damaged.
     WrongKey = 6,
-    /// Too large, a quota, or a rate limit.
+    /// Size limit, quota or rate limit exceeded.
     TooMuch = 7,
-    /// Network or server fault: nothing to resume, worth a retry.
+    /// Network or server fault with nothing to resume; a retry may succeed.
     Network = 8,
-    /// A local file exists, is unsafe, has changed, or the disk is full.
+    /// A local file exists, is unsafe or has changed, or the disk is full.
     LocalFile = 9,
-    /// Network or server fault after some bytes were acknowledged: resumable.
+    /// Network or server fault after the first acknowledged bytes; resumable.
     Resumable = 10,
     /// Ended by SIGINT.
     Interrupted = 130,
@@ -35,7 +35,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number that the process ends with.
+    /// Returns the exit status of the process.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8

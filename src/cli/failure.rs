@@ -1,4 +1,4 @@
-//! A failure as people and scripts see it: what is wrong, and what to do next.
+//! Failures as users and scripts see them: message, hint, error code and exit status.
 
 use std::borrow::Cow;
 
@@ -14,17 +14,17 @@ use crate::client::Signal;
 pub(super) struct Failure {
     /// The exit status.
     pub exit: Exit,
-    /// The stable code: the server's where it refused, else our own.
+    /// Stable error code: the server's code for an error response, otherwise a code of the command line.
     pub code: Cow<'static, str>,
-    /// More about the code: why a transfer is gone.
+    /// Detail of the code: why a transfer is gone (`expired`, `exhausted` or `deleted`).
     pub reason: Option<&'static str>,
-    /// What is wrong.
+    /// Error message, shown behind `error:`.
     pub message: String,
-    /// What to do.
+    /// Suggested fix, shown behind `hint:`.
     pub hint: Option<String>,
     /// Whether the same command may succeed later.
     pub retryable: bool,
-    /// Whether something was left to go on with; told of interruptions only.
+    /// Whether `--resume` can continue; set for interrupted and resumable commands only.
     pub resumable: Option<bool>,
 }
 
@@ -49,7 +49,7 @@ struct FailureMembers<'a> {
 }
 
 impl Failure {
-    /// A failure with this status, code and message, and nothing to be done about it yet.
+    /// Creates a failure without a hint that is not retryable.
     pub(super) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -62,24 +62,24 @@ impl Failure {
         }
     }
 
-    /// A mistake in the command line or in what it names.
+    /// Creates a failure for a wrong command line or a malformed value (exit status 2).
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
     }
 
-    /// Says what to do.
+    /// Sets the hint.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Says that the same command may succeed later.
+    /// Marks the failure as retryable.
     pub(super) const fn retryable(mut self) -> Self {
         self.retryable = true;
         self
     }
 
-    /// A command that was told to end.
+    /// Creates the failure of a command ended by a signal.
     pub(super) fn interrupted(signal: Signal) -> Self {
         let (exit, code) = match signal {
             Signal::Interrupt => (Exit::Interrupted, "interrupted"),
@@ -88,12 +88,12 @@ impl Failure {
         Self { resumable: Some(false), ..Self::new(exit, code, code) }
     }
 
-    /// What `error` is to people and scripts.
+    /// Converts `error` by the failure table.
     pub(super) fn of(error: &anyhow::Error) -> Self {
         failure_table::of(error)
     }
 
-    /// The failure as JSON.
+    /// Returns the JSON form of the failure.
     pub(super) fn to_json(&self) -> FailureJson<'_> {
         FailureJson {
             v: 1,

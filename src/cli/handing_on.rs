@@ -1,4 +1,4 @@
-//! Handing a link on: as a QR code for a camera, or over the clipboard.
+//! Sharing a link: as a QR code, or through the clipboard.
 
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
@@ -11,19 +11,19 @@ use qrcode::{EcLevel, QrCode};
 
 use super::printer::Printer;
 
-/// What can be done with a link beside printing it.
+/// Options that share a link in addition to printing it.
 #[derive(Args, Clone, Copy)]
 pub(super) struct HandingOn {
-    /// Show the link as a QR code too
+    /// Also show the link as a QR code
     #[arg(long)]
     qr: bool,
-    /// Copy the link to the clipboard too, where other programs of this user can read it
+    /// Also copy the link to the clipboard, where other programs of this user can read it
     #[arg(short, long)]
     copy: bool,
 }
 
 impl HandingOn {
-    /// Hands on `link`, which has been printed: what fails is told, and no more.
+    /// Shares `link`, which was printed before; a failure is only a warning.
     pub(super) fn run(self, link: &str, printer: &Printer) {
         if self.qr {
             match picture(link, printer.is_colored()) {
@@ -33,16 +33,18 @@ impl HandingOn {
         }
         if self.copy {
             match copy(link, printer) {
-                Ok(told) if printer.has_reader() => printer.note(told),
+                Ok(message) if printer.has_reader() => printer.note(message),
                 Ok(_) => {}
-                Err(error) => printer.warning(&format!("the link is not in the clipboard: {error}")),
+                Err(error) => printer.warning(&format!("the link was not copied to the clipboard: {error}")),
             }
         }
     }
 }
 
-/// The QR code of `text`, in lines of half blocks. Dark on light where colours say so; else its light is drawn, as it must
-/// be on the dark background that most terminals have.
+/// Renders the QR code of `text` with half-block characters.
+///
+/// With colours, dark modules are black on white. Without colours, the light modules are drawn, since most terminals
+/// have a dark background.
 fn picture(text: &str, colored: bool) -> Option<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
     let mut renderer = code.render::<Dense1x2>();
@@ -53,8 +55,8 @@ fn picture(text: &str, colored: bool) -> Option<String> {
     Some(renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build() + "\n")
 }
 
-/// The programs that take a clipboard's new content from stdin, and the variable that says that they have one.
-const PROGRAMS: [(Option<&str>, &str, &[&str]); 6] = [
+/// Clipboard programs that read stdin, each with the environment variable that indicates its clipboard.
+const CLIPBOARD_PROGRAMS: [(Option<&str>, &str, &[&str]); 6] = [
     (Some("WAYLAND_DISPLAY"), "wl-copy", &["--sensitive"]),
     (Some("WAYLAND_DISPLAY"), "wl-copy", &[]),
     (Some("DISPLAY"), "xclip", &["-selection", "clipboard"]),
@@ -63,26 +65,26 @@ const PROGRAMS: [(Option<&str>, &str, &[&str]); 6] = [
     (None, "pbcopy", &[]),
 ];
 
-/// Copies `text` by the first program that can, or else by asking the terminal to.
+/// Copies `text` with the first working clipboard program, otherwise with the OSC 52 sequence of the terminal.
 fn copy(text: &str, printer: &Printer) -> io::Result<&'static str> {
-    let is_there = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    for (variable, program, arguments) in PROGRAMS {
-        if variable.is_none_or(is_there) && give(program, arguments, text).is_ok() {
-            return Ok("the link is in the clipboard");
+    let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    for (variable, program, arguments) in CLIPBOARD_PROGRAMS {
+        if variable.is_none_or(is_set) && pipe_to(program, arguments, text).is_ok() {
+            return Ok("link copied to the clipboard");
         }
     }
     if !printer.stderr_is_terminal() {
-        return Err(io::Error::other("there is no wl-copy, xclip, xsel or pbcopy, and no terminal"));
+        return Err(io::Error::other("found neither wl-copy, xclip, xsel or pbcopy nor a terminal"));
     }
-    // "Manipulate Selection Data" of xterm's control sequences, which many terminals know, also over ssh.
+    // OSC 52, "Manipulate Selection Data" in xterm's control sequences; many terminals support it, also over ssh.
     printer.picture(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)));
-    Ok("the terminal was asked to put the link into the clipboard")
+    Ok("asked the terminal to copy the link to the clipboard")
 }
 
-/// Gives `text` to a program on its stdin, where nobody else sees it.
-fn give(program: &str, arguments: &[&str], text: &str) -> io::Result<()> {
+/// Pipes `text` to the stdin of a program, so that it does not appear in the argument list.
+fn pipe_to(program: &str, arguments: &[&str], text: &str) -> io::Result<()> {
     let mut command = Command::new(program);
-    // Some of them stay to serve the clipboard: they must not hold our output open.
+    // Some programs keep running to serve the clipboard and must not inherit stdout and stderr.
     let mut child =
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
@@ -90,7 +92,7 @@ fn give(program: &str, arguments: &[&str], text: &str) -> io::Result<()> {
     drop(stdin);
     let status = child.wait()?;
     written?;
-    if status.success() { Ok(()) } else { Err(io::Error::other("the program has failed")) }
+    if status.success() { Ok(()) } else { Err(io::Error::other("the clipboard program failed")) }
 }
 
 #[cfg(test)]
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_fits_into_a_picture_for_a_terminal() {
+    fn the_qr_code_of_a_link_fits_on_a_terminal() {
         let link = format!("https://send.example.org/d/{}#v1p.{}", "0".repeat(32), "A".repeat(43));
         for colored in [true, false] {
             let picture = picture(&link, colored).unwrap();

@@ -1,4 +1,4 @@
-//! `sgsend login`
+//! `sgsend login`: checks a server and a sender token, and saves them in a profile.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::domain::root::ServerRoot;
 use crate::domain::token::PlainToken;
 use crate::domain::wire::{Health, TokenItem};
 
-/// What the command takes.
+/// Arguments of `sgsend login`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The public service [default: the server in use, which is asked about]
+    /// URL of the public service [default: ask, and suggest the current server]
     url: Option<String>,
 }
 
@@ -39,8 +39,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let text = match context.settings.token_given(&origin) {
         Some(source) => context.read_secret(source, "sender token").await?,
         None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
-            Failure::usage("a sender token is needed, and nobody can be asked for it")
-                .hint("give it with --token-file, or --token -")
+            Failure::usage("a sender token is required, but there is no terminal to ask for it")
+                .hint("pass it with --token-file, or --token -")
         })?,
     };
     let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
@@ -48,10 +48,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     check_service(&api).await?;
     let token = check_token(&api).await?;
 
-    let kept = Zeroizing::new(text.trim().to_owned());
+    let token_text = Zeroizing::new(text.trim().to_owned());
     let path = context.change_profile(|profile| {
         profile.server = Some(root.to_string());
-        profile.token = Some(kept.to_string());
+        profile.token = Some(token_text.to_string());
         profile.token_file = None;
     })?;
     let printer = &context.printer;
@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         printer.json_of(&Output { server: root.to_string(), token, config: path.display().to_string() })?;
     } else {
         let (id, terms) = (token.token_id, terms(&token));
-        printer.note(&format!("token {id} works with {root}, {terms}; both are kept in {}", path.display()));
+        printer.note(&format!("token {id} is valid for {root}, {terms}; saved in {}", path.display()));
     }
     Ok(())
 }
@@ -76,29 +76,28 @@ async fn server(url: Option<String>, context: &Context) -> Result<ServerRoot> {
         }
         answer
     };
-    let unsound = |error| {
-        Failure::usage(format!("the server's address is none: {error}"))
-            .hint("an address looks like https://send.example")
+    let invalid = |error| {
+        Failure::usage(format!("not a server URL: {error}")).hint("a server URL looks like https://send.example")
     };
-    Ok(text.parse().map_err(unsound)?)
+    Ok(text.parse().map_err(invalid)?)
 }
 
-/// Checks that there is a public service.
+/// Checks that the server is a public service, and returns its health response.
 pub(super) async fn check_service(api: &Api) -> Result<Health> {
     let health = api.health().await?;
     if health.service != ServiceName::Public {
         let failure = Failure::new(Exit::Usage, "admin_service", format!("{} is an admin service", api.origin()));
-        return Err(failure.hint("give the address of the public service").into());
+        return Err(failure.hint("use the URL of the public service").into());
     }
     Ok(health)
 }
 
-/// Checks that the service takes the token, and asks what for.
+/// Checks the sender token, and returns its limits.
 pub(super) async fn check_token(api: &Api) -> Result<TokenItem> {
     Ok(api.token_status().await?)
 }
 
-/// How long a token can be used, and for how much.
+/// Returns the expiry and the quota of a token as text.
 pub(super) fn terms(token: &TokenItem) -> String {
     let terms = [Some(until(token.expires_at)), quota_text(token)];
     terms.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! `sgsend man`
+//! `sgsend man`: writes the manual pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::reference;
 
-/// What the command takes.
+/// Arguments of `sgsend man`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The directory to write a page for every command to [default: print that of sgsend to stdout]
+    /// Directory for the pages of all commands [default: print the page of sgsend to stdout]
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
 }
@@ -30,9 +30,9 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
     };
     if is_command(directory, &pages) {
         let name = directory.display().to_string().replace('-', " ");
-        let message = format!("{} is a command, and here a directory is named to write pages to", directory.display());
+        let message = format!("{} is a command, but `sgsend man` takes a directory for the pages", directory.display());
         return Err(Failure::usage(message)
-            .hint(format!("`sgsend help {name}` tells of it; the directory is ./{}", directory.display()))
+            .hint(format!("see `sgsend help {name}`; to use a directory of this name, write ./{}", directory.display()))
             .into());
     }
     let write = || {
@@ -40,17 +40,17 @@ pub(super) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
         pages.iter().try_for_each(|page| fs::write(directory.join(&page.file), &page.text))
     };
     write().map_err(|error| {
-        let message = format!("the pages cannot be written to {}: {error}", directory.display());
-        Failure::new(Exit::LocalFile, "pages_unwritable", message).hint("name a directory that you may write to")
+        let message = format!("cannot write the pages to {}: {error}", directory.display());
+        Failure::new(Exit::LocalFile, "pages_unwritable", message).hint("use a writable directory")
     })?;
     if printer.is_json() {
         return Ok(printer.json_of(&serde_json::json!({ "files": names(&pages) }))?);
     }
-    printer.note(&format!("{} pages are in {}", pages.len(), directory.display()));
+    printer.note(&format!("{} pages written to {}", pages.len(), directory.display()));
     Ok(())
 }
 
-/// Whether somebody wants to read about a command, as `man` has it.
+/// Returns whether the argument is a command name, as for `man`, rather than a directory.
 fn is_command(directory: &Path, pages: &[reference::Page]) -> bool {
     let page = format!("sgsend-{}.1", directory.display());
     pages.iter().any(|other| other.file == page)

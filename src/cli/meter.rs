@@ -1,4 +1,4 @@
-//! The meter: shows how far a transfer is.
+//! Progress display of transfers: a bar, text lines or JSON lines on stderr.
 
 use std::error::Error;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::printer::Printer;
 use crate::client::Progress;
 use crate::domain::id::TransferId;
 
-/// How often a line of JSON is printed at most.
+/// Minimum interval between JSON progress lines.
 const JSON_INTERVAL: Duration = Duration::from_millis(200);
-/// How often a line for people is printed at most, where there is no terminal.
+/// Minimum interval between text progress lines without a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How many characters of a file's name fit beside the bar.
+/// Maximum length of the file name beside the bar, in characters.
 const NAME_WIDTH: usize = 24;
 
 /// Shows the progress of one phase.
@@ -35,7 +35,7 @@ struct Shown {
     bar: Option<ProgressBar>,
     total: u64,
     bytes: u64,
-    /// Which file of an archive is worked on.
+    /// Current file of an archive.
     file: Option<String>,
     last: Option<Instant>,
 }
@@ -59,14 +59,14 @@ impl Meter {
 
     fn with(&self, work: impl FnOnce(&mut Shown)) {
         if self.style != ProgressStyle::Never {
-            work(&mut self.shown.lock().expect("nothing panics while it holds this lock"));
+            work(&mut self.shown.lock().expect("no panic can occur while the lock is held"));
         }
     }
 
-    /// Tells what happens on the way, to those who follow it.
-    fn tell(&self, note: &str) {
+    /// Prints a warning, if a user follows the progress or `--verbose` is set.
+    fn warn(&self, note: &str) {
         if self.printer.has_reader() || self.printer.is_verbose() {
-            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
+            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
             match bar {
                 Some(bar) => bar.suspend(|| self.printer.warning(note)),
                 None => self.printer.warning(note),
@@ -83,7 +83,7 @@ impl Meter {
         let (bytes, total) = (shown.bytes, shown.total);
         if self.style == ProgressStyle::Json {
             let line = Line { r#type: "progress", phase: self.phase, bytes, total, file: shown.file.as_deref() };
-            let line = serde_json::to_string(&line).expect("the line has string keys only");
+            let line = serde_json::to_string(&line).expect("the progress line serialises to JSON");
             self.printer.progress_line(&escape::json(&line));
         } else {
             self.printer.progress_line(&format!("{}: {} of {}", self.phase, ByteSize(bytes), ByteSize(total)));
@@ -101,7 +101,7 @@ impl Progress for Meter {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
             let style =
                 "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
-            bar.set_style(BarStyle::with_template(style).expect("the template is sound"));
+            bar.set_style(BarStyle::with_template(style).expect("the progress template is valid"));
             bar.set_prefix(self.phase);
             shown.bar = Some(bar);
         });
@@ -114,7 +114,7 @@ impl Progress for Meter {
                 Some(bar) => {
                     bar.set_position(bytes);
                     if is_first {
-                        // What was there before says nothing about the rate.
+                        // Resumed bytes must not count towards the transfer rate.
                         bar.reset_eta();
                     }
                 }
@@ -138,23 +138,23 @@ impl Progress for Meter {
     }
 
     fn waiting(&self, cause: &dyn Error, delay: Duration) {
-        self.tell(&format!("{cause}; going on in {:.1} s", delay.as_secs_f32()));
+        self.warn(&format!("{cause}; retrying in {:.1} s", delay.as_secs_f32()));
     }
 
     fn rerouted(&self, cause: &dyn Error) {
-        self.tell(&format!("{cause}; going on through the server"));
+        self.warn(&format!("{cause}; continuing through the server"));
     }
 
     fn step(&self, what: fmt::Arguments<'_>) {
         if self.printer.is_verbose() {
-            let bar = self.shown.lock().expect("nothing panics while it holds this lock").bar.clone();
+            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
             let say = || self.printer.note(&what.to_string());
             bar.map_or_else(say, |bar| bar.suspend(say));
         }
     }
 
     fn begins_anew(&self, gone: TransferId) {
-        self.tell(&format!("the unfinished transfer {gone} is gone; beginning anew"));
+        self.warn(&format!("the unfinished transfer {gone} no longer exists; starting a new one"));
     }
 
     fn end(&self) {
@@ -165,7 +165,7 @@ impl Progress for Meter {
     }
 }
 
-/// The end of a name, which says more than its beginning.
+/// Shortens a name to its end, which distinguishes paths better than the beginning.
 fn shortened(name: &str) -> String {
     let length = name.chars().count();
     if length <= NAME_WIDTH {

@@ -1,4 +1,4 @@
-//! The command line: one file a command, with its arguments and its `run`.
+//! The command line: one module per command, with its arguments and its `run` function.
 
 mod arguments;
 mod audit;
@@ -56,14 +56,14 @@ pub use self::exit::Exit;
 use self::failure::Failure;
 pub use self::printer::Printer;
 
-/// How long threads that are still busy may tidy up when a command has ended.
-const TIDY_UP: Duration = Duration::from_millis(500);
+/// Time that blocking threads have to finish after a command has ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     if let Some(answer) = completions::answer() {
-        // A shell that has gone asks for nothing.
+        // A shell that closed the pipe needs no completions.
         let _ = Printer::bare(false, When::Never).text(&answer);
         return Exit::Done.into();
     }
@@ -87,9 +87,9 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
     let command = match arguments.command {
-        // The service has its own runtime, and its own way to end.
+        // A service creates its own runtime and handles signals itself.
         Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer).map(|()| Exit::Done),
-        // These need neither a server nor the configuration.
+        // Completions and manual pages need neither a server nor the configuration.
         Command::Completions(completions) => return completions::run(&completions, printer).map(|()| Exit::Done),
         Command::Man(man) => return man::run(&man, printer).map(|()| Exit::Done),
         command => command,
@@ -99,7 +99,7 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
         let mut interrupt = signals::watch()?;
         let makes_profile = command.makes_profile();
         let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
-        // These say themselves what is left when they are interrupted; whatever else is at work simply stops.
+        // Upload, download and store commands report their own state when interrupted; other commands are dropped.
         let command = match command {
             Command::Upload(arguments) => {
                 return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
@@ -115,7 +115,7 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
             signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
         }
     });
-    runtime.shutdown_timeout(TIDY_UP);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }
 
@@ -127,7 +127,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         | Command::Serve(_)
         | Command::Completions(_)
         | Command::Man(_) => {
-            unreachable!("these are run by the callers")
+            unreachable!("the caller runs these commands")
         }
         Command::Open(arguments) => open::run(arguments, context).await,
         Command::Status(arguments) => status::run(arguments, context).await,

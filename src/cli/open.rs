@@ -1,4 +1,4 @@
-//! `sgsend open`
+//! `sgsend open`: decrypts a payload that is already on this machine.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,17 +20,17 @@ use crate::client::unseal::{Framing, UnsealError, Unsealed, Unsealing};
 use crate::domain::id::TokenId;
 use crate::domain::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 
-/// What the command takes.
+/// Arguments of `sgsend open`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The sealed payload, or - for stdin
+    /// Encrypted payload, or - for stdin
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     #[command(flatten)]
     place: PlaceOptions,
     #[command(flatten)]
     key: KeyArguments,
-    /// Write the whole plaintext as it is, for payloads without an envelope [default output: stdout]
+    /// Write the plaintext unchanged, for payloads without an envelope [default output: stdout]
     #[arg(long, conflicts_with = "extract")]
     raw: bool,
 }
@@ -42,38 +42,38 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         claim_stdin("payload")?;
     }
     if arguments.raw && arguments.place.output.is_none() && context.printer.is_json() {
-        let failure = Failure::usage("stdout cannot take both the content and JSON");
+        let failure = Failure::usage("stdout cannot carry both the content and JSON");
         return Err(failure.hint("name a file with -o").into());
     }
-    // Any 8 digits will do: a payload on disk does not say which transfer it was.
+    // Random digits for the name of the partial file: a payload on disk does not contain its transfer id.
     let mark = TokenId::random().to_string()[..8].to_owned();
     let place = Place::new(&arguments.place, mark, context.prompt, context.printer.clone());
-    // Raw content goes to stdout unless it is told where else.
+    // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.place.output.is_none();
     let place = if to_stdout { place } else { settle(place).await? };
     let link_key = options.read_apart(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = place.into_choice();
-    // Unpacking ends with this future.
+    // Dropping `_stop` ends the unpacking.
     let (watch, _stop) = Watch::new(context.meter("open"));
     let open = move || {
         let unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose).watched(watch);
         open(&arguments.file, unsealing)
     };
-    let unsealed = spawn_blocking(open).await.expect("opening does not panic")?;
+    let unsealed = spawn_blocking(open).await.expect("decrypting does not panic")?;
     report(&unsealed, None, context)
 }
 
-/// What an end means behind so many bytes: before the first segment is whole, nothing was opened.
+/// Converts an early end of the input: if it ends before the first complete segment, nothing was decrypted.
 fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
     if !matches!(error, UnsealError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
         return error.into();
     }
     let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
-    let what = if fed == 0 { "is empty, and so no sealed payload" } else { "is too short for a sealed payload" };
-    let failure = Failure::new(Exit::WrongKey, "damaged_payload", format!("{name} {what}"));
-    failure.hint("fetch the payload again, and open what was fetched").into()
+    let problem = if fed == 0 { "is empty" } else { "is too short for an encrypted payload" };
+    let failure = Failure::new(Exit::WrongKey, "damaged_payload", format!("{name} {problem}"));
+    failure.hint("download the payload again, and open that file").into()
 }
 
 fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {

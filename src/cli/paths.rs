@@ -1,4 +1,4 @@
-//! Where this user's files are.
+//! Paths of this user's files.
 
 use std::path::PathBuf;
 
@@ -8,44 +8,44 @@ fn directories() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "sgsend")
 }
 
-/// The directory of the configuration; `None` for a user without a home.
+/// Returns the configuration directory; `None` for a user without a home.
 #[must_use]
 pub fn config_directory() -> Option<PathBuf> {
     directories().map(|directories| directories.config_dir().to_owned())
 }
 
-/// The configuration that is read where none is named.
+/// Returns the default configuration file.
 #[must_use]
 pub fn config_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("config.toml"))
 }
 
-/// The file that an admin service keeps the key in that it made for itself: the key and a line feed, mode 0600.
+/// Returns the file of the generated admin key: the key and a line feed, mode 0600.
 #[must_use]
 pub fn admin_key_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key"))
 }
 
-/// The directory of what commands remember; `None` for a user without a home.
+/// Returns the directory of the history and of unfinished transfers; `None` for a user without a home.
 #[must_use]
 pub fn state_directory() -> Option<PathBuf> {
     let directories = directories()?;
     Some(directories.state_dir().unwrap_or_else(|| directories.data_local_dir()).to_owned())
 }
 
-/// The directory of unfinished uploads.
+/// Returns the directory of unfinished uploads.
 #[must_use]
 pub fn uploads_directory() -> Option<PathBuf> {
     Some(state_directory()?.join("uploads"))
 }
 
-/// The directory of unfinished downloads.
+/// Returns the directory of unfinished downloads.
 #[must_use]
 pub fn downloads_directory() -> Option<PathBuf> {
     Some(state_directory()?.join("downloads"))
 }
 
-/// The directory of what services store; `None` for a user without a home.
+/// Returns the parent directory of the default storage; `None` for a user without a home.
 #[must_use]
 pub fn data_directory() -> Option<PathBuf> {
     directories().map(|directories| directories.data_dir().to_owned())

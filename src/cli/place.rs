@@ -1,4 +1,4 @@
-//! Where plaintext is put: a file with the sender's name, a file or directory of the recipient's choice, or stdout.
+//! Output target of decrypted content: the sender's file name, a chosen file or directory, or stdout.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -13,29 +13,29 @@ use crate::client::unseal::{Choose, Conflict, Output, OutputError, Target, Unsea
 use crate::domain::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 
-/// What can be said about the output.
+/// Output options.
 #[derive(Args, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 pub(super) struct PlaceOptions {
-    /// A file to write to or a directory to write into, or - for stdout; for an archive the directory to make, or one to make
-    /// it in [default: the sender's name, in this directory]
+    /// Output file, existing directory for it, or - for stdout; for an archive, the directory to create or its parent
+    /// [default: the sender's name, in the current directory]
     #[arg(short, long, value_name = "PATH|DIR|-")]
     pub output: Option<PathBuf>,
-    /// Replace a file that exists
+    /// Overwrite an existing file
     #[arg(long, conflicts_with = "rename")]
     pub overwrite: bool,
-    /// Take another name where a file exists
+    /// Choose another name if the file exists
     #[arg(long)]
     pub rename: bool,
-    /// Unpack an archive into a new directory, which is what happens anyway; a single file is simply saved
+    /// Unpack an archive into a new directory (the default); has no effect on a single file
     #[arg(long, conflicts_with = "no_extract")]
     pub extract: bool,
-    /// Keep an archive as it was sent: NAME.tar
+    /// Save an archive as NAME.tar instead of unpacking it
     #[arg(long)]
     pub no_extract: bool,
 }
 
-/// A place that was chosen.
+/// The output target chosen on the command line.
 #[derive(Clone)]
 pub(super) struct Place {
     output: Option<PathBuf>,
@@ -46,17 +46,17 @@ pub(super) struct Place {
     printer: Printer,
 }
 
-/// What to do with an archive.
+/// Whether to unpack an archive.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extract {
-    /// It is unpacked wherever there can be a directory.
-    Usually,
+    /// Unpacked unless the output is stdout.
+    Default,
     Wanted,
     Never,
 }
 
 impl Place {
-    /// The place that `options` describe; unfinished files beside it carry `mark`.
+    /// Creates the target of `options`; names of partial files beside it contain `mark`.
     pub(super) fn new(options: &PlaceOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
         let conflict = match (options.overwrite, options.rename) {
             (true, _) => Some(Conflict::Overwrite),
@@ -66,23 +66,23 @@ impl Place {
         let extract = match (options.extract, options.no_extract) {
             (true, _) => Extract::Wanted,
             (_, true) => Extract::Never,
-            _ => Extract::Usually,
+            _ => Extract::Default,
         };
         Self { output: options.output.clone(), conflict, extract, mark, prompt, printer }
     }
 
-    /// Whether the content goes to stdout.
+    /// Returns whether the content goes to stdout.
     pub(super) fn is_stdout(&self) -> bool {
         self.output.as_deref().is_some_and(|output| output == Path::new("-"))
     }
 
-    /// Settles what can be settled before anything is fetched: a file that exists is asked about now. Blocks.
+    /// Checks the target before the download and asks about an existing file. Blocks.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         if self.is_stdout() && self.printer.is_json() {
-            return Err(Failure::usage("stdout cannot take both the content and JSON").hint("write to a file"));
+            return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
         if self.is_stdout() && self.extract == Extract::Wanted {
-            return Err(Failure::usage("nothing can be unpacked into stdout").hint("leave --extract out, or -o -"));
+            return Err(Failure::usage("cannot unpack an archive to stdout").hint("omit --extract, or -o -"));
         }
         if self.is_stdout() {
             return Ok(());
@@ -98,22 +98,22 @@ impl Place {
         self.conflict = self.resolve_conflict(&path).map_err(failed)?.or(self.conflict);
         let is_replaced = self.conflict == Some(Conflict::Overwrite) && path.exists();
         if is_replaced && !path.is_file() {
-            let what = format!("{} is not a regular file, and is not replaced", path.display());
-            return Err(failed(OutputError::Refused(what)));
+            let message = format!("{} is not a regular file and cannot be overwritten", path.display());
+            return Err(failed(OutputError::Refused(message)));
         }
         Ok(())
     }
 
-    /// Chooses the output when the envelope is known.
+    /// Returns the callback that chooses the output once the envelope is decrypted.
     pub(super) fn into_choice(self) -> Choose {
         Box::new(move |metadata| self.choose(metadata))
     }
 
     fn choose(self, metadata: Option<&Metadata>) -> Result<Output, OutputError> {
-        // Without a name and without an envelope there is no other way.
+        // Content without an envelope has no file name, so it goes to stdout unless -o names a file.
         if self.is_stdout() || (self.output.is_none() && metadata.is_none()) {
             if self.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(OutputError::Refused("the content may not be fit for a terminal".to_owned()));
+                return Err(OutputError::Refused("content is not written to a terminal by default".to_owned()));
             }
             return Ok(Output::Stream(self.printer.content()));
         }
@@ -136,7 +136,7 @@ impl Place {
         Ok(Output::File(Target { path, conflict, mark: self.mark }))
     }
 
-    /// The same for a directory, which joins and replaces nothing.
+    /// Resolves a conflict with an existing directory, which is neither merged nor replaced.
     fn resolve_for_directory(&self, path: &Path) -> Result<Conflict, OutputError> {
         match self.conflict {
             Some(Conflict::Rename) => Ok(Conflict::Rename),
@@ -146,6 +146,7 @@ impl Place {
         }
     }
 
+    /// Resolves a conflict with an existing file, by option or by asking.
     fn resolve_conflict(&self, path: &Path) -> Result<Option<Conflict>, OutputError> {
         match self.conflict {
             None if path.symlink_metadata().is_ok() => match self.prompt.conflict(&self.printer, path) {
@@ -157,16 +158,16 @@ impl Place {
     }
 }
 
-/// Refuses a directory that is not there, or that nothing can be made in.
+/// Rejects a directory that does not exist or is not writable.
 fn check_directory(directory: &Path) -> Result<(), Failure> {
     let failure = |code, message: String| Failure::new(Exit::LocalFile, code, message);
     if !directory.is_dir() {
-        let message = format!("there is no directory {}", directory.display());
-        return Err(failure("no_directory", message).hint("make it, or choose another with -o"));
+        let message = format!("directory {} does not exist", directory.display());
+        return Err(failure("no_directory", message).hint("create it, or choose another with -o"));
     }
-    // A file without a name, which is what is to be known: permissions do not tell of everybody and every file system.
+    // Creates an anonymous file, since permission bits do not cover all users and file systems.
     tempfile::tempfile_in(directory).map(drop).map_err(|error| {
-        let message = format!("nothing can be written to the directory {}: {error}", directory.display());
+        let message = format!("cannot write to directory {}: {error}", directory.display());
         failure("file_unwritable", message).hint("choose another directory with -o")
     })
 }
@@ -175,7 +176,7 @@ fn is_directory(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
-/// The sender's name for the content, reduced to a safe one.
+/// Returns the sender's file name, reduced to a safe one; `.tar` is appended for an archive.
 pub(super) fn name_of(metadata: &Metadata) -> String {
     match metadata.archive {
         None => safe_file_name(&metadata.filename),
@@ -188,8 +189,8 @@ mod tests {
     use super::*;
     use crate::cli::arguments::When;
 
-    /// Of an archive of this size the tests keep the archive.
-    const KEPT: u64 = 1;
+    /// Archives of this size are saved with `--no-extract` in these tests.
+    const NOT_EXTRACTED: u64 = 1;
 
     fn choose(output: Option<&Path>, rename: bool, metadata: &Metadata) -> Result<(PathBuf, Conflict), OutputError> {
         let options = PlaceOptions {
@@ -197,12 +198,12 @@ mod tests {
             overwrite: false,
             rename,
             extract: false,
-            no_extract: metadata.size == KEPT,
+            no_extract: metadata.size == NOT_EXTRACTED,
         };
         let place = Place::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, When::Never));
         match place.choose(Some(metadata))? {
             Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
-            Output::Stream(_) => panic!("a file was asked for"),
+            Output::Stream(_) => panic!("expected a file, not a stream"),
         }
     }
 
@@ -211,21 +212,21 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_replaces_nothing() {
-        let there = tempfile::tempdir().unwrap();
+    fn existing_directories_are_not_replaced() {
+        let parent = tempfile::tempdir().unwrap();
         let archive = Metadata { archive: Some(Archive::Tar), ..metadata("x") };
-        std::fs::create_dir(there.path().join("x")).unwrap();
-        assert!(matches!(choose(Some(there.path()), false, &archive), Err(OutputError::NotNew(_))));
-        assert_eq!(choose(Some(there.path()), true, &archive).unwrap().1, Conflict::Rename);
+        std::fs::create_dir(parent.path().join("x")).unwrap();
+        assert!(matches!(choose(Some(parent.path()), false, &archive), Err(OutputError::NotNew(_))));
+        assert_eq!(choose(Some(parent.path()), true, &archive).unwrap().1, Conflict::Rename);
     }
 
     #[test]
-    fn the_senders_name_is_reduced_and_put_into_the_chosen_directory() {
+    fn the_senders_name_is_made_safe_and_placed_in_the_chosen_directory() {
         let directory = tempfile::tempdir().unwrap();
         let (path, conflict) = choose(Some(directory.path()), false, &metadata("../../etc/passwd")).unwrap();
         assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Refuse));
         let archive = Metadata { archive: Some(Archive::Tar), ..metadata("photos") };
-        let kept = Metadata { size: KEPT, ..archive.clone() };
+        let kept = Metadata { size: NOT_EXTRACTED, ..archive.clone() };
         assert_eq!(choose(None, false, &archive).unwrap().0, Path::new("photos"));
         assert_eq!(choose(None, false, &kept).unwrap().0, Path::new("photos.tar"));
         assert_eq!(choose(Some(directory.path()), false, &archive).unwrap().0, directory.path().join("photos"));
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_exists_is_left_alone_unless_told_otherwise() {
+    fn existing_files_are_kept_unless_an_option_allows_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let metadata = metadata("x");
         assert!(matches!(choose(Some(file.path()), false, &metadata), Err(OutputError::Exists(_))));

@@ -1,4 +1,4 @@
-//! The printer: the only way to stdout and stderr.
+//! All output to stdout and stderr.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -9,9 +9,9 @@ use super::arguments::{Global, ProgressStyle, When};
 use super::escape;
 use super::failure::Failure;
 
-/// Prints results to stdout and everything else to stderr, as far as it is wanted.
+/// Prints results to stdout and everything else to stderr, as `--json`, `--quiet` and `--verbose` select.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent output option")]
 pub struct Printer {
     json: bool,
     quiet: bool,
@@ -20,9 +20,9 @@ pub struct Printer {
     progress: ProgressStyle,
 }
 
-#[expect(clippy::unused_self, reason = "who has no printer prints nothing, even where it has nothing to say about how")]
+#[expect(clippy::unused_self, reason = "output requires a printer, even where no option of it applies")]
 impl Printer {
-    /// A printer as the command line wants it.
+    /// Creates a printer with the global options.
     pub(super) fn new(global: &Global) -> Self {
         Self {
             quiet: global.quiet,
@@ -32,7 +32,7 @@ impl Printer {
         }
     }
 
-    /// A printer before the command line is known.
+    /// Creates a printer before the command line is parsed.
     pub(super) fn bare(json: bool, color: When) -> Self {
         let color = match color {
             When::Always => true,
@@ -46,35 +46,35 @@ impl Printer {
         Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto }
     }
 
-    /// Whether results are JSON.
+    /// Returns whether results are printed as JSON.
     #[must_use]
     pub const fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether errors and retries are told about at length.
+    /// Returns whether causes of errors and retries are printed.
     #[must_use]
     pub const fn is_verbose(&self) -> bool {
         self.verbose
     }
 
-    /// Whether to use colours on stderr.
+    /// Returns whether stderr uses colours.
     pub(super) const fn is_colored(&self) -> bool {
         self.color
     }
 
-    /// Whether a person is there to read more than results.
+    /// Returns whether a user reads stderr on a terminal, without `--quiet` and `--json`.
     #[must_use]
     pub fn has_reader(&self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
-    /// Whether stderr is a terminal.
+    /// Returns whether stderr is a terminal.
     pub(super) fn stderr_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }
 
-    /// How progress is shown.
+    /// Returns the effective progress style: `Auto` is resolved, and `--quiet` hides the bar.
     pub(super) fn progress(&self) -> ProgressStyle {
         match self.progress {
             ProgressStyle::Auto if self.has_reader() => ProgressStyle::Always,
@@ -89,7 +89,7 @@ impl Printer {
         self.text(&format!("{}\n", escape::lines(lines)))
     }
 
-    /// Prints a path to stdout: as it is for programs, and escaped on a terminal.
+    /// Prints a path to stdout: raw bytes in a pipe, escaped on a terminal.
     pub(super) fn path(&self, path: &Path) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if stdout.is_terminal() {
@@ -101,7 +101,7 @@ impl Printer {
         stdout.flush()
     }
 
-    /// Prints text of our own to stdout as it is.
+    /// Prints trusted text to stdout without escaping.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
@@ -115,7 +115,7 @@ impl Printer {
         self.text(&line)
     }
 
-    /// Prints `value`, an object of the API, as a result of the command line: with `v` and `ok` in front.
+    /// Prints an API object as a JSON result, with `v` and `ok` prepended.
     pub(super) fn json_of(&self, value: &impl Serialize) -> io::Result<()> {
         #[derive(Serialize)]
         struct Result<'a, T> {
@@ -134,62 +134,62 @@ impl Printer {
         }
     }
 
-    /// Prints what is made for a terminal to stderr as it is, quiet or not: it was asked for.
+    /// Prints terminal output that a flag requested (a QR code or an escape sequence) to stderr, even with `--quiet`.
     pub(super) fn picture(&self, text: &str) {
-        // Nobody is left to see it where stderr is closed.
+        // A closed stderr is ignored: nobody can read the output.
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 
-    /// Prints a question to stderr; the answer is typed behind it.
+    /// Prints a question to stderr, without a line feed.
     pub(super) fn question(&self, text: &str) {
         let mut stderr = io::stderr().lock();
-        // Nobody is left to answer where stderr is closed.
+        // A closed stderr is ignored: nobody can answer.
         let _ = write!(stderr, "{} ", escape::one_line(text)).and_then(|()| stderr.flush());
     }
 
-    /// Prints a line to stderr that JSON progress consists of.
+    /// Prints a progress line to stderr, even with `--quiet`.
     pub(super) fn progress_line(&self, line: &str) {
         self.to_stderr(line);
     }
 
-    /// Warns on stderr, unless quiet.
+    /// Prints a warning to stderr, unless quiet.
     pub fn warning(&self, text: &str) {
         if !self.quiet {
-            self.to_stderr(&format!("{} {}", self.word("warning:", "33;1"), escape::one_line(text)));
+            self.to_stderr(&format!("{} {}", self.coloured("warning:", "33;1"), escape::one_line(text)));
         }
     }
 
-    /// Prints a failure: two lines on stderr, or with JSON one on stdout.
+    /// Prints a failure: an error line and a hint line on stderr, or one JSON line on stdout.
     pub(super) fn failure(&self, failure: &Failure, error: &anyhow::Error) {
         if self.json {
-            // A broken pipe is no error.
+            // A closed pipe is not an error.
             let _ = self.json(&failure.to_json());
             return;
         }
         let line = |word: &str, text: &str| self.to_stderr(&format!("{word} {}", escape::one_line(text)));
-        line(&self.word("error:", "31;1"), &failure.message);
+        line(&self.coloured("error:", "31;1"), &failure.message);
         if self.verbose {
             for cause in error.chain().skip(1) {
                 line("cause:", &cause.to_string());
             }
         }
         if let Some(hint) = &failure.hint {
-            line(&self.word("hint:", "36;1"), hint);
+            line(&self.coloured("hint:", "36;1"), hint);
         }
     }
 
-    /// stdout, for content.
+    /// Returns stdout, for the content of a transfer.
     pub(super) fn content(&self) -> Box<dyn Write + Send> {
         Box::new(io::stdout())
     }
 
     fn to_stderr(&self, text: &str) {
-        // Nobody is left to be told that stderr is closed.
+        // A closed stderr is ignored: the error cannot be reported anywhere.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    fn word(&self, word: &str, style: &str) -> String {
+    fn coloured(&self, word: &str, style: &str) -> String {
         if self.color { format!("\u{1b}[{style}m{word}\u{1b}[0m") } else { word.to_owned() }
     }
 }

@@ -1,4 +1,4 @@
-//! Records of the audit trail: all pages of them, and how they look in a line.
+//! Audit records and events: reads all pages and formats them as table rows.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,15 @@ use crate::client::ClientError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Page;
 
-/// The most pages that are read of one list.
+/// Maximum number of pages per list.
 const MAX_PAGES: usize = 1_000;
-/// The most that is kept of one list, in bytes of JSON.
+/// Maximum size of one list, in bytes of JSON.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Reads every page of a list; `page` gives the one after an id. A list that does not end is an error, and never cut
-/// short in silence.
+/// Reads every page of a list; `page` returns the page after an id.
+///
+/// # Errors
+/// Fails on a list that exceeds [`MAX_PAGES`] or [`MAX_BYTES`], or repeats its cursor, rather than truncating it.
 pub(super) async fn all<T, F>(mut page: impl FnMut(Option<String>) -> F) -> Result<Vec<T>>
 where
     T: Serialize,
@@ -37,13 +39,13 @@ where
             advanced => after = advanced,
         }
     }
-    let failure = Failure::new(Exit::Network, "endless_list", "the server's list does not end");
-    Err(failure.hint("ask whoever runs the server").into())
+    let failure = Failure::new(Exit::Network, "endless_list", "the list of the server is endless or too long");
+    Err(failure.hint("report it to the operator of the server").into())
 }
 
-/// Records as a timeline: under each request what it did and what that brought about.
+/// Formats records as a timeline, with each request followed by its actions and events.
 ///
-/// Members that are not known are left out. A record whose request is not there stands at its own place.
+/// Unknown members are omitted. A record without its request keeps its own position.
 pub(super) fn timeline(records: &[Value]) -> String {
     let request_of = |record: &Value| record.get("request_id").map(plain);
     let is_request = |record: &Value| record.get("type").is_some_and(|kind| kind == "request");
@@ -57,20 +59,21 @@ pub(super) fn timeline(records: &[Value]) -> String {
         (group, !is_request(record), *at)
     });
     let rows: Vec<_> = order.into_iter().map(|(_, record)| row(record)).collect();
-    table::lines(&["TIME", "RECORD", "WHAT", "OUTCOME", "WHO"], &rows)
+    table::lines(&["TIME", "RECORD", "ACTION", "OUTCOME", "CLIENT"], &rows)
 }
 
-/// One record in a line.
+/// Formats one record as a line.
 pub(super) fn line(record: &Value) -> String {
     row(record).iter().map(|cell| escape::one_line(cell)).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
-/// When, what kind of record, what, how it ended, and who was there.
+/// Returns the columns of a record: time, type, action, outcome and client.
 fn row(record: &Value) -> Vec<String> {
     let text = |name: &str| record.get(name).map(plain);
     let join = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(" ");
     let at = record.get("at").and_then(Value::as_u64).map(|at| time(Timestamp::from_millis(at)));
-    let claimed = record.get("source").filter(|source| *source == "client").map(|_| "(claimed by a client)".to_owned());
+    let claimed =
+        record.get("source").filter(|source| *source == "client").map(|_| "(reported by the client)".to_owned());
     let of_client = |name: &str| record.get("client").and_then(|client| client.get(name)).map(plain);
     let token = text("token_id").map(|id| format!("token {id}"));
     vec![
@@ -86,7 +89,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// To the second, since records of one minute are told apart.
+/// Formats a time in UTC to the second, so that records of the same minute can be ordered.
 pub(super) fn time(at: Timestamp) -> String {
     let seconds = at.as_millis() / 1_000 % 60;
     format!("{}:{seconds:02}", at.minute())
@@ -97,15 +100,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_a_line_whatever_is_in_it() {
+    fn every_record_fits_into_one_line() {
         let event = serde_json::json!({"type": "event", "at": 1_772_323_199_999_u64, "kind": "link_opened", "source": "client",
             "client": {"agent": "curl\u{1b}", "address": "ab"}});
-        assert_eq!(line(&event), "2026-02-28T23:59:59  event  link_opened  (claimed by a client)  curl\\u{1b} ab");
+        assert_eq!(line(&event), "2026-02-28T23:59:59  event  link_opened  (reported by the client)  curl\\u{1b} ab");
         assert_eq!(line(&serde_json::json!({"new": 1})), "");
     }
 
     #[tokio::test]
-    async fn every_page_is_read() {
+    async fn all_pages_are_read() {
         let pages = |after: Option<String>| async move {
             let (items, next) =
                 if after.is_none() { (vec![Value::from(1)], Some("x".to_owned())) } else { (vec![2.into()], None) };
@@ -115,9 +118,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_that_does_not_end_is_an_error() {
-        let standing = |_| async { Ok(Page { items: vec![1], next: Some("x".to_owned()) }) };
-        assert!(all(standing).await.is_err());
+    async fn an_endless_list_is_an_error() {
+        let repeated = |_| async { Ok(Page { items: vec![1], next: Some("x".to_owned()) }) };
+        assert!(all(repeated).await.is_err());
         let mut number = 0;
         let huge = |_| {
             number += 1;
@@ -125,6 +128,6 @@ mod tests {
             async move { Ok(Page { items: vec!["x".repeat(10 << 20)], next }) }
         };
         assert!(all(huge).await.is_err());
-        assert_eq!(number, 7, "more was read than is kept");
+        assert_eq!(number, 7, "pages were read beyond the size limit");
     }
 }

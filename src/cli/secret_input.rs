@@ -1,4 +1,4 @@
-//! Secrets as they are given: as text, in a file, or on stdin.
+//! Reads secrets from arguments, environment variables, files or stdin.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::failure_table::hint_of_io;
 
-/// The longest secret that is read, in bytes.
+/// Maximum size of a secret in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// A secret from the command line or the environment. Has no `Debug` output.
@@ -40,17 +40,17 @@ impl FromStr for SecretText {
     }
 }
 
-/// Where a secret comes from.
+/// The source of a secret.
 #[derive(Clone)]
 pub(super) enum SecretSource {
-    /// It stands there; `-` is stdin.
+    /// The secret itself; `-` means stdin.
     Text(SecretText),
-    /// It stands in a file; `-` is stdin.
+    /// A file with the secret; `-` means stdin.
     File(PathBuf),
 }
 
 impl SecretSource {
-    /// Whether it takes stdin, which one thing can only.
+    /// Returns whether the source is stdin, which can be read only once.
     pub(super) fn takes_stdin(&self) -> bool {
         match self {
             Self::Text(text) => text.as_str() == "-",
@@ -58,31 +58,29 @@ impl SecretSource {
         }
     }
 
-    /// The secret without the space around it; `what` says what it is. Blocks, where it is stdin.
-    pub(super) fn read(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
-        let whole = self.read_whole(what)?;
+    /// Reads the secret without surrounding whitespace; `name` is its name in messages. Blocks on stdin.
+    pub(super) fn read(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
+        let whole = self.read_whole(name)?;
         let trimmed = Zeroizing::new(whole.trim().to_owned());
         if trimmed.is_empty() {
-            return Err(
-                Failure::usage(format!("the {what} is empty")).hint(format!("check where the {what} comes from"))
-            );
+            return Err(Failure::usage(format!("the {name} is empty")).hint(format!("check the source of the {name}")));
         }
         Ok(trimmed)
     }
 
-    /// The secret with all the space around it.
-    pub(super) fn read_whole(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
+    /// Reads the secret with surrounding whitespace.
+    pub(super) fn read_whole(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
         let unreadable = |error: io::Error| {
             let message = match self {
-                Self::File(path) => format!("the {what} cannot be read from {}: {error}", path.display()),
-                Self::Text(_) => format!("the {what} cannot be read from stdin: {error}"),
+                Self::File(path) => format!("cannot read the {name} from {}: {error}", path.display()),
+                Self::Text(_) => format!("cannot read the {name} from stdin: {error}"),
             };
             let exit = if error.kind() == io::ErrorKind::InvalidData { Exit::Usage } else { Exit::LocalFile };
             Failure::new(exit, "secret_unreadable", message).hint(hint_of_io(&error))
         };
         match self {
             _ if self.takes_stdin() => {
-                claim_stdin(what)?;
+                claim_stdin(name)?;
                 read_text(io::stdin().lock()).map_err(unreadable)
             }
             Self::Text(text) => Ok(text.0.clone()),
@@ -91,15 +89,18 @@ impl SecretSource {
     }
 }
 
-/// Takes this process's stdin for `what`: it can be one thing only, and who came second would find it empty.
-pub(super) fn claim_stdin(what: &str) -> Result<(), Failure> {
+/// Reserves stdin for `name`, since a second reader would find it empty.
+///
+/// # Errors
+/// Fails if stdin is already reserved for another input.
+pub(super) fn claim_stdin(name: &str) -> Result<(), Failure> {
     static CLAIMED: Mutex<Option<String>> = Mutex::new(None);
-    let mut claimed = CLAIMED.lock().expect("nothing panics while it holds this lock");
+    let mut claimed = CLAIMED.lock().expect("no panic can occur while the lock is held");
     if let Some(earlier) = &*claimed {
-        return Err(Failure::usage(format!("stdin cannot be both the {earlier} and the {what}"))
-            .hint("give one of them in a file"));
+        return Err(Failure::usage(format!("stdin cannot provide both the {earlier} and the {name}"))
+            .hint("pass one of them in a file"));
     }
-    *claimed = Some(what.to_owned());
+    *claimed = Some(name.to_owned());
     Ok(())
 }
 
@@ -107,11 +108,11 @@ fn read_text(input: impl Read) -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     input.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the content is too long"));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8")),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "the content is not UTF-8 text")),
     }
 }
 
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn space_around_a_secret_does_not_count() {
+    fn whitespace_around_a_secret_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), " secret \r\n").unwrap();
         let source = SecretSource::File(file.path().to_owned());

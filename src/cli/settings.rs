@@ -1,4 +1,4 @@
-//! Settings: what flags, environment, profile and defaults come to, and which secret belongs to which server.
+//! Settings: merges flags, environment, profile and defaults, and binds each secret to its server.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,14 @@ use super::secret_input::SecretSource;
 use crate::client::Origin;
 use crate::domain::root::ServerRoot;
 
-/// The public service of those who name none.
+/// Default URL of the public service.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
-/// The admin service of those who name none.
+/// Default URL of the admin service.
 const DEFAULT_ADMIN_SERVER: &str = "http://127.0.0.1:8081";
-/// The header of the admin key, unless it was renamed.
+/// Default header of the admin key.
 const DEFAULT_AUTH_NAME: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What one source of settings says.
+/// The settings of one source: flags, environment or profile.
 #[derive(Clone, Default)]
 struct Layer {
     server: Option<ServerRoot>,
@@ -31,7 +31,7 @@ struct Layer {
     ca_file: Option<PathBuf>,
 }
 
-/// All that is set, the strongest first.
+/// All settings, in order of precedence.
 pub(super) struct Settings {
     flags: Layer,
     environment: Layer,
@@ -39,7 +39,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Parses what is set. `config_directory` is where the profile's relative paths begin.
+    /// Parses the settings. Relative paths of the profile start at `config_directory`.
     pub(super) fn new(
         global: &Global,
         environment: &Environment,
@@ -75,87 +75,90 @@ impl Settings {
         Ok(Self { flags, environment, profile })
     }
 
-    /// The public service to use.
+    /// Returns the URL of the current public service.
     pub(super) fn server(&self) -> ServerRoot {
         self.first(|layer| layer.server.clone()).unwrap_or_else(|| parse_default(DEFAULT_SERVER))
     }
 
-    /// The admin service to use.
+    /// Returns the URL of the current admin service.
     pub(super) fn admin_server(&self) -> ServerRoot {
         self.first(|layer| layer.admin_server.clone()).unwrap_or_else(|| parse_default(DEFAULT_ADMIN_SERVER))
     }
 
-    /// The header that admin keys travel in.
+    /// Returns the header of the admin key.
     pub(super) fn auth_name(&self) -> HeaderName {
         self.first(|layer| layer.auth_name.clone()).unwrap_or(DEFAULT_AUTH_NAME)
     }
 
-    /// The certificates to trust beside the system's.
+    /// Returns the PEM file with additional CA certificates.
     pub(super) fn ca_file(&self) -> Option<PathBuf> {
         self.first(|layer| layer.ca_file.clone())
     }
 
-    /// The strongest sender token that belongs to `origin`.
+    /// Returns the sender token for `origin` with the highest precedence.
     pub(super) fn token_of(&self, origin: &Origin) -> Option<&SecretSource> {
         let in_use = self.server();
         self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
-    /// Where no sender token belongs to the server at `wanted`: the server that the strongest one there is belongs to, and
-    /// how to say that it belongs to `wanted`.
+    /// Returns the server of the available sender token, with a hint, if no token belongs to the server at `wanted`.
+    ///
+    /// The hint says how to use the token for `wanted`.
     pub(super) fn token_elsewhere(&self, wanted: &ServerRoot) -> Option<(Origin, String)> {
         let in_use = self.server();
         let in_environment = self.environment.token.is_some();
         let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
-            (Some(_), ..) => (in_use, format!("say --server {wanted} if it belongs there")),
-            (None, None, _) if in_environment => (in_use, format!("say --server {wanted} if it belongs there")),
+            (Some(_), ..) => (in_use, format!("add --server {wanted} if the token belongs to that server")),
+            (None, None, _) if in_environment => {
+                (in_use, format!("add --server {wanted} if the token belongs to that server"))
+            }
             (None, Some(server), _) if in_environment => {
-                (server.clone(), format!("set SGSEND_SERVER to {wanted} if it belongs there"))
+                (server.clone(), format!("set SGSEND_SERVER to {wanted} if the token belongs to that server"))
             }
             (None, _, server) => {
                 self.profile.token.as_ref()?;
                 let owner = server.clone().unwrap_or_else(|| parse_default(DEFAULT_SERVER));
-                (owner, format!("give the one that belongs there, with --server {wanted} and --token-file"))
+                (owner, format!("pass a token of that server with --server {wanted} and --token-file"))
             }
         };
         Some((Origin::from(&owner), hint))
     }
 
-    /// Whether the command line itself gives a sender token.
+    /// Returns whether a flag sets the sender token.
     pub(super) const fn has_token_flag(&self) -> bool {
         self.flags.token.is_some()
     }
 
-    /// Whether a command of the same environment and profile that names no server has a token for `origin`.
+    /// Returns whether a later command without `--server` and `--token` finds a token for `origin`.
     pub(super) fn finds_token_again(&self, origin: &Origin) -> bool {
-        let named = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
-        let in_use = named.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+        let configured = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
+        let in_use = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
         self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref())).is_some()
     }
 
-    /// The sender token that this command line gives, or that its environment gives for `origin` or for no server.
+    /// Returns the sender token of the flags, or of the environment if its server is `origin` or unset.
     pub(super) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
-        let fits = |server: &ServerRoot| Origin::from(server) == *origin;
+        let matches = |server: &ServerRoot| Origin::from(server) == *origin;
         let environment = &self.environment;
-        let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(fits));
+        let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(matches));
         self.flags.token.clone().or_else(from_environment)
     }
 
-    /// The strongest admin key that belongs to the admin service in use; of a loopback one, at last the key that it made.
+    /// Returns the admin key for the current admin service; for a loopback service, as a last resort the generated key.
     pub(super) fn admin_key(&self) -> Option<SecretSource> {
         let in_use = self.admin_server();
         let origin = Origin::from(&in_use);
         let set = self.secret_of(&origin, &in_use, DEFAULT_ADMIN_SERVER, |layer| {
             (layer.admin_key.as_ref(), layer.admin_server.as_ref())
         });
-        let made = || paths::admin_key_file().filter(|file| in_use.is_loopback() && file.exists());
-        set.cloned().or_else(|| made().map(SecretSource::File))
+        let generated = || paths::admin_key_file().filter(|file| in_use.is_loopback() && file.exists());
+        set.cloned().or_else(|| generated().map(SecretSource::File))
     }
 
-    /// The strongest secret that belongs to `origin`.
+    /// Returns the secret for `origin` with the highest precedence.
     ///
-    /// A secret given with a flag is for the server in use; one from the environment or a profile is for the server named
-    /// there, and does not follow to another one that a flag names.
+    /// A secret from a flag belongs to the current server. A secret from the environment or a profile belongs to the
+    /// server of that source, even if a flag names another server.
     fn secret_of<'a>(
         &'a self,
         origin: &Origin,
@@ -181,23 +184,23 @@ fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSou
     text.or_else(|| file.map(SecretSource::File))
 }
 
-fn root(text: Option<&str>, what: &str) -> Result<Option<ServerRoot>, Failure> {
+fn root(text: Option<&str>, source: &str) -> Result<Option<ServerRoot>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|error| {
-            Failure::usage(format!("{what} is no server's address: {error}"))
-                .hint("an address looks like https://send.example")
+            Failure::usage(format!("{source} is not a server URL: {error}"))
+                .hint("a server URL looks like https://send.example")
         })
     };
     text.map(parse).transpose()
 }
 
-fn header(text: Option<&str>, what: &str) -> Result<Option<HeaderName>, Failure> {
-    let parse = |text: &str| text.parse().map_err(|_| Failure::usage(format!("{what} is no header's name")));
+fn header(text: Option<&str>, source: &str) -> Result<Option<HeaderName>, Failure> {
+    let parse = |text: &str| text.parse().map_err(|_| Failure::usage(format!("{source} is not a header name")));
     text.map(parse).transpose()
 }
 
 fn parse_default(text: &str) -> ServerRoot {
-    text.parse().expect("the defaults are addresses")
+    text.parse().expect("default URLs are valid")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Signals: the first one asks for an end, the second one is it.
+//! Signals: the first one interrupts the command, the second one ends the process.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use crate::client::{Interrupt, Signal};
 
 use super::exit::Exit;
 
-/// How long a command may take to end after the first signal.
+/// Time that a command has to end after the first signal.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Begins to listen for signals.
+/// Starts a task that listens for SIGINT and SIGTERM.
 pub(super) fn watch() -> std::io::Result<Interrupt> {
     let (raise, interrupt) = Interrupt::new();
-    let mut arriving = Arriving::new()?;
+    let mut signals = SignalStream::new()?;
     tokio::spawn(async move {
-        let signal = arriving.next().await;
-        // Nobody listens once the command is over; then it ends anyway.
+        let signal = signals.next().await;
+        // A send error means that the command has already ended.
         let _ = raise.send(Some(signal));
-        let _ = tokio::time::timeout(GRACE, arriving.next()).await;
+        let _ = tokio::time::timeout(GRACE, signals.next()).await;
         let exit = match signal {
             Signal::Interrupt => Exit::Interrupted,
             Signal::Terminate => Exit::Terminated,
@@ -28,13 +28,13 @@ pub(super) fn watch() -> std::io::Result<Interrupt> {
 }
 
 #[cfg(unix)]
-struct Arriving {
+struct SignalStream {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl Arriving {
+impl SignalStream {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
@@ -49,10 +49,10 @@ impl Arriving {
 }
 
 #[cfg(not(unix))]
-struct Arriving;
+struct SignalStream;
 
 #[cfg(not(unix))]
-impl Arriving {
+impl SignalStream {
     fn new() -> std::io::Result<Self> {
         Ok(Self)
     }

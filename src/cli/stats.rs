@@ -1,4 +1,4 @@
-//! `sgsend stats`
+//! `sgsend stats`: shows the statistics of a service.
 
 use anyhow::Result;
 use bytesize::ByteSize;
@@ -8,7 +8,7 @@ use super::context::Context;
 use super::table;
 use crate::domain::wire::StatsOverview;
 
-/// What the command takes.
+/// Arguments of `sgsend stats`.
 #[derive(Args)]
 pub(super) struct Arguments {}
 
@@ -27,7 +27,7 @@ fn describe(stats: &StatsOverview) -> String {
     let (transfers, tokens) = (&stats.transfers, &stats.tokens);
     let mut lines = vec![
         format!(
-            "transfers  {} pending, {} completed, {} expired, {} exhausted, {} deleted",
+            "transfers  {} pending, {} ready, {} expired, {} limit reached, {} deleted",
             transfers.pending, transfers.completed, transfers.expired, transfers.exhausted, transfers.deleted
         ),
         format!("stored     {}", ByteSize(stats.bytes_stored)),

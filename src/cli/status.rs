@@ -1,4 +1,4 @@
-//! `sgsend status`
+//! `sgsend status`: shows the state of a transfer.
 
 use std::time::Duration;
 
@@ -16,35 +16,36 @@ use super::records;
 use super::secret_input::SecretText;
 use super::target::Target;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::Status;
 use crate::domain::wire::TransferStatus;
 
-/// What the command takes.
+/// Arguments of `sgsend status`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The link, the id of a transfer on the server in use, or - to read it from stdin; asked for if missing
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
     #[arg(value_name = "LINK|ID|-")]
     link: Option<SecretText>,
-    /// Show what has happened to it; with the token it was created with, also who was there
+    /// Show the events of the transfer; with the token that created it, also the clients
     #[arg(long)]
     events: bool,
-    /// Print the state whenever it changes, until the transfer has ended; with --events also what happens
+    /// Print the state at each change until the transfer ends; with --events also new events
     #[arg(long)]
     watch: bool,
-    /// Wait until the server has counted a download, or until the transfer has ended in whichever way: its time over,
-    /// its downloads used, or deleted. Waiting for a download that can no longer come ends with status 4
+    /// Wait until the server has counted a download, or until the transfer has ended: expired, download limit reached
+    /// or deleted. Waiting for a download exits with status 4 if the transfer ends without one
     #[arg(long, value_name = "WHAT")]
     wait: Option<Awaited>,
-    /// How long to wait before asking the server for the first time again
+    /// Initial interval between requests to the server
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
     poll: Duration,
 }
 
-/// What can be waited for.
+/// Values of `--wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Awaited {
-    /// The server has counted a download, which it does when one begins
+    /// The server has counted a download; it counts when a download begins
     Downloaded,
-    /// The transfer has ended
+    /// The transfer has expired, reached its download limit or was deleted
     Expired,
 }
 
@@ -62,7 +63,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = if arguments.events { context.api(target.root).await? } else { context.api_as_anybody(target.root)? };
     if arguments.watch || arguments.wait.is_some() {
         let ended = watch::watch(&arguments, &api, target.id, context).await?;
-        // Who has watched has seen it all.
+        // `--watch` has printed the final state already.
         if arguments.watch {
             return ended.map_err(Into::into);
         }
@@ -90,22 +91,33 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A transfer's state, a line a member.
+/// Returns the state's name for users; the API's names are in the JSON output.
+pub(super) const fn state_text(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Completed => "ready",
+        Status::Expired => "expired",
+        Status::Exhausted => "limit reached",
+        Status::Deleted => "deleted",
+    }
+}
+
+/// Formats the state of a transfer, one line per member.
 pub(super) fn describe(status: &TransferStatus) -> String {
     let downloads = match status.max_downloads {
-        None => format!("{}, any number allowed", status.download_count),
-        Some(most) => format!("{} of {most}", status.download_count),
+        None => format!("{}, no download limit", status.download_count),
+        Some(limit) => format!("{} of {limit}", status.download_count),
     };
-    let completed = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::for_people);
+    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::for_people);
     [
         ("transfer", status.transfer_id.to_string()),
-        ("status", status.status.as_str().to_owned()),
-        ("size", format!("{} sealed", ByteSize(status.size_bytes))),
+        ("status", state_text(status.status).to_owned()),
+        ("size", format!("{} encrypted", ByteSize(status.size_bytes))),
         ("created", status.created_at.for_people()),
-        ("completed", completed),
+        ("ready", ready),
         ("expires", status.expires_at.for_people()),
         ("downloads", downloads),
-        ("needs key", if status.access_proof { "yes, to download" } else { "only to decrypt" }.to_owned()),
+        ("needs key", if status.access_proof { "to download" } else { "only to decrypt" }.to_owned()),
     ]
     .map(|(name, value)| format!("{name:<10} {value}"))
     .join("\n")

@@ -1,4 +1,4 @@
-//! `sgsend sweep`: one round of clean-up, for where no server stays up to do it.
+//! `sgsend sweep`: one clean-up round, for storages without a permanently running server.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use super::store::location::{check_holds_store, storage};
 use crate::domain::clock::SystemClock;
 use crate::server::{Server, Settings, StorageLocation};
 
-/// What the command takes.
+/// Arguments of `sgsend sweep`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// The storage to clean up: file:FOLDER or s3://BUCKET/PREFIX
+    /// Storage to clean up: file:FOLDER or s3://BUCKET/PREFIX
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: StorageLocation,
     #[command(flatten)]
@@ -40,8 +40,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     log::start(&context.printer)?;
     let storage = arguments.s3.apply(arguments.storage)?;
     if storage == StorageLocation::Memory {
-        let failure = Failure::usage("memory: lives in one process only, which cleans up by itself");
-        return Err(failure.hint("name the storage of a service that is not always there").into());
+        let failure = Failure::usage("a memory: storage exists in one process only, which cleans up itself");
+        return Err(failure.hint("name the storage of a service that does not run permanently").into());
     }
     check_holds_store(&storage)?;
     let in_bucket = matches!(storage, StorageLocation::S3(_));
@@ -49,16 +49,18 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
     let swept = server.sweep().await.map_err(failed)?;
     if swept.failed > 0 {
-        let text = format!("{} of {} transfers could not be dealt with", swept.failed, swept.looked_at);
-        return Err(Failure::new(Exit::Network, "sweep_unfinished", text).hint("run it again in a minute").into());
+        let text = format!("{} of {} transfers could not be cleaned up", swept.failed, swept.looked_at);
+        return Err(Failure::new(Exit::Network, "sweep_unfinished", text)
+            .hint("run the command again in a minute")
+            .into());
     }
     if context.printer.is_json() {
         let (looked_at, payloads_removed, forgotten) = (swept.looked_at, swept.payloads_removed, swept.forgotten);
         context.printer.json(&Output { v: 1, ok: true, looked_at, payloads_removed, forgotten })?;
     } else {
-        let looked_at = format!("looked at      {}", swept.looked_at);
-        let removed = format!("files removed  {}", swept.payloads_removed);
-        context.printer.result(&format!("{looked_at}\n{removed}\nforgotten      {}", swept.forgotten))?;
+        let looked_at = format!("checked           {}", swept.looked_at);
+        let removed = format!("payloads removed  {}", swept.payloads_removed);
+        context.printer.result(&format!("{looked_at}\n{removed}\nrecords removed   {}", swept.forgotten))?;
     }
     Ok(())
 }

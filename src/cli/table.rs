@@ -1,7 +1,7 @@
-//! Tables: the same aligned columns on a terminal and in a pipe, without borders and colours.
+//! Tables with aligned columns, without borders and colours.
 //!
-//! Only a terminal is shown the headings, so that in a pipe every line is a row. Two spaces or more stand between
-//! columns, and an empty cell is a hyphen: `awk -F'  +'` takes them apart.
+//! Headings appear on a terminal only, so that in a pipe every line is a row. At least two spaces separate columns, and
+//! an empty cell is a hyphen, so `awk -F'  +'` can split the rows.
 
 use std::io::{self, IsTerminal};
 
@@ -9,26 +9,26 @@ use comfy_table::{Table, presets};
 
 use super::escape;
 
-/// Spaces between two columns.
+/// Number of spaces between columns.
 const GAP: u16 = 2;
-/// The most letters of a name on a terminal.
-const WIDEST: usize = 40;
+/// Maximum length of a name on a terminal, in characters.
+const MAX_NAME_LENGTH: usize = 40;
 
-/// The rows as lines, with `headings` above them where a person reads them.
+/// Formats the rows as lines, on a terminal below `headings`.
 pub(super) fn lines(headings: &[&str], rows: &[Vec<String>]) -> String {
     lay_out(io::stdout().is_terminal().then_some(headings), rows)
 }
 
-/// A text that leaves room for others in its line where a person reads it, and all of it where a program does.
+/// Shortens a text on a terminal; returns it unchanged in a pipe.
 pub(super) fn shortened(text: &str) -> String {
     if io::stdout().is_terminal() { cut(text) } else { text.to_owned() }
 }
 
 fn cut(text: &str) -> String {
-    if text.chars().count() <= WIDEST {
+    if text.chars().count() <= MAX_NAME_LENGTH {
         return text.to_owned();
     }
-    text.chars().take(WIDEST - 1).chain(['…']).collect()
+    text.chars().take(MAX_NAME_LENGTH - 1).chain(['…']).collect()
 }
 
 fn lay_out(headings: Option<&[&str]>, rows: &[Vec<String>]) -> String {
@@ -46,7 +46,7 @@ fn lay_out(headings: Option<&[&str]>, rows: &[Vec<String>]) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// A cell within its line, whatever strangers have written into it.
+/// Escapes a cell, so that untrusted text stays within its line; an empty cell becomes a hyphen.
 fn cell_text(cell: &str) -> String {
     if cell.is_empty() { "-".to_owned() } else { escape::one_line(cell).into_owned() }
 }
@@ -55,14 +55,14 @@ fn cell_text(cell: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The column at which `part` begins, as a terminal counts it: the wide characters here are all of two columns.
+    /// Returns the terminal column at which `part` begins; wide characters in these tests take two columns.
     fn width(line: &str, part: &str) -> usize {
         let before = &line[..line.find(part).unwrap()];
         before.chars().map(|c| if c == '\u{301}' { 0 } else { 1 + usize::from(c > '\u{2fff}') }).sum()
     }
 
     #[test]
-    fn wide_combining_and_control_characters_break_no_column() {
+    fn wide_combining_and_control_characters_keep_columns_aligned() {
         let row = |name: &str| vec![name.to_owned(), "end".to_owned()];
         let text =
             lay_out(None, &[row("plain"), row("日本語"), row("e\u{301}te\u{301}"), row("a\u{1b}[2J\nb"), row("")]);
@@ -74,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_between_letters() {
+    fn long_names_are_cut_at_character_boundaries() {
         assert_eq!(cut(&"é".repeat(40)), "é".repeat(40));
         assert_eq!(cut(&"é".repeat(41)), format!("{}…", "é".repeat(39)));
     }
 
     #[test]
-    fn only_people_are_shown_headings() {
+    fn headings_are_optional() {
         let rows = [vec!["a".to_owned(), "b".to_owned()]];
         assert_eq!(lay_out(None, &rows), "a  b");
         assert_eq!(lay_out(Some(&["ID", "NAME"]), &rows), "ID  NAME\na   b");

@@ -1,4 +1,4 @@
-//! What a command is about: a link, or an id on the server in use.
+//! Parses the link or transfer id of a command, and reads the key.
 
 use std::str::FromStr;
 
@@ -12,11 +12,10 @@ use crate::domain::key::LinkKey;
 use crate::domain::link::{InvalidLink, Link};
 use crate::domain::root::{InvalidRoot, ServerRoot};
 
-/// What to do about a text that is no link.
-const LOOKS_LIKE: &str =
-    "a link looks like https://send.example/d/ID#v1.KEY; quote it, so that the shell leaves it alone";
+/// Hint for a malformed link.
+const LOOKS_LIKE: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";
 
-/// A transfer, the server that it is on, and its key where that is known.
+/// A transfer with its server and, if known, its key.
 pub(super) struct Target {
     pub root: ServerRoot,
     pub id: TransferId,
@@ -24,14 +23,14 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads `text`, which is a link, an id, or `-` for either on stdin; asks for it where it is missing.
+    /// Parses `text`, which is a link, an id, or `-` to read either from stdin; asks for a missing one.
     pub(super) async fn read(text: Option<&SecretText>, context: &Context) -> Result<Self> {
         let text = match text {
             Some(text) => context.read_secret(SecretSource::Text(text.clone()), "link").await?,
-            // Not shown, for the key stands in it.
+            // Hidden input, since the link contains the key.
             None => context.prompt.secret("Link").await?.ok_or_else(|| {
-                Failure::usage("a link or the id of a transfer is needed")
-                    .hint("name it, or say - to read it from stdin")
+                Failure::usage("a link or the id of a transfer is required")
+                    .hint("pass it as an argument, or - to read it from stdin")
             })?,
         };
         Ok(Self::parse(text.trim(), context.settings.server())?)
@@ -43,7 +42,7 @@ impl Target {
         }
         let malformed = |message: String| Failure { code: "malformed_link".into(), ..Failure::usage(message) };
         if text.is_empty() {
-            return Err(malformed("the link is empty".to_owned()).hint("give the link, or the id of a transfer"));
+            return Err(malformed("the link is empty".to_owned()).hint("pass the link, or the id of a transfer"));
         }
         match text.parse::<Link>() {
             Err(InvalidLink::Root(InvalidRoot::NotAUrl(_))) if !text.contains("://") => {
@@ -51,7 +50,7 @@ impl Target {
                     .hint(LOOKS_LIKE))
             }
             Ok(Link { root, transfer_id, key }) => Ok(Self { root, id: transfer_id, key }),
-            // Of the text nothing is repeated: it may hold the key.
+            // The text is not quoted, since it may contain the key.
             Err(error) => {
                 let cause = match &error {
                     InvalidLink::Root(cause) => format!("{error}: {cause}"),
@@ -64,23 +63,23 @@ impl Target {
     }
 }
 
-/// Where a key may come from, apart from the link.
+/// Options for a key that is not part of the link.
 pub(super) struct KeyOptions {
     pub key: Option<SecretText>,
     pub key_file: Option<std::path::PathBuf>,
 }
 
 impl KeyOptions {
-    /// The key where there is no link: as an option gives it, else from the environment, else asked for.
+    /// Reads the key without a link: from an option, the environment, or the prompt.
     pub(super) async fn read_apart(self, context: &Context) -> Result<LinkKey> {
-        let missing = Failure::usage("the key is missing").hint("give it with --key-file or SGSEND_KEY, or --key -");
+        let missing = Failure::usage("the key is missing").hint("pass it with --key-file or SGSEND_KEY, or --key -");
         self.read_or(None, context, missing).await
     }
 
-    /// The key: as an option gives it, else `in_link`, else from the environment, else asked for.
+    /// Reads the key: from an option, the link (`in_link`), the environment, or the prompt.
     pub(super) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
-        let missing = Failure::usage("the key is missing: the link has none")
-            .hint("give the whole link, or the key with --key-file or SGSEND_KEY");
+        let missing = Failure::usage("the key is missing: the link contains no key")
+            .hint("pass the complete link, or the key with --key-file or SGSEND_KEY");
         self.read_or(in_link, context, missing).await
     }
 
@@ -98,7 +97,7 @@ impl KeyOptions {
         Ok(parse(&text)
             .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })
             .map_err(|failure| {
-                failure.hint("a key is what stands behind the # of a link, and begins with v1. or v1p.")
+                failure.hint("the key is the part of the link behind the #, and starts with v1. or v1p.")
             })?)
     }
 
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_on_the_server_in_use_and_a_link_on_its_own() {
+    fn an_id_belongs_to_the_current_server_and_a_link_names_its_own() {
         let server = || "https://a.example".parse::<ServerRoot>().unwrap();
         let id = TransferId::random();
         let target = Target::parse(&id.to_string(), server()).unwrap();
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_server_is_neither_a_link_nor_an_id() {
+    fn text_without_a_server_is_neither_a_link_nor_an_id() {
         for text in ["foo", "0", "nope", &format!("{}#v1.key", TransferId::random())] {
             let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
             assert!(failure.message.contains("neither a link nor the id"), "{}", failure.message);
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_link_is_a_usage_error_that_does_not_repeat_it() {
+    fn usage_errors_do_not_repeat_a_malformed_link() {
         let id = TransferId::random();
         for text in ["", "secret", "https://b.example/d/secret", &format!("https://b.example/d/{id}#v1.secret")] {
             let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();

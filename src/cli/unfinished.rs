@@ -1,4 +1,4 @@
-//! What an earlier run of the same upload has left, and what the command line says about it.
+//! Unfinished uploads: the `--resume` options, and the lookup of saved state.
 
 use anyhow::Result;
 use clap::Args;
@@ -12,19 +12,19 @@ use crate::client::Api;
 use crate::client::upload::{Earlier, StatePlace, Unfinished};
 use crate::domain::digest::Sha256;
 
-/// What uploads take about it.
+/// Options about unfinished uploads.
 #[derive(Args, Clone, Copy)]
 pub(super) struct ResumeArguments {
-    /// Go on with an unfinished upload of the same paths and options, if there is one
+    /// Resume an unfinished upload of the same paths and options, if there is one
     #[arg(long, conflicts_with = "no_resume_state")]
     resume: bool,
-    /// Keep nothing that an unfinished upload could be gone on with
+    /// Save no state for --resume
     #[arg(long, hide_short_help = true)]
     no_resume_state: bool,
 }
 
 impl ResumeArguments {
-    /// Where what is kept of the upload by `command` belongs.
+    /// Returns the location of the upload's saved state, by the digest of its command line.
     pub(super) fn place(self, command: Sha256) -> StatePlace {
         match paths::uploads_directory() {
             _ if self.no_resume_state => StatePlace::Nowhere,
@@ -33,39 +33,39 @@ impl ResumeArguments {
         }
     }
 
-    /// What is to be gone on with.
+    /// Finds the unfinished upload to resume.
     pub(super) async fn find(self, command: Sha256, api: &Api, context: &Context) -> Result<Option<Box<Unfinished>>> {
         let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
         let server = api.root().to_string();
         let find = move || Unfinished::find(&uploads, command, &server);
-        let found = match spawn_blocking(find).await.expect("looking for files does not panic") {
+        let found = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
             Ok(found) => found,
             Err(error) if self.resume => {
-                let message = format!("unfinished uploads cannot be read: {error}");
+                let message = format!("cannot read unfinished uploads: {error}");
                 return Err(Failure::new(Exit::LocalFile, "state_unreadable", message).into());
             }
             Err(_) => Earlier::None,
         };
-        let tell = |text: &str| {
+        let note = |text: &str| {
             if context.printer.has_reader() {
                 context.printer.note(text);
             }
         };
         match found {
             Earlier::Unfinished(unfinished) if self.resume => {
-                tell(&format!("going on with transfer {}", unfinished.id()));
+                note(&format!("resuming transfer {}", unfinished.id()));
                 Ok(Some(unfinished))
             }
             Earlier::Unfinished(_) => {
-                tell("an earlier upload of this is unfinished: --resume goes on with it");
+                note("an unfinished upload of these files exists: resume it with --resume");
                 Ok(None)
             }
             Earlier::Busy if self.resume => {
-                let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is at this upload");
-                Err(failure.hint("wait for it, or leave --resume out to send it twice").into())
+                let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is running this upload");
+                Err(failure.hint("wait for it, or omit --resume to upload the files twice").into())
             }
             Earlier::None if self.resume => {
-                tell("there is no unfinished upload of these paths and options: it is begun anew");
+                note("no unfinished upload of these paths and options: starting a new one");
                 Ok(None)
             }
             Earlier::Busy | Earlier::None => Ok(None),

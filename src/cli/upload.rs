@@ -1,4 +1,4 @@
-//! `sgsend upload`
+//! `sgsend upload`: encrypts files, uploads them and prints the link.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,40 +35,40 @@ use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
 
-/// How much that is not sent is named.
-const MOST_WARNINGS: usize = 20;
+/// Maximum number of skipped entries that are named in warnings.
+const MAX_WARNINGS: usize = 20;
 
-/// What the command takes.
+/// Arguments of `sgsend upload`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// What to send, or - for stdin. A directory, or several paths, travel as one archive and are unpacked into one new
-    /// directory
+    /// Files to upload, or - for stdin. A directory or several paths become one archive, which is unpacked into a new
+    /// directory when downloaded
     #[arg(value_name = "PATH|-", required = true)]
     paths: Vec<PathBuf>,
-    /// How long it can be downloaded, such as 12h or 30d [default: 7d]
+    /// Time until the transfer expires, such as 12h or 30d [default: 7d]
     #[arg(short, long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
-    /// How often it can be downloaded [default: any number of times]
+    /// Download limit [default: unlimited]
     #[arg(short, long, value_name = "N", value_parser = positive_number::<u32>)]
     downloads: Option<u32>,
-    /// What recipients see as its name [default: that of the file or directory, stdin, or for several paths sgsend- and eight
-    /// random digits]
+    /// Name shown to recipients [default: the name of the file or directory, stdin, or for several paths sgsend- and
+    /// eight random hex digits]
     #[arg(short, long, value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
-    /// Ask for a passphrase that recipients need beside the link
+    /// Ask for a passphrase, which recipients need in addition to the link
     #[arg(short, long, conflicts_with = "passphrase_file")]
     passphrase: bool,
-    /// A file that holds such a passphrase [env: SGSEND_PASSPHRASE_FILE]
+    /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Print the link without its key on the first line, and the key on the second
+    /// Print the link without its key on the first line and the key on the second
     #[arg(long)]
     separate_key: bool,
-    /// Leave out of a directory what this glob matches, by its name or its path below the directory; can be repeated
+    /// Exclude entries whose name, or path below the directory, matches this glob; can be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Show what would be sent, and whether it is within the limits of the server, and send nothing
+    /// List the files and check them against the limits of the server, without uploading
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -82,16 +82,16 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// What tells this command from others: what is sent, where to, and on what terms.
+    /// Returns a digest of the command (server, paths and options), by which `--resume` finds its unfinished upload.
     fn digest(&self, context: &Context) -> Result<Sha256> {
         let absolute = |path: &PathBuf| {
             let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
             path.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
-                    Failure::new(Exit::LocalFile, "no_directory", "the current directory is gone")
-                        .hint("change to one that is there")
+                    Failure::new(Exit::LocalFile, "no_directory", "the current directory no longer exists")
+                        .hint("change to an existing directory")
                 }
-                _ => Failure::usage(format!("a path is none: {error}")),
+                _ => Failure::usage(format!("invalid path: {error}")),
             })
         };
         let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
@@ -131,14 +131,14 @@ struct Size {
     sealed: u64,
 }
 
-/// Runs the command. Tidies up by itself when it is interrupted.
+/// Runs the command. Handles interruption itself: the upload stays resumable or is deleted.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
     let (remember, handing_on) = (arguments.history.clone(), arguments.handing_on);
     let dry_run = arguments.dry_run;
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
-        signal = interrupt.raised() => return Err(nothing_begun(signal)),
+        signal = interrupt.raised() => return Err(nothing_uploaded(signal)),
     };
     if dry_run {
         return dry_run::print(&prepared, &context.printer);
@@ -154,13 +154,13 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         uploaded => uploaded?,
     };
     if let Err(error) = print(&uploaded, separate_key, context) {
-        // Nobody has the key now.
+        // The key was never printed, so nobody can decrypt the transfer.
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     warn(&uploaded, &api, context);
     handing_on.run(&link_to_print(&uploaded, separate_key), &context.printer);
     if let Err(error) = remember.add(&uploaded, &name) {
-        context.printer.warning(&format!("the upload is not in the history: {error}"));
+        context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }
     if context.printer.has_reader() && !context.printer.is_json() {
         explain(&uploaded, (&name, files), separate_key, context);
@@ -168,57 +168,57 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Says what of the quota is left, and how much of that would be needed, where the server tells.
-async fn over_quota(api: &Api, refusal: ClientError, (name, sealed): (&str, u64)) -> anyhow::Error {
-    const ANOTHER: &str = "ask whoever runs the server for another sender token";
-    let Ok(token) = api.token_status().await else { return refusal.into() };
+/// Describes an exceeded quota: required and remaining amounts, if the server reports them.
+async fn over_quota(api: &Api, error: ClientError, (name, sealed): (&str, u64)) -> anyhow::Error {
+    const ANOTHER: &str = "ask the operator of the server for another sender token";
+    let Ok(token) = api.token_status().await else { return error.into() };
     let (message, hint) = match (token.max_transfers, token.max_total_bytes) {
-        (Some(most), _) if token.transfers_created.is_some_and(|created| created >= most) => {
-            let transfers = counted(usize::try_from(most).unwrap_or(usize::MAX), "transfer");
-            (format!("the sender token may create {transfers} in all, and has"), ANOTHER.to_owned())
+        (Some(limit), _) if token.transfers_created.is_some_and(|created| created >= limit) => {
+            let transfers = counted(usize::try_from(limit).unwrap_or(usize::MAX), "transfer");
+            (format!("the sender token has reached its limit of {transfers}"), ANOTHER.to_owned())
         }
-        (_, Some(most)) => {
-            let held = token.bytes_held.unwrap_or_default();
-            let (needed, left, most) = (ByteSize(sealed), ByteSize(most.saturating_sub(held)), ByteSize(most));
-            let message = format!("{name} needs {needed} sealed, and the sender token has {left} of {most} left");
-            (message, format!("delete transfers that are done with, or {ANOTHER}"))
+        (_, Some(quota)) => {
+            let used = token.bytes_held.unwrap_or_default();
+            let (needed, left, quota) = (ByteSize(sealed), ByteSize(quota.saturating_sub(used)), ByteSize(quota));
+            let message = format!("{name} needs {needed} encrypted, but the sender token has {left} of {quota} left");
+            (message, format!("delete transfers that are no longer needed, or {ANOTHER}"))
         }
-        _ => return refusal.into(),
+        _ => return error.into(),
     };
-    Failure { message, ..Failure::of(&refusal.into()) }.hint(hint).into()
+    Failure { message, ..Failure::of(&error.into()) }.hint(hint).into()
 }
 
-/// Ends a transfer whose link cannot be printed.
+/// Deletes a transfer whose link could not be printed.
 async fn unprinted(api: &Api, uploaded: &Uploaded, error: &io::Error) -> Failure {
     let deleted = api.delete(uploaded.link.transfer_id).await.is_ok();
-    let ended = if deleted { "the transfer was deleted" } else { "nobody can open the transfer any more" };
-    Failure::new(Exit::LocalFile, "link_unprinted", format!("the link cannot be printed: {error}; {ended}"))
-        .hint("check where the output goes, and run it again")
+    let state = if deleted { "the transfer was deleted" } else { "nobody has the key of the transfer" };
+    Failure::new(Exit::LocalFile, "link_unprinted", format!("cannot print the link: {error}; {state}"))
+        .hint("check the target of stdout, and run the command again")
 }
 
-/// Tells where a link does not lead to where the upload went.
+/// Warns if the link points to another server than the upload, or if the server's link address was rejected.
 fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
     if let Some(refused) = &uploaded.refused_root {
         let reached = &uploaded.link.root;
         context.printer.warning(&format!(
-            "the server names {refused} for its links, where others can read along; this link leads to {reached}"
+            "the server sets the unencrypted address {refused} for its links; this link uses {reached} instead"
         ));
     }
     let host = |root: &ServerRoot| root.join("/").host_str().map(str::to_owned);
     if host(&uploaded.link.root) != host(api.root()) {
         context.printer.warning(&format!(
-            "the link leads to {}, as the server wants it, and the upload went to {}",
+            "the link points to {}, as the server sets it, but the upload went to {}",
             uploaded.link.root,
             api.origin()
         ));
     }
 }
 
-fn nothing_begun(signal: Signal) -> anyhow::Error {
-    Failure::interrupted(signal).hint("nothing was sent").into()
+fn nothing_uploaded(signal: Signal) -> anyhow::Error {
+    Failure::interrupted(signal).hint("nothing was uploaded").into()
 }
 
-/// Finds everything that is needed, and refuses what the server would, before anything is created.
+/// Opens the input, reads the secrets and checks the server's limits, before creating the transfer.
 async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
     if arguments.passphrase {
         check_there(&arguments.paths)?;
@@ -226,7 +226,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     let (command, resume) = (arguments.digest(context)?, arguments.resume);
     let api = context.api_as_sender(context.settings.server()).await?;
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
-    // Of an unfinished upload the key is known that a passphrase would give.
+    // The saved state of an unfinished upload contains the key derived from its passphrase.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
     let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
         _ if arguments.dry_run => None,
@@ -246,17 +246,17 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
         limit: health.limits.max_content_bytes,
     };
     let found = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
-    for left_out in found.left_out.iter().take(MOST_WARNINGS) {
-        context.printer.warning(&format!("{} is {}, and is not sent", left_out.path, left_out.what));
+    for left_out in found.left_out.iter().take(MAX_WARNINGS) {
+        context.printer.warning(&format!("{} is {} and is skipped", left_out.path, left_out.what));
     }
-    if let Some(others) = found.left_out.len().checked_sub(MOST_WARNINGS).filter(|others| *others > 0) {
-        context.printer.warning(&format!("nor are {others} others of this kind"));
+    if let Some(others) = found.left_out.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
+        context.printer.warning(&format!("{others} more entries are skipped"));
     }
     for glob in &found.unused_globs {
         context.printer.warning(&format!("--exclude {glob} matches nothing"));
     }
     if found.is_renamed {
-        context.printer.warning(&format!("recipients see it as {}", found.name));
+        context.printer.warning(&format!("recipients see the name {}", found.name));
     }
     let source = found.source;
     let metadata = Metadata {
@@ -280,12 +280,12 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload
     Ok((api, upload))
 }
 
-/// The link, without its key where that goes another way.
+/// Returns the link, without its key if `separate_key`.
 fn link_to_print(uploaded: &Uploaded, separate_key: bool) -> Zeroizing<String> {
     if separate_key { Zeroizing::new(uploaded.link.without_key()) } else { uploaded.link.to_text() }
 }
 
-/// Prints what cannot be had again.
+/// Prints link and key, which are not stored anywhere.
 fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Result<()> {
     let printer = &context.printer;
     let status = &uploaded.completed.status;
@@ -312,15 +312,15 @@ fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Resu
     Ok(())
 }
 
-/// The command that deletes it, with what that needs of this one's options.
+/// Returns the command that deletes the transfer, with the options that it needs.
 fn how_to_delete(uploaded: &Uploaded, context: &Context) -> String {
     let server = context.settings.server();
     let (origin, leads_to) = (Origin::from(&server), Origin::from(&uploaded.link.root));
     let finds_token = origin == leads_to && context.settings.finds_token_again(&origin);
     let id = uploaded.completed.status.transfer_id;
-    let what = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
+    let transfer = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
     let again = if context.settings.has_token_flag() { ", and the same token" } else { "" };
-    format!("sgsend {}delete {what}{again}", context.profile_flag())
+    format!("sgsend {}delete {transfer}{again}", context.profile_flag())
 }
 
 fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_key: bool, context: &Context) {
@@ -328,24 +328,23 @@ fn explain(uploaded: &Uploaded, (name, files): (&str, Option<usize>), separate_k
     let status = &uploaded.completed.status;
     let (size, sealed) = (ByteSize(uploaded.content_bytes), ByteSize(status.size_bytes));
     let downloads = match status.max_downloads {
-        None => "any number of downloads".to_owned(),
-        Some(1) => "one download".to_owned(),
-        Some(number) => format!("{number} downloads"),
+        None => "unlimited".to_owned(),
+        Some(limit) => limit.to_string(),
     };
     let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
-    printer.note(&format!("\n{}: {files}{size}, {sealed} sealed", escape::one_line(name)));
-    printer.note(&format!("until {}, {downloads}", status.expires_at.for_people()));
-    printer.note(&format!("delete it with: {}", how_to_delete(uploaded, context)));
+    printer.note(&format!("\n{}: {files}{size}, {sealed} encrypted", escape::one_line(name)));
+    printer.note(&format!("expires {}, download limit: {downloads}", status.expires_at.for_people()));
+    printer.note(&format!("delete with: {}", how_to_delete(uploaded, context)));
     if separate_key {
-        printer.note("send link and key by different ways: only both together open it");
+        printer.note("send link and key over separate channels: downloading needs both");
     }
     let transparency = &uploaded.completed.transparency;
-    printer.note("\nwhat the server stored about you:");
+    printer.note("\nstored by the server about you:");
     for (field, form) in &transparency.stored {
         printer.note(&format!("  {}: {}", escape::one_line(field), escape::one_line(form)));
     }
-    printer.note(&format!("what it did not: {}", escape::one_line(&transparency.not_stored.join(", "))));
+    printer.note(&format!("not stored: {}", escape::one_line(&transparency.not_stored.join(", "))));
     if !transparency.seen_by_others.is_empty() {
-        printer.note(&format!("what others see: {}", escape::one_line(&transparency.seen_by_others.join(", "))));
+        printer.note(&format!("visible to others: {}", escape::one_line(&transparency.seen_by_others.join(", "))));
     }
 }

@@ -1,4 +1,4 @@
-//! What the parser of the command line says, in our own form.
+//! Converts errors of the command-line parser to failures with a message and a hint.
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
@@ -13,7 +13,7 @@ pub(super) fn report(error: &Error) -> Exit {
     let printer = Printer::bare(before_dashes().any(|argument| argument == "--json"), When::Auto);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A broken pipe is no error.
+            // A closed pipe is not an error.
             let _ = printer.text(&error.render().to_string());
             Exit::Done
         }
@@ -24,12 +24,12 @@ pub(super) fn report(error: &Error) -> Exit {
         _ => {
             let failure = match error.kind() {
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    Failure::usage("a command is missing").hint("see --help")
+                    Failure::usage("no command given").hint("see --help")
                 }
-                // Whatever it is, it may be a secret that went astray.
-                ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("there is one argument too many")
-                    .hint("see --help; quote what has spaces in it; --passphrase, where there is one, takes no value"),
-                _ => with_meant(failure(&error.render().to_string()), error),
+                // The unexpected argument is not quoted: it may be a misplaced secret.
+                ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("unexpected extra argument")
+                    .hint("see --help; quote arguments with spaces; --passphrase takes no value"),
+                _ => with_suggestion(failure(&error.render().to_string()), error),
             };
             let error = failure.clone().into();
             printer.failure(&failure, &error);
@@ -38,8 +38,8 @@ pub(super) fn report(error: &Error) -> Exit {
     }
 }
 
-/// What other programs call our commands.
-const MEANT: &[(&str, &str)] = &[
+/// Command names of other programs, with the command of `sgsend` that does the same.
+const ALIASES: &[(&str, &str)] = &[
     ("send", "upload"),
     ("put", "upload"),
     ("share", "upload"),
@@ -57,8 +57,8 @@ const MEANT: &[(&str, &str)] = &[
     ("completion", "completions"),
 ];
 
-/// What they call those of our commands that stand below another one.
-const MEANT_BELOW: &[(&str, &str, &str)] = &[
+/// Subcommand names of other programs: parent command, their name, and the full command of `sgsend`.
+const SUBCOMMAND_ALIASES: &[(&str, &str, &str)] = &[
     ("token", "rm", "token revoke"),
     ("token", "remove", "token revoke"),
     ("token", "delete", "token revoke"),
@@ -67,25 +67,25 @@ const MEANT_BELOW: &[(&str, &str, &str)] = &[
     ("token", "add", "token create"),
 ];
 
-/// Hints at the command that was meant where the word for it is another program's.
-fn with_meant(failure: Failure, error: &Error) -> Failure {
+/// Suggests the command that corresponds to another program's command name.
+fn with_suggestion(failure: Failure, error: &Error) -> Failure {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return failure };
-    let above = command_above(error);
-    let meant = match above.as_deref() {
-        None => MEANT.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| *ours),
-        Some(above) => {
-            let is_it = |(command, theirs, _): &&(&str, &str, &str)| *command == above && theirs == word;
-            MEANT_BELOW.iter().find(is_it).map(|(.., ours)| *ours)
+    let parent = parent_command(error);
+    let suggestion = match parent.as_deref() {
+        None => ALIASES.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| *ours),
+        Some(parent) => {
+            let matches = |(command, theirs, _): &&(&str, &str, &str)| *command == parent && theirs == word;
+            SUBCOMMAND_ALIASES.iter().find(matches).map(|(.., ours)| *ours)
         }
     };
-    match meant {
+    match suggestion {
         Some(ours) => failure.hint(format!("did you mean `sgsend {ours}`?")),
         None => failure,
     }
 }
 
-/// The command below which another one was looked for; none for `sgsend` itself.
-fn command_above(error: &Error) -> Option<String> {
+/// Returns the parent of an unknown subcommand; `None` for `sgsend` itself.
+fn parent_command(error: &Error) -> Option<String> {
     let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     // `Usage: sgsend token [OPTIONS] <COMMAND>`
     let usage = usage.to_string();
@@ -93,7 +93,7 @@ fn command_above(error: &Error) -> Option<String> {
     word.starts_with(|first: char| first.is_ascii_lowercase()).then(|| word.to_owned())
 }
 
-/// Whether the argument that an error is about is a flag.
+/// Returns whether the rejected argument is a flag.
 fn is_flag(error: &Error) -> bool {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => argument.starts_with('-'),
@@ -101,7 +101,7 @@ fn is_flag(error: &Error) -> bool {
     }
 }
 
-/// Reduces the parser's text to a message and a hint.
+/// Reduces the parser's error text to a message and a hint.
 fn failure(rendered: &str) -> Failure {
     let mut paragraphs =
         rendered.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -112,13 +112,13 @@ fn failure(rendered: &str) -> Failure {
         if let Some(text) = paragraph.strip_prefix("tip: ") {
             tip.get_or_insert(without_secrets(text));
         } else if let Some(text) = paragraph.strip_prefix("Usage: ") {
-            usage.get_or_insert(format!("it is used like this: {text}"));
+            usage.get_or_insert(format!("usage: {text}"));
         }
     }
     Failure::usage(message).hint(tip.or(usage).unwrap_or_else(|| "see --help".to_owned()))
 }
 
-/// Leaves out the arguments that the parser quotes and that hold a link's key or a token.
+/// Redacts quoted arguments that contain a link's key or a token.
 fn without_secrets(text: &str) -> String {
     let is_secret = |word: &str| ["#", "v1.", "v1p.", "sgs_"].iter().any(|mark| word.contains(mark));
     let words = text.split(' ').map(|word| if is_secret(word) { "…" } else { word });
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
     use crate::cli::arguments::Arguments;
 
-    fn refused(arguments: &[&str]) -> Failure {
+    fn parse_failure(arguments: &[&str]) -> Failure {
         let arguments = std::iter::once(&"sgsend").chain(arguments);
         let error = Arguments::try_parse_from(arguments).err().unwrap();
-        with_meant(failure(&error.render().to_string()), &error)
+        with_suggestion(failure(&error.render().to_string()), &error)
     }
 
     #[test]
-    fn a_wrong_word_leads_to_the_right_one() {
+    fn unknown_commands_and_flags_get_a_suggestion() {
         for (arguments, right) in [
             (&["dowload", "x"] as &[&str], "'download'"),
             (&["tokens"], "'token'"),
@@ -150,51 +150,52 @@ mod tests {
             (&["token", "rm", "x"], "`sgsend token revoke`"),
             (&["token", "delete", "x"], "`sgsend token revoke`"),
         ] {
-            let hint = refused(arguments).hint.unwrap_or_default();
+            let hint = parse_failure(arguments).hint.unwrap_or_default();
             assert!(hint.contains(right), "{arguments:?}: {hint}");
         }
     }
 
     #[test]
-    fn a_word_below_a_command_is_not_taken_for_one_of_the_others() {
+    fn aliases_of_top_level_commands_do_not_apply_to_subcommands() {
         for arguments in [&["audit", "rm", "x"], &["store", "rm", "x"], &["store", "ls", "x"]] {
-            let hint = refused(arguments).hint.unwrap_or_default();
+            let hint = parse_failure(arguments).hint.unwrap_or_default();
             assert!(!hint.contains("did you mean"), "{arguments:?}: {hint}");
         }
     }
 
     #[test]
-    fn what_is_meant_is_a_command() {
+    fn every_alias_maps_to_a_command() {
         let command = <Arguments as clap::CommandFactory>::command();
-        for (theirs, ours) in MEANT {
+        for (theirs, ours) in ALIASES {
             assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
         }
-        for (above, theirs, ours) in MEANT_BELOW {
+        for (parent, theirs, ours) in SUBCOMMAND_ALIASES {
             let (_, ours) = ours.split_once(' ').unwrap();
-            let command = command.find_subcommand(above).unwrap();
+            let command = command.find_subcommand(parent).unwrap();
             assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
         }
     }
 
     #[test]
-    fn a_usage_error_repeats_no_secret() {
+    fn usage_errors_do_not_repeat_secrets() {
         for arguments in [
             &["https://send.example/d/0#v1.secret"] as &[&str],
             &["status", "x", "v1p.secret"],
             &["upload", "--token=sgs_secret", "--nothing", "x", "sgs_secret"],
             &["download", "x", "https://send.example/d/0#v1.secret"],
         ] {
-            let failure = refused(arguments);
+            let failure = parse_failure(arguments);
             assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
         }
     }
 
     #[test]
-    fn a_usage_error_is_two_lines() {
-        let missing = refused(&["upload"]);
+    fn usage_errors_have_a_single_line_message_and_hint() {
+        let missing = parse_failure(&["upload"]);
         assert_eq!(missing.exit, Exit::Usage);
         assert!(missing.message.contains("<PATH|->"), "{}", missing.message);
-        for failure in [missing, refused(&["upload", "--exipres", "7d", "x"]), refused(&["upload", "x", "-e", "soon"])]
+        for failure in
+            [missing, parse_failure(&["upload", "--exipres", "7d", "x"]), parse_failure(&["upload", "x", "-e", "soon"])]
         {
             assert!(!failure.message.contains('\n') && !failure.message.starts_with("error"), "{}", failure.message);
             assert!(failure.hint.is_some_and(|hint| !hint.contains('\n')));

@@ -1,4 +1,4 @@
-//! Clients' addresses: who is behind a proxy, and what is kept of addresses and user agents.
+//! Client addresses: forwarded headers, trusted proxies, and anonymisation of addresses and user agents.
 
 mod forwarded;
 mod proxies;
@@ -16,32 +16,33 @@ use super::id::hex;
 use super::random;
 use super::timestamp::{Day, Timestamp};
 
-/// Turns addresses into what may be kept of them.
+/// Anonymises client addresses for audit records, and derives the keys that rate limits count by.
 ///
-/// In [`IpMode::Hashed`] a pseudonym is the first 64 bits of HMAC-SHA256 under 32 random bytes, which are drawn at the
-/// first use in a process and at each UTC midnight, and exist nowhere but in this value. So pseudonyms compare within
-/// one process and day, and not even whoever holds the store can try addresses against them.
+/// In [`IpMode::Hashed`] a pseudonym is the first 64 bits of HMAC-SHA256 under a 32-byte random salt. The salt is drawn
+/// at first use in a process and again at each UTC midnight, and exists only in this value. Pseudonyms are therefore
+/// comparable only within one process and UTC day, and a copy of the store does not allow guessing addresses.
 pub struct AddressPolicy {
     mode: IpMode,
     salt: Mutex<Option<Salt>>,
-    counting: hmac::Key,
+    counter_key: hmac::Key,
 }
 
-/// Stands for a client's address while this process counts its requests: an IPv4 address, or the `/64` of an IPv6
-/// address, as a keyed hash that never leaves the process.
+/// Keyed hash of a client's network for rate limits: an IPv4 address, or the `/64` of an IPv6 address.
+///
+/// The hash key is random per process; the hash never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey([u8; 16]);
 
-/// Stands for the site that a client's address belongs to while this process counts what may be done only so often: an
-/// IPv4 address, or the `/48` of an IPv6 address, as a keyed hash that never leaves the process.
+/// Keyed hash of a client's site for attempt limits: an IPv4 address, or the `/48` of an IPv6 address.
 ///
-/// A `/48` is the most that one site is given (RFC 6177), and anyone gets one: its 65 536 networks are one guesser.
+/// A `/48` is the largest allocation of one site (RFC 6177) and easy to obtain, so its 65 536 networks count as one
+/// client. The hash key is random per process; the hash never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SiteKey([u8; 16]);
 
 #[cfg(test)]
 impl SiteKey {
-    /// A key for tests of what counts by it.
+    /// Returns a distinct key per `number`, for tests of limits.
     pub(crate) const fn of_test(number: u8) -> Self {
         Self([number; 16])
     }
@@ -54,7 +55,7 @@ struct Salt {
 }
 
 impl Salt {
-    fn drawn_on(day: Day) -> Self {
+    fn random(day: Day) -> Self {
         let epoch = hex(&random::bytes::<4>());
         Self { day, key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()), epoch }
     }
@@ -65,51 +66,51 @@ impl Salt {
 }
 
 impl AddressPolicy {
-    /// A policy that keeps what `mode` says.
+    /// Creates a policy that stores addresses in the form given by `mode`.
     #[must_use]
     pub fn new(mode: IpMode) -> Self {
-        let counting = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
-        Self { mode, salt: Mutex::new(None), counting }
+        let counter_key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
+        Self { mode, salt: Mutex::new(None), counter_key }
     }
 
-    /// What stands for a client in counts, under a key of this process. The same whatever the mode.
+    /// Returns the rate-limit key of a client address. Independent of the mode.
     #[must_use]
     pub fn key_of(&self, address: Option<IpAddr>) -> ClientKey {
-        ClientKey(self.counting_key(address, 64))
+        ClientKey(self.network_hash(address, 64))
     }
 
-    /// What stands for a client's site in counts, under a key of this process. The same whatever the mode.
+    /// Returns the attempt-limit key of a client address's site. Independent of the mode.
     #[must_use]
     pub fn site_of(&self, address: Option<IpAddr>) -> SiteKey {
-        SiteKey(self.counting_key(address, 48))
+        SiteKey(self.network_hash(address, 48))
     }
 
-    fn counting_key(&self, address: Option<IpAddr>, ipv6_bits: usize) -> [u8; 16] {
+    fn network_hash(&self, address: Option<IpAddr>, ipv6_prefix_bits: usize) -> [u8; 16] {
         let bytes = match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V6(address)) => address.octets()[..ipv6_bits / 8].to_vec(),
+            Some(IpAddr::V6(address)) => address.octets()[..ipv6_prefix_bits / 8].to_vec(),
             Some(address) => octets(address),
             None => Vec::new(),
         };
         let mut key = [0; 16];
-        key.copy_from_slice(&hmac::sign(&self.counting, &bytes).as_ref()[..16]);
+        key.copy_from_slice(&hmac::sign(&self.counter_key, &bytes).as_ref()[..16]);
         key
     }
 
-    /// What is kept of addresses.
+    /// Returns the form in which addresses are stored.
     #[must_use]
     pub const fn mode(&self) -> IpMode {
         self.mode
     }
 
-    /// What may be kept of a client that asked at `now`.
+    /// Returns the storable summary of a client whose request arrived at `now`.
     #[must_use]
     pub fn describe(&self, address: Option<IpAddr>, agent: Option<&str>, now: Timestamp) -> ClientSummary {
-        // `::ffff:192.0.2.1` is `192.0.2.1` that came over an IPv6 socket.
+        // An IPv6 socket reports the IPv4 client `192.0.2.1` as `::ffff:192.0.2.1`.
         let address = address.map(|address| address.to_canonical());
         let (address, epoch) = match (self.mode, address) {
             (IpMode::None, _) | (_, None) => (None, None),
             (IpMode::Full, Some(address)) => (Some(address.to_string()), None),
-            (IpMode::Truncated, Some(address)) => (Some(network_of(address)), None),
+            (IpMode::Truncated, Some(address)) => (Some(truncated(address)), None),
             (IpMode::Hashed, Some(address)) => {
                 let (pseudonym, epoch) = self.pseudonym(address, now.day());
                 (Some(pseudonym), Some(epoch))
@@ -119,11 +120,11 @@ impl AddressPolicy {
     }
 
     fn pseudonym(&self, address: IpAddr, today: Day) -> (String, String) {
-        let mut salt = self.salt.lock().expect("nothing panics while it holds this lock");
+        let mut salt = self.salt.lock().expect("no code panics while holding this lock");
         if salt.as_ref().is_some_and(|salt| salt.day != today) {
             *salt = None;
         }
-        let salt = salt.get_or_insert_with(|| Salt::drawn_on(today));
+        let salt = salt.get_or_insert_with(|| Salt::random(today));
         (salt.pseudonym(address), salt.epoch.clone())
     }
 }
@@ -135,7 +136,8 @@ fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-fn network_of(address: IpAddr) -> String {
+/// Formats the `/24` network of an IPv4 address, or the `/48` network of an IPv6 address.
+fn truncated(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
@@ -148,9 +150,11 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// The product family of a user agent: enough to tell a browser from a script, too little to tell people apart.
+/// Returns the product family of a user agent.
+///
+/// The family distinguishes browsers from scripts, but is too coarse to identify people.
 fn family_of(agent: &str) -> &'static str {
-    // The order matters: Edge and Chrome also call themselves Safari, and nearly all call themselves Mozilla.
+    // Order matters: Edge and Chrome user agents also contain `Safari`, and almost all contain `Mozilla`.
     const FAMILIES: [(&str, &str); 12] = [
         ("sgsend/", "sgsend"),
         ("curl/", "curl"),
@@ -165,7 +169,7 @@ fn family_of(agent: &str) -> &'static str {
         ("Safari/", "Safari"),
         ("bot", "bot"),
     ];
-    FAMILIES.iter().find(|(mark, _)| agent.contains(mark)).map_or("other", |(_, family)| family)
+    FAMILIES.iter().find(|(pattern, _)| agent.contains(pattern)).map_or("other", |(_, family)| family)
 }
 
 #[cfg(test)]
@@ -193,11 +197,11 @@ mod tests {
         let elsewhere = describe(&AddressPolicy::new(IpMode::Hashed), "192.0.2.1", NOON);
         assert_ne!(first.address, elsewhere.address);
         let back = describe(&policy, "192.0.2.1", NOON);
-        assert_ne!(first.address, back.address, "a salt outlived its day");
+        assert_ne!(first.address, back.address, "the salt is kept beyond its day");
     }
 
     #[test]
-    fn requests_count_by_network_and_guesses_by_site() {
+    fn rate_limits_key_by_ipv6_64_and_attempt_limits_by_48() {
         let policy = AddressPolicy::new(IpMode::Hashed);
         let key = |text: &str| policy.key_of(Some(text.parse().unwrap()));
         let site = |text: &str| policy.site_of(Some(text.parse().unwrap()));
@@ -211,12 +215,12 @@ mod tests {
     }
 
     #[test]
-    fn other_modes_keep_what_they_say() {
-        let kept = |mode, text| describe(&AddressPolicy::new(mode), text, NOON).address;
-        assert_eq!(kept(IpMode::Truncated, "198.51.100.77").as_deref(), Some("198.51.100.0/24"));
-        assert_eq!(kept(IpMode::Truncated, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
-        assert_eq!(kept(IpMode::Full, "::ffff:198.51.100.77").as_deref(), Some("198.51.100.77"));
-        assert_eq!(kept(IpMode::None, "198.51.100.77"), None);
+    fn other_modes_truncate_keep_or_drop_the_address() {
+        let stored = |mode, text| describe(&AddressPolicy::new(mode), text, NOON).address;
+        assert_eq!(stored(IpMode::Truncated, "198.51.100.77").as_deref(), Some("198.51.100.0/24"));
+        assert_eq!(stored(IpMode::Truncated, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
+        assert_eq!(stored(IpMode::Full, "::ffff:198.51.100.77").as_deref(), Some("198.51.100.77"));
+        assert_eq!(stored(IpMode::None, "198.51.100.77"), None);
     }
 
     #[test]

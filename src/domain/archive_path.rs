@@ -1,72 +1,72 @@
-//! Paths within an archive, and where its links lead: only what can be unpacked anywhere without surprise.
+//! Validation of archive paths and symlink targets, so that an archive unpacks safely on every system.
 //!
-//! Names are kept byte for byte or refused, never changed: one changed name in a tree breaks what refers to it.
+//! Names are accepted byte for byte or rejected, never changed: renaming one entry would break references to it.
 
 use std::fmt;
 
 use super::file_name::{is_device, reverses_text};
 
-/// The longest name in bytes that the usual file systems take.
+/// Longest file name in bytes that common file systems support.
 const MAX_NAME_BYTES: usize = 255;
-/// The longest path in bytes that the usual systems take.
+/// Longest path in bytes that common operating systems support.
 const MAX_PATH_BYTES: usize = 4_096;
-/// How many directories may lie within each other.
+/// Maximum number of path components.
 const MAX_DEPTH: usize = 256;
 
-/// A relative path of an entry: names with slashes between them, none of which is `.` or `..`.
+/// A validated relative path of an archive entry: slash-separated names without `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArchivePath(Box<str>);
 
-/// The target of a link that leads to somewhere within the archive, whatever other links there are.
+/// A validated symlink target that resolves inside the archive, regardless of the archive's other symlinks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkTarget(Box<str>);
 
-/// Why a path or the target of a link is refused; reads on behind its name.
+/// Reason for rejecting a path or a symlink target; the text continues a sentence that starts with the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// There is nothing.
+    /// The name is empty.
     #[error("is an empty name")]
     Empty,
-    /// It begins at the root, or with a drive.
+    /// The path begins with a slash or a drive letter.
     #[error("is an absolute path")]
     Absolute,
-    /// It has an empty part, `.` or `..`.
-    #[error("is not a plain path: it has an empty part, a dot or two")]
+    /// A path component is empty, `.` or `..`.
+    #[error("has an empty, `.` or `..` path component")]
     Dots,
-    /// It is a Windows path, or would be one.
+    /// A name contains a backslash, the path separator of Windows.
     #[error("contains a backslash")]
     Backslash,
-    /// It could command a terminal, or begin a new line.
+    /// A name contains a control character or line separator, which a terminal could interpret.
     #[error("contains a control character")]
     Control,
-    /// It shows as another text.
-    #[error("contains a character that turns the direction of text")]
+    /// A name contains a bidirectional control character, which makes it display as another text.
+    #[error("contains a control character for text direction")]
     Direction,
-    /// A name takes too much room.
-    #[error("has a name of more than {MAX_NAME_BYTES} bytes")]
+    /// A name is longer than 255 bytes.
+    #[error("has a file name longer than {MAX_NAME_BYTES} bytes")]
     NameTooLong,
-    /// The path takes too much room.
-    #[error("is a path of more than {MAX_PATH_BYTES} bytes")]
+    /// The path is longer than 4 096 bytes.
+    #[error("is longer than {MAX_PATH_BYTES} bytes")]
     PathTooLong,
-    /// It lies too deep.
-    #[error("lies more than {MAX_DEPTH} directories deep")]
+    /// The path has more than 256 components.
+    #[error("has more than {MAX_DEPTH} directory levels")]
     TooDeep,
-    /// This system cannot have such a name.
-    #[error("is no name for a file on this system")]
+    /// This operating system does not support the name.
+    #[error("is not a valid file name on this system")]
     ForThisSystem,
-    /// It is no text.
-    #[error("is not a name in UTF-8")]
+    /// The name is not valid UTF-8.
+    #[error("is not valid UTF-8")]
     NotUnicode,
-    /// The link leads out.
-    #[error("is a link that leads out of what is sent")]
+    /// The symlink target is absolute or resolves outside the archive.
+    #[error("is a symlink that points outside the archive")]
     LeadsOut,
-    /// The link goes up after it has gone down, which may lead anywhere when it went down through another link.
-    #[error("is a link that goes down and up again")]
+    /// The target has `..` after a directory name, which resolves anywhere if that directory is a symlink.
+    #[error("is a symlink with `..` after a directory name in its target")]
     Winding,
 }
 
 impl ArchivePath {
-    /// Takes a path as it stands in an archive, without a slash at its end.
+    /// Parses a path as stored in an archive, without a trailing slash.
     pub fn parse(text: &str) -> Result<Self, Unfit> {
         Self::parse_for(text, cfg!(windows))
     }
@@ -93,13 +93,13 @@ impl ArchivePath {
         Ok(Self(text.into()))
     }
 
-    /// The path.
+    /// Returns the path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The directory that the entry is in; `None` at the top.
+    /// Returns the parent directory, or `None` for an entry at the archive's root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
@@ -117,11 +117,11 @@ impl fmt::Display for ArchivePath {
 }
 
 impl LinkTarget {
-    /// Takes the target of the link at `path`.
+    /// Parses the target of the symlink at `path`.
     ///
-    /// It may go up first, as far as the archive goes, and then down, but not up again. What it goes up through are
-    /// directories, since nothing lies below a link. What it goes down through may be links, and those lead to within the
-    /// archive themselves. So no chain of links leads out, which no reading of a single target could promise otherwise.
+    /// All `..` components must come first, and must not ascend above the archive's root. The ascent passes only
+    /// directories, since no entry lies below a symlink. The descent may pass symlinks, but their targets resolve
+    /// inside the archive by the same rule. So no chain of symlinks escapes, although each target is checked alone.
     pub fn parse(text: &str, path: &ArchivePath) -> Result<Self, Unfit> {
         Self::parse_for(text, path, cfg!(windows))
     }
@@ -136,30 +136,30 @@ impl LinkTarget {
         if text.starts_with('/') || is_drive(text.split('/').next().unwrap_or_default()) {
             return Err(Unfit::LeadsOut);
         }
-        let mut above = path.depth() - 1;
-        let mut goes_down = false;
+        let mut levels_above = path.depth() - 1;
+        let mut descending = false;
         for name in text.split('/') {
             match name {
                 "" | "." => {}
-                ".." if goes_down => return Err(Unfit::Winding),
-                ".." => above = above.checked_sub(1).ok_or(Unfit::LeadsOut)?,
+                ".." if descending => return Err(Unfit::Winding),
+                ".." => levels_above = levels_above.checked_sub(1).ok_or(Unfit::LeadsOut)?,
                 name => {
                     check_name(name, windows)?;
-                    goes_down = true;
+                    descending = true;
                 }
             }
         }
         Ok(Self(text.into()))
     }
 
-    /// The target.
+    /// Returns the target as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a path that begins so begins with a drive of Windows.
+/// Tells whether the first path component is a Windows drive letter, such as `C:`.
 fn is_drive(first: &str) -> bool {
     matches!(first.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
@@ -177,8 +177,8 @@ fn check_name(name: &str, windows: bool) -> Result<(), Unfit> {
     if name.len() > MAX_NAME_BYTES {
         return Err(Unfit::NameTooLong);
     }
-    let unfit_there = |name: &str| is_device(name) || name.contains(['<', '>', ':', '"', '|', '?', '*']);
-    if windows && (unfit_there(name) || name.ends_with(['.', ' '])) {
+    let invalid_on_windows = |name: &str| is_device(name) || name.contains(['<', '>', ':', '"', '|', '?', '*']);
+    if windows && (invalid_on_windows(name) || name.ends_with(['.', ' '])) {
         return Err(Unfit::ForThisSystem);
     }
     Ok(())
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_every_script_stay_as_they_are() {
+    fn names_of_every_script_are_kept() {
         for name in [
             "a/b/c.txt",
             ".git/config",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_attacks_is_refused() {
+    fn attacking_paths_are_rejected() {
         for (text, unfit) in [
             ("", Unfit::Empty),
             ("/etc/passwd", Unfit::Absolute),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_gets_no_device_and_no_stream() {
+    fn windows_rejects_devices_and_streams() {
         for name in ["con", "dir/NUL.txt", "a.txt:stream", "C:x", "a.", "a ", "what?"] {
             assert_eq!(ArchivePath::parse_for(name, true), Err(Unfit::ForThisSystem), "{name:?}");
         }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_within() {
+    fn symlinks_resolve_inside_the_archive() {
         let link = |at: &str, target: &str| LinkTarget::parse_for(target, &path(at).unwrap(), false);
         for (at, target) in [("a", "b"), ("a", "."), ("a/b", ".."), ("a/b/c", "../../x/y"), ("a", "./b//c/")] {
             assert!(link(at, target).is_ok(), "{at} -> {target}");
@@ -262,7 +262,7 @@ mod tests {
             ("a", "C:/x", Unfit::LeadsOut),
             ("a", "..", Unfit::LeadsOut),
             ("a/b", "../..", Unfit::LeadsOut),
-            // If `x` were a link to the top, this would be above it.
+            // If `x` were a symlink to the archive's root, the target would resolve above the root.
             ("a", "d/e/x/../..", Unfit::Winding),
             ("a", "b\\c", Unfit::Backslash),
             ("a", "b\n", Unfit::Control),
@@ -273,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_stays_below(text in "(\\PC|[./\\\\:]){0,40}") {
+        fn accepted_paths_have_normal_components_only(text in "(\\PC|[./\\\\:]){0,40}") {
             if let Ok(path) = path(&text) {
                 let normal = |part| matches!(part, std::path::Component::Normal(_));
                 prop_assert!(std::path::Path::new(path.as_str()).components().all(normal));

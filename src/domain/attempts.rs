@@ -1,4 +1,4 @@
-//! How often somebody may guess.
+//! Limit on failed attempts to guess a secret, per key and time window.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,24 +8,24 @@ use std::time::Duration;
 use super::error::Error;
 use super::timestamp::Timestamp;
 
-/// Those who have guessed wrong in one window of time, at most; while there are as many, further ones are refused.
-const GUESSERS: usize = 262_144;
+/// Maximum number of keys with failed attempts in one time window. While the table is full, other keys are rejected.
+const MAX_KEYS: usize = 262_144;
 
-/// What somebody has shown.
+/// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// What was asked for.
+    /// The secret is correct.
     Right,
-    /// A guess.
+    /// The secret is wrong: a failed attempt.
     Wrong,
-    /// Nothing that could be one.
+    /// The request contains no usable secret; not counted as an attempt.
     Nothing,
 }
 
-/// Counts wrong guesses in this process, in windows of time that follow each other.
+/// Counts failed attempts per key in consecutive time windows, within this process.
 #[derive(Debug)]
 pub struct Attempts<K> {
-    most: u32,
+    max_failures: u32,
     window: Duration,
     counts: Mutex<Window<K>>,
 }
@@ -33,40 +33,42 @@ pub struct Attempts<K> {
 #[derive(Debug)]
 struct Window<K> {
     number: u64,
-    wrong: HashMap<K, u32>,
+    failures: HashMap<K, u32>,
 }
 
 impl<K: Eq + Hash> Attempts<K> {
-    /// Lets each `K` guess wrong `most` times in a `window`.
+    /// Allows each key `max_failures` failed attempts per `window`.
     ///
     /// # Panics
-    /// Later, if the window is shorter than a millisecond.
+    /// [`Attempts::judge`] panics if `window` is shorter than one millisecond.
     #[must_use]
-    pub fn new(most: u32, window: Duration) -> Self {
-        Self { most, window, counts: Mutex::new(Window { number: 0, wrong: HashMap::new() }) }
+    pub fn new(max_failures: u32, window: Duration) -> Self {
+        Self { max_failures, window, counts: Mutex::new(Window { number: 0, failures: HashMap::new() }) }
     }
 
-    /// Looks at what was shown, unless too much was guessed already: however many ask at once, no more is looked at.
+    /// Runs `verify` and counts its failure, unless `key` has reached the limit.
+    ///
+    /// `verify` runs under the lock, so concurrent requests can't exceed the limit.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] until the window is over; `look` is not called then, so that it cannot tell anything.
-    pub fn judge(&self, who: K, now: Timestamp, look: impl FnOnce() -> Shown) -> Result<Shown, Error> {
+    /// [`Error::RateLimited`] until the window ends. `verify` is not called then, so the response reveals nothing.
+    pub fn judge(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Shown) -> Result<Shown, Error> {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         let number = now.as_millis() / window;
-        let mut counts = self.counts.lock().expect("nothing panics while it holds this lock");
-        // A request that read the clock just before the window ended counts in the one that has begun.
+        let mut counts = self.counts.lock().expect("`verify` does not panic");
+        // A request that read the clock just before a window ended counts in the following window.
         if number != counts.number && number + 1 != counts.number {
-            *counts = Window { number, wrong: HashMap::new() };
+            *counts = Window { number, failures: HashMap::new() };
         }
-        let known = counts.wrong.get(&who).copied();
-        let full = known.is_none() && counts.wrong.len() >= GUESSERS;
-        if full || known.is_some_and(|wrong| wrong >= self.most) {
+        let failures = counts.failures.get(&key).copied();
+        let full = failures.is_none() && counts.failures.len() >= MAX_KEYS;
+        if full || failures.is_some_and(|failures| failures >= self.max_failures) {
             let retry_after = Duration::from_millis((number + 1) * window - now.as_millis());
             return Err(Error::RateLimited { retry_after });
         }
-        let shown = look();
+        let shown = verify();
         if shown == Shown::Wrong {
-            *counts.wrong.entry(who).or_default() += 1;
+            *counts.failures.entry(key).or_default() += 1;
         }
         Ok(shown)
     }
@@ -78,24 +80,24 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn guess<K: Eq + Hash>(attempts: &Attempts<K>, who: K, now: Timestamp) -> Result<Shown, Error> {
-        attempts.judge(who, now, || Shown::Wrong)
+    fn guess<K: Eq + Hash>(attempts: &Attempts<K>, key: K, now: Timestamp) -> Result<Shown, Error> {
+        attempts.judge(key, now, || Shown::Wrong)
     }
 
     #[test]
-    fn after_ten_guesses_nothing_is_looked_at_until_the_window_is_over() {
+    fn after_ten_failures_nothing_is_verified_until_the_window_ends() {
         let attempts = Attempts::new(10, Duration::from_mins(1));
         for _ in 0..10 {
             guess(&attempts, 1, NOW).unwrap();
         }
-        let error = attempts.judge(1, NOW, || panic!("it was looked at")).unwrap_err();
+        let error = attempts.judge(1, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(20)));
         guess(&attempts, 2, NOW).unwrap();
         guess(&attempts, 1, NOW.plus(Duration::from_secs(20))).unwrap();
     }
 
     #[test]
-    fn only_guesses_count() {
+    fn only_wrong_secrets_count() {
         let attempts = Attempts::new(1, Duration::from_mins(1));
         for shown in [Shown::Right, Shown::Nothing, Shown::Right, Shown::Wrong] {
             assert_eq!(attempts.judge(1, NOW, || shown).unwrap(), shown);
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_comes_late_clears_no_window() {
+    fn a_request_with_an_earlier_clock_resets_no_window() {
         let attempts = Attempts::new(1, Duration::from_mins(1));
         let before = Timestamp::from_millis(59_999);
         let after = Timestamp::from_millis(60_000);
@@ -115,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_refuses_new_guessers_and_forgets_nobody() {
+    fn a_full_table_rejects_new_keys_and_evicts_none() {
         let attempts = Attempts::new(1, Duration::from_mins(1));
-        for who in 0..GUESSERS {
-            guess(&attempts, who, NOW).unwrap();
+        for key in 0..MAX_KEYS {
+            guess(&attempts, key, NOW).unwrap();
         }
-        guess(&attempts, GUESSERS, NOW).unwrap_err();
+        guess(&attempts, MAX_KEYS, NOW).unwrap_err();
         guess(&attempts, 0, NOW).unwrap_err();
-        guess(&attempts, GUESSERS, NOW.plus(Duration::from_mins(1))).unwrap();
+        guess(&attempts, MAX_KEYS, NOW.plus(Duration::from_mins(1))).unwrap();
     }
 }

@@ -1,20 +1,20 @@
-//! Secrets of 32 bytes as text: base64url (RFC 4648, section 5) without padding, in its one canonical form.
+//! Text form of 32-byte secrets: unpadded, canonical base64url (RFC 4648, section 5).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-/// How many characters 32 bytes take.
+/// Number of characters that encode 32 bytes.
 pub(super) const CHARACTERS: usize = 43;
 
-/// Writes 32 bytes as 43 characters.
+/// Encodes 32 bytes as 43 characters.
 pub(super) fn encode(bytes: &[u8; 32]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(CHARACTERS));
     URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
     text
 }
 
-/// Reads 43 characters; padding, another alphabet and set bits after the last byte are refused.
+/// Decodes 43 characters; returns `None` for padding, another alphabet, or set bits after the last byte.
 pub(super) fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
     if text.len() != CHARACTERS {
@@ -33,14 +33,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_are_read_as_they_are_written(bytes: [u8; 32]) {
+        fn bytes_round_trip(bytes: [u8; 32]) {
             let text = encode(&bytes);
             prop_assert_eq!(text.len(), CHARACTERS);
             prop_assert_eq!(*decode(&text).unwrap(), bytes);
         }
 
         #[test]
-        fn what_is_read_is_written_the_same(text in "[A-Za-z0-9_-]{43}") {
+        fn accepted_text_is_canonical(text in "[A-Za-z0-9_-]{43}") {
             if let Some(bytes) = decode(&text) {
                 prop_assert_eq!(&*encode(&bytes), &text);
             }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_refused() {
+    fn other_forms_are_rejected() {
         let good = "A".repeat(43);
         assert!(decode(&good).is_some());
         let with_last = |last: &str| format!("{}{last}", &good[1..]);

@@ -1,4 +1,4 @@
-//! The one place that asks what time it is.
+//! The clock abstraction: the only source of the current time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::timestamp::Timestamp;
 
-/// Tells the time. Everything that depends on it takes a [`Timestamp`] or one of these.
+/// Source of the current time. Time-dependent code takes a [`Timestamp`] or a `Clock`.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -23,23 +23,23 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set: what tests of expiry drive a service with.
+/// A clock that changes only when set, for tests of expiry.
 #[derive(Debug)]
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Creates a clock set to `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(AtomicU64::new(now.as_millis()))
     }
 
-    /// Sets the clock to `now`, back or forth.
+    /// Sets the clock to `now`, earlier or later.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Sets the clock forward.
+    /// Moves the clock forward by `by`.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().plus(by));
     }

@@ -1,12 +1,12 @@
-//! Copying a store into another one, so that its services can go on there.
+//! Migration of a store: copies all records and payloads to another store.
 //!
-//! A first pass copies what the copy lacks, a second one reads both and compares. The copy carries a mark in place of its
-//! header until then, so that nobody takes half of it for a store, and so that whoever was interrupted can go on: what is
-//! there already and the same is not written again.
+//! The first pass copies records and payloads missing from the destination; the second pass reads and compares both
+//! stores. Until the second pass ends, the destination has an incomplete-copy marker in place of the store header, so
+//! that no service opens a partial copy. An interrupted copy resumes: objects already identical are not written again.
 //!
-//! Records are copied byte for byte. Payloads are copied where they are whole and may still be fetched. Of a transfer that
-//! is still uploading nothing of its payload is copied, since what has arrived hangs on the backend: it stays pending, and
-//! its sender learns from the service, as ever, that it is to begin with the first byte.
+//! Records are copied byte for byte. Payloads are copied if complete and still downloadable. The partial payload of a
+//! pending transfer is not copied, because its stored form depends on the backend: the transfer stays pending, and the
+//! service tells the sender to restart the upload at byte 0.
 
 mod claim;
 mod error;
@@ -26,42 +26,42 @@ use super::stats::DayStats;
 use super::store::{Prefix, StorageKey, Store, StoreError, StoreHeader};
 use super::transfer::{State, Transfer};
 
-/// Transfers that are copied at once. Each may hold two parts of a payload in memory.
-const TRANSFERS: usize = 4;
-/// Days of counters listed at once: more than are kept.
-const DAYS: usize = 1_000;
+/// Number of transfers copied concurrently. Each buffers up to two payload parts in memory.
+const MAX_CONCURRENT_TRANSFERS: usize = 4;
+/// Page size for listing the daily counters: larger than the number of retained days.
+const STATS_PAGE: usize = 1_000;
 
-/// Hears how far the copying of payloads is.
+/// Progress listener of a copy.
 pub trait Watch: Send + Sync {
-    /// About so many bytes are to be copied.
+    /// Called once with the estimated total size of all payloads, in encrypted bytes.
     fn begin(&self, total: u64);
 
-    /// So many of them are there.
+    /// Called with the number of payload bytes processed so far, including bytes of an earlier run.
     fn moved_to(&self, bytes: u64);
 
-    /// All are there, and the comparison begins.
+    /// Called when everything is copied and the comparison begins.
     fn compares(&self);
 }
 
-/// A copy that is done.
+/// Statistics of a finished copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Records in it, its header included.
+    /// Number of records in the copy, including the store header.
     pub records: u64,
-    /// Payloads in it.
+    /// Number of payloads in the copy.
     pub payloads: u64,
-    /// Their bytes.
+    /// Total encrypted size of the payloads, in bytes.
     pub bytes: u64,
-    /// Those of them that were sent now, and not before an interruption.
+    /// Payload bytes written by this run, as opposed to an earlier, interrupted run.
     pub bytes_sent: u64,
-    /// Transfers whose senders begin anew with the payload.
+    /// Number of pending transfers; their uploads restart at byte 0.
     pub pending: u64,
 }
 
-/// Copies everything in `from`, which is called `of`, into `to`.
+/// Copies all records and payloads of the store `from`, named `of`, to the store `to`.
 ///
 /// # Errors
-/// [`CopyError`]. What was copied by then stays, and the same call goes on with it.
+/// [`CopyError`]. Everything copied before the error stays, and the same call resumes the copy.
 pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn Watch) -> Result<Copied, CopyError> {
     let header = from.get(&StorageKey::header()).await.map_err(CopyError::From)?.ok_or(CopyError::NoStore)?.value;
     StoreHeader::parse(&header).map_err(CopyError::From)?;
@@ -80,12 +80,12 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn Watch)
     Ok(copying.counts.copied())
 }
 
-/// What is done with what is found.
+/// Pass over both stores.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// The copy is made to be like the original.
+    /// Makes the destination identical to the source.
     Write,
-    /// It must be.
+    /// Checks that the destination is identical to the source.
     Compare,
 }
 
@@ -93,7 +93,7 @@ struct Copying<'a> {
     from: &'a dyn Store,
     to: &'a dyn Store,
     watch: &'a dyn Watch,
-    /// Whether the copy may hold something already.
+    /// Whether an earlier run may have copied records or payloads.
     resumed: bool,
     counts: Counts,
 }
@@ -126,16 +126,18 @@ fn add(count: &AtomicU64, number: u64) -> u64 {
 }
 
 impl Copying<'_> {
-    /// About how many bytes of payloads there are, as the counters have it.
+    /// Estimates the total payload size in encrypted bytes, from the stored counters.
     async fn bytes_expected(&self) -> Result<u64, CopyError> {
-        let days = self.from.keys(&StorageKey::all_stats(), None, DAYS).await.map_err(CopyError::From)?;
-        let Some(last) = days.last() else { return Ok(0) };
-        let stored = self.from.get(last).await.map_err(CopyError::From)?;
-        let stats = stored.and_then(|stored| DayStats::parse(last.as_str(), &stored.value).ok());
+        let days = self.from.keys(&StorageKey::all_stats(), None, STATS_PAGE).await.map_err(CopyError::From)?;
+        let Some(latest) = days.last() else { return Ok(0) };
+        let stored = self.from.get(latest).await.map_err(CopyError::From)?;
+        let stats = stored.and_then(|stored| DayStats::parse(latest.as_str(), &stored.value).ok());
         Ok(stats.and_then(|stats| stats.bytes_stored.try_into().ok()).unwrap_or(0))
     }
 
-    /// Tokens and transfers come first: reading them can bring forth records that a killed writer has left behind.
+    /// Runs one pass over all records and payloads.
+    ///
+    /// Tokens and transfers come first: reading them can apply records left unwritten by a killed process.
     async fn pass(&self, pass: Pass) -> Result<(), CopyError> {
         if pass == Pass::Write && self.resumed {
             self.remove_strangers().await?;
@@ -145,7 +147,7 @@ impl Copying<'_> {
             let next = self.next_transfer(after).await?;
             Ok::<_, CopyError>(next.map(|id| (id, Some(id))))
         });
-        Box::pin(ids.try_for_each_concurrent(TRANSFERS, |id| self.transfer(id, pass))).await?;
+        Box::pin(ids.try_for_each_concurrent(MAX_CONCURRENT_TRANSFERS, |id| self.transfer(id, pass))).await?;
         for prefix in [
             StorageKey::all_creates(),
             StorageKey::all_due(),
@@ -157,14 +159,14 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// The transfer that comes next on either side.
+    /// Returns the next transfer id after `after` in either store; `None` at the end.
     async fn next_transfer(&self, after: Option<TransferId>) -> Result<Option<TransferId>, CopyError> {
         let from = next_transfer(self.from, after).await.map_err(CopyError::From)?;
         let to = next_transfer(self.to, after).await.map_err(CopyError::To)?;
         Ok(from.into_iter().chain(to).min())
     }
 
-    /// The state of a transfer in the original; `None` where there is none.
+    /// Reads a transfer from the source; `None` if the transfer does not exist.
     async fn read_transfer(&self, id: TransferId) -> Result<Option<Transfer>, CopyError> {
         let key = StorageKey::transfer(id);
         let found = self.from.get(&key).await.map_err(CopyError::From)?;
@@ -172,7 +174,9 @@ impl Copying<'_> {
         found.map(|found| parse(&found.value)).transpose().map_err(CopyError::From)
     }
 
-    /// One transfer. Its state is written last, and so says that all the rest has arrived, and was found to be right.
+    /// Copies or compares one transfer.
+    ///
+    /// The transfer's state is written last: its presence proves that the records and the verified payload are copied.
     async fn transfer(&self, id: TransferId, pass: Pass) -> Result<(), CopyError> {
         let transfer = self.read_transfer(id).await?;
         if let Some(transfer) = &transfer {
@@ -188,14 +192,14 @@ impl Copying<'_> {
     }
 }
 
-/// The transfer behind `after` in one store.
+/// Returns the next transfer id after `after` in one store; `None` at the end.
 async fn next_transfer(store: &dyn Store, after: Option<TransferId>) -> Result<Option<TransferId>, StoreError> {
     let (all, mut after): (Prefix, _) = (StorageKey::all_transfers(), after.map(StorageKey::behind_transfer));
     loop {
         let Some(key) = store.keys(&all, after.as_ref(), 1).await?.pop() else { return Ok(None) };
         match key.transfer_id() {
             Some(id) => return Ok(Some(id)),
-            // It belongs to nothing.
+            // The key contains no transfer id.
             None => after = Some(key),
         }
     }

@@ -1,4 +1,4 @@
-//! SHA-256 digests: what the store keeps in place of a secret.
+//! SHA-256 digests, which the store keeps instead of secrets.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{decode_lower_hex, hex};
 
-/// A SHA-256 digest, written as 64 lower-case hex digits.
+/// A SHA-256 digest; its text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256([u8; 32]);
 
-/// A text that is not a SHA-256 digest.
+/// The text is not a SHA-256 digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 digest is 64 lower-case hex digits")]
+#[error("a SHA-256 digest must be 64 lower-case hex digits")]
 pub struct InvalidDigest;
 
 impl Sha256 {
-    /// Digests `bytes`.
+    /// Computes the digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let mut raw = [0; 32];
@@ -27,7 +27,9 @@ impl Sha256 {
         Self(raw)
     }
 
-    /// Digests `parts`, each with its length in front, so that none can pass for a part of another.
+    /// Computes the digest of `parts`, each prefixed with its length.
+    ///
+    /// The prefix makes the division into parts unambiguous.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut context = Context::new(&SHA256);
         for part in parts {
@@ -39,20 +41,20 @@ impl Sha256 {
         Self(raw)
     }
 
-    /// Tells whether this is the digest of `secret`, in a time that does not depend on where they differ.
+    /// Tells in constant time whether this is the digest of `secret`.
     #[must_use]
     pub fn is_of(&self, secret: &[u8]) -> bool {
         verify_slices_are_equal(&self.0, &Self::of(secret).0).is_ok()
     }
 
-    /// The raw 32 bytes.
+    /// Returns the raw 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// A digest of what comes in pieces.
+/// Incremental computation of a SHA-256 digest.
 #[derive(Clone)]
 pub struct Digesting(Context);
 
@@ -63,12 +65,12 @@ impl Default for Digesting {
 }
 
 impl Digesting {
-    /// Takes the next piece.
-    pub fn update(&mut self, piece: &[u8]) {
-        self.0.update(piece);
+    /// Adds the next chunk of input.
+    pub fn update(&mut self, chunk: &[u8]) {
+        self.0.update(chunk);
     }
 
-    /// The digest of all pieces.
+    /// Returns the digest of all input.
     #[must_use]
     pub fn finish(self) -> Sha256 {
         let mut raw = [0; 32];

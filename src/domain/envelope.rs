@@ -1,41 +1,43 @@
-//! The envelope: what stands before a file's content inside the sealed payload, so that no name reaches a server.
+//! The envelope: file metadata in front of the content, inside the sealed payload and so hidden from servers.
 //!
-//! `SGMETA\0` · length of the metadata as a big-endian `u32` · metadata as UTF-8 JSON · content.
+//! Plaintext format: `SGMETA\0` · length of the metadata in bytes as a big-endian `u32` · metadata as UTF-8 JSON ·
+//! content.
 
 use serde::{Deserialize, Serialize};
 
-/// What every envelope begins with.
+/// Magic bytes at the start of every envelope.
 const MAGIC: &[u8; 7] = b"SGMETA\0";
 
-/// How many bytes stand before the metadata.
+/// Bytes before the metadata: the magic and the length field.
 const PREFIX_BYTES: usize = MAGIC.len() + 4;
 
-/// The most bytes that the metadata may take.
+/// Maximum size of the metadata in bytes.
 pub const MAX_METADATA_BYTES: usize = 64 * 1024;
 
-/// The most bytes that an envelope adds to a file's content. All of it lies within the payload's first segment.
+/// Maximum size of an envelope in bytes; every envelope fits into the payload's first segment.
 pub const MAX_ENVELOPE_BYTES: usize = PREFIX_BYTES + MAX_METADATA_BYTES;
 
-/// What the sender says of the content. Members that are not known are ignored.
+/// Metadata of the content, as stated by the sender. Decoding ignores unknown members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The file's bare name as the sender gave it: to be passed through
-    /// [`safe_file_name`](super::file_name::safe_file_name) before anything is created. Of an archive, the directory to make.
+    /// Unsanitised file name without a path; for an archive, the name of the directory to create.
+    ///
+    /// Pass it through [`safe_file_name`](super::file_name::safe_file_name) before creating anything.
     pub filename: String,
-    /// How many bytes of content there are.
+    /// Content size in bytes.
     pub size: u64,
-    /// The content's media type.
+    /// Media type of the content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// When the file was last modified, in milliseconds since 1970 (UTC).
+    /// Modification time of the file, in milliseconds since 1970-01-01T00:00:00Z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_ms: Option<i64>,
-    /// Set where the content is an archive of several files.
+    /// Archive format, if the content is an archive of several files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
 }
 
-/// How several files were packed into one content.
+/// Archive format of a content that consists of several files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Archive {
@@ -43,44 +45,44 @@ pub enum Archive {
     Tar,
 }
 
-/// An envelope that was read off the front of a payload's plaintext.
+/// A decoded envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// What it says.
+    /// The decoded metadata.
     pub metadata: Metadata,
-    /// How many bytes of plaintext belong to it; the content begins behind them.
+    /// Size of the envelope in bytes, which is the offset of the content in the plaintext.
     pub length: usize,
 }
 
-/// A plaintext that does not begin with a sound envelope, or does not hold what its envelope says.
+/// The plaintext has no valid envelope, or its content does not match the envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// The plaintext begins with something else.
-    #[error("the payload holds no envelope")]
+    /// The plaintext does not start with the magic bytes.
+    #[error("the payload does not start with an envelope")]
     NotAnEnvelope,
-    /// The plaintext ends within the envelope.
-    #[error("the payload ends within its envelope")]
+    /// The plaintext ends inside the envelope.
+    #[error("the payload ends inside its envelope")]
     CutShort,
-    /// The metadata takes more than [`MAX_METADATA_BYTES`].
-    #[error("the envelope's metadata takes {length} bytes, more than {MAX_METADATA_BYTES}")]
+    /// The metadata is longer than [`MAX_METADATA_BYTES`].
+    #[error("the envelope's metadata has {length} bytes, over the limit of {MAX_METADATA_BYTES} bytes")]
     TooLong {
-        /// How many bytes the metadata takes.
+        /// Length of the metadata in bytes.
         length: u64,
     },
-    /// The metadata is not the JSON object it should be.
-    #[error("the envelope's metadata cannot be read")]
+    /// The metadata is not valid JSON, or a member is missing or has the wrong type.
+    #[error("the envelope's metadata is invalid")]
     Metadata(#[source] serde_json::Error),
-    /// The content is not as long as the metadata says.
-    #[error("the payload holds {actual} bytes of content, and its envelope says {stated}")]
+    /// The content's size differs from the size in the metadata.
+    #[error("the payload contains {actual} bytes of content, but its envelope states {stated} bytes")]
     Size {
-        /// How many bytes of content there are.
+        /// Actual content size in bytes.
         actual: u64,
-        /// How many the metadata states.
+        /// Content size stated in the metadata, in bytes.
         stated: u64,
     },
 }
 
-/// Writes the envelope for `metadata`, to be followed by the content.
+/// Encodes `metadata` as an envelope; the content follows it in the plaintext.
 pub fn encode(metadata: &Metadata) -> Result<Vec<u8>, EnvelopeError> {
     let mut envelope = Vec::with_capacity(256);
     envelope.extend_from_slice(MAGIC);
@@ -91,13 +93,13 @@ pub fn encode(metadata: &Metadata) -> Result<Vec<u8>, EnvelopeError> {
     Ok(envelope)
 }
 
-/// Reads the envelope off the front of a plaintext, of which `prefix` is what is there so far.
+/// Decodes the envelope at the start of a plaintext from `prefix`, the bytes decrypted so far.
 ///
-/// Gives `None` while more is needed. The whole first segment is always enough: `None` for that, or for a whole plaintext,
-/// means [`EnvelopeError::CutShort`].
+/// Returns `None` if more bytes are needed. A complete first segment is always enough: `None` for a complete first
+/// segment, or for a complete plaintext, means [`EnvelopeError::CutShort`].
 pub fn decode(prefix: &[u8]) -> Result<Option<Envelope>, EnvelopeError> {
-    let seen = prefix.len().min(MAGIC.len());
-    if prefix[..seen] != MAGIC[..seen] {
+    let compared = prefix.len().min(MAGIC.len());
+    if prefix[..compared] != MAGIC[..compared] {
         return Err(EnvelopeError::NotAnEnvelope);
     }
     let Some((length, rest)) = prefix.get(MAGIC.len()..).and_then(<[u8]>::split_first_chunk) else {
@@ -111,7 +113,7 @@ pub fn decode(prefix: &[u8]) -> Result<Option<Envelope>, EnvelopeError> {
 }
 
 impl Envelope {
-    /// Checks that a plaintext of `plaintext_size` bytes in all, envelope included, holds as much content as is stated.
+    /// Checks a plaintext's total size, envelope included, in bytes against the content size in the metadata.
     pub fn check_plaintext_size(&self, plaintext_size: u64) -> Result<(), EnvelopeError> {
         let actual = plaintext_size.saturating_sub(self.length as u64);
         let stated = self.metadata.size;
@@ -119,7 +121,7 @@ impl Envelope {
     }
 }
 
-/// Refuses lengths of metadata beyond the limit.
+/// Converts the length of the metadata, or rejects a length over the limit.
 fn check_length(length: usize) -> Result<u32, EnvelopeError> {
     match u32::try_from(length) {
         Ok(short) if length <= MAX_METADATA_BYTES => Ok(short),
@@ -136,14 +138,14 @@ mod tests {
         Metadata { filename: filename.into(), size: 5, content_type: None, modified_ms: None, archive: None }
     }
 
-    fn around(json: &str) -> Vec<u8> {
+    fn framed(json: &str) -> Vec<u8> {
         let length = u32::try_from(json.len()).unwrap();
         [MAGIC.as_slice(), &length.to_be_bytes(), json.as_bytes()].concat()
     }
 
     #[test]
-    fn what_is_absent_is_left_out() {
-        assert_eq!(encode(&metadata("a")).unwrap(), around(r#"{"filename":"a","size":5}"#));
+    fn absent_members_are_omitted() {
+        assert_eq!(encode(&metadata("a")).unwrap(), framed(r#"{"filename":"a","size":5}"#));
         let full = Metadata {
             content_type: Some("text/plain".into()),
             modified_ms: Some(-1),
@@ -151,26 +153,26 @@ mod tests {
             ..metadata("ä")
         };
         let json = r#"{"filename":"ä","size":5,"content_type":"text/plain","modified_ms":-1,"archive":"tar"}"#;
-        assert_eq!(encode(&full).unwrap(), around(json));
-        assert_eq!(decode(&around(json)).unwrap().unwrap().metadata, full);
+        assert_eq!(encode(&full).unwrap(), framed(json));
+        assert_eq!(decode(&framed(json)).unwrap().unwrap().metadata, full);
     }
 
     #[test]
     fn unknown_members_are_ignored() {
         let envelope =
-            decode(&around(r#"{"size":5,"colour":{"a":[1]},"filename":"a","archive":null}"#)).unwrap().unwrap();
+            decode(&framed(r#"{"size":5,"colour":{"a":[1]},"filename":"a","archive":null}"#)).unwrap().unwrap();
         assert_eq!(envelope.metadata, metadata("a"));
     }
 
     #[test]
-    fn other_plaintexts_are_told_at_the_first_byte_that_differs() {
+    fn other_plaintexts_are_rejected_at_the_first_different_byte() {
         for prefix in [b"X".as_slice(), b"SGX", b"SGMETA ", b"SGMETA\x01rest", b"hello, world"] {
             assert!(matches!(decode(prefix), Err(EnvelopeError::NotAnEnvelope)), "{prefix:?}");
         }
     }
 
     #[test]
-    fn unsound_metadata_is_refused() {
+    fn invalid_metadata_is_rejected() {
         for json in [
             "",
             "{}",
@@ -182,21 +184,21 @@ mod tests {
             r#"{"filename":"a","size":5,"archive":"zip"}"#,
             r#"{"filename":"a","size":5} x"#,
         ] {
-            assert!(matches!(decode(&around(json)), Err(EnvelopeError::Metadata(_))), "{json}");
+            assert!(matches!(decode(&framed(json)), Err(EnvelopeError::Metadata(_))), "{json}");
         }
     }
 
     #[test]
     fn metadata_is_at_most_64_kib() {
-        let room = MAX_METADATA_BYTES - r#"{"filename":"","size":5}"#.len();
-        let longest = encode(&metadata(&"a".repeat(room))).unwrap();
+        let space = MAX_METADATA_BYTES - r#"{"filename":"","size":5}"#.len();
+        let longest = encode(&metadata(&"a".repeat(space))).unwrap();
         assert_eq!(longest.len(), MAX_ENVELOPE_BYTES);
         assert_eq!(MAX_ENVELOPE_BYTES, 65_547);
         assert_eq!(decode(&longest).unwrap().unwrap().length, MAX_ENVELOPE_BYTES);
-        assert!(matches!(encode(&metadata(&"a".repeat(room + 1))), Err(EnvelopeError::TooLong { length: 65_537 })));
+        assert!(matches!(encode(&metadata(&"a".repeat(space + 1))), Err(EnvelopeError::TooLong { length: 65_537 })));
         for length in [65_537, u32::MAX] {
             let prefix = [MAGIC.as_slice(), &length.to_be_bytes()].concat();
-            assert!(matches!(decode(&prefix), Err(EnvelopeError::TooLong { .. })), "no more is waited for");
+            assert!(matches!(decode(&prefix), Err(EnvelopeError::TooLong { .. })), "the decoder waits for more bytes");
         }
     }
 
@@ -214,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_envelope_is_read_from_any_prefix_that_holds_it(filename: String, size: u64, content: Vec<u8>, cut: prop::sample::Index) {
+        fn any_prefix_with_envelope_decodes(filename: String, size: u64, content: Vec<u8>, cut: prop::sample::Index) {
             let metadata = Metadata { filename, size, ..metadata("") };
             let envelope = encode(&metadata).unwrap();
             let plaintext = [envelope.as_slice(), &content].concat();
@@ -224,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_the_decoder_fail_otherwise(json: Vec<u8>) {
+        fn the_decoder_never_panics(json: Vec<u8>) {
             let length = u32::try_from(json.len()).unwrap();
             let _ = decode(&[MAGIC.as_slice(), &length.to_be_bytes(), &json].concat());
             let _ = decode(&json);

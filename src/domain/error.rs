@@ -1,4 +1,4 @@
-//! Why a request is not granted, and the stable code that says so on the wire and in the audit trail.
+//! Request errors, and their stable codes in API responses and audit records.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::store::StoreError;
 
-/// What went wrong, with what its answer needs to say.
+/// Reason for rejecting or failing a request, with the data of the error response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A member of the request is missing, unknown or out of range.
     #[error("{0}")]
     InvalidRequest(String),
-    /// An id in the path has another form.
+    /// An id in the path is malformed.
     #[error("{0}")]
     InvalidId(String),
-    /// A sender token is needed.
-    #[error("a sender token is needed")]
+    /// The request has no sender token.
+    #[error("a sender token is required")]
     TokenMissing,
-    /// The token is malformed, unknown or has another secret; which of these is not told.
-    #[error("the sender token is not valid")]
+    /// The token is malformed or unknown, or its secret is wrong; the response does not distinguish these causes.
+    #[error("the sender token is invalid")]
     TokenInvalid,
-    /// The transfer asks for an access proof.
-    #[error("this transfer needs an access proof")]
+    /// The transfer requires an access proof.
+    #[error("this transfer requires an access proof")]
     AccessRequired,
     /// The admin key or session is missing or wrong.
     #[error("the admin key is missing or wrong")]
@@ -42,105 +42,105 @@ pub enum Error {
     /// The access proof is wrong.
     #[error("the access proof is wrong")]
     AccessInvalid,
-    /// The grant was never given for this transfer.
-    #[error("this grant was not given for this transfer")]
+    /// The grant was not issued for this transfer.
+    #[error("this grant was not issued for this transfer")]
     GrantInvalid,
-    /// A state-changing request by cookie came from another origin.
-    #[error("this request must come from a page of this service")]
+    /// A state-changing request authenticated by cookie has a foreign origin.
+    #[error("origin not allowed: the request must come from a page of this service")]
     OriginNotAllowed,
-    /// There is no such transfer.
+    /// The transfer does not exist.
     #[error("no such transfer")]
     TransferNotFound,
-    /// There is no such token.
+    /// The token does not exist.
     #[error("no such token")]
     TokenNotFound,
-    /// There is no such route.
+    /// The route does not exist.
     #[error("no such route")]
     RouteNotFound,
-    /// The route exists, with other methods.
-    #[error("this route does not answer to this method")]
+    /// The route exists, but does not allow the method.
+    #[error("this route does not allow this method")]
     MethodNotAllowed,
-    /// The upload is over.
-    #[error("the upload of this transfer is over")]
+    /// The upload is already finished.
+    #[error("the upload of this transfer is already finished")]
     TransferNotPending,
-    /// Not every byte has arrived.
-    #[error("only {received_bytes} of {size_bytes} bytes have arrived")]
+    /// The stored payload is incomplete.
+    #[error("the upload is incomplete: received {received_bytes} of {size_bytes} bytes")]
     UploadIncomplete {
-        /// Bytes stored so far.
+        /// Number of bytes stored so far.
         received_bytes: u64,
-        /// Bytes declared.
+        /// Declared encrypted size in bytes.
         size_bytes: u64,
     },
-    /// The offset is not where the stored bytes end.
-    #[error("the next byte to send is at offset {received_bytes}")]
+    /// The offset differs from the number of stored bytes.
+    #[error("the upload must continue at offset {received_bytes}")]
     OffsetMismatch {
-        /// Bytes stored so far.
+        /// Number of bytes stored so far.
         received_bytes: u64,
     },
     /// Another request is writing this payload.
-    #[error("another request is sending this payload")]
+    #[error("another request is uploading this payload")]
     UploadInProgress,
-    /// The stored object has another size than declared, so the transfer has ended.
-    #[error("the stored payload has another size than declared, so the transfer was deleted")]
+    /// The stored object's size differs from the declared size; the transfer was deleted.
+    #[error("the size of the stored payload differs from the declared size, so the transfer was deleted")]
     SizeMismatch,
-    /// The idempotency key was used for another body.
-    #[error("this idempotency key was used with another body")]
+    /// The idempotency key was already used for a different request body.
+    #[error("this idempotency key was already used with a different request body")]
     IdempotencyMismatch,
-    /// The payload is not there yet.
-    #[error("the upload of this transfer is not complete")]
+    /// The upload is not finished yet.
+    #[error("the upload of this transfer is not finished")]
     NotCompleted,
-    /// The route belongs to the other way of moving bytes.
-    #[error("bytes of this transfer go another way: follow its mode")]
+    /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.
+    #[error("this route does not match the mode of this transfer")]
     WrongMode,
-    /// The transfer's time is over.
+    /// The transfer has expired.
     #[error("this transfer has expired")]
     TransferExpired,
-    /// Every download was used.
-    #[error("every download of this transfer was used")]
+    /// The download limit is reached.
+    #[error("the download limit of this transfer is reached")]
     TransferExhausted,
     /// The transfer was deleted.
     #[error("this transfer was deleted")]
     TransferDeleted,
-    /// The grant has run out.
-    #[error("this grant has run out")]
+    /// The grant has expired.
+    #[error("this grant has expired")]
     GrantExpired,
-    /// The body came too slowly, or stopped.
-    #[error("the request came too slowly")]
+    /// The request body arrived too slowly, or stopped.
+    #[error("the request timed out: its body arrived too slowly")]
     RequestTimeout,
-    /// More bytes than allowed.
-    #[error("at most {limit_bytes} bytes are accepted here")]
+    /// The body or the declared payload is over the size limit.
+    #[error("the size is over the limit of {limit_bytes} bytes")]
     PayloadTooLarge {
         /// The limit, in bytes.
         limit_bytes: u64,
     },
     /// The range lies outside the payload.
-    #[error("the payload has {size_bytes} bytes")]
+    #[error("the range is outside the payload of {size_bytes} bytes")]
     RangeNotSatisfiable {
-        /// The payload's size.
+        /// Encrypted size of the payload in bytes.
         size_bytes: u64,
     },
-    /// Too many requests.
+    /// The client exceeds a rate limit.
     #[error("too many requests")]
     RateLimited {
-        /// When another try makes sense.
+        /// Delay before the client should retry.
         retry_after: Duration,
     },
-    /// The token's quota is used up.
-    #[error("the quota of this sender token is used up: {member}")]
+    /// The token's quota is exceeded.
+    #[error("the quota of this sender token is exceeded: {member}")]
     QuotaExceeded {
-        /// Which limit, as `tokens/create` calls it.
+        /// Name of the limit in a `tokens/create` request.
         member: &'static str,
     },
-    /// Enough events were added.
-    #[error("no more events can be added")]
+    /// The transfer's limit of client events is reached.
+    #[error("the event limit of this transfer is reached")]
     EventLimitReached,
-    /// A fault of ours.
-    #[error("something went wrong on this server")]
+    /// An unexpected error of this server.
+    #[error("internal server error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The store does not answer as it should.
-    #[error("the storage is not available")]
+    /// A storage operation failed.
+    #[error("the storage is unavailable")]
     StorageUnavailable(#[source] StoreError),
-    /// The store has no room.
+    /// The store has no free space.
     #[error("the storage is full")]
     StorageFull,
 }
@@ -161,16 +161,16 @@ impl From<StoreError> for Error {
     }
 }
 
-/// An error with its causes in one line, for a log or for people.
+/// Formats an error and its causes as one line, for logs and users.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    // Some errors say what their causes say.
-    let add = |text: String, cause: String| if text.contains(&cause) { text } else { format!("{text}: {cause}") };
-    causes.fold(error.to_string(), add)
+    // Some error texts already include the text of their cause.
+    let append = |text: String, cause: String| if text.contains(&cause) { text } else { format!("{text}: {cause}") };
+    causes.fold(error.to_string(), append)
 }
 
-/// By hand: the derived schema would name the variants, since it does not see through the macro that renames them.
+/// Written by hand, since the derive would list the variants' names: it ignores the renames inside the macro.
 impl PartialSchema for ErrorCode {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
@@ -184,7 +184,7 @@ impl PartialSchema for ErrorCode {
 
 impl ToSchema for ErrorCode {}
 
-/// Defines [`ErrorCode`] with its text forms in one place.
+/// Defines [`ErrorCode`] and its conversions from one list.
 macro_rules! error_codes {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// The stable `code` of an error.
@@ -198,10 +198,10 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The code as it stands on the wire.
+            /// Returns the code as used in responses and records.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -209,7 +209,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// Reads a code, or `None` for one that this version does not know.
+            /// Parses a code; returns `None` for a code unknown to this version.
             #[must_use]
             pub fn from_text(text: &str) -> Option<Self> {
                 match text {
@@ -262,7 +262,7 @@ error_codes! {
 }
 
 impl Error {
-    /// The code of this error.
+    /// Returns the stable code of this error.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {

@@ -1,29 +1,32 @@
-//! File names from strangers, reduced to what can be created in a directory without surprise.
+//! Sanitisation of file names received from untrusted senders.
 
-/// What a name becomes of which nothing is left.
+/// Replacement for a name with no characters left.
 const FALLBACK: &str = "file";
 
-/// The longest name in bytes that the usual file systems take.
+/// Longest file name in bytes that common file systems support.
 const MAX_BYTES: usize = 255;
 
-/// The longest ending, dot included, that outlives the shortening of a name.
+/// Longest extension in bytes, dot included, that shortening keeps.
 const MAX_EXTENSION_BYTES: usize = 32;
 
-/// Reduces a sender's name to a safe bare name of at most 255 bytes.
+/// Sanitises a sender's file name to a name without a path, of at most 255 bytes.
 ///
-/// Of a path only the last part stays, whichever way its slashes lean. Control characters and invisible format
-/// characters (those that turn the direction of text among them) go, and so do spaces around the name and dots behind it.
-/// A leading dot or hyphen becomes an underscore: a stranger's file is neither hidden, nor read by a shell when it starts,
-/// nor taken for an option. Names of Windows devices get an underscore in front on every system, since files travel on; the characters that only
-/// Windows forbids become underscores on Windows. Letters of every script stay. If nothing is left, the name is `file`.
+/// - Keeps only the last component of a path; both `/` and `\` separate components.
+/// - Removes control characters, invisible format characters (including bidirectional controls), surrounding spaces and
+///   trailing dots. Keeps letters of every script.
+/// - Replaces a leading dot or hyphen with an underscore, so that the file is neither hidden, nor a shell's start-up
+///   file, nor taken for an option.
+/// - Prefixes Windows device names with an underscore on every system, since files move between systems.
+/// - Replaces characters that only Windows forbids with underscores, on Windows only.
+/// - Returns `file` if no characters are left.
 #[must_use]
 pub fn safe_file_name(name: &str) -> String {
     reduce(name, cfg!(windows))
 }
 
 fn reduce(name: &str, for_windows: bool) -> String {
-    let last_part = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
-    let visible: String = last_part
+    let last_component = name.rsplit(['/', '\\']).find(|component| !component.is_empty()).unwrap_or_default();
+    let visible: String = last_component
         .chars()
         .filter(|c| !c.is_control() && !is_format(*c))
         .map(|c| if for_windows && "<>:\"|?*".contains(c) { '_' } else { c })
@@ -38,10 +41,12 @@ fn reduce(name: &str, for_windows: bool) -> String {
     if safe.is_empty() { FALLBACK.to_owned() } else { safe }
 }
 
-/// Cuts `name` to [`MAX_BYTES`] between two characters, keeps a short ending, and takes off dots and spaces at the end.
+/// Shortens `name` to [`MAX_BYTES`] at a character boundary.
+///
+/// Keeps an extension of up to [`MAX_EXTENSION_BYTES`], and removes trailing dots and spaces.
 fn shorten(name: &str) -> String {
-    let trim = |text: &str| text.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).len();
-    let name = &name[..trim(name)];
+    let trimmed_len = |text: &str| text.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).len();
+    let name = &name[..trimmed_len(name)];
     if name.len() <= MAX_BYTES {
         return name.to_owned();
     }
@@ -52,10 +57,10 @@ fn shorten(name: &str) -> String {
         cut -= 1;
     }
     let short = format!("{}{extension}", &name[..cut]);
-    short[..trim(&short)].to_owned()
+    short[..trimmed_len(&short)].to_owned()
 }
 
-/// Tells whether Windows takes the name for a device, whatever its extension.
+/// Tells whether the name is a Windows device name; Windows ignores the extension.
 pub(super) fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     match stem.as_str() {
@@ -66,13 +71,14 @@ pub(super) fn is_device(name: &str) -> bool {
     }
 }
 
-/// Tells whether a character makes text run in another direction than its letters do. The marks that some scripts cannot
-/// do without (`U+200E`, `U+200F`, `U+061C`) turn no letters.
+/// Tells whether a character overrides, embeds or isolates the direction of text.
+///
+/// The direction marks `U+200E`, `U+200F` and `U+061C` do not reorder letters, and some scripts require them.
 pub(super) fn reverses_text(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Tells whether a character shapes text without being seen: Unicode's categories Cf, Zl and Zp.
+/// Tells whether a character is an invisible format character: Unicode categories Cf, Zl and Zp.
 fn is_format(c: char) -> bool {
     matches!(
         c,
@@ -104,7 +110,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn harmless_names_stay_as_they_are() {
+    fn harmless_names_are_kept() {
         for name in [
             "report.pdf",
             "no extension",
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_path_the_last_part_stays() {
+    fn only_the_last_path_component_is_kept() {
         for (name, safe) in [
             ("../../etc/passwd", "passwd"),
             ("/etc/shadow", "shadow"),
@@ -159,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_goes() {
+    fn invisible_characters_are_removed() {
         for (name, safe) in [
             ("a\0b\nc\td\u{7f}e\u{85}.txt", "abcde.txt"),
             ("\u{1b}[2Jx", "[2Jx"),
@@ -174,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_dots_at_the_ends_go() {
+    fn surrounding_spaces_and_trailing_dots_are_removed() {
         for (name, safe) in [
             ("  a b  ", "a b"),
             ("a.txt. . ", "a.txt"),
@@ -213,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_gets_what_it_can_create() {
+    fn windows_gets_valid_names() {
         assert_eq!(reduce("a:b<c>d\"e|f?g*.txt", true), "a_b_c_d_e_f_g_.txt");
         assert_eq!(reduce("file.txt:stream", true), "file.txt_stream");
         assert_eq!(reduce("C:x", true), "C_x");

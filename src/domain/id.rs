@@ -1,4 +1,4 @@
-//! Identifiers: parsed once at the edge, and never joined strings inside.
+//! Typed identifiers, parsed once at the API boundary.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +10,15 @@ use uuid::Uuid;
 use super::random;
 use super::timestamp::Timestamp;
 
-/// A text that is not an identifier of the wanted kind.
+/// The text is not an identifier of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a {kind} is {digits} lower-case hex digits")]
+#[error("a {kind} must be {digits} lower-case hex digits")]
 pub struct InvalidId {
     kind: &'static str,
     digits: usize,
 }
 
-/// Defines an identifier of `$bytes` random bytes, written as lower-case hex.
+/// Defines an identifier of `$bytes` random bytes; its text form is lower-case hex.
 macro_rules! hex_id {
     ($(#[$doc:meta])* $name:ident, $bytes:literal, $kind:literal) => {
         $(#[$doc])*
@@ -27,10 +27,10 @@ macro_rules! hex_id {
         pub struct $name([u8; $bytes]);
 
         impl $name {
-            /// How many hex digits an id has.
+            /// Number of hex digits in the text form.
             pub const DIGITS: usize = 2 * $bytes;
 
-            /// Draws a new id from the operating system's generator.
+            /// Generates an id with the operating system's random number generator.
             #[must_use]
             pub fn random() -> Self {
                 Self(random::bytes())
@@ -82,22 +82,22 @@ macro_rules! hex_id {
 }
 
 hex_id!(
-    /// Names a transfer: 128 random bits, so that an id can be neither guessed nor derived from anything.
+    /// Identifies a transfer: 128 random bits, which can be neither guessed nor derived.
     TransferId,
     16,
     "transfer id"
 );
 
 hex_id!(
-    /// Names a sender token. Not a secret: it stands in lists and records.
+    /// Identifies a sender token. Not secret: lists and audit records contain it.
     TokenId,
     8,
     "token id"
 );
 
-/// Ids that are random, so that whatever is computed from them is spread evenly.
+/// Even distribution of random ids over stripes, such as lock shards.
 pub(super) trait Spread {
-    /// One of `stripes` numbers, the same for the same id.
+    /// Returns the id's stripe, in `0..stripes`; equal ids have equal stripes.
     fn stripe(&self, stripes: usize) -> usize;
 }
 
@@ -117,28 +117,30 @@ fn stripe(first: u8, second: u8, stripes: usize) -> usize {
     usize::from(u16::from_be_bytes([first, second])) % stripes
 }
 
-/// Names one audit record: a `UUIDv7` (RFC 9562), so that names sort by time.
+/// Identifies one audit record: a `UUIDv7` (RFC 9562), so that ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RecordId(Uuid);
 
-/// A text that is not the id of a record.
+/// The text is not the id of an audit record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a record's id is a UUID in lower case, with hyphens")]
+#[error("a record id must be a lower-case UUID with hyphens")]
 pub struct InvalidRecordId;
 
-/// Makes [`RecordId`]s that rise in the order in which they were made, even within one millisecond
-/// or when the clock is set back (RFC 9562, section 6.2, method 1: a counter in the 12 bits of `rand_a`).
+/// Generator of strictly increasing [`RecordId`]s.
+///
+/// Ids increase even within one millisecond and after the clock is set back (RFC 9562, section 6.2, method 1: a counter
+/// in the 12 bits of `rand_a`).
 #[derive(Debug, Default)]
 pub struct RecordIds(Mutex<(u64, u16)>);
 
 impl RecordIds {
-    /// Makes the next id, for something that happens at `now`.
+    /// Generates the next id, for a record made at `now`.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> RecordId {
         const COUNTER_END: u16 = 1 << 12;
         let (millis, counter) = {
-            let mut last = self.0.lock().expect("nothing panics while it holds this lock");
+            let mut last = self.0.lock().expect("no code panics while holding this lock");
             *last = match *last {
                 (millis, _) if now.as_millis() > millis => (now.as_millis(), 0),
                 (millis, counter) if counter + 1 < COUNTER_END => (millis, counter + 1),
@@ -162,7 +164,7 @@ impl FromStr for RecordId {
     type Err = InvalidRecordId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRecordId> {
-        // Other forms of a UUID would be other names of the same record.
+        // Each record has exactly one text form of its id, so reject the other forms of a UUID.
         let id = Uuid::try_parse(text).map(Self).map_err(|_| InvalidRecordId)?;
         if id.to_string() == text { Ok(id) } else { Err(InvalidRecordId) }
     }
@@ -184,10 +186,10 @@ impl utoipa::PartialSchema for RecordId {
 
 impl utoipa::ToSchema for RecordId {}
 
-/// The plan's name for the id of an event; events share their ids' form with the other records.
+/// Id of an event, which is an audit record.
 pub type EventId = RecordId;
 
-/// Lower-case hex digits of `bytes`.
+/// Encodes `bytes` as lower-case hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
@@ -227,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_read_as_it_is_written() {
+    fn ids_round_trip() {
         let id = TransferId::random();
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.to_string().parse(), Ok(id));
@@ -235,16 +237,16 @@ mod tests {
     }
 
     #[test]
-    fn record_ids_rise_whatever_the_clock_does() {
+    fn record_ids_increase_regardless_of_the_clock() {
         let ids = RecordIds::default();
         let times = std::iter::repeat_n(5_000, 5_000).chain([4_000, 1, 6_000]);
-        let made: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
-        assert!(made.is_sorted_by(|a, b| a < b));
-        assert_eq!(made[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", made[0]);
+        let generated: Vec<String> = times.map(|at| ids.next(Timestamp::from_millis(at)).to_string()).collect();
+        assert!(generated.is_sorted_by(|a, b| a < b));
+        assert_eq!(generated[0].as_bytes()[14], b'7', "not a version 7 UUID: {}", generated[0]);
     }
 
     #[test]
-    fn a_record_id_has_one_form() {
+    fn a_record_id_has_one_text_form() {
         let id = RecordIds::default().next(Timestamp::from_millis(1));
         let text = id.to_string();
         assert_eq!(text.parse(), Ok(id));
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_refused() {
+    fn other_forms_are_rejected() {
         for text in [
             "",
             "0123",
@@ -269,6 +271,6 @@ mod tests {
         ] {
             assert!(text.parse::<TokenId>().is_err(), "{text:?} was accepted");
         }
-        assert_eq!("x".parse::<TokenId>().unwrap_err().to_string(), "a token id is 16 lower-case hex digits");
+        assert_eq!("x".parse::<TokenId>().unwrap_err().to_string(), "a token id must be 16 lower-case hex digits");
     }
 }

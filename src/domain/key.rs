@@ -1,4 +1,4 @@
-//! Keys: the one a payload is sealed with, and the one that stands in a link.
+//! Payload keys, which seal payloads, and link keys, which links contain.
 
 use std::str::FromStr;
 
@@ -7,39 +7,40 @@ use zeroize::Zeroizing;
 use super::passphrase::Passphrase;
 use super::{base64url, hkdf, random};
 
-/// The 32 secret bytes that one payload is sealed with. A key is never used for a second payload.
+/// The 32-byte secret key of one sealed payload. Each payload has a key of its own.
 #[derive(Clone)]
 pub struct PayloadKey(Zeroizing<[u8; 32]>);
 
 impl PayloadKey {
-    /// Draws a new key from the operating system's generator.
+    /// Generates a key with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// Takes the raw bytes of a key, which are zeroised with it.
+    /// Creates a key from its raw bytes, which are zeroised on drop.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
         Self(bytes)
     }
 
-    /// The raw 32 bytes.
+    /// Returns the raw 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// The key as it stands in a link, behind the `#`: `v1.` or, where a passphrase is needed too, `v1p.`,
-/// and 32 bytes in unpadded, canonical base64url.
+/// The key in a link's fragment (the part after the `#`).
+///
+/// Text form: `v1.`, or `v1p.` if a passphrase is also required, and 32 bytes in unpadded, canonical base64url.
 #[derive(Clone)]
 pub struct LinkKey {
     kind: Kind,
     secret: Zeroizing<[u8; 32]>,
 }
 
-/// Whether the link opens the payload alone.
+/// Whether a passphrase is required in addition to the link key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -55,49 +56,50 @@ impl Kind {
     }
 }
 
-/// A text that is not a link's key. Says nothing of the text itself.
+/// The text is not a link key. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// The text has a version in front that is none of `v1` and `v1p`.
-    #[error("the key is of an unknown version; known are `v1.` and `v1p.`")]
+    /// The version prefix is neither `v1` nor `v1p`.
+    #[error("unknown key version: a key starts with `v1.` or `v1p.`")]
     Version,
-    /// What follows the version is not 43 characters of canonical base64url.
-    #[error("the key is cut short or damaged: it has `v1.` or `v1p.` and 43 characters of base64url")]
+    /// The text after the version prefix is not 43 characters of canonical base64url.
+    #[error("the key is incomplete or damaged: expected `v1.` or `v1p.` and 43 characters of base64url")]
     Malformed,
 }
 
-/// A passphrase is missing, or there is one too many.
+/// A required passphrase is missing, or a passphrase was given for a key without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseMismatch {
-    /// The key is a `v1p.` one, and no passphrase was given.
-    #[error("the key needs a passphrase")]
+    /// The key has version `v1p.`, but no passphrase was given.
+    #[error("the key requires a passphrase")]
     Missing,
-    /// The key is a `v1.` one, and a passphrase was given.
-    #[error("the key takes no passphrase")]
+    /// The key has version `v1.`, but a passphrase was given.
+    #[error("the key does not use a passphrase")]
     Unexpected,
 }
 
 impl LinkKey {
-    /// Draws a new key that opens the payload alone.
+    /// Generates a key that needs no passphrase.
     #[must_use]
     pub fn random() -> Self {
         Self { kind: Kind::Plain, secret: Zeroizing::new(random::bytes()) }
     }
 
-    /// Draws a new key that opens the payload together with a passphrase.
+    /// Generates a key that opens the payload only together with a passphrase.
     #[must_use]
     pub fn random_with_passphrase() -> Self {
         Self { kind: Kind::WithPassphrase, secret: Zeroizing::new(random::bytes()) }
     }
 
-    /// Tells whether a passphrase is needed.
+    /// Tells whether a passphrase is required.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
         self.kind == Kind::WithPassphrase
     }
 
-    /// Gives the key of the payload. With a passphrase this takes a good part of a second of computing.
+    /// Derives the payload key. With a passphrase, the derivation takes several hundred milliseconds of CPU time.
     ///
+    /// Without a passphrase, the payload key equals the link key's 32 bytes. With a passphrase:
     /// payload key = HKDF-SHA256(ikm = key · stretched passphrase, salt empty, info `sgsend/v1/passphrase`), where the
     /// passphrase is stretched with the salt HKDF-SHA256(key, salt empty, info `sgsend/v1/passphrase-salt`, 16 bytes).
     pub fn payload_key(&self, passphrase: Option<&Passphrase>) -> Result<PayloadKey, PassphraseMismatch> {
@@ -115,7 +117,7 @@ impl LinkKey {
         }
     }
 
-    /// Writes the key as it stands in a link, without the `#`.
+    /// Returns the key's text form, without the `#`.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let prefix = self.kind.prefix();
@@ -129,7 +131,7 @@ impl LinkKey {
 impl FromStr for LinkKey {
     type Err = InvalidKey;
 
-    /// Reads `v1.{43}`, `v1p.{43}`, or 43 characters alone, which are taken for a `v1.` key.
+    /// Parses `v1.{43}`, `v1p.{43}`, or 43 characters without a prefix, which mean a `v1.` key.
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
         let (kind, secret) = match text.split_once('.') {
             None => (Kind::Plain, text),
@@ -150,23 +152,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_as_it_is_written() {
+    fn keys_round_trip() {
         for key in [LinkKey::random(), LinkKey::random_with_passphrase()] {
-            let again: LinkKey = key.to_text().parse().unwrap();
-            assert_eq!(*again.to_text(), *key.to_text());
-            assert_eq!(again.needs_passphrase(), key.needs_passphrase());
+            let parsed: LinkKey = key.to_text().parse().unwrap();
+            assert_eq!(*parsed.to_text(), *key.to_text());
+            assert_eq!(parsed.needs_passphrase(), key.needs_passphrase());
         }
         assert_ne!(*LinkKey::random().to_text(), *LinkKey::random().to_text());
     }
 
     #[test]
-    fn a_bare_key_is_a_plain_one() {
+    fn a_key_without_prefix_needs_no_passphrase() {
         let key: LinkKey = "B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E".parse().unwrap();
         assert_eq!(*key.to_text(), "v1.B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E");
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         let secret = "B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E";
         for (text, error) in [
             (String::new(), InvalidKey::Malformed),
@@ -174,7 +176,7 @@ mod tests {
             (format!("v1.{}", &secret[1..]), InvalidKey::Malformed),
             (format!("v1.{secret}A"), InvalidKey::Malformed),
             (format!("v1.{secret}="), InvalidKey::Malformed),
-            // The same 32 bytes with a bit set behind them.
+            // Non-canonical: the same 32 bytes, with a bit set after the last byte.
             (format!("v1.{}F", &secret[..42]), InvalidKey::Malformed),
             (format!("v1{secret}"), InvalidKey::Malformed),
             (format!("{secret}."), InvalidKey::Malformed),
@@ -188,12 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_is_given_exactly_where_it_is_needed() {
+    fn a_passphrase_is_accepted_exactly_if_required() {
         let passphrase = Passphrase::new("correct horse").unwrap();
-        let (plain, locked) = (LinkKey::random(), LinkKey::random_with_passphrase());
+        let (plain, protected) = (LinkKey::random(), LinkKey::random_with_passphrase());
         assert_eq!(plain.payload_key(Some(&passphrase)).err(), Some(PassphraseMismatch::Unexpected));
-        assert_eq!(locked.payload_key(None).err(), Some(PassphraseMismatch::Missing));
+        assert_eq!(protected.payload_key(None).err(), Some(PassphraseMismatch::Missing));
         assert_eq!(plain.payload_key(None).unwrap().as_bytes(), &*plain.secret);
-        assert_ne!(locked.payload_key(Some(&passphrase)).unwrap().as_bytes(), &*locked.secret);
+        assert_ne!(protected.payload_key(Some(&passphrase)).unwrap().as_bytes(), &*protected.secret);
     }
 }

@@ -1,49 +1,51 @@
-//! What a service accepts: sizes, lifetimes, counts.
+//! Limits of a service: sizes, lifetimes and download counts.
 
 use std::time::Duration;
 
 use super::envelope::MAX_ENVELOPE_BYTES;
 use super::sealed::sealed_size;
 
-/// The content limit unless the operator sets another: 100 MiB.
+/// Default limit of the content size: 100 MiB.
 pub const DEFAULT_MAX_CONTENT_BYTES: u64 = 100 * 1024 * 1024;
 
-/// The most that can be asked for as a content limit: what 10 000 parts of 64 MiB can carry.
+/// Highest configurable limit of the content size: 625 GiB, the total of 10 000 upload parts of 64 MiB.
 pub const LARGEST_MAX_CONTENT_BYTES: u64 = 625 * 1024 * 1024 * 1024;
 
-/// The shortest lifetime of a transfer.
+/// Minimum lifetime of a transfer: 1 minute.
 pub const MIN_LIFETIME: Duration = Duration::from_mins(1);
-/// The lifetime of a transfer whose sender names none.
+/// Default lifetime of a transfer: 7 days.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(7 * 24);
-/// The longest lifetime of a transfer.
+/// Maximum lifetime of a transfer: 90 days.
 pub const MAX_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
-/// The largest download limit; beyond it a transfer may as well be unlimited.
+/// Highest download limit of a transfer; use an unlimited transfer for more downloads.
 pub const MAX_DOWNLOADS: u32 = 1_000;
 
-/// The largest JSON body of a request, in bytes.
+/// Maximum size of a JSON request body in bytes.
 pub const MAX_JSON_BYTES: usize = 64 * 1024;
 
-/// The limits that an operator can set.
+/// Limits configurable by the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     max_content_bytes: u64,
 }
 
 impl Limits {
-    /// Limits with `max_content_bytes` of content in a transfer, or `None` beyond [`LARGEST_MAX_CONTENT_BYTES`].
+    /// Creates limits with this maximum content size in bytes.
+    ///
+    /// Returns `None` for 0 and for sizes over [`LARGEST_MAX_CONTENT_BYTES`].
     #[must_use]
     pub fn with_max_content(max_content_bytes: u64) -> Option<Self> {
         (1..=LARGEST_MAX_CONTENT_BYTES).contains(&max_content_bytes).then_some(Self { max_content_bytes })
     }
 
-    /// The most content that a client may send, in bytes.
+    /// Returns the maximum content size of a transfer in bytes.
     #[must_use]
     pub const fn max_content_bytes(self) -> u64 {
         self.max_content_bytes
     }
 
-    /// The largest sealed payload, in bytes: that much content inside the largest envelope, sealed.
+    /// Returns the maximum encrypted size of a transfer in bytes: maximum content and envelope, sealed.
     #[must_use]
     pub const fn max_payload_bytes(self) -> u64 {
         sealed_size(self.max_content_bytes + MAX_ENVELOPE_BYTES as u64)
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_beyond_what_parts_can_carry_are_refused() {
+    fn content_limits_outside_the_valid_range_are_rejected() {
         assert!(Limits::with_max_content(LARGEST_MAX_CONTENT_BYTES).is_some());
         assert!(Limits::with_max_content(LARGEST_MAX_CONTENT_BYTES + 1).is_none());
         assert!(Limits::with_max_content(0).is_none());

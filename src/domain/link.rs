@@ -1,4 +1,4 @@
-//! The share link: `https://HOST[/BASE]/d/{transfer_id}#{key}`.
+//! Share links: `https://HOST[/BASE]/d/{transfer_id}#{key}`.
 
 use std::str::FromStr;
 
@@ -9,39 +9,39 @@ use super::id::TransferId;
 use super::key::{InvalidKey, LinkKey};
 use super::root::{InvalidRoot, ServerRoot};
 
-/// Names a transfer on its server and, unless link and key travel apart, opens it.
+/// A share link: the URL of a transfer and, unless the key is shared separately, its decryption key.
 ///
-/// Has no `Debug` output, and the fragment appears in no error: whoever reads it can open the payload.
+/// The type implements no `Debug`, and no error contains the fragment, because the fragment can decrypt the payload.
 #[derive(Clone)]
 pub struct Link {
-    /// The server that holds the transfer.
+    /// Base URL of the server that stores the transfer.
     pub root: ServerRoot,
-    /// The transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// The fragment. It never goes to a server.
+    /// Key from the fragment, which is never sent to a server; `None` if the key is shared separately.
     pub key: Option<LinkKey>,
 }
 
-/// A text that is not a link. Says nothing of the text itself.
+/// The text is not a share link. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLink {
-    /// What stands before the fragment is not a URL that a server could have.
-    #[error("the link does not name a server")]
+    /// The part before the fragment contains no valid base URL.
+    #[error("the link contains no valid server address")]
     Root(#[source] InvalidRoot),
-    /// The path does not end as a link's path ends.
+    /// The path does not end in `/d/` and a transfer id.
     #[error("the link's path does not end in /d/ and the 32 hex digits of a transfer id")]
     Path,
     /// The fragment is not a key.
-    #[error("the part of the link behind the # is not a key")]
+    #[error("the part of the link after the # is not a valid key")]
     Key(#[source] InvalidKey),
 }
 
 impl Link {
-    /// Writes the link as it is shared, with the key where it has one.
+    /// Returns the link's text, with the key if present.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let (address, key) = (self.without_key(), self.key.as_ref().map(LinkKey::to_text));
-        // Reserved once: growing would leave copies of the key behind.
+        // Allocated once: reallocation would leave copies of the key in memory.
         let length = address.len() + key.as_ref().map_or(0, |key| 1 + key.len());
         let mut text = Zeroizing::new(String::with_capacity(length));
         text.push_str(&address);
@@ -52,13 +52,13 @@ impl Link {
         text
     }
 
-    /// Writes the link without its fragment: what may be shown and logged, and the first half of "link and key apart".
+    /// Returns the link's text without the fragment: safe for output and logs, and for sharing the key separately.
     #[must_use]
     pub fn without_key(&self) -> String {
         self.root.join(&format!("/d/{}", self.transfer_id)).into()
     }
 
-    /// Tells whether the page behind the link could be changed on the way: plain `http` to another machine.
+    /// Tells whether the link uses plain `http` to another machine: an attacker could alter the page in transit.
     #[must_use]
     pub fn is_plain_http_beyond_loopback(&self) -> bool {
         self.root.is_plain_http_beyond_loopback()
@@ -68,10 +68,12 @@ impl Link {
 impl FromStr for Link {
     type Err = InvalidLink;
 
-    /// Reads a link, also one that a mail program has mangled: in angle brackets or quotes, with spaces around it, with
-    /// the full stop of its sentence, or with a query in front of the fragment.
+    /// Parses a link, and tolerates damage by mail programs.
+    ///
+    /// Ignores surrounding angle brackets, quotes, parentheses and spaces, trailing punctuation, and a query before
+    /// the fragment.
     fn from_str(text: &str) -> Result<Self, InvalidLink> {
-        let text = without_wrapping(text);
+        let text = trim_decoration(text);
         let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
         let mut url = Url::parse(address).map_err(|error| InvalidLink::Root(InvalidRoot::NotAUrl(error)))?;
         url.set_query(None);
@@ -92,15 +94,15 @@ impl FromStr for Link {
     }
 }
 
-/// Takes off what people and programs put around a link. None of it can begin or end one.
-fn without_wrapping(text: &str) -> &str {
-    let around = |c: char| {
+/// Removes quotes, brackets, spaces and punctuation around a link. No link starts or ends with these characters.
+fn trim_decoration(text: &str) -> &str {
+    let is_decoration = |c: char| {
         c.is_whitespace()
             || c.is_control()
             || "<>\"'`\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{ab}\u{bb}\u{feff}\u{200b}".contains(c)
     };
-    text.trim_start_matches(|c: char| around(c) || c == '(')
-        .trim_end_matches(|c: char| around(c) || ".,;:!?)".contains(c))
+    text.trim_start_matches(|c: char| is_decoration(c) || c == '(')
+        .trim_end_matches(|c: char| is_decoration(c) || ".,;:!?)".contains(c))
 }
 
 #[cfg(test)]
@@ -112,7 +114,7 @@ mod tests {
     const KEY: &str = "v1.B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E";
 
     #[test]
-    fn a_link_is_read_as_it_is_written() {
+    fn links_round_trip() {
         for root in [
             "https://send.example.org",
             "https://send.example.org/base",
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mangled_link_is_still_read() {
+    fn mangled_links_are_parsed() {
         let text = format!("https://send.example.org/base/d/{ID}#{KEY}");
         for mangled in [
             format!("<{text}>"),
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         for (text, error) in [
             (String::new(), InvalidLink::Root(InvalidRoot::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
             (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidRoot::Scheme)),
@@ -181,23 +183,23 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_read_and_told() {
-        for (root, readable) in
+    fn plain_http_to_other_hosts_is_detected() {
+        for (root, insecure) in
             [("http://example.org", true), ("http://localhost:1", false), ("https://example.org", false)]
         {
             let link: Link = format!("{root}/d/{ID}").parse().unwrap();
-            assert_eq!(link.is_plain_http_beyond_loopback(), readable);
+            assert_eq!(link.is_plain_http_beyond_loopback(), insecure);
         }
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_the_parser_fail_otherwise(text in ".{0,200}") {
+        fn the_parser_never_panics(text in ".{0,200}") {
             let _ = text.parse::<Link>().map(|link| link.to_text());
         }
 
         #[test]
-        fn no_fragment_shows_in_an_error(fragment in "[a-z0-9]{8,60}") {
+        fn errors_do_not_contain_the_fragment(fragment in "[a-z0-9]{8,60}") {
             if let Err(error) = format!("https://h/d/{ID}#{fragment}").parse::<Link>() {
                 let text = format!("{error} {error:?}");
                 prop_assert!(!text.contains(&fragment));

@@ -1,7 +1,6 @@
-//! What a transfer is: ids, time, states, tokens, audit records, the sealed format, links, and the [`store::Store`]
-//! that they are kept in.
+//! The domain model: transfers, tokens, audit records, the sealed format, links, and the [`store::Store`] trait.
 //!
-//! Nothing here knows about HTTP frameworks, terminals, databases or object stores.
+//! This module is independent of HTTP frameworks, terminals, databases and object stores.
 
 pub mod address;
 pub mod archive_path;

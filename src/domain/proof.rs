@@ -1,4 +1,4 @@
-//! Proofs: what a client shows to a server that keeps only digests of them.
+//! Access proofs and download grants: client secrets of which a server stores only digests.
 
 use std::fmt::Write;
 use std::str::FromStr;
@@ -11,26 +11,29 @@ use super::id::decode_lower_hex;
 use super::key::PayloadKey;
 use super::{base64url, hkdf, random};
 
-/// Shows that its holder has a payload's key, without giving the key away: 32 bytes, written as 64 lower-case hex digits.
+/// Proof of possession of a payload key, without revealing the key.
+///
+/// 32 bytes; the text form is 64 lower-case hex digits.
 #[derive(Clone)]
 pub struct AccessProof(Zeroizing<[u8; 32]>);
 
-/// Stands for one download, with all its ranges and retries: 32 random bytes chosen by the downloader,
-/// written as 43 characters of unpadded, canonical base64url.
+/// Secret that identifies one download, including all its range requests and retries.
+///
+/// 32 random bytes chosen by the downloader; the text form is 43 characters of unpadded, canonical base64url.
 #[derive(Clone)]
 pub struct Grant(Zeroizing<[u8; 32]>);
 
-/// The form of a grant; in the last of its characters, two bits are no part of its 32 bytes, and are 0.
+/// Pattern of a grant. The last character encodes only 4 bits of the 32 bytes; its other two bits must be 0.
 const GRANT_PATTERN: &str = "^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$";
 
-/// A text that is not an access proof.
+/// The text is not an access proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an access proof is 64 lower-case hex digits")]
+#[error("an access proof must be 64 lower-case hex digits")]
 pub struct InvalidProof;
 
-/// A text that is not a grant.
+/// The text is not a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a grant is 43 characters of base64url")]
+#[error("a grant must be 43 characters of base64url")]
 pub struct InvalidGrant;
 
 impl AccessProof {
@@ -40,24 +43,24 @@ impl AccessProof {
         Self(hkdf::derive(key.as_bytes(), &[], b"sgsend/v1/access"))
     }
 
-    /// The digest of the raw bytes: what the sender tells the server when a transfer is created.
+    /// Returns the digest of the raw bytes, which the sender passes to the server when creating a transfer.
     #[must_use]
     pub fn digest(&self) -> Sha256 {
         Sha256::of(self.0.as_slice())
     }
 
-    /// Tells in constant time whether `digest` is this proof's.
+    /// Tells in constant time whether `digest` is the digest of this proof.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
         digest.is_of(self.0.as_slice())
     }
 
-    /// Writes the proof as it is sent.
+    /// Returns the proof's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(64));
         for byte in self.0.iter() {
-            write!(text, "{byte:02x}").expect("writing to a string does not fail");
+            write!(text, "{byte:02x}").expect("writing to a string never fails");
         }
         text
     }
@@ -72,25 +75,25 @@ impl FromStr for AccessProof {
 }
 
 impl Grant {
-    /// Draws a new grant from the operating system's generator.
+    /// Generates a grant with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// The digest of the raw bytes: what the server keeps.
+    /// Returns the digest of the raw bytes, which the server stores.
     #[must_use]
     pub fn digest(&self) -> Sha256 {
         Sha256::of(self.0.as_slice())
     }
 
-    /// Tells in constant time whether `digest` is this grant's.
+    /// Tells in constant time whether `digest` is the digest of this grant.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
         digest.is_of(self.0.as_slice())
     }
 
-    /// Writes the grant as it is sent.
+    /// Returns the grant's text form.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         base64url::encode(&self.0)
@@ -138,25 +141,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proof_is_read_as_it_is_written() {
+    fn proofs_round_trip() {
         let proof = AccessProof::of(&PayloadKey::random());
-        let again: AccessProof = proof.to_text().parse().unwrap();
-        assert!(again.matches(&proof.digest()));
-        assert!(!again.matches(&AccessProof::of(&PayloadKey::random()).digest()));
+        let parsed: AccessProof = proof.to_text().parse().unwrap();
+        assert!(parsed.matches(&proof.digest()));
+        assert!(!parsed.matches(&AccessProof::of(&PayloadKey::random()).digest()));
     }
 
     #[test]
-    fn other_texts_are_no_proofs() {
+    fn invalid_proofs_are_rejected() {
         for text in [String::new(), "0".repeat(63), "0".repeat(65), "A".repeat(64), "g".repeat(64)] {
             assert_eq!(text.parse::<AccessProof>().err(), Some(InvalidProof), "{text:?}");
         }
     }
 
     #[test]
-    fn a_grant_is_read_as_it_is_written() {
+    fn grants_round_trip() {
         let grant = Grant::random();
-        let again: Grant = grant.to_text().parse().unwrap();
-        assert!(again.matches(&grant.digest()));
+        let parsed: Grant = grant.to_text().parse().unwrap();
+        assert!(parsed.matches(&grant.digest()));
         let json = serde_json::to_string(&grant).unwrap();
         assert_eq!(json, format!("\"{}\"", *grant.to_text()));
         assert!(serde_json::from_str::<Grant>(&json).unwrap().matches(&grant.digest()));
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_grants() {
+    fn invalid_grants_are_rejected() {
         for text in [String::new(), "A".repeat(42), "A".repeat(44), format!("{}B", "A".repeat(42)), "+".repeat(43)] {
             assert_eq!(text.parse::<Grant>().err(), Some(InvalidGrant), "{text:?}");
         }

@@ -1,44 +1,44 @@
-//! How much of a disk stays free for everything but payloads.
+//! Free disk space that uploads must leave for deletions, clean-up and records.
 
 use std::str::FromStr;
 
 use bytesize::ByteSize;
 
-/// The least that a share of a disk stands for: on a small one, a share would soon be taken up by records.
-const LEAST_SHARE: u64 = 256 << 20;
+/// Minimum of a percentage limit, in bytes (256 MiB): on a small disk, records would soon fill a smaller reserve.
+const MIN_RESERVE: u64 = 256 << 20;
 
-/// The room that uploads leave: deletions, clean-up and records may use it.
+/// Minimum free space that uploads must leave; deletions, clean-up and records may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MinFree {
-    /// So many hundredths of the disk, and 256 MiB at least.
+    /// Percentage of the disk size, but at least 256 MiB.
     Percent(u8),
-    /// So many bytes.
+    /// Size in bytes.
     Bytes(u64),
 }
 
-/// How much room there is where a store lives, in bytes.
+/// Free and total space of the disk of a store, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// What this process may still write.
+    /// Free space available to this process, in bytes.
     pub free: u64,
-    /// All of it.
+    /// Disk size in bytes.
     pub total: u64,
 }
 
-/// A text that is neither a share nor a size.
+/// Text that is neither a percentage below 100% nor a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is written like 5% or 10GiB, and a share is at most 99%")]
+#[error("expected a percentage up to 99% or a size, such as 5% or 10GiB")]
 pub struct InvalidMinFree;
 
 impl MinFree {
-    /// Whether `bytes` more leave enough of `room`.
+    /// Returns whether writing `bytes` more bytes leaves enough of the free space `room`.
     #[must_use]
     pub fn leaves(self, room: Room, bytes: u64) -> bool {
-        let kept = match self {
-            Self::Percent(percent) => (room.total / 100).saturating_mul(u64::from(percent)).max(LEAST_SHARE),
+        let reserve = match self {
+            Self::Percent(percent) => (room.total / 100).saturating_mul(u64::from(percent)).max(MIN_RESERVE),
             Self::Bytes(bytes) => bytes,
         };
-        room.free >= kept.saturating_add(bytes)
+        room.free >= reserve.saturating_add(bytes)
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn shares_and_sizes_are_read() {
+    fn percentages_and_sizes_are_parsed() {
         assert_eq!("5%".parse(), Ok(MinFree::default()));
         assert_eq!("0".parse(), Ok(MinFree::Bytes(0)));
         assert_eq!("10GiB".parse(), Ok(MinFree::Bytes(10 << 30)));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_free_is_kept_exactly() {
+    fn the_reserve_is_exact() {
         let room = Room { free: 1_000 * MIB, total: 10_000 * MIB };
         let five_percent = MinFree::default();
         assert!(five_percent.leaves(room, 500 * MIB) && !five_percent.leaves(room, 500 * MIB + 1));

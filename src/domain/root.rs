@@ -1,33 +1,33 @@
-//! Where a server's routes begin: `https://HOST[:PORT][/BASE]`.
+//! Base URL of a server: `https://HOST[:PORT][/BASE]`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// The address that a server's routes are joined to: `http` or `https`, a host, and perhaps a base path.
+/// Base URL of a server's routes: `http` or `https`, a host, and an optional base path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerRoot(Url);
 
-/// A text that is not a server's address. Says nothing of the text itself, which may hold a secret.
+/// The text is not a valid base URL. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoot {
     /// The text is not an absolute URL.
-    #[error("this is not a URL")]
+    #[error("not a valid URL")]
     NotAUrl(#[source] url::ParseError),
     /// The scheme is neither `http` nor `https`.
-    #[error("the URL's scheme is neither https nor http")]
+    #[error("the URL's scheme must be https or http")]
     Scheme,
-    /// The URL holds a user name or a password.
-    #[error("the URL holds a user name or a password")]
+    /// The URL contains a user name or password.
+    #[error("the URL must not contain a user name or password")]
     Credentials,
     /// The URL has a query or a fragment.
-    #[error("the URL has a query or a fragment")]
+    #[error("the URL must not contain a query or fragment")]
     Trailing,
 }
 
 impl ServerRoot {
-    /// Takes the parts of `url` that can stand in front of a route. Slashes at the path's end do not count.
+    /// Checks that `url` is a valid base URL, and removes trailing slashes from its path.
     pub fn new(mut url: Url) -> Result<Self, InvalidRoot> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidRoot::Scheme);
@@ -43,7 +43,7 @@ impl ServerRoot {
         Ok(Self(url))
     }
 
-    /// The URL of `path`, which begins with a slash and stands behind the base path.
+    /// Returns the URL of `path`, which must start with a slash and is appended to the base path.
     #[must_use]
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
@@ -51,19 +51,19 @@ impl ServerRoot {
         url
     }
 
-    /// Tells whether what is sent there can be read on the way: plain `http` to a host other than this one.
+    /// Tells whether requests can be read in transit: plain `http` to a host other than this machine.
     #[must_use]
     pub fn is_plain_http_beyond_loopback(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    /// Tells whether it is reached by TLS.
+    /// Tells whether the server is reached over TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Tells whether the host is this machine by its name or address alone, without a look-up.
+    /// Tells whether the host is `localhost` or a loopback address, without a DNS lookup.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_at_the_end_do_not_count() {
+    fn trailing_slashes_are_ignored() {
         for (text, written) in [
             ("https://send.example.org", "https://send.example.org"),
             ("https://Send.Example.org:443/", "https://send.example.org"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_are_refused() {
+    fn other_urls_are_rejected() {
         for (text, error) in [
             ("ftp://example.org", InvalidRoot::Scheme),
             ("file:///etc/passwd", InvalidRoot::Scheme),
@@ -131,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine() {
-        for (text, readable) in [
+    fn plain_http_to_other_hosts_is_detected() {
+        for (text, insecure) in [
             ("http://127.0.0.1:8080", false),
             ("http://127.9.9.9", false),
             ("http://[::1]", false),
@@ -144,7 +144,7 @@ mod tests {
             ("http://[::2]", true),
             ("http://0.0.0.0", true),
         ] {
-            assert_eq!(text.parse::<ServerRoot>().unwrap().is_plain_http_beyond_loopback(), readable, "{text}");
+            assert_eq!(text.parse::<ServerRoot>().unwrap().is_plain_http_beyond_loopback(), insecure, "{text}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! `OpenAPI` schemas for the types that are text on the wire.
+//! `OpenAPI` schemas of types serialised as strings.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
-/// The schema of a text that matches `pattern`.
+/// Returns the schema of a string that matches the regular expression `pattern`.
 pub(super) fn pattern(description: &str, pattern: &str) -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::String))

@@ -1,7 +1,6 @@
-//! Whether what a store holds agrees with itself: every object is read, in pages, and nothing is written.
+//! Integrity check of a store: reads all objects page by page and reports inconsistencies; writes nothing.
 //!
-//! What is kept in memory meanwhile is an id for each transfer that is due, what each token's quota counts, and the first
-//! findings.
+//! Keeps in memory one id per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
 mod payloads;
 mod quotas;
@@ -21,41 +20,41 @@ use super::token::Token;
 use super::transfers::Creation;
 use quotas::Account;
 
-/// Objects read at once.
+/// Number of objects per list request.
 const PAGE: usize = 500;
-/// Requests made at once.
+/// Number of concurrent reads.
 const AT_ONCE: usize = 16;
-/// The most findings that are kept; more are counted.
-const MOST_FINDINGS: usize = 1_000;
+/// Maximum number of findings in the report; further findings are only counted.
+const MAX_FINDINGS: usize = 1_000;
 
-/// One thing that is not as it should be.
+/// One inconsistency in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of thing: stable.
+    /// Stable code of the kind of inconsistency.
     pub code: &'static str,
-    /// The object that it is about.
+    /// Key of the inconsistent object.
     pub key: String,
-    /// What is wrong.
+    /// Description of the inconsistency.
     pub problem: String,
-    /// What to do.
+    /// Suggested fix.
     pub advice: &'static str,
 }
 
-/// What a check has found.
+/// Report of an integrity check.
 #[derive(Clone, Debug, Default)]
 pub struct Soundness {
-    /// The first findings.
+    /// Findings, up to a limit of 1 000.
     pub findings: Vec<Finding>,
-    /// How many there are.
+    /// Total number of findings, including findings over the limit.
     pub found: u64,
-    /// Records that were read.
+    /// Number of records read.
     pub objects: u64,
 }
 
-/// Reads everything in `store`.
+/// Checks all records and payloads in `store`.
 ///
 /// # Errors
-/// Where the store cannot be read. What can be read and is wrong is a finding.
+/// [`StoreError`] if the store itself fails to respond. Unreadable or inconsistent objects are findings, not errors.
 pub async fn check(store: &dyn Store) -> Result<Soundness, StoreError> {
     let mut check = Check {
         store,
@@ -86,7 +85,7 @@ struct Check<'a> {
     bytes_stored: i64,
 }
 
-/// What lies under a prefix, in the order of the keys.
+/// Paged reader of the objects under a prefix, in key order.
 struct Pages<'a> {
     store: &'a dyn Store,
     prefix: Prefix,
@@ -94,7 +93,7 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// The next objects; `None` behind the last.
+    /// Returns the next page of objects; `None` after the last page.
     async fn next(&mut self) -> Result<Option<Vec<(StorageKey, Bytes)>>, StoreError> {
         let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?;
         let last = page.last().map(|(key, _)| key.clone());
@@ -106,31 +105,34 @@ impl Pages<'_> {
 }
 
 impl<'a> Check<'a> {
+    /// Adds a finding to the report.
     fn find(&mut self, code: &'static str, key: &StorageKey, problem: impl Into<String>, advice: &'static str) {
         self.soundness.found += 1;
-        if self.soundness.findings.len() < MOST_FINDINGS {
+        if self.soundness.findings.len() < MAX_FINDINGS {
             let (key, problem) = (key.to_string(), problem.into());
             self.soundness.findings.push(Finding { code, key, problem, advice });
         }
     }
 
+    /// Parses the object at `key`; reports a finding and returns `None` if the object is unreadable.
     fn parse<T: DeserializeOwned>(&mut self, key: &StorageKey, value: &[u8]) -> Option<T> {
         self.soundness.objects += 1;
         match from_json(key.as_str(), value) {
             Ok(value) => Some(value),
             Err(StoreError::Corrupt { source, .. }) => {
-                let advice = "put this object back from a backup, or remove it if there is none";
-                self.find("unreadable", key, format!("it cannot be read: {source}"), advice);
+                let advice = "restore this object from a backup, or remove it if no backup exists";
+                self.find("unreadable", key, format!("the object is unreadable: {source}"), advice);
                 None
             }
             Err(_) => None,
         }
     }
 
-    fn name_is(&mut self, key: &StorageKey, inside: &str) {
-        if key.name() != inside {
-            let advice = "put this object back from a backup: it stands in another one's place";
-            self.find("wrong_id", key, format!("it says that it is {inside}"), advice);
+    /// Reports a finding if the id inside an object differs from the object's name.
+    fn name_is(&mut self, key: &StorageKey, id: &str) {
+        if key.name() != id {
+            let advice = "restore this object from a backup: its content belongs to another object";
+            self.find("wrong_id", key, format!("the id inside the object is {id}"), advice);
         }
     }
 
@@ -143,12 +145,12 @@ impl<'a> Check<'a> {
         match self.store.get(&key).await? {
             Some(found) => match StoreHeader::parse(&found.value) {
                 Err(error @ StoreError::UnfinishedCopy { .. }) => {
-                    let advice = "run `sgsend store copy` to its end, or remove all of this storage";
+                    let advice = "finish the copy with `sgsend store copy`, or remove this whole storage";
                     self.find("unfinished_copy", &key, error.to_string(), advice);
                 }
                 _ => drop(self.parse::<StoreHeader>(&key, &found.value)),
             },
-            None => self.find("no_header", &key, "it is missing", "check that this is the storage that was meant"),
+            None => self.find("no_header", &key, "the store header is missing", "check the URL of the storage"),
         }
         Ok(())
     }
@@ -172,7 +174,7 @@ impl<'a> Check<'a> {
             for key in &keys {
                 match DueHint::from_key(key) {
                     Some(hint) => drop(self.due.insert(hint.transfer_id)),
-                    None => self.find("unreadable", key, "it is no hint", "remove this object"),
+                    None => self.find("unreadable", key, "the key is not a valid schedule entry", "remove this object"),
                 }
             }
             after = match keys.last() {
@@ -186,7 +188,7 @@ impl<'a> Check<'a> {
         let mut pages = self.pages(StorageKey::all_creates());
         while let Some(page) = pages.next().await? {
             for (key, value) in &page {
-                // One whose transfer never came is what a crash leaves, and whoever asks again goes on with it.
+                // An idempotency record without a transfer is left by a crash; a retried request reuses it.
                 self.parse::<Creation>(key, value);
             }
         }
@@ -215,14 +217,16 @@ impl<'a> Check<'a> {
                 }
             }
         }
-        let advice = "stop the services and check again; what is wrong then is only what `sgsend stats` shows";
+        let advice = "stop the services and check again; a remaining difference only affects `sgsend stats`";
         if let Some((key, stats)) = latest {
             if stats.transfers != self.sums {
-                let problem = format!("it counts {:?}, and there are {:?}", stats.transfers.told(), self.sums.told());
+                let problem =
+                    format!("the counters say {:?}, the store has {:?}", stats.transfers.told(), self.sums.told());
                 self.find("counters", &key, problem, advice);
             }
             if stats.bytes_stored != self.bytes_stored {
-                let problem = format!("it counts {} bytes stored, not {}", stats.bytes_stored, self.bytes_stored);
+                let problem =
+                    format!("the counters say {} bytes, the store has {}", stats.bytes_stored, self.bytes_stored);
                 self.find("counters", &key, problem, advice);
             }
         }

@@ -1,4 +1,4 @@
-//! Counters: what each day added, and the totals up to it.
+//! Daily counters and running totals of transfers, downloads and bytes.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,33 +8,33 @@ use super::timestamp::Day;
 use super::transfer::Status;
 use super::version::V1;
 
-/// What commits add to the counters.
+/// Change of the counters by one or more commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// The day it counts for.
+    /// UTC day of the change.
     pub day: Day,
-    /// Transfers created.
+    /// Number of transfers created.
     pub created: u64,
-    /// Transfers completed.
+    /// Number of uploads completed.
     pub completed: u64,
-    /// Downloads counted.
+    /// Number of downloads counted.
     pub downloads: u64,
-    /// Payload bytes of the transfers completed.
+    /// Encrypted bytes of the completed uploads.
     pub bytes: u64,
-    /// From which stored status to which transfers went.
+    /// Changes in the number of transfers per stored status.
     pub moved: Moves,
-    /// Payload bytes that a removal freed.
+    /// Encrypted bytes of removed payloads.
     pub bytes_removed: u64,
 }
 
 impl Tally {
-    /// Nothing yet, on `day`.
+    /// Creates an empty change for `day`.
     #[must_use]
     pub const fn on(day: Day) -> Self {
         Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: Moves::NONE, bytes_removed: 0 }
     }
 
-    /// Adds what another commit adds; counts for the later of both days.
+    /// Adds the change of another commit; the result counts for the later of both days.
     pub fn merge(&mut self, other: &Self) {
         if other.day > self.day {
             self.day = other.day.clone();
@@ -48,15 +48,15 @@ impl Tally {
     }
 }
 
-/// How the number of transfers in each status changes.
+/// Changes in the number of transfers per status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moves([i64; Status::ALL.len()]);
 
 impl Moves {
-    /// None changed.
+    /// No change.
     pub const NONE: Self = Self([0; Status::ALL.len()]);
 
-    /// One transfer went from one stored status to another; `None` is "not there".
+    /// Counts the change of one transfer's stored status; `None` means that the transfer does not exist.
     #[must_use]
     pub fn one(from: Option<Status>, to: Option<Status>) -> Self {
         let step = |status| i64::from(to == Some(status)) - i64::from(from == Some(status));
@@ -68,39 +68,40 @@ impl Moves {
     }
 }
 
-/// Transfers by their status.
+/// Number of transfers per status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransferCounts {
-    /// Created, and still uploading.
+    /// Created; the upload is not finished.
     pub pending: u64,
-    /// Ready to be fetched.
+    /// Ready to download.
     pub completed: u64,
-    /// Their time was over.
+    /// Expired.
     pub expired: u64,
-    /// Their downloads were used.
+    /// Download limit reached.
     pub exhausted: u64,
     /// Deleted.
     pub deleted: u64,
 }
 
-/// Transfers by their status, as several servers have added them up so far: what one has not written yet can leave
-/// another's part below zero for a while.
+/// Number of transfers per status, signed.
+///
+/// Several servers write their changes independently, so a count can be negative until another server writes its part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusSums {
-    /// As in [`TransferCounts`].
+    /// See [`TransferCounts`].
     pub pending: i64,
-    /// As in [`TransferCounts`].
+    /// See [`TransferCounts`].
     pub completed: i64,
-    /// As in [`TransferCounts`].
+    /// See [`TransferCounts`].
     pub expired: i64,
-    /// As in [`TransferCounts`].
+    /// See [`TransferCounts`].
     pub exhausted: i64,
-    /// As in [`TransferCounts`].
+    /// See [`TransferCounts`].
     pub deleted: i64,
 }
 
 impl StatusSums {
-    /// The number of this status.
+    /// Returns the count of one status.
     pub(super) fn of(&mut self, status: Status) -> &mut i64 {
         match status {
             Status::Pending => &mut self.pending,
@@ -111,7 +112,7 @@ impl StatusSums {
         }
     }
 
-    /// The numbers as people are told them.
+    /// Returns the counts for output, with negative counts as 0.
     #[must_use]
     pub fn told(mut self) -> TransferCounts {
         let mut count = |status| u64::try_from(*self.of(status)).unwrap_or(0);
@@ -125,44 +126,44 @@ impl StatusSums {
     }
 }
 
-/// `stats/{day}.json`: one day's counters, and the totals at its end.
+/// `stats/{day}.json`: one day's counters, and the totals at the end of that day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayStats {
-    /// The version of this form.
+    /// Version of the record format.
     pub v: V1,
-    /// The day.
+    /// UTC day.
     pub day: Day,
-    /// Transfers created on it.
+    /// Number of transfers created on this day.
     pub created: u64,
-    /// Transfers completed on it.
+    /// Number of uploads completed on this day.
     pub completed: u64,
-    /// Downloads counted on it.
+    /// Number of downloads counted on this day.
     pub downloads: u64,
-    /// Payload bytes completed on it.
+    /// Encrypted bytes of the uploads completed on this day.
     pub bytes: u64,
-    /// Transfers in the store, by the status that was last made durable.
+    /// Number of transfers in the store, per persisted status.
     pub transfers: StatusSums,
-    /// Bytes of completed payloads in the store; below zero for a while where a removal was written first.
+    /// Encrypted bytes of completed payloads in the store; negative while only the removal of a payload is counted.
     pub bytes_stored: i64,
-    /// Downloads counted ever.
+    /// Total number of downloads ever counted.
     pub downloads_ever: u64,
-    /// Whether the totals went over into a later day: from then on nothing is added here.
+    /// Whether a later day has taken over the totals; a closed day receives no further changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
 }
 
 impl DayStats {
-    /// Reads the counters stored at `key`.
+    /// Parses the counters stored at `key`.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] where they are of another form.
+    /// [`StoreError::Corrupt`] if the format is unknown.
     pub fn parse(key: &str, stored: &[u8]) -> Result<Self, StoreError> {
         from_json(key, stored)
     }
 
-    /// The counters after `tally`, where `latest` are those of the last day that has any.
+    /// Applies `tally` to the counters `latest` of the most recent day, and returns the resulting counters.
     ///
-    /// A tally for a day before the latest one (a clock that went back) counts for the latest.
+    /// A change for a day before the most recent one, caused by a clock set back, counts for the most recent day.
     #[must_use]
     pub fn after(latest: Option<Self>, tally: &Tally) -> Self {
         let mut stats = match latest {
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_another_order_adds_up_to_the_same() {
+    fn totals_do_not_depend_on_the_order_of_writes() {
         let on = || Tally::on(day("2026-01-01"));
         let created = Tally { moved: Moves::one(None, Some(Status::Pending)), ..on() };
         let completed = Tally { bytes: 70, moved: Moves::one(Some(Status::Pending), Some(Status::Completed)), ..on() };

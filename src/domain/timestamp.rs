@@ -1,4 +1,4 @@
-//! Points in time: integer milliseconds since the Unix epoch, as everywhere on the wire and in the store.
+//! Timestamps: integer milliseconds since the Unix epoch, in the API and in the store.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,64 +15,64 @@ use utoipa::ToSchema;
 #[schema(value_type = u64, example = 1_767_225_600_000_u64)]
 pub struct Timestamp(u64);
 
-/// The last moment that [`Timestamp::civil`] can write: the end of the year 9999.
+/// Last second that [`Timestamp::civil`] can format: the end of the year 9999, UTC.
 const LAST_CIVIL_SECOND: u64 = 253_402_300_799;
 
 impl Timestamp {
-    /// The point `millis` milliseconds after the epoch.
+    /// Creates the timestamp `millis` milliseconds after the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Reads the date of an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` for what is none.
+    /// Parses a date in an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`; returns `None` for other text.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let format =
             format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-        // The parser also takes a year with a sign.
+        // The parser would also accept a year with a sign.
         let text = Some(text).filter(|text| !text.contains(['+', '-']))?;
         let moment = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
         Some(Self(u64::try_from(moment.unix_timestamp()).ok()?.saturating_mul(1000)))
     }
 
-    /// The point `duration` later, or the last one there is.
+    /// Returns the timestamp `duration` later, saturating at the maximum.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The point `duration` earlier, or the epoch.
+    /// Returns the timestamp `duration` earlier, saturating at the Unix epoch.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How long ago `earlier` was; zero where it lies ahead.
+    /// Returns the duration since `earlier`, or zero if `earlier` is later than `self`.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The UTC day it falls on.
+    /// Returns the UTC day of the timestamp.
     #[must_use]
     pub fn day(self) -> Day {
         Day(self.civil(format_description!("[year]-[month]-[day]")))
     }
 
-    /// The UTC minute it falls in, as `yyyy-mm-ddThh:mm`: this sorts as time does.
+    /// Returns the UTC minute as `yyyy-mm-ddThh:mm`; the text sorts by time.
     #[must_use]
     pub fn minute(self) -> String {
         self.civil(format_description!("[year]-[month]-[day]T[hour]:[minute]"))
     }
 
-    /// For people: `yyyy-mm-dd hh:mm UTC`.
+    /// Formats the timestamp for users, as `yyyy-mm-dd hh:mm UTC`.
     #[must_use]
     pub fn for_people(self) -> String {
         self.civil(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
@@ -81,7 +81,7 @@ impl Timestamp {
     fn civil(self, format: &[BorrowedFormatItem<'_>]) -> String {
         let seconds = i64::try_from((self.0 / 1000).min(LAST_CIVIL_SECOND)).expect("the year 9999 fits");
         let moment = OffsetDateTime::from_unix_timestamp(seconds).expect("years up to 9999 are in range");
-        moment.format(format).expect("these formats name parts that every date has")
+        moment.format(format).expect("the formats use only components of a date and time")
     }
 }
 
@@ -92,17 +92,17 @@ impl Timestamp {
 pub struct Day(String);
 
 impl Day {
-    /// The day after; the same for a text that is no day.
+    /// Returns the next day, or `self` if its text is not a valid date or has no next day.
     #[must_use]
     pub fn next(&self) -> Self {
-        // The parser also takes a year with a sign.
+        // The parser would also accept a year with a sign.
         let unsigned = Some(&self.0).filter(|text| !text.starts_with(['+', '-']));
         let format = format_description!("[year]-[month]-[day]");
         let day = unsigned.and_then(|text| time::Date::parse(text, format).ok());
         day.and_then(time::Date::next_day).map_or_else(|| self.clone(), |day| Self(day.to_string()))
     }
 
-    /// The day as text.
+    /// Returns the day as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -126,12 +126,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_knows_the_next_one() {
+    fn next_returns_the_following_day() {
         let next = |day: &str| Day::from(day.to_owned()).next().to_string();
         assert_eq!(next("2026-02-28"), "2026-03-01");
         assert_eq!(next("2027-12-31"), "2028-01-01");
-        for none in ["someday", "-2026-02-28", "+2026-02-28", "9999-12-31"] {
-            assert_eq!(next(none), none);
+        for invalid in ["someday", "-2026-02-28", "+2026-02-28", "9999-12-31"] {
+            assert_eq!(next(invalid), invalid);
         }
     }
 
@@ -144,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn dates_of_http_are_read() {
-        let read = Timestamp::from_http_date;
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_millis(784_111_777_000)));
+    fn http_dates_are_parsed() {
+        let parse = Timestamp::from_http_date;
+        assert_eq!(parse("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_millis(784_111_777_000)));
         for bad in [
             "",
             "now",
@@ -155,12 +155,12 @@ mod tests {
             "Thu, 01 Jan 1969 00:00:00 GMT",
             "Sun, 06 Nov +1994 08:49:37 GMT",
         ] {
-            assert_eq!(read(bad), None, "{bad:?}");
+            assert_eq!(parse(bad), None, "{bad:?}");
         }
     }
 
     #[test]
-    fn the_ends_of_time_do_not_panic() {
+    fn extreme_timestamps_do_not_panic() {
         let last = Timestamp::from_millis(u64::MAX);
         assert_eq!(last.plus(Duration::MAX), last);
         assert_eq!(Timestamp::default().minus(Duration::MAX), Timestamp::default());

@@ -1,4 +1,4 @@
-//! Sender tokens: what a sender shows, and what is kept of it.
+//! Sender tokens: the plain form held by the sender, and the stored record.
 
 mod quota;
 
@@ -19,42 +19,42 @@ use super::random;
 use super::timestamp::Timestamp;
 use super::version::V1;
 
-/// `last_used_at` is written once an hour at most, so that a busy token is no bottleneck.
+/// Minimum interval between writes of `last_used_at`, so that a busy token does not become a bottleneck.
 const USE_RESOLUTION: Duration = Duration::from_hours(1);
 
-/// A token as its owner has it: `sgs_{token_id}_{secret}`, the secret 256 bits in 64 hex digits.
+/// Plain sender token, `sgs_{token_id}_{secret}`; the secret is 256 bits in 64 hex digits.
 ///
-/// It has no `Debug` or `Display`: [`PlainToken::to_text`] is the only way to see it.
+/// Implements neither `Debug` nor `Display`: only [`PlainToken::to_text`] reveals the secret.
 pub struct PlainToken {
     token_id: TokenId,
     secret: Zeroizing<[u8; 32]>,
 }
 
-/// A text that is not a token.
+/// Text that is not a well-formed sender token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a sender token is sgs_, 16 hex digits, _ and 64 hex digits")]
+#[error("a sender token consists of sgs_, 16 hex digits, _ and 64 hex digits")]
 pub struct InvalidToken;
 
 impl PlainToken {
-    /// Draws a new token.
+    /// Generates a random token.
     #[must_use]
     pub fn random() -> Self {
         Self { token_id: TokenId::random(), secret: Zeroizing::new(random::bytes()) }
     }
 
-    /// The part of it that is not secret.
+    /// Returns the public part of the token, its id.
     #[must_use]
     pub const fn token_id(&self) -> TokenId {
         self.token_id
     }
 
-    /// What is kept of it.
+    /// Returns the hash of the secret, for storage.
     #[must_use]
     pub fn hashed(&self) -> HashedToken {
         HashedToken(Sha256::of(self.secret.as_slice()))
     }
 
-    /// The token as text, for its owner.
+    /// Formats the token, including its secret, for the sender.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         use fmt::Write;
@@ -77,49 +77,49 @@ impl FromStr for PlainToken {
     }
 }
 
-/// SHA-256 of a token's secret: all that storage keeps of it.
+/// SHA-256 of a token's secret; the store never contains the secret itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HashedToken(Sha256);
 
-/// A token's status.
+/// Status of a sender token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenStatus {
-    /// It can be used.
+    /// The token is valid.
     Active,
-    /// An admin revoked it.
+    /// An admin has revoked the token.
     Revoked,
-    /// Its time is over.
+    /// The token has expired.
     Expired,
 }
 
-/// `tokens/{token_id}.json`: a token as it is stored.
+/// `tokens/{token_id}.json`: stored record of a sender token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// The version of this form.
+    /// Version of the record format.
     pub v: V1,
-    /// Which token.
+    /// Id of the token.
     pub token_id: TokenId,
-    /// What the admin calls it.
+    /// Name chosen by the admin.
     pub name: String,
-    /// SHA-256 of its secret.
+    /// SHA-256 of the secret.
     pub secret_sha256: HashedToken,
-    /// When it was created.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When its time is over; `None` is never.
+    /// Expiry time; `None` if the token never expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked, if it was.
+    /// Time of revocation; `None` if the token is not revoked.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, exact to an hour.
+    /// Time of the last use, with a resolution of one hour.
     pub last_used_at: Option<Timestamp>,
-    /// How much it may be used for; `None` is without limit.
+    /// Quota of the token; `None` means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
 }
 
 impl Token {
-    /// The status at `now`. Revoked wins over expired.
+    /// Returns the status at `now`; a token both revoked and expired counts as revoked.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> TokenStatus {
         if self.revoked_at.is_some() {
@@ -131,9 +131,14 @@ impl Token {
         }
     }
 
-    /// Checks what a sender shows. Who has the wrong secret learns nothing else about the token.
-    pub fn check(&self, shown: &PlainToken, now: Timestamp) -> Result<(), Error> {
-        if !self.secret_sha256.0.is_of(shown.secret.as_slice()) {
+    /// Checks the sender's token against this record.
+    ///
+    /// A wrong secret always gives [`Error::TokenInvalid`], so the response does not reveal the token's status.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`], [`Error::TokenRevoked`], [`Error::TokenExpired`].
+    pub fn check(&self, plain: &PlainToken, now: Timestamp) -> Result<(), Error> {
+        if !self.secret_sha256.0.is_of(plain.secret.as_slice()) {
             return Err(Error::TokenInvalid);
         }
         match self.status_at(now) {
@@ -143,7 +148,7 @@ impl Token {
         }
     }
 
-    /// Notes a use at `now`; `false` where the last one noted is recent enough.
+    /// Records a use at `now`; returns `false` if the recorded last use is less than an hour old.
     pub fn note_use(&mut self, now: Timestamp) -> bool {
         let stale = self.last_used_at.is_none_or(|last| now.since(last) >= USE_RESOLUTION);
         if stale {
@@ -172,20 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_as_it_is_written() {
+    fn a_token_parses_from_its_text() {
         let plain = PlainToken::random();
         let text = plain.to_text();
         assert_eq!(text.len(), 85);
-        let read: PlainToken = text.parse().unwrap();
-        assert_eq!(read.hashed(), plain.hashed());
-        assert_eq!(read.token_id(), plain.token_id());
+        let parsed: PlainToken = text.parse().unwrap();
+        assert_eq!(parsed.hashed(), plain.hashed());
+        assert_eq!(parsed.token_id(), plain.token_id());
         for bad in ["", "sgs_", "sgs__", &text[1..], &text[..84], &text.to_uppercase(), &format!("{}0", *text)] {
-            assert!(bad.parse::<PlainToken>().is_err(), "{bad:?} was accepted");
+            assert!(bad.parse::<PlainToken>().is_err(), "{bad:?} is accepted");
         }
     }
 
     #[test]
-    fn only_the_right_secret_learns_that_a_token_is_revoked_or_expired() {
+    fn a_wrong_secret_does_not_reveal_revocation_or_expiry() {
         let plain = PlainToken::random();
         let mut token = stored(&plain);
         let forged = PlainToken { token_id: plain.token_id(), secret: Zeroizing::new([7; 32]) };
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn use_is_noted_once_an_hour() {
+    fn use_is_recorded_once_an_hour() {
         let mut token = stored(&PlainToken::random());
         let start = Timestamp::from_millis(1);
         assert!(token.note_use(start));

@@ -1,4 +1,4 @@
-//! What can be done with sender tokens.
+//! Operations on sender tokens: create, authenticate, list, revoke and count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,18 @@ use super::transfers::page_size;
 use super::version::V1;
 use super::wire::{CreateToken, Page, TokenCounts, TokenItem};
 
-/// The longest name, in characters.
-const LONGEST_NAME: usize = 100;
+/// Maximum length of a name, in characters.
+const MAX_NAME_CHARS: usize = 100;
 
-/// The longest life: what is meant to last longer is meant to last for ever, which is what leaving it out says. Moments
-/// further off than this would at last be no numbers that every JSON reader can hold.
-const LONGEST_LIFE: Duration = Duration::from_hours(24 * 36_500);
+/// Maximum lifetime of a token with an expiry time: 36 500 days.
+///
+/// Tokens without `expires_in_s` never expire. Much later expiry times would not be exact numbers in every JSON parser.
+const MAX_LIFETIME: Duration = Duration::from_hours(24 * 36_500);
 
-/// The largest quota: what the documented type of it, a signed number of 64 bits, can say.
-const LARGEST_LIMIT: u64 = i64::MAX.cast_unsigned();
+/// Maximum quota: the largest value of its documented type, a signed 64-bit integer.
+const MAX_QUOTA: u64 = i64::MAX.cast_unsigned();
 
-/// The sender tokens of a store.
+/// Sender tokens of a store.
 #[derive(Clone)]
 pub struct Tokens {
     store: Arc<dyn Store>,
@@ -31,44 +32,44 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The tokens of `store`.
+    /// Creates the service over the tokens of `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
 
-    /// Creates a token. What is answered is the only copy of it.
+    /// Creates a token and returns its plain form, the only copy of its secret.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] that names the member.
-    pub async fn create(&self, scope: &RequestScope, wanted: CreateToken) -> Result<(Token, PlainToken), Error> {
+    /// [`Error::InvalidRequest`] with the name of the invalid member.
+    pub async fn create(&self, scope: &RequestScope, request: CreateToken) -> Result<(Token, PlainToken), Error> {
         const ANSWER: Answer = Answer::Whole { status: 201 };
-        let length = wanted.name.chars().count();
-        if !(1..=LONGEST_NAME).contains(&length) || wanted.name.chars().any(char::is_control) {
-            let text = format!("name must have 1 to {LONGEST_NAME} characters and no control characters");
+        let length = request.name.chars().count();
+        if !(1..=MAX_NAME_CHARS).contains(&length) || request.name.chars().any(char::is_control) {
+            let text = format!("name must have 1 to {MAX_NAME_CHARS} characters and no control characters");
             return Err(Error::InvalidRequest(text));
         }
-        if wanted.expires_in_s.is_some_and(|seconds| !(1..=LONGEST_LIFE.as_secs()).contains(&seconds)) {
-            let text = format!("expires_in_s must be between 1 and {}", LONGEST_LIFE.as_secs());
+        if request.expires_in_s.is_some_and(|seconds| !(1..=MAX_LIFETIME.as_secs()).contains(&seconds)) {
+            let text = format!("expires_in_s must be between 1 and {}", MAX_LIFETIME.as_secs());
             return Err(Error::InvalidRequest(text));
         }
-        let limits = [("max_transfers", wanted.max_transfers), ("max_total_bytes", wanted.max_total_bytes)];
-        let odd = |limit: Option<u64>| limit.is_some_and(|limit| !(1..=LARGEST_LIMIT).contains(&limit));
-        if let Some((member, _)) = limits.iter().find(|(_, limit)| odd(*limit)) {
-            return Err(Error::InvalidRequest(format!("{member} must be between 1 and {LARGEST_LIMIT}")));
+        let limits = [("max_transfers", request.max_transfers), ("max_total_bytes", request.max_total_bytes)];
+        let out_of_range = |limit: Option<u64>| limit.is_some_and(|limit| !(1..=MAX_QUOTA).contains(&limit));
+        if let Some((member, _)) = limits.iter().find(|(_, limit)| out_of_range(*limit)) {
+            return Err(Error::InvalidRequest(format!("{member} must be between 1 and {MAX_QUOTA}")));
         }
         let now = self.clock.now();
         let plain = PlainToken::random();
         let token = Token {
             v: V1,
             token_id: plain.token_id(),
-            name: wanted.name,
+            name: request.name,
             secret_sha256: plain.hashed(),
             created_at: now,
-            expires_at: wanted.expires_in_s.map(|seconds| now.plus(Duration::from_secs(seconds))),
+            expires_at: request.expires_in_s.map(|seconds| now.plus(Duration::from_secs(seconds))),
             revoked_at: None,
             last_used_at: None,
-            quota: Quota::new(wanted.max_transfers, wanted.max_total_bytes),
+            quota: Quota::new(request.max_transfers, request.max_total_bytes),
         };
         scope.note_token(token.token_id);
         let records = stray(&scope.records_of_change(now, ANSWER, &[]));
@@ -78,30 +79,30 @@ impl Tokens {
         Ok((token, plain))
     }
 
-    /// Finds a token.
+    /// Reads a token.
     ///
     /// # Errors
-    /// [`Error::TokenNotFound`] where there is none.
+    /// [`Error::TokenNotFound`].
     pub async fn find(&self, id: TokenId) -> Result<Token, Error> {
         let found = read::<Token>(&*self.store, &StorageKey::token(id)).await?;
         found.map(|found| found.value).ok_or(Error::TokenNotFound)
     }
 
-    /// Finds out whose token is shown, and refuses one that cannot be used.
+    /// Authenticates a sender by the plain token `text`, and records the use of the token.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`], [`Error::TokenRevoked`], [`Error::TokenExpired`].
-    pub async fn authenticate(&self, scope: &RequestScope, shown: &str) -> Result<Token, Error> {
-        let shown: PlainToken = shown.parse().map_err(|_| Error::TokenInvalid)?;
-        let key = StorageKey::token(shown.token_id());
+    pub async fn authenticate(&self, scope: &RequestScope, text: &str) -> Result<Token, Error> {
+        let plain: PlainToken = text.parse().map_err(|_| Error::TokenInvalid)?;
+        let key = StorageKey::token(plain.token_id());
         let found = read::<Token>(&*self.store, &key).await?.ok_or(Error::TokenInvalid)?;
         let now = self.clock.now();
-        found.value.check(&shown, now)?;
+        found.value.check(&plain, now)?;
         scope.note_token(found.value.token_id);
         let mut token = found.value;
         if token.note_use(now) {
-            // Whether this is noted decides nothing: a failure is for the log.
-            let noted = swap(
+            // A failure to record the use is logged, but does not fail the request.
+            let recorded = swap(
                 &*self.store,
                 &key,
                 || Error::TokenNotFound,
@@ -109,14 +110,17 @@ impl Tokens {
                     Ok(if token.note_use(now) { Swap::write(token, Commit::default(), ()) } else { Swap::Keep(()) })
                 },
             );
-            if let Err(error) = noted.await {
-                tracing::warn!(error = %chain(&error), "the use of a token could not be noted");
+            if let Err(error) = recorded.await {
+                tracing::warn!(error = %chain(&error), "cannot record the use of a sender token");
             }
         }
         Ok(token)
     }
 
-    /// Lists tokens in the order of their ids, which are random.
+    /// Lists a page of tokens in the order of their random ids.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000.
     pub async fn list(&self, after: Option<TokenId>, limit: Option<u32>) -> Result<Page<TokenItem>, Error> {
         let size = page_size(limit)?;
         let now = self.clock.now();
@@ -129,7 +133,7 @@ impl Tokens {
         Ok(list(&*self.store, &StorageKey::tokens(), after.map(StorageKey::token).as_ref(), limit).await?)
     }
 
-    /// Revokes a token; again and again, with the same answer.
+    /// Revokes a token; idempotent, with the same response each time.
     ///
     /// # Errors
     /// [`Error::TokenNotFound`].

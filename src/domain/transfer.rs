@@ -1,4 +1,4 @@
-//! A transfer's state, and how it changes: pure functions of what is stored and what time it is.
+//! State of a transfer and its transitions, as pure functions of the stored record and the time.
 
 mod grant;
 mod parts;
@@ -21,77 +21,77 @@ use super::token::Mark;
 use super::version::V1;
 use super::wire::Flow;
 
-/// A pending transfer goes this long after its last byte.
-const PENDING_SILENCE: Duration = Duration::from_hours(24);
-/// A pending transfer goes this long after its creation, whatever arrives.
-const PENDING_AT_MOST: Duration = Duration::from_hours(7 * 24);
-/// The shortest lifetime of a grant.
-const GRANT_LIFETIME: Duration = Duration::from_hours(1);
-/// The rate at which a download still fits into its grant, in bytes a second.
-const GRANT_RATE: u64 = 128 * 1024;
+/// Time without upload activity after which a pending transfer expires.
+const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);
+/// Maximum age of a pending transfer, regardless of upload activity.
+const MAX_PENDING_AGE: Duration = Duration::from_hours(7 * 24);
+/// Minimum lifetime of a grant.
+const MIN_GRANT_LIFETIME: Duration = Duration::from_hours(1);
+/// Download rate, in bytes per second, at which a full download fits into the lifetime of its grant.
+const MIN_DOWNLOAD_RATE: u64 = 128 * 1024;
 
-/// `transfers/{transfer_id}/meta.json`: a transfer as it is stored.
+/// `transfers/{transfer_id}/meta.json`: stored record of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The version of this form.
+    /// Version of the record format.
     pub v: V1,
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// The token that created it: the only one that may upload, complete and delete.
+    /// Id of the creating token, the only token allowed to upload, complete and delete.
     pub token_id: TokenId,
-    /// Size of the sealed payload, in bytes.
+    /// Encrypted size of the payload, in bytes.
     pub size_bytes: u64,
-    /// When it was created.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When its time is over.
+    /// Expiry time.
     pub expires_at: Timestamp,
-    /// How many downloads it allows; `None` is any number.
+    /// Download limit; `None` means unlimited.
     pub max_downloads: Option<u32>,
-    /// SHA-256 of the access proof that downloading takes.
+    /// SHA-256 of the access proof required for downloads; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
-    /// The `creates/` key that leads here, removed together with the transfer.
+    /// Key of the idempotency record under `creates/`, removed together with the transfer.
     pub created_under: Option<String>,
-    /// Where it stands.
+    /// Stored state; [`Transfer::state_at`] also applies expiry.
     pub state: State,
-    /// How its bytes arrive.
+    /// Upload method; `None` until the first bytes or URLs.
     pub upload: Option<UploadKind>,
-    /// When bytes, or the leave to send them, were last asked for.
+    /// Time of the last received bytes, or of the last recorded issue of upload URLs.
     pub last_byte_at: Option<Timestamp>,
-    /// Until when a URL that was given out may still put bytes into the payload store.
+    /// Time until which an issued upload URL may still write to the payload store; `None` without such URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_urls_until: Option<Timestamp>,
-    /// The grants of a limited transfer: their number is its download count.
+    /// Grants of a transfer with a download limit; their number is the download count.
     pub grants: Vec<GrantRecord>,
-    /// The downloads of an unlimited transfer, as far as they have been added up.
+    /// Download count of an unlimited transfer; lags behind, since counts are added in batches.
     pub downloads: u64,
-    /// What became of its payload.
+    /// State of the payload.
     pub payload: PayloadFate,
-    /// Whether its bytes count against the quota of its token.
+    /// Whether the payload's bytes count against the quota of the token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_quota: bool,
-    /// The reservation in its token's quota that it lives on.
+    /// Mark of the quota reservation used for the creation; `None` if the token has no quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation: Option<Mark>,
-    /// Its records are being removed, and no counter counts it any more.
+    /// Whether the transfer's records are being removed; the counters no longer include the transfer then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
 }
 
-/// What a sender fixes when a transfer is created.
+/// Terms of a transfer, set by the sender at creation.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// Size of the sealed payload, in bytes.
+    /// Encrypted size of the payload, in bytes.
     pub size_bytes: u64,
-    /// How long the transfer lives.
+    /// Lifetime of the transfer.
     pub lifetime: Duration,
-    /// How many downloads it allows.
+    /// Download limit; `None` means unlimited.
     pub max_downloads: Option<u32>,
-    /// SHA-256 of its access proof.
+    /// SHA-256 of the access proof; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
 }
 
 impl Transfer {
-    /// A new transfer of `token_id`, pending from `now` on.
+    /// Creates a pending transfer of the token `token_id`.
     #[must_use]
     pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &Terms, now: Timestamp) -> Self {
         Self {
@@ -117,21 +117,21 @@ impl Transfer {
         }
     }
 
-    /// When time ends it, if it has not ended.
+    /// Returns the time at which the transfer expires; `None` if the transfer has already ended.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             State::Pending => {
-                let silent_since = self.last_byte_at.unwrap_or(self.created_at);
-                let at_most = self.created_at.plus(PENDING_AT_MOST).min(self.expires_at);
-                Some(silent_since.plus(PENDING_SILENCE).min(at_most))
+                let last_activity = self.last_byte_at.unwrap_or(self.created_at);
+                let max_age = self.created_at.plus(MAX_PENDING_AGE).min(self.expires_at);
+                Some(last_activity.plus(PENDING_IDLE_TIMEOUT).min(max_age))
             }
             State::Completed { .. } => Some(self.expires_at),
             State::Expired { .. } | State::Exhausted { .. } | State::Deleted { .. } => None,
         }
     }
 
-    /// Where it stands at `now`: what is stored, unless time has ended it since.
+    /// Returns the state at `now`: the stored state, or expired if the deadline has passed since.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> State {
         match self.deadline() {
@@ -142,7 +142,7 @@ impl Transfer {
         }
     }
 
-    /// Makes durable what time has done; answers what happened, if anything.
+    /// Applies expiry to the stored state; returns the event if the transfer has expired.
     pub fn settle(&mut self, now: Timestamp) -> Option<EventKind> {
         let state = self.state_at(now);
         let changed = state != self.state;
@@ -150,20 +150,24 @@ impl Transfer {
         changed.then_some(EventKind::TransferExpired)
     }
 
-    /// Downloads counted so far.
+    /// Returns the number of downloads counted so far.
     #[must_use]
     pub fn download_count(&self) -> u64 {
         if self.max_downloads.is_some() { self.grants.len() as u64 } else { self.downloads }
     }
 
-    /// Downloads left; `None` where there is no limit.
+    /// Returns the number of downloads left; `None` without a download limit.
     #[must_use]
     pub fn downloads_remaining(&self) -> Option<u32> {
         let used = u32::try_from(self.grants.len()).unwrap_or(u32::MAX);
         self.max_downloads.map(|limit| limit.saturating_sub(used))
     }
 
-    /// Refuses whatever needs a transfer that is still uploading.
+    /// Checks that the upload is still open.
+    ///
+    /// # Errors
+    /// [`Error::TransferNotPending`] after completion; [`Error::TransferExpired`], [`Error::SizeMismatch`] or
+    /// [`Error::TransferDeleted`] after the transfer's end.
     pub fn check_pending(&self, now: Timestamp) -> Result<(), Error> {
         match self.state_at(now) {
             State::Pending => Ok(()),
@@ -174,7 +178,10 @@ impl Transfer {
         }
     }
 
-    /// Refuses whatever needs a payload that can be fetched; `granted` says that the asker holds a live grant.
+    /// Checks that the payload can be downloaded; `granted` says whether the client has a valid grant.
+    ///
+    /// # Errors
+    /// [`Error::NotCompleted`], [`Error::TransferExhausted`], [`Error::TransferExpired`], [`Error::TransferDeleted`].
     pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
         match self.state_at(now) {
             State::Completed { .. } => Ok(()),
@@ -186,7 +193,10 @@ impl Transfer {
         }
     }
 
-    /// Notes that bytes have arrived.
+    /// Records that bytes have arrived through this service.
+    ///
+    /// # Errors
+    /// As [`Transfer::check_pending`].
     pub fn note_bytes(&mut self, now: Timestamp) -> Result<(), Error> {
         self.check_pending(now)?;
         self.upload = Some(UploadKind::Bytes);
@@ -194,38 +204,45 @@ impl Transfer {
         Ok(())
     }
 
-    /// Whether its payload is there, whole, for those who may have it.
+    /// Returns whether the complete payload can still be downloaded.
     #[must_use]
     pub fn keeps_payload(&self) -> bool {
-        let served = matches!(self.state, State::Completed { .. } | State::Exhausted { .. });
-        served && self.payload == PayloadFate::Kept
+        let downloadable = matches!(self.state, State::Completed { .. } | State::Exhausted { .. });
+        downloadable && self.payload == PayloadFate::Kept
     }
 
-    /// Which way its payload comes.
+    /// Returns whether the payload is uploaded through this service or by presigned URLs.
     #[must_use]
     pub fn upload_flow(&self) -> Flow {
         self.upload.map_or(Flow::Bytes, UploadKind::flow)
     }
 
-    /// Notes that URLs were given out that may put bytes into the payload store, for at most `lifetime`; `false` where
-    /// that was noted before. It is noted for twice as long, so that a long upload seldom does it.
+    /// Records the issue of upload URLs valid for `lifetime`; returns `false` if the recorded time already covers it.
+    ///
+    /// Records twice the lifetime, so that a long upload seldom writes the transfer.
+    ///
+    /// # Errors
+    /// As [`Transfer::check_pending`].
     pub fn note_upload_urls(&mut self, now: Timestamp, lifetime: Duration) -> Result<bool, Error> {
         self.check_pending(now)?;
-        let noted = self.upload_urls_until.is_some_and(|until| until >= now.plus(lifetime));
-        if !noted {
+        let covered = self.upload_urls_until.is_some_and(|until| until >= now.plus(lifetime));
+        if !covered {
             self.upload_urls_until = Some(now.plus(lifetime * 2));
             self.last_byte_at = Some(now);
         }
-        Ok(!noted)
+        Ok(!covered)
     }
 
-    /// Notes that its payload is gone and that no URL can put it back: it takes no room any more.
+    /// Records that all upload URLs have expired after the removal of the payload; its bytes no longer count as used.
     pub fn forget_upload_urls(&mut self) {
         self.upload_urls_until = None;
         self.holds_quota = false;
     }
 
-    /// Declares the upload complete; `false` where it already was.
+    /// Marks the upload as complete; returns `false` if the transfer is already completed.
+    ///
+    /// # Errors
+    /// As [`Transfer::check_pending`].
     pub fn complete(&mut self, now: Timestamp) -> Result<bool, Error> {
         match self.state_at(now) {
             State::Completed { .. } | State::Exhausted { .. } => Ok(false),
@@ -237,7 +254,7 @@ impl Transfer {
         }
     }
 
-    /// Deletes it; `false` where it already was.
+    /// Marks the transfer as deleted and releases its payload; returns `false` if the transfer is already deleted.
     pub fn delete(&mut self, now: Timestamp, cause: DeletionCause) -> bool {
         if matches!(self.state, State::Deleted { .. }) {
             return false;
@@ -247,26 +264,29 @@ impl Transfer {
         true
     }
 
-    /// A grant made at `now` of a download of this transfer.
+    /// Creates a grant for a download that starts at `now`.
     #[must_use]
     pub fn new_grant(&self, sha256: Sha256, now: Timestamp) -> GrantRecord {
-        let lifetime = GRANT_LIFETIME.max(Duration::from_secs(self.size_bytes / GRANT_RATE));
+        let lifetime = MIN_GRANT_LIFETIME.max(Duration::from_secs(self.size_bytes / MIN_DOWNLOAD_RATE));
         GrantRecord { v: V1, sha256, granted_at: now, expires_at: now.plus(lifetime).min(self.expires_at) }
     }
 
-    /// Finds a grant of a limited transfer.
+    /// Finds a grant of a transfer with a download limit.
     #[must_use]
     pub fn find_grant(&self, sha256: &Sha256) -> Option<GrantRecord> {
         self.grants.iter().find(|grant| grant.sha256 == *sha256).copied()
     }
 
-    /// Counts a download of a limited transfer.
+    /// Counts a download of a transfer with a download limit.
+    ///
+    /// # Errors
+    /// As [`Transfer::check_downloadable`].
     ///
     /// # Panics
-    /// If the transfer has no limit: its grants are objects of their own.
+    /// If the transfer has no download limit: grants of unlimited transfers are separate objects.
     pub fn count_download(&mut self, sha256: Sha256, now: Timestamp) -> Result<Granted, Error> {
         self.check_downloadable(now, false)?;
-        let limit = self.max_downloads.expect("only limited transfers keep their grants");
+        let limit = self.max_downloads.expect("only transfers with a download limit store their grants");
         let grant = self.new_grant(sha256, now);
         self.grants.push(grant);
         let exhausted = self.grants.len() >= limit as usize;
@@ -276,14 +296,16 @@ impl Transfer {
         Ok(Granted { grant, exhausted })
     }
 
-    /// Gives up the payload if nobody may have it any more; from then on it is never served again.
+    /// Releases the payload for removal if no client may download it any more; returns whether this call released it.
+    ///
+    /// A released payload is never served again.
     pub fn release(&mut self, now: Timestamp) -> bool {
-        let unwanted = match self.state {
+        let unreachable = match self.state {
             State::Pending | State::Completed { .. } => false,
             State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
             State::Expired { .. } | State::Deleted { .. } => true,
         };
-        let releases = unwanted && self.payload == PayloadFate::Kept;
+        let releases = unreachable && self.payload == PayloadFate::Kept;
         if releases {
             self.payload = PayloadFate::Released;
         }
@@ -294,7 +316,7 @@ impl Transfer {
         self.grants.iter().map(|grant| grant.expires_at).max()
     }
 
-    /// When it should be looked at next.
+    /// Returns the time at which the sweeper should process the transfer next.
     #[must_use]
     pub fn next_due(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
         if let Some(deadline) = self.deadline() {
@@ -307,7 +329,7 @@ impl Transfer {
         }
     }
 
-    /// When its records go.
+    /// Returns the time at which the transfer's records are removed.
     #[must_use]
     pub fn retained_until(&self, retain_audit: Duration) -> Timestamp {
         self.state.ended_at().unwrap_or(self.expires_at).plus(retain_audit)

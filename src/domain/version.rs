@@ -1,9 +1,9 @@
-//! The `v` that every stored record carries.
+//! The format version `v` in every stored record.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-/// Version 1 of a stored form; reading any other fails, since a newer version may mean something else.
+/// Format version 1; deserialising any other version fails, since its fields may have another meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct V1;
 
@@ -17,7 +17,7 @@ impl<'de> Deserialize<'de> for V1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u64::deserialize(deserializer)? {
             1 => Ok(Self),
-            other => Err(serde::de::Error::custom(format!("version {other} is not known here"))),
+            other => Err(serde::de::Error::custom(format!("unsupported format version {other}"))),
         }
     }
 }
@@ -26,7 +26,7 @@ impl utoipa::PartialSchema for V1 {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         ObjectBuilder::new()
             .schema_type(Type::Integer)
-            .description(Some("The version of a stored form"))
+            .description(Some("Format version of the record"))
             .enum_values(Some([1]))
             .build()
             .into()

@@ -1,4 +1,4 @@
-//! The admin key, and the sessions that are derived from it.
+//! The admin key, and the stateless browser sessions signed with a key derived from it.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,56 +11,56 @@ use crate::domain::hkdf;
 use crate::domain::id::{decode_lower_hex, hex};
 use crate::domain::timestamp::Timestamp;
 
-/// The fewest characters of an admin key.
-const SHORTEST: usize = 32;
-/// How long a session lasts.
+/// Minimum length of an admin key, in characters.
+const MIN_CHARS: usize = 32;
+/// Lifetime of a session.
 pub(super) const SESSION: Duration = Duration::from_hours(12);
 
-/// The admin key. It is never printed, and compared in constant time.
+/// The admin key: never printed, compared in constant time, zeroed on drop.
 #[derive(Clone)]
 pub struct AdminKey(Zeroizing<String>);
 
-/// An admin key that is too easily guessed.
+/// The error for an admin key shorter than 32 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an admin key has at least {SHORTEST} characters")]
+#[error("an admin key needs at least {MIN_CHARS} characters")]
 pub struct WeakAdminKey;
 
 impl AdminKey {
-    /// Takes a key as an operator wrote it.
+    /// Reads a key from configuration, without the white space around it.
     ///
     /// # Errors
-    /// [`WeakAdminKey`] for one of fewer than 32 characters.
+    /// [`WeakAdminKey`] if the key has fewer than 32 characters.
     pub fn new(text: &str) -> Result<Self, WeakAdminKey> {
         let text = Zeroizing::new(text.trim().to_owned());
-        if text.chars().count() < SHORTEST { Err(WeakAdminKey) } else { Ok(Self(text)) }
+        if text.chars().count() < MIN_CHARS { Err(WeakAdminKey) } else { Ok(Self(text)) }
     }
 
-    /// Tells whether this is the key that was shown.
+    /// Returns whether `candidate` equals this key, compared in constant time.
     #[must_use]
-    pub fn is(&self, shown: &str) -> bool {
-        Sha256::of(self.0.as_bytes()).is_of(shown.as_bytes())
+    pub fn is(&self, candidate: &str) -> bool {
+        Sha256::of(self.0.as_bytes()).is_of(candidate.as_bytes())
     }
 
-    /// Makes the value of a session cookie: when it ends, and an HMAC of that.
+    /// Creates the value of a session cookie: the expiry in Unix milliseconds, and its HMAC-SHA256 tag.
     #[must_use]
     pub fn new_session(&self, now: Timestamp) -> String {
-        let end = now.plus(SESSION).as_millis();
-        let tag = hmac::sign(&self.session_key(), &end.to_be_bytes());
-        format!("{end}.{}", hex(tag.as_ref()))
+        let expiry = now.plus(SESSION).as_millis();
+        let tag = hmac::sign(&self.session_key(), &expiry.to_be_bytes());
+        format!("{expiry}.{}", hex(tag.as_ref()))
     }
 
-    /// Tells whether `cookie` is a session of this key that has not ended.
+    /// Returns whether `cookie` is an unexpired session of this key.
     #[must_use]
     pub fn has_session(&self, cookie: &str, now: Timestamp) -> bool {
-        let Some((end, tag)) = cookie.split_once('.') else { return false };
-        let (Ok(end), Some(tag)) = (end.parse::<u64>(), decode_lower_hex::<32>(tag)) else { return false };
-        hmac::verify(&self.session_key(), &end.to_be_bytes(), &tag).is_ok() && now.as_millis() < end
+        let Some((expiry, tag)) = cookie.split_once('.') else { return false };
+        let (Ok(expiry), Some(tag)) = (expiry.parse::<u64>(), decode_lower_hex::<32>(tag)) else { return false };
+        hmac::verify(&self.session_key(), &expiry.to_be_bytes(), &tag).is_ok() && now.as_millis() < expiry
     }
 
-    /// Tells whether `cookie` has the form of a session, of any key and however old.
+    /// Returns whether `cookie` has the form of a session, expired or not, whichever key signed it.
     #[must_use]
     pub fn is_like_session(cookie: &str) -> bool {
-        let form = |(end, tag): (&str, &str)| end.parse::<u64>().is_ok() && decode_lower_hex::<32>(tag).is_some();
+        let form = |(expiry, tag): (&str, &str)| expiry.parse::<u64>().is_ok() && decode_lower_hex::<32>(tag).is_some();
         cookie.split_once('.').is_some_and(form)
     }
 
@@ -83,7 +83,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     #[test]
-    fn weak_keys_are_refused() {
+    fn weak_keys_are_rejected() {
         for weak in ["", "   ", "short", &"x".repeat(31), &format!("{}     ", "x".repeat(28))] {
             assert!(AdminKey::new(weak).is_err(), "{weak:?} was accepted");
         }
@@ -93,16 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn a_session_ends_and_belongs_to_its_key() {
+    fn a_session_expires_and_is_bound_to_its_key() {
         let key = AdminKey::new(&"k".repeat(40)).unwrap();
         let session = key.new_session(NOW);
         assert!(key.has_session(&session, NOW));
         assert!(!key.has_session(&session, NOW.plus(SESSION)));
         assert!(!AdminKey::new(&"o".repeat(40)).unwrap().has_session(&session, NOW));
-        let (end, tag) = session.split_once('.').unwrap();
-        let later = format!("{}.{tag}", end.parse::<u64>().unwrap() + 1);
-        assert!(!key.has_session(&later, NOW), "a session could be prolonged");
-        for bad in ["", ".", end, tag, &format!("{end}."), &format!("{end}.{}", &tag[1..])] {
+        let (expiry, tag) = session.split_once('.').unwrap();
+        let extended = format!("{}.{tag}", expiry.parse::<u64>().unwrap() + 1);
+        assert!(!key.has_session(&extended, NOW), "a session with a changed expiry was accepted");
+        for bad in ["", ".", expiry, tag, &format!("{expiry}."), &format!("{expiry}.{}", &tag[1..])] {
             assert!(!key.has_session(bad, NOW));
         }
     }

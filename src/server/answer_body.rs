@@ -1,4 +1,4 @@
-//! Bodies of answers that are payloads: counted, given up when nobody takes them, and recorded when they are over.
+//! Response bodies that stream payloads: count bytes, and abort stalled or slow downloads.
 
 use std::io;
 use std::pin::Pin;
@@ -11,67 +11,77 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-/// Calls back with the number of its bytes that were taken, once, when it ends or is given up.
+/// Streams a payload, and reports the number of bytes sent when dropped.
+///
+/// The report is made once, whether the body ended, was aborted or was dropped early.
 pub(super) struct CountedBody<F: FnOnce(u64) + Send + Unpin> {
     state: Arc<Mutex<State>>,
-    when_over: Option<F>,
+    on_end: Option<F>,
 }
 
 struct State {
-    /// `None` once it was given up: what it holds, such as an open file, is free then.
+    /// `None` after an abort, which releases the resources of the body, such as an open file.
     inner: Option<Body>,
-    taken: u64,
+    bytes_sent: u64,
     polls: u64,
-    /// Since when there is nothing to take, and how long that was before: no fault of who takes.
-    empty_since: Option<Instant>,
-    empty_for: Duration,
+    /// Start of the current wait for the store.
+    ///
+    /// Time spent waiting for the store does not count against the client.
+    store_wait_since: Option<Instant>,
+    /// Sum of the finished waits for the store since the last check.
+    store_wait: Duration,
 }
 
 impl<F: FnOnce(u64) + Send + Unpin> CountedBody<F> {
-    /// Counts `inner`. It is given up when it is not asked for more for as long as `patience`, since a connection that is
-    /// alive can still leave a stream standing; and when in that time fewer than `least_rate` bytes a second were taken.
-    pub(super) fn new(inner: Body, patience: Duration, least_rate: u64, when_over: F) -> Self {
-        let state = State { inner: Some(inner), taken: 0, polls: 0, empty_since: None, empty_for: Duration::ZERO };
+    /// Wraps `inner` and checks its progress each `timeout`.
+    ///
+    /// The body is aborted if no poll came during a whole `timeout`, since a live connection can still stall one
+    /// stream, or if fewer than `min_rate` bytes per second were sent in that time.
+    pub(super) fn new(inner: Body, timeout: Duration, min_rate: u64, on_end: F) -> Self {
+        let state =
+            State { inner: Some(inner), bytes_sent: 0, polls: 0, store_wait_since: None, store_wait: Duration::ZERO };
         let state = Arc::new(Mutex::new(state));
-        tokio::spawn(watch(Arc::downgrade(&state), patience, least_rate));
-        Self { state, when_over: Some(when_over) }
+        tokio::spawn(watch(Arc::downgrade(&state), timeout, min_rate));
+        Self { state, on_end: Some(on_end) }
     }
 }
 
-fn is_of_removed(error: &axum::Error) -> bool {
+/// Returns whether a read failed because the payload was removed during the download.
+fn is_removed_payload(error: &axum::Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
 }
 
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().expect("a body that panics is not asked again")
+    state.lock().expect("a body that panicked is not polled again")
 }
 
-async fn watch(state: Weak<Mutex<State>>, patience: Duration, least_rate: u64) {
-    let (mut polls, mut taken) = (0, 0);
+/// Aborts the body if a `timeout` passes without a poll, or below `min_rate` bytes per second.
+async fn watch(state: Weak<Mutex<State>>, timeout: Duration, min_rate: u64) {
+    let (mut polls, mut bytes_sent) = (0, 0);
     loop {
-        tokio::time::sleep(patience).await;
+        tokio::time::sleep(timeout).await;
         let Some(state) = state.upgrade() else { return };
         let mut state = locked(&state);
-        let waited = patience.saturating_sub(state.take_empty_time());
-        let least = u128::from(least_rate) * waited.as_millis() / 1_000;
-        if state.polls == polls || u128::from(state.taken - taken) < least {
+        let client_time = timeout.saturating_sub(state.take_store_wait());
+        let min_bytes = u128::from(min_rate) * client_time.as_millis() / 1_000;
+        if state.polls == polls || u128::from(state.bytes_sent - bytes_sent) < min_bytes {
             state.inner = None;
             return;
         }
-        (polls, taken) = (state.polls, state.taken);
+        (polls, bytes_sent) = (state.polls, state.bytes_sent);
     }
 }
 
 impl State {
-    /// How long there was nothing to take since this was last asked.
-    fn take_empty_time(&mut self) -> Duration {
+    /// Returns the time spent waiting for the store since the previous call, and resets it.
+    fn take_store_wait(&mut self) -> Duration {
         let now = Instant::now();
-        let until_now = self.empty_since.replace(now).map(|since| now - since);
-        if until_now.is_none() {
-            self.empty_since = None;
+        let current = self.store_wait_since.replace(now).map(|since| now - since);
+        if current.is_none() {
+            self.store_wait_since = None;
         }
-        std::mem::take(&mut self.empty_for) + until_now.unwrap_or_default()
+        std::mem::take(&mut self.store_wait) + current.unwrap_or_default()
     }
 }
 
@@ -83,20 +93,20 @@ impl<F: FnOnce(u64) + Send + Unpin> http_body::Body for CountedBody<F> {
         let mut state = locked(&self.state);
         state.polls += 1;
         let Some(inner) = &mut state.inner else {
-            return Poll::Ready(Some(Err(axum::Error::new("the answer was not taken in time"))));
+            return Poll::Ready(Some(Err(axum::Error::new("the client did not read the response in time"))));
         };
         let polled = Pin::new(inner).poll_frame(cx);
         if polled.is_pending() {
-            state.empty_since.get_or_insert_with(Instant::now);
-        } else if let Some(since) = state.empty_since.take() {
-            state.empty_for += since.elapsed();
+            state.store_wait_since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = state.store_wait_since.take() {
+            state.store_wait += since.elapsed();
         }
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => state.taken += frame.data_ref().map_or(0, Bytes::len) as u64,
-            Poll::Ready(Some(Err(error))) if is_of_removed(error) => {
-                tracing::debug!("a payload was removed as it was read");
+            Poll::Ready(Some(Ok(frame))) => state.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Poll::Ready(Some(Err(error))) if is_removed_payload(error) => {
+                tracing::debug!("payload removed during a download");
             }
-            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "a payload could not be read to its end"),
+            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "cannot read the rest of a payload"),
             Poll::Ready(None) | Poll::Pending => {}
         }
         polled
@@ -113,8 +123,8 @@ impl<F: FnOnce(u64) + Send + Unpin> http_body::Body for CountedBody<F> {
 
 impl<F: FnOnce(u64) + Send + Unpin> Drop for CountedBody<F> {
     fn drop(&mut self) {
-        if let Some(when_over) = self.when_over.take() {
-            when_over(locked(&self.state).taken);
+        if let Some(on_end) = self.on_end.take() {
+            on_end(locked(&self.state).bytes_sent);
         }
     }
 }
@@ -130,24 +140,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_body_that_nobody_takes_is_given_up() {
-        let held = Arc::new(());
-        let holder = held.clone();
+    async fn a_stalled_body_is_aborted() {
+        let resource = Arc::new(());
+        let holder = resource.clone();
         let pieces = stream::iter(0..9).map(move |_| {
             let _ = &holder;
             Ok::<_, Infallible>(Bytes::from_static(b"abc"))
         });
-        let taken = Arc::<AtomicU64>::default();
-        let told = taken.clone();
-        let when_over = move |bytes| told.store(bytes, Ordering::SeqCst);
-        let mut body = CountedBody::new(Body::from_stream(pieces), Duration::from_millis(20), 0, when_over);
+        let reported = Arc::<AtomicU64>::default();
+        let report = reported.clone();
+        let on_end = move |bytes| report.store(bytes, Ordering::SeqCst);
+        let mut body = CountedBody::new(Body::from_stream(pieces), Duration::from_millis(20), 0, on_end);
         assert!(body.frame().await.unwrap().is_ok());
-        while Arc::strong_count(&held) > 1 {
+        while Arc::strong_count(&resource) > 1 {
             tokio::task::yield_now().await;
         }
         assert!(body.frame().await.unwrap().is_err());
         drop(body);
-        assert_eq!(taken.load(Ordering::SeqCst), 3);
+        assert_eq!(reported.load(Ordering::SeqCst), 3);
     }
 
     const MINUTE: Duration = Duration::from_mins(1);
@@ -159,17 +169,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_byte_a_second_is_too_slow() {
         let mut body = CountedBody::new(Body::from_stream(letters()), MINUTE, 2, |_| {});
-        let mut taken = 0;
+        let mut frames = 0;
         while body.frame().await.unwrap().is_ok() {
-            taken += 1;
-            assert!(taken < 100, "it goes on for ever");
+            frames += 1;
+            assert!(frames < 100, "a slow download was not aborted");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        assert!(taken >= 59, "it was given up after {taken} s");
+        assert!(frames >= 59, "aborted after {frames} s");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_store_is_not_blamed_on_who_takes() {
+    async fn a_slow_store_does_not_count_against_the_client() {
         let slow = letters().then(async |letter| {
             tokio::time::sleep(Duration::from_secs(10)).await;
             letter

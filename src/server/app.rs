@@ -1,4 +1,4 @@
-//! What every request needs, made once.
+//! State shared by all requests of both services, created once per process.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::tokens::Tokens;
 use crate::domain::transfers::Transfers;
 
-/// The services' shared parts.
+/// The state shared by the public and the admin service.
 pub(super) struct App {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
@@ -45,7 +45,7 @@ impl App {
     }
 }
 
-/// What handlers get.
+/// Reference-counted [`App`]: the axum state of every handler.
 #[derive(Clone)]
 pub(super) struct AppState(pub(super) Arc<App>);
 

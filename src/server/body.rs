@@ -1,4 +1,4 @@
-//! Bodies of requests, held to a least rate, and read on for a while after an early answer.
+//! Request bodies: enforce a minimum rate, and drain the rest of the body after an early response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,23 +13,30 @@ use tokio::time::{Instant, Sleep};
 use super::settings::Patience;
 use crate::domain::transfers::BodyError;
 
-/// After an early answer so many bytes are still read and dropped, so that the answer arrives.
-const DRAIN_BYTES: usize = 8 * 1024 * 1024;
-/// And for so long.
-const DRAIN_FOR: Duration = Duration::from_secs(2);
-
-/// A body that must keep coming.
+/// Maximum bytes read and discarded after an early response.
 ///
-/// Only time spent waiting for the client counts, so that a slow store is not blamed on the sender.
+/// Clients that send first and read later need the drain to receive the response.
+const DRAIN_BYTES: usize = 8 * 1024 * 1024;
+/// Maximum time to drain a body after an early response.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A request body with a read timeout and a minimum rate.
+///
+/// Only time spent waiting for the client counts, so a slow store does not time out the sender.
 pub(super) struct GuardedBody {
     inner: Option<Body>,
     patience: Patience,
-    silence: Pin<Box<Sleep>>,
+    /// Fires when the next bytes are overdue.
+    deadline: Pin<Box<Sleep>>,
     waiting_since: Option<Instant>,
+    /// Time spent waiting for the client since the last check of the rate.
     waited: Duration,
-    arrived: u64,
-    /// The client waits for `100 Continue` before it sends: reading would ask for the body.
-    held_back: bool,
+    /// Bytes received since the last check of the rate.
+    received: u64,
+    /// The client waits for `100 Continue` before it sends the body.
+    ///
+    /// Any read, even a drain, sends that response.
+    awaits_continue: bool,
 }
 
 impl GuardedBody {
@@ -37,36 +44,37 @@ impl GuardedBody {
         Self {
             inner: Some(inner),
             patience,
-            silence: Box::pin(tokio::time::sleep(patience.silence)),
+            deadline: Box::pin(tokio::time::sleep(patience.silence)),
             waiting_since: None,
             waited: Duration::ZERO,
-            arrived: 0,
-            held_back: expects_continue,
+            received: 0,
+            awaits_continue: expects_continue,
         }
     }
 
-    /// Notes that waiting has ended with `bytes`; `false` if too few of them came in too long a time.
-    fn note_arrival(&mut self, bytes: usize) -> bool {
+    /// Counts received `bytes`, and returns whether the client keeps the minimum rate.
+    fn count_received(&mut self, bytes: usize) -> bool {
         if let Some(since) = self.waiting_since.take() {
             self.waited += since.elapsed();
         }
-        self.arrived += bytes as u64;
+        self.received += bytes as u64;
         if self.waited < self.patience.silence {
             return true;
         }
-        let wanted = u128::from(self.patience.least_rate) * self.waited.as_millis() / 1000;
-        let fast_enough = u128::from(self.arrived) >= wanted;
-        (self.waited, self.arrived) = (Duration::ZERO, 0);
+        let min_bytes = u128::from(self.patience.least_rate) * self.waited.as_millis() / 1000;
+        let fast_enough = u128::from(self.received) >= min_bytes;
+        (self.waited, self.received) = (Duration::ZERO, 0);
         fast_enough
     }
 
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Returns `Ready` once the client has sent nothing for a whole timeout.
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiting_since.is_none() {
             let now = Instant::now();
             self.waiting_since = Some(now);
-            self.silence.as_mut().reset(now + self.patience.silence);
+            self.deadline.as_mut().reset(now + self.patience.silence);
         }
-        self.silence.as_mut().poll(cx)
+        self.deadline.as_mut().poll(cx)
     }
 }
 
@@ -75,19 +83,19 @@ impl http_body::Body for GuardedBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.held_back = false;
+        self.awaits_continue = false;
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
         let outcome = match polled {
             Poll::Pending => {
-                ready!(self.wait(cx));
+                ready!(self.poll_timeout(cx));
                 Some(Err(BodyError::TooSlow))
             }
             Poll::Ready(None) => None,
             Poll::Ready(Some(Err(_))) => Some(Err(BodyError::Broken)),
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
-                Some(if self.note_arrival(bytes) { Ok(frame) } else { Err(BodyError::TooSlow) })
+                Some(if self.count_received(bytes) { Ok(frame) } else { Err(BodyError::TooSlow) })
             }
         };
         if !matches!(outcome, Some(Ok(_))) {
@@ -108,19 +116,19 @@ impl http_body::Body for GuardedBody {
 impl Drop for GuardedBody {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take()
-            && !self.held_back
+            && !self.awaits_continue
             && !inner.is_end_stream()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(tokio::time::timeout(DRAIN_FOR, drain(inner)));
+            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, drain(inner)));
         }
     }
 }
 
 async fn drain(mut body: Body) {
-    let mut left = DRAIN_BYTES;
+    let mut remaining = DRAIN_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
-        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
-        left = rest;
+        let Some(rest) = remaining.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+        remaining = rest;
     }
 }

@@ -1,4 +1,4 @@
-//! Whose request it is, where proxies may stand in between.
+//! The client's IP address, taken from the connection or from a trusted proxy's header.
 
 use std::net::IpAddr;
 
@@ -6,30 +6,30 @@ use http::{HeaderMap, HeaderName};
 
 use crate::domain::address::{HeaderForm, TrustedProxies, addresses};
 
-/// Where the addresses of clients are taken from.
+/// Configures the source of client addresses.
 #[derive(Clone, Debug)]
 pub struct ClientAddress {
-    /// The proxies that are trusted to name them.
+    /// Proxies trusted to report client addresses.
     pub proxies: TrustedProxies,
-    /// The one header in which they do.
+    /// The only header read for client addresses.
     pub header: HeaderName,
 }
 
 impl Default for ClientAddress {
-    /// That of the connection, always.
+    /// Trusts no proxy: every client address is the peer address of its connection.
     fn default() -> Self {
         Self { proxies: TrustedProxies::default(), header: HeaderName::from_static("x-forwarded-for") }
     }
 }
 
 impl ClientAddress {
-    /// The address of whoever sent a request with `headers` through `peer`.
+    /// Returns the client address of a request with `headers` that arrived from `peer`.
     pub(super) fn of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.proxies.trusts(peer.to_canonical()) {
             return peer;
         }
         let form = if self.header == http::header::FORWARDED { HeaderForm::Forwarded } else { HeaderForm::List };
-        // What is no text spoils only the entry that it stands in.
+        // Bytes that are not UTF-8 invalidate only the list entry that contains them.
         let lines = headers.get_all(&self.header).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let lines: Vec<_> = lines.collect();
         self.proxies.client(peer, &addresses(form, lines.iter().map(AsRef::as_ref)))

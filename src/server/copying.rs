@@ -1,4 +1,4 @@
-//! Copying one storage into another.
+//! Migration of one storage to another: opens both, rules out overlap and concurrent use, then copies.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,32 @@ use super::store::{S3Location, is_folder_open, open_bucket_at_rest};
 use super::{Settings, StartError, StorageLocation, open_store};
 use crate::domain::copying::{Copied, CopyError, Watch, copy};
 
-/// Why a storage was not copied.
+/// The reasons why a storage cannot be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyStoreError {
-    /// Both are the same, or one is in the other.
-    #[error("{0} and its copy cannot be in the same place")]
+    /// Source and destination are the same storage, or one folder contains the other.
+    #[error("{0} and its copy must not overlap")]
     SamePlace(String),
-    /// A process has one of them open.
-    #[error("{folder} is in use by a service, or another program")]
+    /// Another process has the source or the destination folder open.
+    #[error("{folder} is in use by a service or another program")]
     InUse {
-        /// Which one.
+        /// The folder in use.
         folder: PathBuf,
     },
-    /// The folder for the copy holds something else.
-    #[error("the folder for the copy is not empty")]
+    /// The destination folder contains other files.
+    #[error("the destination folder is not empty")]
     NotEmpty,
-    /// A storage cannot be opened.
+    /// The source or the destination cannot be opened.
     #[error(transparent)]
     Open(#[from] StartError),
-    /// What was copied stays, and the same copy can be gone on with.
+    /// The copy failed. Data copied so far stays, and the same call resumes the copy.
     #[error(transparent)]
     Copy(#[from] CopyError),
 }
 
-/// Copies the storage at `from`, which no service uses, to `to`, where nothing is, or what was copied of it before.
+/// Copies the storage at `from` to `to`, or resumes an earlier copy.
+///
+/// No service may use `from` meanwhile. `to` must be empty, or contain an incomplete copy of `from`.
 ///
 /// # Errors
 /// [`CopyStoreError`].
@@ -43,12 +45,12 @@ pub async fn copy_store(
     if overlap(&from, &to) {
         return Err(CopyStoreError::SamePlace(name));
     }
-    // Opening a folder would make a storage of it.
+    // `open_store` would create a storage in a folder without one.
     if let StorageLocation::File(folder) = &from {
         std::fs::metadata(folder.join("records.sqlite")).map_err(cannot_open)?;
     }
     if let StorageLocation::File(folder) = &to
-        && holds_something_else(folder).map_err(cannot_open)?
+        && has_other_files(folder).map_err(cannot_open)?
     {
         return Err(CopyStoreError::NotEmpty);
     }
@@ -73,40 +75,44 @@ fn cannot_open(error: io::Error) -> StartError {
     StartError::Storage(error.into())
 }
 
-/// What a storage is called in its unfinished copies: the same, whichever way it is reached.
+/// Returns the name of the source in an incomplete copy, independent of links and S3 options.
+///
+/// Folders are canonicalised; S3 locations omit the path style and the region.
 fn name_of(location: &StorageLocation) -> String {
     match location {
         StorageLocation::Memory => "memory:".to_owned(),
-        StorageLocation::File(folder) => format!("file:{}", real(folder).display()),
+        StorageLocation::File(folder) => format!("file:{}", canonical(folder).display()),
         StorageLocation::S3(location) => S3Location { path_style: false, region: None, ..location.clone() }.to_string(),
     }
 }
 
-/// A path without links and dots, as far as it is there.
-fn real(path: &Path) -> PathBuf {
+/// Returns the canonical path, or the absolute path if `path` does not exist.
+fn canonical(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     absolute.canonicalize().unwrap_or(absolute)
 }
 
-/// Whether one of them is the other, or in it.
+/// Returns whether both locations are the same storage, or one folder contains the other.
 fn overlap(from: &StorageLocation, to: &StorageLocation) -> bool {
     match (from, to) {
         (StorageLocation::File(from), StorageLocation::File(to)) => {
-            let (from, to) = (real(from), real(to));
+            let (from, to) = (canonical(from), canonical(to));
             from.starts_with(&to) || to.starts_with(&from)
         }
         _ => name_of(from) == name_of(to),
     }
 }
 
-/// Whether a folder holds something, and no storage, nor what is made on the way to one.
-fn holds_something_else(folder: &Path) -> io::Result<bool> {
+/// Returns whether a folder without a storage contains files.
+///
+/// Ignores the files of a half-created storage.
+fn has_other_files(folder: &Path) -> io::Result<bool> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         entries => entries?.collect::<io::Result<Vec<_>>>()?,
     };
-    let of_a_storage = |name: &str| name == "payloads" || name == "last-boot" || name.starts_with(".tmp");
-    let is_other = |entry: &std::fs::DirEntry| !entry.file_name().to_str().is_some_and(of_a_storage);
+    let is_storage_file = |name: &str| name == "payloads" || name == "last-boot" || name.starts_with(".tmp");
+    let is_other = |entry: &std::fs::DirEntry| !entry.file_name().to_str().is_some_and(is_storage_file);
     Ok(!folder.join("records.sqlite").exists() && entries.iter().any(is_other))
 }
 
@@ -119,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn a_storage_is_the_same_whichever_way_it_is_reached() {
-        let there = tempfile::tempdir().unwrap();
-        let path = |rest: &str| format!("file:{}{rest}", there.path().display());
-        std::fs::create_dir(there.path().join("a")).unwrap();
-        std::os::unix::fs::symlink(there.path().join("a"), there.path().join("b")).unwrap();
+    fn overlap_is_found_through_links_and_s3_options() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |rest: &str| format!("file:{}{rest}", dir.path().display());
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("b")).unwrap();
         assert!(overlaps(&path("/a"), &path("/b")));
         assert!(overlaps(&path("/a"), &path("/a/new")));
         assert!(overlaps(&path("/a/new"), &path("/a")));

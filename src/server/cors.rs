@@ -1,4 +1,4 @@
-//! Pages of other origins that may call the public service (Fetch, section 3.2).
+//! CORS for the public service: access from pages of other origins (Fetch standard, section 3.2).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,25 +11,29 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
-/// What calls of the API take; none of them is a cookie, and none is ever sent without being asked for.
+/// Methods of the API.
+///
+/// Browsers never add credentials on their own, since the public service uses no cookies.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
+/// Request headers of the API.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, if-match, if-none-match, if-range, range, x-request-id, x-sgsend-access, \
      x-sgsend-grant, x-sgsend-token",
 );
+/// Response headers that pages of allowed origins can read.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "accept-ranges, content-range, etag, retry-after, x-client-request-id, x-request-id, x-sgsend-grant",
 );
-/// How long a browser may remember the answer to a preflight, in seconds.
-const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
+/// Lifetime of a preflight response in the browser's cache, in seconds.
+const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// An origin: scheme, host, and port where that is not the scheme's own.
+/// An allowed origin: scheme, host, and the port unless it is the scheme's default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AllowedOrigin(HeaderValue);
 
-/// A text that is no origin.
+/// The error for text that is not an exact http or https origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is written like https://app.example.org, as browsers write it: without a path, and never as *")]
+#[error("an origin looks like https://app.example.org: as browsers send it, without a path or wildcard")]
 pub struct InvalidOrigin;
 
 impl FromStr for AllowedOrigin {
@@ -37,7 +41,7 @@ impl FromStr for AllowedOrigin {
 
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let url = Url::parse(text).map_err(|_| InvalidOrigin)?;
-        // Anything that a browser would write otherwise could never match.
+        // Requires the browser's exact serialisation: any other spelling could never match a request.
         let web = matches!(url.scheme(), "http" | "https") && !text.contains('*');
         let exact = web && url.origin().ascii_serialization() == text;
         let value = exact.then(|| HeaderValue::from_str(text).ok()).flatten();
@@ -51,7 +55,7 @@ impl fmt::Debug for AllowedOrigin {
     }
 }
 
-/// The origins whose pages may call a service.
+/// The origins allowed to call a service; empty disables CORS.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cors(Vec<AllowedOrigin>);
 
@@ -60,27 +64,29 @@ impl Cors {
         Self(origins)
     }
 
-    /// The origin of a request, if its pages may call this service.
+    /// Returns the `Origin` of a request if that origin is allowed.
     pub(super) fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         self.0.iter().find(|allowed| allowed.0 == *origin).map(|allowed| allowed.0.clone())
     }
 
-    /// Answers a browser that asks whether a page may make a request.
+    /// Returns the response to a preflight request from an allowed origin, else `None`.
     pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
-        let asks = *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if !asks || self.allowed(headers).is_none() {
+        let is_preflight = *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        if !is_preflight || self.allowed(headers).is_none() {
             return None;
         }
         let allowed = [
             (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
             (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
-            (ACCESS_CONTROL_MAX_AGE, REMEMBERED),
+            (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE),
         ];
         Some((StatusCode::NO_CONTENT, allowed).into_response())
     }
 
-    /// Says in an answer that pages of `origin` may read it.
+    /// Adds the CORS headers that let pages of `origin` read a response.
+    ///
+    /// Adds `Vary: origin` if any origin is allowed.
     pub(super) fn finish(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         if self.0.is_empty() {
             return;
@@ -98,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_exact() {
+    fn origins_must_be_in_browser_form() {
         for good in ["https://app.example.org", "http://localhost:3000", "https://[2001:db8::1]:8443"] {
             assert!(good.parse::<AllowedOrigin>().is_ok(), "{good}");
         }

@@ -1,10 +1,10 @@
-//! What the API's description says beyond what is read off the handlers: headers of answers, and what leads where.
+//! Additions to the generated `OpenAPI` document: response headers, links, exact schemas.
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::audit::ServiceName;
 
-/// One answer tells what other requests need: from, to, and which parameter is found where.
+/// A link: source operation, target operations, and (target parameter, runtime expression) pairs.
 type Link = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
 const TRANSFER: &[(&str, &str)] = &[("path.transfer_id", "$response.body#/transfer_id")];
@@ -12,7 +12,7 @@ const TOKEN: &[(&str, &str)] = &[("path.token_id", "$response.body#/token_id")];
 const GRANT: &[(&str, &str)] =
     &[("path.transfer_id", "$request.path.transfer_id"), ("header.x-sgsend-grant", "$response.body#/grant")];
 
-/// The links of a service, by the ids of its operations.
+/// Returns the links between the operations of a service, by operation id.
 const fn links(service: ServiceName) -> &'static [Link] {
     match service {
         ServiceName::Public => &[
@@ -34,16 +34,18 @@ const fn links(service: ServiceName) -> &'static [Link] {
     }
 }
 
-/// Completes a document. `max_payload` is the largest payload that is accepted.
+/// Adds the details to an `OpenAPI` document.
+///
+/// `max_payload` is the largest accepted payload, in encrypted bytes.
 pub(super) fn complete(document: &mut Value, service: ServiceName, max_payload: u64) {
     if let Some(size) = document.pointer_mut("/components/schemas/CreateTransfer/properties/size_bytes") {
         size["maximum"] = max_payload.into();
     }
     let schemas = document["components"]["schemas"].clone();
     for operation in operations(document) {
-        parameters_are_never_null(operation);
-        bodies_may_be_left_out(operation, &schemas);
-        payloads_are_bytes(operation);
+        remove_null_parameters(operation);
+        mark_optional_bodies(operation, &schemas);
+        set_binary_payloads(operation);
         add_headers(operation);
         add_links(operation, service);
     }
@@ -54,8 +56,10 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     items.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
 }
 
-/// What may be left out of a query or a head is an `Option` in the code; `null` is a text like any other there.
-fn parameters_are_never_null(operation: &mut Value) {
+/// Removes `null` from the types of query and header parameters.
+///
+/// The code uses `Option` for a parameter that may be missing, but `null` in a query or header is ordinary text.
+fn remove_null_parameters(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for schema in parameters.into_iter().flatten().filter_map(|parameter| parameter.get_mut("schema")) {
         if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
@@ -68,8 +72,10 @@ fn parameters_are_never_null(operation: &mut Value) {
     }
 }
 
-/// An empty body is `{}`, and a piece of a payload may be empty too.
-fn bodies_may_be_left_out(operation: &mut Value, schemas: &Value) {
+/// Marks a request body as optional unless its schema has required members.
+///
+/// An empty body means `{}`, or an empty chunk of a payload.
+fn mark_optional_bodies(operation: &mut Value, schemas: &Value) {
     let Some(body) = operation.get_mut("requestBody") else { return };
     let schema = body.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
     let named = schema.and_then(|path| path.rsplit('/').next()).and_then(|name| schemas.get(name));
@@ -77,45 +83,45 @@ fn bodies_may_be_left_out(operation: &mut Value, schemas: &Value) {
     body["required"] = required.into();
 }
 
-/// Bytes are a list of numbers in the code; on the wire they are what they are.
-fn payloads_are_bytes(operation: &mut Value) {
-    let mut places = Vec::new();
+/// Describes payloads as binary, since `Vec<u8>` in the annotations means an array of numbers.
+fn set_binary_payloads(operation: &mut Value) {
+    let mut bodies = Vec::new();
     for (name, member) in operation.as_object_mut().into_iter().flatten() {
         match name.as_str() {
-            "requestBody" => places.push(member),
-            "responses" => places.extend(member.as_object_mut().into_iter().flat_map(Map::values_mut)),
+            "requestBody" => bodies.push(member),
+            "responses" => bodies.extend(member.as_object_mut().into_iter().flat_map(Map::values_mut)),
             _ => {}
         }
     }
-    for place in places {
-        if let Some(schema) = place.pointer_mut("/content/application~1octet-stream/schema") {
+    for body in bodies {
+        if let Some(schema) = body.pointer_mut("/content/application~1octet-stream/schema") {
             *schema = json!({ "type": "string", "format": "binary" });
         }
     }
 }
 
-/// The headers that answers have beside their bodies.
+/// Documents the response headers of an operation.
 fn add_headers(operation: &mut Value) {
     let bytes = operation["operationId"] == "get_bytes" || operation["operationId"] == "head_bytes";
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let mut headers = vec![
-            ("x-request-id", true, "string", "The request's id, as in the audit trail"),
-            ("x-client-request-id", false, "string", "What the client called its request in `x-request-id`"),
+            ("x-request-id", true, "string", "The server's id of the request, as in the audit trail"),
+            ("x-client-request-id", false, "string", "The client's own id, sent as `x-request-id` in the request"),
         ];
         match status.as_str() {
             "200" | "206" if bytes => headers.extend([
-                ("etag", true, "string", "The payload's only version"),
+                ("etag", true, "string", "The payload's constant entity tag"),
                 ("accept-ranges", true, "string", "`bytes`"),
-                ("x-sgsend-grant", false, "string", "The grant that a GET without one was counted under"),
+                ("x-sgsend-grant", false, "string", "The new grant of a GET without one, to resume it"),
             ]),
-            "304" | "412" if bytes => headers.push(("etag", true, "string", "The payload's only version")),
+            "304" | "412" if bytes => headers.push(("etag", true, "string", "The payload's constant entity tag")),
             "401" => headers.push(("www-authenticate", true, "string", "How to authenticate")),
-            "429" => headers.push(("retry-after", false, "integer", "Seconds after which another try makes sense")),
-            "503" => headers.push(("retry-after", true, "integer", "Seconds after which another try makes sense")),
+            "429" => headers.push(("retry-after", false, "integer", "Seconds to wait before a retry")),
+            "503" => headers.push(("retry-after", true, "integer", "Seconds to wait before a retry")),
             _ => {}
         }
         if matches!(status.as_str(), "206" | "416") {
-            headers.push(("content-range", true, "string", "Which bytes of how many"));
+            headers.push(("content-range", true, "string", "The byte range and the total size"));
         }
         for (name, required, kind, description) in headers {
             response["headers"][name] =

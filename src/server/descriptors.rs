@@ -1,26 +1,26 @@
-//! File descriptors: what bounds the number of connections, whatever else does.
+//! The file descriptor limit of the process, and the number of connections possible under it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are for everything but connections: the store, listeners, logs.
-const OTHERS: u64 = 256;
-/// A connection takes one, and what it fetches or sends may take another.
+/// Descriptors reserved for the store, listeners and logs.
+const RESERVED: u64 = 256;
+/// Descriptors per connection: one for the socket, one for the payload being read or written.
 const PER_CONNECTION: u64 = 2;
 
-/// Lets this process have as many descriptors as it may, and answers how many connections these carry.
+/// Raises the soft descriptor limit to the hard limit, and returns the connections possible with it.
 pub(super) fn connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let may = match setrlimit(Resource::Nofile, raised) {
+    let available = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    carried(may)
+    connections_for(available)
 }
 
-/// How many connections so many descriptors carry; `None` is any number of descriptors.
-fn carried(descriptors: Option<u64>) -> usize {
-    let connections = descriptors.map(|may| (may.saturating_sub(OTHERS) / PER_CONNECTION).max(1));
+/// Returns the number of connections, at least 1, possible with `descriptors`; `None` means no limit.
+fn connections_for(descriptors: Option<u64>) -> usize {
+    let connections = descriptors.map(|limit| (limit.saturating_sub(RESERVED) / PER_CONNECTION).max(1));
     connections.and_then(|connections| usize::try_from(connections).ok()).unwrap_or(usize::MAX)
 }
 
@@ -29,9 +29,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_are_left_for_the_rest() {
-        assert_eq!(carried(Some(1_024)), 384);
-        assert_eq!(carried(Some(100)), 1);
-        assert_eq!(carried(None), usize::MAX);
+    fn some_descriptors_are_reserved() {
+        assert_eq!(connections_for(Some(1_024)), 384);
+        assert_eq!(connections_for(Some(100)), 1);
+        assert_eq!(connections_for(None), usize::MAX);
     }
 }

@@ -1,19 +1,19 @@
-//! `GET /docs`: the API's description as a page, read off the same document that programs get.
+//! `GET /docs`: renders the `OpenAPI` document as an HTML page.
 
 use http::StatusCode;
 use serde_json::Value;
 
 use super::html::Html;
 
-/// The methods that routes answer to, in the order in which they are shown.
+/// HTTP methods of the API, in display order.
 const METHODS: [&str; 3] = ["get", "head", "post"];
 
-/// Writes the page of an `OpenAPI` document.
+/// Renders an `OpenAPI` document as the body of a page.
 pub(super) fn describe(document: &Value) -> Html {
     let mut html = Html::default();
     html.element("h1", text(&document["info"]["title"]));
     html.element("p", text(&document["info"]["description"]));
-    html.link("openapi.json", "The same as an OpenAPI document");
+    html.link("openapi.json", "OpenAPI document");
     for (path, item) in members(&document["paths"]) {
         for method in METHODS {
             if let Some(operation) = item.get(method) {
@@ -44,7 +44,7 @@ fn describe_operation(html: &mut Html, operation: &Value) {
     }
     lines.extend(operation["parameters"].as_array().into_iter().flatten().map(parameter));
     lines.extend(content(&operation["requestBody"]).map(|body| format!("Body: {body}")));
-    lines.extend(members(&operation["responses"]).map(|(status, response)| answer(status, response)));
+    lines.extend(members(&operation["responses"]).map(|(status, response)| describe_response(status, response)));
     html.list(&lines);
 }
 
@@ -53,7 +53,7 @@ fn parameter(parameter: &Value) -> String {
     format!("{}: in the {}{optional}", text(&parameter["name"]), text(&parameter["in"]))
 }
 
-fn answer(status: &str, response: &Value) -> String {
+fn describe_response(status: &str, response: &Value) -> String {
     let title = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
     let title = title.and_then(|status| status.canonical_reason()).unwrap_or_default();
     let description = text(&response["description"]).replace('`', "");
@@ -62,7 +62,7 @@ fn answer(status: &str, response: &Value) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
-/// The content of a body: the name of its schema, where it has one, and its type.
+/// Returns the schema name, if any, and the media type of a body, such as `Empty (application/json)`.
 fn content(body: &Value) -> Option<String> {
     let (media_type, content) = members(&body["content"]).next()?;
     let reference = content["schema"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());

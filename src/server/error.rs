@@ -1,4 +1,4 @@
-//! Refusals on the wire: the one table from errors to HTTP, and the one place that writes problem details.
+//! Error responses: HTTP statuses of error codes, and rendering as problem details (RFC 9457).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::domain::id::RecordId;
 use crate::domain::store::to_json;
 use crate::domain::wire::Problem;
 
-/// Another try makes sense this long after the store was not available.
+/// `Retry-After` of a response sent while the store is unavailable.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
-/// What a handler answers when it does not grant a request.
+/// The error response of a handler or extractor.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal(Arc<Error>);
 
@@ -26,7 +26,9 @@ impl<E: Into<Error>> From<E> for Refusal {
 }
 
 impl IntoResponse for Refusal {
-    /// A response that only carries the error: the trail writes it out, since it knows the request's id.
+    /// Creates a response that only carries the error.
+    ///
+    /// The audit middleware knows the request id and renders the body.
     fn into_response(self) -> Response {
         let mut response = status_of(self.0.code()).into_response();
         response.extensions_mut().insert(self);
@@ -34,7 +36,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The HTTP status of each code.
+/// Returns the HTTP status of an error code.
 #[must_use]
 pub const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
@@ -86,13 +88,13 @@ const fn challenge(code: ErrorCode) -> Option<&'static str> {
 }
 
 impl Refusal {
-    /// The refusal's code.
+    /// Returns the error code.
     #[must_use]
     pub(crate) fn code(&self) -> ErrorCode {
         self.0.code()
     }
 
-    /// Writes the refusal out as problem details, and its causes into the log where they are ours.
+    /// Renders the error as problem details, and logs the cause of server errors (5xx).
     #[must_use]
     pub(crate) fn render(&self, request_id: RecordId) -> Response {
         let error = &*self.0;
@@ -134,7 +136,7 @@ impl Refusal {
         }
         if let Error::RangeNotSatisfiable { size_bytes } = error {
             let range = HeaderValue::from_str(&format!("bytes */{size_bytes}"));
-            headers.insert(CONTENT_RANGE, range.expect("digits are a header value"));
+            headers.insert(CONTENT_RANGE, range.expect("digits are a valid header value"));
         }
         response
     }

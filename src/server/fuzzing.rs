@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of the server besides its public interface.
+//! Entry points for the fuzz targets into private parts of the server.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -11,17 +11,17 @@ use super::extract::{self, Json, Params};
 use crate::domain::id::RecordId;
 use crate::domain::wire::PageQuery;
 
-#[allow(dead_code, reason = "the rest of it is for who writes to buckets")]
+#[allow(dead_code, reason = "the fuzz targets use only the parser")]
 #[path = "store/s3/stored.rs"]
 mod stored;
 
-/// A request's body as the handlers get it.
+/// Parses a request body as the handlers do.
 #[must_use]
 pub fn json_body<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     Json::parse(body).ok().map(|Json(value)| value)
 }
 
-/// The query of a request for a page of a list, and the record after which that page begins.
+/// Parses the query of a list request, and the record id in its `after` parameter.
 #[must_use]
 pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
     let Params(query) = Params::<PageQuery>::parse(uri).ok()?;
@@ -29,20 +29,20 @@ pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
     Some((query, after))
 }
 
-/// The cookies of a request that are looked at where a key is asked for.
+/// Returns the cookies of a request that can carry the admin key or a session.
 #[must_use]
 pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     extract::cookies_named(headers, name)
 }
 
-/// The `Origin` of a request, if it is allowed.
+/// Returns the `Origin` of a request if it equals the service's own origin.
 #[must_use]
 pub fn own_origin(mut parts: Parts, encrypted: bool) -> Option<Url> {
     parts.extensions.insert(Encrypted(encrypted));
     extract::origin_of(&parts).ok()
 }
 
-/// An object of a bucket: its content, the records in its trail, and the object put together again.
+/// Parses a bucket object into its content, the records in its write log, and the re-encoded object.
 #[must_use]
 pub fn stored_object(body: &Bytes, content: Option<usize>) -> Option<(Bytes, Vec<(String, Bytes)>, Bytes)> {
     let stored = stored::Stored::parse("key", String::new(), body, content).ok()?;
@@ -51,6 +51,6 @@ pub fn stored_object(body: &Bytes, content: Option<usize>) -> Option<(Bytes, Vec
     let Some(trail) = stored.known.trail else { return Some((stored.content.clone(), Vec::new(), stored.content)) };
     let records = trail.records().unwrap_or_default();
     let records = records.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
-    let again = trail.attach(&stored.content);
-    Some((stored.content, records, again))
+    let encoded = trail.attach(&stored.content);
+    Some((stored.content, records, encoded))
 }

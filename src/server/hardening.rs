@@ -1,4 +1,4 @@
-//! Headers that keep browsers from doing more with an answer than it is for.
+//! Security headers that restrict what browsers do with a response.
 
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// In every answer, whatever it holds.
+/// Headers of every response.
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -14,21 +14,21 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
-/// Where an answer says nothing else: only pages may do anything at all.
-const UNLESS_SET: [(HeaderName, HeaderValue); 2] = [
+/// Defaults for responses that do not set the header: no caching, and no active content outside pages.
+const DEFAULTS: [(HeaderName, HeaderValue); 2] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox")),
 ];
-/// A year, in seconds (RFC 6797).
-const ALWAYS_ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// HTTP Strict Transport Security for one year, in seconds (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds them; `encrypted` says that browsers reach this service by TLS.
+/// Adds the security headers, with HSTS if browsers reach this service over TLS (`encrypted`).
 pub(super) fn harden(headers: &mut HeaderMap, encrypted: bool) {
     headers.extend(ALWAYS);
-    for (name, value) in UNLESS_SET {
+    for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
     if encrypted {
-        headers.insert(STRICT_TRANSPORT_SECURITY, ALWAYS_ENCRYPTED);
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /health` and `GET /health/ready`
+//! `GET /health` (liveness and capabilities) and `GET /health/ready` (readiness of the store).
 
 use axum::Json;
 use axum::extract::State;
@@ -12,15 +12,15 @@ use crate::domain::wire::{Health, Readiness};
 /// The version of the HTTP API.
 const API: u32 = 1;
 
-/// Tells what this service is and what it accepts.
+/// Returns the version, mode and limits of this service.
 ///
-/// Cheap: it looks at no store and writes nothing.
+/// Cheap: reads no store and writes nothing.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
 pub(super) async fn public(State(app): State<AppState>) -> Json<Health> {
     Json(health(&app, ServiceName::Public))
 }
 
-/// Tells what this service is and what it accepts.
+/// Returns the version, mode and limits of this service.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
 pub(super) async fn admin(State(app): State<AppState>) -> Json<Health> {
     Json(health(&app, ServiceName::Admin))
@@ -37,10 +37,10 @@ fn health(app: &App, service: ServiceName) -> Health {
     }
 }
 
-/// Tells whether the store answers.
+/// Checks that the store responds and still has its header.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(super) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, Refusal> {
     let header = app.store.get(&StorageKey::header()).await?;
-    header.ok_or_else(|| StoreError::unavailable("the store has lost its header"))?;
+    header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
     Ok(Json(Readiness { status: "ready".to_owned() }))
 }

@@ -1,4 +1,4 @@
-//! Answers that are in memory as a whole until they are taken: so much of them at once, whoever does not take them.
+//! Caps the total size of buffered responses that clients have not read yet.
 
 use std::sync::Arc;
 
@@ -9,46 +9,49 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::trail::PayloadAnswer;
 use crate::domain::error::Error;
 
-/// What is counted at once, in bytes.
+/// Size of a unit of the budget, in bytes.
 const UNIT: u64 = 1024;
-/// A shorter answer is not counted: what a connection takes for a request is more.
-const SHORT: u64 = 2 * UNIT;
-/// All of them at once, in units: 64 MiB, or some 300 pages of a thousand records.
-const AT_ONCE: usize = 64 * 1024;
-/// When another try makes sense.
-const TRY_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+/// Largest response outside the budget, in bytes.
+///
+/// A connection needs more memory than that for any request.
+const UNCOUNTED_BYTES: u64 = 2 * UNIT;
+/// The budget in units: 64 MiB, enough for about 300 list pages of 1000 records.
+const BUDGET_UNITS: usize = 64 * 1024;
+/// `Retry-After` of a request rejected for lack of budget.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The answers of a server that wait to be taken.
+/// The memory budget for buffered responses of one server process.
 #[derive(Debug)]
 pub(super) struct HeldAnswers(Arc<Semaphore>);
 
-/// The room of one answer, until the last copy is dropped.
+/// The share of one response in the budget, returned when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct HeldAnswer {
-    _room: Arc<OwnedSemaphorePermit>,
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Default for HeldAnswers {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self(Arc::new(Semaphore::new(BUDGET_UNITS)))
     }
 }
 
 impl HeldAnswers {
-    /// Gives an answer its room, which goes with it. One that is short needs none, nor does a payload, which is never
-    /// there as a whole.
+    /// Reserves budget for a response and attaches the permit to its extensions.
+    ///
+    /// Responses of up to 2 KiB need no budget, nor do payloads, which are streamed and never buffered as a whole.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] while too much waits to be taken.
+    /// [`Error::RateLimited`] if the budget is used up.
     pub(super) fn hold(&self, response: &mut Response) -> Result<(), Error> {
         let bytes = response.body().size_hint().lower();
-        if bytes <= SHORT || response.extensions().get::<PayloadAnswer>().is_some() {
+        if bytes <= UNCOUNTED_BYTES || response.extensions().get::<PayloadAnswer>().is_some() {
             return Ok(());
         }
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let room = self.0.clone().try_acquire_many_owned(units);
-        let room = room.map_err(|_| Error::RateLimited { retry_after: TRY_AGAIN })?;
-        response.extensions_mut().insert(HeldAnswer { _room: Arc::new(room) });
+        let permit = self.0.clone().try_acquire_many_owned(units);
+        let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
+        response.extensions_mut().insert(HeldAnswer { _permit: Arc::new(permit) });
         Ok(())
     }
 }
@@ -61,20 +64,20 @@ mod tests {
 
     #[test]
     fn so_much_waits_to_be_taken_and_no_more() {
-        let answers = HeldAnswers::default();
+        let budget = HeldAnswers::default();
         let page = || {
             let mut page = vec![b'x'; 200 * 1024].into_response();
-            answers.hold(&mut page).map(|()| page)
+            budget.hold(&mut page).map(|()| page)
         };
-        let mut waiting = Vec::new();
+        let mut unread = Vec::new();
         while let Ok(page) = page() {
-            waiting.push(page);
+            unread.push(page);
         }
-        assert_eq!(waiting.len(), 64 * 1024 / 200);
+        assert_eq!(unread.len(), 64 * 1024 / 200);
         let mut short = "short".into_response();
-        answers.hold(&mut short).unwrap();
-        assert!(short.extensions().get::<HeldAnswer>().is_none(), "short answers wait for long ones");
-        waiting.pop();
+        budget.hold(&mut short).unwrap();
+        assert!(short.extensions().get::<HeldAnswer>().is_none(), "a short response used budget");
+        unread.pop();
         page().unwrap();
     }
 }

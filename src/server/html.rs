@@ -1,4 +1,4 @@
-//! Plain pages: text into elements, escaped, without a script or a request to anyone else.
+//! Plain HTML pages with escaped text, and without inline scripts or requests to other origins.
 
 use std::fmt::Write;
 
@@ -7,23 +7,23 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-/// What such a page may do: nothing but its style, and, for the one that has a form, scripts of this service.
+/// Content security policy of plain pages: styles, images, scripts and requests of this service only.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// The body of a page.
+/// Builder for the body of a page.
 #[derive(Debug, Default)]
 pub(super) struct Html(String);
 
 impl Html {
-    /// Adds an element with text in it.
+    /// Adds an element that contains `text`, escaped.
     pub(super) fn element(&mut self, name: &'static str, text: &str) {
         self.write(format_args!("<{name}>{}</{name}>\n", escaped(text)));
     }
 
-    /// Adds a list with a text in each item.
+    /// Adds an unordered list with one item per text, escaped.
     pub(super) fn list(&mut self, texts: &[String]) {
         self.0.push_str("<ul>\n");
         for text in texts {
@@ -32,12 +32,12 @@ impl Html {
         self.0.push_str("</ul>\n");
     }
 
-    /// Adds a paragraph with a link.
+    /// Adds a paragraph with a link; `text` is escaped.
     pub(super) fn link(&mut self, target: &'static str, text: &str) {
         self.write(format_args!("<p><a href=\"{target}\">{}</a></p>\n", escaped(text)));
     }
 
-    /// Adds what is written in this program.
+    /// Adds HTML from the source code, unescaped.
     pub(super) fn literal(&mut self, html: &'static str) {
         self.0.push_str(html);
     }
@@ -51,12 +51,12 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// A whole page; `root` leads from it to the service's root.
+/// Creates the response with a whole page; `root` is the relative path to the service's root.
 pub(super) fn page(title: &str, root: &'static str, body: &Html) -> Response {
     written(write(title, root, body))
 }
 
-/// Writes a page.
+/// Renders a whole page; `root` is the relative path to the service's root.
 pub(super) fn write(title: &str, root: &'static str, body: &Html) -> Bytes {
     Bytes::from(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -69,7 +69,7 @@ pub(super) fn write(title: &str, root: &'static str, body: &Html) -> Bytes {
     ))
 }
 
-/// A page that was written.
+/// Creates the response with a rendered page.
 pub(super) fn written(html: Bytes) -> Response {
     let mut response = html.into_response();
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Accepting connections: TLS, limits on number and time, and an orderly end.
+//! Accepts connections: TLS, connection limits, timeouts and graceful shutdown.
 
 use std::convert::Infallible;
 use std::io;
@@ -29,59 +29,59 @@ use super::slow::WriteTimeout;
 use super::streams::{Streams, Useless};
 use super::trail::Peer;
 
-/// The largest head of a request, in bytes.
-const LARGEST_HEAD: usize = 64 * 1024;
-/// Bytes of an HTTP/1 connection that are read ahead: a connection keeps the room for as many as it ever had.
+/// Maximum size of a request's header section, in bytes.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Maximum read buffer of an HTTP/1 connection, in bytes; a buffer never shrinks.
 const READ_BUFFER: usize = 128 * 1024;
-/// Bytes that one HTTP/2 stream may send before they are taken: what a fast upload needs on a long line.
+/// HTTP/2 flow-control window of a stream, in bytes; allows fast uploads at high round-trip times.
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
-/// The same for all streams of a connection.
+/// HTTP/2 flow-control window of a connection, in bytes, shared by all its streams.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Requests at once on one connection.
-const STREAMS: u32 = 32;
-/// Bytes of an answer that wait for room in an HTTP/2 stream.
+/// Maximum concurrent requests per connection.
+const MAX_STREAMS: u32 = 32;
+/// Maximum response bytes buffered per HTTP/2 stream.
 const SEND_BUFFER: usize = 256 * 1024;
-/// Pause after a failed accept, such as for want of file descriptors.
+/// Pause after a failed accept, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// One listener of one service.
+/// One listening socket of one service.
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
     pub(super) router: Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) patience: Patience,
-    /// What keeps one site from holding all connections.
+    /// Limits the connections of each client network.
     pub(super) sites: Sites,
 }
 
 impl Listener {
-    /// Serves until `stop`, then lets requests under way end, for as long as the patience for that lasts.
+    /// Serves until `stop`, then waits for in-flight requests, up to the drain timeout.
     pub(super) async fn serve(self, stop: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.patience.connections));
+        let permits = Arc::new(Semaphore::new(self.patience.connections));
         let connections = TaskTracker::new();
         let shared = Arc::new(Shared { router: self.router, tls: self.tls, patience: self.patience });
-        let abandon = CancellationToken::new();
+        let abort = CancellationToken::new();
         loop {
             let next = async {
-                let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
-                (self.socket.accept().await, slot)
+                let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+                (self.socket.accept().await, permit)
             };
-            let (accepted, slot) = tokio::select! {
+            let (accepted, permit) = tokio::select! {
                 next = next => next,
                 () = stop.cancelled() => break,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(of_site) = self.sites.admit(peer.ip()) else { continue };
-                    let connection = shared.clone().connection(stream, peer, stop.clone(), slot);
-                    let abandon = abandon.clone();
+                    let Some(network_permit) = self.sites.admit(peer.ip()) else { continue };
+                    let connection = shared.clone().connection(stream, peer, stop.clone(), permit);
+                    let abort = abort.clone();
                     connections.spawn(async move {
-                        let _of_site = of_site;
+                        let _network_permit = network_permit;
                         tokio::select! {
                             result = connection => if let Err(error) = result {
                                 tracing::debug!(%error, "connection ended");
                             },
-                            () = abandon.cancelled() => {}
+                            () = abort.cancelled() => {}
                         }
                     });
                 }
@@ -94,12 +94,13 @@ impl Listener {
         drop(self.socket);
         connections.close();
         if tokio::time::timeout(shared.patience.drain, connections.wait()).await.is_err() {
-            tracing::warn!("requests under way were given up");
+            tracing::warn!("aborted in-flight requests: drain timeout");
         }
-        abandon.cancel();
+        abort.cancel();
     }
 }
 
+/// State shared by the connections of a listener.
 struct Shared {
     router: Router,
     tls: Option<TlsAcceptor>,
@@ -112,30 +113,30 @@ impl Shared {
         stream: TcpStream,
         peer: SocketAddr,
         stop: CancellationToken,
-        slot: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let places = Places::new(STREAMS as usize, slot);
-        let about = |encrypted| About { peer: Peer(peer), encrypted: Encrypted(encrypted), places };
+        let request_slots = Places::new(MAX_STREAMS as usize, permit);
+        let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
         let stream = WriteTimeout::new(stream, self.patience.silence);
-        let Some(tls) = &self.tls else { return self.http1(stream, about(false), stop).await };
+        let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
         let stream = tokio::time::timeout(self.patience.head, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            self.http2(stream, about(true), stop).await
+            self.http2(stream, info(true), stop).await
         } else {
-            self.http1(stream, about(true), stop).await
+            self.http1(stream, info(true), stop).await
         }
     }
 
-    async fn http1<S>(&self, stream: S, about: About, stop: CancellationToken) -> io::Result<()>
+    async fn http1<S>(&self, stream: S, info: ConnectionInfo, stop: CancellationToken) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let service = service_fn(|request| route(self.router.clone(), request, about.clone()));
+        let service = service_fn(|request| route(self.router.clone(), request, info.clone()));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.patience.head)
-            .max_header_size(LARGEST_HEAD)
+            .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(READ_BUFFER)
             .half_close(false)
             .serve_connection(TokioIo::new(stream), service);
@@ -147,56 +148,56 @@ impl Shared {
         connection.await.map_err(io::Error::other)
     }
 
-    async fn http2<S>(&self, stream: S, about: About, stop: CancellationToken) -> io::Result<()>
+    async fn http2<S>(&self, stream: S, info: ConnectionInfo, stop: CancellationToken) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (router, streams) = (self.router.clone(), Streams::new());
-        let begun = streams.clone();
+        let requests = streams.clone();
         let service = service_fn(move |request| {
-            let (stream, answering) = (begun.begin(), route(router.clone(), request, about.clone()));
-            async move { answering.await.map(|response| stream.answer(response)) }
+            let (stream, response) = (requests.begin(), route(router.clone(), request, info.clone()));
+            async move { response.await.map(|response| stream.answer(response)) }
         });
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(STREAMS)
+            .max_concurrent_streams(MAX_STREAMS)
             .max_send_buf_size(SEND_BUFFER)
-            .max_header_list_size(u32::try_from(LARGEST_HEAD).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
             .keep_alive_interval(self.patience.head)
             .keep_alive_timeout(self.patience.head)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let useless = tokio::select! {
+        let close_reason = tokio::select! {
             ended = &mut connection => return ended.map_err(io::Error::other),
             () = stop.cancelled() => None,
-            useless = streams.useless(&self.patience) => Some(useless),
+            reason = streams.useless(&self.patience) => Some(reason),
         };
-        // Who only answers that it is alive holds no connection, and who does not take an answer holds no memory.
-        if let Some(Useless::Silent | Useless::Stuck) = useless {
+        // Closes connections that only answer PING, and connections whose client stopped reading a response.
+        if let Some(Useless::Silent | Useless::Stuck) = close_reason {
             return Err(io::ErrorKind::TimedOut.into());
         }
         connection.as_mut().graceful_shutdown();
-        // What was answered last may still be on a slow line.
+        // Lets the last responses finish on a slow line.
         let rest = tokio::time::timeout(self.patience.for_bodies(), connection);
         rest.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)
     }
 }
 
-/// What requests of one connection have in common.
+/// Properties of a connection, added to the extensions of each of its requests.
 #[derive(Clone)]
-struct About {
+struct ConnectionInfo {
     peer: Peer,
     encrypted: Encrypted,
-    places: Places,
+    request_slots: Places,
 }
 
-async fn route(router: Router, request: Request<Incoming>, about: About) -> Result<Response<Body>, Infallible> {
+async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     let extensions = request.extensions_mut();
-    extensions.insert(about.peer);
-    extensions.insert(about.encrypted);
-    extensions.insert(about.places);
+    extensions.insert(info.peer);
+    extensions.insert(info.encrypted);
+    extensions.insert(info.request_slots);
     router.oneshot(request).await
 }

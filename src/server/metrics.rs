@@ -1,4 +1,4 @@
-//! What this process has served, for monitoring: numbers by service and route, and nothing of who asked.
+//! Prometheus metrics by service and route. Labels never identify a client.
 
 use std::time::Duration;
 
@@ -11,17 +11,19 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::audit::ServiceName;
 
-/// What is counted, since the start of the process.
+/// The metrics since the start of the process.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
-    durations: Family<Of, Histogram>,
-    received: Family<Of, Counter>,
-    sent: Family<Of, Counter>,
+    durations: Family<ServiceLabels, Histogram>,
+    received: Family<ServiceLabels, Counter>,
+    sent: Family<ServiceLabels, Counter>,
 }
 
-/// A route of a service, with what was answered. Only what stands in the table of routes: clients make no label.
+/// Labels of a request counter.
+///
+/// Routes and methods come from fixed tables, so clients cannot create labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Answered {
     pub(super) service: &'static str,
@@ -31,11 +33,11 @@ pub(super) struct Answered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Of {
+struct ServiceLabels {
     service: &'static str,
 }
 
-/// From half a millisecond to a minute.
+/// Creates a histogram with 18 buckets from 0.5 ms to 65 s, each twice the previous one.
 fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.0005, 2.0, 18))
 }
@@ -45,30 +47,30 @@ impl Default for Metrics {
         let (requests, received, sent) = Default::default();
         let durations = Family::new_with_constructor(histogram as fn() -> Histogram);
         let mut registry = Registry::with_prefix("sgsend");
-        registry.register("requests", "Requests that were answered", Family::clone(&requests));
-        let help = "Time until requests were answered, without the payloads of answers";
+        registry.register("requests", "Requests handled", Family::clone(&requests));
+        let help = "Time to the response, without the transfer of payloads";
         registry.register_with_unit("request_duration", help, Unit::Seconds, Family::clone(&durations));
-        registry.register("received_bytes", "Bytes of the bodies of requests", Family::clone(&received));
-        registry.register("sent_bytes", "Bytes of the bodies of answers", Family::clone(&sent));
+        registry.register("received_bytes", "Bytes of request bodies", Family::clone(&received));
+        registry.register("sent_bytes", "Bytes of response bodies", Family::clone(&sent));
         Self { registry, requests, durations, received, sent }
     }
 }
 
 impl Metrics {
-    /// Counts a request that was answered.
-    pub(super) fn count(&self, answered: &Answered, took: Duration) {
-        self.durations.get_or_create(&Of { service: answered.service }).observe(took.as_secs_f64());
-        self.requests.get_or_create(answered).inc();
+    /// Counts a request and its duration.
+    pub(super) fn count(&self, labels: &Answered, duration: Duration) {
+        self.durations.get_or_create(&ServiceLabels { service: labels.service }).observe(duration.as_secs_f64());
+        self.requests.get_or_create(labels).inc();
     }
 
-    /// Counts bytes that came in and went out.
+    /// Counts body bytes received and sent.
     pub(super) fn count_bytes(&self, service: ServiceName, received: u64, sent: u64) {
-        let of = Of { service: service.as_str() };
-        self.received.get_or_create(&of).inc_by(received);
-        self.sent.get_or_create(&of).inc_by(sent);
+        let labels = ServiceLabels { service: service.as_str() };
+        self.received.get_or_create(&labels).inc_by(received);
+        self.sent.get_or_create(&labels).inc_by(sent);
     }
 
-    /// Everything, in the text form of `OpenMetrics` 1.0, which Prometheus reads.
+    /// Renders all metrics in the `OpenMetrics` 1.0 text format, which Prometheus reads.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");

@@ -1,6 +1,6 @@
-//! The two services over a store.
+//! The public and the admin HTTP service over one store.
 //!
-//! [`Server::open`] makes everything that requests need, [`Server::run`] serves until it is told to stop.
+//! [`Server::open`] opens the store and creates the shared state; [`Server::run`] serves until shutdown.
 
 mod admin;
 mod admin_key;
@@ -87,38 +87,38 @@ use sites::Sites;
 use store::{FileStore, open_bucket};
 use trail::Trail;
 
-/// Wrong admin keys that one site may show...
-const WRONG_KEYS: u32 = 10;
-/// ...in this time.
-const WRONG_KEYS_IN: Duration = Duration::from_mins(1);
-/// How often counted downloads are added to their transfers.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// How often counters are written that the store has gathered.
-const FLUSH_EVERY: Duration = Duration::from_mins(1);
-/// How often the sweeper looks for what is due.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
-/// How long the last records may take to be written at the end.
-const FLUSH_FOR: Duration = Duration::from_secs(10);
+/// Maximum wrong admin keys per [`WRONG_KEY_WINDOW`] from one IPv4 address or IPv6 `/48`.
+const MAX_WRONG_KEYS: u32 = 10;
+/// Window for counting wrong admin keys.
+const WRONG_KEY_WINDOW: Duration = Duration::from_mins(1);
+/// Interval for adding counted downloads to their transfers.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval for writing counters buffered in the store.
+const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
+/// Interval between sweeps for expired transfers and other due clean-up.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// Timeout for writing the last audit records at shutdown.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whether a connection is encrypted up to this process.
+/// Marks whether a connection uses TLS up to this process.
 #[derive(Clone, Copy, Debug)]
 struct Encrypted(bool);
 
-/// Why a server does not start.
+/// The reasons why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The admin service has no key.
+    /// No admin key is configured for the admin service.
     #[error("the admin service needs an admin key")]
     NoAdminKey,
     /// The store cannot be opened.
     #[error("cannot open the storage")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// TLS cannot be offered.
+    /// The TLS certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// A server that is ready to serve.
+/// A server with an open store, ready to serve.
 pub struct Server {
     app: Arc<App>,
     flusher: Flusher,
@@ -127,10 +127,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the store and makes everything that requests need.
+    /// Opens the store and creates the state shared by all requests.
     ///
     /// # Errors
-    /// [`StartError`]; a server that lacks anything does not start.
+    /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let store = open_store(&settings).await?;
@@ -138,7 +138,7 @@ impl Server {
             open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
         if header.retain_audit() != settings.retain_audit {
             let days = header.retain_audit().as_secs() / (24 * 60 * 60);
-            tracing::warn!(days, "this store was made with another retention of audit records, which holds");
+            tracing::warn!(days, "the store keeps the audit retention that it was created with");
         }
         let ids = Arc::<RecordIds>::default();
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
@@ -165,18 +165,19 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            key_attempts: Attempts::new(WRONG_KEYS, WRONG_KEYS_IN),
+            key_attempts: Attempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
             page_policy,
             held_answers: HeldAnswers::default(),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })
     }
 
-    /// Serves each service on its listener until `stop`; then lets requests under way end and writes what is not yet
-    /// written.
+    /// Serves each service on its listener until `stop`.
+    ///
+    /// Then waits for in-flight requests, and writes buffered counters and audit records.
     ///
     /// # Errors
-    /// [`StartError::NoAdminKey`] for an admin service without a key.
+    /// [`StartError::NoAdminKey`] if an admin service is requested without an admin key.
     pub async fn run(
         self,
         listeners: Vec<(ServiceName, TcpListener)>,
@@ -188,45 +189,45 @@ impl Server {
         }
         let mut patience = self.settings.patience;
         patience.connections = patience.connections.min(descriptors::connections() / listeners.len().max(1)).max(1);
-        let mut serving = JoinSet::new();
+        let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
-            let known = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
-            let proxied = known || !self.settings.client_address.proxies.is_empty();
+            let published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
+            let proxied = published || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
             let sites = Sites::new(AppState(self.app.clone()), patience.connections, limiter.is_some());
             let router = router(&self.app, service, &self.settings, limiter);
             let listener = Listener { socket, router, tls: self.tls.clone(), patience, sites };
-            serving.spawn(listener.serve(stop.clone()));
+            listening.spawn(listener.serve(stop.clone()));
         }
-        let mut chores = JoinSet::new();
-        chores.spawn(keep_counting(self.app.transfers.clone(), stop.clone()));
-        chores.spawn(keep_flushing(self.app.store.clone(), stop.clone()));
-        chores.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
-        while serving.join_next().await.is_some() {}
-        while chores.join_next().await.is_some() {}
-        self.end().await;
+        let mut background = JoinSet::new();
+        background.spawn(keep_counting(self.app.transfers.clone(), stop.clone()));
+        background.spawn(keep_flushing(self.app.store.clone(), stop.clone()));
+        background.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
+        while listening.join_next().await.is_some() {}
+        while background.join_next().await.is_some() {}
+        self.shut_down().await;
         Ok(())
     }
 
-    /// Does one round of clean-up instead of serving.
+    /// Runs one sweep instead of serving.
     ///
     /// # Errors
-    /// Where the store cannot be listed. A transfer that cannot be dealt with is counted, and left for another round.
+    /// [`StartError::Storage`] if the store cannot be listed. A failed transfer is counted and left for the next sweep.
     pub async fn sweep(self) -> Result<Swept, StartError> {
         let swept = self.app.transfers.sweep().await.map_err(|error| StartError::Storage(error.into()));
-        self.end().await;
+        self.shut_down().await;
         swept
     }
 
-    /// Writes what is not yet written.
-    async fn end(self) {
+    /// Writes buffered counters and audit records, then shuts down.
+    async fn shut_down(self) {
         self.app.transfers.flush_counts().await;
         flush(&*self.app.store).await;
-        // The last clone of the audit log ends its writer, once everything is written.
+        // Dropping the last clone of the audit log ends its writer after all queued records are written.
         drop(self.app);
-        if tokio::time::timeout(FLUSH_FOR, self.flusher).await.is_err() {
-            tracing::error!("the last audit records could not be written in time");
+        if tokio::time::timeout(FLUSH_TIMEOUT, self.flusher).await.is_err() {
+            tracing::error!("the last audit records could not be written in time; they are lost");
         }
     }
 }
@@ -274,9 +275,9 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
         .with_state(state)
 }
 
-/// Adds up downloads, until it is told to stop.
+/// Adds counted downloads to their transfers at each [`COUNT_INTERVAL`] until `stop`.
 async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(COUNT_EVERY);
+    let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -286,9 +287,9 @@ async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
     }
 }
 
-/// Writes what the store has gathered, until it is told to stop.
+/// Writes counters buffered in the store at each [`FLUSH_INTERVAL`] until `stop`.
 async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(FLUSH_EVERY);
+    let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -300,21 +301,21 @@ async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
 
 async fn flush(store: &dyn Store) {
     if let Err(error) = store.flush().await {
-        tracing::error!(error = %chain(&error), "counters could not be written yet");
+        tracing::error!(error = %chain(&error), "cannot write counters, will retry");
     }
 }
 
-/// Sweeps, until it is told to stop; then a round that is under way is given up.
+/// Sweeps at each [`SWEEP_INTERVAL`] until `stop`, which also aborts a running sweep.
 async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
-    // Several servers on one store each sweep at a second of their own.
-    let first = tokio::time::Instant::now() + SWEEP_EVERY.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
-    let mut ticks = tokio::time::interval_at(first, SWEEP_EVERY);
+    // A random first delay spreads the sweeps of several servers on one store over the interval.
+    let first = tokio::time::Instant::now() + SWEEP_INTERVAL.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
+    let mut ticks = tokio::time::interval_at(first, SWEEP_INTERVAL);
     let sweeping = async {
         loop {
             ticks.tick().await;
             match transfers.sweep().await {
                 Ok(swept) => tracing::debug!(?swept, "swept"),
-                Err(error) => tracing::error!(error = %chain(&error), "a sweep could not be finished"),
+                Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
             }
         }
     };

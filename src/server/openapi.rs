@@ -1,4 +1,4 @@
-//! The API's own description: `GET /openapi.json`, and `GET /docs`, a page over it.
+//! The `OpenAPI` document: `GET /openapi.json`, and its HTML rendering `GET /docs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,12 +24,11 @@ use crate::domain::error::ErrorCode;
 use crate::domain::store::to_json;
 use crate::domain::wire::Problem;
 
-/// Finishes the description that the handlers gave: who the service is, how to authenticate, how routes refuse.
+/// Adds service info, security schemes and error responses to the generated document.
 pub(super) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Settings) {
     api.info = Info::new(format!("sgsend {}", service.as_str()), env!("CARGO_PKG_VERSION").to_owned());
     api.info.description = Some(
-        "Times are milliseconds since the Unix epoch, sizes are bytes. Integers are written without a fraction or an \
-         exponent."
+        "Times are milliseconds since the Unix epoch (UTC), sizes are bytes. Integers have no fraction or exponent."
             .to_owned(),
     );
     let components = api.components.get_or_insert_with(Components::new);
@@ -71,7 +70,7 @@ fn add_security(components: &mut Components, service: ServiceName, settings: &Se
     }
 }
 
-/// Adds a response for each status that the route's codes have, and says which codes these are.
+/// Adds one response per HTTP status of the route's error codes; its description lists the codes.
 fn add_refusals(operation: &mut Operation, route: &Route) {
     let mut by_status = BTreeMap::<u16, BTreeSet<&str>>::new();
     for code in route.every_code() {
@@ -82,7 +81,7 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
         let problem = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
         let mut response =
             ResponseBuilder::new().description(codes.join(", ")).content("application/problem+json", problem).build();
-        // What the handler says of the same status stands beside it: pages for people.
+        // Keeps the content annotated on the handler for the same status, such as an HTML page.
         if let Some(RefOr::T(own)) = operation.responses.responses.remove(&status.to_string()) {
             response.content.extend(own.content);
         }
@@ -90,9 +89,9 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
     }
 }
 
-/// The routes that serve the description.
+/// Creates the routes that serve the document and its HTML rendering, both rendered once.
 pub(super) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -> Router<AppState> {
-    let mut document = serde_json::from_slice(&to_json(api)).expect("what was just written can be read");
+    let mut document = serde_json::from_slice(&to_json(api)).expect("serialised JSON is valid JSON");
     description::complete(&mut document, service, settings.limits.max_payload_bytes());
     let json: Bytes = to_json(&document);
     let docs = html::write("HTTP API", "", &docs::describe(&document));

@@ -1,4 +1,4 @@
-//! Where a page of a list begins.
+//! Pagination of list requests.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use crate::domain::error::Error;
 use crate::domain::wire::PageQuery;
 
-/// The id after which a page begins.
+/// Parses the `after` parameter of a list request: the id of the last item of the previous page.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] for one of another form.
+/// [`Error::InvalidRequest`] if `after` is malformed.
 pub(super) fn after<T>(query: &PageQuery) -> Result<Option<T>, Error>
 where
     T: FromStr,

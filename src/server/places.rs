@@ -1,32 +1,35 @@
-//! How many requests of one connection are worked on at once, whatever the connection does.
+//! Limits in-flight requests per connection.
+//!
+//! A request counts until it ends, even after the client has disconnected.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of one connection's requests. They outlive it: while one of its requests is worked on, a connection that
-/// was closed still counts as one of its listener's.
+/// The request slots of one connection.
+///
+/// A closed connection counts against its listener's connection limit until its last in-flight request ends.
 #[derive(Clone)]
 pub(super) struct Places {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     connection: Arc<OwnedSemaphorePermit>,
 }
 
-/// A place, until it is dropped.
+/// The slot of one in-flight request, released on drop.
 pub(super) struct Place {
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
     _connection: Arc<OwnedSemaphorePermit>,
 }
 
 impl Places {
-    /// So many places for the connection that holds this slot of its listener.
-    pub(super) fn new(places: usize, connection: OwnedSemaphorePermit) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), connection: Arc::new(connection) }
+    /// Creates `max` request slots for a connection; `connection` is its permit from the listener.
+    pub(super) fn new(max: usize, connection: OwnedSemaphorePermit) -> Self {
+        Self { slots: Arc::new(Semaphore::new(max)), connection: Arc::new(connection) }
     }
 
-    /// Waits for a place.
+    /// Waits for a free slot.
     pub(super) async fn take(&self) -> Place {
-        let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
-        Place { _place: place, _connection: self.connection.clone() }
+        let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        Place { _slot: slot, _connection: self.connection.clone() }
     }
 }

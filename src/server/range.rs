@@ -1,28 +1,28 @@
-//! Range requests and preconditions, by RFC 9110.
+//! Range requests and conditional requests (RFC 9110).
 
 use std::ops::Range;
 
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 
-/// What of a payload a request gets.
+/// The part of a payload selected by a request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of it.
+    /// The whole payload (200).
     Whole,
-    /// One range.
+    /// One byte range (206).
     Part(Range<u64>),
-    /// The range lies outside (416).
+    /// The range lies outside the payload (416).
     Unsatisfiable,
-    /// The client has it already (304).
+    /// The client has the current version (304).
     NotModified,
-    /// It is not what the client wants to go on with (412).
+    /// The client wants to resume another version (412).
     PreconditionFailed,
 }
 
-/// Decides what a GET or HEAD with these headers gets of a payload of `size` bytes that is called `etag`.
+/// Evaluates the conditional and range headers of a request for a payload of `size` encrypted bytes.
 ///
-/// A range that is malformed, or one of several, is ignored, as RFC 9110 section 14.2 allows.
+/// Ignores malformed and multiple ranges, as RFC 9110 section 14.2 allows.
 #[must_use]
 pub fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
@@ -32,21 +32,23 @@ pub fn select(headers: &HeaderMap, etag: &str, size: u64) -> Selection {
     if text(IF_NONE_MATCH).is_some_and(|known| lists(known, etag, true)) {
         return Selection::NotModified;
     }
-    // There is no last modification to compare a date with: any date is another version.
+    // Payloads have no modification time: an `If-Range` with a date never matches.
     if text(IF_RANGE).is_some_and(|wanted| wanted != etag) {
         return Selection::Whole;
     }
     text(RANGE).and_then(|range| parse(range, size)).unwrap_or(Selection::Whole)
 }
 
-/// Whether a list of entity tags has this one; `weakly` also compares those marked as weak (section 8.8.3.2).
+/// Returns whether a list of entity tags contains `etag`.
+///
+/// `weakly` selects the weak comparison, which also matches weak tags (RFC 9110 section 8.8.3.2).
 fn lists(list: &str, etag: &str, weakly: bool) -> bool {
     list.split(',')
         .map(str::trim)
         .any(|listed| listed == "*" || listed == etag || (weakly && listed.strip_prefix("W/") == Some(etag)))
 }
 
-/// Reads one byte range; `None` where it is to be ignored.
+/// Parses a single byte range; `None` for a range to ignore.
 fn parse(text: &str, size: u64) -> Option<Selection> {
     let (unit, range) = text.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
@@ -67,7 +69,7 @@ fn parse(text: &str, size: u64) -> Option<Selection> {
     Some(if start < end { Selection::Part(start..end) } else { Selection::Unsatisfiable })
 }
 
-/// Digits only: `u64::from_str` would also take a sign.
+/// Parses digits only, since `u64::from_str` also accepts a sign; saturates at `u64::MAX`.
 fn number(text: &str) -> Option<u64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         Some(text.parse().unwrap_or(u64::MAX))
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_outside_are_said_to_be_so_and_odd_ones_ignored() {
+    fn ranges_outside_are_unsatisfiable_and_malformed_ones_ignored() {
         for range in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999999-"] {
             assert_eq!(selected(&[(RANGE, range)]), Selection::Unsatisfiable, "{range}");
         }

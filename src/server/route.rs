@@ -1,4 +1,4 @@
-//! Every route of both services: what it does, as the audit trail names it, and how it can be refused.
+//! The route table of both services: method, path template, audited action, and possible error codes.
 
 use http::Method;
 
@@ -9,47 +9,47 @@ use crate::domain::error::ErrorCode::{self, *};
 /// One route of one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Which service has it.
+    /// The service with this route.
     pub service: ServiceName,
-    /// The method.
+    /// The HTTP method.
     pub method: &'static str,
-    /// The path's template.
+    /// The path template.
     pub template: &'static str,
-    /// What it does; `None` where requests leave no records: health, documents and pages.
+    /// The action in the audit trail; `None` for routes without audit: health, metrics, documents, pages.
     pub action: Option<ActionName>,
-    /// The codes of its refusals, in groups that belong together.
+    /// The error codes specific to this route, in reusable groups.
     codes: &'static [&'static [ErrorCode]],
 }
 
-/// The codes that any recorded route may have.
-const ANYWHERE: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable, StorageFull];
-/// The codes of a route that leaves no records.
+/// Error codes of every audited route.
+const RECORDED: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable, StorageFull];
+/// Error codes of every route without audit records.
 const UNRECORDED: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable];
 
-/// What an id in the path can be refused with.
+/// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];
-/// What a query can be refused with.
+/// Errors of a query.
 const QUERY: &[ErrorCode] = &[InvalidRequest];
-/// What a body can be refused with.
+/// Errors of a request body.
 const BODY: &[ErrorCode] = &[InvalidRequest, PayloadTooLarge, RequestTimeout];
-/// What a transfer of anyone's can be refused with.
+/// Errors of a route on any transfer.
 const FOUND: &[ErrorCode] = &[InvalidId, TransferNotFound];
-/// What a sender token can be refused with, where one is needed.
+/// Errors of a required sender token.
 const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
-/// What a transfer can be refused with to its sender.
+/// Errors of a route on the sender's own transfers.
 const OWNED: &[ErrorCode] =
     &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
-/// What a transfer can be refused with to whoever may show a sender token.
+/// Errors of a route on any transfer with an optional sender token.
 const VIEWED: &[ErrorCode] = &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
-/// What a recipient's proofs can be refused with.
+/// Errors of a recipient's access proof or grant.
 const PROOFS: &[ErrorCode] = &[InvalidRequest, AccessRequired, AccessInvalid, GrantExpired];
-/// Why an upload is over.
+/// Errors of an upload that has ended.
 const UPLOAD_OVER: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismatch];
-/// Why there is nothing to download.
+/// Errors of a payload that cannot be downloaded.
 const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
-/// What an admin's key can be refused with.
+/// Errors of the admin key.
 const ADMIN: &[ErrorCode] = &[AdminKeyInvalid];
-/// What an admin's change can be refused with.
+/// Errors of an admin request that changes something.
 const ADMIN_CHANGE: &[ErrorCode] =
     &[AdminKeyInvalid, OriginNotAllowed, InvalidRequest, PayloadTooLarge, RequestTimeout];
 
@@ -79,7 +79,7 @@ const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes
 const DOWNLOAD_CODES: &[&[ErrorCode]] =
     &[FOUND, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
 
-/// The table.
+/// All routes of both services.
 pub const ROUTES: &[Route] = &[
     unrecorded(ServiceName::Public, "/health", &[]),
     unrecorded(ServiceName::Public, "/health/ready", &[]),
@@ -153,21 +153,21 @@ pub const ROUTES: &[Route] = &[
 ];
 
 impl Route {
-    /// Finds the route that answers `method` at `template`; HEAD is answered by GET where it has no route of its own.
+    /// Finds the route for `method` and `template`; HEAD falls back to GET.
     #[must_use]
     pub fn find(service: ServiceName, method: &Method, template: &str) -> Option<&'static Self> {
-        let at = |method: &str| {
-            let is_it =
+        let find = |method: &str| {
+            let matches =
                 |route: &&Self| route.service == service && route.template == template && route.method == method;
-            ROUTES.iter().find(is_it)
+            ROUTES.iter().find(matches)
         };
-        at(method.as_str()).or_else(|| if *method == Method::HEAD { at("GET") } else { None })
+        find(method.as_str()).or_else(|| if *method == Method::HEAD { find("GET") } else { None })
     }
 
-    /// Every code that its refusals may have.
+    /// Returns all error codes that the route can respond with.
     pub fn every_code(&self) -> impl Iterator<Item = ErrorCode> {
-        let anywhere = if self.action.is_some() { ANYWHERE } else { UNRECORDED };
-        self.codes.iter().copied().chain([anywhere]).flatten().copied()
+        let common = if self.action.is_some() { RECORDED } else { UNRECORDED };
+        self.codes.iter().copied().chain([common]).flatten().copied()
     }
 }
 
@@ -177,11 +177,11 @@ mod tests {
 
     #[test]
     fn every_code_belongs_to_a_route() {
-        // These belong to no route.
-        let elsewhere = [RouteNotFound, MethodNotAllowed];
+        // Errors of requests that match no route.
+        let unrouted = [RouteNotFound, MethodNotAllowed];
         for code in ErrorCode::ALL {
             let used = ROUTES.iter().any(|route| route.every_code().any(|known| known == *code));
-            assert!(used || elsewhere.contains(code), "{} belongs to no route", code.as_str());
+            assert!(used || unrouted.contains(code), "{} belongs to no route", code.as_str());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an operator decides, as validated values.
+//! Configuration of a server, as validated values.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,48 +16,50 @@ use crate::domain::limits::Limits;
 use crate::domain::room::MinFree;
 use crate::domain::root::ServerRoot;
 
-/// How long audit records stay after a transfer's end, unless the operator says otherwise.
+/// Default retention of audit records after the end of a transfer: 90 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_hours(24 * 90);
 
-/// Everything that a server is started with.
+/// The complete configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where things are kept.
+    /// The storage for records and payloads.
     pub storage: StorageLocation,
-    /// Whether what is kept survives power loss.
+    /// Whether acknowledged writes survive a power loss.
     pub durability: Durability,
-    /// What is accepted.
+    /// Limits on transfers.
     pub limits: Limits,
-    /// What is kept of addresses.
+    /// The form in which client addresses are recorded.
     pub ip_mode: IpMode,
-    /// Where the addresses of clients are taken from.
+    /// The source of client addresses: the connection, or a trusted proxy's header.
     pub client_address: ClientAddress,
-    /// How many requests an address, or a sender token, may make.
+    /// Rate limit per client address and per sender token.
     pub rate: Rate,
-    /// The origins whose pages may call the public service.
+    /// Origins of pages that may call the public service (CORS).
     pub allow_origins: Vec<AllowedOrigin>,
-    /// The public service as its users reach it, where it is told.
+    /// Base URL of the public service as its users reach it, if configured.
     pub public_url: Option<ServerRoot>,
-    /// How long a new store keeps audit records after a transfer's end.
+    /// Retention of audit records after the end of a transfer, for a new store.
+    ///
+    /// An existing store keeps its retention.
     pub retain_audit: Duration,
-    /// How much room uploads leave on the disk of a store in a folder.
+    /// Free disk space that uploads must leave, for a store in a folder.
     pub min_free: MinFree,
-    /// When records of reads and refusals are written.
+    /// When audit records of reads and error responses are written.
     pub audit: WriteMode,
-    /// How long clients may take.
+    /// Timeouts, the minimum rate, and the connection limit.
     pub patience: Patience,
-    /// Whether payloads may come and go through this service where clients could also reach the payload store.
+    /// Whether payloads may pass through this service if clients can also reach the store directly.
     pub bytes_fallback: bool,
-    /// Certificate and key, for TLS.
+    /// TLS certificate and key; `None` serves plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// The name of the header and of the cookie that carry the admin key.
+    /// Name of the header and of the cookie that carry the admin key.
     pub auth_name: HeaderName,
-    /// The admin key; the admin service does not start without one.
+    /// The admin key, required by the admin service.
     pub admin_key: Option<AdminKey>,
 }
 
 impl Settings {
-    /// The defaults, over `storage`.
+    /// Returns the default configuration with `storage`.
     #[must_use]
     pub fn new(storage: StorageLocation) -> Self {
         Self {
@@ -81,21 +83,22 @@ impl Settings {
     }
 }
 
-/// Whether requests are limited in number.
+/// The mode of rate limiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rate {
-    /// To [`RateLimit::default`], unless only this machine reaches the service: on a loopback address, while nothing says
-    /// that a proxy stands before it.
+    /// [`RateLimit::default`], but no limit if only this machine can reach the service.
+    ///
+    /// That is a service on a loopback address, without any sign of a proxy in the configuration.
     #[default]
     WhereReachable,
-    /// To this many.
+    /// The given limit.
     Limited(RateLimit),
-    /// They are not.
+    /// No limit.
     Unlimited,
 }
 
 impl Rate {
-    /// The limit of a service that listens on a loopback address, or not.
+    /// Returns the limit for a service that listens on a `loopback` address or not, behind a proxy or not.
     #[must_use]
     pub fn limit(self, loopback: bool, proxied: bool) -> Option<RateLimit> {
         match self {
@@ -106,24 +109,24 @@ impl Rate {
     }
 }
 
-/// Where things are kept.
+/// The kind and location of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageLocation {
-    /// In this process, as long as it lives.
+    /// In the memory of this process; lost when the process ends.
     Memory,
-    /// In a folder of this machine.
+    /// In a local folder.
     File(PathBuf),
-    /// In a bucket.
+    /// In an S3 bucket.
     S3(S3Location),
 }
 
-/// A text that names no storage.
+/// The error for text that is not a storage location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStorage {
-    /// It is of no known kind.
-    #[error("storage is file: and a folder, s3:// and a bucket, or memory:")]
+    /// The kind of storage is unknown.
+    #[error("unknown storage: use file:FOLDER, s3://BUCKET or memory:")]
     Kind,
-    /// It names a bucket in a way that cannot be read.
+    /// The S3 location is malformed.
     #[error(transparent)]
     S3(#[from] InvalidLocation),
 }
@@ -141,39 +144,43 @@ impl FromStr for StorageLocation {
     }
 }
 
-/// Certificate and key in PEM.
+/// Paths of the TLS certificate and key, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate chain, the server's own first.
+    /// The certificate chain, the server's certificate first.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key of the server's certificate.
     pub key: PathBuf,
 }
 
-/// How many silences an answer may stand: between two of its pieces lies what the system buffers for a slow line.
-const BODY_PATIENCE: u32 = 10;
+/// Stall timeout of a response body, in multiples of [`Patience::silence`].
+///
+/// A factor above 1 is needed since a slow line first drains the system's send buffer before the next poll.
+const BODY_FACTOR: u32 = 10;
 
-/// How long clients may take, and how many there may be.
+/// Timeouts for clients, the minimum rate of bodies, and the connection limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// For a TLS handshake, and for the head of a request once the connection waits for one.
+    /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
     pub head: Duration,
-    /// For the next bytes of a body, or for room to send the next bytes of an answer; and how much waiting for a body
-    /// adds up before its rate is looked at.
+    /// Timeout for the next bytes of a request body, and for a blocked write of a response.
+    ///
+    /// Also the time spent waiting for a request body between two checks of its rate.
     pub silence: Duration,
-    /// The least rate of a body, in bytes a second, over the time that was spent waiting for it, or for it to be taken.
+    /// Minimum rate of a request or response body, in bytes per second of waiting for the client.
     pub least_rate: u64,
-    /// For requests under way when the server is told to stop.
+    /// Timeout for in-flight requests at shutdown.
     pub drain: Duration,
-    /// Open connections of one listener; further ones wait to be accepted. Fewer where this process may have too few
-    /// descriptors for them.
+    /// Maximum open connections per listener; further connections wait to be accepted.
+    ///
+    /// The file descriptor limit of the process can reduce it.
     pub connections: usize,
 }
 
 impl Patience {
-    /// For the next piece of an answer to be taken.
+    /// Returns the timeout for the client to read the next part of a response.
     pub(super) fn for_bodies(&self) -> Duration {
-        self.silence * BODY_PATIENCE
+        self.silence * BODY_FACTOR
     }
 }
 
@@ -194,19 +201,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_limited_by_default_wherever_others_can_ask() {
+    fn rate_limits_apply_by_default_to_reachable_services() {
         let limit = |rate: Rate, loopback, proxied| rate.limit(loopback, proxied);
         assert_eq!(limit(Rate::default(), true, false), None);
         for (loopback, proxied) in [(true, true), (false, false), (false, true)] {
             assert_eq!(limit(Rate::default(), loopback, proxied), Some(RateLimit::default()));
             assert_eq!(limit(Rate::Unlimited, loopback, proxied), None);
         }
-        let few: RateLimit = "1/s".parse().unwrap();
-        assert_eq!(limit(Rate::Limited(few), true, false), Some(few));
+        let low: RateLimit = "1/s".parse().unwrap();
+        assert_eq!(limit(Rate::Limited(low), true, false), Some(low));
     }
 
     #[test]
-    fn storage_is_read_from_text() {
+    fn storage_locations_are_parsed() {
         assert_eq!("memory:".parse(), Ok(StorageLocation::Memory));
         assert_eq!("file:/srv/sgsend".parse(), Ok(StorageLocation::File("/srv/sgsend".into())));
         for bad in ["", "memory", "memory:x", "file:", "/srv/sgsend", "http://example.org"] {

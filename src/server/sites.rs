@@ -1,4 +1,4 @@
-//! How many connections of a listener one site may hold.
+//! Limits the connections per client network (IPv4 address or IPv6 `/48`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,56 +7,56 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::app::AppState;
 use crate::domain::address::SiteKey;
 
-/// One in so many of a listener's connections.
-const SHARE: usize = 4;
+/// One network may hold a quarter of a listener's connections.
+const SHARE_DIVISOR: usize = 4;
 
-/// Counts connections by site. A proxy that is trusted speaks for many, and holds as many as there are.
+/// Counts the connections per network. Trusted proxies are exempt, since they serve many clients.
 pub(super) struct Sites {
     app: AppState,
-    /// `None` where nobody is limited.
-    most: Option<usize>,
-    held: Held,
+    /// Maximum connections per network; `None` for no limit.
+    max: Option<usize>,
+    counts: Counts,
 }
 
-type Held = Arc<Mutex<HashMap<SiteKey, usize>>>;
+type Counts = Arc<Mutex<HashMap<SiteKey, usize>>>;
 
-/// One connection of a site, until it is dropped.
-pub(super) struct OfSite(Option<(Held, SiteKey)>);
+/// The permit of one connection, released on drop. Exempt connections hold an empty permit.
+pub(super) struct OfSite(Option<(Counts, SiteKey)>);
 
-fn locked(held: &Held) -> MutexGuard<'_, HashMap<SiteKey, usize>> {
-    held.lock().expect("nothing panics while it holds this lock")
+fn locked(counts: &Counts) -> MutexGuard<'_, HashMap<SiteKey, usize>> {
+    counts.lock().expect("nothing panics while it holds this lock")
 }
 
 impl Sites {
-    /// The sites of a listener that takes so many connections; each has a share of them where they are `limited`.
+    /// Creates the limit for a listener with a maximum of `connections`; counts nothing unless `limited`.
     pub(super) fn new(app: AppState, connections: usize, limited: bool) -> Self {
-        Self { app, most: limited.then_some((connections / SHARE).max(1)), held: Held::default() }
+        Self { app, max: limited.then_some((connections / SHARE_DIVISOR).max(1)), counts: Counts::default() }
     }
 
-    /// Lets a connection in, unless its site holds its share already.
+    /// Returns a permit for a connection from `peer`, or `None` if its network is at the limit.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<OfSite> {
-        let Some(most) = self.most.filter(|_| !self.app.client_address.proxies.trusts(peer.to_canonical())) else {
+        let Some(max) = self.max.filter(|_| !self.app.client_address.proxies.trusts(peer.to_canonical())) else {
             return Some(OfSite(None));
         };
-        let site = self.app.addresses.site_of(Some(peer));
-        let mut held = locked(&self.held);
-        let count = held.entry(site).or_default();
-        if *count >= most {
+        let network = self.app.addresses.site_of(Some(peer));
+        let mut counts = locked(&self.counts);
+        let count = counts.entry(network).or_default();
+        if *count >= max {
             return None;
         }
         *count += 1;
-        Some(OfSite(Some((self.held.clone(), site))))
+        Some(OfSite(Some((self.counts.clone(), network))))
     }
 }
 
 impl Drop for OfSite {
     fn drop(&mut self) {
-        let Some((held, site)) = &self.0 else { return };
-        let mut held = locked(held);
-        if let Some(count) = held.get_mut(site) {
+        let Some((counts, network)) = &self.0 else { return };
+        let mut counts = locked(counts);
+        if let Some(count) = counts.get_mut(network) {
             *count -= 1;
             if *count == 0 {
-                held.remove(site);
+                counts.remove(network);
             }
         }
     }

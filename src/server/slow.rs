@@ -1,4 +1,4 @@
-//! Connections whose other end stops reading.
+//! Write timeout: closes connections whose client stopped reading.
 
 use std::io;
 use std::pin::Pin;
@@ -8,17 +8,17 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Fails a write that finds no room for too long, so that who does not read does not hold a connection for ever.
+/// Fails a write or flush that stays blocked for a whole timeout, which frees the connection.
 pub(super) struct WriteTimeout<S> {
     inner: S,
-    patience: Duration,
+    timeout: Duration,
     deadline: Pin<Box<Sleep>>,
     blocked: bool,
 }
 
 impl<S> WriteTimeout<S> {
-    pub(super) fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, deadline: Box::pin(tokio::time::sleep(patience)), blocked: false }
+    pub(super) fn new(inner: S, timeout: Duration) -> Self {
+        Self { inner, timeout, deadline: Box::pin(tokio::time::sleep(timeout)), blocked: false }
     }
 
     fn guard<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -28,7 +28,7 @@ impl<S> WriteTimeout<S> {
         }
         if !self.blocked {
             self.blocked = true;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            self.deadline.as_mut().reset(Instant::now() + self.timeout);
         }
         self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

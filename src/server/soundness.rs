@@ -1,14 +1,16 @@
-//! Whether what a storage holds agrees with itself.
+//! Integrity check of a storage, for `sgsend store check`.
 
 use super::{Settings, StartError, StorageLocation, open_store};
 use crate::domain::soundness::{Soundness, check};
 
-/// Checks the storage at `location`, and writes nothing into it that the opening of any storage does not.
+/// Checks the integrity of the storage at `location`.
+///
+/// Writes nothing, except what opening a storage always writes.
 ///
 /// # Errors
-/// [`StartError::Storage`] where there is none or it cannot be read.
+/// [`StartError::Storage`] if there is no storage at `location`, or the storage cannot be read.
 pub async fn check_store(location: StorageLocation) -> Result<Soundness, StartError> {
-    // Opening a folder would make a storage of it.
+    // `open_store` would create a storage in a folder without one.
     if let StorageLocation::File(folder) = &location {
         std::fs::metadata(folder.join("records.sqlite")).map_err(|error| StartError::Storage(error.into()))?;
     }

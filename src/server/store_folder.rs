@@ -1,24 +1,26 @@
-//! What a folder is to a store: looked at before it is opened, since opening makes a store of it.
+//! Classification of a folder before a store is opened in it.
+//!
+//! Opening creates a store in a folder without one, so the check comes first.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What a folder is to a store.
+/// The suitability of a folder for a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreFolder {
-    /// A store is in it.
+    /// The folder contains a store.
     Store,
-    /// Nothing is in it, or it is not there, or it holds what a fresh disk does, or what was made on the way to a store.
+    /// The folder is missing or empty, or contains only files of a fresh disk or of a half-created store.
     Free,
-    /// It holds something else.
+    /// The folder contains other files.
     Foreign,
 }
 
-/// Looks at `folder`, and makes nothing.
+/// Classifies `folder` without creating anything.
 ///
 /// # Errors
-/// Where it cannot be looked at.
+/// If `folder` cannot be read.
 pub fn look_at(folder: &Path) -> io::Result<StoreFolder> {
     if folder.join("records.sqlite").exists() {
         return Ok(StoreFolder::Store);
@@ -27,7 +29,7 @@ pub fn look_at(folder: &Path) -> io::Result<StoreFolder> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(StoreFolder::Free),
         entries => entries?.collect::<io::Result<Vec<_>>>()?,
     };
-    // `lost+found` and hidden files are those of a disk and its system.
+    // Ignores `lost+found` and hidden files, which file systems and operating systems create.
     let is_foreign = |name: &str| !name.starts_with('.') && !["lost+found", "payloads", "last-boot"].contains(&name);
     let foreign = entries.iter().any(|entry| entry.file_name().to_str().is_none_or(is_foreign));
     Ok(if foreign { StoreFolder::Foreign } else { StoreFolder::Free })
@@ -39,18 +41,18 @@ mod tests {
 
     #[test]
     fn a_fresh_disk_is_free_and_a_folder_of_photos_is_not() {
-        let there = tempfile::tempdir().unwrap();
-        let found = || look_at(there.path()).unwrap();
-        assert_eq!(look_at(&there.path().join("nothing")).unwrap(), StoreFolder::Free);
-        assert_eq!(found(), StoreFolder::Free);
+        let dir = tempfile::tempdir().unwrap();
+        let state = || look_at(dir.path()).unwrap();
+        assert_eq!(look_at(&dir.path().join("nothing")).unwrap(), StoreFolder::Free);
+        assert_eq!(state(), StoreFolder::Free);
         for folder in ["lost+found", "payloads", ".hidden"] {
-            fs::create_dir(there.path().join(folder)).unwrap();
+            fs::create_dir(dir.path().join(folder)).unwrap();
         }
-        assert_eq!(found(), StoreFolder::Free);
-        fs::write(there.path().join("photo.jpg"), "x").unwrap();
-        assert_eq!(found(), StoreFolder::Foreign);
-        assert!(look_at(&there.path().join("photo.jpg")).is_err());
-        fs::write(there.path().join("records.sqlite"), "").unwrap();
-        assert_eq!(found(), StoreFolder::Store);
+        assert_eq!(state(), StoreFolder::Free);
+        fs::write(dir.path().join("photo.jpg"), "x").unwrap();
+        assert_eq!(state(), StoreFolder::Foreign);
+        assert!(look_at(&dir.path().join("photo.jpg")).is_err());
+        fs::write(dir.path().join("records.sqlite"), "").unwrap();
+        assert_eq!(state(), StoreFolder::Store);
     }
 }

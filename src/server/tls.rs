@@ -1,4 +1,4 @@
-//! Certificate and key for TLS.
+//! TLS configuration from certificate and key files.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::settings::TlsFiles;
 
-/// Why TLS cannot be offered.
+/// The reasons why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate file cannot be read.
@@ -18,12 +18,12 @@ pub enum TlsError {
     /// The key file cannot be read.
     #[error("cannot read the TLS key {0}")]
     Key(String, #[source] rustls_pki_types::pem::Error),
-    /// The two do not go together.
-    #[error("the TLS certificate and key cannot be used")]
+    /// Certificate and key do not match, or are of an unsupported kind.
+    #[error("cannot use the TLS certificate and key")]
     Pair(#[source] rustls::Error),
 }
 
-/// Reads the files and makes what accepts TLS connections, with HTTP/2 and HTTP/1.1.
+/// Creates the TLS acceptor from certificate and key files, with HTTP/2 and HTTP/1.1 in ALPN.
 pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let unreadable = |error| TlsError::Certificate(files.certificate.display().to_string(), error);
     let chain = CertificateDer::pem_file_iter(&files.certificate).map_err(unreadable)?;

@@ -1,20 +1,20 @@
-//! Pages that everybody can use: no violation that axe-core finds, in any state, theme and width.
+//! Accessibility of the pages: no axe-core violation in any state, theme and width.
 
 use serde_json::json;
 
 use crate::support::{Browser, Service, Theme, axe, chromium, content};
 
-/// Widths in pixels; nothing may stand beyond the right edge of any.
+/// Window widths in pixels; no page may overflow horizontally.
 const WIDTHS: [u32; 3] = [320, 360, 1280];
 
-/// Checks the page as it is now.
+/// Checks the current state of the page in every theme and width.
 async fn check(browser: &Browser, axe: &str, state: &str) {
     for theme in Theme::EACH {
         browser.prefer(theme).await;
         for width in WIDTHS {
             browser.resize(width, 900).await;
             let overflow = browser.overflow().await;
-            assert_eq!(overflow, 0, "{state}: {overflow} pixels too wide for {width}");
+            assert_eq!(overflow, 0, "{state}: {overflow} pixels wider than {width}");
             let violations = browser.violations(axe).await;
             assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
         }
@@ -59,7 +59,7 @@ async fn the_page_for_recipients() {
 }
 
 #[tokio::test]
-async fn the_page_for_recipients_while_it_works() {
+async fn the_page_for_recipients_during_a_download() {
     let Some(axe) = axe() else { return };
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(6 * 1024 * 1024), &["-d", "1"]);
@@ -112,7 +112,7 @@ async fn the_page_for_senders() {
 }
 
 #[tokio::test]
-async fn pages_that_cannot_work_here() {
+async fn pages_in_unsupported_environments() {
     let Some(axe) = axe() else { return };
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &[]);
@@ -163,12 +163,12 @@ async fn the_other_pages() {
 }
 
 #[tokio::test]
-async fn everything_can_be_done_with_the_keyboard() {
+async fn all_controls_are_reachable_by_keyboard() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
         browser.visible("#send-form").await;
-        // In this order, and none left out.
+        // All controls are reached in this order.
         let mut reached = Vec::new();
         for _ in 0..12 {
             browser.tab().await;
@@ -184,7 +184,7 @@ async fn everything_can_be_done_with_the_keyboard() {
         browser.fill("#token", &service.token).await;
         browser.enter("#token").await;
         browser.visible("#sent").await;
-        browser.until("the focus to be moved", async || (browser.focused().await == "sent-title").then_some(())).await;
+        browser.until("the focus to move", async || (browser.focused().await == "sent-title").then_some(())).await;
     })
     .await;
 }

@@ -1,10 +1,10 @@
-//! What an operator does on the admin page.
+//! The admin page.
 
 use sgsend::domain::link::Link;
 
 use crate::support::{Browser, Service, Theme, axe, chromium};
 
-/// Opens the page at a view of it, with a session.
+/// Logs in and opens a view of the page.
 async fn open(browser: &Browser, service: &Service, view: &str) {
     browser.goto(&format!("{}/#{view}", service.serving.admin)).await;
     browser.fill("#key", &service.admin_key()).await;
@@ -12,7 +12,7 @@ async fn open(browser: &Browser, service: &Service, view: &str) {
     browser.visible(&format!("#{view}")).await;
 }
 
-/// Ends the session as its time does: the browser has none any more, and the page does not know.
+/// Deletes the session cookie without the page's knowledge, like an expired session.
 async fn forget_session(browser: &Browser) {
     browser.tell("Network.clearBrowserCookies", serde_json::json!({})).await;
 }
@@ -36,7 +36,7 @@ async fn a_session_takes_the_right_key() {
             browser.click("#session button").await;
             browser.says("#error", "not the admin key").await;
             assert!(!browser.shows("#admin").await && !browser.shows("#views").await, "{key}");
-            assert_eq!(browser.value_now("#key").await, "", "what was typed is still there");
+            assert_eq!(browser.value_now("#key").await, "", "the field still contains the key");
             assert!(cookies(browser).await.is_empty());
         }
         browser.fill("#key", &service.admin_key()).await;
@@ -45,9 +45,9 @@ async fn a_session_takes_the_right_key() {
         assert!(!browser.shows("#login").await);
         let kept = cookies(browser).await;
         assert_eq!((kept.len(), &kept[0]["httpOnly"], &kept[0]["sameSite"]), (1, &true.into(), &"Strict".into()));
-        assert!(!kept[0].to_string().contains(&service.admin_key()), "the key is kept");
-        assert!(!browser.kept().await.to_string().contains(&service.admin_key()), "the key is kept");
-        // It holds for whoever loads the page again.
+        assert!(!kept[0].to_string().contains(&service.admin_key()), "the cookie contains the key");
+        assert!(!browser.kept().await.to_string().contains(&service.admin_key()), "the browser stores the key");
+        // The session survives a reload.
         browser.reload().await;
         browser.visible("#overview").await;
         assert!(!browser.shows("#login").await);
@@ -56,7 +56,7 @@ async fn a_session_takes_the_right_key() {
 }
 
 #[tokio::test]
-async fn the_form_alone_leads_to_the_page() {
+async fn the_login_form_leads_to_the_page() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&format!("{}/auth/set-cookie-form", service.serving.admin)).await;
@@ -69,7 +69,7 @@ async fn the_form_alone_leads_to_the_page() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_ended_leaves_nothing() {
+async fn logout_leaves_no_state() {
     let service = Service::start();
     chromium(async |browser| {
         open(browser, &service, "tokens").await;
@@ -85,7 +85,7 @@ async fn a_session_that_is_ended_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_is_created_with_limits_and_sends() {
+async fn a_token_is_created_with_limits_and_works() {
     let service = Service::start();
     chromium(async |browser| {
         open(browser, &service, "tokens").await;
@@ -119,8 +119,8 @@ async fn a_token_is_created_with_limits_and_sends() {
             crate::support::Said::of(command.env("SGSEND_TOKEN", &token).output().unwrap())
         };
         assert_eq!(service.download(&upload().text(), &[]), b"hello");
-        assert_ne!(upload().exit, 0, "it sends more often than it may");
-        // It is shown once.
+        assert_ne!(upload().exit, 0, "the token exceeded its limit");
+        // The token is shown once.
         browser.click("#forget-token").await;
         browser.hidden("#created").await;
         assert!(
@@ -134,7 +134,7 @@ async fn a_token_is_created_with_limits_and_sends() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_changes_nothing_and_loses_nothing() {
+async fn an_expired_session_keeps_the_form_and_creates_nothing() {
     let service = Service::start();
     chromium(async |browser| {
         open(browser, &service, "tokens").await;
@@ -147,7 +147,7 @@ async fn a_session_that_has_ended_changes_nothing_and_loses_nothing() {
         browser.enter("#key").await;
         browser.says("#error", "do it again").await;
         let listed = || service.run(&["--json", "token", "list"]).text().matches("twice pressed").count();
-        assert_eq!(listed(), 0, "it was created though nobody pressed again");
+        assert_eq!(listed(), 0, "the token was created without a second click");
         assert_eq!(browser.value("#token-name").await, "twice pressed");
         assert_eq!(browser.value("#token-transfers").await, "7");
         browser.click("#token-form button").await;
@@ -158,7 +158,7 @@ async fn a_session_that_has_ended_changes_nothing_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_is_revoked_once_that_is_confirmed() {
+async fn a_token_is_revoked_after_confirmation() {
     let service = Service::start();
     let made = service.run(&["--json", "token", "create", "to be revoked"]).json();
     let (token, row) = (made["token"].as_str().unwrap(), format!("#token-{}", made["token_id"].as_str().unwrap()));
@@ -185,7 +185,7 @@ async fn a_token_is_revoked_once_that_is_confirmed() {
 }
 
 #[tokio::test]
-async fn of_a_link_only_the_id_is_kept() {
+async fn a_pasted_link_is_reduced_to_its_id() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "3"]);
     let key = link.split_once("#v1.").unwrap().1;
@@ -194,7 +194,7 @@ async fn of_a_link_only_the_id_is_kept() {
         browser.fill("#transfer-id", "no id").await;
         browser.click("#find button").await;
         browser.says("#error", "no transfer id").await;
-        // As a paste does: all of it at once.
+        // Inserts the whole text at once, like a paste.
         let paste = "const field = document.querySelector('#transfer-id'); field.focus(); field.select();
             document.execCommand('insertText', false, args)";
         browser.script(paste, format!("  {link}\u{20}").into()).await;
@@ -203,7 +203,7 @@ async fn of_a_link_only_the_id_is_kept() {
         browser.says("#found-title", &id(&link)).await;
         assert_eq!(browser.address().await, format!("{}#transfer/{}", service.admin_page(), id(&link)));
         let sent = browser.sent().await;
-        assert!(sent.iter().any(|request| request.url.contains(&id(&link))), "nothing was asked for");
+        assert!(sent.iter().any(|request| request.url.contains(&id(&link))), "no request was sent");
         let leaks: Vec<_> = sent.iter().filter(|request| request.holds(key.as_bytes())).collect();
         assert!(leaks.is_empty(), "{leaks:?}");
         assert!(!browser.kept().await.to_string().contains(key));
@@ -235,7 +235,10 @@ async fn a_transfers_records_are_shown_by_kind() {
             browser.click(&format!("#kind-{kind}")).await;
             browser.hidden(&format!("#records li[data-kind={kind}]")).await;
             for other in kinds.into_iter().filter(|other| *other != kind) {
-                assert!(browser.shows(&format!("#records li[data-kind={other}]")).await, "{other} went with {kind}");
+                assert!(
+                    browser.shows(&format!("#records li[data-kind={other}]")).await,
+                    "hiding {kind} also hid {other}"
+                );
             }
             browser.click(&format!("#kind-{kind}")).await;
             browser.visible(&format!("#records li[data-kind={kind}]")).await;
@@ -249,7 +252,7 @@ async fn a_transfers_records_are_shown_by_kind() {
 }
 
 #[tokio::test]
-async fn a_transfer_is_removed_once_that_is_confirmed() {
+async fn a_transfer_is_deleted_after_confirmation() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "3"]);
     chromium(async |browser| {
@@ -272,7 +275,7 @@ async fn a_transfer_is_removed_once_that_is_confirmed() {
 }
 
 #[tokio::test]
-async fn the_overview_counts_what_was_sent() {
+async fn the_overview_shows_transfer_statistics() {
     let service = Service::start();
     let links: Vec<_> = (0..3).map(|_| service.upload("a.txt", b"hello", &["-d", "3"])).collect();
     service.download(&links[0], &[]);
@@ -308,7 +311,7 @@ async fn the_overview_counts_what_was_sent() {
 }
 
 #[tokio::test]
-async fn everybody_can_use_it() {
+async fn the_admin_page_is_accessible() {
     let Some(axe) = axe() else { return };
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "3"]);
@@ -318,7 +321,7 @@ async fn everybody_can_use_it() {
             for width in [360, 1280] {
                 browser.resize(width, 900).await;
                 let overflow = browser.overflow().await;
-                assert_eq!(overflow, 0, "{state}: {overflow} pixels too wide for {width}");
+                assert_eq!(overflow, 0, "{state}: {overflow} pixels wider than {width}");
                 let violations = browser.violations(&axe).await;
                 assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
             }

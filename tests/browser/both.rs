@@ -1,4 +1,4 @@
-//! From browser to browser.
+//! Transfers from one browser to another.
 
 use crate::support::{Browser, Service, chromium, content, firefox};
 
@@ -28,12 +28,12 @@ async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Ve
 const NAME: &str = "Grüße 報告書.bin";
 const PASSPHRASE: &str = "café ☃";
 
-/// Fetches what was sent without a passphrase, and with one.
+/// Downloads the transfers without and with a passphrase, and compares their content.
 async fn arrive(browser: &Browser, service: &Service, links: [&str; 2], sent: &[u8]) {
     for (link, passphrase) in links.into_iter().zip(["", PASSPHRASE]) {
         let (name, got) = receive(browser, link, passphrase).await;
         assert_eq!(name, NAME);
-        assert!(got == sent, "it is not what was sent");
+        assert!(got == sent, "the content differs");
         assert_eq!(service.downloads(link).await, 1);
     }
 }

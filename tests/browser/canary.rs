@@ -1,4 +1,5 @@
-//! Nothing of a file's content, name, key or passphrase is ever on the wire, with the service, or left in the browser.
+//! Plaintext leak test for pages: content, file name, key and passphrase never appear on the wire, in the service, or
+//! in the browser's files.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
 const PASSPHRASE: &str = "the canary's own passphrase";
 
-/// A service whose every word is written down, and a tap in front of it.
+/// Starts a service with trace logging, behind a recording proxy.
 fn service() -> (Service, Tap) {
     let home = Home::new();
     let mut serve =
@@ -25,14 +26,15 @@ fn service() -> (Service, Tap) {
     (service, tap)
 }
 
-/// What stands behind the `#` of a link, with and without its prefix.
+/// Returns the fragment of a link, with and without its prefix.
 fn fragment(link: &str) -> [Vec<u8>; 2] {
     let (_, fragment) = link.split_once('#').unwrap();
     let (_, key) = fragment.split_once('.').unwrap();
     [fragment, key].map(|text| text.as_bytes().to_vec())
 }
 
-/// The key of a link in any other form, and in every form the one that is made of it and the passphrase.
+/// Returns all encodings of a link's key other than the link's own, and all encodings of the key derived with the
+/// passphrase.
 fn keys(link: &str) -> Vec<Vec<u8>> {
     let link_key = BASE64_URL_SAFE_NO_PAD.decode(&fragment(link)[1]).unwrap();
     let link: Link = link.parse().unwrap();
@@ -51,7 +53,7 @@ fn keys(link: &str) -> Vec<Vec<u8>> {
     all
 }
 
-/// The same of what was sent.
+/// Returns content, file name and passphrase in the forms to search for.
 fn texts() -> [Vec<u8>; 4] {
     [CONTENT.as_bytes(), NAME.as_bytes(), b"yellow-canary", PASSPHRASE.as_bytes()].map(<[u8]>::to_vec)
 }
@@ -103,13 +105,13 @@ fn everything_in(folder: &Path) -> Vec<u8> {
     entries.flat_map(named).collect()
 }
 
-/// The grants that stand in requests.
+/// Returns the grants in the headers of the requests.
 fn grants(requests: &[Sent]) -> Vec<Vec<u8>> {
     let all = requests.iter().flat_map(|request| &request.headers);
     all.filter(|(name, _)| name == "x-sgsend-grant").map(|(_, value)| value.clone().into_bytes()).collect()
 }
 
-/// Checks that a browser has left none of these behind, but for what the browser itself remembers of where it was.
+/// Checks that a browser's files contain no canary, except files in which the browser itself records visited URLs.
 fn left_nothing((whose, left): (&str, &Left), canaries: &[Vec<u8>], but_for: &[&str]) {
     for canary in canaries {
         let holding = left.holding(canary);
@@ -120,7 +122,7 @@ fn left_nothing((whose, left): (&str, &Left), canaries: &[Vec<u8>], but_for: &[&
 }
 
 #[tokio::test]
-async fn nothing_tells_of_content_name_key_or_passphrase() {
+async fn content_name_key_and_passphrase_never_leak() {
     let (service, tap) = service();
     let Some(((link, mut requests), of_sender)) = chromium(async |browser| send(browser, &service, &tap).await).await
     else {
@@ -132,9 +134,12 @@ async fn nothing_tells_of_content_name_key_or_passphrase() {
     let Service { home, serving, token } = service;
     let (log, wire, kept) = (serving.terminate(), tap.heard(), everything_in(&home.path().join("store")));
     let grants = grants(&requests);
-    assert!(!grants.is_empty() && wire.len() > 2 * 80_000 * CONTENT.len(), "the search finds nothing");
-    assert!(contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"), "the search finds nothing");
-    assert!(log.contains("/transfers/create"), "the log is not at its loudest: {log}");
+    assert!(!grants.is_empty() && wire.len() > 2 * 80_000 * CONTENT.len(), "the recording is incomplete");
+    assert!(
+        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        "the search can't find a text that is stored"
+    );
+    assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
 
     let (texts, keys, fragment) = (texts(), keys(&link), fragment(&link));
     for canary in texts.iter().chain(&keys).chain(&fragment) {
@@ -148,8 +153,8 @@ async fn nothing_tells_of_content_name_key_or_passphrase() {
     }
     let secret = token.rsplit('_').next().unwrap().as_bytes().to_vec();
     for canary in grants.iter().chain([&secret]) {
-        assert!(contains(&wire, canary), "it has to travel");
-        assert!(!contains(&kept, canary) && !contains(log.as_bytes(), canary), "a secret was kept");
+        assert!(contains(&wire, canary), "the secret was not sent");
+        assert!(!contains(&kept, canary) && !contains(log.as_bytes(), canary), "a secret was stored or logged");
     }
 
     let content = [CONTENT.as_bytes().to_vec(), PASSPHRASE.as_bytes().to_vec()];
@@ -162,8 +167,8 @@ async fn nothing_tells_of_content_name_key_or_passphrase() {
         left_nothing(left, &keys, &[]);
     }
     left_nothing(of_sender, &fragment, &[]);
-    // A browser notes the address that it was told to open before any page can do something about it: in its history,
-    // in what it keeps by address, and in the files that it restores tabs from. It lists downloads, too.
+    // A browser records the URL that it opens before a page can prevent that: in its history, in storage indexed by
+    // URL, and in session restore files. The browser lists downloads, too.
     left_nothing(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
     left_nothing(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
     left_nothing(of_sender, &[NAME.as_bytes().to_vec()], &[]);
@@ -179,7 +184,7 @@ async fn a_text_does_not_outlive_its_tab() {
         browser.click("#send").await;
         browser.visible("#sent").await;
         let link = browser.value("#link").await;
-        // Leaving a page is when a browser notes what stood in its fields.
+        // Leaving a page is the time at which a browser records the content of form fields.
         browser.goto(&format!("{}/docs", service.serving.public)).await;
         link
     });

@@ -1,10 +1,10 @@
-//! Folders that are dropped onto the page.
+//! Folders dropped onto the page.
 
 use serde_json::json;
 
 use crate::support::{Service, chromium};
 
-/// Drops a folder `photos` of 250 files, of which browsers give a hundred at once; reading it goes on only when
+/// Drops a folder `photos` of 250 files, listed by browsers in batches of 100; reading blocks until
 /// `globalThis.release` is called.
 const DROP: &str = "
     const { promise, resolve } = Promise.withResolvers();
@@ -26,7 +26,7 @@ const DROP: &str = "
     document.querySelector('#drop').dispatchEvent(drop)";
 
 #[tokio::test]
-async fn all_of_it_is_sent_though_it_is_still_being_read() {
+async fn a_dropped_folder_is_sent_completely() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;

@@ -1,4 +1,4 @@
-//! What must hold in Firefox too: what the command line and the pages send each other.
+//! Firefox: transfers between the pages and the command line.
 
 use crate::support::{Service, content, firefox};
 
@@ -9,12 +9,12 @@ async fn links_of_the_command_line_open() {
         for size in [0, 1, 1_048_520, 2_500_000] {
             let link = service.upload("отчёт 報告.bin", &content(size), &["-d", "1"]);
             browser.goto(&link).await;
-            assert!(!browser.address().await.contains('#'), "the key stays in the address");
+            assert!(!browser.address().await.contains('#'), "the key is still in the URL");
             browser.click("#download").await;
             browser.says("#outcome", "Fetched and decrypted").await;
             let (name, got) = browser.download().await;
             assert_eq!((name.as_str(), got.len()), ("отчёт 報告.bin", size));
-            assert!(got == content(size), "{size} bytes are not what was sent");
+            assert!(got == content(size), "the content of {size} bytes differs");
             assert_eq!(service.downloads(&link).await, 1);
         }
     })
@@ -22,7 +22,7 @@ async fn links_of_the_command_line_open() {
 }
 
 #[tokio::test]
-async fn wrong_keys_and_passphrases_count_nothing() {
+async fn wrong_keys_and_passphrases_count_no_download() {
     let service = Service::start();
     let passphrase = service.home.file("passphrase", b"tea");
     let link = service.upload("a.txt", b"hello", &["-d", "1", "--passphrase-file", &passphrase]);
@@ -52,7 +52,7 @@ async fn wrong_keys_and_passphrases_count_nothing() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_gone_on_with_under_the_same_download() {
+async fn a_broken_download_resumes_as_the_same_download() {
     let service = Service::on_disk();
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
@@ -60,7 +60,7 @@ async fn a_broken_connection_is_gone_on_with_under_the_same_download() {
         let gate = service.half_fetched(browser, &link).await;
         gate.open();
         browser.says("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        assert!(browser.download().await.1 == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;

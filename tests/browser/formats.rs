@@ -1,4 +1,4 @@
-//! The scripts that seal and open, against the format's vectors, this crate, and Tink.
+//! Encryption in page scripts, checked against the format's test vectors, this crate, and Tink.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use sgsend::domain::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
 
 use crate::support::{Browser, Service, content, each, tink_open, tink_seal};
 
-/// Plaintext sizes at which the number of segments changes.
+/// Plaintext sizes around the changes of the segment count, in bytes.
 const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
 
-/// What all scripts here begin with.
+/// Common prelude of all scripts in this file.
 const COMMON: &str = r#"
     const load = (name) => import(new URL(`web/${name}.js`, args.root));
     const [sealed, keys, bytes, envelopes] = await Promise.all(["sealed", "key", "bytes", "envelope"].map(load));
@@ -48,7 +48,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn vectors_open_and_their_proofs_come_out() {
+async fn test_vectors_decrypt_and_yield_their_proofs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let file = |name: &Value| std::fs::read(folder.join(name.as_str().unwrap())).unwrap();
     let vectors: Value = serde_json::from_slice(&file(&"vectors.json".into())).unwrap();
@@ -95,14 +95,14 @@ async fn vectors_open_and_their_proofs_come_out() {
     .await;
 }
 
-/// The sizes at which something changes, and some more.
+/// Returns boundary sizes and some random sizes.
 fn sizes() -> Vec<usize> {
     let random = |most: usize| usize::from_le_bytes(random::bytes::<8>()) % most;
     SIZES.into_iter().chain([random(3_000), random(1_048_520), 1_048_000 + random(1_000), random(3_000_000)]).collect()
 }
 
 #[tokio::test]
-async fn what_this_crate_and_tink_seal_opens_in_a_browser() {
+async fn payloads_of_this_crate_and_tink_decrypt_in_a_browser() {
     let service = Service::start();
     let open = r"
         const plaintext = await open(bytes.fromBase64url(args.key), fromBase64(args.sealed));
@@ -115,7 +115,7 @@ async fn what_this_crate_and_tink_seal_opens_in_a_browser() {
                 let given = json!({ "key": BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), "sealed": base64(&sealed) });
                 let opened = run(browser, &service, open, given).await;
                 let expected = json!({ "size": size, "sha256": Sha256::of(&plaintext).to_string() });
-                assert_eq!(opened, expected, "{size} bytes, sealed by {by}");
+                assert_eq!(opened, expected, "{size} bytes, encrypted by {by}");
             }
         }
     })
@@ -123,7 +123,7 @@ async fn what_this_crate_and_tink_seal_opens_in_a_browser() {
 }
 
 #[tokio::test]
-async fn what_a_browser_seals_opens_with_this_crate_and_with_tink() {
+async fn payloads_of_a_browser_decrypt_with_this_crate_and_tink() {
     let service = Service::start();
     let seal = r"
         const plaintext = fromBase64(args.plaintext);
@@ -148,19 +148,19 @@ async fn what_a_browser_seals_opens_with_this_crate_and_with_tink() {
             let plaintext = content(size);
             let made = run(browser, &service, seal, json!({ "plaintext": base64(&plaintext) })).await;
             let text = made["key"].as_str().unwrap();
-            assert!(keys.insert(text.to_owned()), "a key came twice");
+            assert!(keys.insert(text.to_owned()), "a key was generated twice");
             let key = text.strip_prefix("v1.").unwrap().parse::<LinkKey>().unwrap().payload_key(None).unwrap();
             let sealed = BASE64_STANDARD.decode(made["sealed"].as_str().unwrap()).unwrap();
             assert_eq!(sealed.len() as u64, Layout::of_plaintext(size as u64).unwrap().sealed_size());
-            assert!(open(&key, &sealed) == plaintext, "{size} bytes do not open with this crate");
-            assert!(tink_open(&key, sealed) == plaintext, "{size} bytes do not open with Tink");
+            assert!(open(&key, &sealed) == plaintext, "this crate can't decrypt {size} bytes");
+            assert!(tink_open(&key, sealed) == plaintext, "Tink can't decrypt {size} bytes");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_was_changed_on_its_way_does_not_open_in_a_browser() {
+async fn tampered_payloads_are_rejected_in_a_browser() {
     let service = Service::start();
     let changes = r#"
         const key = bytes.fromBase64url(args.key);

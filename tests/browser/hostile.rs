@@ -1,16 +1,16 @@
-//! A service that asks for what it should not have: one nonce must never seal two plaintexts.
+//! Hostile service: false offsets must never make a page encrypt two plaintexts with one nonce.
 
 use serde_json::{Value, json};
 
 use crate::support::{Service, chromium, content};
 
-/// More than one piece.
+/// Content size in bytes, larger than one piece.
 const SIZE: usize = 9_000_000;
-/// What is sent first.
+/// Size of the first upload request in bytes.
 const PIECE: u64 = 8 * 1024 * 1024;
 
-/// Has the page read `lie` where the service says how much has arrived: in its `answer` to a piece, in its `refusal` of
-/// one, or in the `status` that is asked for when an answer was lost. `offsets` are those at which anything is sent.
+/// Replaces the received byte count by `lie`, in one place at a time: the `answer` to an upload request, its `refusal`,
+/// or the `status` requested after a lost response. `offsets` collects the offsets of all upload requests.
 const LIE: &str = "
     Object.assign(globalThis, { lie: 0, way: 'answer', offsets: [] });
     const { prototype } = XMLHttpRequest;
@@ -35,7 +35,7 @@ const LIE: &str = "
     };";
 
 #[tokio::test]
-async fn a_service_that_lies_about_what_has_arrived_gets_nothing_more() {
+async fn a_false_received_count_aborts_the_upload() {
     let service = Service::on_disk();
     let lies: [Value; 8] = [
         json!(-1),
@@ -71,7 +71,7 @@ async fn a_service_that_lies_about_what_has_arrived_gets_nothing_more() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_payload_is_ever_sealed() {
+async fn only_the_payload_is_ever_encrypted() {
     let service = Service::start();
     let seal = "
         const load = (name) => import(new URL(`web/${name}.js`, location.href));

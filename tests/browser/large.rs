@@ -1,11 +1,11 @@
-//! Files as large as a service takes by default, which no page may hold in memory as a whole.
+//! Files of the default maximum size, which no page may hold in memory completely.
 
 use crate::support::{Service, chromium, content};
 
 const SIZE: usize = 100 * 1024 * 1024;
 
 #[tokio::test]
-async fn a_hundred_mebibytes_arrive_both_ways() {
+async fn content_of_100_mib_is_sent_and_received() {
     let service = Service::start();
     let sent = content(SIZE);
     chromium(async |browser| {
@@ -13,17 +13,17 @@ async fn a_hundred_mebibytes_arrive_both_ways() {
         browser.fill("#token", &service.token).await;
         browser.choose("#files", &[&service.home.file("large.bin", &sent)]).await;
         browser.click("#send").await;
-        browser.patiently("it to be sent", async || browser.shows("#sent").await.then_some(())).await;
+        browser.patiently("the upload to finish", async || browser.shows("#sent").await.then_some(())).await;
         let link = browser.value("#link").await;
-        assert!(service.download(&link, &[]) == sent, "it is not what was sent");
+        assert!(service.download(&link, &[]) == sent, "the content differs");
         browser.goto(&link).await;
         browser.click("#download").await;
         browser
-            .patiently("it to be fetched", async || {
+            .patiently("the download to finish", async || {
                 browser.text("#outcome").await.contains("Fetched and decrypted").then_some(())
             })
             .await;
-        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        assert!(browser.download().await.1 == sent, "the content differs");
     })
     .await;
 }

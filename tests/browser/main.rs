@@ -1,6 +1,6 @@
-//! The pages of the services, in real browsers. `tests/browsers.sh` gets what is needed and runs this.
+//! The pages of the services in real browsers. `tests/browsers.sh` installs the requirements and runs these tests.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 mod accessibility;
 mod admin;

@@ -1,4 +1,5 @@
-//! Figures: how long 100 MiB take in a page and with the command, and how much memory the page takes. `benches/browser.sh`.
+//! Benchmark: duration of 100 MiB transfers in a page and with the command, and memory of the page. Run by
+//! `benches/browser.sh`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,11 +8,11 @@ use crate::support::{Browser, Service, chromium, content};
 
 const MEBIBYTES: u32 = 100;
 const SIZE: usize = MEBIBYTES as usize * 1024 * 1024;
-/// How often each figure is taken.
+/// Number of measurements per figure.
 const ROUNDS: usize = 3;
 
 #[tokio::test]
-#[ignore = "it checks nothing, and prints figures"]
+#[ignore = "a benchmark that prints figures"]
 async fn measure_pages_beside_the_command() {
     let service = Service::start();
     let file = service.home.file("large.bin", &content(SIZE));
@@ -31,7 +32,7 @@ async fn measure_pages_beside_the_command() {
             let memory = format!("at most {after_upload} MiB sending, {} MiB in all", most_memory(browser));
             println!("round {round}, the page: {}; {memory} ({before} MiB when empty)", told(upload, download));
         });
-        assert!(measured.await.is_some(), "there is no browser");
+        assert!(measured.await.is_some(), "no browser is installed");
     }
 }
 
@@ -41,7 +42,7 @@ async fn send(browser: &Browser, service: &Service, file: &str) -> Duration {
     browser.choose("#files", &[file]).await;
     let started = Instant::now();
     browser.click("#send").await;
-    browser.patiently("it to be sent", async || browser.shows("#sent").await.then_some(())).await;
+    browser.patiently("the upload to finish", async || browser.shows("#sent").await.then_some(())).await;
     started.elapsed()
 }
 
@@ -51,7 +52,7 @@ async fn receive(browser: &Browser, link: &str) -> Duration {
     let started = Instant::now();
     browser.click("#download").await;
     let fetched = async || browser.text("#outcome").await.contains("Fetched and decrypted").then_some(());
-    browser.patiently("it to be fetched", fetched).await;
+    browser.patiently("the download to finish", fetched).await;
     let taken = started.elapsed();
     assert_eq!(browser.download().await.1.len(), SIZE);
     taken
@@ -63,7 +64,7 @@ fn told(upload: Duration, download: Duration) -> String {
     figures.map(|(way, taken)| format!("{way} {:.2} s ({:.0} MiB/s)", taken.as_secs_f64(), rate(taken))).join(", ")
 }
 
-/// The most memory, in MiB, that a process which runs pages has had, of all such processes of a browser.
+/// Returns the peak memory in MiB of the largest renderer process of a browser.
 fn most_memory(browser: &Browser) -> u64 {
     let profile = browser.profile().display().to_string();
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Browser, Service, Way, chromium, content, png};
 
-/// Content sizes whose payload ends just before, at and just after the end of a segment, for a file of this name.
+/// Returns content sizes whose payload ends just before, at and just after a segment boundary, for a file of this name.
 fn boundaries(name: &str) -> Vec<usize> {
     let metadata = sgsend::domain::envelope::Metadata {
         filename: name.to_owned(),
@@ -16,11 +16,11 @@ fn boundaries(name: &str) -> Vec<usize> {
         archive: None,
     };
     let envelope = sgsend::domain::envelope::encode(&metadata).unwrap().len();
-    // The envelope's length may be a few bytes off; these hit the boundary whatever it is.
+    // The envelope's length may differ by a few bytes; these sizes hit the boundary in any case.
     [1_048_520, 2_097_080].into_iter().flat_map(|end| (0..3).map(move |near| end - envelope + near * 20 - 20)).collect()
 }
 
-/// Opens the link and downloads what is behind it.
+/// Opens the link and downloads its content.
 async fn fetch(browser: &Browser, link: &str) -> (String, Vec<u8>) {
     browser.goto(link).await;
     browser.click("#download").await;
@@ -38,7 +38,7 @@ async fn files_of_every_size_arrive_byte_for_byte() {
             let link = service.upload("sent.bin", &sent, &["-d", "1"]);
             let (name, got) = fetch(browser, &link).await;
             assert_eq!((name.as_str(), got.len()), ("sent.bin", size));
-            assert!(got == sent, "{size} bytes are not what was sent");
+            assert!(got == sent, "the content of {size} bytes differs");
             assert_eq!(service.downloads(&link).await, 1, "{size} bytes");
         }
     })
@@ -73,13 +73,13 @@ async fn names_in_many_scripts_arrive_as_they_are() {
 }
 
 #[tokio::test]
-async fn names_that_attack_become_harmless() {
+async fn malicious_names_are_sanitised() {
     let service = Service::start();
     chromium(async |browser| {
         for name in ["../escaped.txt", "/etc/escaped.txt", "..\\escaped.txt", "<img src=x onerror=alert(1)>.txt"] {
             let said = service.home.pipe_at(&service.serving, &["upload", "-", "--name", name], b"x");
             if said.exit != 0 {
-                // Refused on the sender's side already: as good.
+                // A refusal by the sender is equally safe.
                 continue;
             }
             let (got, _) = fetch(browser, &said.text()).await;
@@ -91,12 +91,12 @@ async fn names_that_attack_become_harmless() {
 }
 
 #[tokio::test]
-async fn the_key_leaves_the_address_before_anything_is_asked_for() {
+async fn the_key_is_removed_from_the_url_before_any_request() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "3"]);
     let (without_key, fragment) = link.split_once('#').unwrap();
     chromium(async |browser| {
-        // Whatever a page asks for from its scripts, the address is written down at that moment.
+        // Records the page's URL at each fetch from its scripts.
         let watch = "globalThis.addresses = []; const ask = globalThis.fetch;
             globalThis.fetch = (...all) => { addresses.push(location.href); return ask(...all); }";
         browser.before_scripts(watch).await;
@@ -104,19 +104,19 @@ async fn the_key_leaves_the_address_before_anything_is_asked_for() {
         browser.visible("#download").await;
         assert_eq!(browser.address().await, without_key);
         let addresses = browser.script("return addresses", json!(null)).await;
-        assert!(addresses.as_array().is_some_and(|all| !all.is_empty()), "nothing was asked for");
+        assert!(addresses.as_array().is_some_and(|all| !all.is_empty()), "no request was sent");
         assert!(!addresses.to_string().contains('#'), "{addresses}");
         let kept = browser.kept().await;
         assert!(!kept.to_string().contains(fragment.split_once('.').unwrap().1), "{kept}");
         assert_eq!(kept["history"], json!(null));
         let page = browser.script("return document.documentElement.outerHTML", json!(null)).await;
-        assert!(!page.to_string().contains(fragment), "the key stands in the page");
+        assert!(!page.to_string().contains(fragment), "the page contains the key");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_said_before_anything_is_counted() {
+async fn a_wrong_key_is_reported_before_a_download_is_counted() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     let other = service.upload("b.txt", b"other", &[]);
@@ -125,8 +125,8 @@ async fn a_wrong_key_is_said_before_anything_is_counted() {
         browser.goto(&format!("{without_key}#{}", other.split_once('#').unwrap().1)).await;
         browser.says("#error", "The key is wrong").await;
         assert!(!browser.shows("#download").await);
-        assert_eq!(service.downloads(&link).await, 0, "a wrong key used up a download");
-        // The right one is taken all the same.
+        assert_eq!(service.downloads(&link).await, 0, "a wrong key counted a download");
+        // The correct key is accepted afterwards.
         browser.fill("#key", &link).await;
         browser.click("#key-form button").await;
         browser.click("#download").await;
@@ -138,7 +138,7 @@ async fn a_wrong_key_is_said_before_anything_is_counted() {
 }
 
 #[tokio::test]
-async fn without_a_limit_a_wrong_key_opens_nothing() {
+async fn a_wrong_key_decrypts_nothing_of_an_unlimited_transfer() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &[]);
     let other = service.upload("b.txt", b"other", &[]);
@@ -153,7 +153,7 @@ async fn without_a_limit_a_wrong_key_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_cut_off_is_told_from_one_without_a_key() {
+async fn a_truncated_link_differs_from_a_link_without_key() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     let (without_key, key) = link.split_once('#').unwrap();
@@ -176,7 +176,7 @@ async fn a_link_that_was_cut_off_is_told_from_one_without_a_key() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_loaded_again_asks_for_the_key() {
+async fn a_reloaded_page_prompts_for_the_key() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "2"]);
     chromium(async |browser| {
@@ -187,7 +187,7 @@ async fn a_page_that_is_loaded_again_asks_for_the_key() {
         browser.reload().await;
         browser.visible("#key").await;
         assert!(!browser.shows("#download").await);
-        // A link that is pasted into the address bar of this page is taken like any other.
+        // A link pasted into the address bar of the open page works as well.
         browser.script("location.hash = args.key", json!({ "key": link.split_once('#').unwrap().1 })).await;
         browser.visible("#download").await;
         browser.hidden("#key-form").await;
@@ -198,7 +198,7 @@ async fn a_page_that_is_loaded_again_asks_for_the_key() {
 }
 
 #[tokio::test]
-async fn a_passphrase_is_asked_for_and_a_wrong_one_counts_nothing() {
+async fn a_wrong_passphrase_counts_no_download() {
     let service = Service::start();
     let passphrase = service.home.file("passphrase", "cafe\u{301} \u{2603}\n".as_bytes());
     let link = service.upload("a.txt", b"hello", &["--passphrase-file", &passphrase, "-d", "1"]);
@@ -210,27 +210,27 @@ async fn a_passphrase_is_asked_for_and_a_wrong_one_counts_nothing() {
         browser.fill("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
         browser.says("#error", "passphrase").await;
-        assert_eq!(service.downloads(&link).await, 0, "a wrong passphrase used up a download");
-        // Composed, where the sender wrote it decomposed.
+        assert_eq!(service.downloads(&link).await, 0, "a wrong passphrase counted a download");
+        // Composed Unicode; the sender used the decomposed form.
         browser.fill("#passphrase", "café ☃").await;
         browser.enter("#passphrase").await;
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await.1, b"hello");
-        assert_eq!(browser.value_now("#passphrase").await, "", "the passphrase stays in the page");
+        assert_eq!(browser.value_now("#passphrase").await, "", "the field still contains the passphrase");
     })
     .await;
 }
 
 #[tokio::test]
-async fn links_that_lead_to_nothing_say_why() {
+async fn unavailable_transfers_report_the_reason() {
     let service = Service::start();
     let used = service.upload("a.txt", b"hello", &["-d", "1"]);
     service.download(&used, &[]);
     let deleted = service.upload("b.txt", b"hello", &[]);
     service.run(&["delete", &deleted]).text();
     let unknown = deleted.replacen(&deleted.split("/d/").nth(1).unwrap()[..32], "0123456789abcdef0123456789abcdef", 1);
-    // As it becomes where it stands at the end of a sentence.
+    // The link with a full stop inserted, as happens at the end of a sentence.
     let damaged = deleted.replacen('#', ".#", 1);
     chromium(async |browser| {
         for (link, words) in [
@@ -248,11 +248,11 @@ async fn links_that_lead_to_nothing_say_why() {
 }
 
 #[tokio::test]
-async fn a_link_whose_time_is_over_says_so() {
+async fn an_expired_link_is_reported() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["--expires", "1m"]);
     chromium(async |browser| {
-        // A minute is the shortest time there is. The service's answer is what the page goes by, so it is changed.
+        // The minimum lifetime is one minute, so the test changes the service's response instead of waiting.
         let late = "const ask = globalThis.fetch; globalThis.fetch = async (...all) => {
               const answer = await ask(...all);
               if (!String(all[0]).endsWith('/status')) return answer;
@@ -267,7 +267,7 @@ async fn a_link_whose_time_is_over_says_so() {
 }
 
 #[tokio::test]
-async fn texts_and_pictures_are_shown_and_then_saved_as_one_download() {
+async fn preview_and_saving_count_as_one_download() {
     let service = Service::start();
     let text = "Grüße <script>alert(1)</script>\n";
     chromium(async |browser| {
@@ -278,7 +278,7 @@ async fn texts_and_pictures_are_shown_and_then_saved_as_one_download() {
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await, ("note.txt".to_owned(), text.as_bytes().to_vec()));
-        assert_eq!(service.downloads(&link).await, 1, "looking and saving count once");
+        assert_eq!(service.downloads(&link).await, 1, "preview and saving count as one download");
 
         let link = service.upload("dot.png", &png(), &["-d", "1"]);
         browser.goto(&link).await;
@@ -292,7 +292,7 @@ async fn texts_and_pictures_are_shown_and_then_saved_as_one_download() {
 }
 
 #[tokio::test]
-async fn what_could_run_is_not_shown() {
+async fn active_content_is_not_previewed() {
     let service = Service::start();
     chromium(async |browser| {
         let svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>parent.document.title = 'run'</script></svg>";
@@ -311,7 +311,7 @@ async fn what_could_run_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_gone_on_with_under_the_same_download() {
+async fn a_broken_download_resumes_as_the_same_download() {
     let service = Service::on_disk();
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
@@ -321,15 +321,15 @@ async fn a_connection_that_breaks_is_gone_on_with_under_the_same_download() {
         browser.says("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
-        assert!(got == sent, "it is not what was sent");
-        assert!(gate.passed(Way::Back) < 9 * 1024 * 1024, "it was fetched from the beginning");
+        assert!(got == sent, "the content differs");
+        assert!(gate.passed(Way::Back) < 9 * 1024 * 1024, "the download restarted from the beginning");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_download_that_was_stopped_goes_on_as_the_same_one() {
+async fn a_stopped_download_resumes_as_the_same_download() {
     let service = Service::on_disk();
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
@@ -338,17 +338,17 @@ async fn a_download_that_was_stopped_goes_on_as_the_same_one() {
         browser.click("#cancel").await;
         browser.says("#outcome", "Stopped").await;
         gate.open();
-        browser.until("the rest to be gone", async || (browser.download_count() == 0).then_some(())).await;
+        browser.until("the partial file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        assert!(browser.download().await.1 == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_network_that_comes_back_is_noticed() {
+async fn a_restored_network_resumes_the_download() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     chromium(async |browser| {
@@ -366,7 +366,7 @@ async fn a_network_that_comes_back_is_noticed() {
 }
 
 #[tokio::test]
-async fn without_service_workers_files_are_saved_all_the_same() {
+async fn files_are_saved_without_service_workers() {
     let service = Service::start();
     let sent = content(3_000_000);
     let link = service.upload("sent.bin", &sent, &["-d", "1"]);
@@ -375,14 +375,14 @@ async fn without_service_workers_files_are_saved_all_the_same() {
         let (name, got) = fetch(browser, &link).await;
         assert_eq!(browser.script("return 'serviceWorker' in navigator", json!(null)).await, false);
         assert_eq!(name, "sent.bin");
-        assert!(got == sent, "it is not what was sent");
+        assert!(got == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_payload_that_was_changed_is_given_to_nobody() {
+async fn a_tampered_payload_is_not_saved() {
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(3_000_000), &["-d", "1"]);
     let payloads = walkdir::WalkDir::new(service.store()).into_iter().filter_map(Result::ok);
@@ -395,13 +395,13 @@ async fn a_payload_that_was_changed_is_given_to_nobody() {
         browser.goto(&link).await;
         browser.click("#download").await;
         browser.says("#error", "damaged").await;
-        browser.until("nothing to be left", async || (browser.download_count() == 0).then_some(())).await;
+        browser.until("all files to be removed", async || (browser.download_count() == 0).then_some(())).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn previews_of_a_link_count_nothing() {
+async fn link_previews_count_no_download() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     let address = link.split_once('#').unwrap().0;
@@ -415,7 +415,7 @@ async fn previews_of_a_link_count_nothing() {
         assert!(!text.contains("a.txt") && !text.contains(&address[address.len() - 32..]), "{agent} learns something");
     }
     assert_eq!(service.downloads(&link).await, 0);
-    // Nor does opening it, before somebody asks for the file.
+    // Opening the page counts no download either, before the download starts.
     chromium(async |browser| {
         browser.goto(&link).await;
         browser.visible("#download").await;
@@ -425,7 +425,7 @@ async fn previews_of_a_link_count_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_server_stored_is_shown_after_a_download() {
+async fn stored_visitor_data_is_shown_after_a_download() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     chromium(async |browser| {

@@ -1,8 +1,8 @@
-//! Payloads that go straight between a page and a bucket.
+//! Payload transfers directly between a page and a bucket.
 
 use crate::support::{Browser, Sent, Service, Tap, chromium, content, each};
 
-/// More than two parts.
+/// Content size in bytes, more than two parts.
 const SIZE: usize = 20_000_000;
 
 async fn send(browser: &Browser, service: &Service, page: &str, sent: &[u8]) -> String {
@@ -35,7 +35,7 @@ async fn payloads_do_not_pass_through_the_service() {
             assert!(receive(browser, &link).await == sent, "{size} bytes");
             assert_eq!(service.downloads(&link).await, 2);
             let heard = tap.heard().len();
-            assert!(heard < 1_000_000, "{heard} bytes went through the service");
+            assert!(heard < 1_000_000, "the service transferred {heard} bytes");
         }
     })
     .await;
@@ -43,7 +43,7 @@ async fn payloads_do_not_pass_through_the_service() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn the_store_gets_no_secret_of_ours() {
+async fn the_store_receives_no_secret() {
     let service = Service::start();
     let endpoint = std::env::var("SGSEND_TEST_S3_ENDPOINT").unwrap();
     chromium(async |browser| {
@@ -66,7 +66,7 @@ async fn the_store_gets_no_secret_of_ours() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_bucket_that_lets_no_page_in_is_done_without() {
+async fn a_bucket_without_cors_falls_back_to_the_service() {
     let closed = crate::support::bucket::fresh().await.to_string();
     let service = Service::over(&closed, &[]);
     chromium(async |browser| {

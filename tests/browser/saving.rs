@@ -1,16 +1,16 @@
-//! Downloads on their way to the person's disk.
+//! Saving downloads to disk.
 
 use serde_json::json;
 
 use crate::support::{Gate, Service, Way, chromium, content};
 
-/// Writes down what the line below the bar says.
+/// Records the texts of the progress line.
 const WATCH: &str = "globalThis.lines = [];
     const line = document.querySelector('#progress-text');
     new MutationObserver(() => lines.push(line.textContent)).observe(line, { childList: true, characterData: true });";
 
 #[tokio::test]
-async fn one_tells_how_far_it_has_come() {
+async fn a_download_shows_its_progress() {
     let service = Service::on_disk();
     let sent = content(30 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
@@ -23,7 +23,7 @@ async fn one_tells_how_far_it_has_come() {
         browser.tell("Network.emulateNetworkConditions", slow).await;
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "it is not what was sent");
+        assert!(browser.download().await.1 == sent, "the content differs");
         let lines = browser.script("return lines", json!(null)).await;
         let of = |line: &str| Some(line.strip_prefix("Fetching ")?.split_once(" of ")?.0.to_owned());
         let mut told: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
@@ -31,14 +31,14 @@ async fn one_tells_how_far_it_has_come() {
         assert!(told.len() > 5, "{lines}");
         assert_eq!(told.first().map(String::as_str), Some("0 bytes"), "{lines}");
         let distinct: std::collections::BTreeSet<_> = told.iter().collect();
-        assert_eq!(distinct.len(), told.len(), "it went back: {lines}");
-        assert!(lines.to_string().contains("left"), "no word of how long it takes: {lines}");
+        assert_eq!(distinct.len(), told.len(), "the progress went backwards: {lines}");
+        assert!(lines.to_string().contains("left"), "no remaining time was shown: {lines}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_worker_that_the_browser_ends_is_noticed_and_done_without_another_download() {
+async fn a_terminated_worker_is_detected_and_the_download_resumes() {
     let service = Service::on_disk();
     let sent = content(30 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
@@ -47,20 +47,20 @@ async fn a_worker_that_the_browser_ends_is_noticed_and_done_without_another_down
         browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
         browser.visible("#download").await;
         browser.tell("ServiceWorker.enable", json!({})).await;
-        // The worker may come after what is held of the payload, and has to come all the same.
+        // The service worker may start after the first bytes are in memory, but must start.
         gate.hold_each_after(Way::Back, 10 * 1024 * 1024);
         browser.click("#download").await;
         gate.wait();
-        browser.until("the file to be begun", async || (browser.download_count() > 0).then_some(())).await;
+        browser.until("the file to be created", async || (browser.download_count() > 0).then_some(())).await;
         browser.tell("ServiceWorker.stopAllWorkers", json!({})).await;
         gate.open();
         browser.says("#error", "has stopped the download").await;
-        browser.until("the failed file to be gone", async || (browser.download_count() == 0).then_some(())).await;
+        browser.until("the failed file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
-        assert!(got == sent, "it is not what was sent");
+        assert!(got == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;

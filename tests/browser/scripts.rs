@@ -1,4 +1,4 @@
-//! Scripts that have the same rules as this crate: names, paths, links, QR codes.
+//! Page scripts that implement the same rules as this crate: names, paths, links, QR codes.
 
 use qrcode::bits::Bits;
 use qrcode::canvas::{Canvas, MaskPattern};
@@ -10,7 +10,7 @@ use sgsend::domain::link::Link;
 
 use crate::support::{Browser, Service, chromium, each};
 
-/// What a function of a script gives for each of these; `null` where that is nothing.
+/// Returns the results of a script function for each text, with `null` for no result.
 async fn each_of(browser: &Browser, script: &str, function: &str, texts: &[String]) -> Vec<Value> {
     let body = format!(
         "const script = await import(new URL('web/{script}.js', location.href));
@@ -19,7 +19,7 @@ async fn each_of(browser: &Browser, script: &str, function: &str, texts: &[Strin
     browser.script(&body, json!(texts)).await.as_array().unwrap().clone()
 }
 
-/// Which characters a function judges so, before and after a letter.
+/// Collects the characters for which a function returns true, before and after a letter.
 const EVERY_CHARACTER: &str = "
     const { FUNCTION: judge } = await import(new URL('web/SCRIPT.js', location.href));
     const found = [];
@@ -34,13 +34,13 @@ fn of_every_character(script: &str, function: &str, condition: &str) -> String {
     EVERY_CHARACTER.replace("FUNCTION", function).replace("SCRIPT", script).replace("CONDITION", condition)
 }
 
-/// The same here.
+/// Returns the same list, computed by this crate.
 fn every_character(condition: impl Fn(&str) -> bool) -> Vec<String> {
     let texts = |c: char| [format!("{c}a"), format!("a{c}")];
     ('\0'..=char::MAX).flat_map(texts).filter(|text| condition(text)).collect()
 }
 
-/// What is in one list only.
+/// Returns the items that are in only one of the lists.
 fn apart(found: &Value, expected: &[String]) -> Vec<String> {
     let found: std::collections::BTreeSet<_> = found.as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let expected: std::collections::BTreeSet<_> = expected.iter().map(String::as_str).collect();
@@ -146,7 +146,7 @@ async fn names_become_safe_in_the_same_way() {
 }
 
 #[tokio::test]
-async fn the_same_characters_are_left_out_of_names() {
+async fn the_same_characters_are_removed_from_names() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
@@ -200,7 +200,7 @@ async fn halves_of_characters_and_long_names_become_safe_at_once() {
 }
 
 #[tokio::test]
-async fn archives_take_the_same_paths() {
+async fn archives_accept_the_same_paths() {
     let service = Service::start();
     let mut paths = attacking_names();
     paths.extend(
@@ -261,7 +261,7 @@ async fn keys_are_found_in_mangled_links() {
         format!("https://h/d/{ID}#v1.v1.{}", &KEY[3..]),
         String::new(),
     ];
-    // Alone, and as a location's hash gives it.
+    // The key alone, and in the form of `location.hash`.
     let alone = [
         KEY.to_owned(),
         format!("#{KEY}"),
@@ -279,7 +279,7 @@ async fn keys_are_found_in_mangled_links() {
                 assert_eq!(found, expected, "{text:?}");
             }
         }
-        // This crate reads them alike.
+        // This crate gives the same results.
         for text in mangled.iter().chain(&broken) {
             let read = text.parse::<Link>().ok().and_then(|link| link.key);
             assert_eq!(read.is_some(), mangled.contains(text), "{text:?}");
@@ -290,7 +290,7 @@ async fn keys_are_found_in_mangled_links() {
     .await;
 }
 
-/// The code of a text as bytes, with each of the masks.
+/// Returns the QR code modules of a text in byte mode, with each mask.
 fn qr_codes(text: &str, version: Version) -> Vec<Vec<bool>> {
     let mut bits = Bits::new(version);
     bits.push_byte_data(text.as_bytes()).unwrap();
@@ -318,7 +318,7 @@ fn qr_codes(text: &str, version: Version) -> Vec<Vec<bool>> {
 }
 
 #[tokio::test]
-async fn qr_codes_are_those_of_another_encoder() {
+async fn qr_codes_match_another_encoder() {
     let service = Service::start();
     let link =
         "https://send.example.org/d/0123456789abcdef0123456789abcdef#v1.B4Xq3YdbnHcQ94xTBjdxXERFYAjScTcNgdALwg4MY_E";
@@ -336,7 +336,7 @@ async fn qr_codes_are_those_of_another_encoder() {
                 rows.iter().flat_map(|row| row.as_array().unwrap()).map(|module| module.as_bool().unwrap()).collect();
             let version = Version::Normal(i16::try_from((rows.len() - 17) / 4).unwrap());
             assert!(qr_codes(text, version).contains(&modules), "{} bytes, {version:?}", text.len());
-            // No smaller one would do.
+            // No smaller version fits.
             if let Version::Normal(number @ 2..) = version {
                 let mut bits = Bits::new(Version::Normal(number - 1));
                 let fits = bits.push_byte_data(text.as_bytes()).and_then(|()| bits.push_terminator(EcLevel::M));

@@ -1,4 +1,4 @@
-//! Files sent from Chromium, fetched with the command line.
+//! Files sent from Chromium, downloaded with the command line.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use serde_json::json;
 
 use crate::support::{Browser, Service, chromium, content};
 
-/// Opens the page with a token filled in.
+/// Opens the page and fills in a token.
 async fn begin(browser: &Browser, service: &Service) {
     browser.goto(&service.page()).await;
     browser.fill("#token", &service.token).await;
 }
 
-/// Sends what was chosen; gives the link.
+/// Sends the chosen content; returns the link.
 async fn sent(browser: &Browser) -> String {
     browser.click("#send").await;
     browser.visible("#sent").await;
@@ -54,7 +54,7 @@ async fn a_files_name_is_kept() {
 }
 
 #[tokio::test]
-async fn the_link_is_copied_or_marked_to_be_copied_by_hand() {
+async fn the_link_is_copied_or_selected_for_copying() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -77,7 +77,7 @@ async fn the_link_is_copied_or_marked_to_be_copied_by_hand() {
     .await;
 }
 
-/// Every file below a folder, by its path there.
+/// Returns all files below a folder, by relative path.
 pub(crate) fn files(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| entry.path().is_file());
     let named = |entry: &walkdir::DirEntry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
@@ -105,7 +105,7 @@ async fn several_files_arrive_as_a_directory() {
 }
 
 #[tokio::test]
-async fn a_folder_arrives_with_what_is_in_it() {
+async fn a_folder_arrives_with_its_content() {
     let service = Service::start();
     let folder = service.home.path().join("photos");
     let deep = "a/b".repeat(60);
@@ -158,7 +158,7 @@ async fn odd_names_in_a_folder_arrive_as_they_are() {
     let long = ["ü".repeat(127), "🦀".repeat(63), "報".repeat(85)];
     std::fs::create_dir(&folder).unwrap();
     for (number, name) in odd.iter().map(ToString::to_string).chain(at_the_limits).chain(long).enumerate() {
-        // Sizes around those of an archive's blocks.
+        // Sizes around the block size of the archive format.
         std::fs::write(folder.join(&name), content([0, 1, 511, 512, 513][number % 5])).unwrap();
         let below = folder.join(format!("in {number}")).join(&name);
         std::fs::create_dir_all(&below).unwrap();
@@ -178,14 +178,16 @@ async fn odd_names_in_a_folder_arrive_as_they_are() {
 }
 
 #[tokio::test]
-async fn what_was_chosen_can_be_left_out_again() {
+async fn chosen_files_can_be_removed() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
         browser.choose("#files", &[&service.home.file("one.txt", b"one"), &service.home.file("two.txt", b"two")]).await;
         browser.click("#chosen button[aria-label$='one.txt']").await;
         browser
-            .until("it to be gone", async || (!browser.text("#chosen").await.contains("one.txt")).then_some(()))
+            .until("the file to be removed", async || {
+                (!browser.text("#chosen").await.contains("one.txt")).then_some(())
+            })
             .await;
         let link = sent(browser).await;
         assert_eq!(service.download(&link, &[]), b"two");
@@ -206,7 +208,7 @@ async fn a_text_is_sent_without_a_file() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_nothing_was_chosen() {
+async fn sending_without_content_is_refused() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -218,7 +220,7 @@ async fn nothing_is_sent_where_nothing_was_chosen() {
 }
 
 #[tokio::test]
-async fn a_passphrase_is_needed_where_one_was_given() {
+async fn a_protected_transfer_needs_its_passphrase() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -234,7 +236,7 @@ async fn a_passphrase_is_needed_where_one_was_given() {
 }
 
 #[tokio::test]
-async fn limits_are_those_that_were_chosen() {
+async fn chosen_limits_are_applied() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -245,7 +247,7 @@ async fn limits_are_those_that_were_chosen() {
         let status = service.status(&link).await;
         let lifetime = status["expires_at"].as_u64().unwrap() - status["created_at"].as_u64().unwrap();
         assert_eq!((lifetime, status["max_downloads"].as_u64()), (86_400_000, Some(1)));
-        assert_eq!(status["access_proof"], true, "who knows the id alone could use it up");
+        assert_eq!(status["access_proof"], true, "the ID alone would permit downloads");
         assert_eq!(service.download(&link, &[]), b"hello");
         service.home.run(&["download", &link, "-o", "-"]).failed(4, "used");
     })
@@ -253,7 +255,7 @@ async fn limits_are_those_that_were_chosen() {
 }
 
 #[tokio::test]
-async fn link_and_key_come_apart_where_that_was_asked_for() {
+async fn link_and_key_are_shown_separately_on_request() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -263,14 +265,14 @@ async fn link_and_key_come_apart_where_that_was_asked_for() {
         let key = browser.value("#link-key").await;
         assert!(!link.contains('#') && key.starts_with("v1."), "{link} {key}");
         let page = browser.script("return document.body.innerText", json!(null)).await;
-        assert!(!page.as_str().unwrap().contains(&format!("{link}#")), "they stand together somewhere");
+        assert!(!page.as_str().unwrap().contains(&format!("{link}#")), "the page contains the complete link");
         assert_eq!(service.download(&link, &["--key", &key]), b"hello");
     })
     .await;
 }
 
 #[tokio::test]
-async fn tokens_that_do_not_hold_are_told_apart() {
+async fn invalid_tokens_report_the_reason() {
     let service = Service::start();
     let tokens = service.run(&["--json", "token", "create", "revoked"]);
     let revoked = tokens.json();
@@ -289,7 +291,7 @@ async fn tokens_that_do_not_hold_are_told_apart() {
             browser.says("#error", words).await;
             assert!(browser.shows("#send-form").await && !browser.shows("#sent").await, "{token}");
         }
-        // What was written is still there.
+        // The form still contains the content.
         browser.fill("#token", &service.token).await;
         let link = sent(browser).await;
         assert_eq!(service.download(&link, &[]), b"hello");
@@ -298,7 +300,7 @@ async fn tokens_that_do_not_hold_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_said_before_it_is_sent() {
+async fn too_large_content_is_refused_before_sending() {
     let service = Service::with(&["--max-size", "1MiB"]);
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -316,7 +318,7 @@ async fn what_is_too_large_is_said_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn what_was_sent_can_be_deleted() {
+async fn a_sent_transfer_can_be_deleted() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -331,7 +333,7 @@ async fn what_was_sent_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn the_sender_sees_what_becomes_of_it() {
+async fn the_sender_sees_downloads_and_status() {
     let service = Service::start();
     chromium(async |browser| {
         begin(browser, &service).await;
@@ -349,7 +351,7 @@ async fn the_sender_sees_what_becomes_of_it() {
 }
 
 #[tokio::test]
-async fn a_token_is_kept_only_if_that_was_asked_for_and_only_in_the_tab() {
+async fn a_token_is_kept_only_on_request_and_only_in_the_tab() {
     let service = Service::start();
     let secret = service.token.rsplit('_').next().unwrap();
     chromium(async |browser| {
@@ -369,7 +371,7 @@ async fn a_token_is_kept_only_if_that_was_asked_for_and_only_in_the_tab() {
         assert!(!kept["local"].to_string().contains(secret) && kept["databases"] == json!([]), "{kept}");
         browser.goto(&service.page()).await;
         assert_eq!(browser.value("#token").await, service.token);
-        // And is gone once that is no longer wanted.
+        // The token is removed once the option is cleared.
         browser.click("label:has(#keep-token)").await;
         browser.fill("#text", "hello").await;
         sent(browser).await;
@@ -379,20 +381,20 @@ async fn a_token_is_kept_only_if_that_was_asked_for_and_only_in_the_tab() {
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_after_its_connection_broke() {
+async fn an_upload_resumes_after_a_broken_connection() {
     let service = Service::on_disk();
     chromium(async |browser| {
         let gate = service.half_sent(browser).await;
         gate.open();
         browser.visible("#sent").await;
         let link = browser.value("#link").await.replace(&gate.url, &service.serving.public);
-        assert!(service.download(&link, &[]) == content(9_000_000), "it is not what was sent");
+        assert!(service.download(&link, &[]) == content(9_000_000), "the content differs");
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_upload_that_was_stopped_is_deleted() {
+async fn a_stopped_upload_is_deleted() {
     let service = Service::on_disk();
     chromium(async |browser| {
         let gate = service.half_sent(browser).await;

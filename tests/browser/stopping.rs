@@ -1,4 +1,4 @@
-//! Uploads that somebody stops, at any moment.
+//! Uploads stopped by the user at any time.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Service, chromium};
 
-/// Holds the answer to a call of `ROUTE` back until `globalThis.release` is called; `globalThis.held` is what it says.
+/// Delays the response to a call of `ROUTE` until `globalThis.release` is called; `globalThis.held` says whether a
+/// response is delayed.
 const HOLD: &str = "
     const { promise, resolve } = Promise.withResolvers();
     Object.assign(globalThis, { release: resolve, created: undefined, held: false });
@@ -34,7 +35,7 @@ async fn stopped_during(route: &str) {
         browser.until(route, async || (browser.script("return held", json!(null)).await == true).then_some(())).await;
         let id = browser.script("return created", json!(null)).await;
         let link = format!("{}/d/{}", service.serving.public, id.as_str().unwrap());
-        // The button may not be there yet, and somebody who is quick presses it all the same.
+        // A fast user may press the button before it is visible.
         browser.script("document.querySelector('#cancel').click(); release()", Value::Null).await;
         browser.says("#outcome", "What was sent was deleted").await;
         assert!(browser.shows("#send-form").await && !browser.shows("#sent").await);
@@ -47,32 +48,32 @@ async fn stopped_during(route: &str) {
 }
 
 #[tokio::test]
-async fn one_that_is_stopped_while_it_is_created_is_deleted() {
+async fn an_upload_stopped_during_create_is_deleted() {
     stopped_during("/transfers/create").await;
 }
 
 #[tokio::test]
-async fn one_that_is_stopped_while_it_is_completed_is_deleted() {
+async fn an_upload_stopped_during_complete_is_deleted() {
     stopped_during("/upload/complete").await;
 }
 
-/// Presses Stop; the page has to say so at once, and to be as it was soon.
+/// Presses Stop; the page must react at once, and return to its initial state soon.
 async fn stop(browser: &Browser) {
     let says = "document.querySelector('#cancel').click();
         for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setTimeout(resolve, 50));
         return document.querySelector('#outcome').textContent";
     let started = Instant::now();
     let said = browser.script(says, Value::Null).await;
-    assert!(!said.as_str().unwrap().is_empty(), "nothing is said within a second");
+    assert!(!said.as_str().unwrap().is_empty(), "no text appeared within one second");
     browser.visible("#send-form").await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
     browser.says("#outcome", "expires in a day").await;
-    assert!(browser.shows("#chosen li").await, "what was chosen is gone");
+    assert!(browser.shows("#chosen li").await, "the chosen files are gone");
 }
 
 #[tokio::test]
-async fn without_a_network_stopping_takes_no_time() {
+async fn stopping_without_a_network_is_fast() {
     let service = Service::on_disk();
     chromium(async |browser| {
         let gate = service.half_sent(browser).await;
@@ -85,7 +86,7 @@ async fn without_a_network_stopping_takes_no_time() {
 }
 
 #[tokio::test]
-async fn a_service_that_does_not_answer_is_not_waited_for() {
+async fn stopping_does_not_wait_for_an_unresponsive_service() {
     let service = Service::on_disk();
     chromium(async |browser| {
         let gate = service.half_sent(browser).await;

@@ -1,11 +1,11 @@
-//! What the other tests rely on: whatever goes wrong in a page is noticed.
+//! Tests of the test support: errors in a page are detected.
 
 use serde_json::{Value, json};
 
 use crate::support::{Kind, Service, axe, chromium, each};
 
 #[tokio::test]
-async fn errors_and_forbidden_things_are_heard_of() {
+async fn page_errors_and_policy_violations_are_detected() {
     let service = Service::start();
     each(async |browser| {
         browser.goto(&service.page()).await;
@@ -14,7 +14,7 @@ async fn errors_and_forbidden_things_are_heard_of() {
         let thrown = ("setTimeout(() => { throw new Error('nobody catches it') })", "nobody catches it");
         let forbidden =
             ("document.body.append(Object.assign(new Image(), { src: 'https://127.0.0.1:9/x.png' }))", "127.0.0.1:9");
-        // Firefox tells its driver nothing of what a policy has forbidden.
+        // Firefox doesn't report policy violations to its driver.
         let faults = if browser.kind == Kind::Chromium { &[logged, thrown, forbidden][..] } else { &[logged, thrown] };
         for (fault, words) in faults {
             browser.script(fault, Value::Null).await;
@@ -32,7 +32,7 @@ async fn errors_and_forbidden_things_are_heard_of() {
 }
 
 #[tokio::test]
-async fn what_keeps_people_out_is_found() {
+async fn accessibility_violations_are_detected() {
     let Some(axe) = axe() else { return };
     let service = Service::start();
     chromium(async |browser| {
@@ -49,7 +49,7 @@ async fn what_keeps_people_out_is_found() {
 }
 
 #[tokio::test]
-async fn what_is_sent_and_kept_is_found() {
+async fn sent_and_stored_data_is_detected() {
     let service = Service::start();
     let run = chromium(async |browser| {
         browser.goto(&service.page()).await;
@@ -64,16 +64,16 @@ async fn what_is_sent_and_kept_is_found() {
         browser.script(leak, Value::Null).await;
         let kept = browser.kept().await.to_string();
         for text in ["kept-in-local-storage", "kept-in-tab", "kept-in-a-cookie", "kept-in-a-database"] {
-            assert!(kept.contains(text), "{text} is not in {kept}");
+            assert!(kept.contains(text), "{kept} lacks {text}");
         }
         let sent = browser.sent().await;
         for text in ["told-in-a-body", "told-in-a-header", "/transfers/create"] {
-            assert!(sent.iter().any(|request| request.holds(text.as_bytes())), "{text} is not in {sent:?}");
+            assert!(sent.iter().any(|request| request.holds(text.as_bytes())), "{sent:?} lacks {text}");
         }
         assert!(browser.script("return navigator.onLine", json!(null)).await == true);
         browser.offline(true).await;
         assert!(browser.script("return navigator.onLine", json!(null)).await == false);
     });
     let Some(((), left)) = run.await else { return };
-    assert!(!left.holding(b"kept-in-local-storage").is_empty(), "it is not on disk");
+    assert!(!left.holding(b"kept-in-local-storage").is_empty(), "the stored value is not on disk");
 }

@@ -1,4 +1,4 @@
-//! What a disk really holds, held against what its journal tells.
+//! Compares the actual disk content with the simulated disk, and adopts the differences.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,8 +9,8 @@ use crate::disk::{Disk, Node, is_kept};
 use crate::journal::Done;
 
 impl Disk {
-    /// Adds what the disk really holds besides: a process that is killed between doing something and writing it down
-    /// leaves one thing that the journal lacks. Answers how many there are.
+    /// Adopts changes on the actual disk that the journal lacks: a process killed between a change and its journal
+    /// record leaves at most one such change. Returns the number of adopted changes.
     pub(crate) fn adopt(&mut self) -> usize {
         let root = self.root.clone();
         self.adopt_below(&root)
@@ -67,7 +67,7 @@ impl Disk {
         self.inodes.get(&inode).copied() == self.node(known)
     }
 
-    /// What a file holds now.
+    /// Returns the current content of a file on the simulated disk.
     fn content(&self, path: &Path) -> Vec<u8> {
         match self.node(path).map(|at| &self.nodes[at]) {
             Some(Node::File { sure, since }) => {

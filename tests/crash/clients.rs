@@ -1,4 +1,4 @@
-//! `kill -9` of `sgsend upload` and `sgsend download`, at any moment.
+//! `kill -9` of `sgsend upload` and `sgsend download`, at random times.
 
 use std::fs;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::dice::{Dice, rounds};
 use crate::server::{Home, Process, Server};
 use crate::wire::{Client, text};
 
-/// How many kills of each kind `cargo test` has time for.
+/// Default number of kills per kind of client, to keep `cargo test` short.
 const USUALLY: usize = 8;
 
-/// A sender and a recipient, each with a home, and the server between them.
+/// A sender and a recipient with one home, and a server.
 struct Place {
     home: Home,
     server: Server,
     client: Client,
     token: String,
     dice: Dice,
-    /// How long a command takes that nobody kills.
+    /// Duration of an uninterrupted command.
     usual: Duration,
 }
 
@@ -36,9 +36,9 @@ impl Place {
         Self { client: client.with_token(&token), home, server, token, dice: Dice::of_this_run(what), usual }
     }
 
-    /// A file that was not there before.
+    /// Writes a new file of random size and content.
     fn file(&mut self) -> Vec<u8> {
-        // Those beyond 8 MiB can be gone on with.
+        // Uploads of more than 8 MiB can resume.
         let size = self.dice.within(1..16_000_000);
         let content = self.dice.bytes(size);
         fs::write(self.home.path().join("file.bin"), &content).unwrap();
@@ -51,7 +51,7 @@ impl Place {
         command
     }
 
-    /// What a command prints that nobody kills.
+    /// Runs a command without interruption, and returns its stdout.
     fn run(&mut self, arguments: &[&str]) -> String {
         let started = Instant::now();
         let output = self.sgsend(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
@@ -60,7 +60,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command prints before it is killed.
+    /// Runs a command, kills it at a random time, and returns its stdout.
     async fn run_until_killed(&mut self, arguments: &[&str]) -> String {
         let said = self.home.path().join("said");
         let mut command = self.sgsend(arguments);
@@ -71,13 +71,13 @@ impl Place {
         fs::read_to_string(said).unwrap()
     }
 
-    /// What `link` leads to.
+    /// Downloads the content of `link`.
     fn content_of(&mut self, link: &str) -> Vec<u8> {
         self.run(&["download", link, "-o", "got.bin", "--overwrite"]);
         fs::read(self.home.path().join("got.bin")).unwrap()
     }
 
-    /// Removes what unfinished uploads have left here.
+    /// Removes the state of unfinished uploads.
     fn forget_uploads(&self) {
         let uploads = self.home.path().join(".local/state/sgsend/uploads");
         for file in fs::read_dir(uploads).into_iter().flatten() {
@@ -85,7 +85,7 @@ impl Place {
         }
     }
 
-    /// The transfers that are complete in the store.
+    /// Returns the IDs of the completed transfers in the store.
     fn complete(&self) -> Vec<String> {
         let records = rusqlite::Connection::open(self.home.store().join("records.sqlite")).unwrap();
         let mut query = records.prepare("SELECT value FROM object WHERE key LIKE 'transfers/%/meta.json'").unwrap();
@@ -96,13 +96,13 @@ impl Place {
     }
 }
 
-/// The links of uploads that ended without telling theirs, from what they kept.
+/// Returns the links of uploads that ended without printing a link, from their saved state.
 fn kept_links(place: &Place) -> Vec<String> {
     let uploads = place.home.path().join(".local/state/sgsend/uploads");
     let files = fs::read_dir(uploads).map(|files| files.map(|file| file.unwrap().path()).collect::<Vec<_>>());
     let link = |file: std::path::PathBuf| {
         let bytes = fs::read(&file).unwrap();
-        // One that was killed while it made this has sent nothing.
+        // An upload killed while writing its state file has sent nothing.
         let state: Value = serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next().unwrap()).ok()?;
         Some(format!("{}/d/{}#{}", place.server.public, text(&state, "transfer_id"), text(&state, "link_key")))
     };
@@ -110,7 +110,7 @@ fn kept_links(place: &Place) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_upload_leaves_all_or_nothing_to_be_fetched() {
+async fn a_killed_upload_leaves_a_complete_transfer_or_none() {
     let mut place = Place::new("killed uploads").await;
     let (kills, started) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now());
     let (mut whole, mut resumed) = (0, 0);
@@ -122,36 +122,36 @@ async fn a_killed_upload_leaves_all_or_nothing_to_be_fetched() {
         new.retain(|id| !before.contains(id));
         let link = said.strip_suffix('\n');
         assert!(new.len() <= 1 && (link.is_some() || said.is_empty()), "{said:?} and {new:?}");
-        assert!(link.is_none() || new.len() == 1, "the link leads to nothing");
+        assert!(link.is_none() || new.len() == 1, "the printed link has no completed transfer");
         let kept = kept_links(&place);
         if let Some(id) = new.pop() {
             whole += 1;
             let trail = place.client.admin_get(&format!("/audit/transfers/id/{id}/all")).await.unwrap().json().unwrap();
             let asked = |record: &Value| record["route"] == "/transfers/id/{transfer_id}/upload/complete";
-            assert!(trail["items"].as_array().unwrap().iter().any(asked), "nobody asked for its completion: {trail}");
-            // One that was killed with its link on the lips has told it to nobody.
+            assert!(trail["items"].as_array().unwrap().iter().any(asked), "no request completed the transfer: {trail}");
+            // The link of an upload killed before printing is known from its saved state only.
             for link in kept.iter().map(String::as_str).filter(|link| link.contains(&id)).chain(link) {
-                assert!(place.content_of(link) == content, "another content comes back");
+                assert!(place.content_of(link) == content, "the downloaded content differs");
             }
         }
         let resume = place.dice.percent(60);
         let link = place.run(if resume { &["upload", "file.bin", "--resume"] } else { &["upload", "file.bin"] });
-        assert!(place.content_of(link.trim_end()) == content, "another try sends something else");
+        assert!(place.content_of(link.trim_end()) == content, "a second attempt sent different content");
         if resume && let [kept] = kept.as_slice() {
-            assert_eq!(link.trim_end(), kept, "what was left was not gone on with");
+            assert_eq!(link.trim_end(), kept, "the saved upload was not resumed");
             resumed += 1;
         }
         place.forget_uploads();
     }
     println!(
-        "{kills} killed uploads, {whole} of them complete, {resumed} gone on with, in {:.1} s",
+        "{kills} killed uploads, {whole} of them complete, {resumed} resumed, in {:.1} s",
         started.elapsed().as_secs_f64()
     );
     place.home.said();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_download_leaves_the_file_or_none_and_costs_one_download() {
+async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
     let mut place = Place::new("killed downloads").await;
     let (kills, started) = (rounds("SGSEND_CLIENT_KILLS", USUALLY), Instant::now());
     let (mut killed, mut whole) = (0, 0);
@@ -173,23 +173,23 @@ async fn a_killed_download_leaves_the_file_or_none_and_costs_one_download() {
             let arguments = ["download", &link, "-o", "received", "--resume"];
             place.run(if resume { &arguments } else { &arguments[..4] });
         }
-        assert!(look(&folder, &content, true), "there is no file");
+        assert!(look(&folder, &content, true), "the file is missing");
         let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
         let status = place.client.get(&format!("/transfers/id/{id}/status")).await.unwrap().json().unwrap();
         assert_eq!(status["download_count"], 1, "{status}");
         fs::remove_dir_all(folder).unwrap();
     }
-    println!("{killed} killed downloads, {whole} of them whole, in {:.1} s", started.elapsed().as_secs_f64());
+    println!("{killed} killed downloads, {whole} of them complete, in {:.1} s", started.elapsed().as_secs_f64());
     place.home.said();
 }
 
-/// Whether the file is there, and whole; beside it only what a killed download leaves, and nothing of that in the end.
+/// Returns whether the complete file exists; only leftovers of killed downloads may be beside it, and none at the end.
 fn look(folder: &Path, content: &[u8], ended: bool) -> bool {
     let mut there = false;
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         if name == "file.bin" {
-            assert!(fs::read(&file).unwrap() == content, "what has its name is not whole");
+            assert!(fs::read(&file).unwrap() == content, "a file with the final name is incomplete");
             there = true;
         } else {
             let kind = name.strip_prefix(".sgsend-").and_then(|mark| mark.rsplit('.').next());

@@ -1,4 +1,4 @@
-//! Senders and an admin who use a server at once, until it is killed; and what they find when it is back.
+//! Concurrent senders and an admin on one server that is killed, and the checks after its restart.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::settle::{Survived, settle};
 use crate::tokens::Admin;
 use crate::wire::Client;
 
-/// How many old transfers are looked at again by each sender after each kill.
+/// Number of old transfers that each sender checks again after each kill.
 const OLD_LOOKED_AT: usize = 2;
 
-/// Everybody who uses a store.
+/// All users of a store.
 pub(crate) struct Crowd {
     pub(crate) senders: Vec<Sender>,
     admin: Admin,
     token: String,
-    /// Downloads of transfers that are forgotten: they stay in the totals.
+    /// Counted downloads of forgotten transfers, which stay in the totals.
     past_downloads: usize,
 }
 
 impl Crowd {
-    /// So many senders of payloads that are at most so large.
+    /// Creates `senders` senders with payloads of at most `largest` bytes.
     pub(crate) fn new(dice: &mut Dice, senders: usize, largest: usize) -> Self {
         let senders = (0..senders).map(|_| Sender::new(dice.others(), largest)).collect();
         Self { senders, admin: Admin::new(dice.others()), token: String::new(), past_downloads: 0 }
     }
 
-    /// Uses `server` for so long, then kills it in the middle of whatever it does.
+    /// Uses `server` until `kill_after` has passed, then kills it in the middle of its work.
     pub(crate) async fn use_until_killed(&mut self, server: Server, kill_after: Duration) -> Result<(), String> {
         let client = Client::of(&server, &self.token);
         if self.token.is_empty() {
@@ -40,7 +40,7 @@ impl Crowd {
         }
         let client = client.with_token(&self.token);
         let kill = async {
-            // When it happens is what this is about; nothing waits for it.
+            // The random kill time is the subject of the test; nothing is awaited.
             tokio::time::sleep(kill_after).await;
             server.kill();
         };
@@ -49,7 +49,7 @@ impl Crowd {
         worked.into_iter().chain([administered]).collect()
     }
 
-    /// Settles what is in doubt after a kill, of some transfers or of every one.
+    /// Resolves uncertain facts after a kill, for some transfers or for all of them.
     pub(crate) async fn settle(&mut self, server: &Server, survived: Survived, every: bool) -> Result<(), String> {
         let client = Client::of(server, &self.token);
         let each = self.senders.iter_mut().map(async |sender| {
@@ -74,11 +74,11 @@ impl Crowd {
         settled.push(self.check_totals(&client).await);
         settled.into_iter().collect::<Result<(), _>>().map_err(|trouble| match trouble {
             Trouble::Wrong(what) => what,
-            Trouble::Lost => "the server does not stay".to_owned(),
+            Trouble::Lost => "the server exited unexpectedly".to_owned(),
         })
     }
 
-    /// The counters are of the same transaction as what they count.
+    /// Compares the totals: counters change in the same transaction as the transfers that they count.
     async fn check_totals(&self, client: &Client) -> Result<(), Trouble> {
         let overview = client.admin_get("/stats/overview").await?.json()?;
         let all = || self.all().filter(|known| known.created == Fact::Yes);
@@ -90,19 +90,21 @@ impl Crowd {
         if (there, deleted, overview["downloads"].as_u64()) == (known.0, Some(known.1), Some(downloads as u64)) {
             return Ok(());
         }
-        Err(Trouble::Wrong(format!("{known:?} transfers and {downloads} downloads are known, {overview} are told")))
+        Err(Trouble::Wrong(format!(
+            "expected {known:?} transfers and {downloads} downloads, the server reports {overview}"
+        )))
     }
 
-    /// Where each transfer stands that goes on, as the server says it.
+    /// Returns the status of each current transfer, as reported by the server.
     pub(crate) async fn look(&self, server: &Server) -> Vec<String> {
         let client = Client::of(server, &self.token);
         let current = self.senders.iter().flat_map(|sender| &sender.current);
         let look = async |known: &Known| {
             let status = client.get(&known.path("status")).await.and_then(|answer| answer.json());
-            let status = status.expect("the server stays");
+            let status = status.expect("a response of the running server");
             format!("{} {} {}", known.id, status["status"], status["download_count"])
         };
-        // Those whose expiry is near may end between two looks.
+        // Transfers near their expiry may end between two checks.
         let ids = current.filter(|known| known.created == Fact::Yes && !known.brief && known.limit.is_some());
         join_all(ids.map(look)).await
     }
@@ -111,7 +113,7 @@ impl Crowd {
         self.senders.iter().flat_map(|sender| sender.current.iter().chain(&sender.old))
     }
 
-    /// Forgets every transfer: the store is to have forgotten them too.
+    /// Forgets all transfers; the store must have removed them too.
     pub(crate) fn forget(&mut self) {
         self.past_downloads += self.all().map(Known::used).sum::<usize>();
         for sender in &mut self.senders {
@@ -120,29 +122,29 @@ impl Crowd {
         }
     }
 
-    /// Checks, once everything was swept that was due, that no payload is left whose transfer has ended.
+    /// Checks, after all due entries are swept, that no payload of an ended transfer is left.
     pub(crate) fn check_files(&self, store: &Path) {
         for file in files(&store.join("payloads")) {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let known = self.all().find(|known| known.id == name);
-            let known = known.unwrap_or_else(|| panic!("{} belongs to nothing", file.display()));
-            assert!(!known.ended(), "{} was to be removed", file.display());
+            let known = known.unwrap_or_else(|| panic!("{} belongs to no transfer", file.display()));
+            assert!(!known.ended(), "{} should have been removed", file.display());
         }
     }
 }
 
-/// Every file below a folder.
+/// Returns all files below a folder.
 pub(crate) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries =
         std::fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is there").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Fails where a promise was broken, with what the servers said.
+/// Panics if a guarantee was broken, with the output of the servers.
 pub(crate) fn explain(home: &Home, result: Result<(), String>) {
     if let Err(what) = result {
         let said = home.said();
         let tail = said.char_indices().rev().nth(3_000).map_or(0, |(at, _)| at);
-        panic!("{what}\n\nthe servers said, in the end: {}", &said[tail..]);
+        panic!("{what}\n\nend of the servers' output: {}", &said[tail..]);
     }
 }

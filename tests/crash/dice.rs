@@ -1,26 +1,26 @@
-//! Numbers that look random and can be had again from their seed.
+//! Reproducible pseudo-random numbers.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
-/// A generator (`SplitMix64`): what a run does follows from its seed, except for what the machine does by itself.
+/// A `SplitMix64` generator: apart from timing, its seed determines a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Those of `SGSEND_SEED`, else of a new seed. It is printed, so that a failure can be tried again.
+    /// Uses `SGSEND_SEED` or a new seed, and prints the seed, so that a failure can be reproduced.
     pub(crate) fn of_this_run(what: &str) -> Self {
         let seed = match std::env::var("SGSEND_SEED") {
-            Ok(seed) => seed.parse().expect("SGSEND_SEED is a number"),
+            Ok(seed) => seed.parse().expect("a number in SGSEND_SEED"),
             Err(_) => RandomState::new().build_hasher().finish(),
         };
         println!("{what}: SGSEND_SEED={seed}");
         Self(seed)
     }
 
-    /// Others, whose numbers tell nothing of these.
+    /// Returns an independent generator.
     pub(crate) fn others(&mut self) -> Self {
         Self(self.next())
     }
@@ -32,18 +32,18 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of this range, which must hold one.
+    /// Returns a number in this non-empty range.
     pub(crate) fn within(&mut self, range: Range<usize>) -> usize {
         let numbers = (range.end - range.start) as u64;
         range.start + usize::try_from(self.next() % numbers).expect("less than a usize")
     }
 
-    /// `true` this often in a hundred times.
+    /// Returns `true` with a probability of `times` percent.
     pub(crate) fn percent(&mut self, times: u64) -> bool {
         self.next() % 100 < times
     }
 
-    /// A time below this many milliseconds.
+    /// Returns a random duration below `millis` milliseconds.
     pub(crate) fn millis_below(&mut self, millis: u64) -> Duration {
         Duration::from_micros(self.next() % (millis * 1_000))
     }
@@ -55,7 +55,7 @@ impl Dice {
     }
 }
 
-/// How many rounds this run is to have.
+/// Returns the number of rounds: the value of `variable`, or `usually`.
 pub(crate) fn rounds(variable: &str, usually: usize) -> usize {
-    std::env::var(variable).map_or(usually, |text| text.parse().expect("the number of rounds is a number"))
+    std::env::var(variable).map_or(usually, |text| text.parse().expect("a number of rounds"))
 }

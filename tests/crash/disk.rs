@@ -1,8 +1,8 @@
-//! A disk as a journal leaves it: what is on it for sure, and what may be.
+//! Simulated disk, built from a journal: durable content, and changes that may be lost.
 //!
-//! The rules are as strict as POSIX lets them be. What a file holds is sure up to its last sync; of later writes any may
-//! be there, whole or by sectors. Names are sure once their folder was synced, which syncing the file does not do; later
-//! changes of a folder's names come in order, and end anywhere.
+//! The rules are as strict as POSIX permits. File content is durable up to the last sync of the file; of later writes,
+//! any subset may be on disk, complete or sector by sector. Names are durable once their folder was synced, which
+//! syncing the file doesn't do; later changes of a folder's names reach the disk in order, and may stop at any point.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 
 use crate::journal::Done;
 
-/// A disk under a folder.
+/// A simulated disk below a root folder.
 pub(crate) struct Disk {
     pub(crate) root: PathBuf,
     pub(crate) nodes: Vec<Node>,
-    /// Which node the files have now that can be open: numbers are used again.
+    /// Nodes of files that may be open, by inode. Inode numbers are reused.
     pub(crate) inodes: HashMap<u64, usize>,
 }
 
-/// A file or a folder: what it is for sure, and what was done to it since.
+/// A file or folder: its durable state, and the changes since.
 pub(crate) enum Node {
     File { sure: Vec<u8>, since: Vec<Change> },
     Folder { sure: Names, now: Names, since: Vec<Renaming> },
@@ -28,24 +28,24 @@ pub(crate) enum Node {
 
 pub(crate) type Names = BTreeMap<OsString, usize>;
 
-/// A change of what a file holds.
+/// A change of file content.
 #[derive(Clone)]
 pub(crate) enum Change {
     Write { at: usize, bytes: Vec<u8> },
     Truncate(usize),
 }
 
-/// A change of what a folder's names lead to.
+/// A change of the names in a folder.
 #[derive(Clone)]
 pub(crate) enum Renaming {
     Put(OsString, usize),
     Remove(OsString),
-    /// One name goes and another comes, at once.
+    /// Atomically replaces a name by another name.
     Move(OsString, OsString),
 }
 
 impl Disk {
-    /// What is under `root` now, for sure.
+    /// Builds a simulated disk from the files below `root`, all of them durable.
     pub(crate) fn scan(root: &Path) -> Self {
         let mut disk = Self { root: root.to_owned(), nodes: Vec::new(), inodes: HashMap::new() };
         disk.add(root);
@@ -69,7 +69,7 @@ impl Disk {
         at
     }
 
-    /// Does what a journal tells.
+    /// Applies the journal records.
     pub(crate) fn follow(&mut self, done: Vec<Done>) {
         for done in done {
             self.follow_one(done);
@@ -90,25 +90,25 @@ impl Disk {
                 self.rename(&path, |name| Renaming::Put(name, at));
             }
             Done::Linked { from, to } => {
-                let at = self.node(&from).expect("what is linked is there");
+                let at = self.node(&from).expect("an existing file to link");
                 self.rename(&to, |name| Renaming::Put(name, at));
             }
             Done::Renamed { from, to } => {
-                assert_eq!(from.parent(), to.parent(), "no file goes to another folder here");
+                assert_eq!(from.parent(), to.parent(), "a rename across folders is not supported");
                 self.rename(&to, |name| Renaming::Move(from.file_name().unwrap().to_owned(), name));
             }
             Done::Unlinked { path } => self.rename(&path, Renaming::Remove),
             Done::Wrote { inode, at, bytes } => self.changes(inode).push(Change::Write { at, bytes }),
             Done::Truncated { inode, length } => self.changes(inode).push(Change::Truncate(length)),
             Done::SyncedFile { inode } => {
-                let Node::File { sure, since } = &mut self.nodes[self.inodes[&inode]] else { panic!("no file") };
+                let Node::File { sure, since } = &mut self.nodes[self.inodes[&inode]] else { panic!("not a file") };
                 for change in since.drain(..) {
                     change.apply(sure);
                 }
             }
             Done::SyncedFolder { path } => {
-                let at = self.node(&path).expect("what is synced is there");
-                let Node::Folder { sure, now, since } = &mut self.nodes[at] else { panic!("no folder") };
+                let at = self.node(&path).expect("an existing folder to sync");
+                let Node::Folder { sure, now, since } = &mut self.nodes[at] else { panic!("not a folder") };
                 sure.clone_from(now);
                 since.clear();
             }
@@ -120,9 +120,9 @@ impl Disk {
         self.nodes.len() - 1
     }
 
-    /// The node that a path leads to now.
+    /// Returns the node that a path currently leads to.
     pub(crate) fn node(&self, path: &Path) -> Option<usize> {
-        let below = path.strip_prefix(&self.root).expect("only what is on the disk is followed");
+        let below = path.strip_prefix(&self.root).expect("a path below the disk's root");
         below.components().try_fold(0, |at, part| match &self.nodes[at] {
             Node::Folder { now, .. } => now.get(part.as_os_str()).copied(),
             Node::File { .. } => None,
@@ -132,20 +132,20 @@ impl Disk {
     fn changes(&mut self, inode: u64) -> &mut Vec<Change> {
         match &mut self.nodes[self.inodes[&inode]] {
             Node::File { since, .. } => since,
-            Node::Folder { .. } => panic!("no file"),
+            Node::Folder { .. } => panic!("not a file"),
         }
     }
 
     fn rename(&mut self, path: &Path, how: impl FnOnce(OsString) -> Renaming) {
-        let at = self.node(path.parent().unwrap()).expect("the folder is there");
-        let Node::Folder { now, since, .. } = &mut self.nodes[at] else { panic!("no folder") };
+        let at = self.node(path.parent().unwrap()).expect("an existing folder");
+        let Node::Folder { now, since, .. } = &mut self.nodes[at] else { panic!("not a folder") };
         let renaming = how(path.file_name().unwrap().to_owned());
         renaming.apply(now);
         since.push(renaming);
     }
 }
 
-/// Whether a file is a disk's affair: the index of `SQLite`'s log is shared memory and made anew.
+/// Returns whether a file is persistent: `SQLite`'s WAL index (`-shm`) is shared memory and rebuilt on open.
 pub(crate) fn is_kept(path: &Path) -> bool {
     !path.to_string_lossy().ends_with("-shm")
 }

@@ -1,5 +1,5 @@
-/* Lets every call fail that changes something below $SGSEND_TEST_DISK, with the error whose number is in the file
-   $SGSEND_TEST_FAULT, for as long as that file is there. */
+/* Preload library: fails all calls that modify files below $SGSEND_TEST_DISK with the error number in the file
+   $SGSEND_TEST_FAULT, as long as this file exists. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-/* The error that there is now, or 0. */
+/* Returns the current error number, or 0. */
 static int fault(void)
 {
     const char *path = getenv("SGSEND_TEST_FAULT");
@@ -78,7 +78,7 @@ ON_NAME(link, to, (const char *from, const char *to), (from, to))
 ON_NAME(unlink, path, (const char *path), (path))
 ON_NAME(mkdir, path, (const char *path, mode_t mode), (path, mode))
 
-/* What is only read can be opened. */
+/* Opening a file for reading succeeds. */
 #define OPEN(name)                                                                       \
     int name(const char *path, int flags, ...)                                           \
     {                                                                                    \

@@ -1,4 +1,4 @@
-//! Disks that are full, fail, or may only be read: whatever is answered, what was acknowledged is there.
+//! Full, failing and read-only disks: acknowledged changes survive, whatever the server responds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use crate::server::{Home, Process, Server};
 use crate::settle::{Survived, settle};
 use crate::wire::{Answer, Client, text};
 
-/// Errors of a system whose disk fails: EIO, ENOSPC, EROFS.
+/// Errors of a failing disk: EIO, ENOSPC, EROFS.
 const ERRORS: [u32; 3] = [5, 28, 30];
 
-/// How much is sent.
+/// Payload size in bytes.
 const SIZE: usize = 300_000;
 
-/// The room that a deletion takes, at most.
+/// Upper bound of the space that a deletion needs, in bytes.
 const DELETION: u64 = 100_000;
 
-/// More room than sending takes.
+/// More space than an upload needs, in bytes.
 const PLENTY: u64 = 8 << 20;
 
-/// A small disk for the store of a home, gone on drop.
+/// A small tmpfs for the store of a home, unmounted on drop.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -41,13 +41,13 @@ impl SmallDisk {
         mounted.then_some(Self(path))
     }
 
-    /// Takes all the room there is but so many bytes.
+    /// Fills the disk except for `but` bytes.
     fn fill(&self, but: u64) {
         let ballast = self.0.join("ballast");
         fs::write(&ballast, "").unwrap();
-        // Until not a byte more goes in.
+        // Writes until not a single byte fits.
         let filled = std::io::copy(&mut std::io::repeat(1), &mut fs::File::create(&ballast).unwrap());
-        assert!(filled.is_err(), "the disk has no end");
+        assert!(filled.is_err(), "the disk did not become full");
         let size = fs::metadata(&ballast).unwrap().len();
         fs::File::options().write(true).open(ballast).unwrap().set_len(size.saturating_sub(but)).unwrap();
     }
@@ -56,7 +56,7 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         mount(&self.0, &["-o", "remount,rw"]);
-        // It goes when the last process has.
+        // The file system disappears when the last process has exited.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
@@ -77,13 +77,14 @@ fn known(dice: &mut Dice) -> Known {
     known
 }
 
-/// Goes as far as the disk lets it; whether that was to the end. Each answer is a yes, or says what is wrong with the
-/// store; and what was refused may have happened, since its answer may be what failed.
+/// Runs the transfer as far as the disk permits; returns whether it was completed. Each response must be a success or
+/// describe the storage error; a failed request may still have taken effect, because its response may be the part that
+/// failed.
 async fn send(client: &Client, known: &mut Known) -> Result<bool, Trouble> {
     let refused = |answer: &Answer| match answer.status {
         200 | 201 => Ok(false),
         503 | 507 => Ok(true),
-        _ => Err(Trouble::Wrong(format!("that is no answer to a full disk: {answer:?}"))),
+        _ => Err(Trouble::Wrong(format!("unexpected response to a full disk: {answer:?}"))),
     };
     if let Err(Trouble::Wrong(_)) = create(client, known).await {
         let again = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
@@ -115,7 +116,7 @@ async fn send(client: &Client, known: &mut Known) -> Result<bool, Trouble> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_any_amount_of_room_the_answers_are_true() {
+async fn responses_are_correct_with_any_amount_of_free_space() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(&home) else { return };
     let mut dice = Dice::of_this_run("full disks");
@@ -127,7 +128,7 @@ async fn with_any_amount_of_room_the_answers_are_true() {
         disk.fill(room);
         let mut known = known(&mut dice);
         ends.push(send(&client, &mut known).await.unwrap());
-        // Opens with what room there is.
+        // Restarts with the remaining free space.
         server.kill();
         server = home.serve();
         let client = Client::of(&server, &token);
@@ -137,15 +138,15 @@ async fn with_any_amount_of_room_the_answers_are_true() {
         if known.created == Fact::Yes {
             known.deleted = Fact::Perhaps;
             let deleted = client.post(&known.path("delete"), "{}").await.unwrap();
-            // That something is to be removed has to be written down somewhere.
+            // A deletion must be recorded before the payload is removed, and the record needs space.
             let answers: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
-            assert!(answers.contains(&deleted.status), "{room} bytes of room: {deleted:?}");
+            assert!(answers.contains(&deleted.status), "{room} bytes free: {deleted:?}");
             known.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
         }
         all.push(known);
         fs::remove_file(disk.0.join("ballast")).unwrap();
     }
-    assert_eq!((ends.first(), ends.last()), (Some(&false), Some(&true)), "what the room made of it: {ends:?}");
+    assert_eq!((ends.first(), ends.last()), (Some(&false), Some(&true)), "completed, by free space: {ends:?}");
     let client = Client::of(&server, &token);
     for known in &mut all {
         settle(&client, known, Survived::Kill).await.unwrap();
@@ -154,14 +155,14 @@ async fn with_any_amount_of_room_the_answers_are_true() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_may_only_be_read_is_not_served() {
+async fn a_read_only_store_is_not_served() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(&home) else { return };
     home.serve().terminate();
-    assert!(mount(&disk.0, &["-o", "remount,ro"]), "the disk stays writable");
+    assert!(mount(&disk.0, &["-o", "remount,ro"]), "the disk is still writable");
     let storage = format!("file:{}", home.store().display());
     let mut serve = home.sgsend(&["serve", "public", "--listen", "127.0.0.1:0", "--storage", &storage]);
-    assert!(!Process::start(&mut serve).ends_well(), "it serves what it cannot write");
+    assert!(!Process::start(&mut serve).ends_well(), "the server started on a read-only store");
     let said = home.said().to_lowercase();
     assert!(said.contains("error: ") && said.contains("read-only") && said.contains("hint: "), "{said}");
     assert!(mount(&disk.0, &["-o", "remount,rw"]));
@@ -169,7 +170,7 @@ async fn a_store_that_may_only_be_read_is_not_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_fails_for_a_while_costs_nothing_that_was_acknowledged() {
+async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
     let mut home = Home::new();
     let Some(library) = preload::compiled("fault.c", &home.path()) else { return };
     let fault = home.path().join("fault");
@@ -190,8 +191,8 @@ async fn a_disk_that_fails_for_a_while_costs_nothing_that_was_acknowledged() {
         let (sent, ()) = tokio::join!(send(&client, &mut known), failing);
         sent.unwrap();
         let refused = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
-        assert!([503, 507].contains(&refused.status), "it takes what it cannot keep: {refused:?}");
-        // What is there can be read all the same, as far as it can be counted.
+        assert!([503, 507].contains(&refused.status), "the server accepted a request that it can't store: {refused:?}");
+        // Stored data stays readable where no counter has to be written.
         let status = client.get("/health").await.unwrap();
         assert_eq!(status.status, 200);
         fs::remove_file(&fault).unwrap();

@@ -1,14 +1,14 @@
-//! The journal that `powerloss.c` writes: what a process did to its files, in order.
+//! Reader for the journal of `powerloss.c`: the file operations of a process, in order.
 
 use std::path::{Path, PathBuf};
 
-/// The size of what stands in front of each record.
+/// Size of a record header in bytes.
 const FRONT: usize = 40;
 
-/// One thing that was done.
+/// One file operation.
 #[derive(Debug)]
 pub(crate) enum Done {
-    /// A file was opened that may have been made.
+    /// A file was opened with `O_CREAT` and may be new.
     Opened {
         path: PathBuf,
         inode: u64,
@@ -44,7 +44,7 @@ pub(crate) enum Done {
     },
 }
 
-/// Reads a journal. The process may have been killed while it wrote the last record, of something that is not synced.
+/// Reads a journal. A kill may truncate the last record, which then describes an unsynced operation.
 pub(crate) fn read(journal: &Path) -> Vec<Done> {
     let bytes = std::fs::read(journal).unwrap_or_default();
     let (mut rest, mut done) = (bytes.as_slice(), Vec::new());
@@ -75,7 +75,7 @@ fn record(bytes: &[u8]) -> Option<(Done, &[u8])> {
         b'm' => Done::MadeFolder { path: text(path) },
         b's' => Done::SyncedFile { inode },
         b'd' => Done::SyncedFolder { path: text(path) },
-        other => panic!("{} is followed nowhere ({other})", text(path).display()),
+        other => panic!("{}: operation not supported ({other})", text(path).display()),
     };
     Some((done, rest))
 }

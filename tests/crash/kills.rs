@@ -1,4 +1,4 @@
-//! `kill -9` of servers and sweepers, at any moment.
+//! `kill -9` of servers and sweepers, at random times.
 
 use std::time::Instant;
 
@@ -8,18 +8,19 @@ use crate::preload;
 use crate::server::Home;
 use crate::settle::Survived;
 
-/// What a transfer that lives for a minute does not outlive; and what nothing does, nor its audit records.
+/// Seconds after which a one-minute transfer and its grants have ended.
 pub(crate) const MINUTES_LATER_S: u64 = 130;
+/// Seconds after which all transfers and audit records have expired.
 const YEARS_LATER_S: u64 = 400 * 24 * 60 * 60;
 
-/// Kills until everything is swept away.
+/// Number of kills before all transfers are swept away.
 const ERA: usize = 60;
 
-/// How many kills `cargo test` has time for.
+/// Default number of kills, to keep `cargo test` short.
 const USUALLY: usize = 30;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+async fn acknowledged_changes_survive_a_kill_at_any_time() {
     let home = Home::new();
     let Some(clock) = preload::compiled("later.c", &home.path()) else { return };
     let kills = rounds("SGSEND_KILLS", USUALLY);
@@ -36,7 +37,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment() {
         killed += 1;
         drop(sweeping);
         if dice.percent(15) {
-            // Before it serves, or soon after.
+            // Kills the server before or soon after it listens.
             let starting = home.begin_to_serve();
             tokio::time::sleep(dice.millis_below(120)).await;
             starting.kill();
@@ -56,7 +57,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     println!("{killed} kills, {sweeps} of them of sweepers alone, in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-/// The end of everything, which is interrupted a few times.
+/// Sweeps all transfers away, with a few interruptions.
 async fn sweep_all(home: &Home, clock: &std::path::Path, crowd: &mut Crowd, dice: &mut Dice) {
     let server = home.serve();
     explain(home, crowd.settle(&server, Survived::Kill, false).await);
@@ -74,11 +75,12 @@ async fn sweep_all(home: &Home, clock: &std::path::Path, crowd: &mut Crowd, dice
     assert!(home.sweep(clock, YEARS_LATER_S).ends_well(), "{}", home.said());
     crowd.forget();
     let left = files(&home.store().join("payloads"));
-    assert!(left.is_empty(), "payloads outlive their transfers: {left:?}");
-    let records = rusqlite::Connection::open(home.store().join("records.sqlite")).expect("the database opens");
-    let checked: String = records.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it is checked");
+    assert!(left.is_empty(), "payloads are left after their transfers: {left:?}");
+    let records = rusqlite::Connection::open(home.store().join("records.sqlite")).expect("a readable database");
+    let checked: String =
+        records.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the result of the integrity check");
     assert_eq!(checked, "ok");
     let left = "SELECT COUNT(*) FROM object WHERE key LIKE 'transfers/%' OR key LIKE 'creates/%' OR key LIKE 'due/%'";
-    let left: i64 = records.query_row(left, [], |row| row.get(0)).expect("it is counted");
-    assert_eq!(left, 0, "records outlive their transfers");
+    let left: i64 = records.query_row(left, [], |row| row.get(0)).expect("a row count");
+    assert_eq!(left, 0, "records are left after their transfers");
 }

@@ -1,51 +1,51 @@
-//! What is known of a transfer by somebody who sends requests, some of which are never answered.
+//! A sender's knowledge of a transfer when some requests never get a response.
 
 use bytes::Bytes;
 
 use crate::dice::Dice;
 
-/// Whether something is so.
+/// Certainty of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
-    /// It was never asked for, or was refused.
+    /// Never requested, or refused.
     No,
-    /// It was asked for, and the answer was lost.
+    /// Requested, but the response was lost.
     Perhaps,
-    /// It was acknowledged, or seen.
+    /// Acknowledged or observed.
     Yes,
 }
 
-/// A transfer as its sender knows it.
+/// A transfer as known to its sender.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// The key that makes asking for it twice harmless.
+    /// Idempotency key of the create request.
     pub(crate) key: String,
     pub(crate) created: Fact,
-    /// Its id, once it is created.
+    /// ID, known after creation.
     pub(crate) id: String,
     pub(crate) content: Bytes,
     pub(crate) limit: Option<usize>,
-    /// It lives for a minute only, so that sweeping finds it.
+    /// Expires after one minute, so that the sweeper removes the transfer.
     pub(crate) brief: bool,
-    /// How many bytes may be there, and how many must.
+    /// Upper bound of the stored bytes; `acknowledged` is the lower bound.
     pub(crate) sent: usize,
     pub(crate) acknowledged: usize,
     pub(crate) completed: Fact,
     pub(crate) deleted: Fact,
     pub(crate) expired: Fact,
-    /// Downloads by the grants that they are counted under.
+    /// Downloads by grant.
     pub(crate) grants: Vec<(String, Fact)>,
-    /// Downloads that are counted, and those that may be, under grants that nobody was told.
+    /// Downloads counted for certain under grants whose response was lost; `untold_perhaps` are uncertain ones.
     pub(crate) untold: usize,
     pub(crate) untold_perhaps: usize,
 }
 
-/// What can be wrong after a request: nothing is known, or too much.
+/// Failure of a request: a lost connection, or a broken guarantee.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The server went away.
+    /// The connection to the server was lost.
     Lost,
-    /// The server breaks a promise.
+    /// The server broke a guarantee.
     Wrong(String),
 }
 
@@ -56,9 +56,9 @@ impl From<crate::wire::Lost> for Trouble {
 }
 
 impl Known {
-    /// One that nobody has asked for yet, of at most this size.
+    /// Creates a transfer that is not yet requested, with at most `largest` bytes.
     pub(crate) fn new(dice: &mut Dice, largest: usize) -> Self {
-        // Mostly small: what is looked for happens between requests as much as within them.
+        // Mostly small payloads: faults are as likely between requests as within them.
         let size = if dice.percent(30) { dice.within(1..largest) } else { dice.within(1..largest / 10 + 2) };
         Self {
             key: format!("{:032x}{:032x}", dice.next(), dice.next()),
@@ -82,34 +82,34 @@ impl Known {
         format!("/transfers/id/{}/{rest}", self.id)
     }
 
-    /// Downloads that are counted for sure.
+    /// Returns the number of certainly counted downloads.
     pub(crate) fn used(&self) -> usize {
         self.untold + self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).count()
     }
 
-    /// Whether another download must be refused.
+    /// Returns whether a further download must be refused.
     pub(crate) fn exhausted(&self) -> bool {
         self.limit.is_some_and(|limit| self.used() >= limit)
     }
 
-    /// A grant that it may be fetched under.
+    /// Returns a random grant that permits a download.
     pub(crate) fn grant(&self, dice: &mut Dice) -> Option<String> {
         let known: Vec<_> = self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).collect();
         if known.is_empty() { None } else { Some(known[dice.within(0..known.len())].0.clone()) }
     }
 
-    /// Whether nothing more will come of it.
+    /// Returns whether the transfer has ended for certain.
     pub(crate) fn ended(&self) -> bool {
         self.deleted == Fact::Yes || self.expired == Fact::Yes
     }
 
-    /// Whether its minute may be over, as this code says: for it and for its grants.
+    /// Returns whether this error code means that a one-minute transfer or its grants have expired.
     pub(crate) fn is_over(&self, code: &str) -> bool {
         let used = self.exhausted() && code == "transfer_exhausted";
         self.brief && (used || code == "transfer_expired" || code == "grant_expired")
     }
 
-    /// A promise that was broken.
+    /// Describes a broken guarantee.
     pub(crate) fn wrong(&self, what: &str, found: &impl std::fmt::Debug) -> Trouble {
         let mut known = self.clone();
         known.content = Bytes::new();

@@ -1,4 +1,4 @@
-/* Sets the clock of a process forward by SGSEND_TEST_LATER_S seconds. */
+/* Preload library: advances the clock of a process by SGSEND_TEST_LATER_S seconds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-//! What a power loss leaves of a disk.
+//! Power loss: derives a possible disk state from the simulated disk.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::dice::Dice;
 use crate::disk::{Change, Disk, Node};
 
 impl Disk {
-    /// Writes the disk as a power loss may leave it into a new folder.
+    /// Writes a possible disk state after a power loss into a new folder.
     pub(crate) fn write_after_loss(&self, folder: &Path, dice: &mut Dice) {
         let mut names = dice.others();
         let prefix = &mut |count: usize| if names.percent(30) { count } else { names.within(0..count + 1) };
@@ -35,7 +35,7 @@ impl Disk {
     }
 }
 
-/// What becomes of changes that nobody synced.
+/// Applies a random subset of the unsynced changes.
 fn lose(content: &mut Vec<u8>, since: &[Change], dice: &mut Dice) {
     let how = dice.within(0..5);
     let prefix = dice.within(0..since.len() + 1);
@@ -54,7 +54,7 @@ fn lose(content: &mut Vec<u8>, since: &[Change], dice: &mut Dice) {
     }
 }
 
-/// Keeps some of the sectors that a write goes to.
+/// Keeps a random subset of the sectors of a write.
 fn tear(content: &mut Vec<u8>, at: usize, bytes: &[u8], dice: &mut Dice) {
     let sector = if dice.percent(50) { 512 } else { 4_096 };
     let mut start = 0;

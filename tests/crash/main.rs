@@ -1,10 +1,11 @@
-//! What survives: processes that are killed at any moment, machines that lose power, clients that are killed.
+//! Crash tests: servers and clients killed at random times, and power loss.
 //!
-//! `cargo test --test crash` is a short form. `SGSEND_KILLS=500 cargo test --test crash -- --nocapture` kills servers that
-//! often; `SGSEND_CLIENT_KILLS` and `SGSEND_POWER_LOSSES` say the same of the others, and `SGSEND_SEED` repeats a run.
+//! `cargo test --test crash` is a short run. `SGSEND_KILLS=500 cargo test --test crash -- --nocapture` sets the number
+//! of server kills; `SGSEND_CLIENT_KILLS` and `SGSEND_POWER_LOSSES` do the same for client kills and power losses, and
+//! `SGSEND_SEED` repeats a run.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
-#![allow(clippy::print_stdout, reason = "runs tell their seed, and what they did")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
+#![allow(clippy::print_stdout, reason = "runs print their seed and a summary")]
 
 mod adopt;
 mod clients;

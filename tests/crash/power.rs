@@ -1,4 +1,4 @@
-//! Machines that lose power: what nobody has synced is there in part, torn, or not at all.
+//! Power loss: unsynced data is on disk partially, torn, or not at all.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,24 +13,24 @@ use crate::preload;
 use crate::server::Home;
 use crate::settle::Survived;
 
-/// How many losses `cargo test` has time for.
+/// Default number of power losses, to keep `cargo test` short.
 const USUALLY: usize = 5;
 
-/// How often one machine loses power before another takes its place.
+/// Number of power losses per machine.
 const MACHINE: usize = 10;
 
-/// How often what is seen is held against what stays, at most.
+/// Maximum number of comparisons between state seen before and after a power loss.
 const LOOKS: usize = 20;
 
-/// How many losses are enough to show that without syncs something is missing.
+/// Number of power losses that suffice to lose data without syncs.
 const UNSYNCED: usize = 60;
 
-/// A machine whose disk is followed.
+/// A machine with a simulated disk.
 struct Machine {
     home: Home,
     disk: PathBuf,
     journal: PathBuf,
-    /// What sets a sweeper's clock forward.
+    /// Preload library that advances the sweeper's clock.
     clock: PathBuf,
     sure: Disk,
 }
@@ -49,7 +49,7 @@ impl Machine {
         Some(Self { home, disk, journal, clock, sure })
     }
 
-    /// Uses the machine until it loses power; before that, processes may be killed and go on with what they find.
+    /// Uses the machine until the power loss; before, processes may be killed and restarted.
     async fn live(&mut self, crowd: &mut Crowd, dice: &mut Dice) -> Result<(), String> {
         let mut survived = Survived::PowerLoss;
         for _ in 0..dice.within(1..4) {
@@ -67,12 +67,12 @@ impl Machine {
         Ok(())
     }
 
-    /// Follows the journal, which tells all but so many things.
+    /// Applies the journal, which may lack at most `untold` operations.
     fn follow(&mut self, untold: usize) {
         self.sure.follow(journal::read(&self.journal));
         fs::remove_file(&self.journal).unwrap();
         let found = self.sure.adopt();
-        assert!(found <= untold, "the journal lacks {found} things that were done");
+        assert!(found <= untold, "the journal lacks {found} operations");
     }
 
     fn lose_power(&mut self, dice: &mut Dice) {
@@ -80,7 +80,7 @@ impl Machine {
         self.sure.write_after_loss(&left, dice);
         fs::remove_dir_all(&self.disk).unwrap();
         fs::rename(left, &self.disk).unwrap();
-        // The system has another name for its next run; here it keeps the one that it has.
+        // The boot ID changes with a reboot; here, the test overwrites the stored ID instead.
         let mark = self.home.store().join("last-boot");
         if mark.exists() {
             fs::write(mark, "an earlier run").unwrap();
@@ -88,7 +88,7 @@ impl Machine {
         self.sure = Disk::scan(&self.disk);
     }
 
-    /// What was removed has not come back, once everything was swept that is due.
+    /// Checks that removed payloads don't reappear after all due entries are swept.
     async fn check_payloads(&self, crowd: &mut Crowd) {
         assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
         let server = self.home.serve();
@@ -96,7 +96,7 @@ impl Machine {
         crowd.check_files(&self.home.store());
     }
 
-    /// The database as it is found, before a server has looked at it.
+    /// Checks the integrity of a copy of the database before a server opens the original.
     fn check_database(&self) {
         let copy = self.home.path().join("copy");
         fs::create_dir(&copy).unwrap();
@@ -113,13 +113,13 @@ impl Machine {
 
 fn crowd(dice: &mut Dice) -> Crowd {
     let mut crowd = Crowd::new(dice, 4, 1_000_000);
-    // Beyond what a power loss may cost.
+    // More than a power loss may lose.
     crowd.senders[0].largest = 24_000_000;
     crowd
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_power_loss() {
+async fn acknowledged_changes_survive_power_loss() {
     let mut dice = Dice::of_this_run("power losses");
     let (started, losses) = (Instant::now(), rounds("SGSEND_POWER_LOSSES", USUALLY));
     let mut left = losses;
@@ -143,9 +143,10 @@ async fn what_was_acknowledged_survives_power_loss() {
     println!("{losses} power losses in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-/// What a killed process has written and not synced is there for the next one, which may write nothing itself.
+/// State seen after a kill is durable: the new process syncs the killed process's writes although it may write nothing
+/// itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_seen_after_a_kill_is_there_after_a_power_loss() {
+async fn state_seen_after_a_kill_survives_power_loss() {
     let mut dice = Dice::of_this_run("power losses after a look");
     let Some(mut machine) = Machine::new(&[]) else { return };
     let mut crowd = Crowd::new(&mut dice, 4, 10_000);
@@ -167,17 +168,17 @@ async fn what_is_seen_after_a_kill_is_there_after_a_power_loss() {
     }
 }
 
-/// The first test can fail.
+/// Proves that the first test can fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_syncs_a_power_loss_loses_what_was_acknowledged() {
+async fn without_syncs_a_power_loss_loses_acknowledged_changes() {
     let mut dice = Dice::of_this_run("power losses without syncs");
     for loss in 0..UNSYNCED {
         let Some(mut machine) = Machine::new(&["--durability", "none"]) else { return };
         let mut crowd = crowd(&mut dice);
-        machine.live(&mut crowd, &mut dice).await.expect("nothing is lost before the power is");
+        machine.live(&mut crowd, &mut dice).await.expect("no loss before the power loss");
         let found = match machine.home.try_to_serve() {
             Some(server) => crowd.settle(&server, Survived::PowerLoss, true).await,
-            None => Err("the store does not open".to_owned()),
+            None => Err("the store can't be opened".to_owned()),
         };
         if let Err(what) = found {
             println!("after {} losses: {}", loss + 1, &what[..what.len().min(200)]);

@@ -1,8 +1,9 @@
-/* Writes down everything that a process does to the files below $SGSEND_TEST_DISK, in the order in which it takes
-   effect, into $SGSEND_TEST_JOURNAL. Syncs are written down and not done: the journal's reader plays the disk.
+/* Preload library: records all changes that a process makes to files below $SGSEND_TEST_DISK in the journal
+   $SGSEND_TEST_JOURNAL, in the order of their effect. Syncs are recorded but not performed: the journal's reader
+   simulates the disk.
 
-   A record is a struct entry, then the first path, the second path, and the data. Calls that write to files in ways
-   that are not followed are written down as '!', and the reader refuses them. */
+   A record consists of a struct entry, the first path, the second path, and the data. Unsupported calls that write to
+   files are recorded as '!', and the reader rejects them. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,9 +29,9 @@ struct entry {
     char kind, padding[7];
 };
 
-/* Effects and their records have one order. */
+/* Held during a call and its record, so that both have the same order. */
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
-/* The inode of each file that is open below the disk, and the path of each directory. */
+/* By file descriptor: the inode of each open file below the disk, and the path of each open directory. */
 static uint64_t inodes[FILES];
 static char *directories[FILES];
 static int journal = -1;
@@ -94,7 +95,7 @@ static void unfollowed(const char *call)
     record('!', 0, 0, 0, call, NULL, NULL, 0);
 }
 
-/* Opening. */
+/* Opening files. */
 
 static int opened(int (*open_it)(const char *, int, ...), const char *path, int flags, mode_t mode)
 {
@@ -109,7 +110,7 @@ static int opened(int (*open_it)(const char *, int, ...), const char *path, int 
         free(directories[fd]);
         directories[fd] = S_ISDIR(found.st_mode) ? strdup(path) : NULL;
         inodes[fd] = found.st_ino;
-        /* Memory that is shared lives no longer than the machine. */
+        /* Shared memory does not survive a power loss. */
         size_t length = strlen(path);
         if (length > 4 && strcmp(path + length - 4, "-shm") == 0)
             inodes[fd] = 0;
@@ -177,7 +178,7 @@ int close(int fd)
     return answer;
 }
 
-/* Writing. */
+/* Writing to files. */
 
 #define DONE(kind, offset, path, other, data, pieces)                                        \
     int error = errno;                                                                       \
@@ -210,7 +211,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int count)
 {
     if (!known(fd))
         return REAL(writev)(fd, pieces, count);
-    /* Room for what stands in front of the data in a record. */
+    /* Leaves space in the vector for the entry and the paths that precede the data in a record. */
     count = count > IOV_MAX - 3 ? IOV_MAX - 3 : count;
     pthread_mutex_lock(&order);
     off_t at = place(fd);
@@ -243,7 +244,7 @@ PWRITE(pwrite64, off64_t)
 TRUNCATE(ftruncate, off_t)
 TRUNCATE(ftruncate64, off64_t)
 
-/* Names. */
+/* Creating, renaming and removing names. */
 
 #define NAMES(kind, path, other, call)                              \
     pthread_mutex_lock(&order);                                     \
@@ -286,7 +287,7 @@ int mkdir(const char *path, mode_t mode)
 }
 
 
-/* Syncing: the real disk has no part in it. It takes the time that a disk takes, in which a process can be killed. */
+/* Syncing: recorded only. The delay simulates a disk, and gives time to kill the process. */
 
 static int synced(int fd)
 {
@@ -310,7 +311,7 @@ int fdatasync(int fd)
     return known(fd) ? synced(fd) : REAL(fdatasync)(fd);
 }
 
-/* What nothing here is known to do. */
+/* Calls that the code under test doesn't use: recorded as unsupported. */
 
 #define UNFOLLOWED(type, name, fd, parameters, arguments)           \
     type name parameters                                            \

@@ -1,11 +1,11 @@
-//! Libraries that stand between a process and the system's: C, compiled when a test needs them.
+//! `LD_PRELOAD` libraries that intercept system calls: C sources, compiled on demand.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::not_run::not_run;
 
-/// Compiles `source` of this folder into `folder`; `None`, which is told, where that cannot be.
+/// Compiles `source` into `folder`; reports the test as not run and returns `None` without a C compiler or Linux.
 pub(crate) fn compiled(source: &str, folder: &Path) -> Option<PathBuf> {
     let library = folder.join(source).with_extension("so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash").join(source);
@@ -16,7 +16,7 @@ pub(crate) fn compiled(source: &str, folder: &Path) -> Option<PathBuf> {
         Some(Ok(output)) if output.status.success() => Some(library),
         Some(Ok(output)) => panic!("{}: {}", source.display(), String::from_utf8_lossy(&output.stderr)),
         Some(Err(_)) | None => {
-            not_run("there is no C compiler, or no Linux");
+            not_run("needs Linux and a C compiler");
             None
         }
     }

@@ -1,4 +1,4 @@
-//! Somebody who creates, uploads, completes, fetches and deletes transfers, and knows what the answers must be.
+//! A sender that creates, uploads, completes, downloads and deletes transfers, and checks the responses.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,17 +8,17 @@ use crate::dice::Dice;
 use crate::known::{Fact, Known, Trouble};
 use crate::wire::{Answer, Client, text};
 
-/// How many grants are asked for at once, when there is a rush.
+/// Number of concurrent grant requests in a rush.
 const RUSH: usize = 4;
 
-/// Somebody with transfers of his own, which nobody else changes.
+/// A sender with exclusive use of its transfers.
 pub(crate) struct Sender {
     pub(crate) dice: Dice,
-    /// Those that go on.
+    /// Transfers in progress.
     pub(crate) current: Vec<Known>,
-    /// Those that nothing more is done with.
+    /// Transfers that the sender no longer changes.
     pub(crate) old: Vec<Known>,
-    /// The largest payload, and the largest piece of one.
+    /// Maximum size of a payload and of one upload request, in bytes.
     pub(crate) largest: usize,
 }
 
@@ -27,7 +27,7 @@ impl Sender {
         Self { dice, current: Vec::new(), old: Vec::new(), largest }
     }
 
-    /// Works until the server goes away, or breaks a promise.
+    /// Works until the connection is lost or the server breaks a guarantee.
     pub(crate) async fn work(&mut self, client: &Client) -> Result<(), String> {
         loop {
             self.retire();
@@ -74,7 +74,7 @@ async fn step(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(),
     }
 }
 
-/// Notes the end of a transfer whose minute is over; else the answer must be this one.
+/// Records the expiry of a one-minute transfer; otherwise requires this status and code.
 fn expect(known: &mut Known, answer: &Answer, status: u16, code: &str, what: &str) -> Result<bool, Trouble> {
     let outcome = answer.outcome()?;
     if outcome == (status, code.to_owned()) {
@@ -87,7 +87,7 @@ fn expect(known: &mut Known, answer: &Answer, status: u16, code: &str, what: &st
     Err(known.wrong(what, &outcome))
 }
 
-/// Asks for it; asking again must lead to the same one.
+/// Creates the transfer; a repeated request must return the same transfer.
 pub(crate) async fn create(client: &Client, known: &mut Known) -> Result<(), Trouble> {
     let limit = known.limit.map(|limit| format!(r#","max_downloads":{limit}"#)).unwrap_or_default();
     let brief = if known.brief { r#","expires_in_s":60"# } else { "" };
@@ -97,10 +97,10 @@ pub(crate) async fn create(client: &Client, known: &mut Known) -> Result<(), Tro
         known.created = Fact::Perhaps;
     }
     let answer = client.post("/transfers/create", body).await?;
-    expect(known, &answer, 201, "", "a creation is refused")?;
+    expect(known, &answer, 201, "", "create is refused")?;
     let id = text(&answer.json()?, "transfer_id");
     if known.created == Fact::Yes && known.id != id {
-        return Err(known.wrong("another transfer was made", &id));
+        return Err(known.wrong("a repeated create returns another transfer", &id));
     }
     known.id = id;
     known.created = Fact::Yes;
@@ -116,7 +116,7 @@ async fn upload(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(
     if expect(known, &answer, 200, "", "bytes are refused")? {
         let received = answer.json()?["received_bytes"].as_u64();
         if received != Some(end as u64) {
-            return Err(known.wrong("another number of bytes is acknowledged", &received));
+            return Err(known.wrong("an unexpected number of bytes is acknowledged", &received));
         }
         known.acknowledged = end;
     }
@@ -126,11 +126,11 @@ async fn upload(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(
 async fn complete(client: &Client, known: &mut Known) -> Result<(), Trouble> {
     if known.acknowledged < known.content.len() {
         let answer = client.post(&known.path("upload/complete"), "{}").await?;
-        return expect(known, &answer, 409, "upload_incomplete", "half an upload is completed").map(drop);
+        return expect(known, &answer, 409, "upload_incomplete", "an incomplete upload is completed").map(drop);
     }
     known.completed = Fact::Perhaps;
     let answer = client.post(&known.path("upload/complete"), "{}").await?;
-    known.completed = if expect(known, &answer, 200, "", "a whole upload is refused")? { Fact::Yes } else { Fact::No };
+    known.completed = if expect(known, &answer, 200, "", "complete is refused")? { Fact::Yes } else { Fact::No };
     Ok(())
 }
 
@@ -142,18 +142,18 @@ async fn ask_with(client: &Client, known: &Known, grant: &str) -> Result<Answer,
     client.post(&known.path("download/create-presign-url"), format!(r#"{{"grant":"{grant}"}}"#)).await
 }
 
-/// Asks for a download under a new grant.
+/// Requests a download under a new grant.
 async fn ask(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
     let (grant, exhausted) = (new_grant(dice), known.exhausted());
     if known.completed != Fact::Yes {
         let answer = ask_with(client, known, &grant).await?;
-        return expect(known, &answer, 409, "not_completed", "a part of a payload is handed out").map(drop);
+        return expect(known, &answer, 409, "not_completed", "an incomplete payload is downloadable").map(drop);
     }
     let at = known.grants.len();
     known.grants.push((grant.clone(), Fact::Perhaps));
     let answer = ask_with(client, known, &grant).await?;
     let (status, code) = if exhausted { (410, "transfer_exhausted") } else { (200, "") };
-    let as_wanted = expect(known, &answer, status, code, "a download is counted wrong")?;
+    let as_wanted = expect(known, &answer, status, code, "a download is counted incorrectly")?;
     if as_wanted && !exhausted {
         known.grants[at].1 = Fact::Yes;
     } else {
@@ -162,7 +162,7 @@ async fn ask(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), 
     Ok(())
 }
 
-/// Asks for several downloads at once: as many are granted as are left.
+/// Requests several downloads concurrently: exactly the remaining downloads are granted.
 async fn rush(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
     let left = known.limit.map_or(RUSH, |limit| limit.saturating_sub(known.used())).min(RUSH);
     let grants: Vec<_> = (0..RUSH).map(|_| new_grant(dice)).collect();
@@ -176,7 +176,7 @@ async fn rush(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(),
             }
             Ok((410, code)) if code == "transfer_exhausted" => refused += 1,
             Ok((410, code)) if known.is_over(&code) => known.expired = Fact::Yes,
-            Ok(outcome) => return Err(known.wrong("a rush is answered wrong", &outcome)),
+            Ok(outcome) => return Err(known.wrong("unexpected response to concurrent grants", &outcome)),
             Err(_) => {
                 lost = true;
                 known.grants.push((grant, Fact::Perhaps));
@@ -185,38 +185,38 @@ async fn rush(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(),
     }
     let too_few = refused > RUSH - left || (!lost && known.expired == Fact::No && granted < left);
     if granted > left || too_few {
-        return Err(known.wrong("a rush is counted wrong", &(granted, refused, left)));
+        return Err(known.wrong("concurrent grants are counted incorrectly", &(granted, refused, left)));
     }
     if lost { Err(Trouble::Lost) } else { Ok(()) }
 }
 
-/// Fetches the payload under a grant, and compares what there is of it.
+/// Downloads the payload under a grant, and compares the received bytes.
 async fn fetch(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
     let Some(grant) = known.grant(dice) else { return Ok(()) };
     let answer = client.get(&known.path(&format!("payload/download-bytes?grant={grant}"))).await?;
     compare(known, &answer)
 }
 
-/// The payload must be what was sent, and one that breaks off the beginning of it.
+/// Requires that the received bytes equal the payload, or, if the response was cut off, a prefix of the payload.
 pub(crate) fn compare(known: &mut Known, answer: &Answer) -> Result<(), Trouble> {
     if answer.status == 200 {
         if !known.content.starts_with(answer.so_far()) {
-            return Err(known.wrong("other bytes come back", &answer.so_far().len()));
+            return Err(known.wrong("the downloaded bytes differ", &answer.so_far().len()));
         }
         if answer.whole()?.len() != known.content.len() {
-            return Err(known.wrong("a part comes back as the whole", &answer.so_far().len()));
+            return Err(known.wrong("a partial payload is served as complete", &answer.so_far().len()));
         }
     }
     expect(known, answer, 200, "", "a download is refused").map(drop)
 }
 
-/// Fetches the payload without a grant, which counts a download.
+/// Downloads the payload without a grant, which counts a download.
 async fn fetch_uncounted(client: &Client, known: &mut Known) -> Result<(), Trouble> {
     let exhausted = known.exhausted();
     known.untold_perhaps += 1;
     let answer = client.get(&known.path("payload/download-bytes")).await?;
     if exhausted {
-        expect(known, &answer, 410, "transfer_exhausted", "one download too many is handed out")?;
+        expect(known, &answer, 410, "transfer_exhausted", "the download limit is exceeded")?;
     } else {
         known.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
     }
@@ -228,7 +228,7 @@ async fn delete(client: &Client, known: &mut Known) -> Result<(), Trouble> {
     known.deleted = Fact::Perhaps;
     let (status, code) = client.post(&known.path("delete"), "{}").await?.outcome()?;
     if (status, code.as_str()) != (200, "") {
-        return Err(known.wrong("a deletion is refused", &(status, code)));
+        return Err(known.wrong("delete is refused", &(status, code)));
     }
     known.deleted = Fact::Yes;
     Ok(())

@@ -1,4 +1,4 @@
-//! The binary, as a process that can be killed at any moment.
+//! The `sgsend` binary as a process that can be killed at any time.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader};
@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The admin key of every server here.
+/// Admin key of all servers in these tests.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
-/// A user's home, with a store and with what every process said.
+/// A user's home directory with a store, and a log of all processes.
 pub(crate) struct Home {
     folder: TempDir,
-    /// Set for every process that runs here, such as what is to be preloaded.
+    /// Environment variables of all processes in this home, such as `LD_PRELOAD`.
     environment: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
 }
@@ -31,26 +31,26 @@ pub(crate) struct Process(Child);
 
 impl Home {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder is made");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         Self { folder, environment: Vec::new(), arguments: Vec::new() }
     }
 
-    /// Serves with this besides.
+    /// Adds arguments for `serve`.
     pub(crate) fn with_argument(mut self, argument: &[&'static str]) -> Self {
         self.arguments.extend(argument);
         self
     }
 
-    /// Runs everything with this in its environment.
+    /// Sets an environment variable for all processes.
     pub(crate) fn set(&mut self, name: &'static str, value: &Path) {
-        self.environment.push((name, value.to_str().expect("paths here are text").to_owned()));
+        self.environment.push((name, value.to_str().expect("a path in UTF-8").to_owned()));
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().canonicalize().expect("the folder is there")
+        self.folder.path().canonicalize().expect("an existing folder")
     }
 
-    /// Below folders of which none is there at first.
+    /// Returns the path of the store, in folders that don't exist at first.
     pub(crate) fn store(&self) -> PathBuf {
         self.path().join("disk/some/store")
     }
@@ -63,7 +63,7 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
         command.args(arguments).env_clear().env("HOME", self.folder.path()).current_dir(self.folder.path());
         command.env("SGSEND_ADMIN_KEY", ADMIN_KEY).envs(self.environment.iter().cloned());
-        // How full this machine's disk is decides nothing.
+        // Test results must not depend on this machine's free disk space.
         command.env("SGSEND_MIN_FREE", "0");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(self.log());
         command
@@ -71,10 +71,10 @@ impl Home {
 
     fn log(&self) -> File {
         let log = OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"));
-        log.expect("the log can be written")
+        log.expect("a writable log")
     }
 
-    /// What every process has said, which must be no panic.
+    /// Returns the output of all processes; fails if a process panicked.
     pub(crate) fn said(&self) -> String {
         let said = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         assert!(!said.contains("panicked"), "{said}");
@@ -91,11 +91,11 @@ impl Home {
         self.try_to_serve().unwrap_or_else(|| panic!("the server did not start: {}", self.said()))
     }
 
-    /// Starts both services, if they do start.
+    /// Starts both services; returns `None` if they fail to start.
     pub(crate) fn try_to_serve(&self) -> Option<Server> {
         let mut command = self.serving();
-        let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("the binary is there"));
-        let lines = BufReader::new(process.0.stdout.take().expect("it is piped")).lines();
+        let mut process = Process(command.stdout(Stdio::piped()).spawn().expect("the sgsend binary"));
+        let lines = BufReader::new(process.0.stdout.take().expect("a piped stdout")).lines();
         let (mut public, mut admin) = (String::new(), String::new());
         for line in lines.take(2).map_while(Result::ok) {
             let line: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -106,18 +106,18 @@ impl Home {
         up.then_some(Server { process, public, admin })
     }
 
-    /// Begins to start both services; they may be killed before they serve.
+    /// Starts both services without waiting until they listen.
     pub(crate) fn begin_to_serve(&self) -> Process {
-        Process(self.serving().spawn().expect("the binary is there"))
+        Process(self.serving().spawn().expect("the sgsend binary"))
     }
 
-    /// Begins a round of clean-up, with `clock` preloaded and set forward by this much.
+    /// Starts a sweep with its clock advanced by `later_s` seconds, using the preload library `clock`.
     pub(crate) fn sweep(&self, clock: &Path, later_s: u64) -> Process {
         let mut command = self.sgsend(&["sweep", "--storage", &self.storage()]);
         let others = self.environment.iter().filter(|(name, _)| *name == "LD_PRELOAD").map(|(_, path)| path.as_str());
         let all: Vec<_> = others.chain(clock.to_str()).collect();
         command.env("LD_PRELOAD", all.join(":")).env("SGSEND_TEST_LATER_S", later_s.to_string());
-        Process(command.spawn().expect("the binary is there"))
+        Process(command.spawn().expect("the sgsend binary"))
     }
 }
 
@@ -126,24 +126,27 @@ impl Server {
         self.process.kill();
     }
 
-    /// Ends it in order.
+    /// Stops the server with SIGTERM.
     pub(crate) fn terminate(self) {
         let killed = Command::new("kill").arg(self.process.0.id().to_string()).status();
-        assert!(killed.is_ok_and(|status| status.success()) && self.process.ends_well(), "it ends badly");
+        assert!(
+            killed.is_ok_and(|status| status.success()) && self.process.ends_well(),
+            "the server exited with an error"
+        );
     }
 }
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
-        Self(command.spawn().expect("the binary is there"))
+        Self(command.spawn().expect("the sgsend binary"))
     }
 
-    /// Kills it, unless it has ended.
+    /// Kills the process unless it has exited.
     pub(crate) fn kill(self) {
         drop(self);
     }
 
-    /// Waits for its end; whether that was a good one.
+    /// Waits for the exit; returns whether the exit status is 0.
     pub(crate) fn ends_well(mut self) -> bool {
         self.0.wait().is_ok_and(|status| status.success())
     }
@@ -151,7 +154,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

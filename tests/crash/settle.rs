@@ -1,4 +1,4 @@
-//! What a server says of a transfer, held against what is known of it; what was in doubt is known after that.
+//! Compares the server's state of a transfer with the sender's knowledge, and resolves uncertain facts.
 
 use serde_json::Value;
 
@@ -6,22 +6,22 @@ use crate::known::{Fact, Known, Trouble};
 use crate::sender::{compare, create};
 use crate::wire::{Client, text};
 
-/// What the server went through.
+/// Kind of crash that the server went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Survived {
-    /// Its process was killed.
+    /// The process was killed.
     Kill,
-    /// So was the machine: of a payload that is not complete this many bytes may be gone.
+    /// The machine lost power: up to [`LOST_AT_MOST`] bytes of an incomplete payload may be lost.
     PowerLoss,
 }
 
-/// How much of an upload a power loss may cost.
+/// Maximum loss of an incomplete upload in a power loss, in bytes.
 const LOST_AT_MOST: usize = 16 << 20;
 
-/// Settles what is in doubt.
+/// Resolves uncertain facts about a transfer.
 ///
 /// # Errors
-/// [`Trouble::Wrong`] where a promise is broken.
+/// [`Trouble::Wrong`] if the server broke a guarantee.
 pub(crate) async fn settle(client: &Client, known: &mut Known, survived: Survived) -> Result<(), Trouble> {
     match known.created {
         Fact::No => return Ok(()),
@@ -30,7 +30,7 @@ pub(crate) async fn settle(client: &Client, known: &mut Known, survived: Survive
     }
     let (code, _) = client.get(&known.path("status")).await?.outcome()?;
     if code != 200 {
-        return Err(known.wrong("a transfer is not there", &code));
+        return Err(known.wrong("a transfer is missing", &code));
     }
     let status = client.get(&known.path("status")).await?.json()?;
     settle_state(known, &status)?;
@@ -63,7 +63,7 @@ fn settle_state(known: &mut Known, status: &Value) -> Result<(), Trouble> {
     known.expired = if expired { Fact::Yes } else { known.expired };
     match broken.or((!may || !must).then_some("its expiry")) {
         None => Ok(()),
-        Some(name) => Err(known.wrong(&format!("{name} is not as it was"), status)),
+        Some(name) => Err(known.wrong(&format!("{name} has changed"), status)),
     }
 }
 
@@ -74,12 +74,12 @@ async fn settle_upload(client: &Client, known: &mut Known, survived: Survived) -
     let held = known.acknowledged.saturating_sub(may_lack)..=known.sent;
     match received {
         Some(received) if held.contains(&received) => known.acknowledged = received,
-        other => return Err(known.wrong("another number of bytes is there", &other)),
+        other => return Err(known.wrong("an unexpected number of bytes is stored", &other)),
     }
     Ok(())
 }
 
-/// A grant that is known there is never refused as one that is not.
+/// Checks that known grants are never refused as unknown.
 async fn settle_grants(client: &Client, known: &mut Known) -> Result<(), Trouble> {
     for at in 0..known.grants.len() {
         let (grant, fact) = &known.grants[at];
@@ -87,7 +87,7 @@ async fn settle_grants(client: &Client, known: &mut Known) -> Result<(), Trouble
         let found = match client.head(&path).await?.status {
             200 | 410 => Fact::Yes,
             403 if *fact == Fact::Perhaps => Fact::No,
-            other => return Err(known.wrong("a counted download is gone", &(grant, other))),
+            other => return Err(known.wrong("a counted download is lost", &(grant, other))),
         };
         known.grants[at].1 = found;
     }
@@ -108,17 +108,17 @@ async fn trail(client: &Client, known: &Known) -> Result<Vec<Value>, Trouble> {
     }
 }
 
-/// The trail has an event for whatever is so, and none for what is not.
+/// Checks that the audit records contain an event for each certain fact, and none for facts that are false.
 fn settle_trail(known: &mut Known, records: &[Value]) -> Result<(), Trouble> {
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
     let granted = of("download_granted");
     let told = known.used() - known.untold;
     if granted < told + known.untold || granted > told + known.untold + known.untold_perhaps {
-        return Err(known.wrong("the trail has another number of downloads", &granted));
+        return Err(known.wrong("an unexpected number of download events", &granted));
     }
     (known.untold, known.untold_perhaps) = (granted - told, 0);
     if known.limit.is_some_and(|limit| granted > limit) {
-        return Err(known.wrong("more downloads than the limit", &granted));
+        return Err(known.wrong("the download limit is exceeded", &granted));
     }
     let exactly = [
         ("transfer_created", Fact::Yes),
@@ -128,34 +128,35 @@ fn settle_trail(known: &mut Known, records: &[Value]) -> Result<(), Trouble> {
     ];
     for (kind, fact) in exactly {
         if of(kind) != usize::from(fact == Fact::Yes) {
-            return Err(known.wrong(&format!("{kind} stands in the trail another number of times"), &of(kind)));
+            return Err(known.wrong(&format!("an unexpected number of {kind} events"), &of(kind)));
         }
     }
     for (kind, may) in [("transfer_expired", known.brief), ("payload_removed", known.ended() || known.brief)] {
         if of(kind) > usize::from(may) {
-            return Err(known.wrong(&format!("{kind} stands in the trail too often"), &of(kind)));
+            return Err(known.wrong(&format!("too many {kind} events"), &of(kind)));
         }
     }
     for event in records.iter().filter(|record| {
-        // The others' requests may be written after the answer's last byte.
+        // Other requests may be recorded only after the last byte of the response.
         record["kind"] == "transfer_created" || record["kind"] == "transfer_completed"
     }) {
         let asked = |record: &&Value| record["type"] == "request" && record["request_id"] == event["request_id"];
         if records.iter().filter(asked).count() != 1 {
-            return Err(known.wrong("a change has no request", event));
+            return Err(known.wrong("an event has no request record", event));
         }
     }
     Ok(())
 }
 
-/// The downloads of unlimited transfers are added up once a second: their number may lag behind, and never runs ahead.
+/// Checks the download counter. Counters of unlimited transfers are written once a second: they may lag, but never
+/// lead.
 fn check_count(known: &Known, status: &Value) -> Result<(), Trouble> {
     let (count, used) = (status["download_count"].as_u64(), known.used() as u64);
     let holds = count.is_some_and(|count| if known.limit.is_some() { count == used } else { count <= used });
-    if holds { Ok(()) } else { Err(known.wrong("downloads are counted wrong", &count)) }
+    if holds { Ok(()) } else { Err(known.wrong("the download counter is wrong", &count)) }
 }
 
-/// What may be fetched is what was sent, and nothing else may be fetched.
+/// Checks that a downloadable payload equals the upload, and that other payloads are refused.
 async fn check_payload(client: &Client, known: &mut Known, status: &str) -> Result<(), Trouble> {
     let code = match status {
         "pending" => "not_completed",
@@ -173,7 +174,7 @@ async fn check_payload(client: &Client, known: &mut Known, status: &str) -> Resu
     {
         let found = client.get(&known.path(&path)).await?.outcome()?.1;
         if found != code && !known.is_over(&found) {
-            return Err(known.wrong("what must not be fetched can be", &found));
+            return Err(known.wrong("a refused payload is downloadable", &found));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! An admin who makes and revokes tokens.
+//! An admin that creates and revokes tokens.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use crate::dice::Dice;
 use crate::known::{Fact, Trouble};
 use crate::wire::{Client, text};
 
-/// An admin, and what is known of the tokens.
+/// An admin with its knowledge of the tokens.
 pub(crate) struct Admin {
     pub(crate) dice: Dice,
     tokens: Vec<Token>,
-    /// Tokens that may have been made, and that nobody was told.
+    /// Number of tokens that may exist although the response was lost.
     untold: usize,
 }
 
@@ -22,10 +22,11 @@ struct Token {
     revoked: Fact,
 }
 
-/// From so many tokens on, few are made: each is looked at after each kill, and none is ever forgotten.
+/// Number of tokens beyond which few are created: each kill is followed by a check of all tokens, and none is ever
+/// forgotten.
 const ENOUGH: usize = 200;
 
-/// What a creation is asked for with that comes to nothing: only whether its token is let in matters.
+/// Body of an invalid create request, which tests only whether the token is accepted.
 const NOTHING: &str = r#"{"size_bytes":0}"#;
 
 impl Admin {
@@ -33,20 +34,20 @@ impl Admin {
         Self { dice, tokens: Vec::new(), untold: 0 }
     }
 
-    /// Makes a token that is not revoked, for the senders.
+    /// Creates a token for the senders, which is never revoked.
     pub(crate) async fn make(&mut self, client: &Client) -> Result<String, Trouble> {
         self.untold += 1;
         let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await?.json()?;
         let (id, secret) = (text(&made, "token_id"), text(&made, "token"));
         if id.is_empty() {
-            return Err(Trouble::Wrong(format!("no token is made: {made}")));
+            return Err(Trouble::Wrong(format!("token create is refused: {made}")));
         }
         self.untold -= 1;
         self.tokens.push(Token { id, secret: secret.clone(), revoked: Fact::No });
         Ok(secret)
     }
 
-    /// Works until the server goes away, or breaks a promise.
+    /// Works until the connection is lost or the server breaks a guarantee.
     pub(crate) async fn work(&mut self, client: &Client) -> Result<(), String> {
         loop {
             match self.step(client).await {
@@ -61,7 +62,7 @@ impl Admin {
         if self.tokens.len() < ENOUGH || self.dice.percent(2) {
             self.make(client).await?;
         }
-        // Never the first one, which the senders have.
+        // Token 0 belongs to the senders and is never revoked.
         let at = self.dice.within(1..self.tokens.len().max(2));
         if let Some(token) = self.tokens.get_mut(at) {
             if token.revoked == Fact::No {
@@ -70,14 +71,14 @@ impl Admin {
             let answer = client.admin_post(&format!("/tokens/id/{}/revoke", token.id), "{}").await?;
             let outcome = answer.outcome()?;
             if outcome.0 != 200 {
-                return Err(Trouble::Wrong(format!("a token cannot be revoked: {outcome:?}")));
+                return Err(Trouble::Wrong(format!("token revoke is refused: {outcome:?}")));
             }
             token.revoked = Fact::Yes;
         }
         Ok(())
     }
 
-    /// Settles what is in doubt. What was revoked, or made, stays so.
+    /// Resolves uncertain facts. Created tokens stay, and revoked tokens stay revoked.
     pub(crate) async fn settle(&mut self, client: &Client) -> Result<(), Trouble> {
         let listed = self.list(client).await?;
         let statuses: HashMap<_, _> =
@@ -86,17 +87,17 @@ impl Admin {
             token.revoked = match (statuses.get(&token.id).map(String::as_str), token.revoked) {
                 (Some("revoked"), Fact::Yes | Fact::Perhaps) => Fact::Yes,
                 (Some("active"), Fact::No | Fact::Perhaps) => Fact::No,
-                other => return Err(Trouble::Wrong(format!("token {} is not as it was: {other:?}", token.id))),
+                other => return Err(Trouble::Wrong(format!("token {} has changed: {other:?}", token.id))),
             };
         }
         let made = self.tokens.len();
         if !(made..=made + self.untold).contains(&listed.len()) {
-            return Err(Trouble::Wrong(format!("{} tokens are there, {made} were made", listed.len())));
+            return Err(Trouble::Wrong(format!("{} tokens are listed, {made} were created", listed.len())));
         }
         let Some(token) = self.tokens.last() else { return Ok(()) };
         let wanted = if token.revoked == Fact::Yes { "token_revoked" } else { "invalid_request" };
         let code = client.clone().with_token(&token.secret).post("/transfers/create", NOTHING).await?.outcome()?.1;
-        if code == wanted { Ok(()) } else { Err(Trouble::Wrong(format!("{code} and not {wanted}"))) }
+        if code == wanted { Ok(()) } else { Err(Trouble::Wrong(format!("{code} instead of {wanted}"))) }
     }
 
     async fn list(&self, client: &Client) -> Result<Vec<Value>, Trouble> {

@@ -1,4 +1,4 @@
-//! Requests of somebody who only knows the HTTP API, each of which may be lost.
+//! An HTTP API client each of whose requests may be lost.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::server::{ADMIN_KEY, Server};
 
-/// A server that is there has answered long before.
+/// Timeout beyond which a request counts as lost; a running server responds much sooner.
 const NO_ANSWER: Duration = Duration::from_secs(20);
 
-/// The server went away: nobody knows what it did.
+/// The connection was lost, and the effect of the request is unknown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lost;
 
-/// Somebody who speaks to one server.
+/// A client of one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -24,7 +24,7 @@ pub(crate) struct Client {
     token: String,
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -35,10 +35,10 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A client of `server`, with a sender token where one is known.
+    /// Creates a client of `server`, with a sender token if `token` is not empty.
     pub(crate) fn of(server: &Server, token: &str) -> Self {
-        // A request whose server is killed at an odd moment may never be told so by the client's own library.
-        let http = reqwest::Client::builder().no_proxy().timeout(NO_ANSWER).build().expect("a client is made");
+        // The timeout is needed because reqwest may never report a server killed at an unlucky time.
+        let http = reqwest::Client::builder().no_proxy().timeout(NO_ANSWER).build().expect("an HTTP client");
         Self { http, public: server.public.clone(), admin: server.admin.clone(), token: token.to_owned() }
     }
 
@@ -83,34 +83,34 @@ impl Client {
 }
 
 impl Answer {
-    /// The whole body; what was said is only known when its last byte is there.
+    /// Returns the complete body; an incomplete response counts as lost.
     pub(crate) fn whole(&self) -> Result<&Bytes, Lost> {
         if self.cut { Err(Lost) } else { Ok(&self.body) }
     }
 
-    /// What has come of the body.
+    /// Returns the received part of the body.
     pub(crate) fn so_far(&self) -> &[u8] {
         &self.body
     }
 
-    /// As JSON, `null` where it is none.
+    /// Returns the body as JSON, or `null` if the body is not JSON.
     pub(crate) fn json(&self) -> Result<Value, Lost> {
         Ok(serde_json::from_slice(self.whole()?).unwrap_or_default())
     }
 
-    /// The grant that it was counted under.
+    /// Returns the grant of a counted download.
     pub(crate) fn grant(&self) -> Option<String> {
         Some(self.headers.get("x-sgsend-grant")?.to_str().ok()?.to_owned())
     }
 
-    /// The status, and the code of a refusal.
+    /// Returns the status, and the error code of a refused request.
     pub(crate) fn outcome(&self) -> Result<(u16, String), Lost> {
         let code = if self.status < 400 { String::new() } else { text(&self.json()?, "code") };
         Ok((self.status, code))
     }
 }
 
-/// A member that is text.
+/// Returns a string member, or an empty string.
 pub(crate) fn text(value: &Value, member: &str) -> String {
     value[member].as_str().unwrap_or_default().to_owned()
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# SeaweedFS with S3 on the first PORT of loopback, its other parts on the next seven: seaweedfs.sh VENV FOLDER PORT...
-# Takes the credentials from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and lets nobody else in.
+# Runs SeaweedFS with S3 on the first loopback PORT, other services on the next: seaweedfs.sh VENV FOLDER PORT...
+# Accepts only the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 set -euo pipefail
 venv=$1 folder=$2 ports=("${@:3}")
 
-# Each bucket has volumes of its own: one small one at a time, so that many buckets fit on any disk.
+# Each bucket has its own volumes: growing by a single small volume lets many buckets fit on any disk.
 export WEED_MASTER_VOLUME_GROWTH_COPY_1=1
 mkdir "$folder/data"
 HOME=$folder TMPDIR=$folder exec "$venv/bin/weed" -logtostderr=true server -dir="$folder/data" \

@@ -1,6 +1,6 @@
-"""What the document cannot say: which bytes fit a transfer, which proofs are right, what exists.
+"""Facts that the OpenAPI document can't express: matching payload sizes, valid access proofs, existing IDs.
 
-Every choice is drawn from FUZZ_SEED. Only what was generated as valid is changed, and only into what is valid too.
+All choices are derived from FUZZ_SEED. Only valid test cases are changed, and they stay valid.
 """
 
 import atexit
@@ -35,7 +35,7 @@ def post(path, **what):
 
 
 def made(upload, complete=False, delete=False, fetch=False, **members):
-    """Makes a transfer of 100 bytes, and brings it so far."""
+    """Creates a transfer of 100 bytes, and advances it to the requested state; returns its ID."""
     there = post("/transfers/create", json={"size_bytes": 100, **members})["transfer_id"]
     route = f"/transfers/id/{there}"
     sizes[there], received[there] = 100, upload
@@ -52,7 +52,7 @@ def made(upload, complete=False, delete=False, fetch=False, **members):
     return there
 
 
-# One in each state that a transfer can be in without waiting.
+# Each state that a transfer can reach without waiting.
 STATES = [
     dict(upload=0),
     dict(upload=60),
@@ -65,7 +65,7 @@ STATES = [
 ]
 KEPT = [made(**state) for state in STATES]
 PARTS = [{"range": "bytes=0-9"}, {"range": "bytes=1-"}, {"range": "bytes=-1"}, {"range": "bytes=9999-"}, {"range": "lines=1"}]
-# Where each operation is granted; for others, any state will do.
+# States in which each operation succeeds; operations that are not listed succeed in any state.
 FITTING = {
     "complete": dict(upload=100),
     "create-presign-url": dict(upload=100, complete=True),
@@ -81,7 +81,7 @@ def is_valid(case):
 
 @schemathesis.hook
 def map_body(context, body):
-    """Writes whole numbers as such: to JSON Schema 7.0 is an integer, and the document says that it is none here."""
+    """Writes integers without a fraction: 7.0 is an integer in JSON Schema, but the API rejects it."""
     return whole(body)
 
 
@@ -102,13 +102,13 @@ def before_call(context, case, kwargs):
     parameters = case.path_parameters or {}
     route = case.operation.path.rsplit("/", 1)[1]
     alone = "transfer_id" not in parameters or case.meta.phase.name != "stateful"
-    # The first of each operation is to be granted, so that every run sees what that answers; some stay as made up.
+    # The first case of each operation must succeed, so that each run tests a success; some cases stay unchanged.
     first = alone and case.operation.label not in granted
     if first:
         granted.add(case.operation.label)
     elif chance.random() < 0.2:
         return
-    # Sequences know their transfers. Elsewhere what is changed is made for it, or there would soon be one state only.
+    # Stateful sequences have their own transfers. Other cases get a new transfer: the states would soon be used up.
     if "transfer_id" in parameters and (alone or parameters["transfer_id"] not in sizes):
         state = FITTING.get(route, STATES[0]) if first else chance.choice(STATES)
         parameters["transfer_id"] = chance.choice(KEPT) if route in LOOKS else made(**state)
@@ -124,7 +124,7 @@ def before_call(context, case, kwargs):
         case.headers.pop("x-sgsend-access", None)
         if there in protected:
             case.headers["x-sgsend-access"] = PROOF
-        # Those that links lead here from know a real grant.
+        # Cases reached through OpenAPI links have a real grant.
         if case.meta.phase.name != "stateful":
             case.headers.pop("x-sgsend-grant", None)
             case.query = {}
@@ -146,7 +146,7 @@ def before_call(context, case, kwargs):
 
 
 def fit_terms(body):
-    """Terms under which a transfer can be sent, fetched and used up in a few steps."""
+    """Reduces size and download limit, so that a few requests upload, download and exhaust the transfer."""
     body["size_bytes"] = 1 + body["size_bytes"] % LARGEST
     if body.get("access_sha256"):
         body["access_sha256"] = DIGEST
@@ -155,7 +155,7 @@ def fit_terms(body):
 
 
 class From(requests.adapters.HTTPAdapter):
-    """Connects from another loopback address than its own kind before: ten wrong admin keys lock out an address."""
+    """Connects from a random loopback address, because ten wrong admin keys lock an address out."""
 
     def init_poolmanager(self, *args, **kwargs):
         address = "127.{}.{}.{}".format(chance.randrange(1, 255), chance.randrange(256), chance.randrange(1, 255))

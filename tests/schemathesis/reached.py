@@ -1,4 +1,4 @@
-"""Tells what was answered in a run, and fails where an operation never did what it is for: reached.py ANSWERS DOCUMENT [EXCEPT…]"""
+"""Prints the number of responses by status, and fails if an operation never succeeded: reached.py ANSWERS DOCUMENT [EXCEPT…]"""
 
 import json
 import sys
@@ -17,4 +17,4 @@ print(sum(answers.values()), "requests:", ", ".join(f"{status} {statuses[status]
 
 granted = {operation for operation in operations if any(f"{operation} {status}" in answers for status in (200, 201, 206))}
 if missing := operations - granted - set(sys.argv[3:]):
-    sys.exit("never granted: " + ", ".join(sorted(missing)))
+    sys.exit("never succeeded: " + ", ".join(sorted(missing)))

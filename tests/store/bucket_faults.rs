@@ -1,4 +1,4 @@
-//! A store in a bucket whose server goes wrong. Neither of the real servers answers 409, and neither loses an answer.
+//! S3 store behind a faulty server. The real test servers never respond with 409 and never drop a response.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::faulty::{Fate, Faulty};
 use crate::place::bucket;
 use crate::place::{changing, content, creating, key, pattern, value};
 
-/// A store behind a server that goes wrong, and the same store without it.
+/// Opens a store behind a fault-injecting proxy, and the same store without the proxy.
 async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3Store, S3Store, Faulty) {
     let location = bucket::fresh().await;
     let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
@@ -22,7 +22,7 @@ async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3
     (S3Store::open(&detour).await, S3Store::open(&location).await, faulty)
 }
 
-/// The first writes of `object` meet this, one after the other; everything else passes.
+/// Applies `fates` to the first writes of `object`, one per write; all other requests pass.
 fn on_writes_of(object: &'static str, fates: &'static [Fate]) -> impl Fn(&Request) -> Fate + Send + Sync {
     let writes = AtomicU32::new(0);
     move |request| {
@@ -40,7 +40,7 @@ fn with_event(commit: Commit, event: &str) -> Commit {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_conflict_between_requests_is_no_conflict_between_writers() {
+async fn s3_a_409_between_requests_is_retried() {
     let (store, direct, _faulty) = faulty(on_writes_of("a.json", &[Fate::Refused(409), Fate::Refused(409)])).await;
     let version = store.commit(creating("a.json", "first")).await.unwrap().unwrap();
     store.commit(changing("a.json", Condition::Is(version), "second")).await.unwrap();
@@ -49,16 +49,16 @@ async fn s3_a_conflict_between_requests_is_no_conflict_between_writers() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_lost_answer_is_found_out() {
+async fn s3_the_outcome_of_a_lost_response_is_determined() {
     const LOST: &[Fate] = &[Fate::Lost(500), Fate::Refused(503), Fate::Lost(503), Fate::Lost(500)];
     let (store, direct, _faulty) = faulty(on_writes_of("a.json", LOST)).await;
     let version = store.commit(with_event(creating("a.json", "first"), "events/1.json")).await.unwrap().unwrap();
-    // The answer was lost, and yet it is the version that the object has.
+    // The response was lost, yet the returned version is that of the stored object.
     assert_eq!(direct.get(&key("a.json")).await.unwrap().unwrap().version, version);
     let version = store.commit(with_event(changing("a.json", Condition::Is(version), "second"), "events/2.json")).await;
     let version = version.unwrap().unwrap();
     assert_eq!(value(&direct, "a.json").await.unwrap(), "second");
-    // Whoever was faster is told apart from oneself.
+    // A faster writer is told apart from the own lost write.
     direct.commit(changing("a.json", Condition::Is(version.clone()), "third")).await.unwrap();
     let late = store.commit(with_event(changing("a.json", Condition::Is(version), "lost"), "events/3.json")).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
@@ -70,11 +70,11 @@ async fn s3_a_lost_answer_is_found_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_write_that_is_overtaken_after_its_lost_answer_has_happened() {
+async fn s3_an_overtaken_write_with_a_lost_response_succeeds() {
     let location = bucket::fresh().await;
     let other = Arc::new(S3Store::open(&location).await);
     let overtaking = other.clone();
-    // Between the write and the look at what became of it, another writer writes.
+    // Another writer writes between the write and the check of its outcome.
     let looks = AtomicU32::new(0);
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
     let judge = move |request: &Request| match (request.method().as_str(), request.uri().path().ends_with("a.json")) {
@@ -102,7 +102,7 @@ async fn s3_a_write_that_is_overtaken_after_its_lost_answer_has_happened() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_records_of_a_writer_that_ended_are_put_by_the_next_one() {
+async fn s3_records_of_a_crashed_writer_are_put_by_others() {
     let is_event = |request: &Request| request.uri().path().contains("/events/");
     let judge = move |request: &Request| if is_event(request) { Fate::Refused(503) } else { Fate::Passed };
     let (store, direct, _faulty) = faulty(judge).await;
@@ -111,11 +111,11 @@ async fn s3_records_of_a_writer_that_ended_are_put_by_the_next_one() {
         store.commit(with_event(creating(object, "first"), &event)).await.unwrap();
         assert_eq!(value(&direct, &event).await, None);
     }
-    // By who writes the object next.
+    // The next writer of the object puts the records.
     let found = direct.get(&key("a.json")).await.unwrap().unwrap();
     direct.commit(changing("a.json", Condition::Is(found.version), "second")).await.unwrap();
     assert_eq!(value(&direct, "events/a.json").await.unwrap(), "event");
-    // By who reads it when its writer has had the time.
+    // A reader puts the records after the writer's deadline.
     let read_until_put = async {
         loop {
             assert_eq!(value(&direct, "b.json").await.unwrap(), "first");
@@ -132,7 +132,7 @@ async fn s3_records_of_a_writer_that_ended_are_put_by_the_next_one() {
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_a_server_that_ignores_conditions_is_refused() {
     let location = bucket::fresh().await;
-    // It answers every write as if it had happened.
+    // The server reports success for each conditional write without performing it.
     let judge = |request: &Request| {
         let conditional = request.headers().contains_key("if-match") || request.headers().contains_key("if-none-match");
         if conditional && request.method() == "PUT" { Fate::Lost(200) } else { Fate::Passed }
@@ -145,14 +145,14 @@ async fn s3_a_server_that_ignores_conditions_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_server_that_is_not_there_is_an_error_and_no_answer() {
+async fn s3_an_unreachable_server_is_an_error() {
     let location = S3Location { endpoint: Some("http://127.0.0.1:1".parse().unwrap()), ..bucket::fresh().await };
     let store = S3Store::open(&location).await;
     let id = TransferId::random();
     assert!(matches!(store.get(&key("a.json")).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.received(id).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.commit(creating("a.json", "x")).await, Err(StoreError::Unavailable(_))));
-    // A bucket that is not there is no empty store.
+    // A missing bucket is an error, not an empty store.
     let missing = S3Location { bucket: "sgsend-no-such-bucket".to_owned(), ..bucket::fresh().await };
     let store = S3Store::open(&missing).await;
     assert!(matches!(store.get(&StorageKey::header()).await, Err(StoreError::Unavailable(_))));
@@ -160,7 +160,7 @@ async fn s3_a_server_that_is_not_there_is_an_error_and_no_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_part_that_does_not_arrive_leaves_those_before_it() {
+async fn s3_a_failed_part_keeps_earlier_parts() {
     const MIB: u64 = 1 << 20;
     let parts = AtomicU32::new(0);
     let judge = move |request: &Request| {
@@ -178,7 +178,7 @@ async fn s3_a_part_that_does_not_arrive_leaves_those_before_it() {
             break;
         }
     }
-    assert!(failed, "the second part was refused");
+    assert!(failed, "the upload should fail at the second part");
     assert_eq!(writer.close().await.unwrap(), 8 * MIB);
     let mut writer = direct.writer(id, 8 * MIB).await.unwrap();
     writer.write(pattern(8 * MIB..30 * MIB)).await.unwrap();
@@ -189,7 +189,7 @@ async fn s3_a_part_that_does_not_arrive_leaves_those_before_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_payload_that_was_put_together_in_vain_is_found() {
+async fn s3_a_completed_payload_with_a_lost_response_is_found() {
     const SIZE: u64 = 9 << 20;
     let joined = AtomicU32::new(0);
     let judge = move |request: &Request| {
@@ -204,16 +204,16 @@ async fn s3_a_payload_that_was_put_together_in_vain_is_found() {
     let id = TransferId::random();
     assert_eq!(crate::place::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
     assert!(matches!(store.finish(id, SIZE).await, Err(StoreError::Unavailable(_))));
-    // Nobody writes to it any more, and whoever finishes it again finds it whole.
+    // No writer may continue, and a second `finish` finds the complete payload.
     assert!(matches!(direct.writer(id, SIZE).await.err(), Some(StoreError::WriterBusy)));
     assert_eq!(direct.finish(id, SIZE).await.unwrap(), SIZE);
     assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
 }
 
-/// Those that were begun and not ended, with how many numbers of parts each has.
+/// Returns the number of distinct part numbers of each open multipart upload.
 ///
-/// A part takes the place of an earlier one of its number. `SeaweedFS` keeps the earlier one beside it, out of reach, until
-/// the upload ends, and lists both.
+/// A part replaces an earlier part of the same number. `SeaweedFS` keeps the earlier part, unreachable, until the
+/// upload ends, and lists both.
 async fn open_uploads(location: &S3Location) -> Vec<usize> {
     let client = bucket::client(location.endpoint.as_ref().unwrap().as_str()).await;
     let listed = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
@@ -228,7 +228,7 @@ async fn open_uploads(location: &S3Location) -> Vec<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_what_is_discarded_takes_no_room() {
+async fn s3_discarded_uploads_leave_no_parts() {
     const PART: u64 = 8 << 20;
     let location = bucket::fresh().await;
     let store = S3Store::open(&location).await;
@@ -237,7 +237,7 @@ async fn s3_what_is_discarded_takes_no_room() {
         let mut writer = store.writer(id, 0).await.unwrap();
         writer.write(pattern(0..3 * PART)).await.unwrap();
         writer.discard().await.unwrap();
-        assert_eq!(open_uploads(&location).await, [0; 0], "parts of nobody are left");
+        assert_eq!(open_uploads(&location).await, [0; 0], "parts of a discarded upload are left");
     }
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(pattern(0..PART + 5)).await.unwrap();
@@ -247,7 +247,7 @@ async fn s3_what_is_discarded_takes_no_room() {
         writer.write(vec![0; 3 * usize::try_from(PART).unwrap()].into()).await.unwrap();
         writer.discard().await.unwrap();
         assert_eq!(store.received(id).await.unwrap(), PART + 5);
-        assert_eq!(open_uploads(&location).await, [4], "further parts are left with each try");
+        assert_eq!(open_uploads(&location).await, [4], "each attempt leaves additional parts");
     }
     let mut writer = store.writer(id, PART + 5).await.unwrap();
     writer.write(pattern(PART + 5..2 * PART)).await.unwrap();

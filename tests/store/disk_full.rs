@@ -1,4 +1,4 @@
-//! A `file:` store on a disk that is full. It needs one that is small: root's right to mount, on Linux.
+//! `file:` store on a full disk. Needs the right to mount a small tmpfs: root on Linux.
 
 use futures_util::future::join_all;
 use sgsend::domain::id::TransferId;
@@ -20,7 +20,7 @@ fn open(disk: &SmallDisk) -> FileStore {
     FileStore::open(disk.path(), Durability::Full).unwrap()
 }
 
-/// Puts records until one does not fit; how many did.
+/// Puts records until the disk is full; returns the number of stored records.
 async fn fill(store: &FileStore, folder: &str) -> usize {
     for n in 0..1000 {
         match store.commit(recording(&format!("{folder}/{n}"), pattern(0..4000))).await {
@@ -29,11 +29,11 @@ async fn fill(store: &FileStore, folder: &str) -> usize {
             Err(error) => panic!("{error}: {error:?}"),
         }
     }
-    panic!("2 MiB held 4 MB of records");
+    panic!("a disk of 2 MiB stored 4 MB of records");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_go_on_when_there_is_room_again() {
+async fn records_can_be_written_once_space_is_freed() {
     let Some(disk) = small_disk() else { return };
     let store = open(&disk);
     store.commit(creating("old.json", "object")).await.unwrap();
@@ -88,13 +88,13 @@ async fn a_commit_too_large_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn payloads_go_on_when_there_is_room_again() {
+async fn payloads_resume_once_space_is_freed() {
     let Some(disk) = small_disk() else { return };
     let store = open(&disk);
     let kept = finished(&store, MIB / 2).await;
     let id = TransferId::random();
 
-    // What fitted stays, to go on from.
+    // The bytes that fitted stay, so that the upload can resume.
     let mut writer = store.writer(id, 0).await.unwrap();
     let mut told = Ok(());
     for quarter in 0..16 {
@@ -105,12 +105,12 @@ async fn payloads_go_on_when_there_is_room_again() {
         }
     }
     assert!(matches!(told, Err(StoreError::Full)), "{told:?}");
-    assert!(writer.write(pattern(0..1)).await.is_err(), "bytes were written that do not belong there");
+    assert!(writer.write(pattern(0..1)).await.is_err(), "bytes were written after a failed write");
     let end = writer.close().await.unwrap();
     assert_eq!(store.received(id).await.unwrap(), end);
-    assert!(end > MIB / 2 && end < 2 * MIB, "{end} bytes are there");
+    assert!(end > MIB / 2 && end < 2 * MIB, "{end} bytes are stored");
 
-    // One that is closed at once tells it then, and one that is discarded gives the room back.
+    // A writer that is closed immediately reports the full disk on close, and a discarded writer frees its space.
     assert!(matches!(upload(&store, id, end..end + MIB / 2).await, Err(StoreError::Full)));
     let other = TransferId::random();
     store.remove(id).await.unwrap();
@@ -122,7 +122,7 @@ async fn payloads_go_on_when_there_is_room_again() {
     assert_eq!(store.finish(other, MIB).await.unwrap(), MIB);
     assert!(content(&store, other, 0..MIB).await.unwrap() == pattern(0..MIB));
 
-    // Removing frees room for the one that did not fit.
+    // Removal frees space for the payload that did not fit.
     store.remove(other).await.unwrap();
     let (end, mut writer) = next_writer(&store, id).await;
     writer.write(pattern(end..MIB)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a `file:` store does besides.
+//! Behaviour specific to the `file:` store.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use sgsend::server::store::{Durability, FileStore, OpenError};
 use crate::place::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_there_after_opening_again() {
+async fn reopening_keeps_all_state() {
     let directory = tempfile::tempdir().unwrap();
     let partial = TransferId::random();
     let (whole, before) = {
@@ -50,21 +50,21 @@ async fn two_handles_are_one_store() {
     let (_, writer) = next_writer(&other, id).await;
     writer.close().await.unwrap();
 
-    // Closing one leaves the other's locks as they are.
+    // Closing a handle keeps the locks of the other handle.
     drop(one);
     other.commit(creating("b.json", "still")).await.unwrap();
     assert_eq!(value(&other, "b.json").await.unwrap(), "still");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_started_meanwhile_keeps_no_lock() {
+async fn a_child_process_inherits_no_lock() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
     let over = Arc::new(AtomicBool::new(false));
     let starting = std::thread::spawn({
         let over = Arc::clone(&over);
         move || {
-            // That there is no such program is found out by a process which has copies of every open file.
+            // The failing spawn forks first: the child briefly holds copies of all open files.
             while !over.load(Ordering::Relaxed) {
                 assert!(Command::new(directory.path().join("no such program")).spawn().is_err());
             }
@@ -99,22 +99,22 @@ async fn a_new_store_is_opened_by_many_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_waits_for_what_is_queued() {
+async fn closing_waits_for_queued_commits() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
     for n in 0..100 {
-        // Asked once, which queues it, and never again.
+        // A single poll queues the commit; the future is never polled again.
         let _ = store.commit(creating(&format!("tokens/{n:02}"), "object")).now_or_never();
     }
     drop(store);
-    assert!(!directory.path().join("records.sqlite-wal").exists(), "the log was not put into the database");
+    assert!(!directory.path().join("records.sqlite-wal").exists(), "the write-ahead log was not checkpointed");
     let store = open(&directory);
     assert_eq!(value(&store, "tokens/99").await.unwrap(), "object");
     assert!(store.get(&key("tokens/00")).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_durability_it_is_the_same_store() {
+async fn durability_none_stores_the_same_data() {
     let directory = tempfile::tempdir().unwrap();
     let store = FileStore::open(directory.path(), Durability::None).unwrap();
     store.commit(creating("a.json", "object")).await.unwrap();
@@ -126,7 +126,7 @@ async fn without_durability_it_is_the_same_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payload_is_one_file_with_nothing_else_in_it() {
+async fn a_payload_is_one_file_with_only_its_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
     let id = TransferId::random();
@@ -145,7 +145,7 @@ async fn a_payload_is_one_file_with_nothing_else_in_it() {
 }
 
 #[test]
-fn what_is_no_store_is_not_opened() {
+fn other_folders_are_not_opened() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "text").unwrap();
@@ -157,7 +157,7 @@ fn what_is_no_store_is_not_opened() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_can_look_into_it() {
+async fn other_users_cannot_read_the_store() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("new/store");

@@ -1,4 +1,4 @@
-//! What is checked before a store is used.
+//! Checks of the store header before a store is used.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sgsend::domain::store::{StoreError, open_header};
 
 use crate::place::{Place, creating};
 
-pub(crate) async fn the_first_header_holds(store: Place) {
+pub(crate) async fn the_first_header_is_kept(store: Place) {
     let first = open_header(&*store, Duration::from_mins(1)).await.unwrap();
     let second = open_header(&*store, Duration::from_secs(90)).await.unwrap();
     assert_eq!(first.retain_audit_s, 60);

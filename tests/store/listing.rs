@@ -1,4 +1,4 @@
-//! Keys come in the order of their bytes, in pages, and only those under the prefix.
+//! Key listings: byte order, pagination, prefixes.
 
 use sgsend::domain::id::TokenId;
 use sgsend::domain::store::{Commit, StorageKey, Store};
@@ -37,7 +37,7 @@ pub(crate) async fn keys_come_in_order_and_in_pages(store: Place) {
 pub(crate) async fn a_prefix_ends_where_it_should(store: Place) {
     put(&*store, &["token", "tokens.json", "tokens.", "tokens0/a", "tokensx/a", "Tokens/a"]).await;
     assert_eq!(tokens(&*store, None, 99).await, [""; 0]);
-    // `%` and `_` mean something in a pattern; `~` comes after everything else that is printed.
+    // `%` and `_` are wildcards in SQL patterns; `~` sorts after all other printable ASCII characters.
     let under = ["tokens/!", "tokens/%", "tokens/A", "tokens/_", "tokens/a", "tokens/b/c", "tokens/~", "tokens/\u{e9}"];
     put(&*store, &under).await;
     assert_eq!(tokens(&*store, None, 99).await, under);
@@ -48,13 +48,13 @@ pub(crate) async fn a_key_can_be_the_folder_of_another(store: Place) {
     assert_eq!(tokens(&*store, None, 99).await, ["tokens/a", "tokens/a.json", "tokens/a/b"]);
 }
 
-pub(crate) async fn a_place_outside_the_prefix_is_no_error(store: Place) {
+pub(crate) async fn a_cursor_outside_the_prefix_is_valid(store: Place) {
     put(&*store, &["stats/a", "tokens/a", "tokens/b", "tokens0", "transfers/a"]).await;
     for before in ["", "stats/a", "tokens", "tokens/", "tokens/A"] {
         assert_eq!(tokens(&*store, Some(before), 99).await, ["tokens/a", "tokens/b"], "after {before:?}");
     }
     assert_eq!(tokens(&*store, Some("tokens/a"), 99).await, ["tokens/b"]);
-    // One that has gone since is as good a place as any.
+    // A removed key is still a valid cursor.
     assert_eq!(tokens(&*store, Some("tokens/aa"), 99).await, ["tokens/b"]);
     for behind in ["tokens/b", "tokens/c", "tokens0", "transfers/a", "~"] {
         assert_eq!(tokens(&*store, Some(behind), 99).await, [""; 0], "after {behind:?}");

@@ -1,9 +1,9 @@
-//! What every store does, whatever lies beneath; and what a `file:` store does besides.
+//! Conformance suite for all store backends, and tests specific to the `file:` store.
 //!
-//! A further backend joins with one line: `conformance!(name)`, where `place::name` opens an empty store of it. One on
-//! one machine says `on_one_machine!(name, other_name)` besides. The cases of `s3` need a server: `tests/s3.sh` runs them.
+//! A new backend joins with one line: `conformance!(name)`, where `place::name` opens an empty store. A single-machine
+//! backend adds `on_one_machine!(name, other_name)`. The `s3` cases need a server: `tests/s3.sh` runs them.
 
-#![allow(clippy::unwrap_used, reason = "the lint spares only functions that are tests themselves, not what they call")]
+#![allow(clippy::unwrap_used, reason = "the lint exempts test functions, but not their helpers")]
 
 mod bucket_faults;
 mod disk_full;
@@ -24,61 +24,61 @@ mod records;
 mod small_disk;
 mod stats;
 
-/// Runs every case of the suite on the stores that `place::$backend` opens.
+/// Runs all cases of the suite on the stores opened by `place::$backend`.
 macro_rules! conformance {
     ($(#[$attribute:meta])* $backend:ident) => {
         mod $backend {
             cases! { $(#[$attribute])* $backend
                 header {
-                    the_first_header_holds
+                    the_first_header_is_kept
                     racing_processes_agree_on_the_header
                 }
                 records {
                     an_object_is_created_once
-                    an_object_changes_only_as_it_was_read
+                    an_object_changes_only_from_the_version_read
                     a_conflict_writes_nothing
                     records_are_written_once
-                    hints_are_put_again_and_again
+                    hints_can_be_put_repeatedly
                     removals_are_repeatable
                     values_are_kept_byte_for_byte
-                    no_version_comes_twice
+                    versions_are_never_reused
                     racing_tasks_lose_no_update
-                    refused_commits_leave_the_others_alone
+                    refused_commits_do_not_affect_others
                 }
                 listing {
                     keys_come_in_order_and_in_pages
                     a_prefix_ends_where_it_should
-                    a_place_outside_the_prefix_is_no_error
+                    a_cursor_outside_the_prefix_is_valid
                     objects_come_with_their_keys
                 }
                 stats {
-                    tallies_add_up_over_days
+                    tallies_are_added_per_day
                     racing_tallies_all_count
                 }
                 payload_writing {
-                    an_upload_goes_on_where_it_ended
-                    a_dropped_writer_leaves_what_it_wrote
+                    an_upload_resumes_at_its_end
+                    a_dropped_writer_keeps_its_bytes
                     a_discarded_write_leaves_nothing
-                    a_write_elsewhere_than_at_the_end_is_refused
+                    a_write_at_another_offset_is_refused
                     a_payload_has_one_writer
                     a_finished_payload_has_no_writer
-                    a_writer_that_comes_while_it_is_finished_is_refused
-                    a_payload_of_another_size_stays_unfinished
-                    writing_nothing_is_no_error
-                    a_removed_payload_swallows_what_its_writer_writes
+                    a_writer_racing_with_finish_is_refused_or_counted
+                    a_size_mismatch_leaves_a_payload_unfinished
+                    empty_writes_succeed
+                    writes_to_a_removed_payload_are_discarded
                 }
                 payloads {
                     megabytes_come_back_byte_for_byte
                     ranges_are_exact
-                    what_is_not_finished_is_not_read
-                    a_reader_of_what_is_removed_reads_nothing_else
+                    unfinished_payloads_are_not_readable
+                    a_reader_of_a_removed_payload_reads_no_other_data
                     removing_is_repeatable
                     finishing_is_repeatable
                     finishing_loses_against_removing
                 }
                 payload_listing {
                     payloads_are_listed_in_order_and_in_pages
-                    what_is_removed_is_not_listed
+                    removed_payloads_are_not_listed
                     records_are_no_payloads
                 }
             }
@@ -86,8 +86,8 @@ macro_rules! conformance {
     };
 }
 
-/// Runs the cases that hold besides where nothing is far away: commits are transactions, keys are no paths, and what is
-/// removed is gone for those who read or write it, too.
+/// Runs the additional cases for single-machine backends: commits are transactions, keys are not paths, and removing a
+/// payload also ends its readers and writers.
 macro_rules! on_one_machine {
     ($backend:ident, $module:ident) => {
         mod $module {

@@ -1,11 +1,11 @@
-//! Payloads are listed in the order of their ids, each with what there is of it.
+//! Payload listings: ordered by ID, with the state of each payload.
 
 use sgsend::domain::id::{TokenId, TransferId};
 use sgsend::domain::store::{Held, Store};
 
 use crate::place::{Place, content, finished, recording, upload};
 
-/// Every payload, in pages of this size.
+/// Lists all payloads in pages of `page_size`.
 async fn held(store: &dyn Store, page_size: usize) -> Vec<Held> {
     let mut all: Vec<Held> = Vec::new();
     loop {
@@ -44,7 +44,7 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
     assert_eq!(store.held(None, 0).await.unwrap(), []);
 }
 
-pub(crate) async fn what_is_removed_is_not_listed(store: Place) {
+pub(crate) async fn removed_payloads_are_not_listed(store: Place) {
     let (kept, gone) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
     let half = TransferId::random();
     upload(&*store, half, 0..9 << 20).await.unwrap();
@@ -52,7 +52,7 @@ pub(crate) async fn what_is_removed_is_not_listed(store: Place) {
         store.remove(id).await.unwrap();
     }
     assert_eq!(held(&*store, 10).await, [whole(kept)]);
-    // What was finished has no other part any more.
+    // A finished payload has no partial data left.
     assert_eq!(content(&*store, kept, 0..10).await.unwrap().len(), 10);
 }
 

@@ -1,4 +1,4 @@
-//! A payload is written from front to end, by one writer at a time.
+//! Payload writes: append-only, with one writer at a time.
 
 use bytes::Bytes;
 use sgsend::domain::id::TransferId;
@@ -8,10 +8,10 @@ use crate::place::{Place, content, finished, next_writer, pattern, upload};
 
 const MIB: u64 = 1 << 20;
 
-pub(crate) async fn an_upload_goes_on_where_it_ended(store: Place) {
+pub(crate) async fn an_upload_resumes_at_its_end(store: Place) {
     let id = TransferId::random();
     assert_eq!(store.received(id).await.unwrap(), 0);
-    // Less than, exactly, and more than what is gathered; the rest in many small pieces.
+    // Less than, exactly, and more than the buffer size; the rest in many small pieces.
     let ends = [0, 1, 1000, MIB, 2 * MIB, 2 * MIB + 1, 6 * MIB];
     for range in ends.windows(2).map(|ends| ends[0]..ends[1]) {
         assert_eq!(upload(&*store, id, range.clone()).await.unwrap(), range.end);
@@ -26,7 +26,7 @@ pub(crate) async fn an_upload_goes_on_where_it_ended(store: Place) {
     assert!(content(&*store, id, 0..7 * MIB).await.unwrap() == pattern(0..7 * MIB));
 }
 
-pub(crate) async fn a_dropped_writer_leaves_what_it_wrote(store: Place) {
+pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: Place) {
     let id = TransferId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     for start in (0..5 * MIB).step_by(100_000) {
@@ -55,7 +55,7 @@ pub(crate) async fn a_discarded_write_leaves_nothing(store: Place) {
     assert_eq!(content(&*store, id, 0..2000).await.unwrap(), pattern(0..2000));
 }
 
-pub(crate) async fn a_write_elsewhere_than_at_the_end_is_refused(store: Place) {
+pub(crate) async fn a_write_at_another_offset_is_refused(store: Place) {
     let id = TransferId::random();
     let nothing = store.writer(id, 5).await.err();
     assert!(matches!(nothing, Some(StoreError::OffsetMismatch { received_bytes: 0 })), "{nothing:?}");
@@ -91,7 +91,7 @@ pub(crate) async fn a_finished_payload_has_no_writer(store: Place) {
     assert_eq!(content(&*store, id, 0..100).await.unwrap(), pattern(0..100));
 }
 
-pub(crate) async fn a_writer_that_comes_while_it_is_finished_is_refused(store: Place) {
+pub(crate) async fn a_writer_racing_with_finish_is_refused_or_counted(store: Place) {
     for _ in 0..100 {
         let id = TransferId::random();
         upload(&*store, id, 0..10).await.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn a_writer_that_comes_while_it_is_finished_is_refused(store: P
     }
 }
 
-pub(crate) async fn a_payload_of_another_size_stays_unfinished(store: Place) {
+pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: Place) {
     let id = TransferId::random();
     assert_eq!(store.finish(id, 10).await.unwrap(), 0);
     upload(&*store, id, 0..10).await.unwrap();
@@ -120,7 +120,7 @@ pub(crate) async fn a_payload_of_another_size_stays_unfinished(store: Place) {
     assert_eq!(store.finish(id, 20).await.unwrap(), 20);
 }
 
-pub(crate) async fn writing_nothing_is_no_error(store: Place) {
+pub(crate) async fn empty_writes_succeed(store: Place) {
     let id = TransferId::random();
     assert_eq!(store.writer(id, 0).await.unwrap().close().await.unwrap(), 0);
     let mut writer = store.writer(id, 0).await.unwrap();
@@ -132,17 +132,17 @@ pub(crate) async fn writing_nothing_is_no_error(store: Place) {
     assert_eq!(content(&*store, id, 0..5).await.unwrap(), pattern(0..5));
 }
 
-pub(crate) async fn a_removed_payload_swallows_what_its_writer_writes(store: Place) {
+pub(crate) async fn writes_to_a_removed_payload_are_discarded(store: Place) {
     let id = TransferId::random();
     let mut closed = store.writer(id, 0).await.unwrap();
     closed.write(pattern(0..2 * MIB)).await.unwrap();
     store.remove(id).await.unwrap();
-    // It may notice or not.
+    // The writer may or may not notice the removal.
     for _ in 0..2 {
         let written = closed.write(pattern(0..2 * MIB)).await;
         assert!(matches!(written, Ok(()) | Err(StoreError::NoPayload)), "{written:?}");
     }
-    // Another writer of the same payload is none of its business.
+    // The old writer doesn't affect a new writer of the same payload.
     assert_eq!(upload(&*store, id, 0..7).await.unwrap(), 7);
     let mut other = store.writer(id, 7).await.unwrap();
     other.write(pattern(7..10)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A finished payload is read in ranges, until it is removed.
+//! Finished payloads: range reads and removal.
 
 use futures_util::TryStreamExt;
 use sgsend::domain::id::TransferId;
@@ -25,7 +25,7 @@ pub(crate) async fn ranges_are_exact(store: Place) {
     }
 }
 
-pub(crate) async fn what_is_not_finished_is_not_read(store: Place) {
+pub(crate) async fn unfinished_payloads_are_not_readable(store: Place) {
     let id = TransferId::random();
     assert!(matches!(content(&*store, id, 0..0).await, Err(StoreError::NoPayload)));
     upload(&*store, id, 0..10).await.unwrap();
@@ -34,7 +34,7 @@ pub(crate) async fn what_is_not_finished_is_not_read(store: Place) {
     assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
 }
 
-pub(crate) async fn a_reader_of_what_is_removed_reads_nothing_else(store: Place) {
+pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: Place) {
     let size = 5 << 20;
     let id = finished(&*store, size).await;
     let mut stream = store.read(id, 0..size).await.unwrap();
@@ -66,12 +66,12 @@ pub(crate) async fn removal_ends_readers_and_writers(store: Place) {
     let broken = loop {
         match stream.try_next().await {
             Ok(Some(piece)) => read.extend_from_slice(&piece),
-            Ok(None) => panic!("a removed payload was read to its end"),
+            Ok(None) => panic!("a removed payload was read completely"),
             Err(error) => break error,
         }
     };
     assert_eq!(broken.kind(), std::io::ErrorKind::NotFound);
-    // What was on its way: a block that is handed out, and one that was read ahead.
+    // Data in flight: one block handed out, and one block read ahead.
     assert!(read.len() <= 2 << 20 && read == pattern(0..read.len() as u64), "{} bytes", read.len());
 
     let id = TransferId::random();
@@ -103,7 +103,7 @@ pub(crate) async fn removing_is_repeatable(store: Place) {
 pub(crate) async fn finishing_is_repeatable(store: Place) {
     let id = finished(&*store, 10).await;
     assert_eq!(store.finish(id, 10).await.unwrap(), 10);
-    // Of another size: what is final stays so, and its size is told.
+    // A finish with another size changes nothing, and returns the actual size.
     assert_eq!(store.finish(id, 11).await.unwrap(), 10);
     assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
 }

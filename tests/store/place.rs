@@ -1,4 +1,4 @@
-//! Where the stores under test are, and what the cases say again and again.
+//! The stores under test, and shared helpers of the cases.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,73 +15,73 @@ use tempfile::TempDir;
 #[path = "../support/bucket.rs"]
 pub(crate) mod bucket;
 
-/// A store as the cases take it.
+/// A store, as passed to the cases.
 pub(crate) type Place = Arc<dyn Store>;
 
-/// An empty store in memory.
+/// Opens an empty store in memory.
 pub(crate) async fn memory() -> (Place, ()) {
     (Arc::new(MemoryStore::default()), ())
 }
 
-/// An empty store in a directory that goes with the case.
+/// Opens an empty store in a temporary directory.
 pub(crate) async fn file_directory() -> (Place, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     (Arc::new(open(&directory)), directory)
 }
 
-/// An empty store in a bucket of its own, on the server that `tests/s3.sh` has started.
+/// Opens an empty store in a new bucket on the server started by `tests/s3.sh`.
 pub(crate) async fn s3() -> (Place, ()) {
     (Arc::new(S3Store::open(&bucket::fresh().await).await), ())
 }
 
-/// The store in `directory`.
+/// Opens the store in `directory`.
 pub(crate) fn open(directory: &TempDir) -> FileStore {
     FileStore::open(directory.path(), Durability::Full).unwrap()
 }
 
-/// Any key.
+/// Returns an arbitrary key.
 pub(crate) fn key(text: &str) -> StorageKey {
     StorageKey::from_backend(text.to_owned())
 }
 
-/// A commit that creates one object.
+/// Returns a commit that creates one object.
 pub(crate) fn creating(at: &str, value: &'static str) -> Commit {
     changing(at, Condition::Absent, value)
 }
 
-/// A commit that changes one object.
+/// Returns a commit that changes one object.
 pub(crate) fn changing(at: &str, condition: Condition, value: impl Into<Bytes>) -> Commit {
     Commit::of(Change { key: key(at), condition, value: value.into() })
 }
 
-/// A commit that puts one record.
+/// Returns a commit that puts one record.
 pub(crate) fn recording(at: &str, value: impl Into<Bytes>) -> Commit {
     Commit { records: vec![(key(at), value.into())], ..Commit::default() }
 }
 
-/// The value at a key.
+/// Returns the value at a key.
 pub(crate) async fn value(store: &dyn Store, at: &str) -> Option<Bytes> {
     store.get(&key(at)).await.unwrap().map(|found| found.value)
 }
 
-/// The version of an object that is there.
+/// Returns the version of an existing object.
 pub(crate) async fn version(store: &dyn Store, at: &str) -> Version {
-    store.get(&key(at)).await.unwrap().expect("the object is there").version
+    store.get(&key(at)).await.unwrap().expect("an existing object").version
 }
 
-/// What stands at these places of every payload here.
+/// Returns the bytes at these offsets of every test payload.
 pub(crate) fn pattern(range: Range<u64>) -> Bytes {
     range.map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]).collect()
 }
 
-/// Writes a range of the pattern and closes the writer.
+/// Writes a range of the pattern, and closes the writer.
 pub(crate) async fn upload(store: &dyn Store, id: TransferId, range: Range<u64>) -> Result<u64, StoreError> {
     let mut writer = store.writer(id, range.start).await?;
     writer.write(pattern(range)).await?;
     writer.close().await
 }
 
-/// A payload of this size, finished.
+/// Stores a finished payload of this size.
 pub(crate) async fn finished(store: &dyn Store, size: u64) -> TransferId {
     let id = TransferId::random();
     assert_eq!(upload(store, id, 0..size).await.unwrap(), size);
@@ -89,13 +89,13 @@ pub(crate) async fn finished(store: &dyn Store, size: u64) -> TransferId {
     id
 }
 
-/// What a range reads as.
+/// Reads a range of a payload.
 pub(crate) async fn content(store: &dyn Store, id: TransferId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
     let pieces: Vec<Bytes> = store.read(id, range).await?.try_collect().await?;
     Ok(pieces.concat())
 }
 
-/// A writer at the end, once the last write of the one before is over; and where that is.
+/// Waits for the previous writer's last write; returns the end of the payload, and a writer at the end.
 pub(crate) async fn next_writer(store: &dyn Store, id: TransferId) -> (u64, Box<dyn PayloadWriter>) {
     loop {
         let end = store.received(id).await.unwrap();

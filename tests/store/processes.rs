@@ -1,6 +1,7 @@
-//! Several processes on one `file:` store, and one that is killed.
+//! Several processes sharing a `file:` store, and killed processes.
 //!
-//! A child is this test binary again, told by [`DIRECTORY`] where the store is; without it the child's cases do nothing.
+//! A child process runs this test binary again; [`DIRECTORY`] names its store. Without the variable, the child cases do
+//! nothing.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::place::{content, key, next_writer, open, pattern, upload, value};
 
 const DIRECTORY: &str = "SGSEND_TEST_STORE";
 
-/// The payload that parent and child both know.
+/// ID of the payload shared by parent and child.
 const PAYLOAD: &str = "0123456789abcdef0123456789abcdef";
 
 const ROUNDS: u64 = 100;
@@ -23,15 +24,15 @@ fn payload() -> TransferId {
     PAYLOAD.parse().unwrap()
 }
 
-/// The store of the parent, in a child.
+/// Opens the parent's store in a child.
 fn inherited() -> Option<FileStore> {
     let directory = PathBuf::from(std::env::var_os(DIRECTORY)?);
     Some(FileStore::open(&directory, Durability::Full).unwrap())
 }
 
-/// Tells the parent something.
+/// Sends a line to the parent.
 fn say(line: impl std::fmt::Display) {
-    // The harness may be in the middle of a line of its own.
+    // The test harness may have printed an incomplete line.
     std::io::stdout().write_all(format!("\nchild: {line}\n").as_bytes()).unwrap();
 }
 
@@ -54,13 +55,13 @@ impl Process {
         Self { child, lines }
     }
 
-    /// The next thing that it says; `None` when it has ended.
+    /// Returns the next line that the child sends; `None` at the end of its output.
     fn says(&mut self) -> Option<String> {
         let said = |line: std::io::Result<String>| line.unwrap().strip_prefix("child: ").map(str::to_owned);
         self.lines.by_ref().find_map(said)
     }
 
-    /// Lets it go on, or end.
+    /// Lets the child continue or exit, by closing its stdin.
     fn release(&mut self) {
         drop(self.child.stdin.take());
     }
@@ -72,7 +73,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -133,7 +134,7 @@ async fn a_payload_has_one_writer_in_all_processes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn child_commits_for_ever() {
+async fn child_commits_until_killed() {
     let Some(store) = inherited() else { return };
     for n in 0_u64.. {
         let records = ["requests", "actions", "events"].map(|kind| (key(&format!("{kind}/{n}")), pattern(0..300)));
@@ -144,11 +145,11 @@ async fn child_commits_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_committed_survives_a_kill() {
+async fn committed_changes_survive_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     for killed_after in ["3", "40", "200"] {
         let fresh = directory.path().join(killed_after);
-        let mut child = Process::running("child_commits_for_ever", &fresh);
+        let mut child = Process::running("child_commits_until_killed", &fresh);
         while child.says().unwrap() != killed_after {}
         child.kill();
         let mut last: u64 = killed_after.parse().unwrap();
@@ -160,7 +161,7 @@ async fn what_was_committed_survives_a_kill() {
             assert_eq!(value(&store, &format!("objects/{n}")).await.unwrap(), n.to_string());
             assert!(value(&store, &format!("events/{n}")).await.is_some());
         }
-        // The one that it was killed in is there whole or not at all.
+        // The commit interrupted by the kill is stored completely or not at all.
         let next = last + 1;
         let parts = [format!("objects/{next}"), format!("requests/{next}"), format!("events/{next}")];
         let mut there = Vec::new();
@@ -173,7 +174,7 @@ async fn what_was_committed_survives_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn child_uploads_for_ever() {
+async fn child_uploads_until_killed() {
     let Some(store) = inherited() else { return };
     let mut end = 0;
     loop {
@@ -188,9 +189,9 @@ async fn child_uploads_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_uploaded_survives_a_kill() {
+async fn acknowledged_bytes_survive_a_kill() {
     let directory = tempfile::tempdir().unwrap();
-    let mut child = Process::running("child_uploads_for_ever", directory.path());
+    let mut child = Process::running("child_uploads_until_killed", directory.path());
     for _ in 0..10 {
         child.says().unwrap();
     }
@@ -199,10 +200,10 @@ async fn what_was_uploaded_survives_a_kill() {
     while let Some(said) = child.says() {
         acknowledged = said.parse().unwrap();
     }
-    // Its locks end with it, and that is when its output has.
+    // The locks of the child are released when it exits, and its output ends at that time.
     let store = open(&directory);
     let (end, mut writer) = next_writer(&store, payload()).await;
-    assert!(end >= acknowledged, "of {acknowledged} bytes {end} are there");
+    assert!(end >= acknowledged, "{end} of {acknowledged} acknowledged bytes are stored");
     writer.write(pattern(end..end + 10)).await.unwrap();
     let size = writer.close().await.unwrap();
     assert_eq!(store.finish(payload(), size).await.unwrap(), size);

@@ -1,4 +1,4 @@
-//! Objects change by compare-and-swap, with all that belongs to the change.
+//! Objects: compare-and-swap changes, together with their records, schedule entries and removals.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -18,7 +18,7 @@ pub(crate) async fn an_object_is_created_once(store: Place) {
     assert_eq!(value(&*store, "a.json").await.unwrap(), "first");
 }
 
-pub(crate) async fn an_object_changes_only_as_it_was_read(store: Place) {
+pub(crate) async fn an_object_changes_only_from_the_version_read(store: Place) {
     let nothing = store.commit(changing("a.json", Condition::Is(Version("1".to_owned())), "x")).await;
     assert!(matches!(nothing, Err(StoreError::Conflict)));
     let first = store.commit(creating("a.json", "first")).await.unwrap().unwrap();
@@ -65,7 +65,7 @@ pub(crate) async fn records_are_written_once(store: Place) {
     assert_eq!(value(&*store, "a.json").await.unwrap(), "object");
 }
 
-pub(crate) async fn hints_are_put_again_and_again(store: Place) {
+pub(crate) async fn hints_can_be_put_repeatedly(store: Place) {
     let hints = vec![key("due/2026-01-01T00:00/x"), key("due/2026-01-01T00:01/y")];
     for _ in 0..2 {
         assert_eq!(store.commit(Commit { hints: hints.clone(), ..Commit::default() }).await.unwrap(), None);
@@ -82,7 +82,7 @@ pub(crate) async fn removals_are_repeatable(store: Place) {
     store.commit(removing).await.unwrap();
     assert_eq!(value(&*store, "a.json").await, None);
     assert_eq!(value(&*store, "b.json").await.unwrap(), "b");
-    // What moves a hint puts the new one and removes the old one at once.
+    // Moving a schedule entry puts the new entry and removes the old entry in one commit.
     let moving = Commit { hints: vec![key("due/2")], removals: vec![key("b.json")], ..Commit::default() };
     store.commit(moving).await.unwrap();
     assert_eq!((value(&*store, "b.json").await, value(&*store, "due/2").await), (None, Some(Bytes::new())));
@@ -97,7 +97,7 @@ pub(crate) async fn values_are_kept_byte_for_byte(store: Place) {
     }
 }
 
-pub(crate) async fn no_version_comes_twice(store: Place) {
+pub(crate) async fn versions_are_never_reused(store: Place) {
     let mut seen: Vec<Version> = Vec::new();
     for _ in 0..3 {
         let created = store.commit(creating("a.json", "new")).await.unwrap().unwrap();
@@ -135,7 +135,7 @@ pub(crate) async fn racing_tasks_lose_no_update(store: Place) {
     assert_eq!(value(&*store, "counter.json").await.unwrap(), "256");
 }
 
-pub(crate) async fn refused_commits_leave_the_others_alone(store: Place) {
+pub(crate) async fn refused_commits_do_not_affect_others(store: Place) {
     store.commit(creating("taken.json", "first")).await.unwrap();
     let commits = (0..200).map(|n| {
         let at = if n % 3 == 0 { "taken.json".to_owned() } else { format!("new/{n}.json") };

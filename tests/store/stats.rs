@@ -1,4 +1,4 @@
-//! What commits add to the counters.
+//! Counters: the deltas that commits add.
 
 use futures_util::future::join_all;
 use sgsend::domain::stats::{DayStats, Moves, Tally};
@@ -18,7 +18,7 @@ async fn all(store: &dyn Store) -> Vec<DayStats> {
     stored.iter().map(|(key, value)| DayStats::parse(key.as_str(), value).unwrap()).collect()
 }
 
-pub(crate) async fn tallies_add_up_over_days(store: Place) {
+pub(crate) async fn tallies_are_added_per_day(store: Place) {
     let created = Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..counted("2026-01-01") };
     let completed = Tally {
         completed: 1,
@@ -30,11 +30,11 @@ pub(crate) async fn tallies_add_up_over_days(store: Place) {
     let late = Tally { downloads: 1, ..counted("2026-01-02") };
     for (at, tally) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
         store.commit(Commit { tally: Some(tally), ..creating(at, "object") }).await.unwrap();
-        // So that the late one is late for a backend that gathers, too.
+        // Flushes first, so that the late delta is also late for backends that batch deltas.
         store.flush().await.unwrap();
     }
     let days = all(&*store).await;
-    let [first, third] = days.as_slice() else { panic!("not two days: {days:?}") };
+    let [first, third] = days.as_slice() else { panic!("expected two days: {days:?}") };
     assert_eq!((first.day.as_str(), first.created, first.transfers.pending), ("2026-01-01", 2, 2));
     assert_eq!((third.day.as_str(), third.created, third.downloads, third.downloads_ever), ("2026-01-03", 0, 3, 3));
     assert_eq!((third.transfers.pending, third.transfers.completed, third.bytes_stored), (1, 1, 70));

@@ -1,4 +1,4 @@
-//! What is kept of who asked, in every mode.
+//! Client addresses and user agents in stored records, in every IP mode.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sgsend::domain::audit::IpMode;
 
 use crate::support::{Service, Started};
 
-/// Every client that the store's records tell of, read from the store itself.
+/// Returns the clients in all stored records, and the whole store as text.
 async fn clients(service: Started) -> (Vec<Value>, String) {
     let folder = service.stop().await.1.unwrap();
     let records = rusqlite::Connection::open(folder.path().join("records.sqlite")).unwrap();
@@ -19,7 +19,7 @@ async fn clients(service: Started) -> (Vec<Value>, String) {
     (clients.collect(), rows.concat())
 }
 
-async fn after_some_requests(mode: IpMode) -> (Vec<Value>, String) {
+async fn records_after_requests(mode: IpMode) -> (Vec<Value>, String) {
     let service = Service::on_disk().with(|settings| settings.ip_mode = mode).start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
@@ -31,7 +31,7 @@ async fn after_some_requests(mode: IpMode) -> (Vec<Value>, String) {
 
 #[tokio::test]
 async fn pseudonyms_hide_the_address() {
-    let (clients, everything) = after_some_requests(IpMode::Hashed).await;
+    let (clients, everything) = records_after_requests(IpMode::Hashed).await;
     assert!(clients.len() >= 5);
     for client in &clients {
         assert_eq!(client["ip_mode"], "hashed");
@@ -45,14 +45,14 @@ async fn pseudonyms_hide_the_address() {
 }
 
 #[tokio::test]
-async fn the_other_modes_keep_what_they_say() {
-    let (clients, everything) = after_some_requests(IpMode::Truncated).await;
+async fn the_other_modes_store_what_they_promise() {
+    let (clients, everything) = records_after_requests(IpMode::Truncated).await;
     assert!(clients.iter().all(|client| client["address"] == "127.0.0.0/24" && client["epoch"].is_null()));
     assert!(!everything.contains("127.0.0.1"));
-    let (clients, everything) = after_some_requests(IpMode::None).await;
+    let (clients, everything) = records_after_requests(IpMode::None).await;
     assert!(clients.iter().all(|client| client["address"].is_null() && client["ip_mode"] == "none"));
     assert!(!everything.contains("127.0.0."));
-    let (clients, _) = after_some_requests(IpMode::Full).await;
+    let (clients, _) = records_after_requests(IpMode::Full).await;
     assert!(clients.iter().all(|client| client["address"] == "127.0.0.1"));
 }
 
@@ -75,11 +75,11 @@ async fn pseudonyms_of_two_days_and_of_two_processes_cannot_be_compared() {
 }
 
 #[tokio::test]
-async fn people_are_told_what_is_kept() {
+async fn responses_state_the_stored_client_data() {
     for (mode, stored, not_stored) in [
         (IpMode::Hashed, "a pseudonym", Some("raw address")),
         (IpMode::Truncated, "the network only", Some("raw address")),
-        (IpMode::Full, "as it is", None),
+        (IpMode::Full, "the full address", None),
         (IpMode::None, "", Some("address")),
     ] {
         let service = Service::any().with(|settings| settings.ip_mode = mode).start().await;

@@ -1,4 +1,4 @@
-//! The trail: every request, what it did, and what happened.
+//! Audit records: every request, its actions and its events.
 
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
         anyone.post(&path(&id, "events/add")).json(r#"{"kind":"link_opened"}"#).send().await;
         anyone.post(&path(&id, "download/create-presign-url")).send().await;
         anyone.get(&path(&id, "payload/download-bytes")).send().await;
-        // Its record comes when its body has gone out.
+        // The download record is written after the response body has been sent.
         eventually(|| async { (trail(&service, &id).await.len() >= 24 + 2).then_some(()) }).await;
         anyone.post(&path(&id, "payload/upload-bytes")).refused("token_missing").await;
         anyone.get(&path(&id, "events/list")).send().await;
@@ -98,7 +98,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
         ];
         assert_eq!(texts(&records, "event", "kind"), events);
 
-        // Every action and event belongs to a request that is there.
+        // Each action and event belongs to a recorded request.
         let known = texts(&records, "request", "request_id");
         for record in &records {
             assert!(known.contains(&record["request_id"].as_str().unwrap()), "{record} belongs to no request");
@@ -116,7 +116,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
 }
 
 #[tokio::test]
-async fn only_the_senders_token_shows_who_claimed_an_event() {
+async fn only_the_senders_token_shows_the_client_of_an_event() {
     let service = Service::any().start().await;
     let (sender, other) = (service.sender().await, service.sender().await);
     let id = sender.send_payload(b"abc", "").await;
@@ -155,11 +155,11 @@ async fn clients_add_few_events_and_only_known_ones() {
         assert_eq!(add(&id, r#"{"kind":"link_opened"}"#).send().await.status, 201);
     }
     add(&id, r#"{"kind":"link_opened"}"#).refused("event_limit_reached").await;
-    // Who holds a grant has events of their own.
+    // Holders of a grant have an event limit of their own.
     let granted = service.public().post(&format!("/transfers/id/{id}/download/create-presign-url")).send().await;
     let with_grant = add(&id, r#"{"kind":"download_started"}"#).header("x-sgsend-grant", &granted.text("grant"));
     assert_eq!(with_grant.send().await.status, 201);
-    // What was left out is told.
+    // The omission is recorded as an event.
     let told =
         |api: Api| async move { texts(&api_events(&api, &id).await, "event", "kind").contains(&"audit_truncated") };
     let told = told(sender.clone());
@@ -171,7 +171,7 @@ async fn api_events(api: &Api, id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn pages_go_on_where_the_last_one_ended() {
+async fn pagination_continues_after_the_last_record() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
@@ -217,7 +217,7 @@ async fn requests_that_name_no_transfer_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn who_does_not_wait_for_an_answer_is_recorded_all_the_same() {
+async fn clients_that_disconnect_early_are_recorded() {
     use tokio::io::AsyncWriteExt;
     let service = Service::any().start().await;
     let sender = service.sender().await;
@@ -227,7 +227,7 @@ async fn who_does_not_wait_for_an_answer_is_recorded_all_the_same() {
         let request = format!("GET /transfers/id/{id}/payload/download-bytes HTTP/1.1\r\nhost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
     }
-    // Some were gone before they were read; whatever was counted has its request.
+    // Some clients disconnect before the server reads the request; each counted download still has its request record.
     eventually(|| async {
         let records = trail(&service, &id).await;
         let downloads = texts(&records, "action", "action").into_iter().filter(|action| *action == "payload.download");
@@ -239,11 +239,11 @@ async fn who_does_not_wait_for_an_answer_is_recorded_all_the_same() {
 }
 
 #[tokio::test]
-async fn records_say_what_the_client_was_told() {
+async fn records_contain_the_status_sent_to_the_client() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;
-    // A payload that cannot be removed.
+    // A payload that the server can't remove.
     let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
     std::fs::remove_file(&payload).unwrap();
     std::fs::create_dir(&payload).unwrap();
@@ -258,7 +258,7 @@ async fn records_say_what_the_client_was_told() {
 }
 
 #[tokio::test]
-async fn records_hold_nothing_of_a_clients_own_making() {
+async fn records_contain_no_client_controlled_text() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let service = Service::on_disk().start().await;
     let odd = "X".repeat(10_000);
@@ -281,7 +281,7 @@ async fn records_hold_nothing_of_a_clients_own_making() {
 }
 
 #[tokio::test]
-async fn records_that_are_gathered_are_written_at_the_end() {
+async fn buffered_records_are_written_at_shutdown() {
     let service = Service::on_disk().with(|settings| settings.audit = sgsend::domain::audit::WriteMode::Gathered);
     let service = service.start().await;
     let sender = service.sender().await;

@@ -1,4 +1,4 @@
-//! What browsers may do with what is served.
+//! Browser security: response headers, CORS and HSTS.
 
 use sgsend::domain::audit::ServiceName;
 use sgsend::server::ROUTES;
@@ -12,7 +12,7 @@ async fn with_origin() -> Started {
 }
 
 #[tokio::test]
-async fn every_answer_is_hardened() {
+async fn every_response_has_security_headers() {
     let service = Service::any().start().await;
     for route in ROUTES {
         let api = match route.service {
@@ -44,7 +44,7 @@ fn check(answer: &Answer, path: &str) {
 }
 
 #[tokio::test]
-async fn browsers_keep_to_tls_where_it_is() {
+async fn https_base_urls_set_hsts() {
     let url = |settings: &mut sgsend::server::Settings| {
         settings.public_url = Some("https://send.example.org".parse().unwrap());
     };
@@ -75,12 +75,12 @@ async fn pages_of_an_allowed_origin_may_call_the_public_service() {
     assert_eq!((health.header("access-control-allow-origin"), health.header("vary")), (APP, "origin"));
     assert!(health.header("access-control-expose-headers").contains("x-sgsend-grant"));
     let refused = service.public().post("/transfers/create").header("origin", APP).refused("token_missing").await;
-    assert_eq!(refused.header("access-control-allow-origin"), APP, "a page could not read why");
+    assert_eq!(refused.header("access-control-allow-origin"), APP, "the page can't read the error");
     assert_eq!(refused.header("access-control-allow-credentials"), "");
 }
 
 #[tokio::test]
-async fn no_other_origin_may() {
+async fn other_origins_get_no_cors_headers() {
     let service = with_origin().await;
     let others = [
         "https://app.example.org.evil.example",
@@ -94,11 +94,11 @@ async fn no_other_origin_may() {
     for origin in others {
         let health = service.public().get("/health").header("origin", origin).send().await;
         assert_eq!(health.header("access-control-allow-origin"), "", "{origin}");
-        assert_eq!(health.header("vary"), "origin", "a cache would give it to the allowed one");
+        assert_eq!(health.header("vary"), "origin", "a cache would serve the response to the allowed origin");
         let preflight = service.public().request("OPTIONS", "/transfers/create").header("origin", origin);
         let preflight = preflight.header("access-control-request-method", "POST").refused("method_not_allowed").await;
         assert_eq!(preflight.header("access-control-allow-methods"), "", "{origin}");
     }
     let admin = service.admin().get("/health").header("origin", APP).send().await;
-    assert_eq!(admin.header("access-control-allow-origin"), "", "the admin service is for its own pages");
+    assert_eq!(admin.header("access-control-allow-origin"), "", "the admin service allows a foreign origin");
 }

@@ -1,4 +1,4 @@
-//! Grants, limits, proofs, ranges.
+//! Downloads: grants, limits, access proofs, ranges.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn count(api: &Api, id: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_limit_is_exact_whoever_asks_at_once() {
+async fn the_download_limit_is_exact_under_concurrency() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -34,7 +34,7 @@ async fn a_limit_is_exact_whoever_asks_at_once() {
             for number in 0..50 {
                 let (anyone, id) = (service.public(), id.clone());
                 asking.spawn(async move {
-                    // Half of them ask for a grant, half simply fetch.
+                    // Half of the clients request a grant, half download directly.
                     let path = if number % 2 == 0 { grant_path(&id) } else { bytes_path(&id) };
                     let method = if number % 2 == 0 { "POST" } else { "GET" };
                     let answer = anyone.request(method, &path).send().await;
@@ -73,14 +73,14 @@ async fn a_grant_covers_ranges_and_retries() {
         }
         assert_eq!(&get().send().await.body[..], b"0123456789");
         assert_eq!(count(&sender, &id).await, 1);
-        // Another grant is another download.
+        // A different grant is a second download.
         anyone.post(&grant_path(&id)).json(&grant_body(&Grant::random())).refused("transfer_exhausted").await;
         anyone.get(&bytes_path(&id)).refused("transfer_exhausted").await;
     }
 }
 
 #[tokio::test]
-async fn a_download_without_a_grant_is_told_one() {
+async fn a_download_without_a_grant_receives_one() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -93,14 +93,14 @@ async fn a_download_without_a_grant_is_told_one() {
             let rest = rest.header("range", "bytes=4-").header("if-range", first.header("etag")).send().await;
             assert_eq!((rest.status, &rest.body[..]), (206, &b"456789"[..]));
             assert!(!rest.headers.contains_key("x-sgsend-grant"));
-            // Of an unlimited transfer the count may lag a second.
+            // The download counter of an unlimited transfer may lag one second.
             eventually(|| async { (count(&sender, &id).await == 1).then_some(()) }).await;
         }
     }
 }
 
 #[tokio::test]
-async fn what_hands_out_no_bytes_counts_nothing() {
+async fn requests_without_payload_bytes_are_not_counted() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"0123456789", r#""max_downloads":1"#).await;
@@ -114,7 +114,7 @@ async fn what_hands_out_no_bytes_counts_nothing() {
     assert_eq!(get().header("if-match", "\"other\"").send().await.status, 412);
     let outside = get().header("range", "bytes=10-").refused("range_not_satisfiable").await;
     assert_eq!(outside.header("content-range"), "bytes */10");
-    // Ranges are defined for GET only: RFC 9110, section 14.2.
+    // Ranges are defined for GET only (RFC 9110, section 14.2).
     let head = anyone.request("HEAD", &bytes_path(&id)).header("range", "bytes=10-").send().await;
     assert_eq!((head.status, head.header("content-length")), (200, "10"));
     assert_eq!(count(&sender, &id).await, 0);
@@ -123,7 +123,7 @@ async fn what_hands_out_no_bytes_counts_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_handed_out_uses_up_nothing() {
+async fn an_unreadable_payload_is_not_counted() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
@@ -137,7 +137,7 @@ async fn what_cannot_be_handed_out_uses_up_nothing() {
 }
 
 #[tokio::test]
-async fn grants_that_were_not_given_or_have_run_out_are_refused() {
+async fn unknown_and_expired_grants_are_refused() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -155,7 +155,7 @@ async fn grants_that_were_not_given_or_have_run_out_are_refused() {
             service.wait(Duration::from_hours(1));
             get(&grant).refused("grant_expired").await;
             anyone.post(&grant_path(&id)).json(&grant_body(&grant)).refused("grant_expired").await;
-            // Of an unlimited transfer the count may lag a second.
+            // The download counter of an unlimited transfer may lag one second.
             eventually(|| async { (count(&sender, &id).await == 1).then_some(()) }).await;
         }
     }
@@ -203,7 +203,7 @@ async fn without_the_access_proof_an_id_gives_no_bytes() {
 
         let granted = anyone.post(&grant_path(&id)).header("x-sgsend-access", &proof.to_text()).send().await;
         let grant = granted.text("grant");
-        // A live grant stands in for the proof, here and for events.
+        // A live grant replaces the access proof, for downloads and for events.
         assert_eq!(anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant).send().await.status, 200);
         let again = anyone.post(&grant_path(&id)).json(&format!(r#"{{"grant":"{grant}"}}"#)).send().await;
         assert_eq!(again.status, 200);

@@ -1,9 +1,9 @@
-//! Requests that cannot be granted: each gets its code, in the order in which the API checks.
+//! Rejected requests: each has its error code, in the documented order of checks.
 
 use crate::support::Service;
 
 #[tokio::test]
-async fn ids_of_another_form_are_refused_before_anything_else() {
+async fn malformed_ids_are_refused_first() {
     let service = Service::any().start().await;
     let zero = "0".repeat(32);
     for id in [
@@ -38,7 +38,7 @@ async fn ids_of_another_form_are_refused_before_anything_else() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() {
+async fn missing_resources_are_not_found() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let zero = "0".repeat(32);
@@ -70,7 +70,7 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn odd_bodies_are_refused_and_the_member_is_named() {
+async fn invalid_bodies_are_refused_and_the_member_is_named() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     for (body, named) in [
@@ -112,7 +112,7 @@ async fn odd_bodies_are_refused_and_the_member_is_named() {
 }
 
 #[tokio::test]
-async fn limits_at_their_ends_are_accepted() {
+async fn boundary_values_are_accepted() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let key = "0".repeat(64);
@@ -132,7 +132,7 @@ async fn checks_come_in_the_documented_order() {
     let (sender, other) = (service.sender().await, service.sender().await);
     let id = sender.create(1, "").await;
     let upload = |id: &str| format!("/transfers/id/{id}/payload/upload-bytes?offset=x");
-    // form of the id, credential, existence, ownership, form of the rest
+    // Order: form of the ID, credential, existence, ownership, remaining parameters.
     service.public().post(&upload("x")).refused("invalid_id").await;
     service.public().post(&upload(&"0".repeat(32))).refused("token_missing").await;
     sender.post(&upload(&"0".repeat(32))).refused("transfer_not_found").await;
@@ -145,7 +145,7 @@ async fn checks_come_in_the_documented_order() {
     }
     let audit = format!("/audit/transfers/id/{}/all?x=1", "0".repeat(32));
     service.admin().get(&audit).refused("transfer_not_found").await;
-    // form of the body, access proof, grant, state
+    // Order: form of the body, access proof, grant, state.
     let digest = "0".repeat(64);
     let id = sender.create(1, &format!(r#""access_sha256":"{digest}""#)).await;
     let grant = || service.public().post(&format!("/transfers/id/{id}/download/create-presign-url"));
@@ -158,7 +158,7 @@ async fn checks_come_in_the_documented_order() {
 }
 
 #[tokio::test]
-async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
+async fn presigned_routes_report_the_wrong_mode() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.create(1, "").await;
@@ -169,7 +169,7 @@ async fn routes_of_the_presigned_flow_say_that_bytes_go_another_way() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_said_to_be_unavailable() {
+async fn a_failing_store_is_reported_as_unavailable() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let records = rusqlite::Connection::open(service.folder().join("records.sqlite")).unwrap();
@@ -178,7 +178,7 @@ async fn a_store_that_fails_is_said_to_be_unavailable() {
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
     let told = String::from_utf8_lossy(&refused.body).to_lowercase();
     for word in ["sqlite", "table", "object", service.folder().to_str().unwrap()] {
-        assert!(!told.contains(word), "the answer names {word}: {told}");
+        assert!(!told.contains(word), "the response contains {word}: {told}");
     }
     service.public().get("/health/ready").refused("storage_unavailable").await;
     assert_eq!(service.public().get("/health").send().await.status, 200);

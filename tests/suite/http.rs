@@ -1,4 +1,4 @@
-//! What holds for every answer, and for connections.
+//! Properties of all responses, and of connections.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn request_ids_are_the_servers_own() {
 }
 
 #[tokio::test]
-async fn answers_carry_their_headers() {
+async fn responses_carry_their_headers() {
     let service = Service::any().start().await;
     for path in ["/health", "/transfers/id/x/status", "/nothing"] {
         let answer = service.public().get(path).send().await;
@@ -45,7 +45,7 @@ async fn answers_carry_their_headers() {
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         let html = String::from_utf8_lossy(&page.body).into_owned();
-        assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "a page asks a third party");
+        assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "a page loads from a third party");
     }
 }
 
@@ -66,13 +66,14 @@ async fn the_page_of_a_link_says_how_to_open_it_and_counts_nothing() {
 }
 
 #[tokio::test]
-async fn a_damaged_link_shows_browsers_a_page_and_refuses_everybody_else() {
+async fn a_damaged_link_gives_browsers_a_page_and_others_a_json_error() {
     let service = Service::any().start().await;
     for id in ["x", &format!("{}.", "0".repeat(32)), "%ff"] {
         let path = format!("/d/{id}");
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         for accept in [browser, "Text/HTML;charset=utf-8", "application/json, text/html"] {
-            // A browser that has the page already is to learn all the same that this is an error.
+            // Conditional requests get the error page as well: a browser with the page in its cache must see status
+            // 400.
             let page = service.public().get(&path).header("accept", accept).header("if-none-match", "*").send().await;
             assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"), "{accept}");
             assert_eq!(page.header("cache-control"), "no-store", "{accept}");
@@ -86,7 +87,7 @@ async fn a_damaged_link_shows_browsers_a_page_and_refuses_everybody_else() {
 }
 
 #[tokio::test]
-async fn slow_heads_do_not_hold_a_connection() {
+async fn slow_request_heads_are_cut_off() {
     let service = Service::any().with(|settings| settings.patience.head = Duration::from_millis(100));
     let service = service.start().await;
     assert_eq!(raw(&service, "").await, "");
@@ -95,7 +96,7 @@ async fn slow_heads_do_not_hold_a_connection() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_large_or_broken_are_refused() {
+async fn oversized_or_malformed_heads_are_refused() {
     let service = Service::any().start().await;
     let long = "x".repeat(80_000);
     let answer = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
@@ -111,14 +112,14 @@ async fn further_connections_wait_for_a_free_slot() {
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     let waiting = tokio::time::timeout(Duration::from_millis(200), second.read_to_string(&mut answer)).await;
-    assert!(waiting.is_err(), "a second connection was served: {answer}");
+    assert!(waiting.is_err(), "the second connection was served: {answer}");
     drop(first);
     second.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_site_holds_a_quarter_of_the_connections() {
+async fn one_network_may_hold_a_quarter_of_the_connections() {
     let service = Service::any().with(|settings| {
         settings.rate = Rate::Limited("1000/s".parse().unwrap());
         settings.patience.connections = 8;
@@ -130,7 +131,7 @@ async fn a_site_holds_a_quarter_of_the_connections() {
     }
     for _ in 0..8 {
         let answer = raw(&service, "").await;
-        assert_eq!(answer, "", "more than its share");
+        assert_eq!(answer, "", "the network exceeded its share");
     }
     for mut stream in held {
         stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -138,7 +139,7 @@ async fn a_site_holds_a_quarter_of_the_connections() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    // Those have ended, and the service notices it soon.
+    // The connections have ended; the service notices within seconds.
     let answer = eventually(async || {
         let mut stream = TcpStream::connect(service.public).await.unwrap();
         let mut answer = String::new();
@@ -150,22 +151,22 @@ async fn a_site_holds_a_quarter_of_the_connections() {
 }
 
 #[tokio::test]
-async fn requests_that_do_not_end_are_given_up_at_the_deadline() {
+async fn shutdown_aborts_open_requests_at_the_deadline() {
     let service = Service::any().with(|settings| settings.patience.drain = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
     let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;
     let stopped = tokio::time::timeout(Duration::from_secs(20), service.stop()).await;
-    assert!(stopped.is_ok(), "an open request holds the service for ever");
+    assert!(stopped.is_ok(), "an open request blocks the shutdown");
     let mut answer = String::new();
-    // Closed or reset, but no answer.
+    // The connection is closed or reset, without a response.
     let _ = stream.read_to_string(&mut answer).await;
     assert_eq!(answer, "");
 }
 
 #[tokio::test]
-async fn requests_under_way_end_before_the_service_does() {
+async fn shutdown_waits_for_open_requests() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;

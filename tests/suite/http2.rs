@@ -1,4 +1,4 @@
-//! HTTP/2 connections that stay open without being of use.
+//! Idle and stalled HTTP/2 connections are closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::support::{Service, Started};
 
-/// Longer than any of these connections may stay open.
+/// Upper bound for the lifetime of these connections.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A service with TLS, and what its clients trust.
+/// A service with TLS, and the client configuration that trusts it.
 struct Encrypted {
     service: Started,
     trusted: Arc<rustls::ClientConfig>,
@@ -43,7 +43,7 @@ impl Encrypted {
         Self { service, trusted: Arc::new(trusted), _files: files }
     }
 
-    /// A connection, which answers pings by itself. The task ends with it.
+    /// Opens a connection whose task answers PING frames; the task ends when the connection ends.
     async fn connect(&self, builder: &Builder) -> (SendRequest<Bytes>, JoinHandle<()>) {
         let stream = TcpStream::connect(self.service.public).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
@@ -58,7 +58,7 @@ fn get(path: &str) -> http::Request<()> {
 }
 
 #[tokio::test]
-async fn who_only_answers_pings_holds_no_connection() {
+async fn connections_that_only_answer_ping_are_closed() {
     let place = Encrypted::start(|settings| settings.patience.head = Duration::from_millis(200)).await;
     let (requests, connection) = place.connect(&Builder::new()).await;
     let mut requests = requests.ready().await.unwrap();
@@ -68,19 +68,19 @@ async fn who_only_answers_pings_holds_no_connection() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_holds_no_connection() {
+async fn silent_connections_are_closed() {
     let place = Encrypted::start(|settings| settings.patience.head = Duration::from_millis(200)).await;
     let (_requests, connection) = place.connect(&Builder::new()).await;
     tokio::time::timeout(PATIENCE, connection).await.expect("a silent connection stays open").unwrap();
 }
 
 #[tokio::test]
-async fn who_does_not_take_an_answer_holds_no_memory() {
+async fn clients_that_stop_reading_are_disconnected() {
     let place = Encrypted::start(|settings| settings.patience.silence = Duration::from_millis(100)).await;
     let (requests, connection) = place.connect(Builder::new().initial_window_size(0)).await;
     let mut requests = requests.ready().await.unwrap();
     let (answer, _) = requests.send_request(get("/openapi.json"), true).unwrap();
     let answer = answer.await.unwrap();
     assert_eq!(answer.status(), 200);
-    tokio::time::timeout(PATIENCE, connection).await.expect("an answer waits for ever").unwrap();
+    tokio::time::timeout(PATIENCE, connection).await.expect("an unread response blocks forever").unwrap();
 }

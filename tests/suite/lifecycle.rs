@@ -1,4 +1,4 @@
-//! A transfer from its creation to its end.
+//! Life cycle of a transfer, from creation to its end.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_transfer_goes_from_create_to_download() {
 }
 
 #[tokio::test]
-async fn every_state_answers_as_documented() {
+async fn every_status_responds_as_documented() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -87,7 +87,7 @@ async fn every_state_answers_as_documented() {
 #[tokio::test]
 async fn a_repeated_request_changes_nothing_more() {
     for service in Service::each() {
-        // URLs are signed anew.
+        // Signed URLs differ in each response.
         let but_for_urls = |answer: &Answer| {
             let mut answer = answer.json();
             for member in ["upload", "url", "url_expires_at"] {
@@ -140,7 +140,7 @@ async fn a_repeated_request_changes_nothing_more() {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_a_restart() {
+async fn a_restart_keeps_all_state() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let half = sender.create(6, "").await;
@@ -159,7 +159,7 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_payload_of_an_ended_transfer_leaves_the_disk() {
+async fn ending_a_transfer_removes_its_payload_from_disk() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let marked = b"some sealed bytes, nowhere else to be found".repeat(4_000);

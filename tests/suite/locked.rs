@@ -1,4 +1,4 @@
-//! A database that somebody else holds for a while.
+//! SQLite contention: another process holds the database lock for a while.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use futures_util::future::join_all;
 use crate::support::Service;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_wait_for_a_process_that_holds_the_database() {
+async fn requests_wait_for_the_database_lock() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", r#""max_downloads":2"#).await;
     let records = rusqlite::Connection::open(service.folder().join("records.sqlite")).unwrap();
     records.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let release = async {
-        // What is awaited here is nothing: it is how long the other process takes.
+        // Simulates how long the other process holds the lock; nothing is awaited.
         tokio::time::sleep(Duration::from_secs(2)).await;
         records.execute_batch("COMMIT").unwrap();
     };

@@ -1,6 +1,6 @@
-//! Running services, spoken to over real sockets.
+//! Integration tests of running services, over real sockets.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 mod anonymity;
 mod audit;

@@ -1,9 +1,9 @@
-//! Numbers for monitoring.
+//! Metrics for monitoring.
 
 use crate::support::Service;
 
 #[tokio::test]
-async fn what_was_served_is_counted_and_nobody_is_named() {
+async fn requests_are_counted_without_client_data() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abcdefgh", "").await;
@@ -17,7 +17,7 @@ async fn what_was_served_is_counted_and_nobody_is_named() {
         r#"sgsend_requests_total{service="public",method="POST",route="/transfers/create",status="201"} 1"#,
         r#"sgsend_requests_total{service="public",method="other",route="none",status="404"} 1"#,
         r#"sgsend_requests_total{service="admin",method="GET",route="/metrics",status="401"} 1"#,
-        // The payload, and `{"size_bytes":8}` with `{}`.
+        // 8 bytes of payload, and the bodies `{"size_bytes":8}` and `{}`.
         r#"sgsend_received_bytes_total{service="public"} 26"#,
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");

@@ -1,4 +1,4 @@
-//! The API's own description against the table of routes and the list of codes.
+//! The OpenAPI description, checked against the route table and the error codes.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use sgsend::server::{ROUTES, Route, status_of};
 
 use crate::support::{Api, Service, Started};
 
-/// The routes of the API, as it is documented for people: this list is written by hand on purpose.
+/// The documented API routes, written by hand on purpose, as an independent check.
 const PUBLIC: &[&str] = &[
     "GET /health",
     "GET /health/ready",
@@ -48,7 +48,7 @@ const ADMIN: &[&str] = &[
     "POST /auth/end-session",
 ];
 
-/// Routes that do not stand in the description: its own, and those of what pages load.
+/// Routes that the description omits: those that serve the description, and those of page assets.
 const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/web/{file}", "/save/worker.js"];
 
 fn client(service: &Started, name: ServiceName) -> Api {
@@ -67,7 +67,7 @@ fn operations(document: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_route_is_described_and_answers() {
+async fn every_route_is_described_and_responds() {
     let service = Service::any().start().await;
     for (name, routes) in [(ServiceName::Public, PUBLIC), (ServiceName::Admin, ADMIN)] {
         let document = client(&service, name).get("/openapi.json").send().await;
@@ -120,7 +120,7 @@ async fn every_code_is_described_with_its_status() {
 }
 
 #[tokio::test]
-async fn references_in_the_description_lead_somewhere() {
+async fn references_in_the_description_resolve() {
     let service = Service::any().start().await;
     for name in [ServiceName::Public, ServiceName::Admin] {
         let answer = client(&service, name).get("/openapi.json").send().await;
@@ -128,17 +128,17 @@ async fn references_in_the_description_lead_somewhere() {
         let schemas = answer.json()["components"]["schemas"].clone();
         for reference in text.split("\"#/components/schemas/").skip(1) {
             let schema = reference.split('"').next().unwrap();
-            assert!(schemas.get(schema).is_some(), "{schema} is referred to and not there");
+            assert!(schemas.get(schema).is_some(), "{schema} is referenced but missing");
         }
         let page = client(&service, name).get("/docs").send().await;
         let page = String::from_utf8_lossy(&page.body).into_owned();
         for (path, _) in answer.json()["paths"].as_object().unwrap() {
-            assert!(page.contains(path.as_str()), "{path} is missing in the page");
+            assert!(page.contains(path.as_str()), "the page lacks {path}");
         }
     }
 }
 
-/// Every value of this member anywhere in `value`.
+/// Returns all values of this member anywhere in `value`.
 fn all_of<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
     let inside: Vec<&Value> = match value {
         Value::Object(members) => members.values().collect(),
@@ -149,14 +149,14 @@ fn all_of<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test]
-async fn the_description_says_what_is_on_the_wire() {
+async fn the_description_matches_the_wire_format() {
     let service = Service::any().start().await;
     let document = service.public().get("/openapi.json").send().await.json();
     let schemas = &document["components"]["schemas"];
     let codes: BTreeSet<&str> =
         schemas["ErrorCode"]["enum"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!(codes, ErrorCode::ALL.iter().map(|code| code.as_str()).collect());
-    // A version is a number, and nothing else at the same time.
+    // The schema of a version allows the number only.
     for record in ["RequestRecord", "Action", "Event"] {
         assert_eq!(schemas[record]["properties"]["v"]["$ref"], "#/components/schemas/V1", "{record}");
     }
@@ -167,9 +167,9 @@ async fn the_description_says_what_is_on_the_wire() {
         let document = client(&service, name).get("/openapi.json").send().await.json();
         for parameter in all_of(&document["paths"], "parameters").into_iter().filter_map(Value::as_array).flatten() {
             let text = parameter["schema"].to_string();
-            assert!(!text.contains("null"), "a query and a head have no null: {parameter}");
+            assert!(!text.contains("null"), "queries and headers have no null: {parameter}");
             let of_any_form = parameter["schema"]["type"] == "string" && parameter["schema"]["pattern"].is_null();
-            assert!(!of_any_form || parameter["name"] == "range", "not every text is taken: {parameter}");
+            assert!(!of_any_form || parameter["name"] == "range", "the parameter accepts any text: {parameter}");
         }
         for response in all_of(&document["paths"], "responses").into_iter().filter_map(Value::as_object).flatten() {
             assert!(response.1["headers"]["x-request-id"].is_object(), "{response:?}");
@@ -183,7 +183,7 @@ async fn the_description_says_what_is_on_the_wire() {
 }
 
 #[tokio::test]
-async fn links_lead_to_operations_and_their_parameters() {
+async fn links_name_existing_operations_and_parameters() {
     let service = Service::any().start().await;
     for name in [ServiceName::Public, ServiceName::Admin] {
         let document = client(&service, name).get("/openapi.json").send().await.json();
@@ -200,12 +200,12 @@ async fn links_lead_to_operations_and_their_parameters() {
         assert!(!links.is_empty());
         for link in links {
             let target = operations.iter().find(|operation| operation["operationId"] == link["operationId"]);
-            let parameters = target.unwrap_or_else(|| panic!("{link} leads nowhere"))["parameters"].clone();
+            let parameters = target.unwrap_or_else(|| panic!("the target of {link} is missing"))["parameters"].clone();
             for (wanted, _) in link["parameters"].as_object().unwrap() {
                 let (place, called) = wanted.split_once('.').unwrap();
                 let found =
                     parameters.as_array().unwrap().iter().find(|one| one["in"] == place && one["name"] == called);
-                assert!(found.is_some(), "{link} gives a parameter that is not there");
+                assert!(found.is_some(), "{link} passes an unknown parameter");
             }
         }
     }

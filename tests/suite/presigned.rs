@@ -1,4 +1,4 @@
-//! Payloads between client and store, by signed requests, and through the service where that is the other way.
+//! Presigned flow: payloads go directly between client and store by signed requests, with the service as fallback.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{Answer, Api, Service, Started, bucket};
 
 const MIB: usize = 1 << 20;
 
-/// What the store answers to a signed request.
+/// Response of the store to a signed request.
 struct Stored {
     status: u16,
     body: bytes::Bytes,
@@ -24,7 +24,7 @@ async fn send(request: reqwest::RequestBuilder) -> Stored {
     Stored { status: response.status().as_u16(), body: response.bytes().await.unwrap() }
 }
 
-/// The signed request that an answer names, to be sent as it says.
+/// Builds the signed request that a response describes.
 fn signed(described: &Value) -> reqwest::RequestBuilder {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let method = described["method"].as_str().unwrap().parse().unwrap();
@@ -57,7 +57,7 @@ async fn granted(anyone: &Api, id: &str) -> Answer {
     anyone.post(&path(id, "download/create-presign-url")).send().await
 }
 
-/// The payload as a recipient gets it.
+/// Downloads the payload like a recipient.
 async fn fetched(service: &Started, id: &str) -> bytes::Bytes {
     let granted = granted(&service.public(), id).await;
     assert_eq!((granted.status, granted.text("mode").as_str()), (200, "presigned"));
@@ -72,7 +72,7 @@ fn payload(size: usize) -> Vec<u8> {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_payload_goes_past_the_service() {
+async fn s3_payloads_bypass_the_service() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let (id, upload) = created(&sender, 11, r#","max_downloads":1"#).await;
@@ -97,13 +97,13 @@ async fn s3_a_payload_goes_past_the_service() {
     assert_eq!((whole.status, &whole.body[..]), (200, &b"hello world"[..]));
     let part = send(signed(&granted.json()).header("range", "bytes=6-")).await;
     assert_eq!((part.status, &part.body[..]), (206, &b"world"[..]));
-    // The same grant again gives a fresh URL and counts nothing; another one is one too many.
+    // The same grant gives a fresh URL and is not counted; a second grant exceeds the download limit.
     let again = format!(r#"{{"grant":"{}"}}"#, granted.text("grant"));
     let fresh = service.public().post(&path(&id, "download/create-presign-url")).json(&again).send().await;
     assert_eq!(send(signed(&fresh.json())).await.status, 200);
     service.public().post(&path(&id, "download/create-presign-url")).refused("transfer_exhausted").await;
     assert_eq!(sender.status(&id).await.number("download_count"), 1);
-    // By the service as well, for those who cannot reach the store.
+    // The service is the fallback for clients that can't reach the store.
     let fallback = granted.text("fallback_url");
     let by_service = service.public().get(&fallback).header("x-sgsend-grant", &granted.text("grant")).send().await;
     assert_eq!(&by_service.body[..], b"hello world");
@@ -111,12 +111,12 @@ async fn s3_a_payload_goes_past_the_service() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_an_upload_url_takes_nothing_else() {
+async fn s3_an_upload_url_accepts_only_its_payload() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let (id, upload) = created(&sender, 11, "").await;
     for body in [&b"hello"[..], b"", b"hello world, and more"] {
-        assert_eq!(put(&upload, body).await, 403, "{} bytes were taken", body.len());
+        assert_eq!(put(&upload, body).await, 403, "{} bytes were accepted", body.len());
     }
     let tampered = |from: &str, to: &str| {
         let mut upload = upload.clone();
@@ -133,7 +133,7 @@ async fn s3_an_upload_url_takes_nothing_else() {
     ] {
         assert_eq!(put(&changed, b"hello world").await, 403, "{}", changed["url"]);
     }
-    // Without what was signed along.
+    // The request lacks a signed header.
     let mut bare = upload.clone();
     bare["headers"].as_object_mut().unwrap().remove("if-none-match");
     assert_eq!(put(&bare, b"hello world").await, 403);
@@ -163,7 +163,7 @@ async fn s3_an_expired_url_is_refused() {
     };
     tokio::time::timeout(Duration::from_secs(20), expired).await.unwrap();
     assert_eq!(send(signed(&fetch)).await.status, 403);
-    // Signed before, and for as long.
+    // The upload URL has the same lifetime and was signed earlier.
     assert_eq!(put(&short, b"abc").await, 403);
     let again = described(store.get(id, Duration::from_mins(1)).await.unwrap());
     assert_eq!(&send(signed(&again)).await.body[..], b"abc");
@@ -182,7 +182,7 @@ async fn s3_parts_arrive_in_any_order() {
     let content = |number: usize| payload.chunks(8 * MIB).nth(number - 1).unwrap();
     assert_eq!(put(&parts[2], content(3)).await, 200);
     assert_eq!(put(&parts[0], content(1)).await, 200);
-    assert_eq!(put(&parts[1], &content(2)[1..]).await, 403, "a part that is too short");
+    assert_eq!(put(&parts[1], &content(2)[1..]).await, 403, "a part that is too short was accepted");
     let status = sender.get(&path(&id, "upload/status")).send().await;
     assert_eq!(status.json()["parts_received"], serde_json::json!([[1, 1], [3, 3]]));
     assert_eq!((status.number("received_bytes"), status.number("part_size_bytes")), (9 << 20, 8 << 20));
@@ -197,29 +197,29 @@ async fn s3_parts_arrive_in_any_order() {
     let fresh = ask("[2]").send().await;
     assert_eq!((fresh.status, fresh.json()["parts"][0]["number"].as_u64()), (200, Some(2)));
     assert_eq!(put(&fresh.json()["parts"][0], content(2)).await, 200);
-    // Sent again: the last one counts.
+    // A part that is sent again replaces the earlier one.
     assert_eq!(put(&parts[2], content(3)).await, 200);
     assert_eq!(complete(&sender, &id).await.status, 200);
     assert_eq!(complete(&sender, &id).await.status, 200);
     let late = put(&parts[0], &vec![0; 8 * MIB]).await;
-    assert_eq!(late, 404, "an upload that is over takes no part");
+    assert_eq!(late, 404, "a completed upload accepted a part");
     ask("[1]").refused("transfer_not_pending").await;
     assert!(fetched(&service, &id).await == payload);
 }
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_an_upload_goes_one_way() {
+async fn s3_an_upload_uses_a_single_flow() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let payload = payload(17 * MIB);
-    // By the service, if nothing has arrived in the store.
+    // Upload through the service while the store has received nothing.
     let (id, upload) = created(&sender, payload.len(), "").await;
     let fallback = upload["fallback_url"].as_str().unwrap().to_owned();
     let sent = sender.post(&fallback).bytes(&payload[..MIB]).send().await;
     assert_eq!(sent.number("received_bytes"), MIB as u64);
     sender.post(&path(&id, "upload/create-presign-urls")).json(r#"{"numbers":[1]}"#).refused("wrong_mode").await;
-    // What an old URL leaves does not count.
+    // Parts uploaded with an old URL don't count.
     assert_eq!(put(&upload["parts"][0], &payload[..8 * MIB]).await, 200);
     let status = sender.get(&path(&id, "upload/status")).send().await;
     assert_eq!((status.text("kind").as_str(), status.number("received_bytes")), ("bytes", MIB as u64));
@@ -230,7 +230,7 @@ async fn s3_an_upload_goes_one_way() {
     assert_eq!(put(&upload["parts"][0], &payload[..8 * MIB]).await, 404);
     assert!(fetched(&service, &id).await == payload);
 
-    // Not by the service, once something is in the store.
+    // No upload through the service once the store has a part.
     let (id, upload) = created(&sender, payload.len(), "").await;
     assert_eq!(put(&upload["parts"][1], &payload[8 * MIB..16 * MIB]).await, 200);
     sender.post(&path(&id, "payload/upload-bytes")).bytes(b"abc").refused("wrong_mode").await;
@@ -242,7 +242,7 @@ async fn s3_an_upload_goes_one_way() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_the_way_through_the_service_can_be_closed() {
+async fn s3_the_bytes_fallback_can_be_disabled() {
     let service = Service::any().with(|settings| settings.bytes_fallback = false).start().await;
     let sender = service.sender().await;
     let (id, upload) = created(&sender, 3, r#","max_downloads":5"#).await;
@@ -269,13 +269,13 @@ async fn s3_a_deleted_payload_is_gone_and_stays_unserved() {
     let granted = granted(&service.public(), &id).await;
     let deleted = sender.post(&path(&id, "delete")).send().await;
     assert_eq!((deleted.status, deleted.text("status").as_str()), (200, "deleted"));
-    // The download URL still lives, and leads nowhere.
+    // The download URL is valid, but the object is gone.
     assert_eq!(send(signed(&granted.json())).await.status, 404);
-    // An upload URL that still lives puts back what nobody is given.
+    // A valid upload URL can restore the object, but the service no longer serves it.
     assert_eq!(put(&upload, b"abc").await, 200);
     service.public().get(&path(&id, "payload/download-bytes")).refused("transfer_deleted").await;
     service.public().post(&path(&id, "download/create-presign-url")).refused("transfer_deleted").await;
-    // Of an upload in parts nothing is left to send to.
+    // A deleted multipart upload accepts no parts.
     let (id, upload) = created(&sender, 17 * MIB, "").await;
     let content = vec![7; 8 * MIB];
     assert_eq!(put(&upload["parts"][0], &content).await, 200);
@@ -283,7 +283,7 @@ async fn s3_a_deleted_payload_is_gone_and_stays_unserved() {
     assert_eq!(put(&upload["parts"][1], &content).await, 404);
 }
 
-/// Everything that the bucket holds of the transfer `id`, but for what is kept about it; and uploads that are not over.
+/// Lists the payload objects and open multipart uploads of transfer `id` in the bucket, without its records.
 async fn kept(location: &S3Location, id: &str) -> Vec<String> {
     let client = bucket::client(location.endpoint.as_ref().unwrap().as_str().trim_end_matches('/')).await;
     let listed = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
@@ -321,7 +321,7 @@ async fn s3_unfinished_uploads_are_swept() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_an_upload_that_vanishes_begins_anew() {
+async fn s3_a_vanished_multipart_upload_starts_again() {
     let location = bucket::fresh().await;
     let service = Service::at(StorageLocation::S3(location.clone())).start().await;
     let sender = service.sender().await;
@@ -332,7 +332,7 @@ async fn s3_an_upload_that_vanishes_begins_anew() {
     let bytes = path(&by_bytes, "payload/upload-bytes");
     assert_eq!(sender.post(&bytes).bytes(&payload).send().await.number("received_bytes"), payload.len() as u64);
 
-    // As a rule of the bucket does it, or its owner.
+    // Aborts the multipart upload like a lifecycle rule or the owner of the bucket.
     let client = bucket::client(location.endpoint.as_ref().unwrap().as_str().trim_end_matches('/')).await;
     let uploads = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
     for upload in uploads.uploads() {
@@ -355,7 +355,7 @@ async fn s3_an_upload_that_vanishes_begins_anew() {
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_one_policy_holds_for_both_ways() {
+async fn s3_both_flows_enforce_the_same_policy() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let proof = sgsend::domain::proof::AccessProof::of(&sgsend::domain::key::PayloadKey::random());
@@ -369,7 +369,7 @@ async fn s3_one_policy_holds_for_both_ways() {
     assert_eq!(complete(&sender, &id).await.status, 200);
     with_proof(&"0".repeat(64)).refused("access_invalid").await;
     assert_eq!(with_proof(&proof.to_text()).send().await.text("mode"), "presigned");
-    // Only its own token sends to a transfer.
+    // Only the creating token may upload to a transfer.
     let stranger = service.sender().await;
     stranger.post(&path(&id, "upload/create-presign-urls")).refused("not_your_transfer").await;
     service.public().post(&path(&id, "upload/create-presign-urls")).refused("token_missing").await;
@@ -379,13 +379,13 @@ async fn s3_one_policy_holds_for_both_ways() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_servers_share_nothing_but_the_bucket() {
+async fn s3_servers_share_state_through_the_bucket_only() {
     let storage = StorageLocation::S3(bucket::fresh().await);
     let one = Service::at(storage.clone()).start().await;
     let other = Service::at(storage.clone()).start().await;
     let sender = one.sender().await;
     let at_other = other.public().like(&sender);
-    // Any request of an upload may come to any of them.
+    // Each request of an upload may reach any server.
     let (id, _) = created(&sender, 17 * MIB, r#","max_downloads":1"#).await;
     let payload = payload(17 * MIB);
     for (number, content) in (1..).zip(payload.chunks(8 * MIB)) {
@@ -408,7 +408,7 @@ async fn s3_servers_share_nothing_but_the_bucket() {
     }
     assert_eq!(asking.join_all().await.into_iter().sum::<usize>(), 1);
 
-    // One that is added knows everything; the others may go.
+    // A server added later sees all state; the others may stop.
     one.stop().await;
     drop(other);
     let late = Service::at(storage).start().await;
@@ -421,7 +421,7 @@ async fn s3_servers_share_nothing_but_the_bucket() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_store_that_goes_away_is_said_to_be_unavailable() {
+async fn s3_an_unreachable_store_is_reported_as_unavailable() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -444,7 +444,7 @@ async fn s3_a_store_that_goes_away_is_said_to_be_unavailable() {
     service.public().get("/health/ready").refused("storage_unavailable").await;
     let told = String::from_utf8_lossy(&refused.body).to_lowercase();
     for word in ["s3", "bucket", "amz", "127.0.0.1"] {
-        assert!(!told.contains(word), "the answer names {word}: {told}");
+        assert!(!told.contains(word), "the response contains {word}: {told}");
     }
     assert_eq!(put(&upload, b"abc").await, 503);
     gone.store(false, Ordering::Relaxed);

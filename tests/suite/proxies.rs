@@ -1,4 +1,4 @@
-//! Services behind proxies: whose word about addresses is taken.
+//! Services behind proxies: which forwarded client addresses are trusted.
 
 use http::HeaderName;
 use serde_json::Value;
@@ -18,7 +18,7 @@ async fn service(networks: &[&str], header: &str) -> Started {
     Service::any().with(behind).start().await
 }
 
-/// The address that is recorded of a request with these headers.
+/// Returns the recorded client address of a request with these headers.
 async fn recorded(service: &Started, headers: &[(&str, &str)]) -> Value {
     let sender = service.sender().await;
     let id = sender.create(1, "").await;
@@ -46,7 +46,7 @@ async fn a_forged_forwarded_header_changes_nothing() {
     let elsewhere = service(&["10.0.0.0/8"], "x-forwarded-for").await;
     assert_eq!(recorded(&elsewhere, &[("x-forwarded-for", "203.0.113.9")]).await, "127.0.0.1");
     let trusted = service(&["127.0.0.1"], "x-forwarded-for").await;
-    // What a client sent itself stands to the left of what the proxy adds.
+    // Addresses sent by the client precede the address that the proxy appends.
     let forged =
         [("x-forwarded-for", "192.0.2.1, 203.0.113.9"), ("x-real-ip", "192.0.2.2"), ("forwarded", "for=192.0.2.3")];
     assert_eq!(recorded(&trusted, &forged).await, "203.0.113.9");
@@ -54,7 +54,7 @@ async fn a_forged_forwarded_header_changes_nothing() {
 }
 
 #[tokio::test]
-async fn only_the_header_that_is_named_counts() {
+async fn only_the_configured_header_counts() {
     let service = service(&["127.0.0.1"], "forwarded").await;
     let both = [("x-forwarded-for", "192.0.2.1"), ("forwarded", r#"for="[2001:db8::9]:4711";proto=https"#)];
     assert_eq!(recorded(&service, &both).await, "2001:db8::9");

@@ -1,4 +1,4 @@
-//! What a sender token may be used for, exactly.
+//! Quotas of sender tokens are exact.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn own(sender: &Api) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_uploads_on_a_quota_of_ten_give_ten() {
+async fn fifty_concurrent_uploads_on_a_quota_of_ten_yield_ten() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = sender(&service, r#""max_transfers":10"#).await;
@@ -46,7 +46,7 @@ async fn fifty_uploads_on_a_quota_of_ten_give_ten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_are_held_exactly_and_given_back() {
+async fn bytes_are_reserved_exactly_and_released() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = sender(&service, r#""max_total_bytes":1000"#).await;
@@ -65,7 +65,7 @@ async fn bytes_are_held_exactly_and_given_back() {
             }
         }
         if Service::is_presigned() {
-            // A URL that was given out could put a payload back: its bytes are held until none can.
+            // A signed upload URL could restore a payload, so its bytes stay reserved until the URL expires.
             assert_eq!(own(&sender).await["bytes_held"], 1000);
             return;
         }
@@ -90,7 +90,7 @@ async fn a_repeated_creation_counts_once_and_needs_no_quota() {
 }
 
 #[tokio::test]
-async fn a_quota_of_nothing_is_refused() {
+async fn a_zero_quota_is_refused() {
     let service = Service::any().start().await;
     for body in [
         r#"{"name":"a","max_transfers":0}"#,
@@ -103,7 +103,7 @@ async fn a_quota_of_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn who_holds_a_token_learns_its_state() {
+async fn a_token_holder_can_read_its_state() {
     let service = Service::any().start().await;
     let sender = sender(&service, r#""expires_in_s":60"#).await;
     let own = own(&sender).await;

@@ -1,4 +1,4 @@
-//! How many requests somebody may make, and how often guess.
+//! Rate limits, and limits on failed attempts.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
     move |settings| settings.rate = rate
 }
 
-/// Trusts this machine, so that a test can come from any address.
+/// Trusts loopback proxies, so that a test can send from any client address.
 fn proxied(settings: &mut Settings) {
     settings.client_address.proxies = TrustedProxies::new(vec![network("127.0.0.1").unwrap()]);
 }
@@ -41,12 +41,12 @@ async fn an_address_has_its_burst_and_then_its_rate() {
     assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
-    assert_eq!(ask(&from(&service.public(), "203.0.113.10"), 1).await[0].status, 200, "one holds up another");
+    assert_eq!(ask(&from(&service.public(), "203.0.113.10"), 1).await[0].status, 200, "one address limits another");
     eventually(|| async { (ask(&one, 1).await[0].status == 200).then_some(()) }).await;
 }
 
 #[tokio::test]
-async fn a_network_of_ipv6_counts_as_one_address() {
+async fn an_ipv6_network_counts_as_one_address() {
     let service = Service::any().with(limited("1/s:3")).with(proxied).start().await;
     for host in 1..=3 {
         let address = format!("2001:db8:1:2::{host}");
@@ -57,7 +57,7 @@ async fn a_network_of_ipv6_counts_as_one_address() {
 }
 
 #[tokio::test]
-async fn a_token_is_limited_wherever_it_comes_from() {
+async fn a_token_is_limited_across_addresses() {
     let service = Service::any().with(limited("1/s:4")).with(proxied).start().await;
     let created = from(&service.admin(), "203.0.113.250").post("/tokens/create").json(r#"{"name":"a"}"#).send().await;
     let sender = service.public().with_header("x-sgsend-token", &created.text("token"));
@@ -70,23 +70,23 @@ async fn a_token_is_limited_wherever_it_comes_from() {
 }
 
 #[tokio::test]
-async fn services_that_only_this_machine_reaches_are_not_limited() {
+async fn loopback_services_are_not_rate_limited() {
     let service = Service::any().start().await;
     assert!(ask(&service.public(), 700).await.iter().all(|answer| answer.status == 200));
 }
 
 #[tokio::test]
-async fn services_that_others_reach_are_limited_unasked() {
+async fn non_loopback_services_are_rate_limited_by_default() {
     let service = Service::any().with(proxied).start().await;
     let one = from(&service.public(), "203.0.113.9");
     let answers = ask(&one, 700).await;
     let refused = answers.iter().filter(|answer| answer.status == 429).count();
-    assert!(refused > 0, "500 at once are the default");
+    assert!(refused > 0, "the default burst of 500 requests was not enforced");
     assert!(answers[..500].iter().all(|answer| answer.status == 200));
 }
 
 #[tokio::test]
-async fn ten_wrong_proofs_an_hour_are_answered() {
+async fn ten_wrong_proofs_an_hour_are_checked() {
     let service = Service::any().with(proxied).start().await;
     let sender = service.sender().await;
     let proof = || AccessProof::of(&PayloadKey::random());
@@ -108,16 +108,16 @@ async fn ten_wrong_proofs_an_hour_are_answered() {
     assert_eq!(codes.iter().filter(|code| *code == "rate_limited").count(), 40);
     let open = |api: &Api, id: &str| api.request("HEAD", &path(id)).header("x-sgsend-access", &right);
     let refused = open(&guesser, &id).send().await;
-    assert_eq!(refused.status, 429, "the eleventh guess was looked at");
+    assert_eq!(refused.status, 429, "the eleventh guess was checked");
     assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 3_601);
-    assert_eq!(open(&guesser, &other).send().await.status, 200, "guessing at one transfer closes another");
+    assert_eq!(open(&guesser, &other).send().await.status, 200, "guesses for one transfer block another");
     assert_eq!(open(&from(&service.public(), "203.0.113.10"), &id).send().await.status, 200);
     service.wait(Duration::from_hours(1));
     assert_eq!(open(&guesser, &id).send().await.status, 200);
 }
 
 #[tokio::test]
-async fn a_site_guesses_as_one_whichever_of_its_networks_it_comes_from() {
+async fn failed_proofs_count_per_ipv6_site() {
     let service = Service::any().with(proxied).start().await;
     let right = AccessProof::of(&PayloadKey::random());
     let body = format!(r#""access_sha256":"{}""#, right.digest());
@@ -135,7 +135,7 @@ async fn a_site_guesses_as_one_whichever_of_its_networks_it_comes_from() {
 }
 
 #[tokio::test]
-async fn a_site_guesses_the_admin_key_as_one() {
+async fn failed_admin_keys_count_per_ipv6_site() {
     let service = Service::any().with(proxied).start().await;
     let show = |address: &str, key: &str| {
         from(&service.admin_without_key(), address).get("/tokens/list").header("x-api-key", key)
@@ -148,7 +148,7 @@ async fn a_site_guesses_the_admin_key_as_one() {
 }
 
 #[tokio::test]
-async fn a_flood_fills_no_store_and_hides_no_refusal() {
+async fn a_flood_neither_fills_the_store_nor_hides_errors() {
     let service = Service::on_disk().with(limited("1/s:20")).with(proxied).start().await;
     let quiet = from(&service.admin(), "203.0.113.250");
     let created = quiet.post("/tokens/create").json(r#"{"name":"a"}"#).send().await;
@@ -161,6 +161,6 @@ async fn a_flood_fills_no_store_and_hides_no_refusal() {
     from(&service.public(), "203.0.113.10").post(&format!("/transfers/id/{id}/delete")).refused("token_missing").await;
     let trail = quiet.get(&format!("/audit/transfers/id/{id}/all?limit=1000")).send().await.items();
     let codes: Vec<_> = trail.iter().filter_map(|record| record["code"].as_str()).collect();
-    assert!(!codes.contains(&"rate_limited"), "requests that nobody looked at stand in the trail");
+    assert!(!codes.contains(&"rate_limited"), "the audit records contain rate-limited requests");
     assert_eq!(codes.iter().filter(|code| **code == "token_missing").count(), 2, "{codes:?}");
 }

@@ -1,4 +1,4 @@
-//! Room on the disk: what is arriving counts before it is there.
+//! Free disk space: open uploads reserve their declared size.
 
 use sgsend::domain::room::MinFree;
 use sgsend::server::StorageLocation;
@@ -6,7 +6,7 @@ use sgsend::server::StorageLocation;
 use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there};
 
 #[tokio::test]
-async fn open_uploads_count_with_all_that_is_still_to_come() {
+async fn open_uploads_reserve_their_remaining_bytes() {
     let Some(disk) = SmallDisk::mount("64m") else { return };
     let service = Service::at(StorageLocation::File(disk.path().join("store")));
     let service = service.with(|settings| settings.min_free = MinFree::Bytes(20 << 20)).start().await;

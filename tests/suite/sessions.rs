@@ -1,4 +1,4 @@
-//! The admin key, and sessions in a browser.
+//! The admin key, and browser sessions on the admin service.
 
 use std::time::Duration;
 
@@ -21,13 +21,12 @@ async fn session(service: &Started) -> String {
     for attribute in ["x-api-key=", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {
         assert!(cookie.contains(attribute), "{attribute} is missing: {cookie}");
     }
-    assert!(!cookie.contains(ADMIN_KEY), "the cookie holds the key");
+    assert!(!cookie.contains(ADMIN_KEY), "the cookie contains the key");
     assert!(!cookie.contains("Secure"), "a browser would drop the cookie on plain http");
     cookie.split(';').next().unwrap().to_owned()
 }
 
-/// What the admin service answers without its key: whether it is there, pages without data, and what takes the key as its
-/// body.
+/// Admin routes that need no key: health checks, pages without data, and routes that take the key in the body.
 const OPEN: [(&str, &str); 9] = [
     ("GET", "/health"),
     ("GET", "/health/ready"),
@@ -47,11 +46,11 @@ async fn every_admin_route_needs_the_key() {
     let token = service.admin().get("/tokens/list").send().await.items()[0]["token_id"].as_str().unwrap().to_owned();
     let of_admin = || ROUTES.iter().filter(|route| route.service == ServiceName::Admin);
     let closed: Vec<_> = of_admin().filter(|route| !OPEN.contains(&(route.method, route.template))).collect();
-    assert_eq!(of_admin().count() - closed.len(), OPEN.len(), "what is no route any more is to leave the list");
+    assert_eq!(of_admin().count() - closed.len(), OPEN.len(), "OPEN lists a route that no longer exists");
     assert!(closed.len() >= 8, "the table was not read: {closed:?}");
     for route in closed {
         let path = route.template.replace("{transfer_id}", &transfer).replace("{token_id}", &token);
-        assert!(!path.contains('{'), "something of {path} was not filled in");
+        assert!(!path.contains('{'), "{path} has an unfilled parameter");
         let anyone = service.admin_without_key();
         for request in [
             anyone.request(route.method, &path),
@@ -63,7 +62,7 @@ async fn every_admin_route_needs_the_key() {
             let refused = request.json("{}").refused("admin_key_invalid").await;
             assert_eq!(refused.status, 401, "{} {path}: {refused:?}", route.method);
         }
-        // So few wrong keys are no reason to refuse the next ones for their number.
+        // One minute between the wrong keys keeps them below the limit on failed attempts.
         service.wait(Duration::from_mins(1));
     }
     let list = service.admin().get("/tokens/list").send().await;
@@ -72,7 +71,7 @@ async fn every_admin_route_needs_the_key() {
 }
 
 #[tokio::test]
-async fn ten_wrong_keys_a_minute_are_answered() {
+async fn ten_wrong_keys_a_minute_are_checked() {
     let service = Service::any().start().await;
     for _ in 0..10 {
         let list = service.admin_without_key().get("/tokens/list").header("x-api-key", "wrong");
@@ -86,7 +85,7 @@ async fn ten_wrong_keys_a_minute_are_answered() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_no_attempt_at_the_key() {
+async fn an_ended_session_is_no_failed_attempt() {
     let service = Service::any().start().await;
     let cookie = session(&service).await;
     service.wait(Duration::from_hours(12));
@@ -128,7 +127,7 @@ async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
     let wrong = r#"{"cookie_value":"not the key, but long enough to be one"}"#;
     open().header("origin", &origin(&service)).json(wrong).refused("admin_key_invalid").await;
     open().header("origin", &origin(&service)).json("{}").refused("invalid_request").await;
-    // Behind a proxy that ends TLS, the origin says https and the cookie is bound to it.
+    // Behind a TLS-terminating proxy, the origin is https and the cookie gets the `__Host-` prefix.
     let https = origin(&service).replace("http:", "https:");
     let opened = open().header("origin", &https).json(&body).send().await;
     assert!(opened.header("set-cookie").starts_with("__Host-x-api-key="));
@@ -136,7 +135,7 @@ async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
 }
 
 #[tokio::test]
-async fn a_session_is_ended_from_its_own_page_and_its_cookie_taken_back() {
+async fn a_session_is_ended_from_its_own_page_and_its_cookie_cleared() {
     let service = Service::any().start().await;
     let cookie = session(&service).await;
     let end = || service.admin_without_key().post("/auth/end-session").json("{}");
@@ -146,7 +145,7 @@ async fn a_session_is_ended_from_its_own_page_and_its_cookie_taken_back() {
     let ended = end().header("cookie", &cookie).header("origin", &origin(&service)).send().await;
     assert_eq!((ended.status, ended.number("expires_at")), (200, START.as_millis()), "{ended:?}");
     assert_eq!(set_cookies(&ended), ["x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"]);
-    // One that was opened before there was TLS is shown beside the one that is bound to it.
+    // The response also clears the cookie without prefix, which dates from before TLS.
     let https = origin(&service).replace("http:", "https:");
     let ended = end().header("cookie", &cookie).header("origin", &https).send().await;
     let taken_back = [
@@ -161,7 +160,7 @@ fn set_cookies(answer: &Answer) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn pages_that_ask_for_the_key_run_no_script_but_those_of_this_service() {
+async fn login_pages_run_only_scripts_of_this_service() {
     let service = Service::any().start().await;
     let mut forms = Vec::new();
     for (path, root, script) in [("/auth/set-cookie-form", "auth/", "set-cookie-form.js"), ("/", "", "web/admin.js")] {
@@ -172,19 +171,19 @@ async fn pages_that_ask_for_the_key_run_no_script_but_those_of_this_service() {
         let html = String::from_utf8_lossy(&page.body).into_owned();
         let tag = format!(r#"<script type="module" src="{script}"></script>"#);
         assert!(html.contains(&tag) && html.matches("<script").count() == 1, "{html}");
-        assert!(!html.contains("http"), "a page loads something from elsewhere: {html}");
+        assert!(!html.contains("http"), "a page loads from a third party: {html}");
         let script = service.admin_without_key().get(&format!("/{root}{script}")).send().await;
         assert!(script.header("content-type").starts_with("text/javascript"));
         let (_, form) = html.split_once(r#"<form id="session""#).unwrap();
         forms.push(form.split_once("</form>").unwrap().0.split_whitespace().collect::<Vec<_>>().join(" "));
     }
-    assert_eq!(forms[0], forms[1], "one script serves two forms that differ");
+    assert_eq!(forms[0], forms[1], "the two forms of one script differ");
     assert!(forms[0].contains(r#"type="password" autocomplete="off""#), "{}", forms[0]);
-    assert!(!forms[0].contains("name="), "without its script the form would put the key into an address");
+    assert!(!forms[0].contains("name="), "without its script, the form would put the key into the URL");
 }
 
 #[tokio::test]
-async fn everything_that_the_admin_page_loads_is_there() {
+async fn every_asset_of_the_admin_page_exists() {
     let service = Service::any().start().await;
     let load = async |name: &str| {
         let answer = service.admin_without_key().get(&format!("/web/{name}")).send().await;
@@ -200,8 +199,8 @@ async fn everything_that_the_admin_page_loads_is_there() {
         loaded.extend(new);
         next += 1;
     }
-    // One script opens sessions, here and on the form's page.
-    assert!(loaded.iter().any(|name| name == "admin-session.js"), "the page is made of {loaded:?}");
+    // One script opens sessions on this page and on the form's page.
+    assert!(loaded.iter().any(|name| name == "admin-session.js"), "the page loads {loaded:?}");
     let form = service.admin_without_key().get("/auth/set-cookie-form.js").send().await;
     assert!(String::from_utf8_lossy(&form.body).contains(" from \"../web/admin-session.js\";"), "{form:?}");
     service.public().get("/web/admin.js").refused("route_not_found").await;

@@ -1,4 +1,4 @@
-//! Sender tokens, and who may do what with them.
+//! Sender tokens and their permissions.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn tokens_expire() {
 }
 
 #[tokio::test]
-async fn what_is_no_valid_token_is_refused_alike() {
+async fn invalid_tokens_get_the_same_error() {
     let service = Service::any().start().await;
     let (id, token) = token(&service, r#"{"name":"x"}"#).await;
     service.admin().post(&format!("/tokens/id/{id}/revoke")).send().await;
@@ -63,10 +63,10 @@ async fn what_is_no_valid_token_is_refused_alike() {
         details.push(refused.text("detail"));
     }
     details.dedup();
-    assert_eq!(details.len(), 1, "the answers differ: {details:?}");
+    assert_eq!(details.len(), 1, "the responses differ: {details:?}");
     create().header("authorization", &format!("Basic {token}")).refused("token_invalid").await;
     create().header("x-sgsend-token", &unknown).refused("token_invalid").await;
-    // Where a proxy takes `Authorization` for itself, the other header still works.
+    // If a proxy uses `Authorization` for itself, the other header still works.
     let other = self::token(&service, r#"{"name":"behind a proxy"}"#).await.1;
     let proxied = create().header("authorization", "Basic dXNlcjpwYXNz").header("x-sgsend-token", &other);
     assert_eq!(proxied.send().await.status, 201);
@@ -94,7 +94,7 @@ async fn only_the_token_that_created_a_transfer_can_change_it() {
 }
 
 #[tokio::test]
-async fn who_can_decrypt_a_transfer_can_neither_complete_nor_delete_it() {
+async fn recipients_can_neither_complete_nor_delete_a_transfer() {
     for service in Service::each() {
         let service = service.start().await;
         let (owner, other) = (service.sender().await, service.sender().await);
@@ -104,7 +104,7 @@ async fn who_can_decrypt_a_transfer_can_neither_complete_nor_delete_it() {
         let path = |id: &str, route: &str| format!("/transfers/id/{id}/{route}");
         let granting = service.public().post(&path(&completed, "download/create-presign-url"));
         let granted = granting.header("x-sgsend-access", &proof.to_text()).send().await;
-        assert_eq!(granted.status, 200, "the proof is not the right one: {granted:?}");
+        assert_eq!(granted.status, 200, "the access proof is wrong: {granted:?}");
         let (proof, grant) =
             (("x-sgsend-access", proof.to_text().to_string()), ("x-sgsend-grant", granted.text("grant")));
         for id in [&pending, &completed] {
@@ -127,7 +127,7 @@ async fn who_can_decrypt_a_transfer_can_neither_complete_nor_delete_it() {
 }
 
 #[tokio::test]
-async fn lists_go_on_where_a_page_ends() {
+async fn pagination_of_lists_continues_after_the_last_item() {
     let service = Service::any().start().await;
     let mut made = Vec::new();
     for number in 0..5 {
@@ -150,7 +150,7 @@ async fn lists_go_on_where_a_page_ends() {
 }
 
 #[tokio::test]
-async fn tokens_with_odd_members_are_not_made() {
+async fn invalid_token_members_are_refused() {
     let service = Service::any().start().await;
     let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(101));
     for body in [

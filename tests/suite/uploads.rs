@@ -1,4 +1,4 @@
-//! Taking in payloads: sizes, offsets, and bodies that end early.
+//! Payload uploads: sizes, offsets, and incomplete bodies.
 
 use std::time::Duration;
 
@@ -40,14 +40,14 @@ async fn the_largest_payload_is_accepted_and_one_byte_more_is_not() {
         assert_eq!(refused.number("limit_bytes"), largest);
         assert_eq!(received(&sender, &id).await, 0);
         sender.post(&upload_path(&id)).chunked(&over).refused("payload_too_large").await;
-        assert_eq!(received(&sender, &id).await, 0, "something of a body that ran over was kept");
+        assert_eq!(received(&sender, &id).await, 0, "bytes of an oversized body were kept");
         assert_eq!(sender.post(&upload_path(&id)).chunked(&payload).send().await.number("received_bytes"), largest);
         assert_eq!(sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await.status, 200);
     }
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_where_it_stopped_and_only_there() {
+async fn an_upload_resumes_exactly_at_its_offset() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -62,7 +62,7 @@ async fn an_upload_goes_on_where_it_stopped_and_only_there() {
         let refused = at(2).bytes(b"cdefg").refused("payload_too_large").await;
         assert_eq!(refused.number("limit_bytes"), 6);
         at(2).chunked(b"cdefg").refused("payload_too_large").await;
-        assert_eq!(received(&sender, &id).await, 2, "a body that ran over took earlier bytes with it");
+        assert_eq!(received(&sender, &id).await, 2, "an oversized body removed earlier bytes");
         let complete = || sender.post(&format!("/transfers/id/{id}/upload/complete"));
         assert_eq!(complete().refused("upload_incomplete").await.number("received_bytes"), 2);
         assert_eq!(at(2).bytes(b"").send().await.number("received_bytes"), 2);
@@ -79,14 +79,14 @@ async fn an_upload_goes_on_where_it_stopped_and_only_there() {
 }
 
 #[tokio::test]
-async fn what_arrived_before_a_connection_broke_is_kept() {
+async fn bytes_received_before_a_disconnect_are_kept() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
         let id = sender.create(10, "").await;
         let stream = half_sent(&service, &sender, &id, 10, b"abcd").await;
         drop(stream);
-        // The broken connection is noticed on the server's side in its own time.
+        // The server notices the broken connection after a delay.
         let rest = eventually(|| async {
             let rest = sender.post(&format!("{}?offset=4", upload_path(&id))).bytes(b"efghij").send().await;
             (rest.status == 200).then_some(rest)
@@ -114,7 +114,7 @@ async fn one_writer_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_silent_writer_loses_its_place() {
+async fn a_silent_writer_loses_its_lease() {
     let service = Service::any().with(|settings| settings.patience.silence = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
@@ -127,7 +127,7 @@ async fn a_silent_writer_loses_its_place() {
 }
 
 #[tokio::test]
-async fn a_trickling_writer_loses_its_place() {
+async fn a_slow_writer_loses_its_lease() {
     let service = Service::any().with(|settings| {
         settings.patience.silence = Duration::from_millis(200);
         settings.patience.least_rate = 1_000_000;
@@ -143,7 +143,7 @@ async fn a_trickling_writer_loses_its_place() {
             read = trickling.read_exact(&mut answer) => break read,
             _ = ticks.tick() => {}
         }
-        // Never silent for long, and never fast. It fails once the answer is on its way.
+        // The writer pauses only briefly, but stays slow. Writing fails once the server has responded.
         let _ = trickling.write_all(b"x").await;
     };
     answered.unwrap();
@@ -151,11 +151,11 @@ async fn a_trickling_writer_loses_its_place() {
 }
 
 #[tokio::test]
-async fn an_early_answer_arrives_while_the_client_still_sends() {
+async fn an_early_response_arrives_while_the_client_still_sends() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(10, "").await;
-    // 4 MiB beyond the declared size: the refusal comes at once, the rest is read and dropped.
+    // 4 MiB beyond the declared size: the server refuses at once, and drains the rest.
     let body = vec![0; 4 * 1024 * 1024];
     sender.post(&upload_path(&id)).bytes(&body).refused("payload_too_large").await;
     service.public().post("/transfers/create").bytes(&body).refused("token_missing").await;
@@ -163,7 +163,7 @@ async fn an_early_answer_arrives_while_the_client_still_sends() {
 }
 
 #[tokio::test]
-async fn a_transfer_deleted_under_an_upload_says_so() {
+async fn an_upload_reports_a_transfer_deleted_meanwhile() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;

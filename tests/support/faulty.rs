@@ -1,4 +1,4 @@
-//! A server between a client and the S3 server, which goes wrong as it is told.
+//! A fault-injecting proxy between a client and the S3 server.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// What becomes of a request.
+/// Treatment of a request by the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is passed on, and so is its answer.
+    /// Forwards the request and the response.
     Passed,
-    /// It is answered like this, and not passed on.
+    /// Responds with this status without forwarding the request.
     Refused(u16),
-    /// It is passed on, and its answer is lost: this comes instead.
-    #[allow(dead_code, reason = "not every test binary loses answers")]
+    /// Forwards the request, drops the response, and responds with this status instead.
+    #[allow(dead_code, reason = "not used by every test binary")]
     Lost(u16),
 }
 
-/// Decides on a request by its method and path.
+/// Chooses the treatment of a request by its method and path.
 type Judge = dyn Fn(&Request) -> Fate + Send + Sync;
 
-/// A faulty server, until it is dropped.
+/// A running proxy, stopped on drop.
 pub(crate) struct Faulty {
-    /// Where it listens.
+    /// URL of the proxy.
     pub(crate) url: Url,
     serving: JoinHandle<()>,
 }
@@ -41,7 +41,7 @@ struct Way {
 }
 
 impl Faulty {
-    /// A server in front of the one at `to`. The `host` header stays, since signatures cover it.
+    /// Starts a proxy in front of the server at `to`. The `host` header stays unchanged because signatures cover it.
     pub(crate) async fn before(to: &str, judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();

@@ -1,4 +1,4 @@
-//! Disks that are soon full.
+//! Small file systems for tests with full disks.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::not_run::not_run;
 pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// A disk of `size`, such as `24m`; `None` where this user may not mount one.
+    /// Mounts a tmpfs of `size`, such as `24m`; returns `None` if the user may not mount.
     pub(crate) fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");

@@ -1,4 +1,4 @@
-//! Tink itself, which the format is held against.
+//! Tink, the reference implementation of the encrypted format.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -13,7 +13,7 @@ fn cipher(key: &PayloadKey) -> AesGcmHkdf {
     AesGcmHkdf::new(key.as_bytes(), tink_proto::HashType::Sha256, 32, SEGMENT_SIZE, 0).unwrap()
 }
 
-/// A buffer that is read again after Tink has taken its writer.
+/// A buffer that stays readable after Tink has consumed its writer.
 #[derive(Clone, Default)]
 struct Shared(Rc<RefCell<Vec<u8>>>);
 
@@ -27,7 +27,7 @@ impl Write for Shared {
     }
 }
 
-/// Seals with Tink.
+/// Encrypts with Tink.
 pub(crate) fn tink_seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
     let sealed = Shared::default();
     let mut writer = cipher(key).new_encrypting_writer(Box::new(sealed.clone()), b"sgsend/v1").unwrap();
@@ -36,7 +36,7 @@ pub(crate) fn tink_seal(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
     sealed.0.take()
 }
 
-/// Opens with Tink.
+/// Decrypts with Tink.
 pub(crate) fn tink_open(key: &PayloadKey, sealed: Vec<u8>) -> Vec<u8> {
     let mut plaintext = Vec::new();
     let source = Box::new(std::io::Cursor::new(sealed));

@@ -1,4 +1,4 @@
-//! The tokens of the admin service: asked for once, for a second at most, and never with a question.
+//! Completes tokens with one request to the admin service, limited to 1 s and without prompts.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::cli::{escape, signals};
 use crate::domain::token::TokenStatus;
 use crate::domain::wire::TokenItem;
 
-/// The longest that somebody waits behind a half-typed word.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Timeout of the request, during which the shell waits.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The tokens that can be revoked; nothing where they cannot be had.
+/// Returns the active tokens; empty if they cannot be read.
 pub(super) fn candidates() -> Vec<CompletionCandidate> {
-    let items = ask().unwrap_or_default();
+    let items = request_tokens().unwrap_or_default();
     let active = items.into_iter().filter(|item| item.status == TokenStatus::Active);
     let candidate = |item: TokenItem| {
         let name = escape::one_line(&item.name).into_owned();
@@ -26,11 +26,11 @@ pub(super) fn candidates() -> Vec<CompletionCandidate> {
     active.map(candidate).collect()
 }
 
-fn ask() -> Option<Vec<TokenItem>> {
+fn request_tokens() -> Option<Vec<TokenItem>> {
     let mut global = words::global()?;
-    // Nobody is there to answer, and stdin is the shell's.
+    // No prompts: stdin belongs to the shell.
     global.no_input = true;
-    global.timeout = PATIENCE;
+    global.timeout = TIMEOUT;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let items = runtime.block_on(async {
         let printer = Printer::new(&global);
@@ -39,10 +39,10 @@ fn ask() -> Option<Vec<TokenItem>> {
         if admin_key_on_stdin {
             return None;
         }
-        let asking = async { context.admin_api().await.ok()?.tokens(None).await.ok() };
-        timeout(PATIENCE, asking).await.ok().flatten().map(|page| page.items)
+        let request = async { context.admin_api().await.ok()?.tokens(None).await.ok() };
+        timeout(TIMEOUT, request).await.ok().flatten().map(|page| page.items)
     });
-    // A key file that cannot be read to its end holds nobody up.
+    // A blocked read of a key file (for example a pipe) must not delay the shell.
     runtime.shutdown_background();
     items
 }

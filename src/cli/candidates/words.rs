@@ -1,4 +1,4 @@
-//! The words that stand on the command line already.
+//! Completion from the words already typed: global options and profiles.
 
 use std::ffi::OsString;
 
@@ -10,7 +10,7 @@ use crate::cli::config::Config;
 use crate::cli::environment::Environment;
 use crate::cli::paths;
 
-/// The global options among the words that a script has sent, as far as they can be read.
+/// Parses the global options among the words that the completion script passes; ignores errors.
 pub(super) fn global() -> Option<Global> {
     let words: Vec<OsString> = std::env::args_os().skip(2).collect();
     let command = Arguments::command().ignore_errors(true);
@@ -22,10 +22,10 @@ pub(super) fn global() -> Option<Global> {
     Global::from_arg_matches(innermost).ok()
 }
 
-/// The profiles of the configuration in use.
+/// Completes the profiles of the current configuration.
 pub(super) fn profiles() -> Vec<CompletionCandidate> {
-    let asked_for = global().and_then(|global| global.config).or_else(|| Environment::read().config);
-    let file = asked_for.or_else(paths::config_file);
+    let named_file = global().and_then(|global| global.config).or_else(|| Environment::read().config);
+    let file = named_file.or_else(paths::config_file);
     let config = file.and_then(|file| Config::read(&file, true).ok()).unwrap_or_default();
     let candidate = |(name, profile): (String, crate::cli::config::Profile)| {
         CompletionCandidate::new(name).help(profile.server.map(Into::into))

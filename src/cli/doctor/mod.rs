@@ -1,4 +1,4 @@
-//! `sgsend doctor`: what is wrong, and how to mend it.
+//! `sgsend doctor`: diagnoses problems and suggests fixes.
 
 mod user;
 
@@ -18,19 +18,19 @@ use crate::domain::examination::{Finding, Verdict};
 use crate::domain::root::ServerRoot;
 use crate::server::{StorageLocation, examine};
 
-/// The longest name of a check that others are aligned with.
+/// Width of the column with the check names, in characters.
 const NAME_WIDTH: usize = 23;
 
-/// What the command takes.
+/// Arguments of `sgsend doctor`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// The storage of a service: file:FOLDER or s3://BUCKET/PREFIX [default: what senders and recipients need]
+    /// Storage to check: file:FOLDER or s3://BUCKET/PREFIX [default: check server, clock, token and files of this user]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,
-    /// The web page that is to reach the bucket besides the services, by its address
+    /// URL of the web page that accesses the bucket directly; checks its CORS rules
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<ServerRoot>,
 }
@@ -42,7 +42,7 @@ struct Output<'a> {
     checks: &'a [Finding],
 }
 
-/// Runs the command; problems are no failure of it, but they are its exit status.
+/// Runs the command. Found problems are results, not errors, and set exit status 1.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let findings = match arguments.storage {
         None => {
@@ -52,8 +52,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
         Some(storage) => {
             let storage = arguments.s3.apply(storage)?;
             if storage == StorageLocation::Memory {
-                let failure = Failure::usage("memory: lives in one process only, and has nothing to be checked");
-                return Err(failure.hint("name another storage, or none").into());
+                let failure = Failure::usage("a memory: storage exists in one process only and cannot be checked");
+                return Err(failure.hint("use another storage, or omit --storage").into());
             }
             examine(&storage, arguments.public_url.as_ref()).await
         }

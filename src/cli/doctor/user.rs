@@ -1,4 +1,4 @@
-//! What senders and recipients need: a server, the time, a token that it takes, and files that are theirs alone.
+//! Checks for senders and recipients: server, clock, sender token, and private files.
 
 use std::fs;
 use std::io;
@@ -16,18 +16,18 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::examination::{Finding, Verdict};
 use crate::domain::wire::Flow;
 
-/// Examines the server in use, and this user's files.
+/// Checks the current server and this user's files.
 pub(super) async fn examine(context: &Context) -> Result<Vec<Finding>> {
     let root = context.settings.server();
-    let anybody = context.api_as_anybody(root.clone());
+    let api = context.api_as_anybody(root.clone());
     let mut findings = Vec::new();
-    match anybody {
+    match api {
         Err(error) => findings.push(failed("server", &error)),
         Ok(api) => {
             let server = server(&api).await;
-            let can_go_on = server.verdict == Verdict::Ok;
+            let server_is_ok = server.verdict == Verdict::Ok;
             findings.push(server);
-            if can_go_on {
+            if server_is_ok {
                 findings.push(clock(&api).await);
                 findings.push(token(context).await);
             }
@@ -47,12 +47,13 @@ async fn server(api: &Api) -> Finding {
     match login::check_service(api).await {
         Err(error) => failed(NAME, &error),
         Ok(health) => {
-            let way = match health.mode.upload {
-                Flow::Bytes => "through it",
-                Flow::Presigned => "straight to its bucket",
+            let route = match health.mode.upload {
+                Flow::Bytes => "payloads through the server",
+                Flow::Presigned => "payloads directly to its bucket",
             };
-            let most = ByteSize(health.limits.max_content_bytes);
-            let detail = format!("{} is sgsend {}, takes up to {most}, {way}", api.root(), health.version);
+            let limit = ByteSize(health.limits.max_content_bytes);
+            let detail =
+                format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.root(), health.version);
             Finding::ok(NAME, detail)
         }
     }
@@ -60,42 +61,43 @@ async fn server(api: &Api) -> Finding {
 
 async fn clock(api: &Api) -> Finding {
     match api.time().await {
-        Ok(theirs) => Finding::clock(theirs, SystemClock.now()),
+        Ok(server_time) => Finding::clock(server_time, SystemClock.now()),
         Err(error) => failed("clock", &error.into()),
     }
 }
 
-/// The server takes the token that belongs to it.
+/// Checks that the server accepts its sender token.
 async fn token(context: &Context) -> Finding {
     const NAME: &str = "token";
     let root = context.settings.server();
     if context.settings.token_of(&Origin::from(&root)).is_none() {
         if let Some((owner, hint)) = context.settings.token_elsewhere(&root) {
-            let detail = format!("it is for {owner}, and there is none for this server: enough to download only");
+            let detail =
+                format!("the token is for {owner}; without a token for this server, only downloads are possible");
             return Finding::warning(NAME, detail, hint);
         }
-        return Finding::ok(NAME, "there is none for this server: enough to download, and not to upload");
+        return Finding::ok(NAME, "no token for this server: downloads are possible, uploads are not");
     }
     let checked = async { login::check_token(&context.api_as_sender(root).await?).await };
     match checked.await {
-        Ok(token) => Finding::ok(NAME, format!("the server takes it, {}", login::terms(&token))),
+        Ok(token) => Finding::ok(NAME, format!("the server accepts the token, {}", login::terms(&token))),
         Err(error) => failed(NAME, &error),
     }
 }
 
-/// What is this user's alone; `None` where it is not there.
+/// Checks that a file or directory is private to this user; `None` if it does not exist.
 fn private(name: &'static str, path: &Path) -> Option<Finding> {
     match fs::metadata(path) {
-        Ok(found) => Some(Finding::private(name, path, found.permissions().mode())),
+        Ok(metadata) => Some(Finding::private(name, path, metadata.permissions().mode())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            let detail = format!("{} cannot be looked at: {error}", path.display());
-            Some(Finding::cannot_tell(name, detail, "check whose the folders above it are"))
+            let detail = format!("cannot read {}: {error}", path.display());
+            Some(Finding::cannot_tell(name, detail, "check the owner of its parent directories"))
         }
     }
 }
 
-/// What failed, as the other commands would say it.
+/// Converts an error to a problem, with the message and hint of other commands.
 fn failed(name: &'static str, error: &anyhow::Error) -> Finding {
     let failure = Failure::of(error);
     Finding::problem(name, failure.message, failure.hint.unwrap_or_default())

@@ -2,12 +2,12 @@ use super::*;
 use crate::client::{Origin, Signal};
 use crate::domain::wire::Flow;
 
-fn refusal(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
+fn error_response(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
     ClientError::from(ApiError {
         status,
         code,
         code_text: code.map_or("http_x", ErrorCode::as_str).to_owned(),
-        detail: "as the server says".to_owned(),
+        detail: "detail from the server".to_owned(),
         request_id: None,
         limit_bytes: None,
         received_bytes: None,
@@ -17,7 +17,7 @@ fn refusal(status: u16, code: Option<ErrorCode>) -> anyhow::Error {
 }
 
 #[test]
-fn refusals_have_the_documented_status() {
+fn error_responses_have_the_documented_exit_status() {
     for (code, exit) in [
         (ErrorCode::TokenMissing, Exit::NotAuthorised),
         (ErrorCode::AdminKeyInvalid, Exit::NotAuthorised),
@@ -29,18 +29,18 @@ fn refusals_have_the_documented_status() {
         (ErrorCode::QuotaExceeded, Exit::TooMuch),
         (ErrorCode::StorageFull, Exit::Network),
     ] {
-        let failure = of(&refusal(400, Some(code)));
+        let failure = of(&error_response(400, Some(code)));
         assert_eq!((failure.exit, failure.code.as_ref()), (exit, code.as_str()));
-        assert_eq!(failure.message, "as the server says");
+        assert_eq!(failure.message, "detail from the server");
     }
-    assert_eq!(of(&refusal(410, Some(ErrorCode::TransferExhausted))).reason, Some("exhausted"));
-    assert!(of(&refusal(503, Some(ErrorCode::StorageUnavailable))).retryable);
-    assert_eq!(of(&refusal(502, None)).exit, Exit::Network);
-    assert_eq!(of(&refusal(404, None)).exit, Exit::NotFound);
+    assert_eq!(of(&error_response(410, Some(ErrorCode::TransferExhausted))).reason, Some("exhausted"));
+    assert!(of(&error_response(503, Some(ErrorCode::StorageUnavailable))).retryable);
+    assert_eq!(of(&error_response(502, None)).exit, Exit::Network);
+    assert_eq!(of(&error_response(404, None)).exit, Exit::NotFound);
 }
 
 #[test]
-fn local_failures_have_the_documented_status() {
+fn local_failures_have_the_documented_exit_status() {
     let exit = |error: anyhow::Error| of(&error).exit;
     assert_eq!(exit(UploadError::Source(SourceError::Changed).into()), Exit::LocalFile);
     assert_eq!(exit(UploadError::Ledger(LedgerError::Changed).into()), Exit::LocalFile);
@@ -58,7 +58,7 @@ fn local_failures_have_the_documented_status() {
 }
 
 #[test]
-fn failures_of_a_store_name_it_and_another_way() {
+fn payload_store_failures_name_the_store_and_suggest_the_server() {
     let origin = || Origin::of(&"https://store.example/bucket?secret".parse().unwrap());
     let of_store = |error: StoreError| of(&ClientError::from(error).into());
     let refused = |status, code: Option<&str>| {

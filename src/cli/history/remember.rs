@@ -1,4 +1,4 @@
-//! What an upload adds to the history.
+//! Adds an upload to the history.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,19 +9,19 @@ use crate::client::upload::Uploaded;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::version::V1;
 
-/// What uploads take about it.
+/// History options of `sgsend upload`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct UploadArguments {
-    /// Keep the key in the history too, so that the whole link can be had again
+    /// Store the key in the history too, so that it can show the complete link
     #[arg(long, conflicts_with = "no_history")]
     keep_key: bool,
-    /// Leave this upload out of the history
+    /// Do not add this upload to the history
     #[arg(long)]
     no_history: bool,
 }
 
 impl UploadArguments {
-    /// Adds an upload, unless it is to be left out.
+    /// Adds an upload, unless `--no-history` is set.
     pub(in crate::cli) fn add(&self, uploaded: &Uploaded, name: &str) -> Result<()> {
         if self.no_history {
             return Ok(());

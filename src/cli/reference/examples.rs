@@ -1,6 +1,6 @@
-//! Examples: a file of them for each command, in which a line with `#` says what the lines below it do.
+//! Usage examples: one text file per command; a `#` line describes the command lines below it.
 
-/// The examples by the command's name, whose words are joined with hyphens.
+/// Examples by command name; names of subcommands are joined with hyphens.
 const EXAMPLES: &[(&str, &str)] = &[
     ("sgsend", include_str!("examples/sgsend.txt")),
     ("upload", include_str!("examples/upload.txt")),
@@ -30,17 +30,17 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("man", include_str!("examples/man.txt")),
 ];
 
-/// The examples of a command.
+/// Returns the examples of a command.
 pub(super) fn of(name: &str) -> Option<&'static str> {
     EXAMPLES.iter().find(|(command, _)| *command == name).map(|(_, text)| *text)
 }
 
-/// Examples as they stand below a help text.
+/// Formats examples for a help text.
 pub(super) fn as_help(text: &str) -> String {
     text.lines().fold("Examples:".to_owned(), |help, line| help + "\n  " + line)
 }
 
-/// Examples as a manual page has them: what they do, and below it how.
+/// Formats examples for a manual page: each description, followed by its command lines.
 pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
     let mut page = ".SH EXAMPLES\n".to_owned();
     let mut in_code = false;
@@ -48,7 +48,7 @@ pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
         let words = line.strip_prefix("# ");
         let parts: &[&str] = match words {
             Some(words) if in_code => &[".fi\n.RE\n.PP\n", &line_of(words), ":\n"],
-            // A section begins with a paragraph by itself.
+            // A section starts a paragraph, so no .PP here.
             Some(words) => &[&line_of(words), ":\n"],
             None if in_code => &[&line_of(line), "\n"],
             None => &[".PP\n.RS 4\n.nf\n", &line_of(line), "\n"],
@@ -60,13 +60,13 @@ pub(super) fn as_page(text: &str, line_of: impl Fn(&str) -> String) -> String {
     page
 }
 
-/// The commands that have examples.
+/// Returns the names of all commands with examples.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|(name, _)| *name)
 }
 
-/// The calls of `sgsend` in a line of shell, each with its words.
+/// Returns the arguments of each `sgsend` command in a shell line.
 #[cfg(test)]
 pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
     let (mut words, mut word, mut quote) = (vec![String::new()], None::<String>, None);
@@ -86,7 +86,7 @@ pub(super) fn calls(line: &str) -> Vec<Vec<String>> {
             _ => word.get_or_insert_default().push(letter),
         }
     }
-    // An empty word stands between commands.
+    // An empty word separates commands.
     let commands = words.split(String::is_empty).filter(|words| words.first().is_some_and(|word| word == "sgsend"));
     commands.map(<[String]>::to_vec).collect()
 }

@@ -1,4 +1,4 @@
-//! The reference: the command line with what its derivation cannot hold, for `--help` and for manual pages.
+//! The command reference for `--help` and manual pages: the derived command line with examples and notes.
 
 mod examples;
 mod notes;
@@ -10,17 +10,17 @@ pub(super) use page::{Page, pages};
 
 use super::arguments::Arguments;
 
-/// The command line as it is parsed and described.
+/// Returns the command line with examples and notes.
 pub(super) fn command() -> Command {
     with_examples(Arguments::command(), "sgsend")
 }
 
-/// Puts examples below the help of `command`, which is called `name` with hyphens, and of every command below it.
+/// Appends examples to the help of `command` and its subcommands; `name` is the hyphenated command name.
 fn with_examples(command: Command, name: &str) -> Command {
     let is_root = name == "sgsend";
     let command = match examples::of(name) {
         Some(text) if is_root => {
-            let short = format!("{}\n\n`sgsend help COMMAND` tells more.", examples::as_help(text));
+            let short = format!("{}\n\nRun `sgsend help COMMAND` for details.", examples::as_help(text));
             let long = format!("{}\n\n{}", examples::as_help(text), notes::as_help());
             command.after_help(short).after_long_help(long)
         }
@@ -37,10 +37,10 @@ fn with_examples(command: Command, name: &str) -> Command {
 mod tests {
     use super::*;
 
-    /// The names of all commands below `command`, with hyphens.
-    fn names(command: &Command, above: &str, found: &mut Vec<String>) {
+    /// Collects the hyphenated names of all subcommands of `command`.
+    fn names(command: &Command, prefix: &str, found: &mut Vec<String>) {
         for below in command.get_subcommands() {
-            let name = format!("{above}{}", below.get_name());
+            let name = format!("{prefix}{}", below.get_name());
             names(below, &format!("{name}-"), found);
             found.push(name);
         }
@@ -54,22 +54,22 @@ mod tests {
             assert!(examples::of(name).is_some(), "{name} has no examples");
         }
         for name in examples::names() {
-            assert!(found.iter().any(|command| command == name), "there is no command {name}");
+            assert!(found.iter().any(|command| command == name), "no command {name}");
         }
     }
 
     #[test]
-    fn every_example_can_be_run() {
-        let mut tried = 0;
+    fn every_example_is_a_valid_command_line() {
+        let mut parsed_lines = 0;
         for name in examples::names() {
             for line in examples::of(name).unwrap().lines().filter(|line| !line.starts_with('#')) {
                 for words in examples::calls(line) {
-                    tried += 1;
+                    parsed_lines += 1;
                     let parsed = command().try_get_matches_from(&words);
                     assert!(parsed.is_ok(), "{words:?}: {}", parsed.err().unwrap());
                 }
             }
         }
-        assert!(tried > 40, "examples were not found: {tried}");
+        assert!(parsed_lines > 40, "too few examples found: {parsed_lines}");
     }
 }

@@ -1,4 +1,4 @@
-//! Manual pages.
+//! Renders the manual pages.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use clap_mangen::Man;
 
 use super::{command, examples, notes};
 
-/// A page: the name of its file, and its text.
+/// A manual page: file name and text.
 pub(in crate::cli) struct Page {
     pub file: String,
     pub text: Vec<u8>,
 }
 
-/// The pages of all commands, that of `sgsend` itself first.
+/// Renders the pages of all commands, starting with `sgsend` itself.
 pub(in crate::cli) fn pages() -> io::Result<Vec<Page>> {
     let mut root = shown_in_full(command());
     root.build();
@@ -22,7 +22,7 @@ pub(in crate::cli) fn pages() -> io::Result<Vec<Page>> {
     Ok(pages)
 }
 
-/// What short help leaves out is still to be described.
+/// Shows the options that are hidden in short help.
 fn shown_in_full(command: Command) -> Command {
     command.mut_args(|argument| argument.hide_short_help(false)).mut_subcommands(shown_in_full)
 }
@@ -46,7 +46,7 @@ fn render(command: &Command, path: &[&str]) -> io::Result<Vec<u8>> {
     let is_root = path.len() == 1;
     let title = path.join("-");
     let has_commands = command.get_subcommands().any(|below| below.get_name() != "help");
-    // The options of every command are described once.
+    // Global options are described on the page of `sgsend` only.
     let hide = |argument: clap::Arg| {
         let hidden = argument.is_global_set() || ["help", "version"].contains(&argument.get_id().as_str());
         argument.hide(hidden)
@@ -55,7 +55,7 @@ fn render(command: &Command, path: &[&str]) -> io::Result<Vec<u8>> {
     let command = if is_root { command } else { command.mut_args(hide) };
     let command = command.mut_subcommands(|below| if below.get_name() == "help" { below.hide(true) } else { below });
     let man = Man::new(command).section("1");
-    // Without a date, so that a page changes only with what it says.
+    // No date, so that a page changes only with its content.
     let head = format!(".TH {} 1 \"\" \"sgsend {}\" \"\"\n", title.to_uppercase(), env!("CARGO_PKG_VERSION"));
     let mut text = head.into_bytes();
     man.render_name_section(&mut text)?;
@@ -76,7 +76,8 @@ fn render(command: &Command, path: &[&str]) -> io::Result<Vec<u8>> {
         let also = if above == "sgsend" { String::new() } else { format!(", \\fB{}\\fR(1)", line_of(&above)) };
         text.extend(
             format!(
-                ".SH \"SEE ALSO\"\n\\fBsgsend\\fR(1){also}\n.PP\nThe first has the options that every command takes, the environment, and the exit status.\n"
+                ".SH \"SEE ALSO\"\n\\fBsgsend\\fR(1){also}\n.PP\n\\fBsgsend\\fR(1) describes the \
+                 global options, the environment variables and the exit statuses.\n"
             )
             .into_bytes(),
         );
@@ -84,7 +85,7 @@ fn render(command: &Command, path: &[&str]) -> io::Result<Vec<u8>> {
     Ok(in_ascii(&String::from_utf8_lossy(&text)).into_bytes())
 }
 
-/// Text without the letters that some readers of pages do not know.
+/// Replaces non-ASCII characters with roff escapes, which all man page viewers support.
 fn in_ascii(text: &str) -> String {
     text.chars().fold(String::new(), |mut ascii, letter| {
         match letter {
@@ -99,7 +100,7 @@ fn in_ascii(text: &str) -> String {
     })
 }
 
-/// A line of text as roff has it.
+/// Escapes a line of text for roff.
 fn line_of(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
     let text = text.replace('~', "\\(ti").replace('^', "\\(ha");

@@ -1,4 +1,4 @@
-//! Where the admin service gets its key.
+//! Loads the admin key of the service, or generates one.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -16,9 +16,10 @@ use crate::domain::digest::Sha256;
 use crate::domain::random;
 use crate::server::AdminKey;
 
-/// The key that is set; with none set, and only `for_this_user`, the one that this user's service has made for itself.
+/// Returns the configured admin key; without one, and only if `for_this_user`, the generated key of this user.
 ///
-/// A setting that is there but empty, unreadable or weak is a refusal to start, never a reason to look further.
+/// # Errors
+/// Fails if a configured key is empty, unreadable or weak: the next source is not tried.
 pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) -> Result<AdminKey, Failure> {
     if let Some(file) = &global.admin_key_file {
         return from_file(file);
@@ -31,19 +32,20 @@ pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) ->
     }
     if !for_this_user {
         let failure = Failure::new(Exit::Usage, "admin_key_missing", "the admin service needs an admin key");
-        return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that holds 32 characters or more"));
+        return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
     }
     let file = paths::admin_key_file().ok_or_else(|| {
-        let failure = Failure::new(Exit::Usage, "admin_key_missing", "this user has no folder to keep an admin key in");
-        failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that holds 32 characters or more")
+        let failure =
+            Failure::new(Exit::Usage, "admin_key_missing", "this user has no config directory for an admin key");
+        failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
     })?;
-    match make(&file) {
-        Ok(true) => printer.note(&format!("made an admin key for this machine: {}", file.display())),
+    match generate(&file) {
+        Ok(true) => printer.note(&format!("generated an admin key for this machine: {}", file.display())),
         Ok(false) => {}
         Err(error) => {
-            let message = format!("cannot keep an admin key in {}: {error}", file.display());
+            let message = format!("cannot write an admin key to {}: {error}", file.display());
             return Err(Failure::new(Exit::LocalFile, "admin_key_unwritable", message)
-                .hint("set SGSEND_ADMIN_KEY_FILE to a file that holds 32 characters or more"));
+                .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
         }
     }
     from_file(&file)
@@ -57,40 +59,40 @@ fn from_file(file: &Path) -> Result<AdminKey, Failure> {
     checked(&text, &file.display().to_string())
 }
 
-fn checked(text: &str, place: &str) -> Result<AdminKey, Failure> {
+fn checked(text: &str, source: &str) -> Result<AdminKey, Failure> {
     AdminKey::new(text).map_err(|weak| {
         let failure =
-            Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {place} is too short: {weak}"));
-        failure.hint("make one with `openssl rand -hex 32`")
+            Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {weak}"));
+        failure.hint("generate one with `openssl rand -hex 32`")
     })
 }
 
-/// Makes a key in `file`, whole or not at all; `false` where there is one already.
-fn make(file: &Path) -> io::Result<bool> {
+/// Atomically writes a new key to `file`; returns `false` if the file exists.
+fn generate(file: &Path) -> io::Result<bool> {
     if file.exists() {
         return Ok(false);
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let draft = draft_beside(file);
+    let temporary = temporary_beside(file);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&draft)?;
+    let mut written = options.open(&temporary)?;
     // 256 random bits, as the hex digits of a digest.
     let key = Zeroizing::new(Sha256::of(&random::bytes::<32>()).to_string());
-    let kept = writeln!(written, "{}", *key).and_then(|()| written.sync_all());
-    // A link, unlike a rename, never replaces the key that another service has made meanwhile.
-    let linked = kept.and_then(|()| fs::hard_link(&draft, file));
-    fs::remove_file(&draft)?;
+    let synced = writeln!(written, "{}", *key).and_then(|()| written.sync_all());
+    // A hard link, unlike a rename, cannot replace a key that another service has written in the meantime.
+    let linked = synced.and_then(|()| fs::hard_link(&temporary, file));
+    fs::remove_file(&temporary)?;
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         other => other.map(|()| true),
     }
 }
 
-fn draft_beside(file: &Path) -> PathBuf {
+fn temporary_beside(file: &Path) -> PathBuf {
     let number = u64::from_le_bytes(random::bytes());
     file.with_extension(format!("{number:016x}"))
 }
@@ -100,15 +102,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_and_only_for_its_user() {
+    fn a_key_is_generated_once_and_readable_by_its_user_only() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sgsend/admin-key");
-        assert!(make(&file).unwrap());
+        assert!(generate(&file).unwrap());
         let key = fs::read_to_string(&file).unwrap();
         assert_eq!(key.trim().len(), 64);
-        assert!(!make(&file).unwrap());
+        assert!(!generate(&file).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), key);
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a draft was left");
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a temporary file remains");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What the command takes.
+//! Arguments of `sgsend serve`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use crate::domain::root::ServerRoot;
 use crate::server::store::Durability;
 use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
 
-/// Run a service.
+/// Run the public service, the admin service, or both
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     #[command(subcommand)]
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) enum Which {
     /// Run the service for senders and recipients
     Public {
-        /// The address to listen on; port 0 takes a free one
+        /// Listen address; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) enum Which {
     },
     /// Run the service for admins
     Admin {
-        /// The address to listen on; port 0 takes a free one
+        /// Listen address; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
@@ -51,10 +51,10 @@ pub(super) enum Which {
     },
     /// Run both services in one process
     All {
-        /// The address of the public service; port 0 takes a free one
+        /// Listen address of the public service; port 0 selects a free port
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
-        /// The address of the admin service; port 0 takes a free one
+        /// Listen address of the admin service; port 0 selects a free port
         #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         admin_listen: SocketAddr,
         #[command(flatten)]
@@ -63,7 +63,7 @@ pub(super) enum Which {
 }
 
 impl Which {
-    /// The services with their addresses, and what holds for all of them.
+    /// Splits the arguments into the services with their addresses, and the common options.
     pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, Common) {
         match self {
             Self::Public { listen, common } => (vec![(ServiceName::Public, listen)], common),
@@ -77,86 +77,87 @@ impl Which {
     }
 }
 
-/// What every service takes. Each flag can also be given as SGSEND_ and its name in capitals.
+/// Options of every service. Each flag has an environment variable: SGSEND_ and its name in capitals.
 #[derive(Args)]
 #[command(next_help_heading = "Service options")]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Common {
-    /// Where to keep things: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data folder]
+    /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data directory]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,
-    /// Let payloads come and go by presigned URLs alone, and not through this service
+    /// Transfer payloads by presigned URLs only, not through this service
     #[arg(long, env = "SGSEND_NO_BYTES_FALLBACK")]
     no_bytes_fallback: bool,
-    /// The public service as its users reach it, for links in answers
+    /// URL at which users reach the public service, for links in responses
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<ServerRoot>,
-    /// The most content in a transfer
+    /// Maximum content size of a transfer
     #[arg(long, env = "SGSEND_MAX_SIZE", value_name = "SIZE", default_value = "100MiB", value_parser = limits)]
     max_size: Limits,
-    /// What to keep of clients' addresses
+    /// How to store client addresses
     #[arg(long, env = "SGSEND_IP_MODE", value_name = "MODE", default_value = "hashed")]
     ip_mode: IpModeName,
-    /// A proxy, or a network of them, that is trusted to name the clients behind it; can be given several times
+    /// Proxy address or network that is trusted to report client addresses; can be repeated
     #[arg(long, env = "SGSEND_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<IpNet>,
-    /// The one header in which trusted proxies name clients: a list, or `forwarded` [default: x-forwarded-for]
+    /// Header in which trusted proxies report client addresses: a list, or `forwarded` [default: x-forwarded-for]
     #[arg(long, env = "SGSEND_FORWARDED_HEADER", value_name = "NAME", requires = "trusted_proxy")]
     forwarded_header: Option<HeaderName>,
-    /// How many requests an address (IPv6: a /64), or a sender token, may make: off, or N/s:BURST [default: 50/s:500, and off where only this machine can ask]
+    /// Rate limit per client address (IPv6: per /64) and per sender token: off, or N/s:BURST [default: 50/s:500; off if
+    /// only this machine can connect]
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<Rate>,
-    /// An origin whose pages may call the public service, as browsers write it; can be given several times
+    /// Web origin that may call the public service (CORS), such as https://app.example; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
-    /// How much room uploads leave on the disk: a share, but at least 256MiB, or a size
+    /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
     #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value = "5%")]
     min_free: MinFree,
-    /// How long to keep audit records after a transfer's end; a store keeps what it was made with
+    /// Retention of audit records after the end of a transfer; fixed when the store is created
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
     retain_audit: Duration,
-    /// The certificate chain for TLS, in PEM
+    /// TLS certificate chain, in PEM
     #[arg(long, env = "SGSEND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's private key, in PEM
+    /// Private key of the TLS certificate, in PEM
     #[arg(long, env = "SGSEND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The name of the header and cookie that carry the admin key
+    /// Name of the header and cookie with the admin key
     #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
     auth_name: HeaderName,
-    /// Whether what is acknowledged survives power loss; none is for measurements on this machine
+    /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
     #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
     durability: DurabilityName,
     #[arg(skip)]
     one_process: bool,
 }
 
-/// `--ip-mode`
+/// Values of `--ip-mode`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum IpModeName {
-    /// A pseudonym that can be neither reversed nor linked across days
+    /// A pseudonym that cannot be reversed or linked across days
     Hashed,
-    /// The network only: /24 or /48
+    /// The network only: /24 (IPv4) or /48 (IPv6)
     Truncated,
-    /// Nothing
+    /// No address
     None,
-    /// The address itself
+    /// The full address
     Full,
 }
 
-/// `--durability`
+/// Values of `--durability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DurabilityName {
-    /// It does
+    /// Acknowledged data survives power loss
     Full,
-    /// It does not
+    /// Without fsync: power loss can destroy acknowledged data
     None,
 }
 
 impl Common {
-    /// The settings of a server, without an admin key.
+    /// Returns the server settings, without an admin key.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(self.storage()?);
         settings.limits = self.max_size;
@@ -184,12 +185,12 @@ impl Common {
         Ok(settings)
     }
 
-    /// Whether others reach the service by a proxy on this machine that is not named.
+    /// Returns whether `--trusted-proxy` seems to be missing: the public URL is not loopback, and no proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
         self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|root| !root.is_loopback())
     }
 
-    /// Whether power loss may cost what was acknowledged.
+    /// Returns whether power loss can destroy acknowledged data.
     pub(super) fn loses_data(&self) -> bool {
         self.durability == DurabilityName::None
     }
@@ -197,11 +198,13 @@ impl Common {
     fn storage(&self) -> Result<StorageLocation, Failure> {
         let own = || paths::data_directory().map(|folder| StorageLocation::File(folder.join("store")));
         let storage = self.storage.clone().or_else(own).ok_or_else(|| {
-            Failure::usage("this user has no data folder").hint("name one with --storage file:FOLDER")
+            Failure::usage("this user has no data directory").hint("name a folder with --storage file:FOLDER")
         })?;
         match self.s3.apply(storage)? {
             StorageLocation::Memory if !self.one_process => {
-                let failure = Failure::usage("memory: is kept by one process, and the other service could not see it");
+                let failure = Failure::usage(
+                    "a memory: storage exists in one process only, so the other service could not use it",
+                );
                 Err(failure.hint("use `sgsend serve all`, or --storage file:FOLDER"))
             }
             location => Ok(location),
@@ -209,14 +212,14 @@ impl Common {
     }
 }
 
-/// Reads `--rate-limit`.
+/// Parses `--rate-limit`.
 fn rate(text: &str) -> Result<Rate, InvalidRate> {
     if text == "off" { Ok(Rate::Unlimited) } else { text.parse().map(Rate::Limited) }
 }
 
-/// Reads `--max-size`.
+/// Parses `--max-size`.
 fn limits(text: &str) -> Result<Limits, String> {
-    let ByteSize(bytes) = text.parse().map_err(|_| "it is written like 500MiB or 2GiB".to_owned())?;
+    let ByteSize(bytes) = text.parse().map_err(|_| "expected a size such as 500MiB or 2GiB".to_owned())?;
     Limits::with_max_content(bytes)
-        .ok_or_else(|| format!("it must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
+        .ok_or_else(|| format!("must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
 }

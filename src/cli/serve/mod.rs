@@ -1,4 +1,4 @@
-//! `sgsend serve`: runs the services.
+//! `sgsend serve`: runs the public service, the admin service, or both.
 
 mod admin_key;
 mod arguments;
@@ -30,12 +30,12 @@ use crate::domain::error::chain;
 use crate::domain::store::StoreError;
 use crate::server::{Server, StartError, StorageLocation, TlsError};
 
-/// The public service's address, unless another is named.
+/// Default listen address of the public service.
 const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-/// The admin service's address, unless another is named.
+/// Default listen address of the admin service.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
 
-/// One line of `serve --json`.
+/// An output line of `serve --json`.
 #[derive(Serialize)]
 struct Listening<'a> {
     v: u8,
@@ -48,7 +48,7 @@ struct Listening<'a> {
 pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> anyhow::Result<()> {
     log::start(printer)?;
     for name in variables::unknown() {
-        printer.warning(&format!("{name} is no setting of this version, and is ignored: check how it is written"));
+        printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
     let (listens, common) = arguments.which.split();
     let mut settings = common.settings()?;
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
     let in_bucket = matches!(settings.storage, StorageLocation::S3(_));
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
-        // What others can reach, by the network or by its store, gets no key that only this user knows of.
+        // A key is generated only if neither the listener nor the store is reachable from other machines.
         let for_this_user = address.ip().is_loopback() && !in_bucket;
         settings.admin_key = Some(admin_key::obtain(global, for_this_user, printer)?);
     }
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_signal()?;
-        // The addresses first: a service that cannot have its own must not touch the store.
+        // Bind before opening: a service that cannot bind its address must not touch the store.
         let mut listeners = Vec::new();
         for (service, address) in listens {
             listeners.push((service, bind(address).await?));
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
     })
 }
 
-/// Refuses what is meant for this machine alone, and warns of what should not stand in the open.
+/// Rejects `--durability none` on reachable listeners; warns about plain http and a missing `--trusted-proxy`.
 fn check_exposure(
     listens: &[(ServiceName, SocketAddr)],
     common: &Common,
@@ -89,15 +89,16 @@ fn check_exposure(
 ) -> Result<(), Failure> {
     let open = listens.iter().any(|(_, address)| !address.ip().is_loopback());
     if open && common.loses_data() {
-        let failure = Failure::usage("--durability none is for measurements on this machine only");
-        return Err(failure.hint("leave it out, or listen on 127.0.0.1"));
+        let failure = Failure::usage("--durability none is for benchmarks on this machine only");
+        return Err(failure.hint("omit it, or listen on 127.0.0.1"));
     }
     if open && !encrypted {
-        printer.warning("this service speaks plain http beyond this machine: give it --tls-cert and --tls-key, or a proxy that does TLS");
+        printer
+            .warning("this service serves plain http to other machines: use --tls-cert and --tls-key, or a TLS proxy");
     }
     if !open && common.seems_proxied() {
         printer.warning(
-            "a proxy seems to stand before this service: name it with --trusted-proxy, or all clients count as one",
+            "this service seems to be behind a proxy: name it with --trusted-proxy, or all clients count as one client",
         );
     }
     Ok(())
@@ -107,11 +108,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let failure = Failure::new(Exit::Other, "cannot_listen", format!("cannot listen on {address}: {error}"));
         match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                failure.hint("something listens there already: choose another port, or 0 for a free one")
-            }
-            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 need a privilege: choose another one"),
-            _ => failure.hint("name an address of this machine"),
+            io::ErrorKind::AddrInUse => failure.hint("the port is in use: choose another one, or 0 for a free one"),
+            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 require privileges: choose another one"),
+            _ => failure.hint("use an address of this machine"),
         }
     })
 }
@@ -126,7 +125,7 @@ fn announce(printer: &Printer, service: ServiceName, address: SocketAddr, encryp
     Ok(())
 }
 
-/// A token that is cancelled by the first SIGTERM or SIGINT.
+/// Returns a cancellation token that the first SIGTERM or SIGINT cancels.
 fn stop_on_signal() -> io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
@@ -141,7 +140,7 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Why a server did not start, or a storage cannot be used, with what to do about it.
+/// Converts the error of a server that cannot start, or of an unusable storage, to a failure.
 pub(super) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
     match error {
         StartError::Storage(source) => why_no_storage(&**source, chain(error), in_bucket),
@@ -152,18 +151,20 @@ pub(super) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
     }
 }
 
-/// A folder is a matter of this machine, and a bucket that does not answer one of the network; what either holds and this
-/// version does not take is neither.
+/// Converts a storage error to a failure.
+///
+/// A folder is a local error and an unreachable bucket a network error; content of either that this version does not
+/// support has exit status 1.
 fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::UnfinishedCopy { .. }) = source {
         return Failure::new(Exit::Other, "unfinished_copy", message)
-            .hint("run `sgsend store copy` to its end first, or name another storage");
+            .hint("finish the copy with `sgsend store copy`, or name another storage");
     }
     let failure = |exit, message| Failure::new(exit, "storage_unavailable", message);
     match source {
         Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other, message)
-            .hint("use the version of sgsend that made it, or look at it with sgsend doctor --storage URL"),
+            .hint("use the version of sgsend that created it, or check it with sgsend doctor --storage URL"),
         Some(_) if in_bucket => failure(Exit::Network, message)
             .retryable()
             .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),
@@ -171,12 +172,12 @@ fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket:
     }
 }
 
-/// Why TLS cannot be offered, without the words of libraries.
+/// Returns the message of a TLS error, without internal texts of the TLS library.
 fn why_no_tls(error: &TlsError) -> String {
     match error {
-        TlsError::Key(file, pem::Error::NoItemsFound) => format!("there is no private key in PEM in {file}"),
+        TlsError::Key(file, pem::Error::NoItemsFound) => format!("no PEM private key in {file}"),
         TlsError::Pair(rustls::Error::NoCertificatesPresented) => {
-            "there is no certificate in PEM in the file of --tls-cert".to_owned()
+            "no PEM certificate in the file of --tls-cert".to_owned()
         }
         error => chain(error),
     }

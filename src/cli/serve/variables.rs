@@ -1,4 +1,4 @@
-//! Variables that are called as if they were settings, and are none.
+//! Finds unknown `SGSEND_…` environment variables, such as misspelt settings.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -8,12 +8,12 @@ use clap::{Command, CommandFactory};
 use crate::cli::arguments::Arguments;
 use crate::cli::environment;
 
-/// What the variables begin with that are ours.
+/// Prefix of the variables of `sgsend`.
 const PREFIX: &str = "SGSEND_";
-/// Those that neither the command line nor the environment of commands has.
+/// Variables that are neither bound to a flag nor in [`environment::NAMES`].
 const OTHERS: [&str; 2] = ["SGSEND_LOG", "SGSEND_COMPLETE"];
 
-/// The names in this process's environment that begin as ours do and that nothing reads. Their values are not looked at.
+/// Returns the names of unknown variables with the prefix of `sgsend`. Does not read their values.
 pub(super) fn unknown() -> Vec<String> {
     unknown_of(std::env::vars_os().map(|(name, _)| name))
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_mistyped_is_found_and_what_is_read_is_not() {
+    fn only_misspelt_variables_are_found() {
         let names = [
             "SGSEND_RATE_LIMITT",
             "SGSEND_RATE_LIMIT",

@@ -25,7 +25,7 @@ fn token_for(settings: &Settings, server: &str) -> Option<String> {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_profile() {
+fn flags_override_the_environment_which_overrides_the_profile() {
     let environment = Environment { server: Some("https://env.example".into()), ..Environment::default() };
     let profile = Profile {
         server: Some("https://profile.example".into()),
@@ -40,11 +40,11 @@ fn a_flag_wins_over_the_environment_and_that_over_the_profile() {
     assert_eq!(server(&[], &Environment::default(), &profile), "https://profile.example");
     assert_eq!(server(&[], &Environment::default(), &Profile::default()), DEFAULT_SERVER);
     let ca_file = settings(&[], &environment, &profile).ca_file();
-    assert_eq!(ca_file, Some("/config/ca.pem".into()), "paths of a profile begin beside its file");
+    assert_eq!(ca_file, Some("/config/ca.pem".into()), "paths of a profile are relative to its file");
 }
 
 #[test]
-fn a_profiles_token_stays_with_the_profiles_server() {
+fn a_profile_token_is_bound_to_the_profile_server() {
     let profile =
         Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };
     let settings = settings(&["-s", "https://b.example"], &Environment::default(), &profile);
@@ -54,7 +54,7 @@ fn a_profiles_token_stays_with_the_profiles_server() {
 }
 
 #[test]
-fn a_token_without_a_server_of_its_own_is_for_the_one_in_use() {
+fn a_token_without_a_server_belongs_to_the_current_server() {
     let environment = Environment { token: Some(text("env")), ..Environment::default() };
     let profile =
         Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };
@@ -67,7 +67,7 @@ fn a_token_without_a_server_of_its_own_is_for_the_one_in_use() {
 }
 
 #[test]
-fn a_token_of_the_environments_server_does_not_follow_a_flag() {
+fn an_environment_token_is_bound_to_the_environment_server() {
     let environment =
         Environment { server: Some("https://a.example".into()), token: Some(text("env")), ..Environment::default() };
     let settings = settings(&["-s", "https://b.example"], &environment, &Profile::default());
@@ -76,11 +76,11 @@ fn a_token_of_the_environments_server_does_not_follow_a_flag() {
 }
 
 #[test]
-fn addresses_that_are_none_are_usage_errors() {
+fn invalid_server_urls_are_usage_errors() {
     for server in ["send.example", "ftp://send.example", "https://me:secret@send.example", "https://x/?y=secret"] {
-        let refused =
+        let result =
             Settings::new(&global(&["-s", server]), &Environment::default(), &Profile::default(), Path::new("/"));
-        let failure = refused.err().unwrap();
+        let failure = result.err().unwrap();
         assert_eq!(failure.exit, crate::cli::Exit::Usage);
         assert!(!failure.message.contains("secret"), "{}", failure.message);
     }

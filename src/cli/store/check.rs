@@ -1,4 +1,4 @@
-//! `sgsend store check`
+//! `sgsend store check`: checks the integrity of a storage.
 
 use anyhow::Result;
 use clap::Args;
@@ -13,11 +13,11 @@ use crate::cli::table;
 use crate::domain::soundness::Finding;
 use crate::server::{StorageLocation, check_store};
 
-/// What the command takes.
+/// Arguments of `sgsend store check`.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// The storage: file:FOLDER or s3://BUCKET/PREFIX
+    /// Storage: file:FOLDER or s3://BUCKET/PREFIX
     #[arg(value_name = "URL", value_parser = storage)]
     storage: StorageLocation,
     #[command(flatten)]
@@ -29,7 +29,7 @@ struct Output<'a> {
     v: u8,
     ok: bool,
     items: &'a [Finding],
-    /// How many there are, of which only the first are listed.
+    /// Total number of findings; `items` lists only the first ones.
     found: u64,
     objects: u64,
 }
@@ -40,24 +40,24 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     super::check_lasting(&storage)?;
     check_holds_store(&storage)?;
     let in_bucket = matches!(storage, StorageLocation::S3(_));
-    let soundness = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
-    let (sound, printer) = (soundness.found == 0, &context.printer);
+    let report = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
+    let (is_ok, printer) = (report.found == 0, &context.printer);
     if printer.is_json() {
-        let (found, objects) = (soundness.found, soundness.objects);
-        printer.json(&Output { v: 1, ok: sound, items: &soundness.findings, found, objects })?;
-    } else if sound {
-        printer.result(&format!("sound: {} objects were read", soundness.objects))?;
+        let (found, objects) = (report.found, report.objects);
+        printer.json(&Output { v: 1, ok: is_ok, items: &report.findings, found, objects })?;
+    } else if is_ok {
+        printer.result(&format!("no problems found in {} objects", report.objects))?;
     } else {
         let row = |finding: &Finding| {
             let (key, problem) = (finding.key.clone(), finding.problem.clone());
             vec![finding.code.to_owned(), key, problem, finding.advice.to_owned()]
         };
-        let rows: Vec<_> = soundness.findings.iter().map(row).collect();
-        printer.result(&table::lines(&["FINDING", "OBJECT", "WHAT IS WRONG", "WHAT TO DO"], &rows))?;
-        let left_out = soundness.found - soundness.findings.len() as u64;
-        if left_out > 0 {
-            printer.warning(&format!("{left_out} more findings are not listed"));
+        let rows: Vec<_> = report.findings.iter().map(row).collect();
+        printer.result(&table::lines(&["FINDING", "OBJECT", "PROBLEM", "ADVICE"], &rows))?;
+        let unlisted = report.found - report.findings.len() as u64;
+        if unlisted > 0 {
+            printer.warning(&format!("{unlisted} more findings are not listed"));
         }
     }
-    Ok(if sound { Exit::Done } else { Exit::Other })
+    Ok(if is_ok { Exit::Done } else { Exit::Other })
 }

@@ -1,4 +1,4 @@
-//! `sgsend store copy`: everything that a storage holds, into another one.
+//! `sgsend store copy`: copies a complete storage to a new one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,29 +19,30 @@ use crate::domain::error::chain;
 use crate::domain::store::StoreError;
 use crate::server::{CopyStoreError, StorageLocation, copy_store};
 
-/// What to do where a copy has begun and not ended.
-const GO_ON: &str = "run the same command again: it goes on, and sends nothing twice";
+/// Hint for an unfinished copy.
+const RESUME: &str = "resume: run the same command again; nothing is copied twice";
 
-/// Copy everything in a storage into a new one, so that its services can go on there; stop them first
+/// Copy a complete storage to a new one, to migrate its services; stop the services first
 ///
-/// Transfers with their links, states and counts, payloads, tokens, audit records and statistics are in TO afterwards;
-/// FROM stays as it is. Nothing must use either of them meanwhile: a folder in use is refused, of a bucket only what
-/// changes meanwhile is noticed. TO must be empty, or what an earlier run has left of the same copy, which is gone on with;
-/// until it is whole no service starts over it. Every record is read back and compared, every payload is read back and
-/// compared by its SHA-256.
+/// Copies transfers with their links, states and counters, payloads, tokens, audit records and statistics; FROM stays
+/// unchanged. No service may use either storage during the copy: a folder in use is rejected; for a bucket, only
+/// changes are detected. TO must be empty, or contain an unfinished copy of the same storage, which is resumed; no
+/// service starts on TO before the copy is complete. Every record is read back and compared, every payload is read
+/// back and compared by its SHA-256.
 ///
-/// An upload that is under way is not moved: its transfer stays, and `sgsend upload --resume` sends it from the beginning.
+/// Unfinished uploads are not copied: their transfers stay pending, and `sgsend upload --resume` starts from the
+/// beginning.
 ///
-/// Options of buckets stand in their URLs; SGSEND_S3_ENDPOINT has no say here. Where TO is not empty, a folder is in use, or
-/// something has changed meanwhile, the exit status is 9, whichever kind of storage it is.
+/// Bucket options belong in the URLs; SGSEND_S3_ENDPOINT is ignored. If TO is not empty, a folder is in use, or the
+/// storage has changed during the copy, the exit status is 9, for folders and buckets alike.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
-#[expect(clippy::doc_markdown, reason = "help texts are no Markdown")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
-    /// What to copy: file:FOLDER or s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME
+    /// Storage to copy: file:FOLDER or s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME
     #[arg(value_parser = storage)]
     from: StorageLocation,
-    /// Where to: a new folder or prefix
+    /// Target: a new folder or prefix
     #[arg(value_parser = storage)]
     to: StorageLocation,
 }
@@ -53,12 +54,12 @@ struct Output {
     records: u64,
     payloads: u64,
     bytes: u64,
-    /// What of them was not there yet.
+    /// Bytes copied by this run, without those of an earlier unfinished run.
     bytes_sent: u64,
     pending: u64,
 }
 
-/// Shows how far it is, and knows whether it has begun.
+/// Shows the progress and records whether the copy has begun.
 struct Shown {
     meter: Arc<Meter>,
     begun: AtomicBool,
@@ -75,7 +76,7 @@ impl Watch for Shown {
     }
 
     fn compares(&self) {
-        self.meter.step(format_args!("everything is copied, and is now compared"));
+        self.meter.step(format_args!("copied; comparing the copy with the original"));
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     let shown = Shown { meter: context.meter("copy"), begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
-        outcome = Box::pin(copy_store(from, to, &shown)) => outcome.map_err(|error| why_not_copied(&error, in_bucket)),
+        outcome = Box::pin(copy_store(from, to, &shown)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
         signal = interrupt.raised() => Err(interrupted(signal, shown.begun.load(Ordering::Relaxed))),
     };
     shown.meter.end();
@@ -101,7 +102,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
 
 fn interrupted(signal: crate::client::Signal, begun: bool) -> Failure {
     let failure = Failure { resumable: Some(begun), ..Failure::interrupted(signal) };
-    failure.hint(if begun { GO_ON } else { "nothing was copied" })
+    failure.hint(if begun { RESUME } else { "nothing was copied" })
 }
 
 fn print(copied: &Copied, context: &Context) -> Result<()> {
@@ -113,9 +114,11 @@ fn print(copied: &Copied, context: &Context) -> Result<()> {
         printer.result(&format!("records   {records}\npayloads  {payloads}\nbytes     {bytes}"))?;
     }
     if pending > 0 {
-        printer.warning(&format!("{pending} uploads are not done: their senders begin anew, with `upload --resume`"));
+        printer.warning(&format!(
+            "{pending} unfinished uploads were not copied: their senders restart them with `upload --resume`"
+        ));
     }
-    printer.note("start the services over the copy, and then remove the original: it still holds every payload");
+    printer.note("start the services on the copy, then remove the original: it still contains all payloads");
     Ok(())
 }
 
@@ -123,48 +126,55 @@ fn check_built(storage: &StorageLocation) -> Result<(), Failure> {
     if cfg!(feature = "s3") || !matches!(storage, StorageLocation::S3(_)) {
         return Ok(());
     }
-    Err(Failure::usage("this sgsend was built without S3").hint("name folders: file:FOLDER"))
+    Err(Failure::usage("this sgsend was built without S3").hint("use folders: file:FOLDER"))
 }
 
-/// Why a storage was not copied, with what to do about it.
-fn why_not_copied(error: &CopyStoreError, in_bucket: bool) -> Failure {
+/// Converts an error of `copy_store` to a failure.
+fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {
-        CopyStoreError::SamePlace(_) => Failure::usage(chain(error)).hint("name a new folder or prefix"),
+        CopyStoreError::SamePlace(_) => Failure::usage(chain(error)).hint("use a new folder or prefix"),
         CopyStoreError::InUse { .. } => {
-            local("in_use", "stop the services that run over it, and whatever else has it open")
+            local("in_use", "stop the services on this storage, and other programs that use it")
         }
         CopyStoreError::NotEmpty | CopyStoreError::Copy(CopyError::NotEmpty) => {
-            local("not_empty", "name a folder or prefix with nothing in it")
+            local("not_empty", "use an empty folder or prefix")
         }
-        CopyStoreError::Copy(error) => why_not_ended(error, in_bucket),
+        CopyStoreError::Copy(error) => copy_failure(error, in_bucket),
         CopyStoreError::Open(error) => {
-            why_not_started(error, in_bucket).hint("check that the storage is there, and that this user may use it")
+            why_not_started(error, in_bucket).hint("check that the storage exists, and that this user has access to it")
         }
     }
 }
 
-fn why_not_ended(error: &CopyError, in_bucket: bool) -> Failure {
+/// Converts an error of the copy itself to a failure.
+fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
     let message = chain(error);
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, message.clone()).hint(hint);
     match error {
-        CopyError::NotEmpty => local("not_empty", "name a folder or prefix with nothing in it"),
-        CopyError::OtherCopy { .. } => local("not_empty", "end that one first, or name another place"),
-        CopyError::Overtaken => local("in_use", "let only one of them run; the other one goes on"),
+        CopyError::NotEmpty => local("not_empty", "use an empty folder or prefix"),
+        CopyError::OtherCopy { .. } => local("not_empty", "finish that copy first, or use another target"),
+        CopyError::Overtaken => local("in_use", "run only one copy at a time; the other one continues"),
         CopyError::Differs { .. } => local("changed", "stop the services, and run the same command again"),
-        CopyError::NoStore => Failure::new(Exit::Other, "storage_unavailable", message)
-            .hint("check that this is the storage that is meant"),
+        CopyError::NoStore => {
+            Failure::new(Exit::Other, "storage_unavailable", message).hint("check that this is the intended storage")
+        }
         CopyError::NoPayload { .. } | CopyError::From(StoreError::Corrupt { .. }) => {
-            let hint = "ask `sgsend store check`, mend it or delete the transfer, and run the same command again";
+            let hint =
+                "run `sgsend store check`, repair the storage or delete the transfer, and run the same command again";
             Failure::new(Exit::Other, "unsound", message).hint(hint)
         }
-        CopyError::Damaged { .. } => local("damaged", "look after the disk or bucket of the copy, and run it again"),
-        CopyError::From(StoreError::UnfinishedCopy { .. }) => local("unfinished", "end that copy first"),
-        CopyError::To(StoreError::Full) => local("disk_full", "make room, and run the same command again: it goes on"),
+        CopyError::Damaged { .. } => {
+            local("damaged", "check the disk or bucket of the copy, and run the same command again")
+        }
+        CopyError::From(StoreError::UnfinishedCopy { .. }) => local("unfinished", "finish that copy first"),
+        CopyError::To(StoreError::Full) => {
+            local("disk_full", "free disk space, and run the same command again to resume")
+        }
         CopyError::From(_) | CopyError::To(_) if in_bucket => {
             let failure = Failure::new(Exit::Resumable, "storage_unavailable", message);
-            Failure { resumable: Some(true), ..failure.retryable().hint(GO_ON) }
+            Failure { resumable: Some(true), ..failure.retryable().hint(RESUME) }
         }
-        CopyError::From(_) | CopyError::To(_) => local("storage_unavailable", GO_ON),
+        CopyError::From(_) | CopyError::To(_) => local("storage_unavailable", RESUME),
     }
 }

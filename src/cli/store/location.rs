@@ -1,4 +1,4 @@
-//! Storages on the command line: how they are written, and what is looked at before one is opened.
+//! Storage arguments: parsing, and checks before a storage is opened.
 
 use std::path::Path;
 
@@ -6,52 +6,53 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::server::{StorageLocation, StoreFolder, look_at_folder};
 
-/// Reads a storage.
+/// Parses a storage URL.
 pub(in crate::cli) fn storage(text: &str) -> Result<StorageLocation, String> {
     if let Some(rest) = text.strip_prefix("file:~")
         && (rest.is_empty() || rest.starts_with('/'))
     {
-        // It would become a folder of this name.
-        return Err(format!("write \"file:$HOME{rest}\": the shell does not expand the ~ there"));
+        // Without this check, a folder named `~` would be created.
+        return Err(format!("write \"file:$HOME{rest}\": the shell does not expand ~ after file:"));
     }
     text.parse().map_err(|error: crate::server::InvalidStorage| error.to_string())
 }
 
-/// Refuses a folder that holds no store, which opening it would make.
+/// Rejects a folder without a store, in which opening would create a new one.
 pub(in crate::cli) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure> {
     let StorageLocation::File(folder) = storage else { return Ok(()) };
     match look_at_folder(folder) {
         Ok(StoreFolder::Store) => Ok(()),
         Ok(StoreFolder::Free | StoreFolder::Foreign) => {
-            let what = if folder.exists() { "no storage in the folder" } else { "no folder" };
-            Err(Failure::new(Exit::LocalFile, "storage_unavailable", format!("there is {what} {}", folder.display()))
-                .hint("check its name: the storage of a service is a folder with records.sqlite in it"))
+            let problem = if folder.exists() { "contains no storage" } else { "does not exist" };
+            let message = format!("the folder {} {problem}", folder.display());
+            Err(Failure::new(Exit::LocalFile, "storage_unavailable", message)
+                .hint("check the path: the storage of a service is a folder that contains records.sqlite"))
         }
         Err(error) => Err(unusable(folder, &error)),
     }
 }
 
-/// Refuses a folder that holds something else, with which a store would be mixed.
+/// Rejects a folder with foreign files, which a new store would be mixed with.
 pub(in crate::cli) fn check_not_foreign(storage: &StorageLocation) -> Result<(), Failure> {
     let StorageLocation::File(folder) = storage else { return Ok(()) };
     match look_at_folder(folder) {
         Ok(StoreFolder::Store | StoreFolder::Free) => Ok(()),
         Ok(StoreFolder::Foreign) => {
-            let message = format!("the folder {} holds other files, and no storage", folder.display());
-            Err(Failure::new(Exit::LocalFile, "not_empty", message).hint("name a new folder, or an empty one"))
+            let message = format!("the folder {} contains other files and no storage", folder.display());
+            Err(Failure::new(Exit::LocalFile, "not_empty", message).hint("use a new or empty folder"))
         }
         Err(error) => Err(unusable(folder, &error)),
     }
 }
 
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
-    unusable_folder(format!("the storage in {} cannot be used: {error}", folder.display()))
+    unusable_folder(format!("cannot use the storage in {}: {error}", folder.display()))
 }
 
-/// What to do about a folder that cannot be used as a storage.
+/// Returns the failure for a folder that cannot be used as a storage.
 pub(in crate::cli) fn unusable_folder(message: String) -> Failure {
     Failure::new(Exit::LocalFile, "storage_unavailable", message)
-        .hint("check that it is a folder that this user may read and write")
+        .hint("check that it is a folder which this user can read and write")
 }
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_home_that_no_shell_expands_is_refused() {
+    fn an_unexpanded_tilde_is_rejected() {
         for tilde in ["file:~", "file:~/store"] {
             assert!(storage(tilde).unwrap_err().contains("$HOME"), "{tilde}");
         }

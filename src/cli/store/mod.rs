@@ -1,4 +1,4 @@
-//! `sgsend store`
+//! `sgsend store`: copies a storage, or checks its integrity.
 
 mod check;
 mod copy;
@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::serve::log;
 use crate::server::StorageLocation;
 
-/// What the command takes.
+/// Arguments of `sgsend store`.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -23,11 +23,11 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Copy(copy::Arguments),
-    /// Read everything in a storage, and say what does not agree; changes nothing. Best while no service runs on it
+    /// Check the integrity of a storage without changing it; stop its services first for reliable results
     Check(check::Arguments),
 }
 
-/// Runs the command. Says itself what is left when it is interrupted.
+/// Runs the command. Handles interruption itself.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     log::start(&context.printer)?;
     let mut interrupt = context.interrupt.clone();
@@ -40,11 +40,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     }
 }
 
-/// Refuses a storage that goes with its process.
+/// Rejects a storage that ends with its process.
 fn check_lasting(storage: &StorageLocation) -> Result<(), Failure> {
     if *storage != StorageLocation::Memory {
         return Ok(());
     }
-    let failure = Failure::usage("memory: lives in one process only");
-    Err(failure.hint("name a storage that outlives its services"))
+    let failure = Failure::usage("a memory: storage exists in one process only");
+    Err(failure.hint("use a persistent storage"))
 }

@@ -1,4 +1,4 @@
-//! `sgsend token create`
+//! `sgsend token create`: creates a sender token and prints it.
 
 use std::io;
 use std::time::Duration;
@@ -19,26 +19,26 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TokenId;
 use crate::domain::wire::CreateToken;
 
-/// What the command takes.
+/// Arguments of `sgsend token create`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// What to call it; whoever holds it can see this
+    /// Name of the token, which its holder can see
     name: String,
-    /// How long it can be used, such as 90d [default: for ever]
+    /// Time until the token expires, such as 90d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     expires: Option<Duration>,
-    /// How many transfers it may create, ever [default: any number]
+    /// Maximum number of transfers in total [default: unlimited]
     #[arg(long, value_name = "N", value_parser = positive_number::<u64>)]
     max_transfers: Option<u64>,
-    /// How much encrypted payload its transfers may hold at once, such as 2GiB [default: any amount]
+    /// Maximum encrypted size of all stored transfers of the token, such as 2GiB [default: unlimited]
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     max_total_bytes: Option<ByteSize>,
-    /// Also keep it for this user's uploads to the server in use
+    /// Also save the token for this user's uploads to the current server
     #[arg(long)]
     pub(super) login: bool,
 }
 
-/// What the service says of a token that it does not create.
+/// Converts an error of the service; a rejected name becomes a usage error.
 fn refused(error: ClientError) -> anyhow::Error {
     let is_about_name = |error: &ClientError| error.to_string().starts_with("name ");
     if error.code() == Some(ErrorCode::InvalidRequest) && is_about_name(&error) {
@@ -47,38 +47,37 @@ fn refused(error: ClientError) -> anyhow::Error {
     error.into()
 }
 
-/// Revokes a token that nobody has seen.
+/// Revokes a token that could not be printed.
 async fn unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Failure {
-    let (ended, hint) = if api.revoke_token(id).await.is_ok() {
-        ("it was revoked", "check where the output goes, and run it again".to_owned())
+    let (state, hint) = if api.revoke_token(id).await.is_ok() {
+        ("it was revoked", "check the target of stdout, and run the command again".to_owned())
     } else {
-        ("it could not be revoked", format!("revoke it with `sgsend token revoke {id}`, and create another one"))
+        ("it could not be revoked", format!("revoke it with `sgsend token revoke {id}`, and create a new one"))
     };
-    Failure::new(Exit::LocalFile, "token_unprinted", format!("the token cannot be printed: {error}; {ended}"))
-        .hint(hint)
+    Failure::new(Exit::LocalFile, "token_unprinted", format!("cannot print the token: {error}; {state}")).hint(hint)
 }
 
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
-    let asked = CreateToken {
+    let request = CreateToken {
         name: arguments.name,
         expires_in_s: arguments.expires.map(|expires| expires.as_secs()),
         max_transfers: arguments.max_transfers,
         max_total_bytes: arguments.max_total_bytes.map(|ByteSize(bytes)| bytes),
     };
-    let created = api.create_token(&asked).await.map_err(refused)?;
+    let created = api.create_token(&request).await.map_err(refused)?;
     let printer = &context.printer;
-    // Shown first: this is the only time, whatever happens to the rest.
-    let shown = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
-    if let Err(error) = shown {
+    // Printed before anything else can fail: the token cannot be shown again.
+    let printed = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
+    if let Err(error) = printed {
         return Err(unprinted(&api, created.item.token_id, &error).await.into());
     }
     if !printer.is_json() {
         let (name, id) = (escape::one_line(&created.item.name).into_owned(), created.item.token_id);
         let quota = quota_text(&created.item).map(|quota| format!(", {quota}")).unwrap_or_default();
         printer.note(&format!("{name}: token {id}, {}{quota}", until(created.item.expires_at)));
-        printer.note(&format!("it is shown this once; revoke it with: sgsend token revoke {id}"));
+        printer.note(&format!("the token is shown only once; revoke it with: sgsend token revoke {id}"));
     }
     if arguments.login {
         let server = context.settings.server().to_string();
@@ -88,7 +87,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             profile.token = Some(token.to_string());
             profile.token_file = None;
         })?;
-        printer.note(&format!("kept for uploads to {server} in {}", path.display()));
+        printer.note(&format!("saved for uploads to {server} in {}", path.display()));
     }
     Ok(())
 }

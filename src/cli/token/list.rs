@@ -1,4 +1,4 @@
-//! `sgsend token list`
+//! `sgsend token list`: lists all sender tokens.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -34,10 +34,10 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {
-        printer.result(&table::lines(&["ID", "STATUS", "ENDS", "LAST USE", "QUOTA", "NAME"], &rows))?;
+        printer.result(&table::lines(&["ID", "STATUS", "EXPIRES", "LAST USE", "QUOTA", "NAME"], &rows))?;
     }
     if items.is_empty() && printer.has_reader() {
-        printer.note("there are no tokens; make one with: sgsend token create NAME");
+        printer.note("no tokens; create one with: sgsend token create NAME");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `sgsend token`
+//! `sgsend token`: manages sender tokens through the admin service.
 
 mod create;
 mod list;
@@ -14,7 +14,7 @@ use super::context::Context;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::TokenStatus;
 
-/// What the command takes.
+/// Arguments of `sgsend token`.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -23,16 +23,16 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Create a sender token, and print it: it is shown this once
+    /// Create a sender token and print it; it is shown only once
     Create(create::Arguments),
-    /// List the tokens there are
+    /// List all tokens
     List,
     /// Revoke a token
     Revoke(revoke::Arguments),
 }
 
 impl Arguments {
-    /// Whether the profile that is named is made, where there is none.
+    /// Returns whether the command creates a missing profile.
     pub(super) fn makes_profile(&self) -> bool {
         matches!(&self.command, Command::Create(arguments) if arguments.login)
     }
@@ -55,6 +55,7 @@ const fn status_text(status: TokenStatus) -> &'static str {
     }
 }
 
+/// Returns the expiry of a token for users.
 pub(super) fn until(expires_at: Option<Timestamp>) -> String {
-    expires_at.map_or_else(|| "for ever".to_owned(), |at| format!("until {}", at.for_people()))
+    expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.for_people()))
 }

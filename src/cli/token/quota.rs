@@ -1,18 +1,18 @@
-//! What a token may still be used for, in words.
+//! The quota of a sender token as text.
 
 use bytesize::ByteSize;
 
 use crate::domain::wire::TokenItem;
 
-/// The limits of a token and what is used of them; nothing for one without.
+/// Returns the limits of a token and their use; `None` for a token without limits.
 pub(in crate::cli) fn quota_text(item: &TokenItem) -> Option<String> {
-    let transfers = item.max_transfers.map(|most| {
+    let transfers = item.max_transfers.map(|limit| {
         let created = item.transfers_created.unwrap_or_default();
-        format!("{created} of {most} transfers created")
+        format!("{created} of {limit} transfers created")
     });
-    let bytes = item.max_total_bytes.map(|most| {
-        let held = item.bytes_held.unwrap_or_default();
-        format!("{} of {} held", ByteSize(held), ByteSize(most))
+    let bytes = item.max_total_bytes.map(|limit| {
+        let stored = item.bytes_held.unwrap_or_default();
+        format!("{} of {} stored", ByteSize(stored), ByteSize(limit))
     });
     let parts: Vec<String> = transfers.into_iter().chain(bytes).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -26,7 +26,7 @@ mod tests {
     use crate::domain::token::TokenStatus;
 
     #[test]
-    fn limits_are_told_where_there_are_any() {
+    fn only_existing_limits_are_listed() {
         let mut item = TokenItem {
             token_id: TokenId::random(),
             name: "press".to_owned(),
@@ -45,6 +45,6 @@ mod tests {
         assert_eq!(quota_text(&item).unwrap(), "3 of 10 transfers created");
         item.max_total_bytes = Some(2 << 30);
         item.bytes_held = Some(512 << 20);
-        assert_eq!(quota_text(&item).unwrap(), "3 of 10 transfers created, 512.0 MiB of 2.0 GiB held");
+        assert_eq!(quota_text(&item).unwrap(), "3 of 10 transfers created, 512.0 MiB of 2.0 GiB stored");
     }
 }

@@ -1,4 +1,4 @@
-//! `sgsend token revoke`
+//! `sgsend token revoke`: revokes a sender token.
 
 use anyhow::Result;
 use clap::Args;
@@ -10,22 +10,21 @@ use super::super::secret_input::SecretText;
 use super::status_text;
 use crate::domain::id::TokenId;
 
-/// What the command takes.
+/// Arguments of `sgsend token revoke`.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Which token: the 16 hex digits behind its sgs_, with or without what stands around them
+    /// Id of the token: the 16 hex digits behind sgs_; the complete token is accepted too
     #[arg(value_name = "TOKEN_ID")]
     token_id: SecretText,
 }
 
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    // Taken as a secret, for it may be the whole token that somebody puts here.
+    // Treated as a secret, since the argument may be the complete token.
     let text = arguments.token_id.as_str();
-    let id = text.strip_prefix("sgs_").and_then(|behind| behind.split('_').next()).unwrap_or(text);
-    let id: TokenId = id
-        .parse()
-        .map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows the tokens there are"))?;
+    let id = text.strip_prefix("sgs_").and_then(|rest| rest.split('_').next()).unwrap_or(text);
+    let id: TokenId =
+        id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows all tokens"))?;
     let item = context.admin_api().await?.revoke_token(id).await?;
     if context.printer.is_json() {
         context.printer.json_of(&item)?;

@@ -130,7 +130,7 @@ fn nothing_is_written_through_a_link() {
     Tar::default().link("l", "d").file("l").refused("twice");
     Tar::default().file("f").link("f", "d").refused("twice");
     let target = outside.path().to_str().unwrap();
-    Tar::default().link("l", target).file("l/f").refused("leads out");
+    Tar::default().link("l", target).file("l/f").refused("points outside");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
@@ -236,7 +236,7 @@ fn names_are_bounded() {
     Tar::default().entry("x", EntryType::GNULongName, "", "x".repeat(256).as_bytes()).file("y").refused("255");
     Tar::default().entry("x", EntryType::GNULongName, "", b"../../x").file("y").refused("dot");
     pax("15 path=/etc/x\n").file("y").refused("absolute");
-    pax("18 linkpath=/etc/\n").link("y", "z").refused("leads out");
+    pax("18 linkpath=/etc/\n").link("y", "z").refused("points outside");
     Tar::default().entry("x", EntryType::XGlobalHeader, "", b"10 path=a\n").file("y").refused("all entries");
     // As git writes it.
     let git = Tar::default().entry("x", EntryType::XGlobalHeader, "", b"13 comment=x\n").file("y");

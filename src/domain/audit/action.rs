@@ -1,4 +1,4 @@
-//! What a request did.
+//! Action records: the operation of a request and its outcome.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,88 +8,88 @@ use crate::domain::id::RecordId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// What was attempted, as `noun.verb`.
+/// Attempted operation, as `noun.verb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum ActionName {
-    /// A transfer is created.
+    /// Create a transfer.
     #[serde(rename = "transfer.create")]
     TransferCreate,
-    /// A transfer's state is read.
+    /// Read a transfer's state.
     #[serde(rename = "transfer.status")]
     TransferStatus,
-    /// A transfer is deleted.
+    /// Delete a transfer.
     #[serde(rename = "transfer.delete")]
     TransferDelete,
-    /// Payload bytes are sent to this service.
+    /// Upload payload bytes to this service.
     #[serde(rename = "payload.upload")]
     PayloadUpload,
-    /// Payload bytes, or their headers, are fetched from this service.
+    /// Download payload bytes, or only their headers, from this service.
     #[serde(rename = "payload.download")]
     PayloadDownload,
-    /// It is asked what has arrived.
+    /// Read the progress of an upload.
     #[serde(rename = "upload.status")]
     UploadStatus,
-    /// Upload URLs are asked for.
+    /// Create presigned upload URLs.
     #[serde(rename = "upload.presign")]
     UploadPresign,
-    /// An upload is declared complete.
+    /// Complete an upload.
     #[serde(rename = "upload.complete")]
     UploadComplete,
-    /// A download is asked for.
+    /// Request a download grant.
     #[serde(rename = "download.grant")]
     DownloadGrant,
-    /// An event is added.
+    /// Add a client event.
     #[serde(rename = "event.add")]
     EventAdd,
-    /// Events are listed.
+    /// List events.
     #[serde(rename = "event.list")]
     EventList,
-    /// Actions are listed.
+    /// List actions.
     #[serde(rename = "action.list")]
     ActionList,
-    /// A token is created.
+    /// Create a token.
     #[serde(rename = "token.create")]
     TokenCreate,
-    /// The holder of a token asks what it may be used for.
+    /// Read the status and quota of the request's own token.
     #[serde(rename = "token.status")]
     TokenStatus,
-    /// Tokens are listed.
+    /// List tokens.
     #[serde(rename = "token.list")]
     TokenList,
-    /// A token is revoked.
+    /// Revoke a token.
     #[serde(rename = "token.revoke")]
     TokenRevoke,
-    /// Statistics are read.
+    /// Read statistics.
     #[serde(rename = "stats.read")]
     StatsRead,
-    /// A transfer's audit stream is read.
+    /// Read a transfer's audit records.
     #[serde(rename = "audit.read")]
     AuditRead,
-    /// An admin session is asked for.
+    /// Create an admin session.
     #[serde(rename = "session.create")]
     SessionCreate,
-    /// An admin session is ended.
+    /// End an admin session.
     #[serde(rename = "session.end")]
     SessionEnd,
-    /// Something that no route answers to.
+    /// A request that matches no route.
     #[serde(rename = "route.none")]
     RouteNone,
 }
 
-/// How it ended.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was done.
+    /// The action succeeded (HTTP status below 400).
     Done,
-    /// It was not granted.
+    /// The request was rejected (HTTP status 4xx).
     Refused,
-    /// It was granted and could not be done.
+    /// The server failed to carry out the action (HTTP status 5xx).
     Failed,
 }
 
 impl Outcome {
-    /// How a request ended that was answered with this HTTP status.
+    /// Returns the outcome for the HTTP status of the response.
     #[must_use]
     pub const fn of_status(status: u16) -> Self {
         match status {
@@ -100,22 +100,22 @@ impl Outcome {
     }
 }
 
-/// What one request did.
+/// Record of the action of one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Action {
-    /// The version of this form.
+    /// Format version of the record.
     pub v: V1,
-    /// The record's own id.
+    /// Id of this record.
     pub id: RecordId,
-    /// The request that did it.
+    /// Id of the request that performed the action.
     pub request_id: RecordId,
-    /// When it ended.
+    /// Time at which the action ended.
     pub at: Timestamp,
-    /// What was attempted.
+    /// Attempted operation.
     pub action: ActionName,
-    /// How it ended.
+    /// Outcome of the action.
     pub outcome: Outcome,
-    /// Why it was refused or failed.
+    /// Error code of a rejected or failed action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
 }

@@ -1,4 +1,4 @@
-//! How many records of reads and refusals a transfer may get in a day.
+//! Daily limits on audit records of reads and rejected requests, per transfer.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -9,47 +9,54 @@ use super::Skipped;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
 
-/// Plain reads recorded of one transfer, in one process and day.
-const READS: u32 = 10_000;
-/// Refusals recorded of one transfer, in one process and day.
-const REFUSALS: u32 = 1_000;
-/// Requests of each kind recorded that belong to no transfer, in one process and day.
-const STRAYS: u32 = 10_000;
-/// Transfers whose records are counted. Of further ones, those that were asked for longest ago are forgotten and start
-/// anew: whoever brings that about has other transfers get more records than a forgotten one has left out.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
-/// What was left out is told at most this often, in milliseconds.
-const TELL_EVERY_MS: u64 = 60_000;
+/// Maximum recorded reads of one transfer, per process and UTC day.
+const MAX_READS: u32 = 10_000;
+/// Maximum recorded rejected or failed requests for one transfer, per process and UTC day.
+const MAX_REFUSALS: u32 = 1_000;
+/// Maximum recorded requests of each [`Stray`] kind, per process and UTC day.
+const MAX_STRAYS: u32 = 10_000;
+/// Capacity of the LRU map of per-transfer budgets.
+///
+/// An evicted transfer starts with a fresh budget. Forcing an eviction takes requests for 32 768 other transfers, which
+/// causes more records than the evicted budget had suppressed.
+const TRACKED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
+/// Minimum interval between two reports of suppressed records of a transfer, in milliseconds.
+const REPORT_INTERVAL_MS: u64 = 60_000;
 
-/// What a record is about, as far as budgets care.
+/// Kind of budget that a record is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spends {
-    /// A plain read.
+    /// A successful read.
     Read,
-    /// A refused or failed request.
+    /// A rejected or failed request.
     Refusal,
 }
 
-/// A request that belongs to no transfer. Each kind has a budget of its own, so that none hides another.
+/// Kind of a request that belongs to no transfer.
+///
+/// Each kind has its own budget, so that a flood of one kind does not suppress records of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stray {
-    /// It named a transfer that does not exist, or none.
+    /// The request names no transfer, or one that does not exist.
     Unknown,
-    /// It was refused for the number of requests before anything was looked at.
+    /// The rate limit rejected the request before any lookup.
     Limited,
-    /// It asked the admin service for something, and was none of an admin.
+    /// The request to the admin service was not authenticated as admin.
     NoAdmin,
-    /// It showed a sender token that is none.
+    /// The request's sender token is invalid.
     WrongToken,
 }
 
-/// The budgets of one day. Without them whoever knows an id could fill the store, or blind the trail before acting.
+/// Record budgets of one UTC day.
+///
+/// Without budgets, a client that knows a transfer id could fill the store with records, or flood the audit trail
+/// before an attack.
 #[derive(Debug)]
 pub(super) struct Budgets {
     day: Option<Day>,
     strays: [u32; 4],
     used: LruCache<TransferId, Used>,
-    left_out: HashMap<TransferId, LeftOut>,
+    suppressed: HashMap<TransferId, Suppressed>,
 }
 
 #[derive(Debug, Default)]
@@ -58,27 +65,31 @@ struct Used {
     refusals: u32,
 }
 
-/// What is still to be told, and then, until more of it may be told, when that was.
+/// Suppressed records that are not reported yet, and the time of the last report.
+///
+/// An entry without suppressed records is kept until the report interval is over.
 #[derive(Debug, Default)]
-struct LeftOut {
+struct Suppressed {
     skipped: Skipped,
-    told_at: Option<Timestamp>,
+    reported_at: Option<Timestamp>,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { day: None, strays: [0; 4], used: LruCache::new(REMEMBERED), left_out: HashMap::new() }
+        Self { day: None, strays: [0; 4], used: LruCache::new(TRACKED_TRANSFERS), suppressed: HashMap::new() }
     }
 }
 
 impl Budgets {
-    /// Takes one record out of a transfer's budget; `false` where that is used up.
+    /// Charges one record to a transfer's budget; if the budget is exhausted, counts the record as skipped.
+    ///
+    /// Returns whether the record may be written.
     pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
         self.start_day(now);
         let budget = self.used.get_or_insert_mut(id, Used::default);
         let (used, limit) = match spends {
-            Spends::Read => (&mut budget.reads, READS),
-            Spends::Refusal => (&mut budget.refusals, REFUSALS),
+            Spends::Read => (&mut budget.reads, MAX_READS),
+            Spends::Refusal => (&mut budget.refusals, MAX_REFUSALS),
         };
         if *used < limit {
             *used += 1;
@@ -88,45 +99,45 @@ impl Budgets {
         false
     }
 
-    /// Notes a record that was left out: for want of budget, or of room in the queue.
+    /// Counts a skipped record, because of an exhausted budget or a full queue.
     pub(super) fn skip(&mut self, id: TransferId, spends: Spends) {
-        let skipped = &mut self.left_out.entry(id).or_default().skipped;
+        let skipped = &mut self.suppressed.entry(id).or_default().skipped;
         match spends {
             Spends::Read => skipped.reads += 1,
             Spends::Refusal => skipped.refusals += 1,
         }
     }
 
-    /// Takes one record of a request that belongs to no transfer.
+    /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
     pub(super) fn take_stray(&mut self, stray: Stray, now: Timestamp) -> bool {
         self.start_day(now);
         let used = &mut self.strays[stray as usize];
-        let left = *used < STRAYS;
-        *used += u32::from(left);
-        left
+        let allowed = *used < MAX_STRAYS;
+        *used += u32::from(allowed);
+        allowed
     }
 
-    /// Notes an event of a client that was left out.
+    /// Counts a skipped client event.
     pub(super) fn skip_event(&mut self, id: TransferId) {
-        self.left_out.entry(id).or_default().skipped.events += 1;
+        self.suppressed.entry(id).or_default().skipped.events += 1;
     }
 
-    /// What was left out and is to be told now; `all` for the last time, at shutdown.
+    /// Takes the counts of skipped records that are due for a report; `all` ignores the interval, for shutdown.
     pub(super) fn take_untold(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
-        let mut untold = Vec::new();
-        self.left_out.retain(|id, left_out| {
-            let told_at = left_out.told_at.map(Timestamp::as_millis);
-            if !all && told_at.is_some_and(|told| now.as_millis().abs_diff(told) < TELL_EVERY_MS) {
+        let mut due = Vec::new();
+        self.suppressed.retain(|id, entry| {
+            let reported_at = entry.reported_at.map(Timestamp::as_millis);
+            if !all && reported_at.is_some_and(|at| now.as_millis().abs_diff(at) < REPORT_INTERVAL_MS) {
                 return true;
             }
-            if left_out.skipped.is_empty() {
+            if entry.skipped.is_empty() {
                 return false;
             }
-            left_out.told_at = Some(now);
-            untold.push((*id, std::mem::take(&mut left_out.skipped)));
+            entry.reported_at = Some(now);
+            due.push((*id, std::mem::take(&mut entry.skipped)));
             true
         });
-        untold
+        due
     }
 
     fn start_day(&mut self, now: Timestamp) {
@@ -146,42 +157,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_and_refusals_have_budgets_of_their_own() {
+    fn reads_and_refusals_have_separate_budgets() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        let taken = (0..READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
-        assert_eq!(taken, READS as usize);
-        assert!(budgets.take(id, Spends::Refusal, now), "reads used up the budget of refusals");
-        assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer used up another's budget");
+        let recorded = (0..MAX_READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
+        assert_eq!(recorded, MAX_READS as usize);
+        assert!(budgets.take(id, Spends::Refusal, now), "reads exhausted the budget of refusals");
+        assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer exhausted another's budget");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
         assert!(!budgets.take(id, Spends::Read, now));
         assert_eq!(budgets.take_untold(now.plus(Duration::from_secs(59)), false), []);
         assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false).len(), 1);
-        assert!(budgets.take(id, Spends::Read, now.plus(Duration::from_hours(24))), "a new day brings no budget");
+        let tomorrow = now.plus(Duration::from_hours(24));
+        assert!(budgets.take(id, Spends::Read, tomorrow), "a new day did not reset the budget");
     }
 
     #[test]
-    fn one_kind_of_stray_hides_no_other() {
+    fn stray_kinds_have_separate_budgets() {
         let (mut budgets, now) = (Budgets::default(), Timestamp::from_millis(0));
-        let taken = (0..STRAYS + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
-        assert_eq!(taken, STRAYS as usize);
+        let recorded = (0..MAX_STRAYS + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
+        assert_eq!(recorded, MAX_STRAYS as usize);
         assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
         assert!(budgets.take_stray(Stray::Limited, now.plus(Duration::from_hours(24))));
     }
 
     #[test]
-    fn many_transfers_take_bounded_memory_and_what_was_left_out_is_told_all_the_same() {
+    fn eviction_bounds_memory_and_keeps_the_counts_of_skipped_records() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        for _ in 0..=REFUSALS {
+        for _ in 0..=MAX_REFUSALS {
             budgets.take(id, Spends::Refusal, now);
         }
-        for _ in 0..REMEMBERED.get() + 5 {
+        for _ in 0..TRACKED_TRANSFERS.get() + 5 {
             budgets.take(TransferId::random(), Spends::Read, now);
         }
-        assert_eq!(budgets.used.len(), REMEMBERED.get());
-        assert!(budgets.take(id, Spends::Refusal, now), "what was asked for longest ago is remembered");
+        assert_eq!(budgets.used.len(), TRACKED_TRANSFERS.get());
+        assert!(budgets.take(id, Spends::Refusal, now), "the least recently used budget was not evicted");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
-        assert_eq!(budgets.left_out.len(), 1);
+        assert_eq!(budgets.suppressed.len(), 1);
         assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false), []);
-        assert!(budgets.left_out.is_empty(), "what was told is kept for ever");
+        assert!(budgets.suppressed.is_empty(), "reported counts are never removed");
     }
 }

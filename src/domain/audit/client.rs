@@ -1,35 +1,35 @@
-//! What a record says about who asked.
+//! The client summary in audit records.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is kept of a client's address.
+/// Form in which client addresses are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IpMode {
-    /// A pseudonym that can be neither reversed nor linked across days or processes.
+    /// A pseudonym that can be neither reversed nor linked across UTC days or server processes.
     #[default]
     Hashed,
-    /// The network: `/24` of IPv4, `/48` of IPv6.
+    /// The network only: `/24` for IPv4, `/48` for IPv6.
     Truncated,
-    /// Nothing.
+    /// No address.
     None,
-    /// The address itself.
+    /// The full address.
     Full,
 }
 
-/// A client as records know it.
+/// Stored information about the client of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientSummary {
-    /// What `address` is.
+    /// Form of `address`.
     pub ip_mode: IpMode,
-    /// The pseudonym, network or address; absent with [`IpMode::None`] or where the address is not known.
+    /// Pseudonym, network or address; absent with [`IpMode::None`] or if the address is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Which salt a pseudonym was made with: pseudonyms compare only within one epoch.
+    /// Identifier of the pseudonym's salt: pseudonyms are comparable only within one epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
-    /// The product family of the user agent, such as `curl` or `Firefox`.
+    /// Product family of the user agent, such as `curl` or `Firefox`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What happened to a transfer.
+//! Event records: changes of a transfer, and events reported by clients.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,93 +8,93 @@ use crate::domain::id::RecordId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// What happened.
+/// Kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// The server: the transfer was created.
+    /// Server event: the transfer was created.
     TransferCreated,
-    /// The server: every byte has arrived.
+    /// Server event: the upload finished.
     TransferCompleted,
-    /// The server: a download was counted.
+    /// Server event: a download was counted.
     DownloadGranted,
-    /// The server: the payload is gone from the store.
+    /// Server event: the payload was removed from the store.
     PayloadRemoved,
-    /// The server: the transfer's time was over.
+    /// Server event: the transfer expired.
     TransferExpired,
-    /// The server: the last download was counted.
+    /// Server event: the download limit was reached.
     TransferExhausted,
-    /// The server: the transfer was deleted.
+    /// Server event: the transfer was deleted.
     TransferDeleted,
-    /// The server: records were left out, see `skipped`.
+    /// Server event: records were skipped; `skipped` contains their number.
     AuditTruncated,
-    /// A client's claim: the link was opened.
+    /// Client event: the link was opened.
     LinkOpened,
-    /// A client's claim: it began to fetch the payload.
+    /// Client event: the download started.
     DownloadStarted,
-    /// A client's claim: it has every byte.
+    /// Client event: the download finished.
     DownloadCompleted,
-    /// A client's claim: the payload could be decrypted.
+    /// Client event: the payload was decrypted.
     DecryptSucceeded,
-    /// A client's claim: the payload could not be decrypted.
+    /// Client event: decryption failed.
     DecryptFailed,
 }
 
-/// Who says that it happened.
+/// Origin of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// The service itself.
+    /// Observed by the service itself.
     Server,
-    /// Whoever sent it: a claim.
+    /// Reported by a client, and not verified.
     Client,
 }
 
-/// How many records were left out, by what they were about.
+/// Numbers of skipped audit records, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Skipped {
-    /// Plain reads.
+    /// Successful reads.
     pub reads: u64,
-    /// Refused and failed requests.
+    /// Rejected and failed requests.
     pub refusals: u64,
-    /// Events of clients beyond their limit.
+    /// Client events over the limit.
     pub events: u64,
 }
 
 impl Skipped {
-    /// Whether nothing was left out.
+    /// Tells whether no record was skipped.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One thing that happened.
+/// Record of one event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
-    /// The version of this form.
+    /// Format version of the record.
     pub v: V1,
-    /// The record's own id.
+    /// Id of this record.
     pub id: RecordId,
-    /// The request that brought it about; none where time did.
+    /// Id of the request that caused the event; absent for events caused by the passage of time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RecordId>,
-    /// When it happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What happened.
+    /// Kind of event.
     pub kind: EventKind,
-    /// Who says so.
+    /// Origin of the event.
     pub source: Source,
-    /// Who sent it, for claims of clients.
+    /// Client that reported the event, for client events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientSummary>,
-    /// What was left out, for [`EventKind::AuditTruncated`].
+    /// Numbers of skipped records, for [`EventKind::AuditTruncated`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<Skipped>,
 }
 
 impl Event {
-    /// Something that the server itself noticed at `at`.
+    /// Creates a server event.
     #[must_use]
     pub const fn of_server(id: RecordId, request_id: Option<RecordId>, at: Timestamp, kind: EventKind) -> Self {
         Self { v: V1, id, request_id, at, kind, source: Source::Server, client: None, skipped: None }

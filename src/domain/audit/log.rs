@@ -1,4 +1,4 @@
-//! Records of requests that changed nothing: gathered, and written within a second.
+//! The audit log: batches the records of requests without a commit, and writes them within 1 second.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -17,28 +17,28 @@ use crate::domain::error::{ErrorCode, chain};
 use crate::domain::id::{RecordIds, TransferId};
 use crate::domain::store::{Commit, StorageKey, Store, to_json};
 
-/// The longest that a record waits for others.
-const GATHER_FOR: Duration = Duration::from_millis(500);
-/// The most records in one commit.
-const GATHER_AT_MOST: usize = 512;
-/// Records that are kept for a store that fails; beyond it they are lost, and the log says how many.
-const UNWRITTEN_AT_MOST: usize = 10_000;
-/// Transfers that are looked for at once.
-const LOOK_UPS: usize = 32;
-/// Requests whose records may wait; beyond it they are left out and counted.
-const QUEUE: usize = 8_192;
+/// Longest delay of a record while a batch is collected.
+const BATCH_DELAY: Duration = Duration::from_millis(500);
+/// Maximum number of requests whose records are written in one commit.
+const MAX_BATCH: usize = 512;
+/// Maximum number of records kept for a retry after a failed write; the excess is dropped, and its number logged.
+const MAX_UNWRITTEN: usize = 10_000;
+/// Maximum concurrent lookups of transfers.
+const MAX_LOOKUPS: usize = 32;
+/// Maximum number of queued requests; records of further requests are skipped and counted.
+const QUEUE_CAPACITY: usize = 8_192;
 
-/// When records of reads and refusals reach the store.
+/// Time at which records of reads and rejected requests are written to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Within a second, many in one commit; flushed at shutdown.
+    /// Within 1 second, in batches; flushed at shutdown.
     #[default]
     Gathered,
-    /// Before the answer: for platforms that stop a process between two requests, and for tests.
+    /// Before the response: for platforms that suspend the process between requests, and for tests.
     Through,
 }
 
-/// Where requests are recorded that no commit has recorded.
+/// Writes the audit records of requests that were not written together with a change.
 #[derive(Clone)]
 pub struct AuditLog {
     queue: mpsc::Sender<Entry>,
@@ -47,13 +47,15 @@ pub struct AuditLog {
     clock: Arc<dyn Clock>,
 }
 
-/// The task behind an [`AuditLog`]; it ends when the last clone of the log is gone and everything is written.
+/// Background writer task of an [`AuditLog`].
+///
+/// Ends after the last clone of the log is dropped and all records are written.
 pub type Flusher = JoinHandle<()>;
 
 struct Entry {
     named: Option<TransferId>,
     exists: bool,
-    /// The budget that it comes out of where it belongs to no transfer; `None` for what an admin did.
+    /// Budget for a request that belongs to no transfer; `None` for admin requests, which are always recorded.
     stray: Option<Stray>,
     spends: Spends,
     records: Vec<Record>,
@@ -61,7 +63,7 @@ struct Entry {
 }
 
 impl AuditLog {
-    /// Starts a log over `store`.
+    /// Starts the writer task for `store`, and returns the log and the task's handle.
     #[must_use]
     pub fn start(
         store: Arc<dyn Store>,
@@ -69,13 +71,15 @@ impl AuditLog {
         ids: Arc<RecordIds>,
         mode: WriteMode,
     ) -> (Self, Flusher) {
-        let (queue, entries) = mpsc::channel(QUEUE);
+        let (queue, entries) = mpsc::channel(QUEUE_CAPACITY);
         let budgets = Arc::<Mutex<Budgets>>::default();
         let writer = Writer { store, clock: clock.clone(), ids, budgets: budgets.clone(), unwritten: Vec::new() };
         (Self { queue, mode, budgets, clock }, tokio::spawn(writer.run(entries)))
     }
 
-    /// Records what the request's own commit has not recorded, as answered with `status`.
+    /// Records the parts of a request that its own commit did not record.
+    ///
+    /// `status` and `code` are those of the response; `bytes_out` is the size of its body in bytes.
     pub async fn finish(&self, scope: &RequestScope, status: u16, code: Option<ErrorCode>, bytes_out: u64) {
         let now = self.clock.now();
         let outcome = Outcome::of_status(status);
@@ -106,34 +110,34 @@ impl AuditLog {
             written,
         };
         if entry.stray == Some(Stray::Limited) {
-            // A flood costs nothing beyond its budget, and nobody looks for what it names.
+            // A flood causes no records beyond its budget, and no lookup of the named transfer.
             entry.named = None;
-            if !self.budgets.lock().expect("nothing panics while it holds this lock").take_stray(Stray::Limited, now) {
+            if !self.budgets.lock().expect("no code panics while holding this lock").take_stray(Stray::Limited, now) {
                 return;
             }
         }
         match receipt {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
-                    tracing::debug!(route = scope.asked().route, "the audit queue is full: a record is left out");
+                    tracing::debug!(route = scope.asked().route, "audit queue full, record skipped");
                     if let (Some(id), true) = (entry.named, entry.exists) {
-                        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+                        let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
                         budgets.skip(id, spends);
                     }
                 }
             }
             Some(receipt) => {
                 if self.queue.send(entry).await.is_ok() {
-                    // An error means that the writer has ended; it has said why.
+                    // An error means that the writer has ended, after logging the cause.
                     let _ = receipt.await;
                 }
             }
         }
     }
 
-    /// Notes that an event of a client was left out.
+    /// Counts a client event that was not recorded.
     pub fn skip_event(&self, id: TransferId) {
-        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+        let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
         budgets.skip_event(id);
     }
 }
@@ -143,7 +147,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     ids: Arc<RecordIds>,
     budgets: Arc<Mutex<Budgets>>,
-    /// What a store that failed did not take: put before all else next time.
+    /// Records of failed commits, written first in the next commit.
     unwritten: Vec<(StorageKey, Bytes)>,
 }
 
@@ -151,7 +155,7 @@ impl Writer {
     async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
         let mut batch = Vec::new();
         loop {
-            let open = self.gather(&mut entries, &mut batch).await;
+            let open = self.collect(&mut entries, &mut batch).await;
             self.write(&mut batch, !open).await;
             if !open {
                 return;
@@ -159,16 +163,18 @@ impl Writer {
         }
     }
 
-    /// Waits for entries, then for more of them while nobody waits for an answer; `false` when the log is gone.
-    async fn gather(&self, entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) -> bool {
-        // An idle log still wakes up, to tell what was left out.
-        match tokio::time::timeout(GATHER_FOR * 10, entries.recv()).await {
+    /// Collects a batch: waits for an entry, then for more, unless a request waits for its record.
+    ///
+    /// Returns `false` when the log was dropped.
+    async fn collect(&self, entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) -> bool {
+        // Wakes up every 5 seconds even when idle, to report skipped records.
+        match tokio::time::timeout(BATCH_DELAY * 10, entries.recv()).await {
             Ok(Some(entry)) => batch.push(entry),
             Ok(None) => return false,
             Err(_) => return true,
         }
-        let deadline = tokio::time::Instant::now() + GATHER_FOR;
-        while batch.len() < GATHER_AT_MOST {
+        let deadline = tokio::time::Instant::now() + BATCH_DELAY;
+        while batch.len() < MAX_BATCH {
             let urgent = batch.iter().any(|entry| entry.written.is_some());
             let next = if urgent { entries.try_recv().ok() } else { wait_until(deadline, entries).await };
             match next {
@@ -180,12 +186,12 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
-        let known = self.look_up(batch).await;
+        let existing = self.existing_transfers(batch).await;
         let mut records = std::mem::take(&mut self.unwritten);
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
             let transfer = match entry.named {
-                Some(id) if entry.exists || known.contains(&id) => Some(id),
+                Some(id) if entry.exists || existing.contains(&id) => Some(id),
                 _ => None,
             };
             if self.within_budget(transfer, &entry) {
@@ -200,50 +206,51 @@ impl Writer {
         if !records.is_empty()
             && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
         {
-            let dropped = records.len().saturating_sub(UNWRITTEN_AT_MOST);
-            tracing::error!(error = %chain(&error), dropped, "audit records could not be written yet");
-            records.truncate(UNWRITTEN_AT_MOST);
+            let dropped = records.len().saturating_sub(MAX_UNWRITTEN);
+            tracing::error!(error = %chain(&error), dropped, "writing audit records failed, will retry");
+            records.truncate(MAX_UNWRITTEN);
             self.unwritten = records;
         }
         for receipt in receipts {
-            // An error means that the request is gone; its record is written all the same.
+            // An error means that the request no longer waits; its record is written regardless.
             let _ = receipt.send(());
         }
     }
 
-    /// The transfers that do exist, of those that refused requests have named.
-    async fn look_up(&self, batch: &[Entry]) -> HashSet<TransferId> {
+    /// Looks up the transfers named by requests that ended before their own lookup; returns those that exist.
+    async fn existing_transfers(&self, batch: &[Entry]) -> HashSet<TransferId> {
         let unknown: HashSet<_> = batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named).collect();
-        let looking = stream::iter(unknown).map(async |id| {
+        let lookups = stream::iter(unknown).map(async |id| {
             let found = self.store.get(&StorageKey::transfer(id)).await;
             matches!(found, Ok(Some(_))).then_some(id)
         });
-        looking.buffer_unordered(LOOK_UPS).filter_map(async |found| found).collect().await
+        lookups.buffer_unordered(MAX_LOOKUPS).filter_map(async |found| found).collect().await
     }
 
     fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> bool {
         let now = self.clock.now();
-        let mut budgets = self.budgets.lock().expect("nothing panics while it holds this lock");
+        let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
         match (transfer, entry.stray) {
-            // Of an admin, or taken before it was queued.
+            // Admin requests have no budget; rate-limited requests were charged before queueing.
             (_, None | Some(Stray::Limited)) => true,
             (Some(id), _) => budgets.take(id, entry.spends, now),
             (None, Some(stray)) => budgets.take_stray(stray, now),
         }
     }
 
+    /// Builds the [`EventKind::AuditTruncated`] records that report skipped records.
     fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
         let now = self.clock.now();
-        let untold = self.budgets.lock().expect("nothing panics while it holds this lock").take_untold(now, last);
+        let due = self.budgets.lock().expect("no code panics while holding this lock").take_untold(now, last);
         let event = |(id, skipped)| {
             let event = Event::of_server(self.ids.next(now), None, now, EventKind::AuditTruncated);
             keyed(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
         };
-        untold.into_iter().flat_map(event).collect()
+        due.into_iter().flat_map(event).collect()
     }
 }
 
-/// The budget of a request that turns out to belong to no transfer.
+/// Selects the budget of a request in case it belongs to no transfer; `None` for admin requests.
 fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
     match scope.asked().service {
         _ if scope.is_admin() => None,
@@ -254,7 +261,7 @@ fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
     }
 }
 
-/// Records with the keys that they have where they belong to no transfer.
+/// Pairs records that belong to no transfer with their storage keys, as serialised JSON.
 pub(crate) fn stray(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
     let put = |record| (StorageKey::service_record(record), to_json(record));
     records.iter().map(put).collect()

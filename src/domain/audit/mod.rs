@@ -1,4 +1,4 @@
-//! The audit trail: for every request what was asked, what was done about it, and what happened to the transfer.
+//! The audit trail: records of requests, of their actions and outcomes, and of the resulting events.
 
 mod action;
 mod budget;

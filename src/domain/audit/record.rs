@@ -1,4 +1,4 @@
-//! One record of the trail, whichever kind it is.
+//! Audit records of all kinds.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,19 +7,19 @@ use super::{Action, Event, RequestRecord};
 use crate::domain::id::RecordId;
 use crate::domain::timestamp::Timestamp;
 
-/// A record as it is stored and listed; `type` says which kind it is.
+/// An audit record, as stored and listed; `type` contains its kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Record {
-    /// What was asked.
+    /// A request.
     Request(RequestRecord),
-    /// What that did.
+    /// The action of a request and its outcome.
     Action(Action),
-    /// What happened.
+    /// An event.
     Event(Event),
 }
 
-/// The three kinds of record.
+/// Kind of audit record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordKind {
     /// Stored under `requests/`.
@@ -31,10 +31,10 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Request, Self::Action, Self::Event];
 
-    /// The folder of its records.
+    /// Returns the folder name for records of this kind.
     #[must_use]
     pub const fn folder(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl RecordKind {
 }
 
 impl Record {
-    /// The record's own id.
+    /// Returns the id of the record.
     #[must_use]
     pub const fn id(&self) -> RecordId {
         match self {
@@ -56,7 +56,7 @@ impl Record {
         }
     }
 
-    /// Which kind it is.
+    /// Returns the kind of the record.
     #[must_use]
     pub const fn kind(&self) -> RecordKind {
         match self {
@@ -66,7 +66,7 @@ impl Record {
         }
     }
 
-    /// When it was made.
+    /// Returns the time of the request, of the action's end, or of the event.
     #[must_use]
     pub const fn at(&self) -> Timestamp {
         match self {
@@ -76,7 +76,7 @@ impl Record {
         }
     }
 
-    /// The record without anything about who asked: what those see who did not send the transfer.
+    /// Removes token id and client information, for readers other than the transfer's sender.
     #[must_use]
     pub fn without_client(mut self) -> Self {
         match &mut self {

@@ -1,4 +1,4 @@
-//! What was asked.
+//! Request records.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use crate::domain::id::{RecordId, TokenId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// One of the two services.
+/// Name of one of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceName {
@@ -20,7 +20,7 @@ pub enum ServiceName {
 }
 
 impl ServiceName {
-    /// The name as it stands in records and on the wire.
+    /// Returns the name as used in records and in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,40 +30,40 @@ impl ServiceName {
     }
 }
 
-/// One request.
+/// Record of one HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestRecord {
-    /// The version of this form.
+    /// Format version of the record.
     pub v: V1,
-    /// The record's own id.
+    /// Id of this record.
     pub id: RecordId,
-    /// What its answer carried as `x-request-id`.
+    /// Request id assigned by the server, sent as `x-request-id` in the response.
     pub request_id: RecordId,
-    /// What the client called it.
+    /// Request id assigned by the client, from its `x-request-id` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
-    /// Which service it came to.
+    /// Service that received the request.
     pub service: ServiceName,
     /// The HTTP method.
     pub method: String,
-    /// The route's template: never the path, never a query.
+    /// Template of the route; never the actual path or query.
     pub route: String,
-    /// The HTTP status of its answer.
+    /// HTTP status of the response.
     pub status: u16,
-    /// The error code of its answer.
+    /// Error code of the response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
-    /// Bytes of its body that were read.
+    /// Number of bytes read from the request body.
     pub bytes_in: u64,
-    /// Bytes of the answer's body that were handed to the connection.
+    /// Number of response body bytes passed to the connection.
     pub bytes_out: u64,
-    /// From its arrival to its record, in milliseconds.
+    /// Time from arrival to the creation of this record, in milliseconds.
     pub duration_ms: u64,
-    /// The sender token that it was made with.
+    /// Id of the sender token used for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_id: Option<TokenId>,
-    /// Who made it.
+    /// Client that sent the request.
     pub client: ClientSummary,
 }

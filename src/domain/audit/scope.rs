@@ -1,4 +1,4 @@
-//! One request on its way: what its records will say.
+//! Request scope: the audit data that a service collects while it processes a request.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,58 +14,59 @@ use crate::domain::store::{StorageKey, to_json};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// What was asked, and by whom; known from the start.
+/// Data of a request that is known on arrival: route, action, time and client.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The request's id, the server's own.
+    /// Request id assigned by the server.
     pub request_id: RecordId,
-    /// What the client calls it.
+    /// Request id assigned by the client.
     pub client_request_id: Option<String>,
-    /// When it arrived.
+    /// Time of arrival.
     pub at: Timestamp,
-    /// Which service it came to.
+    /// Service that received the request.
     pub service: ServiceName,
     /// The HTTP method.
     pub method: String,
-    /// The route's template.
+    /// Template of the route.
     pub route: String,
-    /// What it attempts.
+    /// Attempted operation.
     pub action: ActionName,
-    /// Who asks, as records may say it.
+    /// Client, in the form stored in records.
     pub client: ClientSummary,
-    /// Who asks, for counting requests; never recorded.
+    /// Rate-limit key of the client; never recorded.
     pub client_key: ClientKey,
-    /// From which site, for counting what may be done only so often; never recorded.
+    /// Attempt-limit key of the client's site; never recorded.
     pub site_key: SiteKey,
 }
 
-/// How much of a request is in the store already, by the commit that it made.
+/// Audit records of a request that were already written together with its commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Documentation {
-    /// Nothing.
+    /// No record.
     #[default]
     Missing,
-    /// What it did; what was asked follows when its body has gone out.
+    /// The action record; the request record follows after the response body was sent.
     Action,
-    /// Everything.
+    /// Action record and request record.
     Complete,
 }
 
-/// How a change will be answered.
+/// Kind of response to a change, which decides when the request record is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// With this status and a short body: its request record can be committed with the change.
+    /// A short response with a known status: the request record is committed together with the change.
     Whole {
         /// The HTTP status.
         status: u16,
     },
-    /// With a payload, or after more work: its request record follows when it is known how it went.
+    /// A payload, or a response after more work: the request record is written once the result is known.
     Later,
 }
 
-/// A request on its way through a service.
+/// Audit scope of a request in progress.
 ///
-/// Handlers and the domain note in it what they learn; whoever commits a change takes the records for it from here.
+/// Handlers and the domain add the facts that they determine; code that commits a change takes its audit records from
+/// the scope.
 pub struct RequestScope {
     asked: Asked,
     started: Instant,
@@ -84,92 +85,92 @@ struct Progress {
 }
 
 impl RequestScope {
-    /// A request that has just arrived.
+    /// Creates the scope of a request that has just arrived.
     #[must_use]
     pub fn new(asked: Asked, ids: Arc<RecordIds>) -> Self {
         Self { asked, started: Instant::now(), ids, progress: Mutex::default() }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().expect("nothing panics while it holds this lock")
+        self.progress.lock().expect("no code panics while holding this lock")
     }
 
-    /// What was asked.
+    /// Returns the request data known on arrival.
     #[must_use]
     pub const fn asked(&self) -> &Asked {
         &self.asked
     }
 
-    /// Notes which token it was made with.
+    /// Sets the token used for the request.
     pub fn note_token(&self, token_id: TokenId) {
         self.progress().token_id = Some(token_id);
     }
 
-    /// Notes which transfer it names, whether that exists or not.
+    /// Sets the transfer named by the request, which may not exist.
     pub fn note_named(&self, id: TransferId) {
         self.progress().named = Some(id);
     }
 
-    /// Notes that the transfer `id` exists.
+    /// Sets the transfer named by the request, and marks it as existing.
     pub fn note_exists(&self, id: TransferId) {
         let mut progress = self.progress();
         progress.named = Some(id);
         progress.exists = true;
     }
 
-    /// Notes that it is an admin's.
+    /// Marks the request as authenticated by an admin.
     pub fn note_admin(&self) {
         self.progress().admin = true;
     }
 
-    /// Whether it is an admin's.
+    /// Tells whether the request was authenticated by an admin.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.progress().admin
     }
 
-    /// Notes bytes of its body.
+    /// Adds to the number of body bytes received.
     pub fn note_bytes_in(&self, bytes: u64) {
         self.progress().bytes_in += bytes;
     }
 
-    /// How many bytes of its body have come.
+    /// Returns the number of body bytes received.
     #[must_use]
     pub fn bytes_in(&self) -> u64 {
         self.progress().bytes_in
     }
 
-    /// How long ago it arrived.
+    /// Returns the time since the request arrived.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// How much of it is in the store already.
+    /// Returns the audit records already written.
     #[must_use]
     pub fn documentation(&self) -> Documentation {
         self.progress().documentation
     }
 
-    /// The transfer that it names.
+    /// Returns the transfer named by the request.
     #[must_use]
     pub fn named(&self) -> Option<TransferId> {
         self.progress().named
     }
 
-    /// Whether the transfer that it names is known to exist.
+    /// Tells whether the named transfer is known to exist.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.progress().exists
     }
 
-    /// Makes the id of a further record.
+    /// Generates the id of another record.
     #[must_use]
     pub fn next_id(&self, now: Timestamp) -> RecordId {
         self.ids.next(now)
     }
 
-    /// The record of what was asked, as answered with `status` at `now`.
+    /// Builds the request record; `status` is the HTTP status of the response, `bytes_out` its body size in bytes.
     #[must_use]
     pub fn request_record(&self, now: Timestamp, status: u16, code: Option<ErrorCode>, bytes_out: u64) -> Record {
         let progress = self.progress();
@@ -192,7 +193,7 @@ impl RequestScope {
         })
     }
 
-    /// The record of what it did.
+    /// Builds the action record.
     #[must_use]
     pub fn action_record(&self, now: Timestamp, outcome: Outcome, code: Option<ErrorCode>) -> Record {
         Record::Action(Action {
@@ -206,13 +207,13 @@ impl RequestScope {
         })
     }
 
-    /// The record of something that this request brought about.
+    /// Builds the record of a server event caused by this request.
     #[must_use]
     pub fn event_record(&self, now: Timestamp, kind: EventKind) -> Record {
         Record::Event(Event::of_server(self.next_id(now), Some(self.asked.request_id), now, kind))
     }
 
-    /// The record of something that the client claims.
+    /// Builds the record of an event reported by the client.
     #[must_use]
     pub fn claim_record(&self, now: Timestamp, kind: EventKind) -> Record {
         Record::Event(Event {
@@ -222,8 +223,9 @@ impl RequestScope {
         })
     }
 
-    /// The records of a change, to be committed with it: action and events, and what was asked where that is known
-    /// already.
+    /// Builds the audit records to commit together with a change.
+    ///
+    /// These are the action and event records and, for [`Answer::Whole`], the request record.
     #[must_use]
     pub fn records_of_change(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
         let request = match answer {
@@ -235,7 +237,7 @@ impl RequestScope {
         request.into_iter().chain([action]).chain(events).collect()
     }
 
-    /// Notes that [`RequestScope::records_of_change`] are in the store.
+    /// Marks the records from [`RequestScope::records_of_change`] as written.
     pub fn note_committed(&self, answer: Answer) {
         self.progress().documentation = match answer {
             Answer::Whole { .. } => Documentation::Complete,
@@ -244,7 +246,7 @@ impl RequestScope {
     }
 }
 
-/// Records with the keys that they have under a transfer.
+/// Pairs records of transfer `id` with their storage keys, as serialised JSON.
 #[must_use]
 pub(crate) fn keyed(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
     records.iter().map(|record| (StorageKey::transfer_record(id, record), to_json(record))).collect()

@@ -1,4 +1,4 @@
-//! The mark by which a store is known as a copy that is being made, and by which run.
+//! Claim of a run on the destination of a copy, held by an incomplete-copy marker in place of the store header.
 
 use bytes::Bytes;
 
@@ -7,46 +7,53 @@ use crate::domain::store::{
     Change, Commit, Condition, StorageKey, Store, StoreError, UnfinishedCopy, Version, to_json,
 };
 
-/// The place of a copy, as this run has marked it.
+/// Claim of this run on the destination.
 pub(super) struct Claim {
     version: Version,
-    /// Whether an earlier run has begun it.
+    /// Whether an earlier run started this copy.
     pub(super) resumed: bool,
 }
 
 impl Claim {
-    /// Marks a place that is empty, or that an earlier run for the same source has marked.
+    /// Claims a destination that is empty, or contains an incomplete copy of the same source.
+    ///
+    /// # Errors
+    /// [`CopyError::NotEmpty`], [`CopyError::OtherCopy`]; [`CopyError::Overtaken`] if another run claims the
+    /// destination at the same time.
     pub(super) async fn of(to: &dyn Store, of: &str) -> Result<Self, CopyError> {
         let found = to.get(&StorageKey::header()).await.map_err(CopyError::To)?;
         let (condition, resumed) = match found {
             None if is_empty(to).await.map_err(CopyError::To)? => (Condition::Absent, false),
             None => return Err(CopyError::NotEmpty),
             Some(found) => match UnfinishedCopy::read(&found.value) {
-                Some(mark) if mark.source() == of => (Condition::Is(found.version), true),
-                Some(mark) => return Err(CopyError::OtherCopy { of: mark.source().to_owned() }),
+                Some(marker) if marker.source() == of => (Condition::Is(found.version), true),
+                Some(marker) => return Err(CopyError::OtherCopy { of: marker.source().to_owned() }),
                 None => return Err(CopyError::NotEmpty),
             },
         };
-        let version = set(to, condition, to_json(&UnfinishedCopy::of(of))).await?;
+        let version = write_header(to, condition, to_json(&UnfinishedCopy::of(of))).await?;
         Ok(Self { version, resumed })
     }
 
-    /// Puts the header in place of the mark: from then on it is a store.
+    /// Replaces the marker by the store header, which turns the copy into a store.
+    ///
+    /// # Errors
+    /// [`CopyError::Overtaken`] if another run has claimed the destination since.
     pub(super) async fn release(self, to: &dyn Store, header: Bytes) -> Result<(), CopyError> {
-        set(to, Condition::Is(self.version), header).await.map(drop)
+        write_header(to, Condition::Is(self.version), header).await.map(drop)
     }
 }
 
-async fn set(to: &dyn Store, condition: Condition, value: Bytes) -> Result<Version, CopyError> {
+async fn write_header(to: &dyn Store, condition: Condition, value: Bytes) -> Result<Version, CopyError> {
     let change = Change { key: StorageKey::header(), condition, value };
     match to.commit(Commit::of(change)).await {
-        Ok(version) => Ok(version.expect("a commit with a change answers its version")),
+        Ok(version) => Ok(version.expect("a commit with a change returns a version")),
         Err(StoreError::Conflict) => Err(CopyError::Overtaken),
         Err(error) => Err(CopyError::To(error)),
     }
 }
 
 async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
-    let nothing = store.keys(&StorageKey::everything(), None, 1).await?.is_empty();
-    Ok(nothing && store.held(None, 1).await?.is_empty())
+    let no_records = store.keys(&StorageKey::everything(), None, 1).await?.is_empty();
+    Ok(no_records && store.held(None, 1).await?.is_empty())
 }

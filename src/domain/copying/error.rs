@@ -1,48 +1,48 @@
-//! Why a store was not copied.
+//! Errors of copying a store.
 
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError};
 
-/// Why a store was not copied.
+/// Reason for not copying a store.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// There is no store to be copied.
-    #[error("there is no store to copy")]
+    /// The source contains no store.
+    #[error("the source contains no store")]
     NoStore,
-    /// What is to become the copy is something else already.
-    #[error("the place for the copy is not empty")]
+    /// The destination contains other objects.
+    #[error("the destination is not empty")]
     NotEmpty,
-    /// What is to become the copy is an unfinished one of another store.
-    #[error("the place for the copy holds an unfinished copy of {of}")]
+    /// The destination contains an incomplete copy of another store.
+    #[error("the destination contains an incomplete copy of {of}")]
     OtherCopy {
-        /// Of which one.
+        /// Name of the store being copied there.
         of: String,
     },
-    /// Another process has gone on with this copy meanwhile.
-    #[error("another process has gone on with this copy")]
+    /// Another process has resumed the same copy meanwhile.
+    #[error("another process has taken over this copy")]
     Overtaken,
-    /// A payload is missing, or cannot be read whole.
-    #[error("the payload of transfer {id} is not there whole")]
+    /// A payload in the source is missing or incomplete.
+    #[error("the payload of transfer {id} is missing or incomplete")]
     NoPayload {
-        /// Whose.
+        /// Id of the transfer.
         id: TransferId,
     },
-    /// The copy of a payload reads as something else.
-    #[error("the payload of transfer {id} came out differently in the copy")]
+    /// The SHA-256 of a payload read back from the destination differs from the source.
+    #[error("the copied payload of transfer {id} differs from its source")]
     Damaged {
-        /// Whose.
+        /// Id of the transfer.
         id: TransferId,
     },
-    /// An object is not in the copy as it is in the original.
-    #[error("{key} has changed while it was copied")]
+    /// An object in the destination differs from the source.
+    #[error("{key} changed during the copy")]
     Differs {
-        /// Which one.
+        /// Key of the object.
         key: StorageKey,
     },
-    /// The original cannot be read.
-    #[error("cannot read what is to be copied")]
+    /// The source cannot be read.
+    #[error("cannot read the source")]
     From(#[source] StoreError),
-    /// The copy cannot be written, or read back.
-    #[error("cannot write the copy")]
+    /// The destination cannot be written or read back.
+    #[error("cannot write or read back the copy")]
     To(#[source] StoreError),
 }

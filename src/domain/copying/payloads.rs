@@ -1,4 +1,4 @@
-//! The payloads of a store: copied as a stream, read back, and compared by their SHA-256.
+//! Copies payloads as streams, reads each copy back and compares its SHA-256 with the source.
 
 use std::time::Duration;
 
@@ -11,52 +11,58 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadWriter, StorageKey, Store, StoreError, read};
 use crate::domain::transfer::Transfer;
 
-/// How long a run that was killed may still seem to be writing: a bucket learns of it after 30 seconds.
-const LINGERING: Duration = Duration::from_secs(45);
-/// How often to look whether that is over.
-const LINGERING_DELAY: Duration = Duration::from_secs(1);
-/// Payloads listed at once.
+/// Time to wait for the write lease of a killed run to expire: leases in a bucket last 30 seconds.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
+/// Delay between attempts to open a payload under a write lease.
+const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Number of payloads per list request.
 const PAGE: usize = 500;
 
 impl Copying<'_> {
-    /// Copies the payload of a transfer, and reads it back.
+    /// Copies the payload of a transfer, reads the copy back, and compares the two.
+    ///
+    /// If a resumed copy differs, its earlier part may be damaged: the payload is then copied once more from byte 0.
+    ///
+    /// # Errors
+    /// [`CopyError::NoPayload`], [`CopyError::Damaged`].
     pub(super) async fn copy_payload(&self, transfer: &Transfer) -> Result<(), CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         if self.resumed && self.was_copied(transfer).await.map_err(CopyError::To)? {
             self.moved(size);
             return Ok(());
         }
-        let there = self.received(transfer).await?;
-        if self.copy_behind(transfer, there).await? {
+        let received = self.received(transfer).await?;
+        if self.copy_from(transfer, received).await? {
             return Ok(());
         }
-        // What was there of it may have been damaged: once more, from the beginning.
         self.to.remove(id).await.map_err(CopyError::To)?;
-        if there > 0 && self.copy_behind(transfer, 0).await? { Ok(()) } else { Err(CopyError::Damaged { id }) }
+        if received > 0 && self.copy_from(transfer, 0).await? { Ok(()) } else { Err(CopyError::Damaged { id }) }
     }
 
-    /// Whether an earlier run has copied a payload, and found it to be right: it then wrote the state of the transfer.
+    /// Returns whether an earlier run has copied and verified a payload.
+    ///
+    /// A run writes the transfer's state only after verifying the payload.
     async fn was_copied(&self, transfer: &Transfer) -> Result<bool, StoreError> {
         let id = transfer.transfer_id;
         let copied = read::<Transfer>(self.to, &StorageKey::transfer(id)).await?;
         Ok(copied.is_some_and(|copied| copied.value.keeps_payload()) && is_whole(self.to, transfer).await?)
     }
 
-    /// How much of a payload an earlier run has copied.
+    /// Returns the number of payload bytes copied by an earlier run; removes a copy longer than the source.
     async fn received(&self, transfer: &Transfer) -> Result<u64, CopyError> {
         let id = transfer.transfer_id;
-        let there = if self.resumed { self.to.received(id).await.map_err(CopyError::To)? } else { 0 };
-        if there <= transfer.size_bytes {
-            return Ok(there);
+        let received = if self.resumed { self.to.received(id).await.map_err(CopyError::To)? } else { 0 };
+        if received <= transfer.size_bytes {
+            return Ok(received);
         }
         self.to.remove(id).await.map_err(CopyError::To)?;
         Ok(0)
     }
 
-    /// Copies what comes behind the first `there` bytes of a payload; `false` where the copy reads as something else.
-    async fn copy_behind(&self, transfer: &Transfer, there: u64) -> Result<bool, CopyError> {
+    /// Copies a payload from byte `offset` on; returns `false` if the whole copy then differs from the source.
+    async fn copy_from(&self, transfer: &Transfer, offset: u64) -> Result<bool, CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
-        let original = self.pour(transfer, there).await?;
+        let original = self.write_from(transfer, offset).await?;
         if self.to.finish(id, size).await.map_err(CopyError::To)? != size {
             return Ok(false);
         }
@@ -64,22 +70,22 @@ impl Copying<'_> {
         Ok(copy.map_err(CopyError::To)? == Some(original))
     }
 
-    /// Reads a payload from its first byte on, and writes it from the first byte that is not there.
-    async fn pour(&self, transfer: &Transfer, there: u64) -> Result<Sha256, CopyError> {
+    /// Reads the whole payload from the source, writes its bytes from `offset` on, and returns the payload's SHA-256.
+    async fn write_from(&self, transfer: &Transfer, offset: u64) -> Result<Sha256, CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
-        let mut stream = self.from.read(id, 0..size).await.map_err(|error| unread(error, id))?;
-        let mut writer = if there < size { Some(self.writer(id, there).await?) } else { None };
+        let mut stream = self.from.read(id, 0..size).await.map_err(|error| read_error(error, id))?;
+        let mut writer = if offset < size { Some(self.writer(id, offset).await?) } else { None };
         let (mut digesting, mut position) = (Digesting::default(), 0);
-        while let Some(piece) = stream.try_next().await.map_err(|error| CopyError::From(error.into()))? {
-            digesting.update(&piece);
-            let length = piece.len() as u64;
-            let known = there.saturating_sub(position).min(length);
+        while let Some(chunk) = stream.try_next().await.map_err(|error| CopyError::From(error.into()))? {
+            digesting.update(&chunk);
+            let length = chunk.len() as u64;
+            let skipped = offset.saturating_sub(position).min(length);
             position += length;
             self.moved(length);
-            if let Some(writer) = writer.as_mut().filter(|_| known < length) {
-                let known = usize::try_from(known).expect("it is within a piece in memory");
-                writer.write(piece.slice(known..)).await.map_err(CopyError::To)?;
-                add(&self.counts.bytes_sent, length - known as u64);
+            if let Some(writer) = writer.as_mut().filter(|_| skipped < length) {
+                let skipped = usize::try_from(skipped).expect("an offset into a chunk in memory");
+                writer.write(chunk.slice(skipped..)).await.map_err(CopyError::To)?;
+                add(&self.counts.bytes_sent, length - skipped as u64);
             }
         }
         if let Some(writer) = writer {
@@ -88,13 +94,13 @@ impl Copying<'_> {
         if position == size { Ok(digesting.finish()) } else { Err(CopyError::NoPayload { id }) }
     }
 
-    /// The writer of a payload, once a run that was killed does not seem to be writing any more.
+    /// Opens the writer of a payload; waits for the write lease of a killed run to expire.
     async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, CopyError> {
-        let since = Instant::now();
+        let started = Instant::now();
         loop {
             match self.to.writer(id, offset).await {
-                Err(StoreError::WriterBusy) if since.elapsed() < LINGERING => {
-                    tokio::time::sleep(LINGERING_DELAY).await;
+                Err(StoreError::WriterBusy) if started.elapsed() < LEASE_TIMEOUT => {
+                    tokio::time::sleep(LEASE_RETRY_DELAY).await;
                 }
                 writer => return writer.map_err(CopyError::To),
             }
@@ -105,7 +111,7 @@ impl Copying<'_> {
         self.watch.moved_to(add(&self.counts.bytes_there, bytes));
     }
 
-    /// Makes sure that a payload is there on both sides. Its bytes were compared when it was copied.
+    /// Checks that both stores have the complete payload, by its size. The first pass has compared the bytes.
     pub(super) async fn compare_payload(&self, transfer: &Transfer) -> Result<(), CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         if self.from.received(id).await.map_err(CopyError::From)? != size
@@ -118,7 +124,7 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// Removes payloads from the copy that the original does not have any more.
+    /// Removes payloads from the destination whose transfer in the source no longer has a payload.
     pub(super) async fn remove_strangers(&self) -> Result<(), CopyError> {
         let mut after = None;
         loop {
@@ -136,7 +142,7 @@ impl Copying<'_> {
     }
 }
 
-/// Whether the payload of a transfer is finished and of its size.
+/// Returns whether the payload of a transfer is finished and has the declared size.
 async fn is_whole(store: &dyn Store, transfer: &Transfer) -> Result<bool, StoreError> {
     let (id, size) = (transfer.transfer_id, transfer.size_bytes);
     if store.received(id).await? != size {
@@ -149,21 +155,21 @@ async fn is_whole(store: &dyn Store, transfer: &Transfer) -> Result<bool, StoreE
     }
 }
 
-/// The digest of a whole payload; `None` where it is not there whole.
+/// Computes the SHA-256 of a finished payload of `size` bytes; `None` if the payload is missing or incomplete.
 async fn digest(store: &dyn Store, id: TransferId, size: u64) -> Result<Option<Sha256>, StoreError> {
     let mut stream = match store.read(id, 0..size).await {
         Err(StoreError::NoPayload) => return Ok(None),
         stream => stream?,
     };
     let mut digesting = Digesting::default();
-    while let Some(piece) = stream.try_next().await? {
-        digesting.update(&piece);
+    while let Some(chunk) = stream.try_next().await? {
+        digesting.update(&chunk);
     }
     Ok(Some(digesting.finish()))
 }
 
-/// Why a payload cannot be read.
-fn unread(error: StoreError, id: TransferId) -> CopyError {
+/// Converts an error of reading a payload from the source.
+fn read_error(error: StoreError, id: TransferId) -> CopyError {
     match error {
         StoreError::NoPayload => CopyError::NoPayload { id },
         error => CopyError::From(error),

@@ -1,4 +1,4 @@
-//! The records of a store: copied byte for byte, and compared.
+//! Copies records byte for byte, and compares the records of source and destination.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -7,12 +7,12 @@ use super::sides::{Sided, Sides};
 use super::{CopyError, Copying, Pass, add};
 use crate::domain::store::{Change, Commit, Condition, Prefix, StorageKey, StoreError, Versioned};
 
-/// Records that are in memory at once, for each prefix that is worked on.
+/// Number of records in memory at once, per concurrently processed prefix.
 const BATCH: usize = 200;
-/// Records that are read at once.
-const AT_ONCE: usize = 16;
+/// Number of concurrent reads.
+const CONCURRENT_READS: usize = 16;
 
-/// A record on both sides.
+/// Values of one record in source and destination.
 struct Pair {
     key: StorageKey,
     from: Option<Bytes>,
@@ -26,7 +26,7 @@ impl Pair {
 }
 
 impl Copying<'_> {
-    /// The records under `prefix`, but for the state of a transfer.
+    /// Copies or compares the records under `prefix`, except the states of transfers.
     pub(super) async fn records(&self, prefix: &Prefix, pass: Pass) -> Result<(), CopyError> {
         let mut sides = Sides::of(self.from, self.to, prefix);
         loop {
@@ -39,20 +39,20 @@ impl Copying<'_> {
         }
     }
 
-    /// One record.
+    /// Copies or compares one record.
     pub(super) async fn record(&self, key: StorageKey, pass: Pass) -> Result<(), CopyError> {
         self.batch(vec![Sided { key, in_from: true, in_to: true }], pass).await
     }
 
     async fn batch(&self, batch: Vec<Sided>, pass: Pass) -> Result<(), CopyError> {
-        let pairs = stream::iter(batch).map(|sided| self.pair(sided)).buffered(AT_ONCE);
+        let pairs = stream::iter(batch).map(|sided| self.pair(sided)).buffered(CONCURRENT_READS);
         let pairs: Vec<Pair> = Box::pin(pairs.try_collect()).await?;
-        let there = pairs.iter().filter(|pair| pair.from.is_some()).count();
+        let in_source = pairs.iter().filter(|pair| pair.from.is_some()).count();
         let mut different = pairs.into_iter().filter(|pair| !pair.is_same());
         match pass {
             Pass::Write => self.write(different).await.map_err(CopyError::To),
             Pass::Compare => {
-                add(&self.counts.records, there as u64);
+                add(&self.counts.records, in_source as u64);
                 different.next().map_or(Ok(()), |pair| Err(CopyError::Differs { key: pair.key }))
             }
         }
@@ -65,7 +65,7 @@ impl Copying<'_> {
         Ok(Pair { key, from: from.map(|found| found.value), to })
     }
 
-    /// Makes the copy be like the original.
+    /// Writes the differing records to the destination, and removes records missing from the source.
     async fn write(&self, different: impl Iterator<Item = Pair>) -> Result<(), StoreError> {
         let (mut records, mut removals) = (Vec::new(), Vec::new());
         for Pair { key, from, to } in different {
@@ -85,7 +85,7 @@ impl Copying<'_> {
     }
 }
 
-/// Whether this is the state of a transfer, which is written when all the rest of it is there.
+/// Returns whether `key` is the state of a transfer, which is written after the transfer's records and payload.
 fn is_state(key: &StorageKey) -> bool {
     key.transfer_id().is_some_and(|id| *key == StorageKey::transfer(id))
 }

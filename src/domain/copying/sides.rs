@@ -1,4 +1,4 @@
-//! The keys of original and copy under one prefix, side by side.
+//! Merged listing of the keys of source and destination under one prefix.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -6,41 +6,41 @@ use std::collections::VecDeque;
 use super::CopyError;
 use crate::domain::store::{Prefix, StorageKey, Store, StoreError};
 
-/// Keys listed at once.
+/// Number of keys per list request.
 const PAGE: usize = 500;
 
-/// A key, and where it is.
+/// Key with its presence in source and destination.
 pub(super) struct Sided {
     pub(super) key: StorageKey,
     pub(super) in_from: bool,
     pub(super) in_to: bool,
 }
 
-/// Both sides, in the order of their keys.
+/// Merged iteration over the record keys of both stores, in key order.
 ///
-/// The copy may be written meanwhile, at keys that were answered before: each side is listed on from its last key before
-/// the next key of either is answered, so that nothing of it comes up again.
+/// The caller may write to the destination during the iteration, at keys already returned. Each list request starts
+/// after the last key of the page before, so keys written meanwhile are not returned again.
 pub(super) struct Sides<'a> {
     from: Keys<'a>,
     to: Keys<'a>,
 }
 
-/// The records of one store.
+/// Paged listing of the record keys of one store.
 struct Keys<'a> {
     store: &'a dyn Store,
     prefix: Prefix,
     page: VecDeque<StorageKey>,
     after: Option<StorageKey>,
-    over: bool,
+    at_end: bool,
 }
 
 impl<'a> Sides<'a> {
     pub(super) fn of(from: &'a dyn Store, to: &'a dyn Store, prefix: &Prefix) -> Self {
-        let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, over: false };
+        let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
         Self { from: keys(from), to: keys(to) }
     }
 
-    /// At most `limit` further keys; none behind the last.
+    /// Returns up to `limit` further keys; an empty list after the last key.
     pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<Sided>, CopyError> {
         let mut sided = Vec::new();
         while sided.len() < limit {
@@ -63,9 +63,9 @@ impl<'a> Sides<'a> {
 
 impl Keys<'_> {
     async fn peek(&mut self) -> Result<Option<&StorageKey>, StoreError> {
-        while self.page.is_empty() && !self.over {
+        while self.page.is_empty() && !self.at_end {
             let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE).await?;
-            self.over = keys.is_empty();
+            self.at_end = keys.is_empty();
             self.after = keys.last().cloned();
             self.page = keys.into_iter().filter(|key| !key.is_of_payload()).collect();
         }

@@ -1,22 +1,22 @@
-//! The header: what makes the segment key and the nonces of one payload its own.
+//! The payload header: salt and nonce prefix, which make a payload's segment key and nonces unique.
 
 use super::HEADER_SIZE;
 use crate::domain::random;
 
-/// The first 40 bytes of a payload. Not secret.
+/// The header: the first 40 bytes of a payload. Not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header([u8; HEADER_SIZE]);
 
-/// Bytes that no payload begins with.
+/// The bytes are not a payload header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a sealed payload")]
+#[error("not a sealed payload")]
 pub struct InvalidHeader;
 
 impl Header {
-    /// The header's own length, which it begins with.
+    /// First byte of every header: the header's length, 40.
     const FIRST_BYTE: u8 = 0x28;
 
-    /// Draws salt and nonce prefix for a new payload from the operating system's generator.
+    /// Generates salt and nonce prefix of a new payload with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = random::bytes();
@@ -24,7 +24,7 @@ impl Header {
         Self(bytes)
     }
 
-    /// Reads a header of exactly 40 bytes.
+    /// Parses a header of exactly 40 bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidHeader> {
         match <[u8; HEADER_SIZE]>::try_from(bytes) {
             Ok(bytes) if bytes[0] == Self::FIRST_BYTE => Ok(Self(bytes)),
@@ -32,7 +32,7 @@ impl Header {
         }
     }
 
-    /// The header as it is sent.
+    /// Returns the header's bytes, as contained in the payload.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; HEADER_SIZE] {
         &self.0
@@ -52,14 +52,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_read_as_it_is_written() {
+    fn headers_round_trip() {
         let header = Header::random();
         assert_eq!(Header::parse(header.as_bytes()), Ok(header.clone()));
         assert_ne!(Header::random(), header);
     }
 
     #[test]
-    fn other_bytes_are_refused() {
+    fn other_bytes_are_rejected() {
         let header = Header::random();
         let mut other = *header.as_bytes();
         other[0] = 0x29;

@@ -1,4 +1,4 @@
-//! The layout: which bytes of plaintext and payload belong to which segment.
+//! The payload layout: sizes, and the byte ranges of plaintext and payload in each segment.
 
 use std::ops::Range;
 
@@ -9,56 +9,60 @@ const TAG: u64 = TAG_SIZE as u64;
 const SEGMENT: u64 = SEGMENT_SIZE as u64;
 const SEGMENT_PLAINTEXT: u64 = SEGMENT_PLAINTEXT_SIZE as u64;
 
-/// How a payload of one size is divided. All sizes and offsets are in bytes.
+/// Division of a payload of a given size into segments. All sizes and offsets are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     plaintext: u64,
-    last: u32,
+    last_index: u32,
 }
 
-/// A plaintext that one payload cannot hold: it would take more than 2³² segments, which is 4 PiB.
+/// The plaintext is too large for one payload: it needs more than 2³² segments (4 PiB).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{plaintext} bytes are more than one payload can hold")]
+#[error("{plaintext} bytes exceed the maximum plaintext size of one payload")]
 pub struct TooLarge {
     plaintext: u64,
 }
 
-/// A size that no payload has.
+/// The size is not the size of any sealed payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no sealed payload is {sealed} bytes long")]
+#[error("{sealed} bytes is not a valid size of a sealed payload")]
 pub struct ImpossibleSize {
     sealed: u64,
 }
 
-/// How many bytes a payload takes that holds `plaintext` bytes, envelope included. Beyond what one payload can hold, where
-/// [`Layout::of_plaintext`] refuses, the number goes on in the same way, up to [`u64::MAX`].
+/// Computes the encrypted size in bytes for `plaintext` bytes, envelope included.
+///
+/// Beyond the maximum plaintext size, where [`Layout::of_plaintext`] fails, the same formula applies and saturates at
+/// [`u64::MAX`].
 #[must_use]
 pub const fn sealed_size(plaintext: u64) -> u64 {
     let with_header = plaintext.saturating_add(HEADER);
-    // The header alone makes for one segment.
+    // An empty plaintext also has one segment, because of the header.
     with_header.saturating_add(TAG * with_header.div_ceil(SEGMENT_PLAINTEXT))
 }
 
-/// How many bytes of plaintext, envelope included, a payload of `sealed` bytes holds; `None` if no payload is that long.
+/// Computes the plaintext size in bytes, envelope included, for an encrypted size of `sealed` bytes.
+///
+/// Returns `None` if `sealed` is not a valid payload size.
 #[must_use]
 pub fn plaintext_size(sealed: u64) -> Option<u64> {
     Layout::of_sealed(sealed).ok().map(|layout| layout.plaintext_size())
 }
 
 impl Layout {
-    /// The layout of a payload that holds `plaintext` bytes, envelope included.
+    /// Computes the layout for `plaintext` bytes, envelope included.
     pub fn of_plaintext(plaintext: u64) -> Result<Self, TooLarge> {
-        let last = plaintext.checked_add(HEADER).map(|bytes| bytes.div_ceil(SEGMENT_PLAINTEXT) - 1);
-        match last.map(u32::try_from) {
-            Some(Ok(last)) => Ok(Self { plaintext, last }),
+        let last_index = plaintext.checked_add(HEADER).map(|bytes| bytes.div_ceil(SEGMENT_PLAINTEXT) - 1);
+        match last_index.map(u32::try_from) {
+            Some(Ok(last_index)) => Ok(Self { plaintext, last_index }),
             _ => Err(TooLarge { plaintext }),
         }
     }
 
-    /// The layout of a payload that takes `sealed` bytes.
+    /// Computes the layout for an encrypted size of `sealed` bytes.
     pub fn of_sealed(sealed: u64) -> Result<Self, ImpossibleSize> {
         let overhead = HEADER.saturating_add(sealed.div_ceil(SEGMENT).saturating_mul(TAG));
-        // Of the sizes in reach, some are no payload's: those whose last segment would be empty, or not hold its tag.
+        // Rejects sizes with an empty last segment, or a last segment shorter than its tag.
         sealed
             .checked_sub(overhead)
             .and_then(|plaintext| Self::of_plaintext(plaintext).ok())
@@ -66,45 +70,48 @@ impl Layout {
             .ok_or(ImpossibleSize { sealed })
     }
 
-    /// How many bytes of plaintext there are, envelope included.
+    /// Returns the plaintext size, envelope included.
     #[must_use]
     pub fn plaintext_size(&self) -> u64 {
         self.plaintext
     }
 
-    /// How many bytes the payload takes.
+    /// Returns the encrypted size.
     #[must_use]
     pub fn sealed_size(&self) -> u64 {
         sealed_size(self.plaintext)
     }
 
-    /// How many segments there are, at least one.
+    /// Returns the number of segments, at least 1.
     #[must_use]
     pub fn segments(&self) -> u64 {
-        u64::from(self.last) + 1
+        u64::from(self.last_index) + 1
     }
 
-    /// The number of the last segment, counted from zero.
+    /// Returns the zero-based index of the last segment.
     #[must_use]
     pub fn last_index(&self) -> u32 {
-        self.last
+        self.last_index
     }
 
     /// Tells whether segment `index` is the last one.
     #[must_use]
     pub fn is_last(&self, index: u32) -> bool {
-        index == self.last
+        index == self.last_index
     }
 
-    /// Which bytes of the plaintext segment `index` holds; an empty range at the end for segments that do not exist.
+    /// Returns the byte range of the plaintext in segment `index`.
+    ///
+    /// The range is empty and at the plaintext's end if the segment does not exist.
     #[must_use]
     pub fn plaintext_range(&self, index: u32) -> Range<u64> {
         let boundary = |index: u64| (index * SEGMENT_PLAINTEXT).saturating_sub(HEADER).min(self.plaintext);
         boundary(index.into())..boundary(u64::from(index) + 1)
     }
 
-    /// Which bytes of the payload are segment `index`, header and tag included; an empty range at the end for segments
-    /// that do not exist.
+    /// Returns the byte range of segment `index` in the payload, header and tag included.
+    ///
+    /// The range is empty and at the payload's end if the segment does not exist.
     #[must_use]
     pub fn sealed_range(&self, index: u32) -> Range<u64> {
         let boundary = |index: u64| (index * SEGMENT).min(self.sealed_size());
@@ -117,12 +124,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The most segments that can be numbered.
+    /// Maximum number of segments, limited by the `u32` index.
     const MAX_SEGMENTS: u64 = 1 << 32;
     const MAX_PLAINTEXT: u64 = MAX_SEGMENTS * SEGMENT_PLAINTEXT - HEADER;
 
     #[test]
-    fn sizes_are_those_of_the_format() {
+    fn sizes_match_the_format() {
         for (plaintext, sealed, segments) in [
             (0, 56, 1),
             (1, 57, 1),
@@ -140,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sizes_are_no_payloads() {
+    fn invalid_sizes_are_rejected() {
         for plaintext in [MAX_PLAINTEXT + 1, u64::MAX - HEADER, u64::MAX] {
             assert_eq!(Layout::of_plaintext(plaintext), Err(TooLarge { plaintext }));
             assert!(sealed_size(plaintext) > MAX_SEGMENTS * SEGMENT);
@@ -153,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn segments_follow_each_other(plaintext in 0..5 * SEGMENT) {
+        fn segments_are_contiguous(plaintext in 0..5 * SEGMENT) {
             let layout = Layout::of_plaintext(plaintext).unwrap();
             let (mut plain, mut sealed) = (0, 0);
             for index in 0..=layout.last_index() {
@@ -171,7 +178,7 @@ mod tests {
         }
 
         #[test]
-        fn a_size_gives_one_layout(size: u64, small in 0..4 * SEGMENT) {
+        fn layouts_round_trip_through_sizes(size: u64, small in 0..4 * SEGMENT) {
             for size in [size, size >> 11, small] {
                 if let Ok(layout) = Layout::of_plaintext(size) {
                     prop_assert_eq!(Layout::of_sealed(layout.sealed_size()), Ok(layout));

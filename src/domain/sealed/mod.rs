@@ -1,17 +1,17 @@
-//! The sealed payload: what leaves a sender's machine, and all that a server ever holds.
+//! The sealed payload format: the encrypted form of a transfer, and the only form that a server stores.
 //!
-//! Google Tink's "AES-GCM-HKDF Streaming AEAD" with the parameters `AES256_GCM_HKDF_1MB` and the associated data
-//! `sgsend/v1`, so that a recipient can open a payload with other people's code:
+//! The format is Google Tink's "AES-GCM-HKDF Streaming AEAD" with the parameters `AES256_GCM_HKDF_1MB` and the
+//! associated data `sgsend/v1`, so that recipients can open payloads with independent implementations:
 //!
 //! - header, 40 bytes: `0x28` · salt (32 random bytes) · nonce prefix (7 random bytes)
 //! - segment key: HKDF-SHA256(ikm = payload key, salt = salt, info = associated data, 32 bytes)
 //! - segment `i`: AES-256-GCM without further associated data, nonce = prefix · `i` as a big-endian `u32` · `1` for the
 //!   last segment, else `0`; the 16-byte tag follows the ciphertext
-//! - segments begin at multiples of 1 MiB; the first holds the header too; every segment but the last is full
+//! - segments start at multiples of 1 MiB; the first includes the header; every segment except the last is full
 //!
-//! Each segment can be sealed, fetched and opened alone and in any order, and what was truncated, reordered or mixed from
-//! several payloads does not open. [`Layout`] says which bytes belong to which segment, [`Sealer`] and [`Opener`] work on
-//! single segments, and [`OpenStream`] opens a payload that arrives in pieces.
+//! Each segment can be sealed, downloaded and opened independently and in any order. Truncated or reordered payloads,
+//! and mixtures of several payloads, fail authentication. [`Layout`] computes the byte ranges of segments, [`Sealer`]
+//! and [`Opener`] process single segments, and [`OpenStream`] opens a payload from a stream of chunks.
 
 mod header;
 mod layout;
@@ -30,34 +30,34 @@ use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, Nonce, UnboundKey};
 use super::hkdf;
 use super::key::PayloadKey;
 
-/// How many bytes a full segment takes, its tag (and the first one's header) included.
+/// Size of a full segment in bytes, including its tag and, in the first segment, the header.
 pub const SEGMENT_SIZE: usize = 1 << 20;
 
-/// How many bytes the header takes at the front of the first segment.
+/// Size in bytes of the header at the start of the first segment.
 pub const HEADER_SIZE: usize = 40;
 
-/// How many bytes the tag takes at the end of every segment.
+/// Size in bytes of the authentication tag at the end of every segment.
 pub const TAG_SIZE: usize = 16;
 
-/// How many bytes of plaintext a full segment holds; the first one holds [`HEADER_SIZE`] fewer.
+/// Plaintext bytes in a full segment; the first segment holds [`HEADER_SIZE`] bytes fewer.
 pub const SEGMENT_PLAINTEXT_SIZE: usize = SEGMENT_SIZE - TAG_SIZE;
 
-/// Binds a payload to this use of its key.
+/// Associated data, which binds the derived key to this format.
 const ASSOCIATED_DATA: &[u8] = b"sgsend/v1";
 
-/// How many bytes stand before the ciphertext in segment `index`: the header's, or none.
+/// Returns the number of header bytes in segment `index`: [`HEADER_SIZE`] for segment 0, otherwise 0.
 #[must_use]
 pub const fn header_room(index: u32) -> usize {
     if index == 0 { HEADER_SIZE } else { 0 }
 }
 
-/// Derives the key of all segments under one header.
+/// Derives the AES-256-GCM key of all segments of the payload with this header.
 fn segment_key(key: &PayloadKey, header: &Header) -> LessSafeKey {
     let derived = hkdf::derive::<32>(key.as_bytes(), header.salt(), ASSOCIATED_DATA);
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, derived.as_slice()).expect("AES-256 takes keys of 32 bytes"))
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, derived.as_slice()).expect("an AES-256 key has 32 bytes"))
 }
 
-/// The nonce of one segment.
+/// Builds the nonce of one segment.
 fn nonce(header: &Header, index: u32, last: bool) -> Nonce {
     let mut nonce = [0; 12];
     nonce[..7].copy_from_slice(header.nonce_prefix());

@@ -1,29 +1,27 @@
-//! Opening: segments to plaintext, in any order and on several cores.
+//! Decryption of single segments, in any order and on several cores.
 
 use aws_lc_rs::aead::{Aad, LessSafeKey};
 
 use super::{Header, InvalidHeader, SEGMENT_SIZE, TAG_SIZE, header_room, nonce, segment_key};
 use crate::domain::key::PayloadKey;
 
-/// A payload that does not open. Nothing of the segment in question is released.
+/// The payload cannot be opened. No plaintext of the failed segment is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The payload does not begin with a header.
+    /// The payload does not start with a valid header.
     #[error(transparent)]
     Header(#[from] InvalidHeader),
-    /// A segment is not what was sealed under this key, at this place. Which of the causes it is cannot be told.
-    #[error(
-        "segment {index} of the payload is not authentic: the key is wrong, or the payload is damaged or incomplete"
-    )]
+    /// A segment fails authentication under this key at this position; the cause cannot be determined.
+    #[error("segment {index} of the payload failed authentication: wrong key, or damaged or incomplete payload")]
     Unauthentic {
-        /// The segment's number, counted from zero.
+        /// Zero-based index of the segment.
         index: u32,
     },
-    /// The payload ends before its last segment does.
-    #[error("the payload ends too early")]
+    /// The payload ends before the end of its last segment.
+    #[error("the payload is truncated")]
     Truncated,
-    /// The payload goes on behind its last segment.
-    #[error("the payload goes on behind its end")]
+    /// The payload has data after its last segment.
+    #[error("the payload has extra data after its end")]
     Extended,
 }
 
@@ -34,40 +32,42 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// Prepares to open the payload that begins with `header`.
+    /// Creates an opener for the payload with this header.
     #[must_use]
     pub fn new(key: &PayloadKey, header: Header) -> Self {
         Self { key: segment_key(key, &header), header }
     }
 
-    /// The payload's header.
+    /// Returns the payload's header.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// Opens in place what [`Layout::sealed_range`](super::Layout::sealed_range) gives for segment `index`, header and tag
-    /// included, and gives the plaintext within. If the segment is not authentic, `segment` is overwritten with zeros.
+    /// Decrypts segment `index` in place, and returns the plaintext inside `segment`.
+    ///
+    /// `segment` must contain the bytes of [`Layout::sealed_range`](super::Layout::sealed_range), with header and tag.
+    /// If authentication fails, `segment` is overwritten with zeros.
     pub fn open<'s>(&self, index: u32, last: bool, segment: &'s mut [u8]) -> Result<&'s mut [u8], OpenError> {
-        let room = header_room(index);
-        // One empty segment is an empty message; an empty one behind others is none that a sender makes.
-        let minimum = room + TAG_SIZE + usize::from(index > 0);
+        let header_len = header_room(index);
+        // Only an empty payload has an empty segment, segment 0; senders never append an empty segment.
+        let minimum = header_len + TAG_SIZE + usize::from(index > 0);
         if segment.len() < minimum || (!last && segment.len() < SEGMENT_SIZE) {
             return Err(OpenError::Truncated);
         }
         if segment.len() > SEGMENT_SIZE {
             return Err(OpenError::Extended);
         }
-        let (header, sealed) = segment.split_at_mut(room);
+        let (header, sealed) = segment.split_at_mut(header_len);
         let nonce = nonce(&self.header, index, last);
-        // The header is part of the first segment's bytes, but this key comes from the header given before.
-        let same_header = *header == self.header.as_bytes()[..room];
+        // The key was derived from `self.header`, so the header in the first segment must be identical.
+        let same_header = *header == self.header.as_bytes()[..header_len];
         if !same_header || self.key.open_in_place(nonce, Aad::empty(), sealed).is_err() {
-            // AES-GCM decrypts while it authenticates, so what is left here is not relied on.
+            // AES-GCM decrypts while it authenticates, so unauthenticated plaintext may remain in the buffer.
             segment.fill(0);
             return Err(OpenError::Unauthentic { index });
         }
         let end = segment.len() - TAG_SIZE;
-        Ok(&mut segment[room..end])
+        Ok(&mut segment[header_len..end])
     }
 }

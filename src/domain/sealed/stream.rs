@@ -1,22 +1,22 @@
-//! A payload that arrives in pieces: bytes in, authenticated plaintext out.
+//! Streaming decryption: payload chunks in, authenticated plaintext out.
 
 use std::ops::Range;
 
 use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_room};
 use crate::domain::key::PayloadKey;
 
-/// Opens a payload segment by segment, however its bytes are cut into pieces. Holds one segment at most.
+/// Opens a payload from chunks of any size. Buffers at most one segment (1 MiB).
 ///
-/// Each call of [`push`](Self::push) gives the plaintext of at most one segment, authenticated; what it gave before it
-/// failed stays authentic, but only [`finish`](Self::finish) says that nothing is missing. After an error every call
-/// gives the same error again.
+/// Each call of [`push`](Self::push) returns the authenticated plaintext of at most one segment. Plaintext returned
+/// before an error remains authentic, but only the success of [`finish`](Self::finish) means that the payload is
+/// complete. After an error, every call returns the same error.
 ///
 /// ```
 /// # use sgsend::domain::{key::PayloadKey, sealed::{OpenError, OpenStream}};
-/// fn open(key: PayloadKey, pieces: &[&[u8]], mut write: impl FnMut(&[u8])) -> Result<(), OpenError> {
+/// fn open(key: PayloadKey, chunks: &[&[u8]], mut write: impl FnMut(&[u8])) -> Result<(), OpenError> {
 ///     let mut stream = OpenStream::new(key);
-///     for mut piece in pieces.iter().copied() {
-///         while let Some(plaintext) = stream.push(&mut piece)? {
+///     for mut chunk in chunks.iter().copied() {
+///         while let Some(plaintext) = stream.push(&mut chunk)? {
 ///             write(plaintext);
 ///         }
 ///     }
@@ -26,12 +26,13 @@ use crate::domain::key::PayloadKey;
 /// ```
 pub struct OpenStream {
     opening: Opening,
-    /// Known where the payload's size is.
+    /// `None` if the payload's size is unknown.
     layout: Option<Layout>,
-    /// How many segments are open, which is the number of the one that is collected next.
+    /// Number of opened segments, which is the index of the next segment.
     opened: u64,
+    /// Bytes of the current segment.
     collected: Vec<u8>,
-    /// Of the segment that was opened last.
+    /// Tag of the most recently opened segment.
     tag: Option<Tag>,
     state: State,
 }
@@ -44,18 +45,18 @@ enum Opening {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// `collected` is the beginning of a segment.
+    /// `collected` contains the start of a segment.
     Collecting,
-    /// `collected` is a segment whose plaintext was just given.
-    Given,
-    /// The last segment is open.
+    /// `collected` contains a segment whose plaintext was returned by the last call.
+    Released,
+    /// The last segment was opened.
     Complete,
-    /// Nothing is released any more.
+    /// Opening failed; no more plaintext is released.
     Failed(OpenError),
 }
 
 impl OpenStream {
-    /// Opens a payload of unknown size, whose end shows at [`finish`](Self::finish).
+    /// Opens a payload of unknown size; [`finish`](Self::finish) marks its end.
     #[must_use]
     pub fn new(key: PayloadKey) -> Self {
         Self::build(Opening::Waiting(key), None)
@@ -67,13 +68,15 @@ impl OpenStream {
         Self::build(Opening::Waiting(key), Some(layout))
     }
 
-    /// Goes on with a payload of known size whose first `already` segments were opened before. The bytes to push begin at
-    /// the next one. If all were, there is nothing to push, and [`finish`](Self::finish) succeeds.
+    /// Resumes a payload of known size after its first `opened` segments.
+    ///
+    /// The first pushed byte must be the first byte of the next segment. If all segments were already opened, no bytes
+    /// may be pushed, and [`finish`](Self::finish) succeeds.
     #[must_use]
-    pub fn resume(opener: Opener, layout: Layout, already: u64) -> Self {
+    pub fn resume(opener: Opener, layout: Layout, opened: u64) -> Self {
         let mut stream = Self::build(Opening::Ready(Box::new(opener)), Some(layout));
-        stream.opened = already;
-        if already >= layout.segments() {
+        stream.opened = opened;
+        if opened >= layout.segments() {
             stream.state = State::Complete;
         }
         stream
@@ -83,7 +86,7 @@ impl OpenStream {
         Self { opening, layout, opened: 0, collected: Vec::new(), tag: None, state: State::Collecting }
     }
 
-    /// The payload's header, once the first segment is open.
+    /// Returns the payload's header, or `None` before the first segment was opened.
     #[must_use]
     pub fn header(&self) -> Option<&Header> {
         match &self.opening {
@@ -92,32 +95,33 @@ impl OpenStream {
         }
     }
 
-    /// The tag of the segment that was opened last; none before the first, nor after a resumption.
+    /// Returns the tag of the segment opened last; `None` before the first segment, also after resuming.
     #[must_use]
     pub fn tag(&self) -> Option<Tag> {
         self.tag
     }
 
-    /// How many segments are open, those opened before a resumption included.
+    /// Returns the number of opened segments, including those opened before resuming.
     #[must_use]
     pub fn opened_segments(&self) -> u64 {
         self.opened
     }
 
-    /// Takes bytes off the front of `input` and gives the plaintext of a segment as soon as one is authenticated. To be
-    /// called until it gives `None`, which says that all of `input` is taken.
+    /// Consumes bytes from the front of `input`, and returns the plaintext of the next complete segment.
+    ///
+    /// Call `push` again until it returns `None`, which means that all of `input` was consumed.
     pub fn push(&mut self, input: &mut &[u8]) -> Result<Option<&[u8]>, OpenError> {
         match self.state {
             State::Failed(error) => return Err(error),
             State::Complete if input.is_empty() => return Ok(None),
             State::Complete => return Err(self.fail(OpenError::Extended)),
-            State::Given => {
+            State::Released => {
                 self.collected.clear();
                 self.state = State::Collecting;
             }
             State::Collecting => {}
         }
-        let (wanted, known_last) = match (self.layout, u32::try_from(self.opened)) {
+        let (segment_size, known_last) = match (self.layout, u32::try_from(self.opened)) {
             (_, Err(_)) => return Err(self.fail(OpenError::Extended)),
             (None, Ok(_)) => (SEGMENT_SIZE, None),
             (Some(layout), Ok(index)) => {
@@ -126,40 +130,42 @@ impl OpenStream {
                 (length, Some(layout.is_last(index)))
             }
         };
-        let (taken, rest) = input.split_at(input.len().min(wanted - self.collected.len()));
-        self.collected.extend_from_slice(taken);
+        let (consumed, rest) = input.split_at(input.len().min(segment_size - self.collected.len()));
+        self.collected.extend_from_slice(consumed);
         *input = rest;
-        // Without a layout, only a byte behind a full segment shows that it is not the last.
-        let whole = self.collected.len() == wanted && (known_last.is_some() || !input.is_empty());
-        if whole { self.give(known_last.unwrap_or(false)).map(Some) } else { Ok(None) }
+        // Without a layout, only a byte after a full segment proves that the segment is not the last.
+        let complete = self.collected.len() == segment_size && (known_last.is_some() || !input.is_empty());
+        if complete { self.release(known_last.unwrap_or(false)).map(Some) } else { Ok(None) }
     }
 
-    /// Says that the payload's bytes have ended, and gives the plaintext that was still held back: of a payload of unknown
-    /// size the last segment, else nothing. Success means that the whole payload is authentic.
+    /// Marks the end of the payload, and returns the remaining plaintext.
+    ///
+    /// The remaining plaintext is the last segment's if the payload's size is unknown, otherwise empty. Success means
+    /// that the payload is complete and authentic.
     pub fn finish(&mut self) -> Result<&[u8], OpenError> {
         match self.state {
             State::Failed(error) => Err(error),
             State::Complete => Ok(&[]),
-            State::Collecting if self.layout.is_none() => self.give(true),
-            State::Collecting | State::Given => Err(self.fail(OpenError::Truncated)),
+            State::Collecting if self.layout.is_none() => self.release(true),
+            State::Collecting | State::Released => Err(self.fail(OpenError::Truncated)),
         }
     }
 
-    fn give(&mut self, last: bool) -> Result<&[u8], OpenError> {
+    fn release(&mut self, last: bool) -> Result<&[u8], OpenError> {
         match self.open_collected(last) {
             Ok(plaintext) => {
                 self.opened += 1;
-                self.state = if last { State::Complete } else { State::Given };
+                self.state = if last { State::Complete } else { State::Released };
                 Ok(&self.collected[plaintext])
             }
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// Opens the collected segment in place and says where in it the plaintext is.
+    /// Decrypts the collected segment in place, and returns the range of its plaintext in `collected`.
     fn open_collected(&mut self, last: bool) -> Result<Range<usize>, OpenError> {
         let index = u32::try_from(self.opened).map_err(|_| OpenError::Extended)?;
-        // Opening may leave anything behind the plaintext.
+        // Copied before decryption, which may overwrite the tag's bytes.
         let tag = self.collected.last_chunk::<TAG_SIZE>().copied().map(Tag::from_bytes).ok_or(OpenError::Truncated)?;
         let length = match &self.opening {
             Opening::Ready(opener) => opener.open(index, last, &mut self.collected)?.len(),

@@ -1,4 +1,4 @@
-//! Payloads that nobody is served, and what uploads have left.
+//! Finds orphaned payloads and leftovers of uploads.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -15,9 +15,9 @@ impl Check<'_> {
                 Some(last) => Some(last.id),
                 None => return Ok(()),
             };
-            let look = async |held: Held| Ok::<_, StoreError>((held, self.owner(&held).await?));
-            let looked: Vec<_> = Box::pin(stream::iter(page).map(look).buffered(AT_ONCE).try_collect()).await?;
-            for (held, owner) in looked {
+            let with_owner = async |held: Held| Ok::<_, StoreError>((held, self.owner(&held).await?));
+            let payloads: Vec<_> = Box::pin(stream::iter(page).map(with_owner).buffered(AT_ONCE).try_collect()).await?;
+            for (held, owner) in payloads {
                 self.payload_of(&held, owner);
             }
         }
@@ -26,44 +26,39 @@ impl Check<'_> {
     async fn owner(&self, held: &Held) -> Result<Owner, StoreError> {
         match self.read_transfer(held.id).await? {
             Some(transfer) => Ok(Owner::Transfer(Box::new(transfer))),
-            // One that cannot be read is another finding.
+            // The transfer check reports unreadable transfers.
             None if self.store.get(&StorageKey::transfer(held.id)).await?.is_some() => Ok(Owner::Unreadable),
             None => Ok(Owner::None),
         }
     }
 
     fn payload_of(&mut self, held: &Held, owner: Owner) {
-        const REMOVE: &str = "remove it: nobody is served it, and nothing else removes it";
+        const REMOVE: &str = "remove this payload: it can't be downloaded, and no sweep removes it";
         let key = StorageKey::payload(held.id);
-        let what = if held.whole { "a payload" } else { "what has arrived of a payload" };
+        let description = if held.whole { "a payload" } else { "a partial payload" };
         let transfer = match owner {
             Owner::Transfer(transfer) => transfer,
             Owner::Unreadable => return,
             Owner::None => {
-                return self.find(
-                    "stray_payload",
-                    &key,
-                    format!("{what} is there, and no transfer of this id"),
-                    REMOVE,
-                );
+                return self.find("stray_payload", &key, format!("{description} exists without a transfer"), REMOVE);
             }
         };
         match transfer.payload {
-            // As long as upload URLs are remembered, the sweeper is still to look.
+            // While upload URLs may be valid, the sweeper still has to remove the payload again.
             PayloadFate::Removed if transfer.upload_urls_until.is_none() => {
-                self.find("payload_left", &key, format!("{what} is there that should be gone"), REMOVE);
+                self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
             PayloadFate::Kept if transfer.state != State::Pending && held.whole && held.unfinished => {
-                let advice = "leave it, if there is room: it goes when the payload does";
-                self.find("upload_left", &key, "parts of an upload are there beside the whole payload", advice);
+                let advice = "leave them if there is enough free space: they are removed together with the payload";
+                self.find("upload_left", &key, "parts of an upload remain beside the complete payload", advice);
             }
-            // The sweeper removes what is released, and time ends what is pending.
+            // The sweeper removes released payloads, and pending transfers expire.
             _ => {}
         }
     }
 }
 
-/// Whose a payload is.
+/// Transfer of a payload.
 enum Owner {
     Transfer(Box<Transfer>),
     Unreadable,

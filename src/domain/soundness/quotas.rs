@@ -1,4 +1,4 @@
-//! What tokens count, and what their transfers hold.
+//! Compares the quota use recorded in tokens with the sizes of their transfers.
 
 use super::Check;
 use crate::domain::id::TransferId;
@@ -6,30 +6,33 @@ use crate::domain::store::{StorageKey, StoreError, read};
 use crate::domain::token::{Entry, Quota, Step};
 use crate::domain::transfer::Transfer;
 
-/// What is known of one token.
+/// Quota use of one token, as recorded and as found.
 #[derive(Default)]
 pub(super) struct Account {
-    /// What its quota says is held, where it counts that.
-    counted: Option<u64>,
-    /// What of that its transfers may not yet say, after a crash: few, since the token's next transfer settles them.
+    /// Bytes in use according to the token's quota; `None` without a byte limit.
+    recorded: Option<u64>,
+    /// Quota entries possibly not yet recorded in their transfers, after a crash. Few, since the next transfer of the
+    /// token completes them.
     unsettled: Vec<(Entry, u64)>,
-    /// What its transfers hold.
+    /// Total bytes of the transfers that count against the quota.
     pub(super) held: u64,
 }
 
 impl Account {
     pub(super) fn of(quota: Option<&Quota>) -> Self {
-        let counted = quota.and_then(Quota::bytes_held);
-        let unsettled = quota.filter(|_| counted.is_some()).map(|quota| quota.unsettled().collect());
-        Self { counted, unsettled: unsettled.unwrap_or_default(), held: 0 }
+        let recorded = quota.and_then(Quota::bytes_held);
+        let unsettled = quota.filter(|_| recorded.is_some()).map(|quota| quota.unsettled().collect());
+        Self { recorded, unsettled: unsettled.unwrap_or_default(), held: 0 }
     }
 }
 
 impl Check<'_> {
-    /// What is on its way between a token and a transfer is no finding.
+    /// Reports tokens whose recorded quota use differs from their transfers.
+    ///
+    /// Reservations and releases recorded only in the token so far are expected, and therefore taken into account.
     pub(super) async fn quotas(&mut self) -> Result<(), StoreError> {
         for (id, account) in std::mem::take(&mut self.tokens) {
-            let Some(counted) = account.counted else { continue };
+            let Some(recorded) = account.recorded else { continue };
             let (mut reserved, mut released) = (0, 0);
             for (entry, bytes) in account.unsettled {
                 let transfer = self.read_transfer(entry.transfer_id).await?;
@@ -40,20 +43,20 @@ impl Check<'_> {
                     (Step::Released, _) => {}
                 }
             }
-            let (counted, held) = (counted.saturating_add(released), account.held.saturating_add(reserved));
-            let problem = format!("it counts {counted} bytes, and its transfers hold {held}");
+            let (recorded, held) = (recorded.saturating_add(released), account.held.saturating_add(reserved));
+            let problem = format!("the quota records {recorded} bytes in use, but the transfers use {held} bytes");
             let key = StorageKey::token(id);
-            if counted < held {
-                self.find("quota", &key, problem, "revoke this token, and create another one");
-            } else if counted > held {
-                let advice = "create another token, and revoke this one: its sender is refused too early";
+            if recorded < held {
+                self.find("quota", &key, problem, "revoke this token and create a new one");
+            } else if recorded > held {
+                let advice = "create a new token and revoke this one: its quota is exceeded too early";
                 self.find("quota_high", &key, problem, advice);
             }
         }
         Ok(())
     }
 
-    /// The state of a transfer; `None` where there is none that can be read, which is found elsewhere.
+    /// Reads a transfer; `None` if the transfer is missing or unreadable, which the transfer check reports.
     pub(super) async fn read_transfer(&self, id: TransferId) -> Result<Option<Transfer>, StoreError> {
         match read::<Transfer>(self.store, &StorageKey::transfer(id)).await {
             Ok(found) => Ok(found.map(|found| found.value)),

@@ -1,4 +1,4 @@
-//! Transfers, with what lies below each of them.
+//! Checks of transfers, their records, schedule entries and payloads.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,7 +20,7 @@ impl Check<'_> {
             };
             for (key, value) in self.records(keys).await? {
                 let Some(id) = key.transfer_id() else {
-                    self.find("wrong_id", &key, "it belongs to nothing", "remove this object");
+                    self.find("wrong_id", &key, "the key contains no valid transfer id", "remove this object");
                     continue;
                 };
                 if current != Some(id) {
@@ -44,7 +44,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads what stands at `keys`. Payloads are left out: where they are objects like the others, they are no small ones.
+    /// Reads the records at `keys`; skips payloads, which may be large objects in the same bucket.
     async fn records(&self, keys: Vec<StorageKey>) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
         let read = async |key: StorageKey| {
             let found = self.store.get(&key).await?;
@@ -58,28 +58,34 @@ impl Check<'_> {
     async fn transfer(&mut self, id: TransferId) -> Result<(), StoreError> {
         let key = StorageKey::transfer(id);
         let Some(found) = self.store.get(&key).await? else {
-            self.find("no_transfer", &key, "it is missing, and records of it are there", "remove what is left of it");
+            self.find(
+                "no_transfer",
+                &key,
+                "the transfer is missing, but has other records",
+                "remove its remaining records",
+            );
             return Ok(());
         };
         let Some(transfer) = self.parse::<Transfer>(&key, &found.value) else { return Ok(()) };
         if transfer.transfer_id != id {
-            let advice = "put this object back from a backup: it stands in another one's place";
-            self.find("wrong_id", &key, format!("it says that it is {}", transfer.transfer_id), advice);
+            let advice = "restore this object from a backup: its content belongs to another object";
+            self.find("wrong_id", &key, format!("the id inside the object is {}", transfer.transfer_id), advice);
             return Ok(());
         }
         self.count(&transfer);
         match self.tokens.get_mut(&transfer.token_id) {
             Some(account) if transfer.holds_quota => account.held += transfer.size_bytes,
             Some(_) => {}
-            None => self.find("no_token", &key, "its token is missing", "put the token back from a backup"),
+            None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }
         if !self.due.contains(&id) {
-            let advice = "delete it with `sgsend delete` when it is not wanted any more: nothing else ends it";
-            self.find("not_due", &key, "no sweep will ever look at it", advice);
+            let advice = "run `sgsend delete` when the transfer is no longer needed: it is never deleted by a sweep";
+            self.find("not_due", &key, "the transfer is missing from the schedule", advice);
         }
         self.payload(&transfer, &key).await
     }
 
+    /// Adds a transfer to the expected counters.
     fn count(&mut self, transfer: &Transfer) {
         if transfer.forgotten {
             return;
@@ -95,10 +101,10 @@ impl Check<'_> {
             return Ok(());
         }
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
-        let there = self.store.received(id).await?;
-        let advice = "delete the transfer and have it sent again, or put the payload back from a backup";
-        if there != size {
-            self.find("payload", key, format!("{there} bytes of its payload are there, not {size}"), advice);
+        let received = self.store.received(id).await?;
+        let advice = "delete the transfer and upload it again, or restore the payload from a backup";
+        if received != size {
+            self.find("payload", key, format!("its payload has {received} bytes, not {size}"), advice);
         } else if let Err(StoreError::NoPayload) = self.store.read(id, 0..size).await.map(drop) {
             self.find("payload", key, "its payload is not finished", advice);
         }

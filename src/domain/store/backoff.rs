@@ -1,4 +1,4 @@
-//! Trying again while others are in the way.
+//! Randomised exponential backoff for conflicting writes.
 
 use std::time::Duration;
 
@@ -6,38 +6,39 @@ use tokio::time::Instant;
 
 use crate::domain::random;
 
-/// How long something is tried again.
-const KEEP_TRYING: Duration = Duration::from_secs(10);
+/// Total time of all retries.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pauses between tries: random, so that those who collided once do not collide again, and longer each time, until ten
-/// seconds are over.
+/// Random delays between retries, with a ceiling that doubles each time.
+///
+/// The randomness keeps conflicting writers from colliding again. Retries end after 10 seconds.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     started: Instant,
     ceiling: Duration,
-    longest: Duration,
+    max: Duration,
 }
 
 impl Backoff {
-    /// Pauses that begin at up to `first` and grow to `longest`.
-    pub(crate) fn between(first: Duration, longest: Duration) -> Self {
-        Self { started: Instant::now(), ceiling: first, longest }
+    /// Creates a backoff with a ceiling that starts at `first` and doubles up to `max`.
+    pub(crate) fn between(first: Duration, max: Duration) -> Self {
+        Self { started: Instant::now(), ceiling: first, max }
     }
 
-    /// The pauses of those who change one object.
+    /// Creates the backoff for conflicting changes of one object: ceilings of 1 ms to 100 ms.
     pub(crate) fn of_changes() -> Self {
         Self::between(Duration::from_millis(1), Duration::from_millis(100))
     }
 
-    /// Whether there shall be no other try.
+    /// Returns whether the retry timeout is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.started.elapsed() >= KEEP_TRYING
+        self.started.elapsed() >= RETRY_TIMEOUT
     }
 
-    /// Waits before another try.
+    /// Waits before the next retry.
     pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(random::part_of(self.ceiling)).await;
-        self.ceiling = (self.ceiling * 2).min(self.longest);
+        self.ceiling = (self.ceiling * 2).min(self.max);
     }
 }
 
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn pauses_grow_to_the_longest() {
+    async fn the_ceiling_doubles_up_to_its_maximum() {
         let millis = Duration::from_millis;
         let mut backoff = Backoff::between(millis(1), millis(3));
         let mut ceilings = Vec::new();
@@ -56,7 +57,7 @@ mod tests {
         }
         assert_eq!(ceilings, [millis(1), millis(2), millis(3), millis(3)]);
         assert!(!backoff.is_over());
-        backoff.started -= KEEP_TRYING;
+        backoff.started -= RETRY_TIMEOUT;
         assert!(backoff.is_over());
     }
 }

@@ -1,64 +1,64 @@
-//! The one way to write records.
+//! Atomic writes of records.
 
 use bytes::Bytes;
 
 use super::StorageKey;
 use crate::domain::stats::Tally;
 
-/// Which of an object's states was read; opaque, from the backend.
+/// Version of an object, as an opaque text from the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version(pub String);
 
-/// A value with the version that it was read in.
+/// Value with the version at the time of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned<T> {
-    /// The value.
+    /// Value of the object.
     pub value: T,
-    /// Its version.
+    /// Version of the object.
     pub version: Version,
 }
 
-/// The state that an object must be in for a commit to happen.
+/// Precondition of a commit on its changed object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It does not exist.
+    /// The object does not exist.
     Absent,
-    /// It is as it was read.
+    /// The object still has the version that was read.
     Is(Version),
 }
 
-/// One object's change.
+/// Conditional write of one object.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Which object.
+    /// Key of the object.
     pub key: StorageKey,
-    /// What it must be now.
+    /// Precondition of the write.
     pub condition: Condition,
-    /// What it becomes.
+    /// New value of the object.
     pub value: Bytes,
 }
 
-/// A change with all that belongs to it: done whole or not at all.
+/// Atomic change of an object, with related schedule entries, records, counters and removals.
 ///
-/// A backend with transactions does all of it in one. One without does the parts in the order in which they stand
-/// here, so that a crash between two of them leaves hints that lead nowhere or records still to be put, never a
-/// change that nothing tells of.
+/// A backend with transactions applies a commit in one transaction. A backend without transactions applies the parts in
+/// the order of the fields. A crash between two parts then leaves schedule entries without effect, or records not yet
+/// written, but never a change without its schedule entries.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
-    /// Hints for the sweeper, put before all else; without transactions they may be left where the rest does not happen.
+    /// Schedule entries for the sweeper, written first; without transactions they may remain even if the commit fails.
     pub hints: Vec<StorageKey>,
-    /// The object that decides: if its condition does not hold, nothing else is written.
+    /// Changed object; if its condition does not hold, the commit fails.
     pub change: Option<Change>,
-    /// Records, put if absent: each is written once and never rewritten.
+    /// Audit records, written only if absent and never rewritten.
     pub records: Vec<(StorageKey, Bytes)>,
-    /// What it adds to the day's counters.
+    /// Change of the daily counters.
     pub tally: Option<Tally>,
-    /// Keys that are no longer needed, removed whatever they hold.
+    /// Keys to remove unconditionally.
     pub removals: Vec<StorageKey>,
 }
 
 impl Commit {
-    /// A commit that changes one object.
+    /// Creates a commit with only the change of one object.
     #[must_use]
     pub fn of(change: Change) -> Self {
         Self { change: Some(change), ..Self::default() }

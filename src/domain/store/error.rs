@@ -1,51 +1,51 @@
-//! What can go wrong in a store.
+//! Errors of a store.
 
-/// An error of a store.
+/// Reason for the failure of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The object is not in the state that the commit asked for; nothing was written.
-    #[error("the object has changed")]
+    /// The object does not meet the condition of the commit; no record was written.
+    #[error("the object was changed by another writer")]
     Conflict,
-    /// There is no room left; nothing was written.
-    #[error("no room left")]
+    /// No free space is left; the write was not applied.
+    #[error("no free space left")]
     Full,
-    /// Another writer holds this payload.
-    #[error("another writer holds this payload")]
+    /// Another writer has opened this payload.
+    #[error("another writer has opened this payload")]
     WriterBusy,
-    /// A payload can only go on where it ends.
-    #[error("the payload ends at byte {received_bytes}")]
+    /// The offset of a write differs from the number of stored bytes.
+    #[error("writing must continue at offset {received_bytes}")]
     OffsetMismatch {
-        /// Where it ends.
+        /// Number of bytes stored so far.
         received_bytes: u64,
     },
-    /// There is no finished payload of this transfer.
-    #[error("no such payload")]
+    /// The transfer has no finished payload.
+    #[error("the payload does not exist")]
     NoPayload,
-    /// What is stored cannot be read by this version.
-    #[error("cannot read what is stored at {key}")]
+    /// The object is not readable by this version.
+    #[error("cannot parse the object {key}")]
     Corrupt {
-        /// Where it is stored.
+        /// Key of the object.
         key: String,
-        /// Why it cannot be read.
+        /// Cause of the failure.
         #[source]
         source: serde_json::Error,
     },
-    /// The backend does not keep what a store must promise.
+    /// The backend lacks the required guarantees.
     #[error("{0}")]
     Unfit(String),
-    /// The store is being made as a copy of another one, and does not hold all of it.
-    #[error("it is an unfinished copy of {of}")]
+    /// The store is an incomplete copy of another store.
+    #[error("the storage is an incomplete copy of {of}")]
     UnfinishedCopy {
-        /// Of which one.
+        /// Name of the store being copied.
         of: String,
     },
-    /// The backend does not answer as it should.
-    #[error("the backend does not answer as it should")]
+    /// A request to the backend failed.
+    #[error("the storage backend failed")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// An error of the backend.
+    /// Wraps an error of the backend.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable(source.into())
     }

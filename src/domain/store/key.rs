@@ -1,4 +1,4 @@
-//! The layout: the one place where a path is put together.
+//! Layout of a store: builds and parses the paths of all stored objects.
 
 use std::fmt;
 
@@ -7,138 +7,138 @@ use crate::domain::digest::Sha256;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::timestamp::{Day, Timestamp};
 
-/// The path of one stored object.
+/// Path of one stored object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StorageKey(String);
 
-/// The beginning of the paths of like objects.
+/// Common path prefix of objects of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
 impl StorageKey {
-    /// `store.json`: what this store is.
+    /// Returns the key of the store header, `store.json`.
     #[must_use]
     pub fn header() -> Self {
         Self("store.json".to_owned())
     }
 
-    /// Everything there is.
+    /// Returns the prefix of all objects.
     #[must_use]
     pub fn everything() -> Prefix {
         Prefix(String::new())
     }
 
-    /// Everything about every transfer.
+    /// Returns the prefix of all objects of all transfers.
     #[must_use]
     pub fn all_transfers() -> Prefix {
         Prefix("transfers/".to_owned())
     }
 
-    /// What idempotency keys have made.
+    /// Returns the prefix of all idempotency records.
     #[must_use]
     pub fn all_creates() -> Prefix {
         Prefix("creates/".to_owned())
     }
 
-    /// A transfer's state.
+    /// Returns the key of a transfer's state.
     #[must_use]
     pub fn transfer(id: TransferId) -> Self {
         Self(format!("transfers/{id}/meta.json"))
     }
 
-    /// One audit record of a transfer.
+    /// Returns the key of an audit record of a transfer.
     #[must_use]
     pub fn transfer_record(id: TransferId, record: &Record) -> Self {
         Self::transfer_records(id, record.kind()).with(&format!("{}.json", record.id()))
     }
 
-    /// The audit records of one kind of a transfer, oldest first.
+    /// Returns the prefix of a transfer's audit records of one kind; key order is oldest first.
     #[must_use]
     pub fn transfer_records(id: TransferId, kind: RecordKind) -> Prefix {
         Prefix(format!("transfers/{id}/{}/", kind.folder()))
     }
 
-    /// Everything about a transfer.
+    /// Returns the prefix of all objects of a transfer.
     #[must_use]
     pub fn everything_of(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/"))
     }
 
-    /// A payload, where it is an object like the others.
+    /// Returns the key of a payload, in backends that store payloads as objects.
     #[must_use]
     pub fn payload(id: TransferId) -> Self {
         Self(format!("transfers/{id}/payload.enc"))
     }
 
-    /// What has arrived of a payload that is not whole, where there is no file that simply ends somewhere.
+    /// Returns the key of an incomplete upload's manifest, in backends without appendable files.
     #[must_use]
     pub fn payload_arriving(id: TransferId) -> Self {
         Self(format!("transfers/{id}/upload.json"))
     }
 
-    /// Bytes of a payload that is not whole.
+    /// Returns the key of a chunk of an incomplete upload.
     #[must_use]
     pub fn payload_piece(id: TransferId, name: &str) -> Self {
         Self::payload_pieces(id).with(name)
     }
 
-    /// All such bytes of one payload.
+    /// Returns the prefix of all chunks of an incomplete upload.
     #[must_use]
     pub fn payload_pieces(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/upload/"))
     }
 
-    /// Whether this is of a payload, where payloads are objects like the others, and so no record.
+    /// Returns whether the key belongs to a payload or an incomplete upload; all other keys are records.
     #[must_use]
     pub fn is_of_payload(&self) -> bool {
-        let below = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
-        below.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
+        let rest = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
+        rest.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
     }
 
-    /// The transfer that this belongs to, by the path alone.
+    /// Returns the transfer id in the path; `None` for objects outside a transfer.
     #[must_use]
     pub fn transfer_id(&self) -> Option<TransferId> {
         self.0.strip_prefix("transfers/")?.split_once('/')?.0.parse().ok()
     }
 
-    /// A place in the order of keys: behind everything about a transfer, and before the next one.
+    /// Returns a key that sorts after all objects of a transfer and before the next transfer.
     #[must_use]
     pub fn behind_transfer(id: TransferId) -> Self {
-        // The character that comes after `/`.
+        // `0` is the character after `/`.
         Self(format!("transfers/{id}0"))
     }
 
-    /// A grant of an unlimited transfer.
+    /// Returns the key of a grant of a transfer without a download limit.
     #[must_use]
     pub fn grant(id: TransferId, grant: &Sha256) -> Self {
         Self(format!("transfers/{id}/grants/{grant}.json"))
     }
 
-    /// A sender token.
+    /// Returns the key of a sender token.
     #[must_use]
     pub fn token(id: TokenId) -> Self {
         Self::tokens().with(&format!("{id}.json"))
     }
 
-    /// Every sender token.
+    /// Returns the prefix of all sender tokens.
     #[must_use]
     pub fn tokens() -> Prefix {
         Prefix("tokens/".to_owned())
     }
 
-    /// A record of a request that named no existing transfer.
+    /// Returns the key of a service record: an audit record of a request without an existing transfer.
     #[must_use]
     pub fn service_record(record: &Record) -> Self {
         Self(format!("service/{}/{}/{}.json", record.at().day(), record.kind().folder(), record.id()))
     }
 
-    /// Every record of requests that named no existing transfer, earliest day first.
+    /// Returns the prefix of all service records; key order is earliest day first.
     #[must_use]
     pub fn all_service_records() -> Prefix {
         Prefix("service/".to_owned())
     }
 
-    /// The day in the path of a service record or of a day's counters.
+    /// Returns the UTC day in the path of a service record or of daily counters; `None` for other keys.
     #[must_use]
     pub fn day(&self) -> Option<Day> {
         let (folder, rest) = self.0.split_once('/')?;
@@ -146,49 +146,49 @@ impl StorageKey {
         Some(Day::from(day.to_owned()))
     }
 
-    /// The transfer that an idempotency key made.
+    /// Returns the key of the idempotency record of a sender token and an idempotency key.
     #[must_use]
     pub fn create(token_id: TokenId, idempotency_key: &str) -> Self {
         Self(format!("creates/{}.json", Sha256::of(format!("{token_id}:{idempotency_key}").as_bytes())))
     }
 
-    /// A hint to look at a transfer in the minute of `at`.
+    /// Returns the key of a schedule entry: the sweeper processes the transfer in the minute of `at`.
     #[must_use]
     pub fn due(at: Timestamp, id: TransferId) -> Self {
         Self::all_due().with(&format!("{}/{id}", at.minute()))
     }
 
-    /// Every hint, earliest first.
+    /// Returns the prefix of all schedule entries; key order is earliest first.
     #[must_use]
     pub fn all_due() -> Prefix {
         Prefix("due/".to_owned())
     }
 
-    /// A day's counters.
+    /// Returns the key of a day's counters.
     #[must_use]
     pub fn stats(day: &Day) -> Self {
         Self::all_stats().with(&format!("{day}.json"))
     }
 
-    /// Every day's counters, oldest first.
+    /// Returns the prefix of all daily counters; key order is oldest first.
     #[must_use]
     pub fn all_stats() -> Prefix {
         Prefix("stats/".to_owned())
     }
 
-    /// A key as a backend listed it.
+    /// Wraps a key listed by a backend.
     #[must_use]
     pub fn from_backend(text: String) -> Self {
         Self(text)
     }
 
-    /// The path as text, with `/` between its parts.
+    /// Returns the path, with `/` as separator.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The last part of the path without `.json`: an object's own name in its folder.
+    /// Returns the last part of the path, without `.json`.
     #[must_use]
     pub fn name(&self) -> &str {
         let name = self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name);
@@ -203,13 +203,13 @@ impl fmt::Display for StorageKey {
 }
 
 impl Prefix {
-    /// The prefix as text.
+    /// Returns the prefix as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key of the object of this name.
+    /// Returns the key of the object `name` under this prefix.
     #[must_use]
     pub fn object(&self, name: &impl fmt::Display) -> StorageKey {
         self.with(&format!("{name}.json"))
@@ -220,17 +220,17 @@ impl Prefix {
     }
 }
 
-/// A hint read back from its key.
+/// Schedule entry, parsed from its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueHint {
-    /// `yyyy-mm-ddThh:mm`, UTC.
+    /// Scheduled minute as `yyyy-mm-ddThh:mm`, UTC.
     pub minute: String,
-    /// The transfer to look at.
+    /// Id of the scheduled transfer.
     pub transfer_id: TransferId,
 }
 
 impl DueHint {
-    /// Reads the hint that `key` is; `None` for any other key.
+    /// Parses a schedule entry; `None` if `key` is not under `due/` or malformed.
     #[must_use]
     pub fn from_key(key: &StorageKey) -> Option<Self> {
         let (minute, id) = key.0.strip_prefix("due/")?.split_once('/')?;
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hint_is_read_back_from_its_key() {
+    fn a_schedule_entry_parses_from_its_key() {
         let id = TransferId::random();
         let key = StorageKey::due(Timestamp::from_millis(0), id);
         assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_are_no_records() {
+    fn payload_keys_are_not_records() {
         let id = TransferId::random();
         for key in [StorageKey::payload(id), StorageKey::payload_arriving(id), StorageKey::payload_piece(id, "x")] {
             assert!(key.is_of_payload(), "{key}");
@@ -268,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_knows_its_name() {
+    fn a_key_has_the_name_of_its_object() {
         let id = TokenId::random();
         assert_eq!(StorageKey::token(id).name(), id.to_string());
         assert_eq!(StorageKey::header().name(), "store");
     }
 
     #[test]
-    fn a_path_of_a_day_knows_it() {
+    fn daily_keys_have_their_day() {
         let day = Timestamp::from_millis(0).day();
         assert_eq!(StorageKey::stats(&day).day(), Some(day.clone()));
         let record = StorageKey::from_backend(format!("service/{day}/requests/x.json"));

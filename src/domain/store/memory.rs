@@ -1,4 +1,4 @@
-//! The reference implementation: a store that lives as long as its process.
+//! In-memory store: the reference implementation, lost when the process ends.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use super::{
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
 
-/// Everything in memory, behind one lock: short critical sections, no waiting inside.
+/// In-memory store behind one lock; critical sections are short and never wait.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore(Arc<Mutex<Contents>>);
 
@@ -30,9 +30,9 @@ struct Contents {
 
 #[derive(Debug, Default)]
 struct Payload {
-    /// Tells it from another one of the same transfer, made after this one was removed.
+    /// Distinguishes this payload from a later payload of the same transfer, created after a removal.
     serial: u64,
-    pieces: Vec<Bytes>,
+    chunks: Vec<Bytes>,
     length: u64,
     finished: bool,
     writer: bool,
@@ -40,7 +40,7 @@ struct Payload {
 
 impl MemoryStore {
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock().expect("the lock is never poisoned")
     }
 }
 
@@ -72,7 +72,7 @@ impl Contents {
             .collect()
     }
 
-    /// The payload that a writer opened, unless it was removed since.
+    /// Returns the payload of a writer; `None` if the payload was removed since.
     fn opened_by(&mut self, writer: &MemoryWriter) -> Option<&mut Payload> {
         self.payloads.get_mut(&writer.id).filter(|payload| payload.serial == writer.serial)
     }
@@ -161,7 +161,7 @@ impl Payloads for MemoryStore {
             store: self.clone(),
             id,
             serial: payload.serial,
-            pieces_before: payload.pieces.len(),
+            chunks_before: payload.chunks.len(),
             start: offset,
         }))
     }
@@ -183,23 +183,23 @@ impl Payloads for MemoryStore {
         let mut position = 0;
         let mut wanted = Vec::new();
         let payload = payload.ok_or(StoreError::NoPayload)?;
-        for (index, piece) in payload.pieces.iter().enumerate() {
-            let end = position + piece.len() as u64;
+        for (index, chunk) in payload.chunks.iter().enumerate() {
+            let end = position + chunk.len() as u64;
             let (from, to) = (range.start.max(position), range.end.min(end));
             if from < to {
-                let within = |at: u64| usize::try_from(at - position).expect("an offset into a piece in memory");
+                let within = |at: u64| usize::try_from(at - position).expect("an offset into a chunk in memory");
                 wanted.push((index, within(from)..within(to)));
             }
             position = end;
         }
-        // Who reads holds nothing of it: once it is removed, its memory is free.
+        // Readers keep no reference to the chunks, so removing a payload frees its memory at once.
         let (store, serial) = (self.clone(), payload.serial);
-        let piece = move |(index, within): (usize, Range<usize>)| {
+        let chunk = move |(index, within): (usize, Range<usize>)| {
             let contents = store.contents();
-            let there = contents.payloads.get(&id).filter(|payload| payload.serial == serial);
-            there.map(|payload| payload.pieces[index].slice(within)).ok_or_else(|| ErrorKind::NotFound.into())
+            let payload = contents.payloads.get(&id).filter(|payload| payload.serial == serial);
+            payload.map(|payload| payload.chunks[index].slice(within)).ok_or_else(|| ErrorKind::NotFound.into())
         };
-        Ok(Box::pin(stream::iter(wanted.into_iter().map(piece))))
+        Ok(Box::pin(stream::iter(wanted.into_iter().map(chunk))))
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
@@ -226,7 +226,7 @@ struct MemoryWriter {
     store: MemoryStore,
     id: TransferId,
     serial: u64,
-    pieces_before: usize,
+    chunks_before: usize,
     start: u64,
 }
 
@@ -236,7 +236,7 @@ impl PayloadWriter for MemoryWriter {
         let mut contents = self.store.contents();
         let payload = contents.opened_by(self).ok_or(StoreError::NoPayload)?;
         payload.length += bytes.len() as u64;
-        payload.pieces.push(bytes);
+        payload.chunks.push(bytes);
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl PayloadWriter for MemoryWriter {
 
     async fn discard(self: Box<Self>) -> Result<(), StoreError> {
         if let Some(payload) = self.store.contents().opened_by(&self) {
-            payload.pieces.truncate(self.pieces_before);
+            payload.chunks.truncate(self.chunks_before);
             payload.length = self.start;
         }
         Ok(())

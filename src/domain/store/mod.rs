@@ -1,7 +1,7 @@
-//! Where transfers, tokens and records are kept: paths and bytes, whatever lies beneath.
+//! Storage interface for transfers, tokens, audit records and payloads, independent of the backend.
 //!
-//! A [`Store`] is [`Records`] (small objects that change by compare-and-swap), [`Payloads`] (large ones that are
-//! written once) and, where the backend has it, a [`Presigner`]. Every backend passes the suite in `tests/store/`.
+//! A [`Store`] combines [`Records`] (small objects changed by compare-and-swap), [`Payloads`] (large objects written
+//! once) and, in backends with presigned requests, a [`Presigner`]. All backends pass the tests in `tests/store/`.
 
 mod backoff;
 mod commit;
@@ -34,30 +34,30 @@ pub(crate) use unfinished_copy::UnfinishedCopy;
 
 use super::room::Room;
 
-/// Everything that a service keeps.
+/// Complete storage of a service.
 #[async_trait]
 pub trait Store: Records + Payloads + fmt::Debug {
-    /// Checks, on the object at `key`, that the backend keeps what [`Records`] promises. What is there stays as it is.
+    /// Checks the backend's guarantees for [`Records`] on the object at `key`, and leaves the object unchanged.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] for one that does not: it must not be used.
+    /// [`StoreError::Unfit`] for a backend without these guarantees, which must not be used.
     async fn prove(&self, _key: &StorageKey) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Writes counters that a backend without transactions has gathered from commits.
+    /// Writes counter changes buffered from commits, in backends without transactions.
     async fn flush(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// How much room there is for payloads, where the backend knows of a limit.
+    /// Returns the free space for payloads; `None` if the backend has no known limit.
     async fn room(&self) -> Result<Option<Room>, StoreError> {
         Ok(None)
     }
 
-    /// The capability to let clients move payloads without this service, where the backend has it.
+    /// Returns the signer of requests between clients and the payload store; `None` if unsupported.
     ///
-    /// Whether it is there decides the `mode` of transfers; nothing else does.
+    /// Support for presigned requests alone decides the `mode` of transfers.
     fn presigner(&self) -> Option<&dyn Presigner> {
         None
     }

@@ -1,4 +1,4 @@
-//! What is checked before a store is used.
+//! Store header, and the checks before a store is used.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use super::{StorageKey, Store, StoreError, UnfinishedCopy, create, from_json};
 use crate::domain::store::Commit;
 use crate::domain::version::V1;
 
-/// `store.json`: what a store is, and what holds for everything in it.
+/// `store.json`: header of a store, with its format version and store-wide settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreHeader {
-    /// The version of the layout; a newer one is refused.
+    /// Version of the layout; other versions are rejected.
     pub v: V1,
-    /// How long audit records stay after a transfer's end, in seconds.
+    /// Retention period of audit records after the end of a transfer, in seconds.
     pub retain_audit_s: u64,
 }
 
 impl StoreHeader {
-    /// Reads the header of a store.
+    /// Parses the header of a store.
     ///
     /// # Errors
-    /// [`StoreError::UnfinishedCopy`] where it is not yet a store; [`StoreError::Corrupt`] for any other version or form.
+    /// [`StoreError::UnfinishedCopy`] for an incomplete copy; [`StoreError::Corrupt`] for an unknown version or format.
     pub fn parse(stored: &[u8]) -> Result<Self, StoreError> {
         match UnfinishedCopy::read(stored) {
             Some(copy) => Err(StoreError::UnfinishedCopy { of: copy.source().to_owned() }),
@@ -29,7 +29,7 @@ impl StoreHeader {
         }
     }
 
-    /// Reads the header of `store`; `None` for one that has none.
+    /// Reads the header of `store`; `None` if the store has no header.
     ///
     /// # Errors
     /// As [`StoreHeader::parse`].
@@ -37,19 +37,18 @@ impl StoreHeader {
         store.get(&StorageKey::header()).await?.map(|found| Self::parse(&found.value)).transpose()
     }
 
-    /// How long audit records stay after a transfer's end.
+    /// Returns the retention period of audit records after the end of a transfer.
     #[must_use]
     pub const fn retain_audit(&self) -> Duration {
         Duration::from_secs(self.retain_audit_s)
     }
 }
 
-/// Reads a store's header, and writes one with `retain_audit` into a store that has none; then makes sure that the
-/// backend keeps its promises.
+/// Opens a store: reads its header, or creates a header with `retain_audit`, and checks the backend's guarantees.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for a store of a version that is not known here, [`StoreError::UnfinishedCopy`] for one that is
-/// not yet a store, [`StoreError::Unfit`] for a backend that must not be used.
+/// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::UnfinishedCopy`] for an incomplete copy,
+/// [`StoreError::Unfit`] for a backend without the guarantees of [`Records`](super::Records).
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retain_audit).await?;
     store.prove(&StorageKey::header()).await?;
@@ -63,7 +62,7 @@ async fn read_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreH
         }
         let header = StoreHeader { v: V1, retain_audit_s: retain_audit.as_secs() };
         match create(store, StorageKey::header(), &header, Commit::default()).await {
-            // Another process was faster: what it wrote holds.
+            // Another process has created the header first: use that header.
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),
             Ok(()) => return Ok(header),

@@ -1,4 +1,4 @@
-//! Large objects that are written once, from front to end.
+//! Payload storage: large objects written once, sequentially.
 
 use std::io;
 use std::ops::Range;
@@ -11,71 +11,75 @@ use futures_util::Stream;
 use super::StoreError;
 use crate::domain::id::TransferId;
 
-/// Bytes as they are read from a store.
+/// Stream of payload bytes from a store.
 pub type PayloadStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// What is there under the name of one payload.
+/// Stored objects of one payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Whose payload it is.
+    /// Id of the transfer.
     pub id: TransferId,
-    /// A payload that is whole.
+    /// Whether a finished payload exists.
     pub whole: bool,
-    /// What has arrived of one, or the place for it, and belongs to no whole one.
+    /// Whether an incomplete upload exists, with or without bytes.
     pub unfinished: bool,
 }
 
-/// The payloads of a store.
+/// Payload storage of a backend.
 #[async_trait]
 pub trait Payloads: Send + Sync {
-    /// How many bytes of a payload are there, finished or not; 0 where there is none.
+    /// Returns the number of stored bytes of a payload, finished or not; 0 if the payload does not exist.
     async fn received(&self, id: TransferId) -> Result<u64, StoreError>;
 
-    /// Opens a payload to go on writing at `offset`, which must be where it ends.
+    /// Opens a payload for writing at `offset`, which must be the number of bytes stored so far.
     ///
     /// # Errors
-    /// [`StoreError::WriterBusy`] while another writer has it, in any process;
-    /// [`StoreError::OffsetMismatch`] where `offset` is not the end, and for any offset of a finished payload.
+    /// [`StoreError::WriterBusy`] while another writer, in any process, has the payload open;
+    /// [`StoreError::OffsetMismatch`] for any other offset, and for any offset of a finished payload.
     async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError>;
 
-    /// Makes a payload final if exactly `size` bytes are there, and answers how many are. Final bytes survive power loss.
+    /// Finishes a payload if exactly `size` bytes are stored; returns the number of stored bytes.
     ///
-    /// Doing it again is harmless. A payload of another size stays as it is.
+    /// A finished payload survives power loss. Idempotent; a payload of another size stays unchanged.
     ///
     /// # Errors
-    /// [`StoreError::WriterBusy`] while a writer has it.
+    /// [`StoreError::WriterBusy`] while a writer has the payload open.
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError>;
 
-    /// Reads a range of a finished payload. Where the payload is removed meanwhile, the stream breaks off after what was
-    /// read ahead, with [`io::ErrorKind::NotFound`] where that can be told; a backend far away may deliver it to its end.
+    /// Reads a range of a finished payload.
+    ///
+    /// If the payload is removed meanwhile, the stream fails after the bytes already read ahead, with
+    /// [`io::ErrorKind::NotFound`] if the backend can tell the cause. A remote backend may deliver the whole range.
     ///
     /// # Errors
-    /// [`StoreError::NoPayload`] where there is none, or it is not finished or shorter than the range.
+    /// [`StoreError::NoPayload`] if the payload does not exist, is not finished, or is shorter than the range.
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError>;
 
-    /// Removes whatever there is of a payload, and frees its room, whoever still reads or writes it.
+    /// Removes a payload, finished or not, and frees its space even while readers or writers have the payload open.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 
-    /// Lists at most `limit` payloads of which anything is there, in the order of their ids, that come after `after`.
+    /// Lists up to `limit` payloads with stored objects after the id `after`, in id order.
     async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError>;
 }
 
-/// The one writer of a payload, until it is dropped. A backend far away learns of that a moment later.
+/// Exclusive writer of a payload; dropping the writer ends its exclusive access, with a short delay in remote backends.
 ///
-/// Dropping it without [`PayloadWriter::close`] keeps what was written: an upload can go on from there.
+/// Dropping without [`PayloadWriter::close`] keeps the written bytes, so that an upload can resume.
 #[async_trait]
 pub trait PayloadWriter: Send {
-    /// Appends bytes. An error may be of an earlier write, and a payload whose writer failed ends anywhere before it.
+    /// Appends bytes.
     ///
-    /// Once the payload was removed, this either fails with [`StoreError::NoPayload`] or leads nowhere.
+    /// After a removal of the payload, a write either has no effect or fails with [`StoreError::NoPayload`].
+    ///
+    /// # Errors
+    /// An error may be due to an earlier write; the payload may then end at any byte before the failed write.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Waits until what was written survives the end of this process, and answers the payload's length:
-    /// 0 once it was removed.
+    /// Waits until the written bytes survive the end of this process; returns the payload's number of stored bytes.
     ///
-    /// After an error that [`PayloadWriter::write`] has told of it answers how much is there to go on from.
+    /// Returns 0 after a removal of the payload, and the offset to resume from after a failed [`PayloadWriter::write`].
     async fn close(self: Box<Self>) -> Result<u64, StoreError>;
 
-    /// Takes back everything that this writer wrote, also after a write that failed. It never makes a payload longer.
+    /// Discards all bytes written by this writer, even after a failed write. Never makes a payload longer.
     async fn discard(self: Box<Self>) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The capability to let clients move payloads without this service in between.
+//! Presigned requests: uploads and downloads directly between clients and the payload store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,31 +10,31 @@ use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::PartPlan;
 
-/// A request that a client may make of the payload store by itself.
+/// Presigned request from a client to the payload store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// The HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// Where to; its query is a secret while it lives.
+    /// URL of the request; its query is secret until it expires.
     pub url: String,
-    /// The headers to send, exactly.
+    /// Headers to send, exactly as given.
     pub headers: BTreeMap<String, String>,
-    /// When the store stops to honour it.
+    /// Expiry time of the signature.
     pub expires_at: Timestamp,
 }
 
-/// Signs requests to the payload store; each names one object, or one part of it.
+/// Signs requests to the payload store; each request is for one object, or one part of an object.
 ///
-/// What clients have sent is taken over by [`finish`](super::Payloads::finish), as if it had come through a writer.
+/// [`finish`](super::Payloads::finish) finishes a payload uploaded by clients, as if a writer had written it.
 #[async_trait]
 pub trait Presigner: Send + Sync {
-    /// A request that stores a whole payload of exactly `size` bytes, and only if none is there.
+    /// Signs a request to upload a payload of exactly `size` encrypted bytes, valid only if no payload exists yet.
     async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError>;
 
-    /// Requests that store the parts of these numbers, each of exactly its length, in the order of `numbers`.
+    /// Signs requests to upload parts, each of exactly its length, in the order of `numbers`.
     ///
     /// # Panics
-    /// Where `plan` has no part of such a number.
+    /// If `plan` has no part of one of the `numbers`.
     async fn parts(
         &self,
         id: TransferId,
@@ -43,9 +43,9 @@ pub trait Presigner: Send + Sync {
         lifetime: Duration,
     ) -> Result<Vec<SignedRequest>, StoreError>;
 
-    /// The numbers of the parts that have arrived, in order.
+    /// Lists the numbers of the uploaded parts, in ascending order.
     async fn arrived(&self, id: TransferId) -> Result<Vec<u32>, StoreError>;
 
-    /// A request that fetches the payload.
+    /// Signs a request to download the payload.
     async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError>;
 }

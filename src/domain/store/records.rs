@@ -1,17 +1,19 @@
-//! Small objects that change by compare-and-swap.
+//! Record storage: small objects changed by compare-and-swap.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Commit, Prefix, StorageKey, StoreError, Version, Versioned};
 
-/// The records of a store. No key is the beginning of another, followed by `/`: some backends keep keys as paths.
+/// Record storage of a backend.
+///
+/// No key is a path prefix of another key (`a` and `a/b`), since backends may map keys to file paths.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Reads one object; `None` where there is none.
+    /// Reads an object; `None` if the object does not exist.
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError>;
 
-    /// Lists at most `limit` keys under `prefix`, in the order of their bytes, that come after `after`.
+    /// Lists up to `limit` keys under `prefix` after the key `after`, in byte order.
     async fn keys(
         &self,
         prefix: &Prefix,
@@ -19,7 +21,7 @@ pub trait Records: Send + Sync {
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError>;
 
-    /// Reads the objects that [`Records::keys`] would list; those that go meanwhile are left out.
+    /// Reads the objects listed by [`Records::keys`]; omits objects removed meanwhile.
     async fn list(
         &self,
         prefix: &Prefix,
@@ -35,9 +37,9 @@ pub trait Records: Send + Sync {
         Ok(found)
     }
 
-    /// Writes durably, before it answers. The version is that of the changed object, where there is one.
+    /// Applies a commit durably; returns the new version of the changed object, if the commit has a change.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the change's condition does not hold: then nothing was written.
+    /// [`StoreError::Conflict`] if the condition of the change does not hold; no record is written then.
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError>;
 }

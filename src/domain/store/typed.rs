@@ -1,4 +1,4 @@
-//! Reading and changing objects as the types that they are.
+//! Typed reads and compare-and-swap changes of stored JSON objects.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -6,37 +6,37 @@ use serde::de::DeserializeOwned;
 
 use super::{Backoff, Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
 
-/// What a read finds.
+/// Result of a read: the value with its version; `None` if the object does not exist.
 pub type Read<T> = Result<Option<Versioned<T>>, StoreError>;
 
-/// What to do with an object that was read.
+/// Decision about an object that was read, with the result of the operation.
 pub enum Swap<T, A> {
-    /// Leave it as it is.
+    /// Leave the object unchanged.
     Keep(A),
-    /// Write it, with what belongs to it. The commit's own change is filled in.
+    /// Write the object, with the other writes of the commit. [`swap`] sets the commit's `change`.
     Write(Box<(T, Commit)>, A),
 }
 
 impl<T, A> Swap<T, A> {
-    /// Writes `value` with what belongs to it.
+    /// Writes `value` together with the other writes in `with`.
     #[must_use]
     pub fn write(value: T, with: Commit, answer: A) -> Self {
         Self::Write(Box::new((value, with)), answer)
     }
 }
 
-/// The stored form of a value.
+/// Serialises a value to its stored JSON.
 ///
 /// # Panics
-/// Never for the types of this crate: their maps have text keys.
+/// Never for the stored types of this crate, since their maps have string keys.
 pub fn to_json<T: Serialize>(value: &T) -> Bytes {
-    serde_json::to_vec(value).expect("stored types have text keys and cannot fail").into()
+    serde_json::to_vec(value).expect("maps in stored types have string keys").into()
 }
 
-/// Reads an object.
+/// Reads an object; `None` if the object does not exist.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] where it is not a `T` of a version that is known here.
+/// [`StoreError::Corrupt`] if the object is not a `T` of a known version.
 pub async fn read<T: DeserializeOwned>(store: &dyn Store, key: &StorageKey) -> Read<T> {
     let found = store.get(key).await?;
     let parse = |found: Versioned<Bytes>| {
@@ -45,10 +45,10 @@ pub async fn read<T: DeserializeOwned>(store: &dyn Store, key: &StorageKey) -> R
     found.map(parse).transpose()
 }
 
-/// Reads at most `limit` objects under `prefix` that come after `after`, in the order of their keys.
+/// Reads up to `limit` objects under `prefix` with keys after `after`, in key order.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] where one is not a `T`.
+/// [`StoreError::Corrupt`] if an object is not a `T`.
 pub async fn list<T: DeserializeOwned>(
     store: &dyn Store,
     prefix: &Prefix,
@@ -59,15 +59,15 @@ pub async fn list<T: DeserializeOwned>(
     found.iter().map(|(key, value)| from_json(key.as_str(), value)).collect()
 }
 
-/// Reads the value that is stored at `key`.
+/// Parses the value stored at `key`.
 pub(crate) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
 }
 
-/// Writes an object that must not be there yet, with what belongs to it.
+/// Creates an object, together with the other writes in `with`.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] where it is there.
+/// [`StoreError::Conflict`] if the object already exists.
 pub async fn create<T: Serialize>(
     store: &dyn Store,
     key: StorageKey,
@@ -78,13 +78,14 @@ pub async fn create<T: Serialize>(
     store.commit(Commit { change: Some(change), ..with }).await.map(drop)
 }
 
-/// Changes an object by compare-and-swap: reads it, asks `decide`, writes if nothing changed meanwhile, else starts over.
+/// Changes an object by compare-and-swap, with retries on conflicts.
 ///
-/// `decide` must have no effects of its own, since it may run more than once.
+/// Each try reads the object, calls `decide` and writes the result. `decide` may run more than once, so it must have no
+/// side effects.
 ///
 /// # Errors
-/// What `decide` answers; `missing()` where there is no such object; [`StoreError::Conflict`] where others kept
-/// changing it for ten seconds.
+/// Errors of `decide`; `missing()` if the object does not exist; [`StoreError::Conflict`] if other writers keep
+/// changing the object for 10 seconds.
 pub async fn swap<T, A, E>(
     store: &dyn Store,
     key: &StorageKey,

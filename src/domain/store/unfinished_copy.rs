@@ -1,37 +1,38 @@
-//! What stands in place of a store's header while the store is being made as a copy of another one.
+//! Incomplete-copy marker, stored in place of the store header until a copy is finished.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::random;
 use crate::domain::version::V1;
 
-/// The mark in `store.json` by which nobody takes half a copy for a store.
+/// Marker in `store.json` of an incomplete copy, so that no service opens the copy as a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnfinishedCopy {
     v: V1,
     unfinished_copy: Source,
 }
 
-/// Of what it is a copy, and who makes it.
+/// Source of the copy, and the run writing the copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Source {
+    /// Name of the storage being copied.
     of: String,
-    /// Another one for each process that goes on with it.
+    /// Random name of the run; each process that starts or resumes the copy uses a new name.
     run: String,
 }
 
 impl UnfinishedCopy {
-    /// The mark of a new run that copies the storage called `of`.
+    /// Creates the marker of a new run that copies the storage `of`.
     pub(crate) fn of(of: &str) -> Self {
         Self { v: V1, unfinished_copy: Source { of: of.to_owned(), run: random::name() } }
     }
 
-    /// Reads the mark; `None` for what is none, such as the header of a store.
+    /// Parses a marker; `None` for any other content, such as a store header.
     pub(crate) fn read(stored: &[u8]) -> Option<Self> {
         serde_json::from_slice(stored).ok()
     }
 
-    /// What the storage is called that this is a copy of.
+    /// Returns the name of the storage being copied.
     pub(crate) fn source(&self) -> &str {
         &self.unfinished_copy.of
     }

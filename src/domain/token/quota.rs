@@ -1,8 +1,8 @@
-//! How much a sender token may be used for, and how much of that is used.
+//! Quota of a sender token: its limits and their current use.
 //!
-//! What a transfer takes is reserved here before the transfer exists, and given back after its payload is gone. Both are
-//! two writes to two objects, so each leaves an entry here until the other object is known to have followed: a crash in
-//! between can then neither be counted twice nor be forgotten.
+//! The quota reserves a transfer's share before the transfer is created, and releases the bytes after its payload is
+//! removed. Both steps write two objects, token and transfer. Each step therefore keeps an entry in the quota until the
+//! transfer records the step too, so that a crash between the two writes neither loses a step nor counts a step twice.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,21 +14,21 @@ use crate::domain::id::TransferId;
 use crate::domain::random;
 use crate::domain::timestamp::Timestamp;
 
-/// An entry of this age belongs to a process that has ended, or to a request that nobody waits for any more.
+/// Age at which an entry counts as abandoned: its process has ended, or its request has long timed out.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
-/// The limits of a token, and what is used of them. A number is counted only where it is limited.
+/// Limits of a token and their current use; each use is reported only if its limit is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
-    /// How many transfers it may create, ever; `None` is any number.
+    /// Maximum number of transfers ever created; `None` means unlimited.
     pub max_transfers: Option<u64>,
-    /// How many bytes of sealed payload its transfers may hold at once, as declared; `None` is any number.
+    /// Maximum total of the declared encrypted sizes of stored transfers, in bytes; `None` means unlimited.
     pub max_total_bytes: Option<u64>,
-    /// Transfers created, or about to be.
+    /// Number of transfers created or reserved.
     transfers_created: u64,
-    /// Bytes declared and not yet removed.
+    /// Declared encrypted bytes of reserved and existing transfers without a released payload.
     bytes_held: u64,
-    /// What is counted above while its transfer may not yet say so.
+    /// Steps counted above, but possibly not yet recorded in their transfers.
     unsettled: Vec<Unsettled>,
 }
 
@@ -38,7 +38,7 @@ struct Unsettled {
     step: Step,
     bytes: u64,
     at: Timestamp,
-    /// Of a reservation: tells it from another one for the same transfer.
+    /// Distinguishes several reservations for the same transfer; `None` for a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<Mark>,
 }
@@ -49,7 +49,9 @@ impl Unsettled {
     }
 }
 
-/// Tells reservations for the same transfer apart: the transfer keeps that of the one that it lives on.
+/// Random mark of a reservation, to distinguish several reservations for the same transfer.
+///
+/// The transfer records the mark of the reservation used for its creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Mark(u32);
@@ -60,78 +62,78 @@ impl Mark {
     }
 }
 
-/// What was done to a quota for a transfer.
+/// Change of a quota for a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// It was taken, before the transfer was created.
+    /// Reserved a share of the quota, before the creation of the transfer.
     Reserved,
-    /// It was given back, before the transfer was told so.
+    /// Released the bytes, before the transfer recorded the release.
     Released,
 }
 
-/// Names an entry of a quota.
+/// Identifies an entry of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// Which transfer it is about.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// What was done for it.
+    /// Step recorded by the entry.
     pub step: Step,
-    /// Which reservation it is, of those for the same transfer.
+    /// Mark of the reservation; `None` for a release.
     pub mark: Option<Mark>,
 }
 
 impl Entry {
-    /// The reservation of a transfer.
+    /// Identifies a reservation of a transfer.
     #[must_use]
     pub const fn reserved(transfer_id: TransferId, mark: Mark) -> Self {
         Self { transfer_id, step: Step::Reserved, mark: Some(mark) }
     }
 
-    /// The release of a transfer.
+    /// Identifies the release of a transfer.
     #[must_use]
     pub const fn released(transfer_id: TransferId) -> Self {
         Self { transfer_id, step: Step::Released, mark: None }
     }
 }
 
-/// What became of an entry that was left behind.
+/// Outcome of checking an abandoned entry against its transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The transfer says what is counted here.
+    /// The transfer has recorded the step: the entry is obsolete.
     Settled,
-    /// There is no transfer that lives on it, and none will come: it goes back.
+    /// No transfer uses the reservation, nor ever will: the reservation is released.
     NeverCame,
 }
 
 impl Quota {
-    /// A quota with these limits; `None` where there are none.
+    /// Creates a quota with these limits; `None` if both are `None`.
     #[must_use]
     pub fn new(max_transfers: Option<u64>, max_total_bytes: Option<u64>) -> Option<Self> {
         let limited = max_transfers.is_some() || max_total_bytes.is_some();
         limited.then(|| Self { max_transfers, max_total_bytes, ..Self::default() })
     }
 
-    /// Transfers created, where that is limited.
+    /// Returns the number of transfers created; `None` if unlimited.
     #[must_use]
     pub fn transfers_created(&self) -> Option<u64> {
         self.max_transfers.map(|_| self.transfers_created)
     }
 
-    /// Bytes held, where that is limited.
+    /// Returns the bytes in use; `None` if unlimited.
     #[must_use]
     pub fn bytes_held(&self) -> Option<u64> {
         self.max_total_bytes.map(|_| self.bytes_held)
     }
 
-    /// Reserves one transfer of `bytes`; once, however often it is asked for the same one.
+    /// Reserves one transfer of `bytes` encrypted bytes; idempotent while the transfer's reservation has an entry.
     ///
     /// # Errors
-    /// [`Error::QuotaExceeded`], after which nothing is reserved.
+    /// [`Error::QuotaExceeded`]; nothing is reserved then.
     pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<Mark, Error> {
-        let is_it = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Reserved;
-        if let Some(Unsettled { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(is_it) {
-            // Whoever asks again is about to create it: the entry must not be taken for one left behind.
+        let matches = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Reserved;
+        if let Some(Unsettled { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(matches) {
+            // A retry is about to create the transfer, so its entry must not count as abandoned.
             *at = now;
             return Ok(*mark);
         }
@@ -142,10 +144,10 @@ impl Quota {
         Ok(mark)
     }
 
-    /// What would be used with another transfer of `bytes`.
+    /// Returns the number of transfers and the bytes in use after adding a transfer of `bytes` encrypted bytes.
     ///
     /// # Errors
-    /// [`Error::QuotaExceeded`] where that is too much.
+    /// [`Error::QuotaExceeded`] if either number is over its limit.
     pub fn with(&self, bytes: u64) -> Result<(u64, u64), Error> {
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
         let transfers_created = self.transfers_created.saturating_add(1);
@@ -159,41 +161,41 @@ impl Quota {
         Ok((transfers_created, bytes_held))
     }
 
-    /// Gives a reservation back that led to no transfer.
+    /// Releases a reservation whose transfer was not created.
     pub fn cancel(&mut self, transfer_id: TransferId, mark: Mark) {
-        if let Some(gone) = self.take(transfer_id, Step::Reserved, Some(mark)) {
+        if let Some(removed) = self.take(transfer_id, Step::Reserved, Some(mark)) {
             self.transfers_created = self.transfers_created.saturating_sub(1);
-            self.bytes_held = self.bytes_held.saturating_sub(gone.bytes);
+            self.bytes_held = self.bytes_held.saturating_sub(removed.bytes);
         }
     }
 
-    /// Gives back the bytes of a transfer whose payload is gone; once, however often it is told so.
+    /// Releases the bytes of a transfer whose payload is removed; idempotent while the release has an entry.
     pub fn release(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) {
-        let done = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Released;
-        if self.unsettled.iter().any(done) {
+        let is_release = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Released;
+        if self.unsettled.iter().any(is_release) {
             return;
         }
         self.bytes_held = self.bytes_held.saturating_sub(bytes);
         self.unsettled.push(Unsettled { transfer_id, step: Step::Released, bytes, at: now, mark: None });
     }
 
-    /// Forgets an entry whose transfer says by now what is counted here; answers whether there was one.
+    /// Drops an entry whose step its transfer has recorded; returns whether the entry existed.
     pub fn settle(&mut self, entry: Entry) -> bool {
         self.take(entry.transfer_id, entry.step, entry.mark).is_some()
     }
 
-    /// What is counted while its transfer may not yet say so, with its bytes.
+    /// Iterates over the entries possibly not yet recorded in their transfers, each with its bytes.
     pub fn unsettled(&self) -> impl Iterator<Item = (Entry, u64)> {
         self.unsettled.iter().map(|entry| (entry.name(), entry.bytes))
     }
 
-    /// The entries that were left behind.
+    /// Iterates over the entries at least an hour old.
     pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
         let old = move |entry: &&Unsettled| entry.at.plus(ABANDONED_AFTER) <= now;
         self.unsettled.iter().filter(old).map(Unsettled::name)
     }
 
-    /// Ends what was left behind, by what was found out about it.
+    /// Drops or cancels abandoned entries according to `verdicts`; entries without a verdict stay.
     pub fn end_abandoned(&mut self, verdicts: &HashMap<Entry, Verdict>, now: Timestamp) {
         let abandoned: Vec<_> = self.abandoned(now).collect();
         for entry in abandoned {
@@ -206,9 +208,9 @@ impl Quota {
     }
 
     fn take(&mut self, transfer_id: TransferId, step: Step, mark: Option<Mark>) -> Option<Unsettled> {
-        let is_it = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
-        let at = self.unsettled.iter().position(is_it)?;
-        Some(self.unsettled.remove(at))
+        let matches = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
+        let index = self.unsettled.iter().position(matches)?;
+        Some(self.unsettled.remove(index))
     }
 }
 
@@ -233,18 +235,21 @@ mod tests {
         quota.reserve(first, 60, NOW).unwrap();
         let error = quota.reserve(second, 41, NOW).unwrap_err();
         assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
-        assert_eq!(used(&quota), (1, 60), "a refusal took something");
+        assert_eq!(used(&quota), (1, 60), "a rejected reservation is counted");
         quota.reserve(second, 40, NOW).unwrap();
         quota.release(first, 60, NOW);
         quota.reserve(third, 60, NOW).unwrap();
         quota.release(second, 40, NOW);
         let error = quota.reserve(TransferId::random(), 1, NOW).unwrap_err();
-        assert!(matches!(error, Error::QuotaExceeded { member: "max_transfers" }), "removal gave a creation back");
+        assert!(
+            matches!(error, Error::QuotaExceeded { member: "max_transfers" }),
+            "a release lowers the number of transfers created"
+        );
         assert_eq!(used(&quota), (3, 60));
     }
 
     #[test]
-    fn sizes_beyond_all_measure_exceed_it() {
+    fn huge_sizes_exceed_the_quota_without_overflow() {
         let mut quota = quota();
         quota.reserve(TransferId::random(), 1, NOW).unwrap();
         quota.reserve(TransferId::random(), u64::MAX, NOW).unwrap_err();
@@ -262,35 +267,35 @@ mod tests {
         quota.release(id, 10, NOW);
         assert_eq!(used(&quota), (1, 0));
         assert!(quota.settle(Entry::released(id)));
-        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries were left");
+        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries are left");
     }
 
     #[test]
-    fn only_the_reservation_that_is_meant_is_given_back() {
+    fn cancelling_releases_only_the_reservation_with_the_same_mark() {
         let (mut quota, id) = (quota(), TransferId::random());
         let first = quota.reserve(id, 10, NOW).unwrap();
         quota.settle(Entry::reserved(id, first));
         let second = quota.reserve(id, 10, NOW).unwrap();
         assert_eq!(used(&quota), (2, 20));
         quota.cancel(id, first);
-        assert_eq!(used(&quota), (2, 20), "what a transfer lives on was given back");
+        assert_eq!(used(&quota), (2, 20), "the reservation of an existing transfer is released");
         quota.cancel(id, second);
         assert_eq!(used(&quota), (1, 10));
     }
 
     #[test]
-    fn what_a_crash_left_is_ended_by_what_became_of_it() {
-        let [came, never, released, unknown] = [(); 4].map(|()| TransferId::random());
+    fn abandoned_entries_end_by_their_verdicts() {
+        let [created, never, released, unknown] = [(); 4].map(|()| TransferId::random());
         let mut quota = Quota::new(None, Some(1_000)).unwrap();
-        let [came, never, released, unknown] =
-            [came, never, released, unknown].map(|id| Entry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
+        let [created, never, released, unknown] =
+            [created, never, released, unknown].map(|id| Entry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
         quota.settle(released);
         quota.release(released.transfer_id, 100, NOW);
         assert_eq!(quota.abandoned(NOW.plus(Duration::from_mins(59))).count(), 0);
         let later = NOW.plus(ABANDONED_AFTER);
         assert_eq!(quota.abandoned(later).count(), 4);
         let verdicts = [
-            (came, Verdict::Settled),
+            (created, Verdict::Settled),
             (never, Verdict::NeverCame),
             (Entry::released(released.transfer_id), Verdict::Settled),
         ];
@@ -300,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_again_is_not_taken_for_gone() {
+    fn a_retried_reservation_is_not_abandoned() {
         let (mut quota, id) = (quota(), TransferId::random());
         quota.reserve(id, 10, NOW).unwrap();
         let later = NOW.plus(ABANDONED_AFTER);

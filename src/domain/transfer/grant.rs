@@ -1,4 +1,4 @@
-//! Counted downloads.
+//! Grants: records of counted downloads.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,26 @@ use crate::domain::digest::Sha256;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// One counted download: what its holder shows to go on with it. The grant itself is never stored.
+/// Record of one counted download.
+///
+/// The client presents the grant to resume the download without another count. Only its hash is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRecord {
-    /// The version of this form.
+    /// Version of the record format.
     pub v: V1,
     /// SHA-256 of the grant.
     pub sha256: Sha256,
-    /// When it was counted.
+    /// Time of counting the download.
     pub granted_at: Timestamp,
-    /// When it runs out.
+    /// Expiry time of the grant.
     pub expires_at: Timestamp,
 }
 
-/// What a counted download changed.
+/// Result of counting a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// The grant.
+    /// Record of the grant.
     pub grant: GrantRecord,
-    /// Whether it was the last one.
+    /// Whether the download limit is now reached.
     pub exhausted: bool,
 }

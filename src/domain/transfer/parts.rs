@@ -1,20 +1,20 @@
-//! How a payload is divided where clients send it to the payload store themselves.
+//! Division of a payload into parts for presigned multipart uploads.
 
 use super::UploadKind;
 use crate::domain::wire::Flow;
 
-/// Up to this size a payload goes in one request.
-const LARGEST_SINGLE: u64 = 16 << 20;
-/// Parts are multiples of this, so that each holds whole segments.
-const STEP: u64 = 8 << 20;
-/// Parts do not grow beyond this while that leaves no more than [`MOST_PARTS`].
-const LARGE_PART: u64 = 64 << 20;
-/// Up to [`LARGE_PART`], parts grow so that there are no more than this.
-const FEW_PARTS: u64 = 1_000;
-/// How many parts S3 takes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
-const MOST_PARTS: u64 = 10_000;
+/// Maximum encrypted size of a payload uploaded in a single request: 16 MiB.
+const MAX_SINGLE_BYTES: u64 = 16 << 20;
+/// Granularity of part sizes: 8 MiB, so that each part contains whole segments.
+const PART_SIZE_STEP: u64 = 8 << 20;
+/// Preferred maximum part size, 64 MiB; parts grow beyond only to keep the number of parts within [`MAX_PARTS`].
+const PREFERRED_MAX_PART_SIZE: u64 = 64 << 20;
+/// Preferred maximum number of parts; parts grow up to [`PREFERRED_MAX_PART_SIZE`] to stay within.
+const PREFERRED_MAX_PARTS: u64 = 1_000;
+/// Maximum number of parts in S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
+const MAX_PARTS: u64 = 10_000;
 
-/// The parts of a payload: all of one size, but for the last.
+/// Parts of a payload: all of the same size, except for a smaller last part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartPlan {
     size: u64,
@@ -22,27 +22,27 @@ pub struct PartPlan {
 }
 
 impl PartPlan {
-    /// How a payload of `size` bytes is divided; `None` where it goes in one request.
+    /// Divides a payload of `size` encrypted bytes; `None` if the payload is uploaded in a single request.
     #[must_use]
     pub fn of(size: u64) -> Option<Self> {
-        let least = |count: u64| size.div_ceil(count).next_multiple_of(STEP);
-        let part_size = least(FEW_PARTS).min(LARGE_PART).max(least(MOST_PARTS));
-        (size > LARGEST_SINGLE).then_some(Self { size, part_size })
+        let size_for = |count: u64| size.div_ceil(count).next_multiple_of(PART_SIZE_STEP);
+        let part_size = size_for(PREFERRED_MAX_PARTS).min(PREFERRED_MAX_PART_SIZE).max(size_for(MAX_PARTS));
+        (size > MAX_SINGLE_BYTES).then_some(Self { size, part_size })
     }
 
-    /// Bytes in every part but the last.
+    /// Returns the size in bytes of each part except the last.
     #[must_use]
     pub const fn part_size(&self) -> u64 {
         self.part_size
     }
 
-    /// How many parts there are: at most 10 000.
+    /// Returns the number of parts, at most 10 000.
     #[must_use]
     pub fn count(&self) -> u32 {
         u32::try_from(self.size.div_ceil(self.part_size)).expect("no payload has 2^32 parts of 8 MiB")
     }
 
-    /// Bytes in the part of this number; `None` where there is no such part.
+    /// Returns the size in bytes of a part, numbered from 1; `None` if the part does not exist.
     #[must_use]
     pub fn length(&self, number: u32) -> Option<u64> {
         let before = u64::from(number.checked_sub(1)?).checked_mul(self.part_size)?;
@@ -52,13 +52,13 @@ impl PartPlan {
 }
 
 impl UploadKind {
-    /// How a payload of `size` bytes goes to the payload store.
+    /// Returns the presigned upload method for a payload of `size` encrypted bytes.
     #[must_use]
     pub fn presigned(size: u64) -> Self {
         if PartPlan::of(size).is_some() { Self::Multipart } else { Self::Single }
     }
 
-    /// Which way its bytes go.
+    /// Returns whether bytes pass through this service or directly to the payload store.
     #[must_use]
     pub const fn flow(self) -> Flow {
         match self {
@@ -79,7 +79,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     #[test]
-    fn parts_are_as_small_as_their_number_allows() {
+    fn parts_grow_to_limit_their_number() {
         let plan = |size| PartPlan::of(size).map(|plan| (plan.part_size(), plan.count()));
         assert_eq!(plan(16 * MIB), None);
         assert_eq!(plan(16 * MIB + 1), Some((8 * MIB, 3)));
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beyond_all_parts_is_that_of_none() {
-        for size in [LARGEST_SINGLE + 1, u64::MAX] {
+    fn a_part_number_beyond_the_last_part_has_no_length() {
+        for size in [MAX_SINGLE_BYTES + 1, u64::MAX] {
             assert_eq!(PartPlan::of(size).unwrap().length(u32::MAX), None);
         }
     }

@@ -1,31 +1,31 @@
-//! Where a transfer can stand.
+//! States of a transfer and its payload.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::timestamp::Timestamp;
 
-/// A transfer's status, as the wire and the counters name it.
+/// Status of a transfer, as named in the API and the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Its payload is still arriving.
+    /// The upload is not finished.
     Pending,
-    /// Its payload can be fetched.
+    /// The payload is ready to download.
     Completed,
-    /// Its time is over.
+    /// The transfer has expired.
     Expired,
-    /// Its downloads are used; those that have a grant may still fetch it.
+    /// The download limit is reached; clients with a valid grant may still finish their downloads.
     Exhausted,
-    /// It was deleted.
+    /// The transfer was deleted.
     Deleted,
 }
 
 impl Status {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Completed, Self::Expired, Self::Exhausted, Self::Deleted];
 
-    /// The status as it stands on the wire.
+    /// Returns the status as used in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,54 +38,54 @@ impl Status {
     }
 }
 
-/// Where a transfer stands, and since when.
+/// State of a transfer, with the times of its transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum State {
-    /// Created; bytes may arrive.
+    /// Created; the upload is open.
     Pending,
-    /// Every byte is there.
+    /// The upload is complete.
     Completed {
-        /// Since when.
+        /// Time of completion.
         at: Timestamp,
     },
-    /// Its time was over.
+    /// The transfer has expired.
     Expired {
-        /// When that was.
+        /// Time of expiry.
         at: Timestamp,
-        /// When every byte was there, if ever.
+        /// Time of completion; `None` if the upload was never completed.
         completed_at: Option<Timestamp>,
     },
-    /// The last download was counted.
+    /// The download limit is reached.
     Exhausted {
-        /// When that was.
+        /// Time of the last counted download.
         at: Timestamp,
-        /// When every byte was there.
+        /// Time of completion.
         completed_at: Timestamp,
     },
-    /// It was deleted, or ended by a payload of another size.
+    /// Deleted on request, or because of a payload size mismatch.
     Deleted {
-        /// When that was.
+        /// Time of deletion.
         at: Timestamp,
-        /// When every byte was there, if ever.
+        /// Time of completion; `None` if the upload was never completed.
         completed_at: Option<Timestamp>,
-        /// Why: by its sender or the admin, or for a payload of another size.
+        /// Reason for the deletion.
         cause: DeletionCause,
     },
 }
 
-/// Why a transfer was deleted.
+/// Reason for deleting a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeletionCause {
-    /// Somebody asked for it.
+    /// A request of the sender or an admin.
     Asked,
-    /// The stored object had another size than declared.
+    /// The size of the stored payload differs from the declared size.
     SizeMismatch,
 }
 
 impl State {
-    /// The status of this state.
+    /// Returns the status of this state.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
@@ -97,7 +97,7 @@ impl State {
         }
     }
 
-    /// When every byte was there, if ever.
+    /// Returns the time of completion; `None` if the upload was never completed.
     #[must_use]
     pub const fn completed_at(&self) -> Option<Timestamp> {
         match self {
@@ -108,7 +108,7 @@ impl State {
         }
     }
 
-    /// When the transfer ended, if it has.
+    /// Returns the time of the transfer's end; `None` if the transfer has not ended.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
@@ -118,27 +118,27 @@ impl State {
     }
 }
 
-/// What became of a payload.
+/// Storage state of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PayloadFate {
-    /// It is there, or arriving.
+    /// Stored, or being uploaded.
     #[default]
     Kept,
-    /// Nobody may have it any more; it is being removed.
+    /// No longer downloadable; its removal is pending.
     Released,
-    /// It is gone.
+    /// Removed.
     Removed,
 }
 
-/// How a transfer's bytes arrive: fixed by the first of them.
+/// Upload method of a transfer; fixed once the first byte arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UploadKind {
     /// Through this service.
     Bytes,
-    /// To the payload store, in one request.
+    /// Directly to the payload store, in a single request.
     Single,
-    /// To the payload store, in parts.
+    /// Directly to the payload store, in parts.
     Multipart,
 }

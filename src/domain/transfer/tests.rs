@@ -14,9 +14,9 @@ fn digest(number: u32) -> Sha256 {
 }
 
 #[test]
-fn a_silent_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
+fn an_idle_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
     let mut transfer = transfer(None);
-    assert_eq!(transfer.deadline(), Some(START.plus(PENDING_SILENCE)));
+    assert_eq!(transfer.deadline(), Some(START.plus(PENDING_IDLE_TIMEOUT)));
     transfer.note_bytes(START.plus(Duration::from_hours(23))).unwrap();
     assert_eq!(transfer.deadline(), Some(START.plus(Duration::from_hours(47))));
     transfer.note_bytes(START.plus(Duration::from_hours(46))).unwrap();
@@ -24,7 +24,7 @@ fn a_silent_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
 }
 
 #[test]
-fn what_is_completed_expires_at_its_time_and_not_before() {
+fn a_completed_transfer_expires_exactly_at_its_expiry_time() {
     let mut transfer = transfer(None);
     assert!(transfer.complete(START).unwrap());
     assert!(!transfer.complete(START).unwrap());
@@ -38,7 +38,7 @@ fn what_is_completed_expires_at_its_time_and_not_before() {
 }
 
 #[test]
-fn an_exhausted_payload_stays_for_its_last_grant() {
+fn an_exhausted_payload_stays_until_its_last_grant_expires() {
     let mut transfer = transfer(Some(1));
     transfer.complete(START).unwrap();
     let granted = transfer.count_download(digest(1), START).unwrap();
@@ -52,10 +52,10 @@ fn an_exhausted_payload_stays_for_its_last_grant() {
 }
 
 #[test]
-fn a_grant_lasts_an_hour_or_as_long_as_a_slow_download_but_not_past_expiry() {
+fn a_grant_covers_an_hour_or_a_slow_download_but_ends_at_expiry() {
     let mut transfer = transfer(None);
     assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(1)));
-    transfer.size_bytes = 7200 * GRANT_RATE;
+    transfer.size_bytes = 7200 * MIN_DOWNLOAD_RATE;
     assert_eq!(transfer.new_grant(digest(0), START).expires_at, START.plus(Duration::from_hours(2)));
     let late = transfer.expires_at.minus(Duration::from_secs(1));
     assert_eq!(transfer.new_grant(digest(0), late).expires_at, transfer.expires_at);
@@ -85,7 +85,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..40)
 }
 
-/// How far along a status is: a transfer never goes back.
+/// Returns the rank of a status in the life cycle; transfers never move to a lower rank.
 fn rank(status: Status) -> u8 {
     match status {
         Status::Pending => 0,
@@ -97,7 +97,7 @@ fn rank(status: Status) -> u8 {
 
 proptest! {
     #[test]
-    fn whatever_happens_the_promises_hold(limit in proptest::option::of(1..4u32), steps in steps()) {
+    fn invariants_hold_after_any_sequence_of_steps(limit in proptest::option::of(1..4u32), steps in steps()) {
         let mut transfer = transfer(limit);
         let mut now = START;
         for step in steps {
@@ -132,8 +132,8 @@ proptest! {
                 prop_assert_eq!(transfer.downloads_remaining() == Some(0), transfer.grants.len() == limit as usize);
             }
             if transfer.payload != PayloadFate::Kept {
-                prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload would be served");
-                prop_assert!(transfer.note_bytes(now).is_err(), "a released payload would be written");
+                prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload can be downloaded");
+                prop_assert!(transfer.note_bytes(now).is_err(), "a released payload can be written");
             }
             for grant in &transfer.grants {
                 prop_assert!(grant.expires_at <= transfer.expires_at);

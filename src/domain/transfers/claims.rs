@@ -1,4 +1,4 @@
-//! How many events clients may add.
+//! Limits on client events per transfer, client and network.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -11,27 +11,30 @@ use crate::domain::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
 
-/// Events that clients may add to one transfer.
+/// Maximum number of client events per transfer.
 pub(super) const PER_TRANSFER: u32 = 1_000;
-/// Events that one grant, or one site without a grant, may add to one transfer in a day.
+/// Maximum number of events per transfer and UTC day from one grant, or from one network without a grant.
 const PER_CLIENT: u32 = 20;
-/// Events that one site may add to one transfer in a day, under however many grants.
-const PER_SITE: u32 = 200;
+/// Maximum number of events per transfer and UTC day from one network, across all its grants.
+const PER_NETWORK: u32 = 200;
 
-/// Transfers whose events are counted. Of further ones, those that were added to longest ago are forgotten: their number
-/// is in the store, and only what each claimant has added starts anew.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Maximum number of transfers with event counts in memory; beyond it, the least recently used transfer is evicted.
+///
+/// The total of an evicted transfer is read again from the store; only its per-client counts restart at 0.
+const CACHED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// Who adds an event.
+/// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Claimant {
-    /// Whoever holds this grant.
+    /// Client with this grant, identified by the grant's SHA-256.
     Grant(Sha256),
-    /// Whoever asks from this site.
+    /// Client without a grant, identified by its network.
     Site(SiteKey),
 }
 
-/// What was added in this process and day. A transfer's own number is taken from the store before the first of them.
+/// Event counts of this process and UTC day.
+///
+/// The first event of a transfer requires its total from the store, set by [`ClaimBudgets::learn`].
 #[derive(Debug)]
 pub(super) struct ClaimBudgets(Mutex<Today>);
 
@@ -43,39 +46,41 @@ struct Today {
 
 #[derive(Debug)]
 struct Claims {
-    added: u32,
-    by: HashMap<Claimant, u32>,
-    from: HashMap<SiteKey, u32>,
+    total: u32,
+    by_client: HashMap<Claimant, u32>,
+    by_network: HashMap<SiteKey, u32>,
 }
 
 impl Default for ClaimBudgets {
     fn default() -> Self {
-        Self(Mutex::new(Today { day: None, transfers: LruCache::new(REMEMBERED) }))
+        Self(Mutex::new(Today { day: None, transfers: LruCache::new(CACHED_TRANSFERS) }))
     }
 }
 
 impl ClaimBudgets {
-    /// Takes note that a transfer has `added` events of clients.
-    pub(super) fn learn(&self, id: TransferId, added: u32, now: Timestamp) {
-        let mut today = self.0.lock().expect("nothing panics while it holds this lock");
-        today.of(now).get_or_insert(id, || Claims { added, by: HashMap::new(), from: HashMap::new() });
+    /// Sets the total number of client events of a transfer, unless already known.
+    pub(super) fn learn(&self, id: TransferId, total: u32, now: Timestamp) {
+        let mut today = self.0.lock().expect("the lock is never poisoned");
+        today.of(now).get_or_insert(id, || Claims { total, by_client: HashMap::new(), by_network: HashMap::new() });
     }
 
-    /// Takes one event out of the budgets; `false` where one of them is used up, `None` where the number of events of
-    /// this transfer is not known and must be learnt first.
+    /// Counts one event; returns `false` if a limit is reached.
+    ///
+    /// Returns `None` if the transfer's total is unknown: call [`ClaimBudgets::learn`] and retry.
     pub(super) fn take(&self, id: TransferId, claimant: Claimant, site: SiteKey, now: Timestamp) -> Option<bool> {
-        let mut today = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut today = self.0.lock().expect("the lock is never poisoned");
         let claims = today.of(now).get_mut(&id)?;
-        if claims.added >= PER_TRANSFER {
+        if claims.total >= PER_TRANSFER {
             return Some(false);
         }
-        let (own, of_site) = (claims.by.entry(claimant).or_default(), claims.from.entry(site).or_default());
-        if *own >= PER_CLIENT || *of_site >= PER_SITE {
+        let (of_client, of_network) =
+            (claims.by_client.entry(claimant).or_default(), claims.by_network.entry(site).or_default());
+        if *of_client >= PER_CLIENT || *of_network >= PER_NETWORK {
             return Some(false);
         }
-        *own += 1;
-        *of_site += 1;
-        claims.added += 1;
+        *of_client += 1;
+        *of_network += 1;
+        claims.total += 1;
         Some(true)
     }
 }
@@ -102,7 +107,7 @@ mod tests {
         budgets.learn(id, 0, now);
         let grants = (0..50_u8).flat_map(|grant| [Claimant::Grant(Sha256::of(&[grant])); 30]);
         let added = grants.filter(|grant| budgets.take(id, *grant, one, now) == Some(true)).count();
-        assert_eq!(added, PER_SITE as usize);
+        assert_eq!(added, PER_NETWORK as usize);
         assert_eq!(budgets.take(id, Claimant::Site(other), other, now), Some(true));
     }
 
@@ -112,14 +117,14 @@ mod tests {
         let site = SiteKey::of_test(1);
         let claimant = Claimant::Site(site);
         let id = TransferId::random();
-        assert_eq!(budgets.take(id, claimant, site, now), None, "nobody has counted yet");
+        assert_eq!(budgets.take(id, claimant, site, now), None, "the total is not read from the store");
         budgets.learn(id, PER_TRANSFER - 1, now);
         assert_eq!(budgets.take(id, claimant, site, now), Some(true));
         assert_eq!(budgets.take(id, claimant, site, now), Some(false));
-        for _ in 0..REMEMBERED.get() {
+        for _ in 0..CACHED_TRANSFERS.get() {
             budgets.learn(TransferId::random(), 0, now);
         }
-        assert_eq!(budgets.0.lock().unwrap().transfers.len(), REMEMBERED.get());
-        assert_eq!(budgets.take(id, claimant, site, now), None, "a forgotten transfer is not counted anew");
+        assert_eq!(budgets.0.lock().unwrap().transfers.len(), CACHED_TRANSFERS.get());
+        assert_eq!(budgets.take(id, claimant, site, now), None, "the total of an evicted transfer is not read again");
     }
 }

@@ -1,4 +1,4 @@
-//! Declaring an upload complete.
+//! Completion of an upload.
 
 use super::{Transfers, moved};
 use crate::domain::audit::{Answer, EventKind, RequestScope};
@@ -10,18 +10,18 @@ use crate::domain::transfer::{DeletionCause, Status, Transfer};
 const OK: Answer = Answer::Whole { status: 200 };
 
 impl Transfers {
-    /// Makes a transfer completed if exactly the declared bytes are stored. Doing it again answers the same.
+    /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
     ///
     /// # Errors
-    /// [`Error::UploadIncomplete`], after which nothing has changed; [`Error::SizeMismatch`] where the store holds more
-    /// than was declared, which ends the transfer.
+    /// [`Error::UploadIncomplete`], which changes nothing; [`Error::SizeMismatch`] if the stored payload is larger than
+    /// declared, which also deletes the transfer; as [`Transfer::check_pending`] if the transfer has ended.
     pub async fn complete(&self, scope: &RequestScope, transfer: Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         if transfer.check_pending(self.now()).is_ok() {
             let size_bytes = transfer.size_bytes;
             let received_bytes = self.store().finish(id, size_bytes).await?;
             if received_bytes < size_bytes {
-                // It may have ended meanwhile, and lost its payload: then that is why.
+                // If the transfer has ended and lost its payload meanwhile, report the end as the cause.
                 self.find(scope, id).await?.check_pending(self.now())?;
                 return Err(Error::UploadIncomplete { received_bytes, size_bytes });
             }

@@ -1,4 +1,4 @@
-//! Creating a transfer.
+//! Creation of a transfer.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::domain::transfer::{Status, Terms, Transfer};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
 
-/// The transfer is there, and URLs for its payload are still to be signed: how that goes decides the answer.
+/// Response recorded at creation while signing the upload URLs, which decides the response, is still pending.
 const SIGNING: Answer = Answer::Later;
-/// The answer to a request that created something.
+/// Response to a request that created a transfer.
 const CREATED: Answer = Answer::Whole { status: 201 };
 
-/// `creates/{…}.json`: which transfer an idempotency key made, and of what body.
+/// `creates/{…}.json`: idempotency record, with the created transfer and the hash of the request body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct Creation {
     v: V1,
@@ -30,68 +30,68 @@ pub(in crate::domain) struct Creation {
     body_sha256: Sha256,
 }
 
-/// The terms that a request asks for.
+/// Validates a request, and returns the terms of the new transfer.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] that names the member; [`Error::PayloadTooLarge`].
-pub fn new_terms(wanted: &CreateTransfer, limits: Limits) -> Result<Terms, Error> {
-    let refuse = |text: String| Err(Error::InvalidRequest(text));
-    if wanted.size_bytes == 0 {
-        return refuse("size_bytes must be at least 1".to_owned());
+/// [`Error::InvalidRequest`] with the name of the invalid member; [`Error::PayloadTooLarge`].
+pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<Terms, Error> {
+    let reject = |text: String| Err(Error::InvalidRequest(text));
+    if request.size_bytes == 0 {
+        return reject("size_bytes must be at least 1".to_owned());
     }
-    let lifetime = wanted.expires_in_s.map_or(DEFAULT_LIFETIME, Duration::from_secs);
+    let lifetime = request.expires_in_s.map_or(DEFAULT_LIFETIME, Duration::from_secs);
     if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
-        return refuse(format!(
+        return reject(format!(
             "expires_in_s must be between {} and {}",
             MIN_LIFETIME.as_secs(),
             MAX_LIFETIME.as_secs()
         ));
     }
-    if wanted.max_downloads.is_some_and(|limit| !(1..=MAX_DOWNLOADS).contains(&limit)) {
-        return refuse(format!("max_downloads must be between 1 and {MAX_DOWNLOADS}"));
+    if request.max_downloads.is_some_and(|limit| !(1..=MAX_DOWNLOADS).contains(&limit)) {
+        return reject(format!("max_downloads must be between 1 and {MAX_DOWNLOADS}"));
     }
     let hex = |key: &String| key.len() == 64 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !wanted.idempotency_key.as_ref().is_none_or(hex) {
-        return refuse("idempotency_key must be 64 lower-case hex digits".to_owned());
+    if !request.idempotency_key.as_ref().is_none_or(hex) {
+        return reject("idempotency_key must be 64 lower-case hex digits".to_owned());
     }
-    if wanted.size_bytes > limits.max_payload_bytes() {
+    if request.size_bytes > limits.max_payload_bytes() {
         return Err(Error::PayloadTooLarge { limit_bytes: limits.max_payload_bytes() });
     }
     Ok(Terms {
-        size_bytes: wanted.size_bytes,
+        size_bytes: request.size_bytes,
         lifetime,
-        max_downloads: wanted.max_downloads,
-        access_sha256: wanted.access_sha256,
+        max_downloads: request.max_downloads,
+        access_sha256: request.access_sha256,
     })
 }
 
 impl Transfers {
-    /// Creates a transfer of `token`, or finds the one that the same idempotency key made before.
+    /// Creates a transfer, or returns the transfer created earlier with the same idempotency key.
     ///
     /// # Errors
-    /// As [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`].
+    /// As [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`]; [`Error::StorageFull`].
     pub async fn create(
         &self,
         scope: &RequestScope,
         token: &Token,
-        wanted: &CreateTransfer,
+        request: &CreateTransfer,
     ) -> Result<Transfer, Error> {
-        let terms = new_terms(wanted, self.rules().limits)?;
-        // Refused before anything is written that only a transfer would lead to.
+        let terms = new_terms(request, self.rules().limits)?;
+        // Rejects before writing an idempotency record, which is removed only together with a transfer.
         if let Err(exceeded) = self.check_quota(token, terms.size_bytes)
-            && !self.is_known(token, wanted).await?
+            && !self.is_known(token, request).await?
         {
             return Err(exceeded);
         }
-        let room = match self.check_room(terms.size_bytes).await {
-            Err(full) if !self.is_known(token, wanted).await? => return Err(full),
-            room => room,
+        let space = match self.check_room(terms.size_bytes).await {
+            Err(full) if !self.is_known(token, request).await? => return Err(full),
+            space => space,
         };
-        let (id, created_under) = match &wanted.idempotency_key {
+        let (id, created_under) = match &request.idempotency_key {
             None => (TransferId::random(), None),
             Some(key) => {
                 let under = StorageKey::create(token.token_id, key);
-                let (id, known) = self.id_under(&under, wanted).await?;
+                let (id, known) = self.id_under(&under, request).await?;
                 if known && let Some(transfer) = self.created_before(scope, id).await? {
                     return Ok(transfer);
                 }
@@ -99,7 +99,7 @@ impl Transfers {
             }
         };
         scope.note_named(id);
-        room?;
+        space?;
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let now = self.now();
         let mut transfer = Transfer::new(id, token.token_id, &terms, now);
@@ -123,7 +123,7 @@ impl Transfers {
                 }
                 Ok(transfer)
             }
-            // A request with the same key was faster: what it made is the answer again.
+            // A concurrent request with the same key was first: return its transfer.
             Err(StoreError::Conflict) => {
                 let transfer = self.find(scope, id).await?;
                 if let Some(mark) = reservation {
@@ -131,12 +131,12 @@ impl Transfers {
                 }
                 Ok(transfer)
             }
-            // It may have been created all the same: what it reserved stays until that is known.
+            // The transfer may exist despite the error, so its reservation stays until the outcome is known.
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Refuses what a quota cannot take, unless something in it was left behind that may come back.
+    /// Checks the quota, unless abandoned reservations in it may still be released.
     fn check_quota(&self, token: &Token, bytes: u64) -> Result<(), Error> {
         match &token.quota {
             Some(quota) if quota.abandoned(self.now()).next().is_none() => quota.with(bytes).map(drop),
@@ -144,13 +144,13 @@ impl Transfers {
         }
     }
 
-    /// Whether an earlier request had the same idempotency key: its transfer is there, or what it needs is reserved.
-    async fn is_known(&self, token: &Token, wanted: &CreateTransfer) -> Result<bool, Error> {
-        let Some(key) = &wanted.idempotency_key else { return Ok(false) };
+    /// Returns whether an earlier request had the same idempotency key: its transfer exists or has a reservation.
+    async fn is_known(&self, token: &Token, request: &CreateTransfer) -> Result<bool, Error> {
+        let Some(key) = &request.idempotency_key else { return Ok(false) };
         Ok(self.store().get(&StorageKey::create(token.token_id, key)).await?.is_some())
     }
 
-    /// The transfer that an earlier request has created, if it came to that.
+    /// Returns the transfer of an earlier request; `None` if that request did not create it.
     async fn created_before(&self, scope: &RequestScope, id: TransferId) -> Result<Option<Transfer>, Error> {
         match self.find(scope, id).await {
             Ok(transfer) => Ok(Some(transfer)),
@@ -159,9 +159,9 @@ impl Transfers {
         }
     }
 
-    /// The id that belongs to an idempotency key: a new one, or the one that it was first used for, and then `true`.
-    async fn id_under(&self, under: &StorageKey, wanted: &CreateTransfer) -> Result<(TransferId, bool), Error> {
-        let body = CreateTransfer { idempotency_key: None, ..wanted.clone() };
+    /// Returns the transfer id of an idempotency key, and whether an earlier request has used the key.
+    async fn id_under(&self, under: &StorageKey, request: &CreateTransfer) -> Result<(TransferId, bool), Error> {
+        let body = CreateTransfer { idempotency_key: None, ..request.clone() };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
         let creation = Creation { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
         match create(self.store(), under.clone(), &creation, Commit::default()).await {

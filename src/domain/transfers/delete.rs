@@ -1,4 +1,4 @@
-//! Deleting a transfer, and removing payloads that nobody may have any more.
+//! Deletion of a transfer, and removal of released payloads.
 
 use super::{Transfers, moved};
 use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, keyed};
@@ -9,19 +9,19 @@ use crate::domain::store::{Commit, StorageKey, Swap, read};
 use crate::domain::token::Entry;
 use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
 
-/// The payload is still to be removed: how that goes decides the answer.
+/// Response recorded with the deletion while removing the payload, which decides the response, is still pending.
 const ANSWER: Answer = Answer::Later;
 
 impl Transfers {
-    /// Deletes a transfer, in whatever state, again and again; its payload is gone when this answers.
+    /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
         self.end(scope, id, DeletionCause::Asked, Some(ANSWER)).await
     }
 
-    /// Puts a transfer into the state `deleted`, then removes its payload. The order matters: a payload that can still
-    /// be served must never be half-removed.
+    /// Changes a transfer's state to `deleted`, then removes its payload.
     ///
-    /// With `answer` the request's own records are part of the change; without, the refusal is recorded elsewhere.
+    /// The order matters: a downloadable payload must never be partly removed. With `answer`, the commit includes the
+    /// request's audit records; without `answer`, the error response is recorded elsewhere.
     pub(super) async fn end(
         &self,
         scope: &RequestScope,
@@ -43,7 +43,7 @@ impl Transfers {
                     let event = scope.event_record(now, EventKind::TransferDeleted);
                     Commit { records: keyed(id, &[event]), tally: Some(tally), ..Commit::default() }
                 };
-                // Should this process end before the payload is gone, the sweeper finds it.
+                // If this process ends before the removal of the payload, the sweeper removes the payload.
                 let with = Commit { hints: vec![StorageKey::due(now, id)], ..with };
                 Ok(Swap::write(transfer.clone(), with, (transfer, true)))
             })
@@ -57,7 +57,7 @@ impl Transfers {
         self.remove_payload(&transfer, Some(scope.asked().request_id)).await
     }
 
-    /// Removes the payload of a transfer that has released it, and says so in its trail.
+    /// Removes a released payload, and records the removal as an event.
     pub(super) async fn remove_payload(
         &self,
         transfer: &Transfer,
@@ -66,7 +66,7 @@ impl Transfers {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
         let now = self.now();
-        // While a URL may put the payload back, its bytes count.
+        // The bytes count as used while an upload URL may write the payload again.
         let for_good = transfer.upload_urls_until.is_none_or(|until| until <= now);
         self.give_up_room(id, for_good, |mut transfer| {
             if transfer.payload != PayloadFate::Released {
@@ -88,7 +88,7 @@ impl Transfers {
         .await
     }
 
-    /// Removes once more what an upload URL may have put back that outlived the transfer.
+    /// Removes a payload again, after the expiry of the last upload URL that may have rewritten it.
     pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
@@ -103,15 +103,15 @@ impl Transfers {
         .await
     }
 
-    /// Changes a transfer whose payload is gone; where that is `for_good`, its bytes are given back to its token first.
+    /// Changes a transfer whose payload is removed; if `for_good`, first releases its bytes in the token's quota.
     async fn give_up_room(
         &self,
         id: TransferId,
         for_good: bool,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, Transfer>, Error> + Send,
     ) -> Result<Transfer, Error> {
-        // In this turn nobody else here gives them back, and what others did is seen.
-        let _turn = self.0.turns.wait(id).await;
+        // Under this lock, no other task here releases the bytes; `release_quota` detects releases by other processes.
+        let _lock = self.0.turns.wait(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
         let releases = for_good && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
         let transfer = self.change_in_turn(id, decide).await?;

@@ -1,4 +1,4 @@
-//! Who may download, and counting those who do.
+//! Authorisation and counting of downloads.
 
 use std::ops::Range;
 
@@ -11,28 +11,33 @@ use crate::domain::stats::Tally;
 use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create, read};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};
 
-/// What a grant is that nobody was given.
+/// Treatment of an unknown grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownGrant {
-    /// The client's choice for a download that is now to be counted.
+    /// The client chose the grant for a new download, which is counted next.
     IsNew,
-    /// A mistake, or a guess.
+    /// The grant is an error or a guess, and is rejected.
     IsRefused,
 }
 
-/// Leave to download.
+/// Permission to download.
 #[derive(Clone, Copy, Debug)]
 pub enum Authorised {
-    /// By a grant: this download is counted already.
+    /// By a grant: the download is already counted.
     ByGrant(GrantRecord),
-    /// By the access proof, or because none is needed: handing out bytes counts a download.
+    /// By an access proof, or without a proof if not required: sending the payload counts a download.
     ToBeCounted,
 }
 
 impl Transfers {
-    /// The one gate that every download passes, in every mode: access proof, grant, state, in this order.
+    /// Authorises a download in any mode: checks access proof, grant and state, in this order.
     ///
-    /// A live grant stands in for the proof and for an exhausted limit, never for expiry or deletion.
+    /// A valid grant replaces the access proof, and still works at the download limit, but not after expiry
+    /// or deletion.
+    ///
+    /// # Errors
+    /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
+    /// [`Error::GrantInvalid`]; as [`Transfer::check_downloadable`].
     pub async fn authorise(
         &self,
         scope: &RequestScope,
@@ -64,7 +69,10 @@ impl Transfers {
         }
     }
 
-    /// Checks the access proof of a transfer that asks for one.
+    /// Checks the access proof, if the transfer requires a proof.
+    ///
+    /// # Errors
+    /// [`Error::AccessRequired`], [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
     pub(super) fn check_proof(
         &self,
         scope: &RequestScope,
@@ -73,9 +81,9 @@ impl Transfers {
     ) -> Result<(), Error> {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
-        let who = (transfer.transfer_id, scope.asked().site_key);
-        let judge = || if proof.matches(digest) { Shown::Right } else { Shown::Wrong };
-        match self.0.guesses.judge(who, self.now(), judge)? {
+        let key = (transfer.transfer_id, scope.asked().site_key);
+        let verify = || if proof.matches(digest) { Shown::Right } else { Shown::Wrong };
+        match self.0.guesses.judge(key, self.now(), verify)? {
             Shown::Right => Ok(()),
             Shown::Wrong | Shown::Nothing => Err(Error::AccessInvalid),
         }
@@ -90,10 +98,11 @@ impl Transfers {
         Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))
     }
 
-    /// Counts a download under `grant`, durably; the same grant again counts nothing.
+    /// Counts a download under `grant` and persists the count; a repeated call with the same grant counts nothing.
     ///
     /// # Errors
-    /// [`Error::TransferExhausted`] for one more than the limit, however many ask at once.
+    /// [`Error::TransferExhausted`] if the download limit is reached, even under concurrent requests;
+    /// [`Error::RateLimited`] for too many new downloads of an unlimited transfer from one network.
     pub async fn count(
         &self,
         scope: &RequestScope,
@@ -161,13 +170,13 @@ impl Transfers {
                 self.0.counts.add(id, 1);
                 Ok(record)
             }
-            // A repeated request was faster.
+            // A concurrent request with the same grant was first.
             Err(StoreError::Conflict) => self.find_grant(transfer, grant).await?.ok_or(Error::GrantInvalid),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Opens a range of a payload for someone who is authorised.
+    /// Opens a range of a payload for an authorised client.
     pub async fn open(
         &self,
         scope: &RequestScope,
@@ -175,7 +184,7 @@ impl Transfers {
         range: Range<u64>,
     ) -> Result<PayloadStream, Error> {
         match self.store().read(transfer.transfer_id, range).await {
-            // It went since the transfer was looked at: say why.
+            // The payload was removed after the authorisation: report the cause.
             Err(error @ StoreError::NoPayload) => {
                 let transfer = self.find(scope, transfer.transfer_id).await?;
                 transfer.check_downloadable(self.now(), true)?;

@@ -1,4 +1,4 @@
-//! Events that clients add: claims, and kept as such.
+//! Client events: unverified claims of clients, recorded as such.
 
 use super::claims::{Claimant, PER_TRANSFER};
 use super::{Transfers, UnknownGrant};
@@ -10,17 +10,17 @@ use crate::domain::store::{Commit, StorageKey};
 use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
-/// Events read at once while they are counted.
+/// Number of events per list request while counting.
 const PAGE: usize = 1_000;
 
 const CREATED: Answer = Answer::Whole { status: 201 };
 
 impl Transfers {
-    /// Adds an event to a transfer's trail.
+    /// Adds a client event to a transfer's audit records.
     ///
     /// # Errors
-    /// [`Error::NotCompleted`] for anything but `link_opened` while the payload still arrives;
-    /// [`Error::EventLimitReached`].
+    /// [`Error::NotCompleted`] for any event except `link_opened` before the upload is complete;
+    /// [`Error::EventLimitReached`]; errors of the access proof or the grant.
     pub async fn add_event(
         &self,
         scope: &RequestScope,
@@ -39,17 +39,17 @@ impl Transfers {
         };
         let now = self.now();
         let state = transfer.state_at(now);
-        let opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
-        if state.completed_at().is_none() && !opened_early {
+        let link_opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
+        if state.completed_at().is_none() && !link_opened_early {
             return Err(Error::NotCompleted);
         }
-        let within_budget = loop {
+        let within_limits = loop {
             match self.0.claims.take(id, claimant, scope.asked().site_key, now) {
-                Some(taken) => break taken,
+                Some(within_limits) => break within_limits,
                 None => self.0.claims.learn(id, self.count_claims(id).await?, now),
             }
         };
-        if !within_budget {
+        if !within_limits {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
@@ -62,7 +62,10 @@ impl Transfers {
         Ok(added)
     }
 
-    /// A grant stands in for the proof; one that was never given, or has run out, is said to be so.
+    /// Checks the grant, which replaces the access proof; rejects unknown and expired grants.
+    ///
+    /// # Errors
+    /// As [`Transfers::authorise`], but a transfer that has ended is no error.
     async fn check_grant(
         &self,
         scope: &RequestScope,
@@ -71,22 +74,24 @@ impl Transfers {
         grant: &Grant,
     ) -> Result<(), Error> {
         match self.authorise(scope, transfer, proof, Some(grant), UnknownGrant::IsRefused).await {
-            // The trail stays open when the transfer has ended: what happened can still be told.
+            // Clients may still add events after the end of the transfer.
             Ok(_) | Err(Error::TransferExpired | Error::TransferDeleted | Error::TransferExhausted) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
+    /// Counts the client events of a transfer in the store, up to the limit.
     async fn count_claims(&self, id: TransferId) -> Result<u32, Error> {
         let prefix = StorageKey::transfer_records(id, RecordKind::Event);
         let (mut claims, mut after) = (0, None);
         loop {
             let page = self.store().list(&prefix, after.as_ref(), PAGE).await?;
-            let of_client = |value: &[u8]| match serde_json::from_slice(value) {
+            let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
                 Ok(Record::Event(Event { source, .. })) => source == Source::Client,
                 _ => false,
             };
-            claims += u32::try_from(page.iter().filter(|(_, value)| of_client(value)).count()).unwrap_or(u32::MAX);
+            claims +=
+                u32::try_from(page.iter().filter(|(_, value)| is_client_event(value)).count()).unwrap_or(u32::MAX);
             if page.len() < PAGE || claims >= PER_TRANSFER {
                 return Ok(claims);
             }

@@ -1,4 +1,4 @@
-//! Reading the audit trail of a transfer, in pages.
+//! Paginated reads of a transfer's audit records.
 
 use super::Transfers;
 use crate::domain::audit::{Record, RecordKind};
@@ -7,24 +7,27 @@ use crate::domain::id::{RecordId, TransferId};
 use crate::domain::store::{StorageKey, list};
 use crate::domain::wire::Page;
 
-/// Items on a page whose asker names no number.
+/// Page size of requests without `limit`.
 const DEFAULT_PAGE: u32 = 100;
-/// The most items on a page.
-const LARGEST_PAGE: u32 = 1_000;
+/// Maximum page size.
+const MAX_PAGE: u32 = 1_000;
 
-/// How many items a page gets.
+/// Returns the page size for the requested `limit`.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] outside 1 to 1 000.
 pub(in crate::domain) fn page_size(limit: Option<u32>) -> Result<usize, Error> {
     match limit.unwrap_or(DEFAULT_PAGE) {
-        size @ 1..=LARGEST_PAGE => Ok(size as usize),
-        _ => Err(Error::InvalidRequest(format!("limit must be between 1 and {LARGEST_PAGE}"))),
+        size @ 1..=MAX_PAGE => Ok(size as usize),
+        _ => Err(Error::InvalidRequest(format!("limit must be between 1 and {MAX_PAGE}"))),
     }
 }
 
 impl Transfers {
-    /// Lists records of one kind, oldest first.
+    /// Lists a page of records of one kind, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000.
     pub async fn list_records(
         &self,
         id: TransferId,
@@ -37,7 +40,10 @@ impl Transfers {
         Ok(Page::of(records, size, |record| record.id().to_string()))
     }
 
-    /// Lists records of every kind in one stream, oldest first.
+    /// Lists a page of records of all kinds merged, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a page size outside 1 to 1 000.
     pub async fn list_everything(
         &self,
         id: TransferId,

@@ -1,6 +1,7 @@
-//! What can be done with transfers: one file a verb.
+//! Operations on transfers, one module per operation.
 //!
-//! Who may do it is settled before: callers pass a transfer that they were allowed to load.
+//! Callers authorise the sender or admin before an operation, by loading the transfer that they pass. Only access to
+//! downloads is checked here, by [`Transfers::authorise`].
 
 mod claims;
 mod complete;
@@ -44,12 +45,12 @@ use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
 
-/// Wrong access proofs that one site may show for one transfer...
-const WRONG_PROOFS: u32 = 10;
-/// ...in this time.
-const WRONG_PROOFS_IN: Duration = Duration::from_hours(1);
+/// Maximum number of wrong access proofs per transfer, network and [`WRONG_PROOFS_WINDOW`].
+const MAX_WRONG_PROOFS: u32 = 10;
+/// Time window of the limit on wrong access proofs.
+const WRONG_PROOFS_WINDOW: Duration = Duration::from_hours(1);
 
-/// The transfers of a store.
+/// Transfers of a store.
 #[derive(Clone)]
 pub struct Transfers(Arc<Inner>);
 
@@ -69,23 +70,23 @@ struct Inner {
     open_uploads: open_uploads::OpenUploads,
 }
 
-/// What holds for every transfer of a service.
+/// Settings that apply to all transfers of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// What is accepted.
+    /// Limits on new transfers.
     pub limits: Limits,
-    /// How long audit records stay after a transfer's end.
+    /// Retention period of audit records after the end of a transfer.
     pub retain_audit: Duration,
-    /// What is kept of addresses.
+    /// Form in which client addresses are stored.
     pub ip_mode: IpMode,
-    /// How much room uploads leave.
+    /// Free space that uploads must leave.
     pub min_free: MinFree,
-    /// Whether payloads may come and go through this service where clients could also reach the payload store.
+    /// Whether payloads may also pass through this service when presigned URLs are available.
     pub bytes_fallback: bool,
 }
 
 impl Transfers {
-    /// The transfers of `store`, under `rules`.
+    /// Creates the service over the transfers of `store`, with the settings `rules`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -95,7 +96,7 @@ impl Transfers {
         rules: Rules,
     ) -> Self {
         let (counts, claims, turns, token_turns, settled, open_uploads, new_grants) = Default::default();
-        let guesses = Attempts::new(WRONG_PROOFS, WRONG_PROOFS_IN);
+        let guesses = Attempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
         Self(Arc::new(Inner {
             store,
             clock,
@@ -113,19 +114,19 @@ impl Transfers {
         }))
     }
 
-    /// What holds for every transfer.
+    /// Returns the settings for all transfers.
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.0.rules
     }
 
-    /// How payloads travel: presigned where the store can, else through the service.
+    /// Returns the mode of transfers: presigned URLs if the store supports them, else through the service.
     #[must_use]
     pub fn mode(&self) -> Mode {
         Mode::of(self.0.store.presigner().is_some())
     }
 
-    /// The present moment.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
@@ -135,10 +136,10 @@ impl Transfers {
         self.0.store.as_ref()
     }
 
-    /// Finds a transfer.
+    /// Reads a transfer, and names it in the records of the request.
     ///
     /// # Errors
-    /// [`Error::TransferNotFound`] where there is none.
+    /// [`Error::TransferNotFound`].
     pub async fn find(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
         scope.note_named(id);
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
@@ -146,17 +147,17 @@ impl Transfers {
         Ok(found.value)
     }
 
-    /// Changes a transfer by compare-and-swap.
+    /// Changes a transfer by compare-and-swap, under the transfer's lock in this process.
     async fn change<A: Send>(
         &self,
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
-        let _turn = self.0.turns.wait(id).await;
+        let _lock = self.0.turns.wait(id).await;
         self.change_in_turn(id, decide).await
     }
 
-    /// Changes a transfer whose turn the caller has.
+    /// Changes a transfer by compare-and-swap; the caller holds the transfer's lock.
     async fn change_in_turn<A: Send>(
         &self,
         id: TransferId,
@@ -165,7 +166,7 @@ impl Transfers {
         swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
     }
 
-    /// What belongs to a change of `id` that `scope` makes.
+    /// Creates the commit of a change by a request: audit records of the request and its events, and counters.
     fn documented(
         id: TransferId,
         scope: &RequestScope,
@@ -179,7 +180,7 @@ impl Transfers {
     }
 }
 
-/// A tally of a transfer that went from one stored status to another.
+/// Creates the counter change of a transfer whose stored status changes.
 fn moved(now: Timestamp, from: Status, to: Status) -> Tally {
     Tally { moved: Moves::one(Some(from), Some(to)), ..Tally::on(now.day()) }
 }

@@ -1,4 +1,4 @@
-//! How many downloads of a transfer without a limit one site may count: each leaves records that stay for months.
+//! Limit on new downloads per network of a transfer without a download limit, since each leaves records for months.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -11,39 +11,39 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 
-/// So many in an hour.
+/// Maximum number of new downloads per transfer, network and hour.
 const PER_HOUR: u32 = 1_000;
 const HOUR_MS: u64 = 3_600_000;
-/// Sites and transfers that are remembered. Of further ones, those that asked longest ago start anew.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Maximum number of counts in memory; beyond it, the least recently used count is evicted and restarts at 0.
+const CACHED_COUNTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
-/// What was counted in this hour, and in this process.
+/// Hour number and download count per transfer and network, within this process.
 #[derive(Debug)]
 pub(super) struct NewGrants(Mutex<LruCache<(TransferId, SiteKey), (u64, u32)>>);
 
 impl Default for NewGrants {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(REMEMBERED)))
+        Self(Mutex::new(LruCache::new(CACHED_COUNTS)))
     }
 }
 
 impl NewGrants {
-    /// Lets one more download be counted.
+    /// Counts one new download.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] until the hour is over.
+    /// [`Error::RateLimited`] until the end of the hour, if the limit is reached.
     pub(super) fn take(&self, id: TransferId, site: SiteKey, now: Timestamp) -> Result<(), Error> {
         let hour = now.as_millis() / HOUR_MS;
-        let mut all = self.0.lock().expect("nothing panics while it holds this lock");
-        let counted = all.get_or_insert_mut((id, site), || (hour, 0));
-        if counted.0 != hour {
-            *counted = (hour, 0);
+        let mut counts = self.0.lock().expect("the lock is never poisoned");
+        let count = counts.get_or_insert_mut((id, site), || (hour, 0));
+        if count.0 != hour {
+            *count = (hour, 0);
         }
-        if counted.1 >= PER_HOUR {
+        if count.1 >= PER_HOUR {
             let retry_after = Duration::from_millis((hour + 1) * HOUR_MS - now.as_millis());
             return Err(Error::RateLimited { retry_after });
         }
-        counted.1 += 1;
+        count.1 += 1;
         Ok(())
     }
 }

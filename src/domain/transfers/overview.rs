@@ -1,4 +1,4 @@
-//! Statistics over everything.
+//! Service-wide statistics.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -9,23 +9,23 @@ use crate::domain::store::StorageKey;
 use crate::domain::tokens::Tokens;
 use crate::domain::wire::{DayOverview, StatsOverview};
 
-/// Days in an overview.
+/// Number of days in the overview.
 const DAYS: u32 = 30;
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
 impl Transfers {
-    /// Adds up what the store holds and did.
+    /// Returns the statistics of all transfers and tokens, with daily counters of the last 30 UTC days.
     pub async fn overview(&self, tokens: &Tokens) -> Result<StatsOverview, Error> {
         let now = self.now();
         let mut days = Vec::new();
         let mut latest: Option<DayStats> = None;
-        let counted_on = async |back: u32| {
-            let day = now.minus(DAY.saturating_mul(back)).day();
+        let stats_of = async |days_ago: u32| {
+            let day = now.minus(DAY.saturating_mul(days_ago)).day();
             let stats = self.day_stats(&StorageKey::stats(&day)).await?;
             Ok::<_, Error>((day, stats))
         };
-        // All at once: a store far away takes as long for one as for thirty.
-        let month = stream::iter((0..DAYS).rev()).map(counted_on).buffered(DAYS as usize);
+        // Reads all days concurrently: with a remote store, 30 reads take as long as one.
+        let month = stream::iter((0..DAYS).rev()).map(stats_of).buffered(DAYS as usize);
         for (day, stats) in month.try_collect::<Vec<_>>().await? {
             let counted = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
             days.push(DayOverview {
@@ -37,7 +37,7 @@ impl Transfers {
             });
             latest = stats.or(latest);
         }
-        // Counting goes on in the last day there is, which lies ahead where a clock was set back or others are behind.
+        // The totals are in the most recent stored day, which is after today if the clock was set back or is slow.
         let after = latest.is_some().then(|| StorageKey::stats(&now.day()));
         latest = self.last_stats(after).await?.or(latest);
         Ok(StatsOverview {
@@ -55,7 +55,7 @@ impl Transfers {
         Ok(found.map(|found| DayStats::parse(key.as_str(), &found.value)).transpose()?)
     }
 
-    /// The counters of the last day that has any, if that comes after some day.
+    /// Reads the most recent daily counters after the key `after`; `None` if no later counters exist.
     async fn last_stats(&self, mut after: Option<StorageKey>) -> Result<Option<DayStats>, Error> {
         let prefix = StorageKey::all_stats();
         let mut last = None;

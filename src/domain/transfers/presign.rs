@@ -1,4 +1,4 @@
-//! Letting clients move payloads without this service: who may, for how long, and what is remembered of it.
+//! Presigned upload and download URLs: permissions, lifetimes, and records of issued URLs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,28 +12,28 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{GrantRecord, PartPlan, Transfer, UploadKind};
 use crate::domain::wire::{Flow, UploadInstruction, UploadPart, UploadRequest};
 
-/// How long an upload URL works.
+/// Lifetime of an upload URL.
 const UPLOAD_LIFETIME: Duration = Duration::from_hours(1);
-/// How long a download URL works, at most.
+/// Maximum lifetime of a download URL.
 const DOWNLOAD_LIFETIME: Duration = Duration::from_mins(5);
-/// The most URLs in one answer.
-const MOST_URLS: u32 = 100;
+/// Maximum number of URLs per response.
+const MAX_URLS: u32 = 100;
 
-/// Where a payload is to be fetched.
+/// Location of a payload for download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadUrl {
-    /// Which way its bytes go.
+    /// Whether bytes pass through this service or come directly from the payload store.
     pub flow: Flow,
-    /// Where to GET it; relative to the service's root for [`Flow::Bytes`].
+    /// URL of the payload; relative to the service's base URL for [`Flow::Bytes`].
     pub url: String,
-    /// Until when that works.
+    /// Expiry time of the URL.
     pub expires_at: Timestamp,
-    /// Where this service hands it out all the same.
+    /// URL for downloads through this service, if allowed as a fallback.
     pub fallback_url: Option<String>,
 }
 
 impl Transfers {
-    /// Lets the payload of a new transfer go to the store without this service, where that can be.
+    /// Selects a presigned upload for a new transfer, if the store supports presigned requests.
     pub(super) fn offer_presigned(&self, transfer: &mut Transfer, now: Timestamp) -> Result<(), Error> {
         if self.store().presigner().is_some() {
             transfer.upload = Some(UploadKind::presigned(transfer.size_bytes));
@@ -42,11 +42,11 @@ impl Transfers {
         Ok(())
     }
 
-    /// Tells how to send the payload of a transfer: through this service, or by the first URLs of the store.
+    /// Returns how to upload the payload: through this service, or with the first presigned URLs.
     pub async fn upload_instruction(&self, transfer: &Transfer) -> Result<UploadInstruction, Error> {
         let bytes = UploadInstruction::Bytes { url: upload_path(transfer.transfer_id) };
         match (self.store().presigner(), transfer.upload_flow()) {
-            // One that is complete takes no bytes, and says so there.
+            // After completion, the route for uploads through this service rejects bytes with the reason.
             (Some(presigner), Flow::Presigned) if transfer.check_pending(self.now()).is_ok() => {
                 self.note_upload_urls(transfer, None).await?;
                 self.sign_upload(presigner, transfer, &[]).await
@@ -55,11 +55,11 @@ impl Transfers {
         }
     }
 
-    /// Signs upload URLs anew: of the parts of these numbers, or of the first ones for none at all.
+    /// Signs upload URLs for the parts in `numbers`, or for the first parts if `numbers` is empty.
     ///
     /// # Errors
-    /// [`Error::WrongMode`] where the payload comes through this service; [`Error::InvalidRequest`] for numbers of no
-    /// part, twice the same, or too many.
+    /// [`Error::WrongMode`] if the payload is uploaded through this service; [`Error::InvalidRequest`] for unknown,
+    /// duplicate or too many part numbers; as [`Transfer::check_pending`].
     pub async fn create_upload_urls(
         &self,
         scope: &RequestScope,
@@ -76,7 +76,9 @@ impl Transfers {
         self.sign_upload(presigner, transfer, numbers).await
     }
 
-    /// Remembers until when URLs may put bytes into the store: what is removed before is removed once more after.
+    /// Records until when upload URLs may write to the store.
+    ///
+    /// A payload removed before that time is removed once more after it.
     async fn note_upload_urls(&self, transfer: &Transfer, scope: Option<&RequestScope>) -> Result<(), Error> {
         let now = self.now();
         if !transfer.clone().note_upload_urls(now, UPLOAD_LIFETIME)? {
@@ -117,7 +119,7 @@ impl Transfers {
         };
         let first: Vec<u32>;
         let numbers = if numbers.is_empty() {
-            first = (1..=plan.count().min(MOST_URLS)).collect();
+            first = (1..=plan.count().min(MAX_URLS)).collect();
             &first
         } else {
             numbers
@@ -134,15 +136,15 @@ impl Transfers {
         })
     }
 
-    /// Where the holder of a grant fetches the payload.
+    /// Returns the download URL of the payload for a client with a grant.
     pub async fn download_url(&self, transfer: &Transfer, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
         let path = download_path(transfer.transfer_id);
         let Some(presigner) = self.store().presigner() else {
             let expires_at = grant.expires_at;
             return Ok(DownloadUrl { flow: Flow::Bytes, url: path, expires_at, fallback_url: None });
         };
-        let left = grant.expires_at.min(transfer.expires_at).since(self.now());
-        let signed = presigner.get(transfer.transfer_id, DOWNLOAD_LIFETIME.min(left)).await?;
+        let remaining = grant.expires_at.min(transfer.expires_at).since(self.now());
+        let signed = presigner.get(transfer.transfer_id, DOWNLOAD_LIFETIME.min(remaining)).await?;
         Ok(DownloadUrl {
             flow: Flow::Presigned,
             url: signed.url,
@@ -151,14 +153,19 @@ impl Transfers {
         })
     }
 
-    /// Refuses payload bytes through this service where they shall go between client and store.
+    /// Checks that payload bytes may pass through this service.
+    ///
+    /// # Errors
+    /// [`Error::WrongMode`] if clients must use presigned URLs.
     pub fn check_bytes_allowed(&self) -> Result<(), Error> {
         let allowed = self.store().presigner().is_none() || self.rules().bytes_fallback;
         if allowed { Ok(()) } else { Err(Error::WrongMode) }
     }
 
-    /// Fixes that a payload comes through this service, where it could also have gone to the store: before its first
-    /// byte, and only if nothing has arrived there.
+    /// Switches a presigned upload to this service, before its first byte.
+    ///
+    /// # Errors
+    /// [`Error::WrongMode`] if this is not allowed, or if the payload store has already received bytes.
     pub(super) async fn fix_bytes(&self, transfer: &Transfer) -> Result<(), Error> {
         self.check_bytes_allowed()?;
         if transfer.upload_flow() == Flow::Bytes {
@@ -177,20 +184,20 @@ impl Transfers {
     }
 }
 
-/// The records of a change that is not the end of the request: signing may still fail.
+/// Response recorded with a change before signing, since signing may still fail.
 const ANSWER: Answer = Answer::Later;
 
 fn check_numbers(transfer: &Transfer, numbers: &[u32]) -> Result<(), Error> {
-    let refuse = |text: String| Err(Error::InvalidRequest(text));
+    let reject = |text: String| Err(Error::InvalidRequest(text));
     let count = PartPlan::of(transfer.size_bytes).map_or(0, |plan| plan.count());
-    if numbers.len() > MOST_URLS as usize {
-        return refuse(format!("numbers: at most {MOST_URLS} at once"));
+    if numbers.len() > MAX_URLS as usize {
+        return reject(format!("numbers must have at most {MAX_URLS} items"));
     }
     if let Some(number) = numbers.iter().find(|number| !(1..=count).contains(number)) {
-        return refuse(format!("numbers: there is no part {number}"));
+        return reject(format!("numbers contains {number}, which is not a part of this upload"));
     }
     if BTreeSet::from_iter(numbers).len() < numbers.len() {
-        return refuse("numbers: each may stand there once".to_owned());
+        return reject("numbers must not contain duplicates".to_owned());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Counting transfers against the quota of their sender's token.
+//! Reservations and releases in the quotas of sender tokens.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
@@ -11,7 +11,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Entry, Mark, Quota, Step, Token, Verdict};
 use crate::domain::transfer::Transfer;
 
-/// Entries in quotas of which this process knows that they are settled: the next write of their token drops them.
+/// Quota entries already recorded in their transfers, as far as this process knows.
+///
+/// The next write of their token drops these entries.
 #[derive(Debug, Default)]
 pub(super) struct Settled(Mutex<HashMap<TokenId, HashSet<Entry>>>);
 
@@ -24,10 +26,10 @@ impl Settled {
         self.lock().get(&token).cloned().unwrap_or_default()
     }
 
-    fn forget(&self, token: TokenId, known: &HashSet<Entry>) {
+    fn forget(&self, token: TokenId, dropped: &HashSet<Entry>) {
         let mut settled = self.lock();
         if let Some(entries) = settled.get_mut(&token) {
-            entries.retain(|entry| !known.contains(entry));
+            entries.retain(|entry| !dropped.contains(entry));
             if entries.is_empty() {
                 settled.remove(&token);
             }
@@ -35,19 +37,19 @@ impl Settled {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, HashSet<Entry>>> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock().expect("the lock is never poisoned")
     }
 }
 
 impl Transfers {
-    /// Reserves what a transfer of `bytes` takes of the quota of `token`, if that has one.
+    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`; `None` if the token has no quota.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].
     pub(super) async fn reserve_quota(&self, token: &Token, id: TransferId, bytes: u64) -> Result<Option<Mark>, Error> {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
-        let verdicts = self.look_for_abandoned(quota, now).await?;
+        let verdicts = self.check_abandoned(quota, now).await?;
         self.change_quota(token.token_id, None, |quota, _| {
             quota.end_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
@@ -55,7 +57,7 @@ impl Transfers {
         .await
     }
 
-    /// Gives back a reservation that the transfer, which somebody else has created, does not live on.
+    /// Releases a reservation, unless the transfer, created by a concurrent request, uses this very reservation.
     pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: Mark) -> Result<(), Error> {
         let id = transfer.transfer_id;
         if transfer.reservation == Some(mark) {
@@ -69,11 +71,11 @@ impl Transfers {
         cancelled.await.map(drop)
     }
 
-    /// Gives back what a transfer holds, whose payload is gone; `false` where it holds nothing. Its own record is to say
-    /// so next.
+    /// Releases the bytes of a transfer whose payload is removed; returns `false` if the transfer uses no quota.
     ///
-    /// Whoever else has released it has either changed the token since it was read, or has left an entry in it, or the
-    /// transfer, which is read after it, says so.
+    /// The caller then records the release in the transfer. A release by another process is always detected: the token
+    /// has changed since it was read, or has an entry of the release, or the transfer, which is read after the token,
+    /// has recorded the release.
     pub(super) async fn release_quota(&self, id: TransferId, token: TokenId) -> Result<bool, Error> {
         let now = self.now();
         let released = self.change_quota(token, Some(id), |quota, transfer| {
@@ -83,13 +85,14 @@ impl Transfers {
         Ok(released.await?.is_some())
     }
 
-    /// Notes that the record of a transfer says by now what its token's quota counts.
+    /// Notes that a transfer has recorded the step of a quota entry, so that the entry can be dropped.
     pub(super) fn note_settled(&self, token: TokenId, entry: Entry) {
         self.0.settled.note(token, entry);
     }
 
-    /// Drops what is left of the reservation of a transfer that is about to be forgotten: later it would seem that the
-    /// transfer never came.
+    /// Drops the reservation's entry of a transfer about to be removed.
+    ///
+    /// After the removal, the entry would look like a reservation whose transfer was never created.
     pub(super) async fn forget_reservation(&self, transfer: &Transfer) -> Result<(), Error> {
         let Some(mark) = transfer.reservation else { return Ok(()) };
         let entry = Entry::reserved(transfer.transfer_id, mark);
@@ -97,15 +100,17 @@ impl Transfers {
         dropped.await.map(drop)
     }
 
-    /// Changes a quota by compare-and-swap, and drops from it what is settled; `None` where the token has none, or
-    /// `decide` changes nothing. The transfer that it is `about` is read after the token, in each try.
+    /// Changes a quota by compare-and-swap, and drops its completed entries.
+    ///
+    /// Returns `None` if the token has no quota or `decide` changes nothing. Each try reads the transfer `about` after
+    /// the token.
     async fn change_quota<A: Send>(
         &self,
         token: TokenId,
         about: Option<TransferId>,
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
-        let _turn = self.0.token_turns.wait(token).await;
+        let _lock = self.0.token_turns.wait(token).await;
         let settled = self.0.settled.of(token);
         let key = StorageKey::token(token);
         let mut backoff = Backoff::of_changes();
@@ -117,8 +122,8 @@ impl Transfers {
             };
             let Some(quota) = &mut found.value.quota else { return Ok(None) };
             let dropped = settled.iter().filter(|entry| quota.settle(**entry)).count();
-            let answer = decide(quota, transfer.as_ref().map(|found| &found.value))?;
-            if answer.is_none() && dropped == 0 {
+            let result = decide(quota, transfer.as_ref().map(|found| &found.value))?;
+            if result.is_none() && dropped == 0 {
                 return Ok(None);
             }
             let change =
@@ -126,7 +131,7 @@ impl Transfers {
             match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
                 Ok(_) => {
                     self.0.settled.forget(token, &settled);
-                    return Ok(answer);
+                    return Ok(result);
                 }
                 Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
                 Err(error) => return Err(error.into()),
@@ -134,8 +139,8 @@ impl Transfers {
         }
     }
 
-    /// What became of the transfers whose entries were left behind. Such are rare: each is a process that was killed.
-    async fn look_for_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<Entry, Verdict>, Error> {
+    /// Checks abandoned entries against their transfers. Abandoned entries are rare: each is left by a killed process.
+    async fn check_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<Entry, Verdict>, Error> {
         let mut verdicts = HashMap::new();
         for entry in quota.abandoned(now) {
             let key = StorageKey::transfer(entry.transfer_id);
@@ -143,7 +148,7 @@ impl Transfers {
             let verdict = match (found, entry.step) {
                 (Some(transfer), Step::Reserved) if transfer.reservation == entry.mark => Some(Verdict::Settled),
                 (_, Step::Reserved) => Some(Verdict::NeverCame),
-                // Whoever gave its bytes back is still to say so there: the sweeper will.
+                // The transfer has not recorded the release yet; the sweeper will.
                 (Some(transfer), Step::Released) if transfer.holds_quota => None,
                 (_, Step::Released) => Some(Verdict::Settled),
             };

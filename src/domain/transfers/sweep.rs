@@ -1,7 +1,7 @@
-//! Making durable what time has done: expiry, removal of payloads, the end of what was retained.
+//! Sweeper: persists expiry, removes payloads, and removes records after their retention period.
 //!
-//! Nothing waits for it: what a transfer may do is computed from the clock. Doing it twice is harmless, and a crash
-//! anywhere leaves the hint that leads back.
+//! Requests don't depend on the sweeper, since they compute expiry from the clock. Each step is idempotent, and a crash
+//! at any point leaves a schedule entry, so that a later sweep continues.
 
 use std::time::Duration;
 
@@ -16,27 +16,27 @@ use crate::domain::store::{Commit, DueHint, Prefix, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadFate, Transfer};
 
-/// Hints read at once.
+/// Number of schedule entries per list request.
 const PAGE: usize = 500;
-/// Transfers looked at at once, so that their commits are written together.
-const AT_ONCE: usize = 16;
-/// Records removed in one commit.
-const REMOVE_AT_ONCE: usize = 500;
-/// How long the counters of a day are kept.
-const KEEP_STATS: Duration = Duration::from_hours(24 * 400);
-/// When something is looked at again that could not be finished.
-const AGAIN_AFTER: Duration = Duration::from_mins(1);
+/// Number of transfers processed concurrently, so that the store can batch their commits.
+const CONCURRENCY: usize = 16;
+/// Maximum number of records removed per commit.
+const REMOVALS_PER_COMMIT: usize = 500;
+/// Retention period of daily counters.
+const STATS_RETENTION: Duration = Duration::from_hours(24 * 400);
+/// Minimum delay before a transfer is processed again.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// What one round did.
+/// Result of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Transfers looked at.
+    /// Number of schedule entries processed.
     pub looked_at: u64,
-    /// Payloads removed.
+    /// Number of payloads removed.
     pub payloads_removed: u64,
-    /// Transfers whose last record went.
+    /// Number of transfers removed completely, including their records.
     pub forgotten: u64,
-    /// Transfers that could not be dealt with, and are due again.
+    /// Number of failed transfers, scheduled again.
     pub failed: u64,
 }
 
@@ -52,12 +52,14 @@ impl Swept {
 }
 
 impl Transfers {
-    /// Looks at every transfer that is due, and removes the days that are too old. It can be given up at any point.
+    /// Processes all transfers due by the schedule, and removes service records and counters of old days.
+    ///
+    /// Cancelling the sweep at any point is safe.
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let now = self.now();
         self.remove_days(&StorageKey::all_service_records(), now.minus(self.rules().retain_audit), 0).await?;
-        // The last day stays whatever its age: the totals stand in it.
-        self.remove_days(&StorageKey::all_stats(), now.minus(KEEP_STATS), 1).await?;
+        // The most recent day stays regardless of its age, since it contains the totals.
+        self.remove_days(&StorageKey::all_stats(), now.minus(STATS_RETENTION), 1).await?;
         let mut swept = Swept::default();
         let mut after = None;
         loop {
@@ -66,8 +68,8 @@ impl Transfers {
             let minute = self.now().minute();
             let (due, later): (Vec<_>, Vec<_>) =
                 page.into_iter().partition(|key| DueHint::from_key(key).is_none_or(|hint| hint.minute <= minute));
-            let looking = stream::iter(due).map(|hint| self.look_at(hint)).buffer_unordered(AT_ONCE);
-            swept = looking.fold(swept, async |swept, one| swept.and(one)).await;
+            let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(CONCURRENCY);
+            swept = results.fold(swept, async |swept, one| swept.and(one)).await;
             if !later.is_empty() {
                 return Ok(swept);
             }
@@ -75,11 +77,13 @@ impl Transfers {
         }
     }
 
-    /// Removes what belongs to a day before that of `end`. Each page is read anew: what was removed is gone from it.
-    async fn remove_days(&self, of: &Prefix, end: Timestamp, keep: usize) -> Result<(), Error> {
+    /// Removes the objects under `prefix` of days before the UTC day of `end`, except the last `keep` objects.
+    ///
+    /// Lists from the start each time, since the objects of the page before are removed.
+    async fn remove_days(&self, prefix: &Prefix, end: Timestamp, keep: usize) -> Result<(), Error> {
         let end = end.day();
         loop {
-            let mut removals = self.store().keys(of, None, REMOVE_AT_ONCE).await?;
+            let mut removals = self.store().keys(prefix, None, REMOVALS_PER_COMMIT).await?;
             removals.truncate(removals.len().saturating_sub(keep));
             removals.retain(|key| key.day().is_some_and(|day| day < end));
             if removals.is_empty() {
@@ -89,35 +93,35 @@ impl Transfers {
         }
     }
 
-    /// Looks at one transfer. One that cannot be dealt with is left for later, and holds up no other.
-    async fn look_at(&self, hint: StorageKey) -> Swept {
+    /// Processes one schedule entry; a failed transfer is scheduled again, so that it does not block others.
+    async fn process(&self, entry: StorageKey) -> Swept {
         let mut swept = Swept { looked_at: 1, ..Swept::default() };
-        let Some(due) = DueHint::from_key(&hint) else {
-            Self::report(None, self.drop_hint(hint, None).await);
+        let Some(due) = DueHint::from_key(&entry) else {
+            Self::report(None, self.reschedule(entry, None).await);
             return swept;
         };
         let id = due.transfer_id;
-        let dealt_with = match self.deal_with(id, hint.clone(), &mut swept).await {
-            // Its creation never came about, or it is forgotten already.
-            Err(Error::TransferNotFound) => self.drop_hint(hint.clone(), None).await,
+        let result = match self.process_transfer(id, entry.clone(), &mut swept).await {
+            // The transfer was never created, or is already removed.
+            Err(Error::TransferNotFound) => self.reschedule(entry.clone(), None).await,
             other => other,
         };
-        if let Err(error) = dealt_with {
+        if let Err(error) = result {
             swept.failed += 1;
-            let again = StorageKey::due(self.now().plus(AGAIN_AFTER), id);
+            let retry = StorageKey::due(self.now().plus(RETRY_AFTER), id);
             Self::report(Some(id), Err(error));
-            Self::report(Some(id), self.drop_hint(hint, Some(again)).await);
+            Self::report(Some(id), self.reschedule(entry, Some(retry)).await);
         }
         swept
     }
 
     fn report(id: Option<TransferId>, result: Result<(), Error>) {
         if let Err(error) = result {
-            tracing::error!(?id, error = %chain(&error), "a transfer could not be swept");
+            tracing::error!(?id, error = %chain(&error), "cannot sweep a transfer");
         }
     }
 
-    async fn deal_with(&self, id: TransferId, hint: StorageKey, swept: &mut Swept) -> Result<(), Error> {
+    async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut Swept) -> Result<(), Error> {
         let mut transfer = self.settle(id).await?;
         if transfer.payload == PayloadFate::Released {
             transfer = self.remove_payload(&transfer, None).await?;
@@ -127,19 +131,19 @@ impl Transfers {
         if transfer.payload == PayloadFate::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
-        let late = transfer.upload_urls_until.is_some();
-        let over = transfer.payload == PayloadFate::Removed && !late && transfer.retained_until(retain) <= now;
+        let urls_valid = transfer.upload_urls_until.is_some();
+        let over = transfer.payload == PayloadFate::Removed && !urls_valid && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
             self.forget_reservation(&transfer).await?;
             self.count_out(id).await?;
             swept.forgotten += 1;
-            return self.forget(&transfer, hint).await;
+            return self.forget(&transfer, entry).await;
         }
-        let next = transfer.next_due(now, retain).max(now.plus(AGAIN_AFTER));
-        self.drop_hint(hint, Some(StorageKey::due(next, id))).await
+        let next = transfer.next_due(now, retain).max(now.plus(RETRY_AFTER));
+        self.reschedule(entry, Some(StorageKey::due(next, id))).await
     }
 
-    /// Makes durable what time has done to a transfer.
+    /// Persists the expiry of a transfer and the release of its payload, if either is due.
     pub(super) async fn settle(&self, id: TransferId) -> Result<Transfer, Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
@@ -149,9 +153,9 @@ impl Transfers {
             if event.is_none() && !released {
                 return Ok(Swap::Keep(transfer));
             }
-            let happened = |kind| Record::Event(Event::of_server(self.0.ids.next(now), None, now, kind));
+            let event_record = |kind| Record::Event(Event::of_server(self.0.ids.next(now), None, now, kind));
             let with = Commit {
-                records: keyed(id, &event.into_iter().map(happened).collect::<Vec<_>>()),
+                records: keyed(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
                 tally: event.map(|_| moved(now, before, transfer.state.status())),
                 ..Commit::default()
             };
@@ -160,21 +164,21 @@ impl Transfers {
         .await
     }
 
-    /// Replaces a hint. The new one is there before the old one goes.
-    async fn drop_hint(&self, hint: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
-        let removals = if next.as_ref() == Some(&hint) { Vec::new() } else { vec![hint] };
+    /// Replaces a schedule entry by `next`, or removes the entry; `next` is written before the removal.
+    async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
+        let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
         self.store().commit(Commit { hints: next.into_iter().collect(), removals, ..Commit::default() }).await?;
         Ok(())
     }
 
-    /// Removes everything about a transfer, its state last: a crash in between is gone on with.
-    async fn forget(&self, transfer: &Transfer, hint: StorageKey) -> Result<(), Error> {
+    /// Removes a transfer with all its records; its state goes last, so that a sweep after a crash continues.
+    async fn forget(&self, transfer: &Transfer, entry: StorageKey) -> Result<(), Error> {
         let id = transfer.transfer_id;
-        // What an upload may have left that began as the payload was being removed, and was cut short itself.
+        // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
         self.store().remove(id).await?;
         let (state, everything) = (StorageKey::transfer(id), StorageKey::everything_of(id));
         loop {
-            let mut removals = self.store().keys(&everything, None, REMOVE_AT_ONCE).await?;
+            let mut removals = self.store().keys(&everything, None, REMOVALS_PER_COMMIT).await?;
             removals.retain(|key| *key != state);
             if removals.is_empty() {
                 break;
@@ -182,19 +186,19 @@ impl Transfers {
             self.store().commit(Commit { removals, ..Commit::default() }).await?;
         }
         let created_under = transfer.created_under.clone().map(StorageKey::from_backend);
-        let removals = created_under.into_iter().chain([state, hint]).collect();
+        let removals = created_under.into_iter().chain([state, entry]).collect();
         self.store().commit(Commit { removals, ..Commit::default() }).await?;
         Ok(())
     }
 
-    /// Takes a transfer out of the counters, once: several who sweep, or several hints, may have led here.
+    /// Subtracts a transfer from the counters, once, even if several sweepers or schedule entries process it.
     async fn count_out(&self, id: TransferId) -> Result<(), Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
             if transfer.forgotten {
                 return Ok(Swap::Keep(()));
             }
-            let with = Commit { tally: Some(gone(now, &transfer)), ..Commit::default() };
+            let with = Commit { tally: Some(removal(now, &transfer)), ..Commit::default() };
             transfer.forgotten = true;
             Ok(Swap::write(transfer, with, ()))
         })
@@ -202,6 +206,7 @@ impl Transfers {
     }
 }
 
-fn gone(now: Timestamp, transfer: &Transfer) -> Tally {
+/// Creates the counter change of a removed transfer.
+fn removal(now: Timestamp, transfer: &Transfer) -> Tally {
     Tally { moved: Moves::one(Some(transfer.state.status()), None), ..Tally::on(now.day()) }
 }

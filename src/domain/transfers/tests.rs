@@ -38,7 +38,7 @@ impl World {
         Self::of(store, Arc::new(ManualClock::at(START)))
     }
 
-    /// Another process over the same store.
+    /// Creates another process over the same store.
     fn beside(other: &Self) -> Self {
         Self::of(other.store.clone(), other.clock.clone())
     }
@@ -109,7 +109,7 @@ impl World {
         let page = self.transfers.list_records(id, RecordKind::Event, None, None).await.unwrap();
         let kind = |record| match record {
             Record::Event(event) => event.kind,
-            _ => panic!("another kind of record among the events"),
+            _ => panic!("a record under events/ is not an event"),
         };
         page.items.into_iter().map(kind).collect()
     }
@@ -121,7 +121,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn an_expired_transfer_loses_its_payload_and_later_every_record() {
+async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     let world = World::new();
     let transfer = world.completed(None).await;
     let id = transfer.transfer_id;
@@ -131,7 +131,7 @@ async fn an_expired_transfer_loses_its_payload_and_later_every_record() {
     assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
     assert_eq!(world.store.received(id).await.unwrap(), 0);
     assert_eq!(world.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
-    assert_eq!(world.transfers.sweep().await.unwrap().looked_at, 0, "a swept transfer is due again at once");
+    assert_eq!(world.transfers.sweep().await.unwrap().looked_at, 0, "a swept transfer is immediately due again");
     world.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(world.transfers.sweep().await.unwrap().forgotten, 1);
     assert_eq!(world.keys(&StorageKey::everything_of(id)).await, [""; 0]);
@@ -155,11 +155,11 @@ async fn a_request_that_brings_no_byte_leaves_no_record_outside_the_budgets() {
 }
 
 #[tokio::test]
-async fn a_payload_is_removed_by_the_sweeper_if_its_deletion_was_cut_short() {
+async fn the_sweeper_finishes_an_interrupted_deletion() {
     let world = World::new();
     let transfer = world.completed(None).await;
     let id = transfer.transfer_id;
-    // What a crash between the two steps of a deletion leaves.
+    // The state after a crash between the two steps of a deletion.
     world
         .transfers
         .change(id, |mut transfer| {
@@ -174,7 +174,7 @@ async fn a_payload_is_removed_by_the_sweeper_if_its_deletion_was_cut_short() {
 }
 
 #[tokio::test]
-async fn an_exhausted_payload_goes_when_its_last_grant_has_run_out() {
+async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let world = World::new();
     let transfer = world.completed(Some(1)).await;
     let scope = world.scope(ActionName::DownloadGrant);
@@ -188,8 +188,8 @@ async fn an_exhausted_payload_goes_when_its_last_grant_has_run_out() {
     assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
     world.clock.set(record.expires_at);
     assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
-    let left = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
-    assert_eq!(left.state_at(world.clock.now()).status(), Status::Exhausted);
+    let found = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
+    assert_eq!(found.state_at(world.clock.now()).status(), Status::Exhausted);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn more_bytes_than_declared_in_the_store_end_the_transfer() {
     let world = World::new();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
-    // No route lets this happen: it is what a presigned upload could leave.
+    // Only a presigned upload could store a larger payload; no route of the service does.
     let mut writer = world.store.writer(id, 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();
@@ -212,36 +212,36 @@ async fn more_bytes_than_declared_in_the_store_end_the_transfer() {
 }
 
 #[tokio::test]
-async fn who_completes_what_has_ended_meanwhile_is_told_so() {
+async fn completing_a_deleted_transfer_reports_the_deletion() {
     let world = World::new();
-    let looked_at = world.created(None).await;
-    world.send(&looked_at, b"abc").await.unwrap();
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), looked_at.transfer_id).await.unwrap();
-    let error = world.transfers.complete(&world.scope(ActionName::UploadComplete), looked_at).await.unwrap_err();
+    let transfer = world.created(None).await;
+    world.send(&transfer, b"abc").await.unwrap();
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
+    let error = world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 
 #[tokio::test]
-async fn who_goes_on_with_an_upload_that_has_ended_meanwhile_is_told_so() {
+async fn resuming_the_upload_of_a_deleted_transfer_reports_the_deletion() {
     let world = World::new();
-    let looked_at = world.created(None).await;
+    let transfer = world.created(None).await;
     let upload = |bytes: &'static [u8], offset| {
         let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
         let upload = Upload { offset, length: None, body };
         let scope = world.scope(ActionName::PayloadUpload);
-        let (transfers, transfer) = (&world.transfers, &looked_at);
+        let (transfers, transfer) = (&world.transfers, &transfer);
         async move { transfers.upload(&scope, transfer, upload).await.map(drop) }
     };
     upload(b"a", 0).await.unwrap();
     let error = upload(b"c", 2).await.unwrap_err();
     assert!(matches!(error, Error::OffsetMismatch { received_bytes: 1 }), "{error:?}");
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), looked_at.transfer_id).await.unwrap();
+    world.transfers.delete(&world.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
     let error = upload(b"b", 1).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
+async fn a_deletion_during_an_upload_leaves_no_payload() {
     let world = World::new();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
@@ -258,7 +258,7 @@ async fn a_transfer_deleted_under_an_upload_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn old_days_go() {
+async fn records_and_counters_of_old_days_are_removed() {
     let world = World::new();
     world.token().await;
     world.created(None).await;
@@ -277,11 +277,11 @@ async fn old_days_go() {
     assert!(!world.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
     world.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await.1, 1, "the totals went with their day");
+    assert_eq!(days().await.1, 1, "the totals are removed with their day");
 }
 
 #[tokio::test]
-async fn a_transfer_that_cannot_be_read_holds_up_no_other() {
+async fn an_unreadable_transfer_does_not_block_others() {
     let world = World::new();
     let broken = TransferId::random();
     let change = crate::domain::store::Change {
@@ -296,11 +296,14 @@ async fn a_transfer_that_cannot_be_read_holds_up_no_other() {
     let swept = world.transfers.sweep().await.unwrap();
     assert_eq!((swept.looked_at, swept.payloads_removed), (2, 1));
     let hints = world.keys(&StorageKey::all_due()).await;
-    assert!(hints.iter().any(|hint| hint.ends_with(&broken.to_string())), "it is never looked at again: {hints:?}");
+    assert!(
+        hints.iter().any(|hint| hint.ends_with(&broken.to_string())),
+        "the unreadable transfer is not scheduled again: {hints:?}"
+    );
 }
 
 #[tokio::test]
-async fn downloads_of_an_unlimited_transfer_are_added_up() {
+async fn downloads_of_an_unlimited_transfer_are_counted() {
     let world = World::new();
     let transfer = world.completed(None).await;
     for _ in 0..3 {

@@ -1,14 +1,16 @@
-//! Taking turns at changing an object, within one process.
+//! Keyed mutex: serialises changes of the same object within one process.
 
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::id::Spread;
 
-/// Enough that two of a few hundred objects that change at once seldom share one.
+/// Number of locks; large enough that a few hundred objects changed concurrently seldom share a lock.
 const STRIPES: usize = 1_024;
 
-/// Compare-and-swap decides between processes; within one, those who change the same object queue instead of
-/// colliding, in the order in which they came.
+/// Fair mutex per object id, striped over a fixed number of locks.
+///
+/// Compare-and-swap resolves conflicts between processes. Within one process, this mutex queues changes of the same
+/// object in order of arrival, instead of letting them conflict and retry.
 #[derive(Debug)]
 pub(super) struct Turns(Box<[Mutex<()>]>);
 
@@ -19,7 +21,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn at the object of `id`, or at one that shares its stripe.
+    /// Locks the stripe of `id`; waits while an object in the same stripe is locked.
     pub(super) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await
     }

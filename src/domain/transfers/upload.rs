@@ -1,4 +1,4 @@
-//! Taking in a payload.
+//! Uploads through this service.
 
 use std::time::Duration;
 
@@ -15,40 +15,41 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PartPlan, PayloadFate, State, Transfer, UploadKind};
 use crate::domain::wire::{Received, UploadStatus};
 
-/// How often a long upload notes that bytes still arrive, so that its transfer does not expire under it.
-const NOTE_EVERY: Duration = Duration::from_hours(1);
+/// Interval between records of a long upload's activity, so that its transfer does not expire as idle.
+const ACTIVITY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// After so many bytes of an upload it is looked again whether there is still room: others write to the disk too.
-const LOOK_EVERY: u64 = 64 << 20;
+/// Number of received bytes between checks of the free space, since other programs also write to the disk.
+const SPACE_CHECK_BYTES: u64 = 64 << 20;
 
-/// Why a body ended before its end.
+/// Reason for the early end of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// It came too slowly, or not at all for a while.
-    #[error("the body came too slowly")]
+    /// The body arrived too slowly, or stopped.
+    #[error("the body arrived too slowly")]
     TooSlow,
-    /// The connection broke, or the body's framing did.
+    /// The connection broke, or the framing of the body is invalid.
     #[error("the body ended early")]
     Broken,
 }
 
-/// One request that sends payload bytes.
+/// Upload request with payload bytes.
 pub struct Upload<B> {
-    /// Where in the payload they begin.
+    /// Offset of the first byte in the payload.
     pub offset: u64,
-    /// How many there are, where the request says so.
+    /// Number of bytes; `None` without a `Content-Length`.
     pub length: Option<u64>,
-    /// The bytes.
+    /// Stream of the bytes.
     pub body: B,
 }
 
 impl Transfers {
-    /// Stores the bytes of one request, straight from the connection.
+    /// Streams the bytes of an upload request to the store.
     ///
     /// # Errors
-    /// [`Error::OffsetMismatch`], [`Error::UploadInProgress`]; [`Error::PayloadTooLarge`], after which nothing of this
-    /// request is kept; [`Error::RequestTimeout`] or [`Error::InvalidRequest`] for a body that ended early, after which
-    /// what arrived is kept and the upload can go on.
+    /// [`Error::OffsetMismatch`], [`Error::UploadInProgress`], [`Error::RateLimited`]; [`Error::PayloadTooLarge`] or
+    /// [`Error::StorageFull`], after which all bytes of this request are discarded; [`Error::RequestTimeout`] or
+    /// [`Error::InvalidRequest`] if the body ends early, after which the received bytes are kept and the upload can
+    /// resume; as [`Transfer::check_pending`].
     pub async fn upload<B>(
         &self,
         scope: &RequestScope,
@@ -59,7 +60,7 @@ impl Transfers {
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
         match self.store_bytes(scope, transfer, upload).await {
-            // It may have ended under this request, and lost its payload: then that is why.
+            // If the transfer has ended during the request and lost its payload, report the end as the cause.
             Err(error @ (Error::StorageUnavailable(StoreError::NoPayload) | Error::OffsetMismatch { .. })) => {
                 let transfer = self.find(scope, transfer.transfer_id).await?;
                 transfer.check_pending(self.now())?;
@@ -81,80 +82,80 @@ impl Transfers {
         let id = transfer.transfer_id;
         transfer.check_pending(self.now())?;
         self.fix_bytes(transfer).await?;
-        // First: who sends too much at once waits for no place that others could use.
+        // Before opening the writer: a sender over its limit must not take a slot from other senders.
         let mut open = self.begin_upload(transfer)?;
         let mut writer = self.store().writer(id, upload.offset).await?;
-        let room = transfer.size_bytes.saturating_sub(upload.offset);
-        self.expect_bytes(&mut open, room).await?;
+        let remaining = transfer.size_bytes.saturating_sub(upload.offset);
+        self.expect_bytes(&mut open, remaining).await?;
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
-        if upload.length.is_some_and(|length| length > room) {
+        if upload.length.is_some_and(|length| length > remaining) {
             return Err(too_large);
         }
-        let poured = self.pour(scope, id, room, upload.body, &mut *writer, &mut open).await;
-        if let Err(Error::StorageFull) = poured {
-            // Half an upload must not keep the store full for everyone else.
+        let outcome = self.write_body(scope, id, remaining, upload.body, &mut *writer, &mut open).await;
+        if let Err(Error::StorageFull) = outcome {
+            // A partial upload must not keep the store full for other senders.
             writer.discard().await?;
             return Err(Error::StorageFull);
         }
-        let ended = match poured? {
-            Poured::Over => {
+        let ended = match outcome? {
+            BodyOutcome::TooLong => {
                 writer.discard().await?;
                 return Err(too_large);
             }
-            Poured::All => Ok(()),
-            Poured::Part(BodyError::TooSlow) => Err(Error::RequestTimeout),
-            Poured::Part(BodyError::Broken) => {
-                Err(Error::InvalidRequest("the body ended early; what arrived is kept".to_owned()))
+            BodyOutcome::Complete => Ok(()),
+            BodyOutcome::Partial(BodyError::TooSlow) => Err(Error::RequestTimeout),
+            BodyOutcome::Partial(BodyError::Broken) => {
+                Err(Error::InvalidRequest("the body ended early; the received bytes are kept".to_owned()))
             }
         };
         let received_bytes = writer.close().await?;
-        // A request that brings nothing changes nothing: it leaves records as a read does, within a budget.
+        // A request without bytes changes nothing; its audit records are limited like the records of reads.
         if open.has_brought_any() {
             self.note_arrival(scope, id, ended.is_ok()).await?;
         }
         ended.map(|()| Received { transfer_id: id, received_bytes })
     }
 
-    async fn pour<B>(
+    /// Writes a request body to the payload, up to `remaining` bytes.
+    async fn write_body<B>(
         &self,
         scope: &RequestScope,
         id: TransferId,
-        room: u64,
+        mut remaining: u64,
         mut body: B,
         writer: &mut dyn PayloadWriter,
         open: &mut OpenUpload,
-    ) -> Result<Poured, Error>
+    ) -> Result<BodyOutcome, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
     {
-        let mut room = room;
-        let (mut noted_at, mut unlooked) = (self.now(), 0);
-        while let Some(piece) = body.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => return Ok(Poured::Part(error)),
+        let (mut recorded_at, mut unchecked_bytes) = (self.now(), 0);
+        while let Some(chunk) = body.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Ok(BodyOutcome::Partial(error)),
             };
-            let length = piece.len() as u64;
+            let length = chunk.len() as u64;
             scope.note_bytes_in(length);
-            let Some(left) = room.checked_sub(length) else { return Ok(Poured::Over) };
-            room = left;
-            writer.write(piece).await?;
+            let Some(rest) = remaining.checked_sub(length) else { return Ok(BodyOutcome::TooLong) };
+            remaining = rest;
+            writer.write(chunk).await?;
             open.arrived(length);
-            unlooked += length;
-            if unlooked >= LOOK_EVERY {
+            unchecked_bytes += length;
+            if unchecked_bytes >= SPACE_CHECK_BYTES {
                 self.check_room(0).await?;
-                unlooked = 0;
+                unchecked_bytes = 0;
             }
             let now = self.now();
-            if now.since(noted_at) >= NOTE_EVERY {
-                self.change(id, |transfer| noted(transfer, now, Commit::default())).await?;
-                noted_at = now;
+            if now.since(recorded_at) >= ACTIVITY_INTERVAL {
+                self.change(id, |transfer| with_bytes_noted(transfer, now, Commit::default())).await?;
+                recorded_at = now;
             }
         }
-        Ok(Poured::All)
+        Ok(BodyOutcome::Complete)
     }
 
-    /// Notes when the last byte came; where the transfer has ended meanwhile, what was written goes.
+    /// Records upload activity at the end of a request; removes the written bytes if the transfer has ended meanwhile.
     async fn note_arrival(&self, scope: &RequestScope, id: TransferId, whole: bool) -> Result<(), Error> {
         const ANSWER: Answer = Answer::Whole { status: 200 };
         let now = self.now();
@@ -162,10 +163,10 @@ impl Transfers {
             let records = if whole { scope.records_of_change(now, ANSWER, &[]) } else { Vec::new() };
             Commit { records: keyed(id, &records), ..Commit::default() }
         };
-        let result = self.change(id, |transfer| noted(transfer, now, commit())).await;
+        let result = self.change(id, |transfer| with_bytes_noted(transfer, now, commit())).await;
         match &result {
             Ok(()) if whole => scope.note_committed(ANSWER),
-            // Not by this clock alone: once it stands in the store that nobody is served.
+            // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)
                 if self.settle(id).await?.payload != PayloadFate::Kept =>
             {
@@ -176,7 +177,7 @@ impl Transfers {
         result
     }
 
-    /// What of a payload has arrived.
+    /// Returns the progress of an upload.
     pub async fn upload_status(&self, transfer: &Transfer) -> Result<UploadStatus, Error> {
         let state = transfer.state_at(self.now());
         let received_bytes = match state {
@@ -196,7 +197,7 @@ impl Transfers {
         })
     }
 
-    /// Which parts of a payload have arrived, where it comes in parts.
+    /// Returns the ranges of uploaded parts; `None` if the payload is not uploaded in parts.
     async fn parts_received(&self, transfer: &Transfer, state: State) -> Result<Option<Vec<[u32; 2]>>, Error> {
         let (Some(UploadKind::Multipart), Some(presigner)) = (transfer.upload, self.store().presigner()) else {
             return Ok(None);
@@ -210,22 +211,23 @@ impl Transfers {
     }
 }
 
-/// How the pouring of a body into a payload ended.
-enum Poured {
-    /// With the body.
-    All,
-    /// Before the body's end.
-    Part(BodyError),
-    /// With more bytes than declared.
-    Over,
+/// Outcome of writing a request body to a payload.
+enum BodyOutcome {
+    /// The whole body is written.
+    Complete,
+    /// The body ended early.
+    Partial(BodyError),
+    /// The body exceeds the declared size of the payload.
+    TooLong,
 }
 
-fn noted(mut transfer: Transfer, now: Timestamp, with: Commit) -> Result<Swap<Transfer, ()>, Error> {
+/// Records upload activity at `now` in a transfer.
+fn with_bytes_noted(mut transfer: Transfer, now: Timestamp, with: Commit) -> Result<Swap<Transfer, ()>, Error> {
     transfer.note_bytes(now)?;
     Ok(Swap::write(transfer, with, ()))
 }
 
-/// Numbers that ascend, as ranges with both ends.
+/// Groups ascending numbers into inclusive ranges.
 fn ranges(numbers: &[u32]) -> Vec<[u32; 2]> {
     let mut ranges: Vec<[u32; 2]> = Vec::new();
     for number in numbers {
@@ -242,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_in_a_row_are_a_range() {
+    fn consecutive_numbers_form_a_range() {
         assert_eq!(ranges(&[]), [] as [[u32; 2]; 0]);
         assert_eq!(ranges(&[1, 2, 3, 7, 9, 10]), [[1, 3], [7, 7], [9, 10]]);
     }

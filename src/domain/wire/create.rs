@@ -1,4 +1,4 @@
-//! `POST /transfers/create`
+//! Bodies of `POST /transfers/create`, and instructions for uploads.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use crate::domain::transfer::Status;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTransfer {
-    /// Size of the sealed payload, in bytes.
+    /// Encrypted size (the size of the sealed payload), in bytes.
     #[schema(minimum = 1)]
     pub size_bytes: u64,
-    /// How long the transfer lives, in seconds.
+    /// Lifetime of the transfer, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 60, maximum = 7_776_000, default = 604_800)]
     pub expires_in_s: Option<u64>,
-    /// How many downloads it allows; absent is any number.
+    /// Download limit; absent means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1_000)]
     pub max_downloads: Option<u32>,
-    /// SHA-256 of the access proof that downloading shall take.
+    /// SHA-256 of the access proof required for downloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_sha256: Option<Sha256>,
-    /// 64 hex digits: the same key from the same token gives the same transfer again.
+    /// 64 hex digits. A repeated request with the same key and token returns the existing transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub idempotency_key: Option<String>,
@@ -39,100 +39,102 @@ pub struct CreateTransfer {
 /// A created transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedTransfer {
-    /// Its id.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// Its status: `pending`, unless an idempotency key found an older one.
+    /// Status: `pending`, unless the idempotency key matched an existing transfer.
     pub status: Status,
-    /// Size of its sealed payload, in bytes.
+    /// Encrypted size, in bytes.
     pub size_bytes: u64,
-    /// When it was created.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When its time is over.
+    /// Expiry time.
     pub expires_at: Timestamp,
-    /// How many downloads it allows; null is any number.
+    /// Download limit; null means unlimited.
     pub max_downloads: Option<u32>,
-    /// The page for recipients; absolute where the server knows its own address.
+    /// URL of the download page for recipients; absolute if the server's public URL is configured.
     pub page_url: String,
-    /// How its payload travels.
+    /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
-    /// How to send the payload.
+    /// Instructions for the upload.
     pub upload: UploadInstruction,
 }
 
-/// How to send a payload.
+/// Instructions for the upload of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum UploadInstruction {
-    /// Through this service.
+    /// Upload through this service.
     Bytes {
-        /// Where to POST the payload.
+        /// URL to POST the payload to.
         url: String,
     },
-    /// To the payload store, in one request.
+    /// Upload to the payload store, in one request.
     Single {
-        /// The request, but for its body: the payload.
+        /// Method, URL and headers of the request; its body is the payload.
         #[serde(flatten)]
         request: UploadRequest,
-        /// Until when the URL works.
+        /// Expiry time of the URL.
         url_expires_at: Timestamp,
-        /// Where to POST the payload instead, for clients that cannot reach the store.
+        /// URL of this service to POST the payload to, for clients that cannot reach the store.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fallback_url: Option<String>,
     },
-    /// To the payload store, in parts.
+    /// Upload to the payload store, in parts.
     Multipart {
-        /// Bytes in every part but the last.
+        /// Size of every part except the last, in bytes.
         part_size_bytes: u64,
-        /// How many parts there are.
+        /// Number of parts.
         part_count: u32,
-        /// Requests for some of them; `upload/create-presign-urls` answers further and fresh ones.
+        /// Requests for some of the parts; `upload/create-presign-urls` returns other parts and renewed URLs.
         parts: Vec<UploadPart>,
-        /// Until when the URLs work.
+        /// Expiry time of the URLs.
         url_expires_at: Timestamp,
-        /// Where to POST the payload instead, for clients that cannot reach the store.
+        /// URL of this service to POST the payload to, for clients that cannot reach the store.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fallback_url: Option<String>,
     },
 }
 
-/// A signed request to the payload store. Its body has exactly the length of the payload, or of the part.
+/// A signed request to the payload store. Its body must have exactly the length of the payload or part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadRequest {
     /// The HTTP method.
     #[schema(example = "PUT")]
     pub method: String,
-    /// Where to; its query is a secret while it works.
+    /// URL of the request; its query is secret until the URL expires.
     pub url: String,
-    /// The headers to send, exactly; `content-length` goes without saying.
+    /// Headers to send unchanged, in addition to `content-length`.
     pub headers: BTreeMap<String, String>,
 }
 
 /// One part of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadPart {
-    /// Its number, from 1.
+    /// Number of the part, starting at 1.
     pub number: u32,
-    /// The request, but for its body: the part.
+    /// Method, URL and headers of the request; its body is the part.
     #[serde(flatten)]
     pub request: UploadRequest,
 }
 
-/// The parts to sign URLs for.
+/// Request for presigned upload URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartNumbers {
-    /// Their numbers, from 1, at most 100; none at all asks for the first parts, or for the whole payload's URL.
+    /// Part numbers, starting at 1, at most 100; an empty list selects the first parts, or the whole payload.
     #[serde(default)]
     #[schema(schema_with = part_numbers)]
     pub numbers: Vec<u32>,
 }
 
-/// What [`PartNumbers`] takes: what cannot be said here is that no number lies beyond the last part.
+/// Schema of the numbers in [`PartNumbers`].
+///
+/// A schema cannot express the remaining rule: each number must be at most the transfer's number of parts.
 fn part_numbers() -> Array {
     let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(u32::MAX));
     ArrayBuilder::new()
         .description(Some(
-            "Their numbers, from 1, at most 100; none at all asks for the first parts, or for the whole payload's URL.",
+            "Part numbers, starting at 1, at most 100; an empty list selects the first parts, or the whole payload.",
         ))
         .items(number)
         .max_items(Some(100))

@@ -1,4 +1,4 @@
-//! `POST …/download/create-presign-url`
+//! Bodies of `POST …/download/create-presign-url`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,38 +7,38 @@ use super::{Flow, Transparency};
 use crate::domain::proof::Grant;
 use crate::domain::timestamp::Timestamp;
 
-/// A download to be counted, or gone on with.
+/// Request to start a download, which is counted, or to resume a counted download.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DownloadRequest {
-    /// 32 random bytes in unpadded base64url, chosen by the client: with the same grant a repeated call counts nothing.
+    /// Grant chosen by the client: 32 random bytes in unpadded base64url. Repeated calls with one grant count once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Grant>)]
     pub grant: Option<String>,
 }
 
-/// Where to fetch the payload.
+/// Instructions for the download of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DownloadAnswer {
-    /// Which way the bytes go.
+    /// Download by presigned URL, or through this service.
     pub mode: Flow,
-    /// `GET`
+    /// HTTP method: `GET`.
     #[schema(example = "GET")]
     pub method: String,
-    /// Where to; relative to the service's root, or absolute. A presigned one is a secret while it works.
+    /// URL of the payload, relative to the service's base URL, or absolute. A presigned URL is secret until it expires.
     pub url: String,
-    /// Until when the URL works.
+    /// Expiry time of the URL.
     pub url_expires_at: Timestamp,
-    /// Where this service hands out the payload itself, for clients that cannot reach the store.
+    /// URL of the payload at this service, for clients that cannot reach the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_url: Option<String>,
-    /// The grant, to show in `x-sgsend-grant`.
+    /// Grant to send in the header `x-sgsend-grant`.
     #[schema(value_type = Grant)]
     pub grant: String,
-    /// Until when the grant works.
+    /// Expiry time of the grant.
     pub grant_expires_at: Timestamp,
-    /// Size of the sealed payload, in bytes.
+    /// Encrypted size, in bytes.
     pub size_bytes: u64,
-    /// What was stored about the recipient.
+    /// Data stored about the recipient.
     pub transparency: Transparency,
 }

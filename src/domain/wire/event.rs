@@ -1,4 +1,4 @@
-//! `POST …/events/add`
+//! Bodies of `POST …/events/add`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,19 +7,19 @@ use crate::domain::audit::EventKind;
 use crate::domain::id::EventId;
 use crate::domain::timestamp::Timestamp;
 
-/// What a client may claim.
+/// Kind of event that a client can report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientEventKind {
     /// The link was opened.
     LinkOpened,
-    /// It began to fetch the payload.
+    /// The download started.
     DownloadStarted,
-    /// It has every byte.
+    /// The download finished.
     DownloadCompleted,
-    /// The payload could be decrypted.
+    /// The payload was decrypted.
     DecryptSucceeded,
-    /// The payload could not be decrypted.
+    /// Decryption failed.
     DecryptFailed,
 }
 
@@ -39,15 +39,15 @@ impl From<ClientEventKind> for EventKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddEvent {
-    /// What happened.
+    /// Kind of event.
     pub kind: ClientEventKind,
 }
 
-/// An event that was added.
+/// An added event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventAdded {
-    /// Its id.
+    /// Id of the event.
     pub id: EventId,
-    /// When it was added.
+    /// Time at which the event was added.
     pub at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! `GET /health`
+//! Responses of `GET /health` and `GET /health/ready`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,44 +7,44 @@ use super::Mode;
 use crate::domain::audit::ServiceName;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_LIFETIME, MIN_LIFETIME};
 
-/// What a service is and what it accepts.
+/// Version, mode and limits of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`
+    /// Always `ok`.
     #[schema(example = "ok")]
     pub status: String,
-    /// The version of this API.
+    /// Version of this API.
     #[schema(example = 1)]
     pub api: u32,
-    /// The version of the software.
+    /// Version of the software.
     pub version: String,
-    /// Which of the two services this is.
+    /// Name of the service.
     pub service: ServiceName,
-    /// How payloads travel.
+    /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
-    /// What is accepted.
+    /// Limits for transfers.
     pub limits: HealthLimits,
 }
 
-/// What a service accepts.
+/// Limits of a service for transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthLimits {
-    /// The most content in a transfer, in bytes: clients hold this before they send.
+    /// Maximum content size of a transfer, in bytes; checked by clients before an upload.
     pub max_content_bytes: u64,
-    /// The largest sealed payload, in bytes: the server holds this.
+    /// Maximum encrypted size of a transfer, in bytes; enforced by the server.
     pub max_payload_bytes: u64,
-    /// Lifetimes of transfers.
+    /// Limits of a transfer's lifetime, in seconds.
     pub expires_in_s: LifetimeLimits,
 }
 
-/// Lifetimes of transfers, in seconds.
+/// Limits of a transfer's lifetime, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LifetimeLimits {
-    /// The shortest.
+    /// Minimum lifetime.
     pub min: u64,
-    /// The one that a transfer gets whose sender names none.
+    /// Default lifetime, if the sender specifies none.
     pub default: u64,
-    /// The longest.
+    /// Maximum lifetime.
     pub max: u64,
 }
 
@@ -62,10 +62,10 @@ impl From<Limits> for HealthLimits {
     }
 }
 
-/// `GET /health/ready`: the store answers.
+/// Response of `GET /health/ready` while the store is reachable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`
+    /// Always `ready`.
     #[schema(example = "ready")]
     pub status: String,
 }

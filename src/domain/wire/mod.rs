@@ -1,6 +1,7 @@
-//! What travels in the JSON bodies of the HTTP API, one file a subject.
+//! JSON bodies of the HTTP API.
 //!
-//! Requests refuse unknown members, so that a misspelt limit cannot silently mean "unlimited"; answers may gain members.
+//! Request bodies with unknown members are rejected, so that a misspelt limit cannot silently mean "unlimited".
+//! Responses may gain members in later versions.
 
 mod create;
 mod download;

@@ -1,4 +1,4 @@
-//! Lists, in pages.
+//! Pagination of lists.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -6,14 +6,16 @@ use utoipa::{IntoParams, ToSchema};
 /// One page of a list, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
-    /// The items.
+    /// Items of the page.
     pub items: Vec<T>,
-    /// What to ask for as `after` to get the next page; null where there is none now.
+    /// Value of `after` for the next page; null if no further page exists yet.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of `size` items out of up to one more than that: the one more tells that there is another page.
+    /// Builds a page of at most `size` items from up to `size + 1` items.
+    ///
+    /// The extra item only shows that a further page exists. `id` returns an item's id, for `next`.
     #[must_use]
     pub fn of(mut items: Vec<T>, size: usize, id: impl Fn(&T) -> String) -> Self {
         let more = items.len() > size;
@@ -23,16 +25,16 @@ impl<T> Page<T> {
     }
 }
 
-/// Which page.
+/// Query parameters that select a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// The id of the item after which the page begins.
-    // Which id that is differs from list to list, so each route says it of itself.
+    /// Id of the last item before the page.
+    // The kind of id differs between lists, so each route documents this parameter itself.
     #[param(ignore)]
     pub after: Option<String>,
-    /// The most items to answer, 1 to 1 000.
+    /// Maximum number of items in the response, 1 to 1 000.
     #[param(minimum = 1, maximum = 1_000, default = 100)]
     pub limit: Option<u32>,
 }

@@ -1,37 +1,37 @@
-//! Errors, as RFC 9457 problem details.
+//! Error responses: RFC 9457 problem details.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::error::ErrorCode;
 
-/// Why a request was not granted. `code` is stable; the texts are for people.
+/// Error response. `code` is stable; `title` and `detail` are for users and may change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A URI that names the kind of problem: `about:blank`, since `code` does.
+    /// Problem type URI: always `about:blank`, since `code` identifies the problem.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The HTTP status in words.
+    /// Reason phrase of the HTTP status.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// What is wrong with this request.
+    /// Explanation of the error in this request.
     pub detail: String,
-    /// The stable code; [`ErrorCode`] has those that this version knows.
+    /// Stable error code; [`ErrorCode`] lists the codes known to this version.
     #[schema(value_type = ErrorCode)]
     pub code: String,
-    /// The request's id, as in `x-request-id`.
+    /// Request id, as in the header `x-request-id`.
     pub request_id: String,
-    /// The limit that was passed, in bytes.
+    /// Exceeded size limit, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_bytes: Option<u64>,
-    /// Bytes of the payload that have arrived.
+    /// Number of payload bytes received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
 }
 
 impl Problem {
-    /// The code, where this version knows it.
+    /// Returns the parsed code, or `None` for a code unknown to this version.
     #[must_use]
     pub fn error_code(&self) -> Option<ErrorCode> {
         ErrorCode::from_text(&self.code)

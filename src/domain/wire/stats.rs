@@ -1,4 +1,4 @@
-//! `GET /stats/overview`
+//! Response of `GET /stats/overview`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,45 +6,45 @@ use utoipa::ToSchema;
 use crate::domain::stats::TransferCounts;
 use crate::domain::timestamp::{Day, Timestamp};
 
-/// What the service holds and did.
+/// Statistics of a service: current contents and recent activity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatsOverview {
     /// Transfers by status, as of the last sweep.
     pub transfers: TransferCounts,
-    /// Payload bytes of completed transfers in the store.
+    /// Total encrypted size of completed transfers in the store, in bytes.
     pub bytes_stored: u64,
-    /// Downloads counted ever.
+    /// Total number of counted downloads.
     pub downloads: u64,
     /// Tokens by status.
     pub tokens: TokenCounts,
     /// The last 30 days, oldest first.
     pub days: Vec<DayOverview>,
-    /// When this was added up.
+    /// Time at which the statistics were computed.
     pub as_of: Timestamp,
 }
 
 /// Tokens by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenCounts {
-    /// Can be used.
+    /// Usable tokens.
     pub active: u64,
-    /// Were revoked.
+    /// Revoked tokens.
     pub revoked: u64,
-    /// Their time is over.
+    /// Expired tokens.
     pub expired: u64,
 }
 
-/// What one day added.
+/// Activity of one UTC day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DayOverview {
-    /// The UTC day.
+    /// UTC day.
     pub day: Day,
-    /// Transfers created.
+    /// Number of transfers created.
     pub created: u64,
-    /// Transfers completed.
+    /// Number of uploads completed.
     pub completed: u64,
-    /// Downloads counted.
+    /// Number of counted downloads.
     pub downloads: u64,
-    /// Payload bytes completed.
+    /// Total encrypted size of completed uploads, in bytes.
     pub bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! `GET …/status`, and what other answers share with it.
+//! Response of `GET …/status`, and types shared with other responses.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,63 +8,63 @@ use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{Status, Transfer};
 
-/// Which way bytes go.
+/// Path of payload bytes between client and store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Flow {
-    /// Between client and payload store, by presigned URLs.
+    /// Directly between client and payload store, with presigned URLs.
     Presigned,
     /// Through this service.
     Bytes,
 }
 
-/// How payloads travel: clients follow it and never guess.
+/// Mode of uploads and downloads; clients must follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Mode {
-    /// From the sender.
+    /// Path of uploads.
     pub upload: Flow,
-    /// To recipients.
+    /// Path of downloads.
     pub download: Flow,
 }
 
 impl Mode {
-    /// The mode of a store that can or cannot presign.
+    /// Returns the mode for a store that does or does not support presigned URLs.
     #[must_use]
-    pub const fn of(presigns: bool) -> Self {
-        let flow = if presigns { Flow::Presigned } else { Flow::Bytes };
+    pub const fn of(can_presign: bool) -> Self {
+        let flow = if can_presign { Flow::Presigned } else { Flow::Bytes };
         Self { upload: flow, download: flow }
     }
 }
 
-/// A transfer's state.
+/// State of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TransferStatus {
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// Its status.
+    /// Status of the transfer.
     pub status: Status,
-    /// Size of its sealed payload, in bytes.
+    /// Encrypted size, in bytes.
     pub size_bytes: u64,
-    /// When it was created.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When every byte was there; null before.
+    /// Time at which the upload finished; null before.
     pub completed_at: Option<Timestamp>,
-    /// When its time is over.
+    /// Expiry time.
     pub expires_at: Timestamp,
-    /// Downloads counted; of an unlimited transfer it may lag a second.
+    /// Number of counted downloads; may lag by 1 second for an unlimited transfer.
     pub download_count: u64,
-    /// How many downloads it allows; null is any number.
+    /// Download limit; null means unlimited.
     pub max_downloads: Option<u32>,
-    /// Downloads left; null is any number.
+    /// Remaining downloads; null means unlimited.
     pub downloads_remaining: Option<u32>,
-    /// Whether downloading takes an access proof.
+    /// Whether downloads require an access proof.
     pub access_proof: bool,
-    /// How its payload travels.
+    /// Mode of upload and download: presigned URLs, or bytes through this service.
     pub mode: Mode,
 }
 
 impl TransferStatus {
-    /// The state of `transfer` at `now`.
+    /// Builds the state of `transfer` at `now`.
     #[must_use]
     pub fn of(transfer: &Transfer, mode: Mode, now: Timestamp) -> Self {
         let state = transfer.state_at(now);
@@ -84,17 +84,17 @@ impl TransferStatus {
     }
 }
 
-/// `POST …/upload/complete`: the state, and what was stored about the sender.
+/// Response of `POST …/upload/complete`: the transfer's state, and the data stored about the sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CompletedTransfer {
-    /// The state.
+    /// State of the transfer.
     #[serde(flatten)]
     pub status: TransferStatus,
-    /// What was stored about the sender.
+    /// Data stored about the sender.
     pub transparency: Transparency,
 }
 
-/// A body without members.
+/// A JSON object without members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}

@@ -1,4 +1,4 @@
-//! `/tokens/…`
+//! Bodies of the routes under `/tokens/`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,50 +11,50 @@ use crate::domain::token::{Quota, Token, TokenStatus};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
-    /// What to call it: 1 to 100 characters, no control characters.
+    /// Name of the token: 1 to 100 characters, no control characters.
     #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     pub name: String,
-    /// How long it can be used, in seconds, at most 100 years; absent is for ever.
+    /// Lifetime of the token in seconds, at most 100 years; absent means that it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3_153_600_000_u64)]
     pub expires_in_s: Option<u64>,
-    /// How many transfers it may create, ever; absent is any number.
+    /// Maximum number of transfers created during the token's lifetime; absent means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub max_transfers: Option<u64>,
-    /// How many bytes of sealed payload it may hold at once; absent is any number.
+    /// Maximum total encrypted size of the token's stored transfers, in bytes; absent means unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub max_total_bytes: Option<u64>,
 }
 
-/// A token as admins see it.
+/// A token, as shown to admins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenItem {
-    /// Which token.
+    /// Id of the token.
     pub token_id: TokenId,
-    /// What it is called.
+    /// Name of the token.
     pub name: String,
-    /// Its status.
+    /// Status of the token.
     pub status: TokenStatus,
-    /// When it was created.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When its time is over; null is never.
+    /// Expiry time; null means never.
     pub expires_at: Option<Timestamp>,
-    /// How many transfers it may create; null is any number.
+    /// Maximum number of transfers created during the token's lifetime; null means unlimited.
     pub max_transfers: Option<u64>,
-    /// How many bytes it may hold; null is any number.
+    /// Maximum total encrypted size of the token's stored transfers, in bytes; null means unlimited.
     pub max_total_bytes: Option<u64>,
-    /// Transfers created, counted only under `max_transfers`.
+    /// Number of transfers created; null without `max_transfers`.
     pub transfers_created: Option<u64>,
-    /// Bytes declared and not yet removed, counted only under `max_total_bytes`.
+    /// Declared encrypted size of transfers not yet removed, in bytes; null without `max_total_bytes`.
     pub bytes_held: Option<u64>,
-    /// When it was last used, exact to an hour; null is never.
+    /// Time of last use, accurate to 1 hour; null means never.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl TokenItem {
-    /// `token` as it is at `now`.
+    /// Builds the item for `token` with its status at `now`.
     #[must_use]
     pub fn of(token: &Token, now: Timestamp) -> Self {
         let quota = token.quota.as_ref();
@@ -73,12 +73,12 @@ impl TokenItem {
     }
 }
 
-/// A created token, with its only copy.
+/// A created token, with its secret text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedToken {
-    /// The token as admins see it.
+    /// The token, as shown to admins.
     #[serde(flatten)]
     pub item: TokenItem,
-    /// The token itself: this is the only time it is shown.
+    /// The token's text; only this response contains it.
     pub token: String,
 }

@@ -1,4 +1,4 @@
-//! What a service tells people about what it keeps of them.
+//! Transparency report: the data that a service stores about senders and recipients.
 
 use std::collections::BTreeMap;
 
@@ -8,47 +8,43 @@ use utoipa::ToSchema;
 use super::Flow;
 use crate::domain::audit::IpMode;
 
-/// What was stored about whoever made this request, field by field.
+/// Data stored about the client of this request, by field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Transparency {
-    /// Each field that was stored, and in what form.
+    /// Stored fields, each with the form of the stored value.
     pub stored: BTreeMap<String, String>,
-    /// What was not stored.
+    /// Data that was not stored.
     pub not_stored: Vec<String>,
-    /// What others than this service see of the request.
+    /// Data of the request that third parties can see.
     pub seen_by_others: Vec<String>,
 }
 
 impl Transparency {
-    /// What a service with this `ip_mode` keeps of a sender whose payload came by `flow`.
+    /// Returns the report for a sender who uploads by `flow` to a service with this `ip_mode`.
     #[must_use]
     pub fn for_sender(ip_mode: IpMode, flow: Flow) -> Self {
-        Self::of(
-            ip_mode,
-            flow,
-            [("token", "the token's id, not its secret"), ("size", "the sealed payload's, in bytes")],
-        )
+        Self::of(ip_mode, flow, [("token", "the token's id, not its secret"), ("size", "the encrypted size, in bytes")])
     }
 
-    /// What a service with this `ip_mode` keeps of a recipient whose payload goes by `flow`.
+    /// Returns the report for a recipient who downloads by `flow` from a service with this `ip_mode`.
     #[must_use]
     pub fn for_recipient(ip_mode: IpMode, flow: Flow) -> Self {
-        Self::of(ip_mode, flow, [("grant", "its SHA-256"), ("size", "the bytes that were fetched")])
+        Self::of(ip_mode, flow, [("grant", "its SHA-256"), ("size", "the number of bytes downloaded")])
     }
 
     fn of<const N: usize>(ip_mode: IpMode, flow: Flow, fields: [(&str, &str); N]) -> Self {
         let mut stored = BTreeMap::from([
-            ("time", "in milliseconds, with the route and the status of each request"),
+            ("time", "in milliseconds, with the route and status of each request"),
             ("user_agent", "the product family only"),
         ]);
         stored.extend(fields);
         stored.extend(match ip_mode {
             IpMode::Hashed => {
-                Some(("address", "a pseudonym that compares within one day and process, and cannot be reversed"))
+                Some(("address", "a pseudonym: not reversible, comparable only within one UTC day and server process"))
             }
-            IpMode::Truncated => Some(("address", "the network only: /24 of IPv4, /48 of IPv6")),
+            IpMode::Truncated => Some(("address", "the network only: /24 for IPv4, /48 for IPv6")),
             IpMode::None => None,
-            IpMode::Full => Some(("address", "as it is: the operator of this server keeps raw addresses")),
+            IpMode::Full => Some(("address", "the full address: the operator of this server stores raw addresses")),
         });
         let mut not_stored = vec!["file name", "content", "key"];
         match ip_mode {
@@ -62,8 +58,7 @@ impl Transparency {
             seen_by_others: match flow {
                 Flow::Bytes => Vec::new(),
                 Flow::Presigned => vec![
-                    "the storage provider sees the address, the user agent, the object and the time, and may log them"
-                        .to_owned(),
+                    "the storage provider sees the address, user agent, object and time, and may log them".to_owned(),
                 ],
             },
         }

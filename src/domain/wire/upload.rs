@@ -1,4 +1,4 @@
-//! `POST …/payload/upload-bytes` and `GET …/upload/status`
+//! Responses of `POST …/payload/upload-bytes` and `GET …/upload/status`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,32 +6,32 @@ use utoipa::ToSchema;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::{Status, UploadKind};
 
-/// What has arrived after an upload request.
+/// Upload progress after an upload request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Received {
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// Bytes stored so far: where to go on.
+    /// Number of bytes stored so far, which is the offset to resume at.
     pub received_bytes: u64,
 }
 
-/// What has arrived, for going on.
+/// Upload progress, for resuming an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadStatus {
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// Its status.
+    /// Status of the transfer.
     pub status: Status,
-    /// How its bytes arrive; null before the first of them.
+    /// Kind of upload; null before the first byte.
     pub kind: Option<UploadKind>,
-    /// Size of its sealed payload, in bytes.
+    /// Encrypted size, in bytes.
     pub size_bytes: u64,
-    /// Bytes stored so far.
+    /// Number of bytes stored so far.
     pub received_bytes: u64,
-    /// Bytes in every part but the last, where it arrives in parts.
+    /// Size of every part except the last, in bytes; absent unless the upload is in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_size_bytes: Option<u64>,
-    /// The parts that have arrived, as ranges of numbers with both ends, where it arrives in parts.
+    /// Received parts, as inclusive ranges of part numbers; absent unless the upload is in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts_received: Option<Vec<[u32; 2]>>,
 }

@@ -1,6 +1,6 @@
 //! `GET /audit/transfers/id/{transfer_id}/all`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::audit::Record;
@@ -11,7 +11,7 @@ use crate::server::error::Refusal;
 use crate::server::extract::{Admin, Found, Id, Params};
 use crate::server::paging::after;
 
-/// The complete audit stream of a transfer: requests, actions and events with every detail, oldest first.
+/// Lists the full audit trail of a transfer, oldest first: requests, actions and events.
 #[utoipa::path(
     get, path = "/audit/transfers/id/{transfer_id}/all", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
@@ -24,6 +24,6 @@ pub(super) async fn all(
     _: Admin,
     Found(_): Found,
     Params(query): Params<PageQuery>,
-) -> Result<Answer<Page<Record>>, Refusal> {
-    Ok(Answer(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
+    Ok(JsonResponse(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
 }

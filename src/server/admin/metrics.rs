@@ -7,10 +7,10 @@ use http::header::CONTENT_TYPE;
 use crate::server::app::AppState;
 use crate::server::extract::Admin;
 
-/// The form that Prometheus asks for first.
+/// The format that Prometheus prefers.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Tells what this process has served since its start, for Prometheus.
+/// Returns Prometheus metrics of this process since its start.
 #[utoipa::path(
     get, path = "/metrics", tag = "stats",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")),

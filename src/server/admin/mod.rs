@@ -1,4 +1,4 @@
-//! `sgsend serve admin`: tokens, statistics, audit, and removing a reported transfer.
+//! The admin service (`sgsend serve admin`): tokens, statistics, audit trail, deletion of transfers.
 
 mod audit;
 mod delete;

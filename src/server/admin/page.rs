@@ -1,4 +1,4 @@
-//! `GET /`: what an operator sees in a browser.
+//! `GET /`: the admin page.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,7 +7,7 @@ use http::HeaderMap;
 use crate::server::app::AppState;
 use crate::server::web::Page;
 
-/// The page that watches over the service; what it shows takes a session.
+/// Returns the admin page. Its data needs a session.
 #[utoipa::path(
     get, path = "/", tag = "pages",
     responses((status = 200, body = String, content_type = "text/html"))

@@ -1,10 +1,10 @@
-//! `/auth/…`: from the admin key to a session in a browser.
+//! `/auth/…`: exchanges the admin key for a browser session, and ends sessions.
 
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::{Extension, Json as Answer};
+use axum::{Extension, Json as JsonResponse};
 use http::HeaderValue;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
@@ -24,7 +24,9 @@ use crate::server::error::Refusal;
 use crate::server::extract::{Admin, Json, Scope, origin_of};
 use crate::server::html::{Html, page};
 
-/// The form of the admin page, for who comes here first: one script opens sessions on both.
+/// The sign-in form, for browsers without the admin page.
+///
+/// Shares the script that opens a session with the admin page.
 const FORM: &str = "\
 <h1>Admin session</h1>\n\
 <p id=\"outcome\" role=\"status\"></p>\n\
@@ -34,12 +36,12 @@ const FORM: &str = "\
 <input id=\"key\" type=\"password\" autocomplete=\"off\" required autofocus>\n\
 <button class=\"main\">Open a session</button>\n\
 </form>\n\
-<noscript><p>This form needs JavaScript. Scripts send the key in a header instead.</p></noscript>\n\
+<noscript><p>This form needs JavaScript. API clients send the key in a header instead.</p></noscript>\n\
 <script type=\"module\" src=\"set-cookie-form.js\"></script>\n";
 
 const SCRIPT: &str = include_str!("set-cookie-form.js");
 
-/// The key to open a session with.
+/// The admin key, to open a session.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetCookie {
@@ -48,14 +50,14 @@ pub(super) struct SetCookie {
     cookie_value: Zeroizing<String>,
 }
 
-/// A session that was opened, or ended.
+/// The state of a session after it was opened or ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Session {
-    /// When it ends.
+    /// The expiry of the session.
     expires_at: Timestamp,
 }
 
-/// Proof that a request came from a page of this service.
+/// Extractor that requires the `Origin` of this service, and holds it.
 pub(super) struct SameOrigin(Url);
 
 impl<S: Sync> FromRequestParts<S> for SameOrigin {
@@ -66,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
     }
 }
 
-/// A form that asks for the admin key.
+/// Returns a form for the admin key.
 #[utoipa::path(
     get, path = "/auth/set-cookie-form", tag = "session",
     responses((status = 200, body = String, content_type = "text/html"))
@@ -77,7 +79,7 @@ pub(super) async fn form() -> Response {
     page("Admin session", "../", &html)
 }
 
-/// The form's script: it opens a session, and leads to the admin page.
+/// Returns the form's script, which opens a session and redirects to the admin page.
 #[utoipa::path(
     get, path = "/auth/set-cookie-form.js", tag = "session",
     responses((status = 200, body = String, content_type = "text/javascript"))
@@ -86,7 +88,9 @@ pub(super) async fn script() -> Response {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
-/// Checks the admin key and opens a session of twelve hours: a cookie that holds an expiry and an HMAC, never the key.
+/// Checks the admin key and opens a session of 12 hours.
+///
+/// The session cookie holds an expiry and an HMAC, never the key.
 #[utoipa::path(
     post, path = "/auth/set-auth-cookie", tag = "session",
     request_body = SetCookie,
@@ -97,21 +101,23 @@ pub(super) async fn set_cookie(
     scope: Scope,
     SameOrigin(origin): SameOrigin,
     Extension(Encrypted(encrypted)): Extension<Encrypted>,
-    Json(shown): Json<SetCookie>,
+    Json(input): Json<SetCookie>,
 ) -> Result<Response, Refusal> {
-    let (site, now) = (scope.asked().site_key, app.now());
+    let (network, now) = (scope.asked().site_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-    let judge = || if key.is(&shown.cookie_value) { Shown::Right } else { Shown::Wrong };
-    if app.key_attempts.judge(site, now, judge)? != Shown::Right {
+    let check = || if key.is(&input.cookie_value) { Shown::Right } else { Shown::Wrong };
+    if app.key_attempts.judge(network, now, check)? != Shown::Right {
         return Err(Error::AdminKeyInvalid.into());
     }
     scope.note_admin();
     let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(encrypted, &origin) };
     let set = cookie.set(&key.new_session(now), SESSION);
-    Ok(([(SET_COOKIE, set)], Answer(Session { expires_at: now.plus(SESSION) })).into_response())
+    Ok(([(SET_COOKIE, set)], JsonResponse(Session { expires_at: now.plus(SESSION) })).into_response())
 }
 
-/// Ends the session of this browser: its cookie is taken back. A session that was copied before lasts its twelve hours.
+/// Ends the session of this browser by deleting its cookie.
+///
+/// A copied cookie stays valid until its expiry.
 #[utoipa::path(
     post, path = "/auth/end-session", tag = "session",
     request_body = Empty,
@@ -126,29 +132,29 @@ pub(super) async fn end(
     Json(Empty {}): Json<Empty>,
 ) -> Response {
     let (name, secure) = (app.auth_name.as_str(), is_secure(encrypted, &origin));
-    // A session from before there was TLS is shown beside the one bound to it, and would go on.
-    let cookies = [true, false].into_iter().filter(|bound| secure || !bound);
+    // Over TLS, also deletes the cookie of a session opened before TLS was configured, which would stay valid.
+    let cookies = [true, false].into_iter().filter(|secure_cookie| secure || !secure_cookie);
     let ended = cookies.map(|secure| (SET_COOKIE, Cookie { name, secure }.set("", Duration::ZERO)));
-    (AppendHeaders(ended), Answer(Session { expires_at: app.now() })).into_response()
+    (AppendHeaders(ended), JsonResponse(Session { expires_at: app.now() })).into_response()
 }
 
-/// Whether the browser reaches this service by TLS, be it a proxy's.
+/// Returns whether the browser reaches this service over TLS, possibly terminated by a proxy.
 fn is_secure(encrypted: bool, origin: &Url) -> bool {
     encrypted || origin.scheme() == "https"
 }
 
-/// The cookie of a session.
+/// The name and attributes of a session cookie.
 struct Cookie<'a> {
     name: &'a str,
     secure: bool,
 }
 
 impl Cookie<'_> {
-    /// The header that has a browser keep `value` for so long.
-    fn set(&self, value: &str, lasts: Duration) -> HeaderValue {
+    /// Returns the `Set-Cookie` header that stores `value` for `max_age`; zero deletes the cookie.
+    fn set(&self, value: &str, max_age: Duration) -> HeaderValue {
         let (prefix, attribute) = if self.secure { ("__Host-", "; Secure") } else { ("", "") };
-        let (name, seconds) = (self.name, lasts.as_secs());
+        let (name, seconds) = (self.name, max_age.as_secs());
         let cookie = format!("{prefix}{name}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict{attribute}");
-        HeaderValue::from_str(&cookie).expect("a header's name, digits and hex are a header value")
+        HeaderValue::from_str(&cookie).expect("a header name, digits and hex are a valid header value")
     }
 }

@@ -1,4 +1,4 @@
-// Opens an admin session, and leads to the admin page.
+// Opens an admin session, then redirects to the admin page.
 import { openSession } from "../web/admin-session.js";
 
 await openSession();

@@ -1,6 +1,6 @@
 //! `GET /stats/overview`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::wire::StatsOverview;
@@ -8,12 +8,12 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::Admin;
 
-/// Adds up what the service holds and did.
+/// Returns totals of stored transfers and of activity.
 #[utoipa::path(
     get, path = "/stats/overview", tag = "stats",
     responses((status = 200, body = StatsOverview)),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]
-pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<Answer<StatsOverview>, Refusal> {
-    Ok(Answer(app.transfers.overview(&app.tokens).await?))
+pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, Refusal> {
+    Ok(JsonResponse(app.transfers.overview(&app.tokens).await?))
 }

@@ -1,6 +1,6 @@
-//! `/tokens/…`
+//! `/tokens/…`: creates, lists and revokes sender tokens.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
@@ -11,7 +11,7 @@ use crate::server::error::Refusal;
 use crate::server::extract::{Admin, Id, Json, KnownToken, Params, Scope};
 use crate::server::paging::after;
 
-/// Creates a sender token. Its answer is the only time that it is shown.
+/// Creates a sender token. Only this response contains the token itself.
 #[utoipa::path(
     post, path = "/tokens/create", tag = "tokens",
     request_body = CreateToken,
@@ -22,11 +22,11 @@ pub(super) async fn create(
     State(app): State<AppState>,
     scope: Scope,
     _: Admin,
-    Json(wanted): Json<CreateToken>,
-) -> Result<(StatusCode, Answer<CreatedToken>), Refusal> {
-    let (token, plain) = app.tokens.create(&scope, wanted).await?;
+    Json(request): Json<CreateToken>,
+) -> Result<(StatusCode, JsonResponse<CreatedToken>), Refusal> {
+    let (token, plain) = app.tokens.create(&scope, request).await?;
     let item = TokenItem::of(&token, app.now());
-    Ok((StatusCode::CREATED, Answer(CreatedToken { item, token: plain.to_text().to_string() })))
+    Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string() })))
 }
 
 /// Lists sender tokens.
@@ -40,11 +40,11 @@ pub(super) async fn list(
     State(app): State<AppState>,
     _: Admin,
     Params(query): Params<PageQuery>,
-) -> Result<Answer<Page<TokenItem>>, Refusal> {
-    Ok(Answer(app.tokens.list(after(&query)?, query.limit).await?))
+) -> Result<JsonResponse<Page<TokenItem>>, Refusal> {
+    Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
 }
 
-/// Revokes a sender token, again and again with the same answer.
+/// Revokes a sender token. Idempotent: a repeated call returns the same response.
 #[utoipa::path(
     post, path = "/tokens/id/{token_id}/revoke", tag = "tokens",
     params(("token_id" = TokenId, Path)),
@@ -59,6 +59,6 @@ pub(super) async fn revoke(
     _: Admin,
     KnownToken: KnownToken,
     Json(Empty {}): Json<Empty>,
-) -> Result<Answer<TokenItem>, Refusal> {
-    Ok(Answer(app.tokens.revoke(&scope, id).await?))
+) -> Result<JsonResponse<TokenItem>, Refusal> {
+    Ok(JsonResponse(app.tokens.revoke(&scope, id).await?))
 }

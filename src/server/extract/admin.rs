@@ -1,4 +1,4 @@
-//! Whoever has the admin key, or a session that was got with it.
+//! Authentication of admins by key or session cookie, with the same-origin check for cookies.
 
 use axum::extract::FromRequestParts;
 use http::header::{COOKIE, HOST, ORIGIN};
@@ -15,10 +15,14 @@ use crate::server::admin_key::AdminKey;
 use crate::server::app::AppState;
 use crate::server::error::Refusal;
 
-/// A browser sends one with `__Host-` and one without: more would be that many guesses at once.
-const COOKIES: usize = 2;
+/// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
+///
+/// More would allow several guesses in one request.
+const MAX_COOKIES: usize = 2;
 
-/// An admin: no admin route works without it in its signature.
+/// Extractor that authenticates an admin.
+///
+/// Cookies also need the service's own `Origin`, except for GET and HEAD.
 pub(crate) struct Admin;
 
 impl FromRequestParts<AppState> for Admin {
@@ -26,15 +30,15 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let scope = Scope::of(parts)?;
-        let (site, now) = (scope.asked().site_key, app.now());
+        let (network, now) = (scope.asked().site_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
-        let shown = app.key_attempts.judge(site, now, || match by_header {
-            Some(shown) if shown.to_str().is_ok_and(|shown| key.is(shown)) => Shown::Right,
+        let attempt = app.key_attempts.judge(network, now, || match by_header {
+            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Shown::Right,
             Some(_) => Shown::Wrong,
             None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
         })?;
-        if shown != Shown::Right {
+        if attempt != Shown::Right {
             return Err(Error::AdminKeyInvalid.into());
         }
         scope.note_admin();
@@ -48,7 +52,7 @@ impl FromRequestParts<AppState> for Admin {
 fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
     if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
         Shown::Right
-    // A session that has ended is no guess at the key.
+    // An expired session is not a guess at the key.
     } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
         Shown::Wrong
     } else {
@@ -56,30 +60,30 @@ fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
     }
 }
 
-/// The values of the cookies of this name, with or without `__Host-`.
+/// Returns the values of the first two cookies named `name`, with or without `__Host-`.
 pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    // One by one: those that other services of this host have set may be anything.
+    // Parses each cookie on its own: other services on this host may set cookies that are not UTF-8.
     let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     let pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
     let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
     let values = pairs.filter(|(found, _)| named(found)).map(|(_, value)| value.trim_matches('"'));
-    values.take(COOKIES).collect()
+    values.take(MAX_COOKIES).collect()
 }
 
-/// The `Origin` of a request, if it is this service's own: its host and port equal those that the request was sent to.
+/// Returns the `Origin` of a request if its host and port equal those of the request's target.
 ///
 /// # Errors
-/// [`Error::OriginNotAllowed`] for another origin, or none.
+/// [`Error::OriginNotAllowed`] for another origin or a missing one, and for plain HTTP on a TLS connection.
 pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let host = authority.or_else(|| text(HOST)).ok_or(Error::OriginNotAllowed)?;
     let origin = text(ORIGIN).and_then(|origin| Url::parse(origin).ok()).ok_or(Error::OriginNotAllowed)?;
-    // Read as a URL of the same scheme, so that a port that goes without saying is the same on both sides.
-    let here = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
+    // Parses the host with the scheme of the origin, so that a default port compares equal on both sides.
+    let target = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
     let encrypted = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
     let web = if encrypted { origin.scheme() == "https" } else { matches!(origin.scheme(), "http" | "https") };
-    if web && origin.origin() == here.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
+    if web && origin.origin() == target.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
 }
 
 #[cfg(test)]
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_own_origin_is_allowed() {
+    fn only_the_services_own_origin_is_allowed() {
         assert!(origin("admin.example.org", Some("https://admin.example.org")));
         assert!(origin("admin.example.org:443", Some("https://admin.example.org")));
         assert!(origin("127.0.0.1:8081", Some("http://127.0.0.1:8081")));
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_service_has_an_encrypted_origin() {
+    fn a_tls_service_requires_an_https_origin() {
         let own = |origin| {
             let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
             let mut parts = request.body(()).unwrap().into_parts().0;
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_of_others_hide_no_session() {
+    fn foreign_cookies_do_not_hide_a_session() {
         for theme in ["grün".as_bytes(), b"gr\xfcn"] {
             let cookies = [b"theme=", theme, b"; x-api-key=5"].concat();
             let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&cookies).unwrap())]);

@@ -1,4 +1,4 @@
-//! JSON bodies.
+//! Extractor for JSON request bodies.
 
 use axum::extract::{FromRequest, Request};
 use bytes::BytesMut;
@@ -11,7 +11,7 @@ use crate::domain::limits::MAX_JSON_BYTES;
 use crate::domain::transfers::BodyError;
 use crate::server::error::Refusal;
 
-/// A body read as JSON, whatever its content type; an empty one is `{}`.
+/// A request body parsed as JSON of up to 64 KiB, whatever its content type; an empty body means `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
@@ -35,10 +35,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 }
 
 impl<T: DeserializeOwned> Json<T> {
-    /// Reads a whole body.
+    /// Parses a complete body.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-        // Members have names: serde would also take them in order, from an array.
+        // Rejects arrays, which serde would accept as the members of a struct in order.
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Err(Error::InvalidRequest("the body must be a JSON object".to_owned()).into());
         }
@@ -50,7 +50,7 @@ impl<T: DeserializeOwned> Json<T> {
     }
 }
 
-/// Why a body ended before its end.
+/// Returns the API error for a request body that failed before its end.
 pub(crate) fn why_ended(error: axum::Error) -> Error {
     match error.into_inner().downcast::<BodyError>() {
         Ok(error) if *error == BodyError::TooSlow => Error::RequestTimeout,

@@ -1,4 +1,6 @@
-//! What handlers ask for in their signatures: parsed, authorised, and in the order in which the API checks.
+//! Axum extractors that parse and authorise requests.
+//!
+//! Their order in a handler's signature is the order of the API's checks.
 
 mod admin;
 mod json;

@@ -1,4 +1,4 @@
-//! The query of a request.
+//! Extractor for query parameters.
 
 use axum::extract::{FromRequestParts, Query};
 use http::Uri;
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::error::Error;
 use crate::server::error::Refusal;
 
-/// The query, as the parameters that a route knows.
+/// The parsed query parameters of a request.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
@@ -20,10 +20,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 }
 
 impl<T: DeserializeOwned> Params<T> {
-    /// Reads the query of `uri`.
+    /// Parses the query of `uri`.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] that says what is wrong with it.
+    /// [`Error::InvalidRequest`] with the reason.
     pub(crate) fn parse(uri: &Uri) -> Result<Self, Error> {
         let query = Query::<T>::try_from_uri(uri);
         let Query(params) = query.map_err(|error| {

@@ -1,4 +1,4 @@
-//! The id in a path.
+//! Extractor for the id in a path.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use http::request::Parts;
 use crate::domain::error::Error;
 use crate::server::error::Refusal;
 
-/// The one id that a path has.
+/// The only id parameter of a path, parsed.
 pub(crate) struct Id<T>(pub(crate) T);
 
 impl<S, T> FromRequestParts<S> for Id<T>
@@ -23,10 +23,12 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
-        let (name, text) = params.iter().next().ok_or_else(|| Error::Internal("a path without an id".into()))?;
-        // An escaped one would be another name of the same thing, under which its trail does not find a refused request.
+        let (name, text) =
+            params.iter().next().ok_or_else(|| Error::Internal("the route has no id parameter".into()))?;
+        // Rejects percent-encoded ids: the audit middleware reads the raw path, so the audit trail of the transfer would
+        // miss a rejected request.
         if !parts.uri.path().split('/').any(|segment| segment == text) {
-            return Err(Error::InvalidId(format!("{name}: an id is written without escapes")).into());
+            return Err(Error::InvalidId(format!("{name}: percent-encoding is not allowed in an id")).into());
         }
         Ok(Self(text.parse().map_err(|error| Error::InvalidId(format!("{name}: {error}")))?))
     }

@@ -1,4 +1,4 @@
-//! What a recipient shows: an access proof, a grant.
+//! Extractor for a recipient's access proof and grant.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub(crate) const ACCESS: &str = "x-sgsend-access";
 /// The header that carries a grant.
 pub(crate) const GRANT: &str = "x-sgsend-grant";
 
-/// The proofs in the headers of a request.
+/// The access proof and the grant from the headers of a request.
 pub(crate) struct Proofs {
     pub(crate) access: Option<AccessProof>,
     pub(crate) grant: Option<Grant>,

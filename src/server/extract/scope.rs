@@ -1,4 +1,4 @@
-//! The request's scope.
+//! Extractor for the request scope.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::domain::audit::RequestScope;
 use crate::domain::error::Error;
 use crate::server::error::Refusal;
 
-/// The scope that the trail has made for this request.
+/// The request scope, created by the audit middleware.
 #[derive(Clone)]
 pub(crate) struct Scope(pub(crate) Arc<RequestScope>);
 
 impl Scope {
     pub(super) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let scope = parts.extensions.get::<Arc<RequestScope>>().cloned();
-        scope.map(Self).ok_or_else(|| Error::Internal("a route without a trail".into()).into())
+        scope.map(Self).ok_or_else(|| Error::Internal("the route has no audit middleware".into()).into())
     }
 }
 

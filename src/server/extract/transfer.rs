@@ -1,4 +1,4 @@
-//! The transfer that a path names, for those who may have it.
+//! Extractors for sender tokens, and for the transfer in a path with its access check.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::server::rate::RateLimiter;
 /// The header that may carry a sender token instead of `Authorization`.
 const TOKEN: &str = "x-sgsend-token";
 
-/// Somebody with a sender token that can be used.
+/// The valid sender token of a request, which also counts against the token's rate limit.
 pub(crate) struct Sender(pub(crate) Token);
 
 impl FromRequestParts<AppState> for Sender {
@@ -27,8 +27,8 @@ impl FromRequestParts<AppState> for Sender {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
         let scope = Scope::of(parts)?;
-        let shown = shown_token(&parts.headers)?.ok_or(Error::TokenMissing)?;
-        let token = app.tokens.authenticate(&scope, shown).await?;
+        let text = token_text(&parts.headers)?.ok_or(Error::TokenMissing)?;
+        let token = app.tokens.authenticate(&scope, text).await?;
         if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>() {
             limiter.count_token(token.token_id)?;
         }
@@ -36,9 +36,10 @@ impl FromRequestParts<AppState> for Sender {
     }
 }
 
-/// The token that a request shows: as a bearer, else in the header of its own, which leaves `Authorization` to a proxy.
-/// One that is no text is as invalid as any other.
-fn shown_token(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+/// Returns the sender token from `Authorization: Bearer`, else from `x-sgsend-token`.
+///
+/// The second header leaves `Authorization` to a proxy. A header value that is not visible ASCII is an invalid token.
+fn token_text(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let text = |name| headers.get(name).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose();
     let authorization = text(AUTHORIZATION)?;
     let bearer = authorization.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
@@ -54,7 +55,7 @@ fn is_bearer(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("bearer")
 }
 
-/// A token that exists: whose id the path names.
+/// Extractor that requires the token id in the path to exist.
 pub(crate) struct KnownToken;
 
 impl FromRequestParts<AppState> for KnownToken {
@@ -67,7 +68,7 @@ impl FromRequestParts<AppState> for KnownToken {
     }
 }
 
-/// Any transfer that exists.
+/// The transfer in the path, without a check of the sender.
 pub(crate) struct Found(pub(crate) Transfer);
 
 impl FromRequestParts<AppState> for Found {
@@ -79,7 +80,7 @@ impl FromRequestParts<AppState> for Found {
     }
 }
 
-/// A transfer of the sender who asks.
+/// The transfer in the path, created with the sender token of the request.
 pub(crate) struct Owned(pub(crate) Transfer);
 
 impl FromRequestParts<AppState> for Owned {
@@ -94,9 +95,9 @@ impl FromRequestParts<AppState> for Owned {
     }
 }
 
-/// A transfer whose trail is read: by its sender, who sees everything, or by anyone else.
+/// The transfer in the path, for reading its audit trail.
 ///
-/// Who shows a token must show the right one: a wrong one is never answered by showing less.
+/// The sender reads all details; records for other readers omit the clients. A token is optional, but a wrong token is an error, never a fallback to the reduced view.
 pub(crate) struct Viewed {
     pub(crate) transfer: Transfer,
     pub(crate) by_sender: bool,
@@ -109,8 +110,8 @@ impl FromRequestParts<AppState> for Viewed {
         Id::<TransferId>::from_request_parts(parts, app).await?;
         let token = match Sender::from_request_parts(parts, app).await {
             Ok(Sender(token)) => Some(token),
-            Err(refusal) if refusal.code() == Error::TokenMissing.code() => None,
-            Err(refusal) => return Err(refusal),
+            Err(error) if error.code() == Error::TokenMissing.code() => None,
+            Err(error) => return Err(error),
         };
         let Found(transfer) = Found::from_request_parts(parts, app).await?;
         if let Some(token) = &token {

@@ -1,6 +1,6 @@
 //! `POST /transfers/id/{transfer_id}/upload/complete`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
@@ -9,7 +9,9 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Json, Owned, Scope};
 
-/// Completes an upload of which every byte has arrived. Doing it again answers the same.
+/// Completes an upload after all its bytes have arrived.
+///
+/// Idempotent: a repeated call returns the same response.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
@@ -22,10 +24,10 @@ pub(super) async fn complete(
     scope: Scope,
     Owned(transfer): Owned,
     Json(Empty {}): Json<Empty>,
-) -> Result<Answer<CompletedTransfer>, Refusal> {
+) -> Result<JsonResponse<CompletedTransfer>, Refusal> {
     let transfer = app.transfers.complete(&scope, transfer).await?;
     let flow = transfer.upload_flow();
-    Ok(Answer(CompletedTransfer {
+    Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
         transparency: Transparency::for_sender(app.transfers.rules().ip_mode, flow),
     }))

@@ -1,6 +1,6 @@
 //! `POST /transfers/create`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
@@ -12,7 +12,7 @@ use crate::server::extract::{Json, Scope, Sender};
 
 /// Creates a transfer.
 ///
-/// The same `idempotency_key` from the same token gives the same transfer again, so that a lost answer costs nothing.
+/// Idempotent: a retry with the same `idempotency_key` and token returns the same transfer.
 #[utoipa::path(
     post, path = "/transfers/create", tag = "transfers",
     request_body = CreateTransfer,
@@ -23,9 +23,9 @@ pub(super) async fn create(
     State(app): State<AppState>,
     scope: Scope,
     Sender(token): Sender,
-    Json(wanted): Json<CreateTransfer>,
-) -> Result<(StatusCode, Answer<CreatedTransfer>), Refusal> {
-    let transfer = app.transfers.create(&scope, &token, &wanted).await?;
+    Json(request): Json<CreateTransfer>,
+) -> Result<(StatusCode, JsonResponse<CreatedTransfer>), Refusal> {
+    let transfer = app.transfers.create(&scope, &token, &request).await?;
     let id = transfer.transfer_id;
     let upload = app.transfers.upload_instruction(&transfer).await?;
     let created = CreatedTransfer {
@@ -39,10 +39,10 @@ pub(super) async fn create(
         mode: app.transfers.mode(),
         upload,
     };
-    Ok((StatusCode::CREATED, Answer(created)))
+    Ok((StatusCode::CREATED, JsonResponse(created)))
 }
 
-/// The page for recipients: absolute where the server knows how it is reached.
+/// Returns the URL of the recipient page: absolute if the public base URL is configured, else a path.
 fn page_url(app: &App, id: TransferId) -> String {
     let path = format!("/d/{id}");
     app.public_url.as_ref().map_or_else(|| path.clone(), |root| root.join(&path).to_string())

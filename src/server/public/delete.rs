@@ -1,6 +1,6 @@
 //! `POST /transfers/id/{transfer_id}/delete`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
@@ -9,7 +9,7 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Json, Owned, Scope};
 
-/// Deletes a transfer, in every state, again and again. Its payload is gone when this answers.
+/// Deletes a transfer in any state. Idempotent. Removes the payload before the response.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
@@ -22,7 +22,7 @@ pub(super) async fn delete(
     scope: Scope,
     Owned(transfer): Owned,
     Json(Empty {}): Json<Empty>,
-) -> Result<Answer<TransferStatus>, Refusal> {
+) -> Result<JsonResponse<TransferStatus>, Refusal> {
     let transfer = app.transfers.delete(&scope, transfer.transfer_id).await?;
-    Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+    Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

@@ -1,9 +1,9 @@
 //! `POST /transfers/id/{transfer_id}/download/create-presign-url`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
-use crate::domain::audit::Answer as Answered;
+use crate::domain::audit::Answer;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::proof::{AccessProof, Grant};
@@ -13,9 +13,9 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Found, Json, Proofs, Scope};
 
-/// Counts a download and tells where to fetch the payload.
+/// Counts a download and returns the URL of the payload.
 ///
-/// The first call with a grant counts; later ones with it count nothing, so a lost answer costs nothing.
+/// The first call with a grant counts one download; retries with the same grant do not count again.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
     params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
@@ -27,23 +27,23 @@ pub(super) async fn create_presign_url(
     scope: Scope,
     Found(transfer): Found,
     proofs: Proofs,
-    Json(wanted): Json<DownloadRequest>,
-) -> Result<Answer<DownloadAnswer>, Refusal> {
-    let chosen = wanted.grant.map(|grant| grant.parse::<Grant>()).transpose();
+    Json(request): Json<DownloadRequest>,
+) -> Result<JsonResponse<DownloadAnswer>, Refusal> {
+    let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
-    let leave = app
+    let authorised = app
         .transfers
         .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew)
         .await?;
     let grant = chosen.unwrap_or_else(Grant::random);
-    let record = match leave {
+    let record = match authorised {
         Authorised::ByGrant(record) => record,
         Authorised::ToBeCounted => {
-            app.transfers.count(&scope, &transfer, &grant, Answered::Whole { status: 200 }).await?
+            app.transfers.count(&scope, &transfer, &grant, Answer::Whole { status: 200 }).await?
         }
     };
     let url = app.transfers.download_url(&transfer, &record).await?;
-    Ok(Answer(DownloadAnswer {
+    Ok(JsonResponse(DownloadAnswer {
         mode: url.flow,
         method: "GET".to_owned(),
         url: url.url,

@@ -22,21 +22,21 @@ use crate::server::extract::{Found, Params, Proofs, Scope};
 use crate::server::range::{Selection, select};
 use crate::server::trail::PayloadAnswer;
 
-/// The header in which a download without a grant is told the one that it was counted under.
+/// Response header with the new grant of a download that was requested without a grant.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 
-/// The grant, for clients that cannot set a header.
+/// Query parameter with the grant, for clients that cannot set a header.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GrantParam {
-    /// The grant of an earlier `download/create-presign-url`; the header `x-sgsend-grant` does the same.
+    /// The grant from `download/create-presign-url`. The header `x-sgsend-grant` takes precedence.
     #[param(inline, value_type = Option<Grant>)]
     grant: Option<String>,
 }
 
 impl GrantParam {
-    /// The grant of a request: from its header, else from its query.
+    /// Returns the grant of a request: from its header, else from its query.
     fn or(self, header: Option<Grant>) -> Result<Option<Grant>, Error> {
         if header.is_some() {
             return Ok(header);
@@ -46,10 +46,10 @@ impl GrantParam {
     }
 }
 
-/// Fetches the sealed payload, or a range of it.
+/// Downloads the encrypted payload, or a range of it.
 ///
-/// With a grant, ranges and retries are one download. Without one each GET is a download of its own, and answers
-/// `x-sgsend-grant` for going on.
+/// With a grant, ranges and retries count as one download. Without a grant, each GET counts as a new download, and the
+/// response header `x-sgsend-grant` carries a grant to resume it.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
@@ -62,7 +62,7 @@ impl GrantParam {
     responses(
         (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 304, description = "The client has it already"),
+        (status = 304, description = "The client has the current version"),
         (status = 412, description = "`If-Match` names another version"),
     )
 )]
@@ -75,43 +75,43 @@ pub(super) async fn get_bytes(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let grant = param.or(proofs.grant)?;
-    let leave = app
+    let authorised = app
         .transfers
         .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused)
         .await?;
     app.transfers.check_bytes_allowed()?;
-    // Only what hands out bytes counts as a download.
+    // Only a response with payload bytes counts as a download.
     let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
         Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
         Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         other => return without_bytes(&transfer, &other),
     };
-    // Opened before it is counted: what cannot be handed out uses up nothing.
+    // Opens the payload before the download is counted: a failed read must not use up the download limit.
     let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
-    let mut answer_grant = None;
-    if matches!(leave, Authorised::ToBeCounted) {
+    let mut new_grant = None;
+    if matches!(authorised, Authorised::ToBeCounted) {
         let grant = Grant::random();
         app.transfers.count(&scope, &transfer, &grant, Answer::Later).await?;
-        answer_grant = Some(grant);
+        new_grant = Some(grant);
     }
     let mut response = (status, Body::from_stream(payload)).into_response();
     describe(response.headers_mut(), &transfer, &range);
     if status == StatusCode::PARTIAL_CONTENT {
         let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
-        let text = HeaderValue::from_str(&text).expect("digits are a header value");
+        let text = HeaderValue::from_str(&text).expect("digits are a valid header value");
         response.headers_mut().insert(CONTENT_RANGE, text);
     }
-    if let Some(grant) = answer_grant {
-        let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a header value");
+    if let Some(grant) = new_grant {
+        let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a valid header value");
         response.headers_mut().insert(GRANT, text);
     }
     response.extensions_mut().insert(PayloadAnswer);
     Ok(response)
 }
 
-/// Tells what a GET would answer, without counting a download: how a key is checked.
+/// Returns the headers of a GET without counting a download, for example to check a key.
 ///
-/// Answered without a look at the payload itself, in every mode.
+/// Does not read the payload, and works in every mode.
 #[utoipa::path(
     head, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
@@ -121,8 +121,8 @@ pub(super) async fn get_bytes(
         GrantParam,
     ),
     responses(
-        (status = 200, description = "The payload can be fetched"),
-        (status = 304, description = "The client has it already"),
+        (status = 200, description = "The payload can be downloaded"),
+        (status = 304, description = "The client has the current version"),
         (status = 412, description = "`If-Match` names another version"),
     )
 )]
@@ -147,7 +147,7 @@ pub(super) async fn head_bytes(
     Ok(response)
 }
 
-/// The answers that hand out no bytes.
+/// Returns the response for a selection without payload bytes.
 fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, Refusal> {
     let status = match selection {
         Selection::NotModified => StatusCode::NOT_MODIFIED,
@@ -161,15 +161,16 @@ fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response,
     Ok(response)
 }
 
-/// A payload never changes, so its transfer's id names its only version.
+/// Returns the entity tag of a payload: the transfer id, since a payload never changes.
 fn etag(transfer: &Transfer) -> String {
     format!("\"{}\"", transfer.transfer_id)
 }
 
 fn etag_header(transfer: &Transfer) -> HeaderValue {
-    HeaderValue::from_str(&etag(transfer)).expect("hex digits in quotes are a header value")
+    HeaderValue::from_str(&etag(transfer)).expect("hex digits in quotes are a valid header value")
 }
 
+/// Adds the entity and content headers of a payload response.
 fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
     headers.insert(ETAG, etag_header(transfer));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

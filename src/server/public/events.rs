@@ -1,6 +1,6 @@
-//! `/transfers/id/{transfer_id}/events/…` and `…/actions/list`
+//! `/transfers/id/{transfer_id}/events/…` and `…/actions/list`: the audit trail of a transfer.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::server::error::Refusal;
 use crate::server::extract::{Found, Json, Params, Proofs, Scope, Viewed};
 use crate::server::paging::after;
 
-/// Adds an event: a claim of a client, kept as such.
+/// Adds an event reported by a client. Recorded as a claim, unverified.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/events/add", tag = "audit",
     params(
@@ -30,13 +30,15 @@ pub(super) async fn add(
     Found(transfer): Found,
     proofs: Proofs,
     Json(event): Json<AddEvent>,
-) -> Result<(StatusCode, Answer<EventAdded>), Refusal> {
+) -> Result<(StatusCode, JsonResponse<EventAdded>), Refusal> {
     let (access, grant) = (proofs.access.as_ref(), proofs.grant.as_ref());
     let added = app.transfers.add_event(&scope, &transfer, event.kind, access, grant).await?;
-    Ok((StatusCode::CREATED, Answer(added)))
+    Ok((StatusCode::CREATED, JsonResponse(added)))
 }
 
-/// Lists what happened to a transfer, oldest first. Only its sender's token shows who claimed it.
+/// Lists the events of a transfer, oldest first.
+///
+/// Only the sender's token reveals the clients that reported them.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
@@ -47,11 +49,13 @@ pub(super) async fn list_events(
     State(app): State<AppState>,
     viewed: Viewed,
     Params(query): Params<PageQuery>,
-) -> Result<Answer<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
     list(&app, &viewed, RecordKind::Event, &query).await
 }
 
-/// Lists what requests did to a transfer, oldest first.
+/// Lists the actions on a transfer by API requests, oldest first.
+///
+/// Only the sender's token reveals the clients.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
@@ -62,7 +66,7 @@ pub(super) async fn list_actions(
     State(app): State<AppState>,
     viewed: Viewed,
     Params(query): Params<PageQuery>,
-) -> Result<Answer<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
     list(&app, &viewed, RecordKind::Action, &query).await
 }
 
@@ -71,11 +75,11 @@ async fn list(
     viewed: &Viewed,
     kind: RecordKind,
     query: &PageQuery,
-) -> Result<Answer<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
     let id = viewed.transfer.transfer_id;
     let mut page = app.transfers.list_records(id, kind, after(query)?, query.limit).await?;
     if !viewed.by_sender {
         page.items = page.items.into_iter().map(Record::without_client).collect();
     }
-    Ok(Answer(page))
+    Ok(JsonResponse(page))
 }

@@ -1,4 +1,4 @@
-//! `sgsend serve public`: senders and recipients.
+//! The public service (`sgsend serve public`): the API and the pages for senders and recipients.
 
 mod complete;
 mod create;

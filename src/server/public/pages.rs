@@ -1,4 +1,4 @@
-//! `GET /d/{transfer_id}` and `GET /`: what people see who have no `sgsend`.
+//! `GET /d/{transfer_id}` and `GET /`: the web pages for recipients and senders without the CLI.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -11,10 +11,10 @@ use crate::server::error::Refusal;
 use crate::server::extract::Id;
 use crate::server::web::Page;
 
-/// The page of a link, which opens it.
+/// Returns the recipient page of a link.
 ///
-/// It looks at no transfer, so that a preview of the link uses up nothing and learns nothing. Where the link is damaged,
-/// browsers get the same page, which says so.
+/// Reads no transfer, so a link preview counts no download and reveals nothing. For a malformed id, browsers get the
+/// same page with status 400, and the page reports the damaged link.
 #[utoipa::path(
     get, path = "/d/{transfer_id}", tag = "pages",
     params(("transfer_id" = TransferId, Path)),
@@ -31,7 +31,8 @@ pub(super) async fn recipient(
     match id {
         Ok(Id(_)) => Ok(Page::Receive.answer(&app, &headers)),
         Err(_) if takes_html(&headers) => {
-            // Whole, whatever the browser has already: "not modified" would not be an error. And others get no page.
+            // Ignores conditional headers, since 304 Not Modified would hide the error. Clients other than browsers get
+            // a JSON error instead.
             let mut page = Page::Receive.answer(&app, &HeaderMap::new());
             page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             *page.status_mut() = StatusCode::BAD_REQUEST;
@@ -41,15 +42,15 @@ pub(super) async fn recipient(
     }
 }
 
-/// Whether a client asks for HTML by name, as browsers do for what they show.
+/// Returns whether `Accept` lists `text/html`, as browsers send it for page navigation.
 fn takes_html(headers: &HeaderMap) -> bool {
     let ranges =
-        headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','));
+        headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let mut types = ranges.filter_map(|range| range.split(';').next());
     types.any(|name| name.trim().eq_ignore_ascii_case("text/html"))
 }
 
-/// The page that sends.
+/// Returns the page for uploading files.
 #[utoipa::path(
     get, path = "/", tag = "pages",
     responses((status = 200, body = String, content_type = "text/html"))

@@ -1,6 +1,6 @@
 //! `POST /transfers/id/{transfer_id}/upload/create-presign-urls`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
@@ -9,9 +9,9 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Json, Owned, Scope};
 
-/// Signs upload URLs, where clients send to the payload store: 409 `wrong_mode` where bytes go through this service.
+/// Creates presigned upload URLs for further parts, or to replace expired URLs.
 ///
-/// For the parts that come after the first ones, and when URLs have run out.
+/// Only if clients upload directly to the payload store; else fails with 409 `wrong_mode`.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/upload/create-presign-urls", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
@@ -23,7 +23,7 @@ pub(super) async fn create_presign_urls(
     State(app): State<AppState>,
     scope: Scope,
     Owned(transfer): Owned,
-    Json(wanted): Json<PartNumbers>,
-) -> Result<Answer<UploadInstruction>, Refusal> {
-    Ok(Answer(app.transfers.create_upload_urls(&scope, &transfer, &wanted.numbers).await?))
+    Json(request): Json<PartNumbers>,
+) -> Result<JsonResponse<UploadInstruction>, Refusal> {
+    Ok(JsonResponse(app.transfers.create_upload_urls(&scope, &transfer, &request.numbers).await?))
 }

@@ -1,6 +1,6 @@
 //! `GET /transfers/id/{transfer_id}/status`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
@@ -9,7 +9,7 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::Found;
 
-/// Tells a transfer's state to whoever knows its id.
+/// Returns the status of a transfer. Needs only the transfer id.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/status", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
@@ -18,6 +18,6 @@ use crate::server::extract::Found;
 pub(super) async fn status(
     State(app): State<AppState>,
     Found(transfer): Found,
-) -> Result<Answer<TransferStatus>, Refusal> {
-    Ok(Answer(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+) -> Result<JsonResponse<TransferStatus>, Refusal> {
+    Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

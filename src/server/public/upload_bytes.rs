@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::body::Body;
 use axum::extract::State;
 use futures_util::TryStreamExt;
@@ -19,22 +19,22 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::{Owned, Params, Scope};
 
-/// Where the bytes begin.
+/// Query parameter with the start of the uploaded bytes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct From {
-    /// Where in the payload the bytes of this request begin: where `upload/status` says that it stopped.
+pub(super) struct UploadQuery {
+    /// Byte offset in the payload of the first byte in this request, as returned by `upload/status`.
     #[param(default = 0)]
     offset: Option<u64>,
 }
 
-/// Sends bytes of the payload.
+/// Uploads payload bytes.
 ///
-/// Fewer bytes than are missing leave the transfer pending: a further request goes on where they end.
+/// An incomplete payload leaves the transfer pending; a further request resumes at the end of the received bytes.
 #[utoipa::path(
     post, path = "/transfers/id/{transfer_id}/payload/upload-bytes", tag = "transfers",
-    params(("transfer_id" = TransferId, Path), From),
+    params(("transfer_id" = TransferId, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Received)),
     security(("sender_token" = []))
@@ -43,17 +43,17 @@ pub(super) async fn upload_bytes(
     State(app): State<AppState>,
     scope: Scope,
     Owned(transfer): Owned,
-    Params(from): Params<From>,
+    Params(query): Params<UploadQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answer<Received>, Refusal> {
+) -> Result<JsonResponse<Received>, Refusal> {
     let length = headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap_or_default().parse::<u64>());
     let length = length.transpose().map_err(|_| Error::InvalidRequest("content-length is not a number".to_owned()))?;
-    let body = pin!(body.into_data_stream().map_err(why_ended));
-    let upload = Upload { offset: from.offset.unwrap_or(0), length, body };
-    Ok(Answer(app.transfers.upload(&scope, &transfer, upload).await?))
+    let body = pin!(body.into_data_stream().map_err(body_error));
+    let upload = Upload { offset: query.offset.unwrap_or(0), length, body };
+    Ok(JsonResponse(app.transfers.upload(&scope, &transfer, upload).await?))
 }
 
-fn why_ended(error: axum::Error) -> BodyError {
+fn body_error(error: axum::Error) -> BodyError {
     error.into_inner().downcast::<BodyError>().map_or(BodyError::Broken, |error| *error)
 }

@@ -1,6 +1,6 @@
 //! `GET /transfers/id/{transfer_id}/upload/status`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::id::TransferId;
@@ -9,7 +9,7 @@ use crate::server::app::AppState;
 use crate::server::error::Refusal;
 use crate::server::extract::Owned;
 
-/// Tells what has arrived, for going on.
+/// Returns the received bytes or parts, to resume an upload.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/upload/status", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
@@ -19,6 +19,6 @@ use crate::server::extract::Owned;
 pub(super) async fn upload_status(
     State(app): State<AppState>,
     Owned(transfer): Owned,
-) -> Result<Answer<UploadStatus>, Refusal> {
-    Ok(Answer(app.transfers.upload_status(&transfer).await?))
+) -> Result<JsonResponse<UploadStatus>, Refusal> {
+    Ok(JsonResponse(app.transfers.upload_status(&transfer).await?))
 }

@@ -1,20 +1,22 @@
-//! What axe-core finds that keeps people from using a page.
+//! Accessibility checks with axe-core.
 
 use serde_json::{Value, json};
 
 use super::{Browser, cache, not_run};
 
-/// axe-core's script; `None` where it is not there.
+/// Returns axe-core's script; `None` if axe-core is not installed.
 pub(crate) fn axe() -> Option<String> {
     let script = std::fs::read_to_string(cache().join("node_modules/axe-core/axe.min.js")).ok();
     if script.is_none() {
-        not_run("there is no axe-core; tests/browsers.sh install gets it with npm (on Debian: apt-get install npm)");
+        not_run(
+            "axe-core is not installed; tests/browsers.sh install installs it with npm (on Debian: apt-get install npm)",
+        );
     }
     script
 }
 
 impl Browser {
-    /// Every violation on the page as it is now: the rule, and the elements.
+    /// Returns all violations on the current page: rules with their elements.
     pub(crate) async fn violations(&self, axe: &str) -> Vec<String> {
         self.script(&format!("if (!window.axe) {{ {axe} }}"), Value::Null).await;
         let run = "const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });

@@ -1,4 +1,4 @@
-//! Browsers that a test starts, drives and ends.
+//! Starts, drives and ends browsers.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -13,31 +13,31 @@ use super::left::Left;
 use super::not_run;
 use super::turns::Turn;
 
-/// How long anything on a page may take.
+/// Timeout for any change on a page.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What browsers there are.
+/// Kind of browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Chromium,
     Firefox,
 }
 
-/// A browser with nothing in it, and one tab.
+/// A browser with an empty profile and one tab.
 pub(crate) struct Browser {
     pub(crate) kind: Kind,
     pub(super) session: Session,
     pub(super) driver: Driver,
     pub(super) folder: TempDir,
-    /// What was read off the logs, which give everything once.
+    /// Log entries read so far; the driver's logs return each entry once.
     pub(super) events: Mutex<Vec<Value>>,
     pub(super) complaints: Mutex<Vec<String>>,
     pub(super) expected: Mutex<Vec<String>>,
     _turn: Turn,
 }
 
-/// What is said to a browser. The browser of a test that failed is ended with its driver, and not asked to end.
+/// A WebDriver session. A failed test ends the browser through its driver, without closing the session.
 pub(super) struct Session(WebDriver);
 
 impl std::ops::Deref for Session {
@@ -50,22 +50,22 @@ impl std::ops::Deref for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // It fails where the session has ended in order.
+        // The session may have been closed already; leaking prevents an error.
         let _ = self.0.clone().leak();
     }
 }
 
-/// Runs a test in Chromium; `None` where there is none.
+/// Runs a test in Chromium; returns `None` if Chromium is not installed.
 pub(crate) async fn chromium<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
     run(Browser::start(Kind::Chromium, &[]).await?, test).await
 }
 
-/// Runs a test in Firefox; `None` where there is none.
+/// Runs a test in Firefox; returns `None` if Firefox is not installed.
 pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
     run(Browser::start(Kind::Firefox, &[]).await?, test).await
 }
 
-/// Runs a test in each of them.
+/// Runs a test in both browsers.
 pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
     chromium(&test).await;
     firefox(&test).await;
@@ -77,7 +77,7 @@ async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Opti
 }
 
 impl Kind {
-    /// What is needed for it: the browser and its driver.
+    /// Returns the paths of the browser and its driver.
     fn programs(self) -> Option<(PathBuf, PathBuf)> {
         let (browser, driver, packages) = match self {
             Self::Chromium => (["chromium", "chromium-browser"], "chromedriver", "chromium chromium-driver"),
@@ -85,14 +85,14 @@ impl Kind {
         };
         let found = program(&browser).zip(program(&[driver]));
         if found.is_none() {
-            not_run(&format!("there is no {self:?} with its {driver}; on Debian: apt-get install {packages}"));
+            not_run(&format!("{self:?} or {driver} is not installed; on Debian: apt-get install {packages}"));
         }
         found
     }
 }
 
 impl Browser {
-    /// Starts one with these preferences besides.
+    /// Starts a browser with additional preferences.
     pub(crate) async fn start(kind: Kind, preferences: &[(&str, Value)]) -> Option<Self> {
         let (program, driver) = kind.programs()?;
         let turn = Turn::take();
@@ -121,7 +121,7 @@ impl Browser {
         })
     }
 
-    /// Ends it, after no page had anything to complain of; gives what it left on disk.
+    /// Ends the browser, requires that no page logged an error, and returns the files left on disk.
     pub(crate) async fn end(self) -> Left {
         let complaints = self.unexpected_complaints().await;
         assert!(complaints.is_empty(), "{:?} complained: {complaints:#?}", self.kind);
@@ -131,24 +131,24 @@ impl Browser {
         Left(folder)
     }
 
-    /// Opens an address.
+    /// Opens a URL.
     pub(crate) async fn goto(&self, url: &str) {
-        // The same address but for its fragment would only be scrolled to.
+        // A URL that differs only in its fragment would scroll instead of loading the page.
         self.session.goto("about:blank").await.unwrap();
         self.session.goto(url).await.unwrap();
     }
 
-    /// Loads the page again, as its user would.
+    /// Reloads the page.
     pub(crate) async fn reload(&self) {
         self.session.refresh().await.unwrap();
     }
 
-    /// What the address bar shows.
+    /// Returns the URL in the address bar.
     pub(crate) async fn address(&self) -> String {
         self.session.current_url().await.unwrap().to_string()
     }
 
-    /// Runs the body of an asynchronous function in the page, which finds its arguments in `args`.
+    /// Runs `body` as an async function in the page, with its arguments in `args`.
     pub(crate) async fn script(&self, body: &str, args: Value) -> Value {
         let wrapped = format!(
             "const [args, done] = arguments; const failed = (error) => done({{ error: `${{error}} ${{error?.stack}}` }});
@@ -161,23 +161,23 @@ impl Browser {
         answer.json()["value"].clone()
     }
 
-    /// Does something that only the developer tools of Chromium can do.
+    /// Sends a DevTools command; Chromium only.
     pub(crate) async fn tell(&self, method: &str, parameters: Value) -> Value {
         assert_eq!(self.kind, Kind::Chromium, "{method}");
         self.session.cdp().send_raw(method, parameters).await.unwrap()
     }
 
-    /// Has every page that comes run this before its own scripts.
+    /// Runs a script in each new page before the page's own scripts.
     pub(crate) async fn before_scripts(&self, script: &str) {
         self.tell("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
-    /// Looks again and again until `look` finds something.
+    /// Polls `look` until it returns a value, for at most [`PATIENCE`].
     pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
         self.within(PATIENCE, what, look).await
     }
 
-    /// The same for what takes its time.
+    /// Polls like [`Browser::until`], with ten times the timeout.
     pub(crate) async fn patiently<T>(&self, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
         self.within(PATIENCE * 10, what, look).await
     }
@@ -189,12 +189,12 @@ impl Browser {
                 return found;
             }
             let seen = if started.elapsed() > patience { Some(self.sight().await) } else { None };
-            assert!(seen.is_none(), "{:?} waited in vain for {what}\n{}", self.kind, seen.unwrap_or_default());
+            assert!(seen.is_none(), "{:?} timed out waiting for {what}\n{}", self.kind, seen.unwrap_or_default());
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// What there is to see, for who wonders why a test failed.
+    /// Returns URL and text of the page, for the message of a failed test.
     async fn sight(&self) -> String {
         let page = self.session.execute("return `${location.href}\n${document.body.innerText}`", vec![]).await;
         let page = page.map_or_else(|error| error.to_string(), |page| page.json().as_str().unwrap_or("").to_owned());
@@ -216,11 +216,11 @@ fn capabilities(
             "browser.download.folderList": 2,
             "browser.download.alwaysOpenPanel": false,
             "browser.download.always_ask_before_handling_new_types": false,
-            // Nothing is asked for outside this machine.
+            // Prevents connections to other machines.
             "app.normandy.enabled": false,
             "network.captive-portal-service.enabled": false,
             "services.settings.server": "data:,#remote-settings-dummy/v1",
-            // What pages complain of goes to the driver's output.
+            // Page errors go to the driver's output.
             "devtools.console.stdout.content": true,
         }),
     };
@@ -233,7 +233,7 @@ fn capabilities(
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 "--disable-dev-shm-usage",
-                // It ends when its driver does, however that ends.
+                // Makes the browser end with its driver, however the driver ends.
                 "--remote-debugging-pipe",
                 format!("--user-data-dir={}", profile.display()),
             ] },
@@ -247,6 +247,6 @@ fn capabilities(
             "unhandledPromptBehavior": "ignore",
         }),
     };
-    let Value::Object(all) = all else { unreachable!("it is an object") };
+    let Value::Object(all) = all else { unreachable!("capabilities are an object") };
     all.into()
 }

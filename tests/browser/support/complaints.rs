@@ -1,14 +1,14 @@
-//! What browsers complain of: errors that a page logs or does not catch, and what its policy forbids.
+//! Errors reported by browsers: logged errors, uncaught exceptions, and violations of the content security policy.
 
 use super::browser::{Browser, Kind};
 
 impl Browser {
-    /// From here on a complaint with these words is no fault.
+    /// Ignores errors that contain these words from now on.
     pub(crate) fn expect_complaint(&self, words: &str) {
         self.expected.lock().unwrap().push(words.to_owned());
     }
 
-    /// All so far that were not expected.
+    /// Returns all errors so far that were not expected.
     pub(crate) async fn unexpected_complaints(&self) -> Vec<String> {
         let new = match self.kind {
             Kind::Chromium => self.logged().await,
@@ -24,13 +24,13 @@ impl Browser {
     async fn logged(&self) -> Vec<String> {
         let entries = self.session.get_log("browser").await.unwrap();
         let severe = entries.into_iter().filter(|entry| entry.level == "SEVERE");
-        // That the service refuses something is for the page to deal with; that the page lacks a part of itself is not.
+        // Failed API requests are the page's concern; a failed request for a part of the page is an error.
         let own_part = |message: &str| ["/web/", "/save/"].iter().any(|folder| message.contains(folder));
         let counts = severe.filter(|entry| entry.source.as_deref() != Some("network") || own_part(&entry.message));
         counts.map(|entry| format!("{}: {}", entry.source.unwrap_or_default(), entry.message)).collect()
     }
 
-    /// Firefox has no log for drivers. It writes errors to its output, among its own, and not what a policy forbids.
+    /// Returns page errors from Firefox's output: Firefox has no log for drivers, and doesn't print policy violations.
     fn said(&self) -> Vec<String> {
         let said = self.driver.said();
         let counts = |line: &&str| line.contains("JavaScript error: http") || line.starts_with("console.error: \"");

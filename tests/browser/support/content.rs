@@ -1,6 +1,6 @@
-//! Content to send.
+//! Test content.
 
-/// Bytes that compress badly and repeat never.
+/// Returns pseudo-random bytes that compress badly and never repeat.
 pub(crate) fn content(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ length as u64;
     let next = || {
@@ -10,7 +10,7 @@ pub(crate) fn content(length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(length).collect()
 }
 
-/// The smallest image there is: one red pixel.
+/// Returns the smallest PNG image: one red pixel.
 pub(crate) fn png() -> Vec<u8> {
     let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
     base64::Engine::decode(&base64::prelude::BASE64_STANDARD, pixel).unwrap()

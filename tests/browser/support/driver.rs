@@ -1,4 +1,4 @@
-//! The process that drives a browser: one for each browser, on a port of its own.
+//! WebDriver processes: one per browser, each on its own port.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use super::cache;
 
-/// How often a driver is started before a port that is taken counts as a fault.
+/// Maximum number of starts when the chosen port is already in use.
 const TRIES: usize = 5;
 
-/// A running driver. On drop it ends, and with it the browser, which belongs to its group of processes.
+/// A running driver; drop ends the driver and its browser, which is in the driver's process group.
 pub(crate) struct Driver {
     child: Child,
     pub(crate) url: String,
@@ -20,11 +20,10 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts `program`, which says on which port it listens after `announcement`. Everything that it or the browser
-    /// keeps goes below `home`.
+    /// Starts `program`, which prints its port after `announcement`. Driver and browser write only below `home`.
     pub(crate) fn start(program: &Path, arguments: &[&str], announcement: &str, home: &Path) -> Self {
         for _ in 1..TRIES {
-            // ChromeDriver takes a port that is free for IPv6, and may find it taken for IPv4.
+            // ChromeDriver chooses a free IPv6 port, which may be in use for IPv4.
             match Self::begin(program, arguments, announcement, home) {
                 Err(said) if said.contains("Address already in use") => {}
                 result => return result.unwrap_or_else(|said| panic!("{} did not start: {said}", program.display())),
@@ -34,7 +33,7 @@ impl Driver {
         last.unwrap_or_else(|said| panic!("{} did not start {TRIES} times: {said}", program.display()))
     }
 
-    /// Starts it once; where it ends instead, what it has said.
+    /// Makes one attempt; returns the output if the program exits.
     fn begin(program: &Path, arguments: &[&str], announcement: &str, home: &Path) -> Result<Self, String> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
@@ -54,7 +53,7 @@ impl Driver {
                     let port =
                         line.split_once(&announcement).map(|(_, port)| port.trim_end_matches('.').parse::<u16>());
                     if let Some(Ok(port)) = port {
-                        // Nobody waits for a second one.
+                        // The receiver ignores further announcements.
                         let _ = found.send(port);
                     }
                     let mut said = saying.lock().unwrap();
@@ -71,7 +70,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// All that it and its browser have written.
+    /// Returns the output of the driver and its browser.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
@@ -79,7 +78,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Before the group's number can be that of others. They may be gone already.
+        // Stops the watcher before the group's number can be reused. Both processes may have exited already.
         let _ = self.watch.kill();
         let _ = self.watch.wait();
         let group = rustix::process::Pid::from_child(&self.child);
@@ -88,17 +87,17 @@ impl Drop for Driver {
     }
 }
 
-/// Starts what ends the driver and its browser when this process ends without doing so, however that is: then the pipe
-/// closes that only this process writes to.
+/// Starts a process that kills the driver's group when this process ends for any reason: the end closes the watcher's
+/// stdin pipe, whose only writer is this process.
 fn watch(driver: &Child) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", "read -r _; kill -s KILL -- \"-$0\"", &driver.id().to_string()]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    // Apart from this process's group, which may be killed as a whole.
+    // The watcher has its own group, because the group of this process may be killed as a whole.
     command.process_group(0).spawn().unwrap()
 }
 
-/// The first of these programs that is there: on the path, or where `tests/browsers.sh` has put it.
+/// Returns the first of these programs in `PATH` or in the cache of `tests/browsers.sh`.
 pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&path).chain([cache().join("bin")]).collect();

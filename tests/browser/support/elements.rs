@@ -1,4 +1,4 @@
-//! What people do with a page, and what they read on it. Everything waits until it can be done.
+//! User actions on page elements; each waits until it is possible.
 
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::{By, WebDriverError};
@@ -7,7 +7,7 @@ use thirtyfour::{Key, WebElement};
 use super::browser::Browser;
 
 impl Browser {
-    /// The element, once it is visible.
+    /// Returns the element once it is visible.
     pub(crate) async fn visible(&self, selector: &str) -> WebElement {
         self.until(&format!("{selector} to be visible"), async || {
             let element = self.find(selector).await?;
@@ -21,13 +21,13 @@ impl Browser {
         self.until(&format!("{selector} to be hidden"), async || (!self.shows(selector).await).then_some(())).await;
     }
 
-    /// Whether the element is visible now.
+    /// Returns whether the element is visible now.
     pub(crate) async fn shows(&self, selector: &str) -> bool {
         let Some(element) = self.find(selector).await else { return false };
         element.is_displayed().await.unwrap_or(false)
     }
 
-    /// The element's text, once it has these words in it.
+    /// Returns the element's text once it contains these words.
     pub(crate) async fn says(&self, selector: &str, words: &str) -> String {
         self.until(&format!("{selector} to say {words:?}"), async || {
             let text = self.find(selector).await?.text().await.ok()?;
@@ -36,31 +36,31 @@ impl Browser {
         .await
     }
 
-    /// The element's text, once there is any.
+    /// Returns the element's text once it is not empty.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        self.until(&format!("{selector} to say something"), async || {
+        self.until(&format!("{selector} to have a text"), async || {
             let text = self.find(selector).await?.text().await.ok()?;
             (!text.is_empty()).then_some(text)
         })
         .await
     }
 
-    /// What stands in a field, once there is anything.
+    /// Returns the value of a field once it is not empty.
     pub(crate) async fn value(&self, selector: &str) -> String {
-        self.until(&format!("something to stand in {selector}"), async || {
+        self.until(&format!("{selector} to have a value"), async || {
             let value = self.find(selector).await?.value().await.ok()??;
             (!value.is_empty()).then_some(value)
         })
         .await
     }
 
-    /// What stands in a field now, visible or not.
+    /// Returns the current value of a field, visible or not.
     pub(crate) async fn value_now(&self, selector: &str) -> String {
-        let field = self.until(&format!("{selector} to be there"), async || self.find(selector).await).await;
+        let field = self.until(&format!("{selector} to exist"), async || self.find(selector).await).await;
         field.value().await.unwrap().unwrap_or_default()
     }
 
-    /// Clicks on the element, once it is visible and can be used.
+    /// Clicks the element once it is visible and enabled.
     pub(crate) async fn click(&self, selector: &str) {
         self.until(&format!("{selector} to be clicked"), async || {
             let element = self.find(selector).await?;
@@ -72,7 +72,7 @@ impl Browser {
         .await;
     }
 
-    /// Types into the field instead of what stands there.
+    /// Replaces the value of the field by typing.
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
         self.until(&format!("{selector} to be filled"), async || {
             let field = self.find(selector).await?;
@@ -82,29 +82,29 @@ impl Browser {
         .await;
     }
 
-    /// Presses the return key in the field.
+    /// Presses Enter in the field.
     pub(crate) async fn enter(&self, selector: &str) {
         self.visible(selector).await.send_keys(Key::Enter + "").await.unwrap();
     }
 
-    /// Chooses files in a field for files, whether or not it is visible.
+    /// Chooses files in a file input, visible or not.
     pub(crate) async fn choose(&self, selector: &str, paths: &[&str]) {
-        let field = self.until(&format!("{selector} to be there"), async || self.find(selector).await).await;
+        let field = self.until(&format!("{selector} to exist"), async || self.find(selector).await).await;
         field.send_keys(paths.join("\n")).await.unwrap();
     }
 
-    /// Chooses the option of this value.
+    /// Selects the option with this value.
     pub(crate) async fn select(&self, selector: &str, value: &str) {
         self.click(&format!("{selector} option[value=\"{value}\"]")).await;
     }
 
-    /// The id of the element that has the focus.
+    /// Returns the id of the focused element.
     pub(crate) async fn focused(&self) -> String {
         let id = self.script("return document.activeElement?.id ?? ''", serde_json::Value::Null).await;
         id.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Moves the focus as the tab key does.
+    /// Presses the Tab key.
     pub(crate) async fn tab(&self) {
         self.session.action_chain().send_keys(Key::Tab + "").perform().await.unwrap();
     }
@@ -114,7 +114,7 @@ impl Browser {
     }
 }
 
-/// Whether it was done; `None` where it may be a moment later, since the page is still being built or moved.
+/// Returns `Some` if the action succeeded, and `None` if a retry may succeed because the page is still changing.
 fn passing(done: Result<(), WebDriverError>) -> Option<()> {
     match done {
         Ok(()) => Some(()),

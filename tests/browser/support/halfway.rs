@@ -1,4 +1,4 @@
-//! Transfers that come to a halt on their way.
+//! Transfers interrupted halfway.
 
 use super::browser::Browser;
 use super::content::content;
@@ -6,7 +6,7 @@ use super::gate::{Gate, Way};
 use super::service::Service;
 
 impl Service {
-    /// Begins to send `large.bin`, nine megabytes, in the page; the gate closes after four of them.
+    /// Starts to send `large.bin`, 9 MB, in the page; the gate closes after 4 MB.
     pub(crate) async fn half_sent(&self, browser: &Browser) -> Gate {
         let gate = Gate::to(&self.serving.public);
         browser.goto(&format!("{}/", gate.url)).await;
@@ -19,7 +19,7 @@ impl Service {
         gate
     }
 
-    /// Begins to fetch what is behind a link; the gate closes after three mebibytes.
+    /// Starts to download a link; the gate closes after 3 MiB.
     pub(crate) async fn half_fetched(&self, browser: &Browser, link: &str) -> Gate {
         let gate = Gate::to(&self.serving.public);
         browser.goto(&link.replace(&self.serving.public, &gate.url)).await;

@@ -1,15 +1,15 @@
-//! What a browser leaves on disk.
+//! Files that a browser leaves on disk.
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// The folder of a browser that has ended: its profile, caches and downloads.
+/// The folder of an ended browser: profile, caches and downloads.
 pub(crate) struct Left(pub(super) TempDir);
 
 impl Left {
-    /// The files that hold these bytes, or these characters in UTF-16, as browsers keep texts; or that are called so.
-    /// Downloads are meant to, and are not looked at.
+    /// Returns the files whose name or content contains these bytes, or these characters in UTF-16, as browsers store
+    /// texts. Skips downloads, which contain the content by design.
     pub(crate) fn holding(&self, needle: &[u8]) -> Vec<PathBuf> {
         let wide: Vec<u8> = needle.iter().flat_map(|byte| [*byte, 0]).collect();
         let holds = |bytes: &[u8]| [needle, &wide].iter().any(|text| memchr::memmem::find(bytes, text).is_some());

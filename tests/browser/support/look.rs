@@ -1,4 +1,4 @@
-//! How pages look: sizes, themes, pictures.
+//! Appearance of pages: window sizes, themes, screenshots.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::browser::{Browser, Kind};
 
-/// What a user prefers.
+/// Preferred colour scheme of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Theme {
     Light,
@@ -25,7 +25,7 @@ impl Theme {
 }
 
 impl Browser {
-    /// Gives the page so many pixels.
+    /// Sets the size of the page in pixels.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         match self.kind {
             Kind::Chromium => {
@@ -36,17 +36,17 @@ impl Browser {
         }
     }
 
-    /// Has the user prefer a theme.
+    /// Sets the preferred colour scheme.
     pub(crate) async fn prefer(&self, theme: Theme) {
         let feature = json!({ "name": "prefers-color-scheme", "value": theme.name() });
-        // A transition would be measured half-way.
+        // Disables transitions, which would distort measurements.
         let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
         self.tell("Emulation.setEmulatedMedia", json!({ "features": [feature, still] })).await;
     }
 
-    /// Paints the whole page into a file.
+    /// Saves a screenshot of the whole page.
     pub(crate) async fn picture(&self, path: &Path) {
-        // The picture would be narrower than the page by a bar that it does not show.
+        // Hidden scrollbars would otherwise reduce the width of the screenshot.
         self.tell("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
         let picture = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tell("Page.captureScreenshot", picture).await;
@@ -55,7 +55,7 @@ impl Browser {
         std::fs::write(path, picture.unwrap()).unwrap();
     }
 
-    /// How many pixels of the page stand beyond its right edge.
+    /// Returns the horizontal overflow of the page in pixels.
     pub(crate) async fn overflow(&self) -> i64 {
         let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
         self.script(wide, serde_json::Value::Null).await.as_i64().unwrap()

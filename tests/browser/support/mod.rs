@@ -1,4 +1,4 @@
-//! Starts services and browsers, and looks at what they do.
+//! Test support: starts services and browsers.
 
 mod axe;
 mod browser;
@@ -8,7 +8,7 @@ mod downloads;
 mod driver;
 mod elements;
 #[path = "../../suite/support/gate.rs"]
-#[allow(dead_code, reason = "shared with tests that do more with it")]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod gate;
 mod halfway;
 mod left;
@@ -18,7 +18,7 @@ mod network;
 mod not_run;
 mod open_bucket;
 #[path = "../../suite/support/process.rs"]
-#[allow(dead_code, reason = "shared with tests that do more with it")]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod process;
 mod service;
 mod storage;
@@ -43,10 +43,10 @@ pub(crate) use service::Service;
 pub(crate) use tap::Tap;
 pub(crate) use tink::{tink_open, tink_seal};
 
-/// The admin key of every service here that is given one.
+/// Admin key of all services that are started with a key.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
-/// Where `tests/browsers.sh` puts what it gets.
+/// Returns the cache folder of `tests/browsers.sh`.
 pub(crate) fn cache() -> std::path::PathBuf {
     let named = std::env::var_os("SGSEND_BROWSERS_CACHE").map(Into::into);
     named.unwrap_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/browsers"))

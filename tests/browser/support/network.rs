@@ -1,22 +1,22 @@
-//! What Chromium sends, and whether it can.
+//! Network traffic of Chromium, and offline mode.
 
 use serde_json::{Value, json};
 
 use super::browser::Browser;
 
-/// A request.
+/// A request sent by the browser.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) url: String,
-    /// Names in lower case, with those that only the network stack adds.
+    /// Headers with lower-case names, including those added by the network stack.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Sent {
-    /// Whether these bytes stand anywhere in it.
+    /// Returns whether URL, headers or body contain these bytes.
     pub(crate) fn holds(&self, needle: &[u8]) -> bool {
         let texts = self.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
         let mut all = texts.chain([self.url.as_bytes(), &self.body]);
@@ -25,7 +25,7 @@ impl Sent {
 }
 
 impl Browser {
-    /// Everything that it has sent so far, oldest first.
+    /// Returns all requests sent so far, oldest first.
     pub(crate) async fn sent(&self) -> Vec<Sent> {
         let new = self.session.get_log("performance").await.unwrap();
         let new = new.into_iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap()["message"].take());
@@ -51,11 +51,11 @@ impl Browser {
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let mut body = text("postData").into_bytes();
         if body.is_empty() && request["hasPostData"] == true {
-            // Bodies that no page keeps are gone; the wire has them.
+            // The browser discards large request bodies; the recording proxy has them.
             let asked = self.session.cdp().send_raw("Network.getRequestPostData", json!({ "requestId": id })).await;
             body = asked.ok().and_then(|answer| Some(answer["postData"].as_str()?.into())).unwrap_or_default();
         }
-        // Its fragment is told apart, and stays in the browser.
+        // The URL has no fragment: DevTools reports it separately, and it is not sent.
         Sent {
             id: id.to_owned(),
             method: text("method"),
@@ -65,7 +65,7 @@ impl Browser {
         }
     }
 
-    /// Takes the network away, or gives it back.
+    /// Switches offline mode on or off.
     pub(crate) async fn offline(&self, offline: bool) {
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.tell("Network.emulateNetworkConditions", conditions).await;

@@ -1,4 +1,4 @@
-//! Buckets that pages may speak to.
+//! Buckets that pages may access.
 
 use aws_sdk_s3::types::{CorsConfiguration, CorsRule};
 use serde_json::Value;
@@ -6,8 +6,8 @@ use sgsend::server::store::S3Location;
 
 use super::bucket;
 
-/// The location of a store in a new bucket, with the rules of `examples/aws/cors.json` for pages of any origin: on which
-/// ports services will listen is not known yet.
+/// Creates a bucket with the CORS rules of `examples/aws/cors.json` for all origins, because the ports of the services
+/// are not known yet; returns the location of its store.
 pub(crate) fn open_bucket() -> S3Location {
     let location = bucket::fresh_from_anywhere();
     let endpoint = location.endpoint.as_ref().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! A running service, with a sender who has a token for it.
+//! A running service, with a sender token.
 
 use serde_json::Value;
 use sgsend::domain::link::Link;
@@ -7,7 +7,7 @@ use super::bucket;
 use super::open_bucket::open_bucket;
 use super::process::{Home, Said, Serving};
 
-/// Both services in a process of their own, and the home of its sender and operator.
+/// Both services in one process, and a home for sender and operator.
 pub(crate) struct Service {
     pub(crate) home: Home,
     pub(crate) serving: Serving,
@@ -15,25 +15,25 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Over the store that this run is about.
+    /// Starts a service over the storage of this test run.
     pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
-    /// The same with these arguments besides.
+    /// Starts a service over the storage of this test run, with additional arguments.
     pub(crate) fn with(arguments: &[&str]) -> Self {
         let storage = if bucket::is_there() { open_bucket().to_string() } else { "memory:".to_owned() };
         Self::over(&storage, arguments)
     }
 
-    /// Over this store.
+    /// Starts a service over this storage.
     pub(crate) fn over(storage: &str, arguments: &[&str]) -> Self {
         let home = Home::new();
         let serving = home.serve(&[&["--storage", storage], arguments].concat());
         Self::of(home, serving)
     }
 
-    /// Over a store in a folder, so that all goes through the service.
+    /// Starts a service over a file store, which uses the bytes flow only.
     pub(crate) fn on_disk() -> Self {
         let home = Home::new();
         let storage = format!("file:{}", home.path().join("store").display());
@@ -41,40 +41,40 @@ impl Service {
         Self::of(home, serving)
     }
 
-    /// The folder of the store, where there is one.
+    /// Returns the folder of the file store.
     pub(crate) fn store(&self) -> std::path::PathBuf {
         self.home.path().join("store")
     }
 
-    /// What already runs, with what its operator has in this home.
+    /// Wraps running services, and logs their operator in.
     pub(crate) fn of(home: Home, serving: Serving) -> Self {
         home.log_in(&serving);
         let token = home.run_at(&serving, &["token", "create", "browser"]).text();
         Self { home, serving, token }
     }
 
-    /// Where its page for senders is.
+    /// Returns the URL of the send page.
     pub(crate) fn page(&self) -> String {
         format!("{}/", self.serving.public)
     }
 
-    /// Where its page for operators is.
+    /// Returns the URL of the admin page.
     pub(crate) fn admin_page(&self) -> String {
         format!("{}/", self.serving.admin)
     }
 
-    /// The key that its operator has: given, or made at its first start.
+    /// Returns the admin key: the configured key, or the generated key.
     pub(crate) fn admin_key(&self) -> String {
         let made = || std::fs::read_to_string(self.home.path().join(".config/sgsend/admin-key")).unwrap();
         self.serving.admin_key().map_or_else(made, str::to_owned).trim().to_owned()
     }
 
-    /// Runs the command against it, with the operator's key and a sender token, which is not that of the page.
+    /// Runs the command with the admin key and a sender token other than the page's.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         self.home.run_at(&self.serving, arguments)
     }
 
-    /// Sends a file with the command; gives its link.
+    /// Uploads a file with the command; returns its link.
     pub(crate) fn upload(&self, name: &str, content: &[u8], arguments: &[&str]) -> String {
         let path = self.home.file(name, content);
         let link = self.run(&[&["upload", &path], arguments].concat()).text();
@@ -82,14 +82,14 @@ impl Service {
         link
     }
 
-    /// Fetches with the command what is behind a link.
+    /// Downloads a link with the command.
     pub(crate) fn download(&self, link: &str, arguments: &[&str]) -> Vec<u8> {
         let said = self.home.run(&[&["download", link, "-o", "-"], arguments].concat());
         assert_eq!(said.exit, 0, "{}", said.stderr);
         said.stdout
     }
 
-    /// What everybody can see of the transfer behind a link.
+    /// Returns the public status of the transfer of a link.
     pub(crate) async fn status(&self, link: &str) -> Value {
         let link: Link = link.parse().unwrap();
         let url = format!("{}/transfers/id/{}/status", self.serving.public, link.transfer_id);
@@ -97,7 +97,7 @@ impl Service {
         serde_json::from_slice(&client.get(url).send().await.unwrap().bytes().await.unwrap()).unwrap()
     }
 
-    /// How many downloads were counted.
+    /// Returns the download counter.
     pub(crate) async fn downloads(&self, link: &str) -> u64 {
         self.status(link).await["download_count"].as_u64().unwrap()
     }

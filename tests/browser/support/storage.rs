@@ -1,4 +1,4 @@
-//! What pages keep in the browser.
+//! Data that pages store in the browser.
 
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ const DUMP: &str = r"
     return dump";
 
 impl Browser {
-    /// All that the page's origin keeps: `local`, `session`, `cookies`, `databases`, `caches`, `history`, and the `name`
-    /// of the window.
+    /// Returns all data stored for the page's origin: `local`, `session`, `cookies`, `databases`, `caches`, `history`,
+    /// and the window's `name`.
     pub(crate) async fn kept(&self) -> Value {
         self.script(DUMP, Value::Null).await
     }

@@ -1,10 +1,10 @@
-//! A tap on the wire between a browser and a service.
+//! A recording proxy between a browser and a service.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Passes connections on, and keeps every byte of both directions.
+/// A proxy that records the bytes of both directions.
 pub(crate) struct Tap {
     pub(crate) url: String,
     heard: Arc<Mutex<Vec<u8>>>,
@@ -26,7 +26,7 @@ impl Tap {
         Self { url, heard }
     }
 
-    /// What has gone through so far.
+    /// Returns the bytes recorded so far.
     pub(crate) fn heard(&self) -> Vec<u8> {
         self.heard.lock().unwrap().clone()
     }
@@ -41,7 +41,7 @@ fn listen(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) 
                 break;
             }
         }
-        // The other end may be closed already.
+        // The peer may have closed its side already.
         let _ = to.shutdown(Shutdown::Write);
     });
 }

@@ -1,19 +1,19 @@
-//! Turns: a machine runs few browsers at once, whatever number of tests and test processes.
+//! Limits the number of concurrent browsers on this machine, across tests and test processes.
 
 use std::fs::{File, TryLockError};
 
 use super::cache;
 
-/// Browsers at once. Each is several processes that keep a core busy.
+/// Maximum number of concurrent browsers. Each consists of several processes that keep a core busy.
 const AT_ONCE: usize = 2;
 
-/// The right to run a browser, until it is dropped.
+/// Permit to run a browser, released on drop.
 pub(crate) struct Turn {
     _lock: File,
 }
 
 impl Turn {
-    /// Waits for it.
+    /// Waits for a permit.
     pub(crate) fn take() -> Self {
         std::fs::create_dir_all(cache()).unwrap();
         let open = |number| File::create(cache().join(format!("turn-{number}.lock"))).unwrap();
@@ -25,7 +25,7 @@ impl Turn {
                 Err(TryLockError::Error(error)) => panic!("{error}"),
             }
         }
-        // Any will do: tests take about as long as each other.
+        // Any lock will do, because tests take about equally long.
         let lock = open(std::process::id() as usize % AT_ONCE);
         lock.lock().unwrap();
         Self { _lock: lock }

@@ -1,4 +1,4 @@
-//! Who asked, in all that a service leaves behind.
+//! Client addresses and user agents are absent from records, logs and metrics of a service.
 
 use crate::support::{Home, Serving};
 
@@ -29,11 +29,14 @@ fn no_record_log_or_metric_names_an_address_or_an_agent() {
     });
     let log = serving.terminate();
     let records = std::fs::read(store.join("records.sqlite")).unwrap();
-    assert!(metrics.contains("sgsend_requests_total"), "nothing was counted: {metrics}");
+    assert!(metrics.contains("sgsend_requests_total"), "no request was counted: {metrics}");
     for route in ["/health", "/token/status", "/stats/overview"] {
-        assert!(log.contains(route), "the log does not tell of {route}: {log}");
+        assert!(log.contains(route), "the log lacks {route}: {log}");
     }
-    assert!(memchr::memmem::find(&records, b"admin_key_invalid").is_some(), "the search finds nothing");
+    assert!(
+        memchr::memmem::find(&records, b"admin_key_invalid").is_some(),
+        "the search can't find a text that is stored"
+    );
     for (place, bytes) in [("log", log.as_bytes()), ("metrics", metrics.as_bytes()), ("records", &records)] {
         for canary in [ADDRESS, "203.0.113", AGENT, "CanaryAgent"] {
             assert!(memchr::memmem::find(bytes, canary.as_bytes()).is_none(), "{canary} is in the {place}");

@@ -1,4 +1,4 @@
-//! Nothing of a file's content, name or key is ever on the wire, in the store, or in a log.
+//! Plaintext leak test: content, file name and key never appear on the wire, in the store or in a log.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use sgsend::domain::proof::AccessProof;
 
 use crate::support::{Home, Serving};
 
-/// Passes connections on to `target`, and keeps every byte of both directions.
+/// Starts a proxy to `target` that records the bytes of both directions; returns its URL and the recording.
 fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) {
                 break;
             }
         }
-        // The other end may be closed already.
+        // The peer may have closed its side already.
         let _ = to.shutdown(std::net::Shutdown::Write);
     });
 }
@@ -61,7 +61,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 #[test]
-fn no_byte_tells_of_content_name_or_key() {
+fn content_name_and_key_never_leak() {
     let (sender, recipient, operator) = (Home::new(), Home::new(), Home::new());
     let store = operator.path().join("store");
     let mut serve =
@@ -94,9 +94,12 @@ fn no_byte_tells_of_content_name_or_key() {
     let log = serving.terminate();
     let wire = heard.lock().unwrap().clone();
     let kept = everything_in(&store);
-    assert!(wire.len() > 2 * 2 * 9_000_000, "the wire was not heard: {} bytes", wire.len());
-    assert!(contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"), "the search finds nothing");
-    assert!(log.contains("/transfers/create"), "the log is not at its loudest: {log}");
+    assert!(wire.len() > 2 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
+    assert!(
+        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        "the search can't find a text that is stored"
+    );
+    assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
 
     let mut canaries = vec![content.as_bytes().to_vec(), name.as_bytes().to_vec(), b"yellow-canary".to_vec()];
     canaries.push(b"the canary's own passphrase".to_vec());
@@ -120,19 +123,19 @@ fn no_byte_tells_of_content_name_or_key() {
             assert!(!contains(bytes, canary), "{:?} is {place}", String::from_utf8_lossy(canary));
         }
     }
-    // The token travels, and is neither kept nor logged.
+    // The token goes over the wire, but is neither stored nor logged.
     let secret = &token[token.len() - 64..];
     assert!(contains(&wire, secret.as_bytes()));
-    assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was kept");
-    // Grants are kept as digests only, and no query or fragment is logged.
+    assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was stored or logged");
+    // The store holds digests of grants only, and logs contain no query or fragment.
     assert!(!contains(&kept, b"grant=") && !log.contains("grant="));
 }
 
-/// The first lines of the requests in what was heard.
+/// Returns the request lines in the recorded bytes.
 fn request_lines(wire: &[u8]) -> Vec<String> {
     let ends = memchr::memmem::find_iter(wire, b" HTTP/1.1\r\n");
     let line = |end: usize| {
-        // A payload may stand before it, without a line's end.
+        // A payload without a trailing newline may precede the request line.
         let before = &wire[end.saturating_sub(8_192)..end];
         let starts = ["GET /", "POST /", "HEAD /"].iter();
         let start = starts.filter_map(|method| memchr::memmem::rfind(before, method.as_bytes())).max();
@@ -141,7 +144,7 @@ fn request_lines(wire: &[u8]) -> Vec<String> {
     ends.map(line).collect()
 }
 
-/// Every grant in what was heard, in a header or in JSON.
+/// Returns all grants in the recorded bytes, from headers and from JSON.
 fn grants(wire: &[u8]) -> Vec<String> {
     let after = |name: &[u8]| {
         let found = memchr::memmem::find_iter(wire, name).map(|at| at + name.len());
@@ -151,7 +154,7 @@ fn grants(wire: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn no_request_line_holds_a_secret() {
+fn request_lines_contain_no_secret() {
     let home = Home::new();
     let mut serving = home.serve_any(&[]);
     let (public, to_public) = tap(serving.public.trim_start_matches("http://").to_owned());
@@ -179,20 +182,20 @@ fn no_request_line_holds_a_secret() {
     let wire = [to_public.lock().unwrap().clone(), to_admin.lock().unwrap().clone()].concat();
     let lines = request_lines(&wire);
     for wanted in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"] {
-        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not heard: {lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not recorded: {lines:?}");
     }
     let key = parsed.key.unwrap().payload_key(None).unwrap();
     let fragment = link.split_once('#').unwrap().1.to_owned();
     let mut on_the_wire = grants(&wire);
-    assert!(!on_the_wire.is_empty(), "no grant was heard");
+    assert!(!on_the_wire.is_empty(), "no grant was recorded");
     on_the_wire.extend([token[21..].to_owned(), admin_key, AccessProof::of(&key).to_text().to_string()]);
     for secret in &on_the_wire {
-        assert!(contains(&wire, secret.as_bytes()), "{secret} was not heard, so it is not what is looked for");
+        assert!(contains(&wire, secret.as_bytes()), "{secret} was not recorded, so the search proves nothing");
     }
     let never =
         [fragment, BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), String::from_utf8(hex(key.as_bytes())).unwrap()];
     for secret in on_the_wire.iter().chain(&never) {
         let telling = lines.iter().find(|line| line.contains(secret));
-        assert_eq!(telling, None, "a secret stands in a URL");
+        assert_eq!(telling, None, "a URL contains a secret");
     }
 }

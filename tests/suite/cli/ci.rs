@@ -1,4 +1,4 @@
-//! What the examples for CI do, against real services.
+//! The CI example scripts, run against real services.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci"))
 }
 
-/// A program in place of ours.
+/// Writes an executable script that replaces the `sgsend` binary.
 fn program(home: &Home, script: &str) -> String {
     let program = home.file("program", script.as_bytes());
     assert!(Command::new("chmod").args(["+x", &program]).status().unwrap().success());
@@ -20,7 +20,7 @@ fn lines(home: &Home, name: &str) -> Vec<String> {
     std::fs::read_to_string(home.path().join(name)).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// A job of `home` that calls the script with these arguments.
+/// Returns the command of a CI job in `home` that calls the script with `arguments`.
 fn job(home: &Home, server: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(examples().join("upload.sh"));
     command.args(arguments).env_clear().env("HOME", home.path()).current_dir(home.path()).env("PATH", "/usr/bin:/bin");
@@ -29,7 +29,7 @@ fn job(home: &Home, server: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_job_hands_its_link_on_and_keeps_the_key_out_of_sight() {
+fn a_job_exports_its_link_and_masks_the_key() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     let token = home.run_at(&serving, &["token", "create", "ci"]).text();
@@ -46,7 +46,7 @@ fn a_job_hands_its_link_on_and_keeps_the_key_out_of_sight() {
     let (link, key) = (value("link="), value("key="));
     assert_eq!(log.lines().last(), Some(link.as_str()));
     let seen = log.lines().filter(|line| line.contains(&key)).all(|line| line.starts_with("::add-mask::"));
-    assert!(seen && log.contains(&format!("::add-mask::{key}")), "the key is in the log");
+    assert!(seen && log.contains(&format!("::add-mask::{key}")), "the key is visible in the log");
     let dotenv = std::fs::read_to_string(home.path().join("send.env")).unwrap();
     assert_eq!(dotenv, format!("SGSEND_LINK={link}\n"));
     let got = home.run(&["download", &link, "--key-file", "key.txt", "-o", "-"]);
@@ -54,12 +54,12 @@ fn a_job_hands_its_link_on_and_keeps_the_key_out_of_sight() {
 }
 
 #[test]
-fn a_job_tries_again_only_where_that_may_help() {
+fn a_job_retries_only_retryable_failures() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.file("build.tar.gz", b"built");
     let counting = program(&home, "#!/bin/sh\necho \"$*\" >>calls\nexit \"$(cat status)\"\n");
-    // Only what has arrived in part is gone on with; what a pipe gave is gone.
+    // Only a partial upload resumes; piped input can't be read again.
     for (argument, status, calls, resumed) in [
         ("build.tar.gz", "8", 3, 0),
         ("build.tar.gz", "10", 3, 2),
@@ -80,7 +80,7 @@ fn a_job_tries_again_only_where_that_may_help() {
 }
 
 #[test]
-fn a_job_that_tries_again_sends_nothing_twice() {
+fn a_retrying_job_sends_no_byte_twice() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "ci"]).text();
@@ -110,12 +110,12 @@ fn a_job_that_tries_again_sends_nothing_twice() {
     assert!(!later.is_empty() && later.iter().all(|call| call.contains(" --resume ")), "{ended:?}");
     let transfers = home.run_at(&serving, &["stats", "--json"]).json()["transfers"].clone();
     assert_eq!((&transfers["completed"], &transfers["pending"]), (&1.into(), &0.into()), "{transfers}");
-    assert!(gate.passed(Way::There) < 32_000_000, "it was sent twice");
+    assert!(gate.passed(Way::There) < 32_000_000, "the file was sent twice");
     assert!(link.starts_with(&gate.url), "{link}");
 }
 
 #[test]
-fn a_job_is_told_what_the_script_does_not_do() {
+fn unsupported_arguments_of_a_job_are_rejected() {
     let home = Home::new();
     home.file("build.tar.gz", b"built");
     let calling = program(&home, "#!/bin/sh\necho called >>calls\n");
@@ -133,8 +133,8 @@ fn a_job_is_told_what_the_script_does_not_do() {
         assert_eq!(said.exit, 2, "{attempts}: {}", said.stderr);
         assert!(said.stderr.contains("SGSEND_ATTEMPTS must be a number"), "{}", said.stderr);
     }
-    assert!(lines(&home, "calls").is_empty(), "something was sent");
-    // Whatever it is that prints no link.
+    assert!(lines(&home, "calls").is_empty(), "the program was called");
+    // A program that prints no link.
     let said = run(&["build.tar.gz"], "1");
     assert_eq!(said.exit, 1);
     assert!(said.stderr.contains("has not printed a link"), "{}", said.stderr);

@@ -1,14 +1,14 @@
-//! What shells complete, by the scripts that they are given.
+//! Shell completions, run through the generated scripts.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Home, Said, not_run};
 
-/// The transfer that the prepared history tells of.
+/// The transfer ID in the prepared history.
 const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
 
-/// A home in which something was sent.
+/// Creates a home whose history contains one upload.
 fn home() -> Home {
     let home = Home::new();
     let state = home.path().join(".local/state/sgsend");
@@ -19,21 +19,21 @@ fn home() -> Home {
     home
 }
 
-/// Asks as a script does.
+/// Requests completions like the generated script.
 fn ask(home: &Home, shell: &str, words: &[&str]) -> Said {
     let mut command = home.sgsend(&[&["--", "sgsend"], words].concat());
     command.env("SGSEND_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", words.len().to_string());
     Said::of(command.output().unwrap())
 }
 
-/// What a shell says to `script`; nothing where the machine does not have it.
+/// Runs `script` in `shell` and returns its output; `None` if the shell is not installed.
 fn shell(home: &Home, shell: &str, arguments: &[&str], script: &str) -> Option<String> {
     let binary = Path::new(env!("CARGO_BIN_EXE_sgsend")).parent().unwrap();
     let mut command = Command::new(shell);
     command.args(arguments).arg(script).env_clear().env("HOME", home.path()).current_dir(home.path());
     command.env("PATH", format!("{}:/usr/bin:/bin", binary.display())).env("LC_ALL", "C.UTF-8");
     let Ok(output) = command.output() else {
-        not_run(&format!("there is no {shell} on this machine"));
+        not_run(&format!("{shell} is not installed"));
         return None;
     };
     let said = Said::of(output);
@@ -69,7 +69,7 @@ fn bash_completes() {
 #[test]
 fn zsh_completes() {
     let home = home();
-    // The engine's function, with the function of zsh that shows candidates in place of the editor.
+    // Calls the completion function with a stub of zsh's `_describe` that prints the candidates.
     let ask = |words: &str| {
         let run = format!(
             "compdef() {{ }}; _describe() {{ print -rl -- ${{(P)3}}; }}; source {}; words=({words}); CURRENT=${{#words}}; \
@@ -86,7 +86,7 @@ fn zsh_completes() {
         let Some(said) = ask(words) else { return };
         assert!(said.lines().any(|line| line.starts_with(&expected)), "{words}: {said}");
     }
-    // As a file of $fpath, in a shell with its real completion, at its first use.
+    // Loads the script from `$fpath` with zsh's real completion system, as at its first use.
     let folder = script("");
     let loaded = format!("fpath=({folder} $fpath); autoload -Uz compinit; compinit -D; print ${{_comps[sgsend]}}");
     assert_eq!(shell(&home, "zsh", &["-f", "-c"], &loaded).unwrap().trim(), "_sgsend");
@@ -133,7 +133,7 @@ fn links_paths_and_profiles_complete() {
 }
 
 #[test]
-fn tokens_complete_where_the_service_can_be_asked_and_silently_not_elsewhere() {
+fn tokens_complete_only_while_the_service_is_reachable() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -155,7 +155,7 @@ fn tokens_complete_where_the_service_can_be_asked_and_silently_not_elsewhere() {
 }
 
 #[test]
-fn the_variable_alone_changes_nothing() {
+fn the_completion_variable_alone_changes_nothing() {
     let home = Home::new();
     for value in ["", "0", "bash", "tcsh", "/bin/zsh"] {
         let version = home.sgsend(&["--version"]).env("SGSEND_COMPLETE", value).output().unwrap();

@@ -1,4 +1,4 @@
-//! Processes that are killed between any two requests, and a network that goes away.
+//! Server processes killed between any two requests, and a network that fails during transfers.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Home, Serving};
 
-/// A client over HTTP that is not ours, so that each request stands alone.
+/// A plain HTTP client that sends each request independently.
 struct Requests(tokio::runtime::Runtime);
 
 impl Requests {
@@ -26,7 +26,7 @@ impl Requests {
 }
 
 #[test]
-fn whatever_was_acknowledged_survives_a_kill_between_any_two_requests() {
+fn acknowledged_changes_survive_a_kill_between_any_two_requests() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let start = |service: &str| home.serve_one(service, &["--storage", &store]);
@@ -90,7 +90,7 @@ fn whatever_was_acknowledged_survives_a_kill_between_any_two_requests() {
     let (public, admin) = (start("public"), start("admin"));
     let (status, _) =
         requests.send("POST", &format!("{}/transfers/create", public.public), token, br#"{"size_bytes":1}"#);
-    assert_eq!(status, 403, "a revocation was lost");
+    assert_eq!(status, 403, "the revocation was lost");
     let trail = home.run(&["--admin-server", &admin.admin, "audit", "show", id, "--json"]).json();
     let events = trail["items"].as_array().unwrap().iter().filter(|record| record["type"] == "event");
     let kinds: Vec<_> = events.map(|event| event["kind"].as_str().unwrap()).collect();
@@ -101,10 +101,10 @@ fn whatever_was_acknowledged_survives_a_kill_between_any_two_requests() {
 }
 
 #[test]
-fn an_upload_and_a_download_go_on_when_the_server_comes_back() {
+fn an_upload_and_a_download_resume_after_a_server_restart() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
-    // A port that stays the same across restarts.
+    // Reserves a port that stays the same across restarts.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = format!("127.0.0.1:{port}");
     let serve = || {
@@ -126,13 +126,13 @@ fn an_upload_and_a_download_go_on_when_the_server_comes_back() {
     let mut upload = upload.spawn().unwrap();
     upload.stdin.take().unwrap().write_all(&content).unwrap();
     let stderr = upload.stderr.take().unwrap();
-    // Killed as soon as some of it is on its way.
+    // Kills the server once the upload has made progress.
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr));
     let moving = lines.by_ref().map_while(Result::ok).find(|line| {
         let progress: Value = serde_json::from_str(line).unwrap_or_default();
         progress["phase"] == "upload" && progress["bytes"].as_u64().is_some_and(|bytes| bytes > 4_000_000)
     });
-    assert!(moving.is_some(), "the upload told no progress");
+    assert!(moving.is_some(), "the upload printed no progress");
     serving.kill();
     let serving = serve();
     let rest: Vec<_> = lines.map_while(Result::ok).collect();

@@ -1,9 +1,9 @@
-//! A disk without room.
+//! Full disks on the server's and on the recipient's side.
 
 use crate::support::{Home, SmallDisk};
 
 #[test]
-fn a_server_without_room_says_so_and_goes_on_when_there_is_some() {
+fn a_server_reports_a_full_disk_and_recovers() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount("24m") else { return };
     let serving = home.serve(&["--storage", &format!("file:{}", disk.path().join("store").display())]);
@@ -14,12 +14,12 @@ fn a_server_without_room_says_so_and_goes_on_when_there_is_some() {
     let refused = home.run_at(&serving, &["upload", &large]);
     refused.failed(8, "full");
     let got = home.run(&["download", &first, "-o", "-"]);
-    assert!(got.stdout == vec![1; 4_000_000], "the first upload was damaged: {}", got.stderr);
+    assert!(got.stdout == vec![1; 4_000_000], "the first upload is damaged: {}", got.stderr);
     home.run_at(&serving, &["upload", &small]).text();
 }
 
 #[test]
-fn a_recipient_without_room_keeps_nothing_half_written() {
+fn a_full_disk_leaves_no_partial_download() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount("2m") else { return };
     let serving = home.serve_any(&[]);
@@ -27,11 +27,11 @@ fn a_recipient_without_room_keeps_nothing_half_written() {
     let file = home.file("large.bin", &vec![2; 9_000_000]);
     let link = home.run_at(&serving, &["upload", &file]).text();
     home.run(&["download", &link, "-o", disk.path().to_str().unwrap()]).failed(9, "");
-    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "something was left");
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "a file was left");
 }
 
 #[test]
-fn uploads_leave_the_room_that_they_are_told_to() {
+fn uploads_respect_the_minimum_free_space() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount("64m") else { return };
     let storage = format!("file:{}", disk.path().join("store").display());
@@ -41,7 +41,7 @@ fn uploads_leave_the_room_that_they_are_told_to() {
     let first = home.run_at(&serving, &["upload", &file]).text();
     let refused = home.run_at(&serving, &["upload", &file]);
     refused.failed(8, "full");
-    // What makes room, or is only written down, may use what is kept free.
+    // Deletions and small records may use the reserved free space.
     home.run_at(&serving, &["status", &first]).text();
     home.run_at(&serving, &["delete", &first]).text();
     home.run_at(&serving, &["upload", &file]).text();

@@ -1,4 +1,4 @@
-//! `sgsend doctor`: what it finds, and that it finds nothing where nothing is wrong.
+//! `sgsend doctor`: detects problems, and reports none on a healthy setup.
 
 mod careless;
 mod s3;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{Home, Said};
 
-/// Checks that nothing but `wanted` has this verdict, and that what is not well has a hint.
+/// Checks that exactly the `wanted` checks have this verdict, and that checks that fail or warn have a hint.
 fn found(said: &Said, verdict: &str, wanted: &[&str]) {
     let json = said.json();
     let checks = json["checks"].as_array().unwrap();
@@ -24,7 +24,7 @@ fn found(said: &Said, verdict: &str, wanted: &[&str]) {
     assert_eq!(said.exit, i32::from(problems), "{}", said.stderr);
 }
 
-/// One of the checks.
+/// Returns the check named `name`.
 fn check<'a>(json: &'a Value, name: &str) -> &'a Value {
     let mut checks = json["checks"].as_array().unwrap().iter();
     checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {json:#}"))
@@ -35,7 +35,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_sender_who_is_well() {
+fn a_healthy_sender_has_no_findings() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
@@ -52,11 +52,11 @@ fn a_recipient_needs_no_token() {
     let serving = home.serve(&["--storage", "memory:"]);
     let said = Home::new().run_at(&serving, &["doctor", "--json"]);
     found(&said, "ok", &["server", "clock", "token"]);
-    assert!(check(&said.json(), "token")["detail"].as_str().unwrap().contains("not to upload"));
+    assert!(check(&said.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
 }
 
 #[test]
-fn a_server_that_is_not_there() {
+fn an_unreachable_server_is_a_problem() {
     let home = Home::new();
     let said = home.run(&["--server", "http://127.0.0.1:9", "doctor", "--json"]);
     found(&said, "problem", &["server"]);
@@ -68,26 +68,26 @@ fn a_server_that_is_not_there() {
 }
 
 #[test]
-fn an_admin_service_is_no_server_for_senders() {
+fn an_admin_service_is_rejected_as_a_public_server() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     found(&home.run(&["--server", &serving.admin, "doctor", "--json"]), "problem", &["server"]);
 }
 
 #[test]
-fn a_token_that_the_server_does_not_take() {
+fn a_rejected_token_is_a_problem() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     for token in [wrong.as_str(), "sgs_short"] {
         let said = Home::new().run_at(&serving, &["doctor", "--json", "--token", token]);
         found(&said, "problem", &["token"]);
-        assert!(!String::from_utf8_lossy(&said.stdout).contains(token), "the token is told");
+        assert!(!String::from_utf8_lossy(&said.stdout).contains(token), "the output contains the token");
     }
 }
 
 #[test]
-fn files_that_others_can_read() {
+fn files_readable_by_others_are_reported() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
@@ -98,13 +98,13 @@ fn files_that_others_can_read() {
 }
 
 #[test]
-fn a_folder_that_a_store_lives_in() {
+fn a_store_folder_is_checked() {
     let home = Home::new();
     let folder = home.path().join("store");
     let storage = format!("file:{}", folder.display());
     let doctor = || home.run(&["doctor", "--json", "--storage", &storage]);
     found(&doctor(), "warning", &["folder"]);
-    assert!(!folder.exists(), "it was made");
+    assert!(!folder.exists(), "the folder was created");
     home.serve(&["--storage", &storage]).terminate();
     found(&doctor(), "ok", &["folder", "folder_private", "folder_writable", "room", "store"]);
     set_mode(&folder, 0o755);
@@ -122,7 +122,7 @@ fn a_folder_that_a_store_lives_in() {
 }
 
 #[test]
-fn storages_that_are_none() {
+fn invalid_storages_are_reported() {
     let home = Home::new();
     home.run(&["doctor", "--storage", "memory:"]).failed(2, "one process");
     home.run(&["doctor", "--storage", "file:/tmp", "--s3-path-style"]).failed(2, "bucket");
@@ -130,7 +130,7 @@ fn storages_that_are_none() {
 }
 
 #[test]
-fn a_bucket_without_credentials() {
+fn a_bucket_without_credentials_is_reported() {
     let home = Home::new();
     let doctor = ["doctor", "--json", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"];
     let said = home.sgsend(&doctor).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();

@@ -1,4 +1,4 @@
-//! Downloads of a limited transfer: none is spent on what could be known before, and one that is spent is said to be.
+//! Downloads of limited transfers: predictable failures count no download, and a counted download is reported.
 
 use std::fs;
 
@@ -18,16 +18,16 @@ fn count(home: &Home, link: &str) -> u64 {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_to_spends_nothing() {
+fn an_unwritable_target_counts_no_download() {
     let (home, _serving, link) = started("a.txt");
     for (place, words) in [
-        ("nodir/", "there is no directory nodir/"),
-        ("nodir/b.txt", "there is no directory nodir"),
-        // A file in place of the directory.
-        ("a.txt/", "there is no directory a.txt/"),
-        // Not even root makes files there.
-        ("/proc", "nothing can be written to the directory /proc"),
-        ("/proc/b.txt", "nothing can be written to the directory /proc"),
+        ("nodir/", "directory nodir/ does not exist"),
+        ("nodir/b.txt", "directory nodir does not exist"),
+        // A file instead of a directory.
+        ("a.txt/", "directory a.txt/ does not exist"),
+        // Even root can't create files in `/proc`.
+        ("/proc", "cannot write to directory /proc"),
+        ("/proc/b.txt", "cannot write to directory /proc"),
     ] {
         home.run(&["download", &link, "-o", place]).failed(9, words);
         assert_eq!(count(&home, &link), 0, "{place}");
@@ -40,12 +40,11 @@ fn a_place_that_cannot_be_written_to_spends_nothing() {
 }
 
 #[test]
-fn a_download_that_was_counted_is_said_to_be_and_can_be_had() {
+fn a_counted_download_is_reported_and_can_be_repeated() {
     let (home, _serving, link) = started("a.txt");
     let said = home.run(&["download", &link]);
     said.failed(9, "a.txt exists already");
-    let hint =
-        "the download was counted: the same command with --rename or --overwrite takes it without another one, until";
+    let hint = "the download was counted: run the same command with --rename or --overwrite; until";
     assert!(said.stderr.contains(hint), "{}", said.stderr);
     assert_eq!(count(&home, &link), 1);
     home.run(&["download", &link, "--rename"]).text();
@@ -54,14 +53,14 @@ fn a_download_that_was_counted_is_said_to_be_and_can_be_had() {
 }
 
 #[test]
-fn a_grant_that_cannot_be_kept_is_warned_of() {
+fn an_unsaved_grant_causes_a_warning() {
     let (home, _serving, link) = started("a.txt");
-    // A file where the state directory would be, which stands for a home that is not writable.
+    // A file in place of the state directory simulates a read-only home.
     let state = home.path().join(".local/state");
     fs::remove_dir_all(&state).unwrap();
     fs::write(&state, "x").unwrap();
     let said = home.run(&["download", &link]);
     assert_eq!(said.exit, 9, "{}", said.stderr);
-    assert!(said.stderr.contains("warning: nothing can be kept"), "{}", said.stderr);
-    assert!(said.stderr.contains("as another one, since nothing could be kept"), "{}", said.stderr);
+    assert!(said.stderr.contains("warning: the state directory is not writable"), "{}", said.stderr);
+    assert!(said.stderr.contains("it counts as another download"), "{}", said.stderr);
 }

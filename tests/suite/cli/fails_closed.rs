@@ -1,4 +1,4 @@
-//! Services with a setting that is missing or wrong: they do not start, and say which one it is.
+//! Services with a missing or invalid setting don't start, and name the setting.
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::{Home, Said};
 
-/// Each setting with values that cannot be, as flag and as variable.
+/// Invalid values of each setting, tried as flag and as environment variable.
 const WRONG: &[(&str, &[&str])] = &[
     ("--listen", &["", "nowhere", "127.0.0.1", "127.0.0.1:99999"]),
     ("--storage", &["", "nonsense", "file:", "memory:x", "s3://", "s3://bucket?region"]),
@@ -25,7 +25,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("--s3-endpoint", &["", "nowhere"]),
 ];
 
-/// What a service says that does not start. One that does is ended after a while, and fails the test.
+/// Returns the output of a service that fails to start; kills a service that starts, and fails the test.
 pub(super) fn refused(mut command: Command) -> Said {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id().to_string();
@@ -38,7 +38,7 @@ pub(super) fn refused(mut command: Command) -> Said {
     let said = Said::of(child.wait_with_output().unwrap());
     drop(ended);
     watching.join().unwrap();
-    assert_ne!(said.exit, 0, "it has started: {command:?}: {}", said.stderr);
+    assert_ne!(said.exit, 0, "the service has started: {command:?}: {}", said.stderr);
     said
 }
 
@@ -56,18 +56,21 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
                     let Said { exit, stderr, .. } = refused(command);
                     assert_eq!(exit, 2, "{service} {flag}={value:?}: {stderr}");
                     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
-                    assert!(stderr.contains(flag), "{service} {flag}={value:?} is not named: {stderr}");
+                    assert!(
+                        stderr.contains(flag),
+                        "the error for {service} {flag}={value:?} doesn't name the flag: {stderr}"
+                    );
                     assert!(!stderr.contains("listening"), "{stderr}");
                 }
             }
         }
     }
     let made = home.path().join(".local/share/sgsend/store");
-    assert!(!made.exists(), "a service that does not start has made a store");
+    assert!(!made.exists(), "a service that failed to start has created a store");
 }
 
 #[test]
-fn what_belongs_together_comes_together() {
+fn dependent_settings_are_required_together() {
     let home = Home::new();
     let file = home.file("a-file", b"");
     for (arguments, named) in [
@@ -86,10 +89,10 @@ fn what_belongs_together_comes_together() {
 }
 
 #[test]
-fn what_is_missing_is_asked_for() {
+fn missing_settings_are_named() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
-    // No admin key that others could know of is ever made.
+    // No admin key is generated where other machines could reach the service.
     for service in ["admin", "all"] {
         let flag = if service == "all" { "--admin-listen" } else { "--listen" };
         refused(home.sgsend(&["serve", service, "--storage", &store, flag, "0.0.0.0:0"])).failed(2, "admin key");
@@ -98,7 +101,7 @@ fn what_is_missing_is_asked_for() {
 }
 
 #[test]
-fn what_is_for_measurements_or_tests_stays_on_this_machine() {
+fn test_only_settings_require_loopback_addresses() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     for service in ["public", "admin", "all"] {

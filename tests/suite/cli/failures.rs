@@ -1,4 +1,4 @@
-//! What goes wrong: an exit status, and two lines that say what and what to do.
+//! Failures: the exit status, and two lines with the cause and a hint.
 
 use crate::support::{Home, Serving};
 
@@ -23,7 +23,7 @@ fn files_that_cannot_be_sent() {
 }
 
 #[test]
-fn servers_that_are_not_there() {
+fn unreachable_servers() {
     let home = Home::new();
     let file = home.file("a.txt", b"hello");
     let token = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
@@ -35,18 +35,18 @@ fn servers_that_are_not_there() {
 }
 
 #[test]
-fn tokens_that_do_not_open_anything() {
+fn invalid_tokens() {
     let (home, serving) = started();
     let file = home.file("a.txt", b"hello");
     let nobody = Home::new();
     nobody.run_at(&serving, &["upload", &file]).failed(5, "token");
     let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     nobody.run_at(&serving, &["upload", &file, "--token", &wrong]).failed(5, "token");
-    // Malformed ones are not even sent.
+    // Malformed tokens are rejected before any request.
     nobody.run_at(&serving, &["upload", &file, "--token", "sgs_short"]).failed(2, "token");
     let made = home.run_at(&serving, &["token", "create", "to be revoked", "--json"]).json();
     home.run_at(&serving, &["token", "revoke", made["token_id"].as_str().unwrap()]).text();
-    // What people have in hand: a part of the token, or all of it.
+    // `token revoke` accepts the public part of a token and the whole token.
     let whole = made["token"].as_str().unwrap();
     for form in [whole, whole.rsplit_once('_').unwrap().0] {
         home.run_at(&serving, &["token", "revoke", form]).text();
@@ -61,7 +61,7 @@ fn tokens_that_do_not_open_anything() {
 }
 
 #[test]
-fn links_that_are_none() {
+fn malformed_links() {
     let (home, serving) = started();
     for link in ["nonsense", "ftp://example.org/d/x", "https://example.org/", &format!("{}/d/abc#v1.x", serving.public)]
     {
@@ -77,7 +77,7 @@ fn links_that_are_none() {
 }
 
 #[test]
-fn wrong_keys_are_told_before_a_limited_download_is_used() {
+fn wrong_keys_are_reported_before_a_limited_download_is_counted() {
     let (home, serving) = started();
     let file = home.file("a.txt", b"hello");
     for (limit, used) in [(&["-d", "1"][..], 0), (&[], 1)] {
@@ -85,7 +85,7 @@ fn wrong_keys_are_told_before_a_limited_download_is_used() {
         let wrong = format!("{}.{}", link.rsplit_once('.').unwrap().0, "A".repeat(43));
         home.run(&["download", &wrong]).failed(6, "key");
         assert!(!home.path().join("a (1).txt").exists());
-        // An unlimited transfer's count may lag a second; a limited one's never.
+        // The counter of an unlimited transfer may lag one second; the counter of a limited transfer never lags.
         if used == 0 {
             assert_eq!(home.run(&["status", &link, "--json"]).json()["download_count"], 0);
             assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
@@ -94,7 +94,7 @@ fn wrong_keys_are_told_before_a_limited_download_is_used() {
 }
 
 #[test]
-fn transfers_that_are_gone_say_why() {
+fn ended_transfers_report_the_reason() {
     let (home, serving) = started();
     let file = home.file("a.txt", b"hello");
     let once = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
@@ -139,25 +139,25 @@ fn damaged_payloads_are_never_released() {
 }
 
 #[test]
-fn stdin_is_one_thing_only() {
+fn stdin_has_a_single_use() {
     let (home, serving) = started();
     for arguments in [&["upload", "-", "--passphrase-file", "-"][..], &["open", "-", "--key-file", "-"]] {
         let said = home.pipe_at(&serving, arguments, b"content that must not get lost");
-        said.failed(2, "stdin cannot be both");
+        said.failed(2, "stdin cannot provide both");
     }
     let token = home.run_at(&serving, &["token", "create", "by pipe"]).text();
-    home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes()).failed(2, "stdin cannot be both");
+    home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes()).failed(2, "stdin cannot provide both");
     let file = home.file("a.txt", b"hello");
     let link = home.pipe_at(&serving, &["upload", &file, "--token", "-"], token.as_bytes()).text();
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
     let bare = link.split('#').next().unwrap();
     let twice = home.pipe_at(&serving, &["download", "-", "--key-file", "-"], bare.as_bytes());
-    twice.failed(2, "stdin cannot be both");
+    twice.failed(2, "stdin cannot provide both");
     assert_eq!(home.run_at(&serving, &["stats", "--json"]).json()["transfers"]["completed"], 1);
 }
 
 #[test]
-fn secrets_that_went_astray_are_not_repeated() {
+fn misplaced_secrets_are_not_echoed() {
     let home = Home::new();
     let (key, passphrase) = ("lel2F8f6Xk3wZ0Qm5dV9nB1cT7yR4sH6gJ2aP8eU0iO", "hunter2");
     for arguments in
@@ -178,7 +178,7 @@ fn secrets_that_went_astray_are_not_repeated() {
 }
 
 #[test]
-fn mistakes_on_the_command_line() {
+fn command_line_mistakes() {
     let home = Home::new();
     for arguments in [&["uplaod", "x"][..], &["upload"], &["upload", "x", "--no-such-flag"], &["download"], &["serve"]]
     {

@@ -1,11 +1,11 @@
-//! What a sender's machine remembers.
+//! The upload history on the sender's machine.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Home;
 
 #[test]
-fn uploads_are_remembered_without_their_keys_unless_asked() {
+fn uploads_are_recorded_without_keys_by_default() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -27,7 +27,7 @@ fn uploads_are_remembered_without_their_keys_unless_asked() {
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     let id = items[0]["transfer_id"].as_str().unwrap();
     home.run(&["history", "--remove", id]).text();
-    home.run(&["history", "--remove", id]).failed(3, "remembered");
+    home.run(&["history", "--remove", id]).failed(3, "is not in the history");
     assert_eq!(home.run(&["history", "--json"]).json()["items"].as_array().unwrap().len(), 1);
     home.run(&["history", "--clear"]).text();
     assert_eq!(home.run(&["history"]).text(), "");

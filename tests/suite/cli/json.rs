@@ -1,4 +1,4 @@
-//! What programs read.
+//! JSON output for programs.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ fn every_command_prints_one_object() {
 }
 
 #[test]
-fn progress_is_told_as_objects() {
+fn progress_is_printed_as_json_objects() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);

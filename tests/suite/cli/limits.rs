@@ -1,4 +1,4 @@
-//! The content limit, held by the client before anything is sent.
+//! The content size limit, enforced by the client before it sends content.
 
 use std::fs::File;
 
@@ -7,7 +7,7 @@ use crate::support::Home;
 const LIMIT: u64 = 100 * 1024 * 1024;
 
 #[test]
-fn a_hundred_mebibytes_are_sent_and_one_byte_more_is_not() {
+fn content_of_100_mib_is_sent_and_one_byte_more_is_refused() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serving = home.serve(&["--storage", &store]);
@@ -23,7 +23,7 @@ fn a_hundred_mebibytes_are_sent_and_one_byte_more_is_not() {
     let told = home.run_at(&serving, &["upload", path_of_more.to_str().unwrap()]);
     told.failed(7, "larger.bin has 137.0 mib, and the server takes at most 100.0 mib");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
-    assert_eq!(stats["days"][29]["created"], 0, "something was created");
+    assert_eq!(stats["days"][29]["created"], 0, "a transfer was created");
 
     File::options().write(true).open(path).unwrap().set_len(LIMIT).unwrap();
     let link = home.run_at(&serving, &["upload", path]).text();

@@ -1,4 +1,4 @@
-//! Servers that do not tell the truth: whatever they say, a command ends in order.
+//! Hostile servers: a command ends in an orderly way whatever the server responds.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{Home, Said, Serving};
 
-/// Passes requests on to `target`, one a connection, and answers what `change` makes of its answers.
+/// Starts a proxy to `target`, one request per connection, that passes each response through `change`.
 fn through(target: &str, change: impl Fn(&str, String) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -58,14 +58,14 @@ fn answer(status: u16, body: &str) -> String {
     )
 }
 
-/// The answer with another body, `edit`ed.
-fn edited(answer_: &str, edit: impl Fn(&str) -> String) -> String {
-    let (head, body) = answer_.split_once("\r\n\r\n").unwrap();
+/// Returns the response with its body changed by `edit`.
+fn edited(response: &str, edit: impl Fn(&str) -> String) -> String {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     answer(status, &edit(body))
 }
 
-/// The JSON with another value of one member.
+/// Returns the JSON with one member set to another value.
 fn set(json: &str, member: &str, value: Value) -> String {
     let mut object: Value = serde_json::from_str(json).unwrap();
     object[member] = value;
@@ -85,11 +85,11 @@ fn upload(home: &Home, url: &str, token: &str, size: usize) -> Said {
     let said = home.run(&["--server", url, "--token-file", token, "--timeout", "3s", "upload", &file]);
     let state = home.path().join(".local/state/sgsend/uploads");
     let left = std::fs::read_dir(state).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "the key of an ended upload was left");
+    assert_eq!(left, 0, "the key of an ended upload is still stored");
     said
 }
 
-/// A refusal with this code, and with what the server claims to have.
+/// Returns an error response with this code and the number of received bytes that the server claims.
 fn refused(code: &str, received: Option<u64>) -> String {
     let problem = serde_json::json!({"type": "x", "title": "x", "status": 409, "detail": "x", "code": code,
         "request_id": "x", "received_bytes": received});
@@ -97,14 +97,14 @@ fn refused(code: &str, received: Option<u64>) -> String {
 }
 
 #[test]
-fn bytes_that_were_never_sent_cannot_have_arrived() {
+fn a_claim_of_bytes_never_sent_is_rejected() {
     let (home, serving, token) = started();
     let said = upload(&home, &early_refusal(&serving.public), &token, 40_000_000);
     said.failed(8, "bytes");
     assert!(said.stderr.contains("report"), "{}", said.stderr);
 }
 
-/// Refuses an upload as soon as its head is there, and claims that 30 MiB have arrived.
+/// Responds with an error as soon as the request head has arrived, and claims 30 MiB received.
 fn early_refusal(target: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -119,7 +119,7 @@ fn early_refusal(target: &str) -> String {
                     return pass(client, &target, &|_, said| said);
                 }
                 client.write_all(refused("offset_mismatch", Some(30 << 20)).as_bytes()).ok()?;
-                // Read on, so that the answer is not lost with the connection.
+                // Drains the connection, so that closing it doesn't discard the response.
                 let mut rest = vec![0; 64 * 1024];
                 client.set_read_timeout(Some(Duration::from_millis(300))).ok()?;
                 while let Ok(1..) = client.read(&mut rest) {}
@@ -131,7 +131,7 @@ fn early_refusal(target: &str) -> String {
 }
 
 #[test]
-fn refusals_that_lead_nowhere_are_waited_for() {
+fn repeated_useless_refusals_back_off() {
     let (home, serving, token) = started();
     for code in ["offset_mismatch", "upload_incomplete"] {
         let tries = Arc::new(AtomicUsize::new(0));
@@ -141,7 +141,7 @@ fn refusals_that_lead_nowhere_are_waited_for() {
                 counted.fetch_add(1, Ordering::Relaxed);
                 return refused(code, None);
             }
-            // As if nothing had arrived yet.
+            // Claims that nothing has arrived.
             if line.contains("/upload/status") {
                 edited(&said, |body| set(body, "received_bytes", 0.into()))
             } else {
@@ -158,7 +158,7 @@ fn refusals_that_lead_nowhere_are_waited_for() {
 }
 
 #[test]
-fn a_byte_a_request_is_no_progress() {
+fn one_byte_per_request_is_no_progress() {
     let (home, serving, token) = started();
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = tries.clone();

@@ -1,4 +1,4 @@
-//! One conversation over each kind of store: what people see and the exit statuses are the same, whichever way bytes go.
+//! One session over each kind of store: output and exit statuses are the same for every payload flow.
 
 use std::fmt::Write;
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::support::{Home, Said, Serving, any_storage};
 
-/// Someone at a machine, with what was said to them so far.
+/// A user's session, with its transcript so far.
 struct Conversation {
     home: Home,
     serving: Serving,
     said: String,
-    /// Texts that are another each time, with what stands for them.
+    /// Values that differ between runs, with their placeholders.
     changing: Vec<(String, String)>,
 }
 
@@ -28,7 +28,7 @@ impl Conversation {
         Self { home, serving, said: String::new(), changing }
     }
 
-    /// Runs a command, and notes what it said and how it ended.
+    /// Runs a command, and appends its output and exit status to the transcript.
     fn run(&mut self, arguments: &[&str]) -> Said {
         let said = self.home.run_at(&self.serving, arguments);
         let printed = match said.stdout.len() {
@@ -40,7 +40,7 @@ impl Conversation {
         said
     }
 
-    /// Uploads, and notes what is another each time.
+    /// Uploads, and registers the values that differ between runs.
     fn upload(&mut self, name: &str, arguments: &[&str]) -> String {
         let link = self.run(&[&["upload"], arguments].concat()).text();
         let (id, key) = link.split_once("/d/").unwrap().1.split_once('#').unwrap();
@@ -50,7 +50,7 @@ impl Conversation {
         link
     }
 
-    /// What was said, with what is another each time taken out.
+    /// Returns the transcript with placeholders for values that differ between runs.
     fn transcript(self) -> String {
         let mut said = self.said;
         for (from, to) in &self.changing {
@@ -62,7 +62,7 @@ impl Conversation {
     }
 }
 
-/// What an object says, with the members that may differ taken out.
+/// Returns the shape of a JSON object, without the members that may differ between stores.
 fn form(mut object: Value) -> String {
     for (of, member) in [("", "mode"), ("transparency", "seen_by_others")] {
         let of = if of.is_empty() { Some(&mut object) } else { object.get_mut(of) };
@@ -121,7 +121,7 @@ fn conversation(storage: &str) -> String {
 }
 
 #[test]
-fn each_store_is_told_the_same() {
+fn every_store_yields_the_same_transcript() {
     let folder = tempfile::tempdir().unwrap();
     let on_disk = conversation(&format!("file:{}", folder.path().join("store").display()));
     assert!(on_disk.lines().count() > 60, "{on_disk}");

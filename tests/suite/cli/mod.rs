@@ -1,4 +1,4 @@
-//! The binary, driven as people and scripts drive it.
+//! The `sgsend` binary, run like a user or a script runs it.
 
 mod anonymity;
 mod archives;

@@ -1,4 +1,4 @@
-//! Answers that get lost, and servers that point elsewhere.
+//! Lost responses, and servers that redirect to other hosts.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::Home;
 
-/// Passes connections on to `target`, but for one request to each of `routes`: that arrives, and its answer does not.
+/// Starts a proxy to `target` that forwards the first request to each of `routes` but drops its response.
 fn losing(target: &str, routes: &[&str]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -41,7 +41,7 @@ fn pass_requests(mut from: TcpStream, mut to: TcpStream, to_lose: Arc<Mutex<Vec<
                 break;
             }
         }
-        // The other end may be closed already.
+        // The peer may have closed its side already.
         let _ = to.shutdown(Shutdown::Write);
     });
 }
@@ -60,7 +60,7 @@ fn pass_answers(mut from: TcpStream, mut to: TcpStream, loses: Arc<Mutex<bool>>)
 }
 
 #[test]
-fn a_lost_answer_to_any_call_costs_nothing() {
+fn a_lost_response_to_any_call_is_harmless() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
@@ -76,7 +76,7 @@ fn a_lost_answer_to_any_call_costs_nothing() {
     let link = uploaded.json()["link"].as_str().unwrap().to_owned();
     home.run(&["download", &link, "-o", "b.bin"]).text();
     assert!(std::fs::read(home.path().join("b.bin")).unwrap() == vec![5; 2_500_000]);
-    assert_eq!(*left.lock().unwrap(), [""; 0], "some answers were never lost");
+    assert_eq!(*left.lock().unwrap(), [""; 0], "some responses were never dropped");
 
     let status = home.run(&["status", &link, "--json"]).json();
     assert_eq!((status["download_count"].as_u64(), status["downloads_remaining"].as_u64()), (Some(1), Some(1)));
@@ -87,7 +87,7 @@ fn a_lost_answer_to_any_call_costs_nothing() {
 }
 
 #[test]
-fn a_download_goes_on_after_a_drop_under_the_same_grant() {
+fn a_download_resumes_after_a_drop_under_the_same_grant() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
@@ -96,7 +96,7 @@ fn a_download_goes_on_after_a_drop_under_the_same_grant() {
     let file = home.file("a.bin", &content);
     let link = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
     let (url, left) = losing(&serving.public, &["GET /transfers/id/"]);
-    // Also what a status says can get lost: the first GET is that.
+    // The first GET reads the status, so its response is dropped too.
     let through = link.replace(&serving.public, &url);
     home.run(&["download", &through, "-o", "b.bin"]).text();
     assert!(std::fs::read(home.path().join("b.bin")).unwrap() == content);
@@ -104,7 +104,7 @@ fn a_download_goes_on_after_a_drop_under_the_same_grant() {
 }
 
 #[test]
-fn redirects_are_not_followed_and_no_secret_goes_elsewhere() {
+fn redirects_are_not_followed_and_leak_no_secret() {
     let home = Home::new();
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
@@ -128,31 +128,31 @@ fn redirects_are_not_followed_and_no_secret_goes_elsewhere() {
 }
 
 #[test]
-fn a_token_goes_only_to_the_server_that_it_was_given_for() {
+fn a_saved_token_goes_only_to_its_server() {
     let home = Home::new();
     let mine = home.serve(&["--storage", "memory:"]);
     home.log_in(&mine);
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&mine, &["upload", &file]).text();
-    // The same transfer, as someone might name it at a server of theirs.
+    // The same transfer under the URL of another server.
     let (url, heard) = listening();
     let foreign = link.replace(&mine.public, &url);
     for arguments in [&["delete", &foreign][..], &["--server", &url, "upload", &file]] {
         let said = home.run(&[&["--timeout", "2s"], arguments].concat());
         let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
-        assert_eq!(heard, "", "{arguments:?} told the other server something");
+        assert_eq!(heard, "", "{arguments:?} sent bytes to the other server");
         assert_eq!(said.exit, 5, "{arguments:?}: {}", said.stderr);
     }
-    // What needs no token asks there, and shows none.
+    // Commands that need no token contact the other server, but don't send the token.
     home.run(&["--timeout", "2s", "status", &foreign]).failed(8, "");
     let heard = String::from_utf8_lossy(&heard.lock().unwrap()).to_lowercase();
-    assert!(heard.starts_with("get /"), "nothing was heard: {heard}");
+    assert!(heard.starts_with("get /"), "no request was recorded: {heard}");
     assert!(!heard.contains("sgs_") && !heard.contains("authorization"), "{heard}");
     home.run(&["delete", &link]).text();
 }
 
 #[test]
-fn a_token_of_the_environment_is_not_shown_to_a_server_that_it_is_not_for() {
+fn a_token_from_the_environment_goes_only_to_its_server() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "x"]).text();
@@ -160,13 +160,13 @@ fn a_token_of_the_environment_is_not_shown_to_a_server_that_it_is_not_for() {
     let mut login = home.sgsend(&["login", &url, "--no-input", "--timeout", "2s"]);
     let output = login.env("SGSEND_SERVER", &serving.public).env("SGSEND_TOKEN", &token).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(heard.lock().unwrap().len(), 0, "something was sent there");
+    assert_eq!(heard.lock().unwrap().len(), 0, "bytes were sent to the other server");
     let mut login = home.sgsend(&["login", &serving.public, "--no-input"]);
     let output = login.env("SGSEND_SERVER", &serving.public).env("SGSEND_TOKEN", &token).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Keeps what is sent to it, and answers nothing.
+/// Starts a listener that records received bytes and never responds.
 fn listening() -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! Two processes on one store, and many who ask both at once.
+//! Two service processes over one store, with concurrent requests to both.
 
 use reqwest::{Client, RequestBuilder};
 use sgsend::domain::key::LinkKey;
@@ -6,7 +6,7 @@ use sgsend::domain::proof::AccessProof;
 
 use crate::support::Home;
 
-/// Sends fifty requests at once, half of them to each service; answers statuses and bodies.
+/// Sends fifty concurrent requests, half of them to each service; returns statuses and bodies.
 fn ask(urls: &[String; 2], request: impl Fn(&Client, &str) -> RequestBuilder) -> Vec<(u16, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -28,7 +28,7 @@ fn count(answers: &[(u16, String)], status: u16, words: &str) -> usize {
 }
 
 #[test]
-fn two_processes_keep_a_limit_and_a_quota() {
+fn two_processes_enforce_limit_and_quota_together() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let admin = home.serve_one("admin", &["--storage", &store]);

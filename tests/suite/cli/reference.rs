@@ -1,6 +1,6 @@
-//! What is made of the command line, as it was committed: scripts for shells, manual pages, and every help text.
+//! Generated files against the committed ones: shell completions, manual pages, and all help texts.
 //!
-//! `SGSEND_BLESS=1 cargo test --test suite reference` writes them anew.
+//! `SGSEND_BLESS=1 cargo test --test suite reference` regenerates them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Compares what was `made` with the file at `path`, or writes it there.
+/// Compares `made` with the file at `path`; writes the file if `SGSEND_BLESS` is set.
 fn check(path: &Path, made: &[u8]) {
     if std::env::var_os("SGSEND_BLESS").is_some_and(|value| !value.is_empty()) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, made).unwrap();
     }
     let committed = fs::read(path).unwrap_or_default();
-    let hint = "write it anew: SGSEND_BLESS=1 cargo test --test suite reference";
-    assert!(committed == made, "{} is not what sgsend makes; {hint}", path.display());
+    let hint = "regenerate the file: SGSEND_BLESS=1 cargo test --test suite reference";
+    assert!(committed == made, "{} differs from the output of sgsend; {hint}", path.display());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn reference_manual_pages() {
         assert!(text.contains(".SH EXAMPLES"), "{} has no examples", page.display());
         check(&root().join("man").join(name), text.as_bytes());
     }
-    assert_eq!(files(&root().join("man")).len(), made.len(), "there are pages of commands that are gone");
+    assert_eq!(files(&root().join("man")).len(), made.len(), "a manual page belongs to a removed command");
     let first = home.run(&["man"]).text();
     for section in ["ENVIRONMENT", "FILES", "EXIT STATUS"] {
         assert!(
@@ -62,13 +62,13 @@ fn reference_manual_pages() {
 }
 
 #[test]
-fn manual_pages_are_sound() {
+fn manual_pages_are_valid_roff() {
     let home = Home::new();
     home.run(&["man", "pages"]).text();
     for page in files(&home.path().join("pages")) {
         let groff = Command::new("groff").args(["-man", "-Tutf8", "-ww", "-z"]).arg(&page).output();
         let Ok(output) = groff else {
-            not_run("there is no groff to read manual pages with");
+            not_run("groff is not installed");
             return;
         };
         let said = String::from_utf8_lossy(&output.stderr);
@@ -81,11 +81,11 @@ fn reference_of_every_help_text() {
     let home = Home::new();
     let mut text = String::new();
     describe(&home, &[], &mut text);
-    assert!(text.matches("\n## sgsend ").count() > 20, "commands were not found");
+    assert!(text.matches("\n## sgsend ").count() > 20, "too few commands were found");
     check(&root().join("tests/suite/cli/reference.txt"), text.as_bytes());
 }
 
-/// Adds the long help of a command and of every command below it.
+/// Appends the long help of a command and of all its subcommands.
 fn describe(home: &Home, command: &[&str], text: &mut String) {
     let mut asking = home.sgsend(&[command, &["--help"]].concat());
     let output = asking.env("COLUMNS", "100").output().unwrap();
@@ -93,7 +93,7 @@ fn describe(home: &Home, command: &[&str], text: &mut String) {
     let help = String::from_utf8(output.stdout).unwrap();
     *text += &["## ", &[&["sgsend"], command].concat().join(" "), "\n\n", help.trim_end(), "\n\n"].concat();
     let below = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // What a command is, where it does not fit into its line, stands further in.
+    // Indented further than two spaces: the continuation of a command's description.
     let names = below.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     for name in names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
         describe(home, &[command, &[name]].concat(), text);

@@ -1,4 +1,4 @@
-//! Uploads and downloads that end early, and what goes on with them.
+//! Interrupted uploads and downloads, and resuming them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,32 +13,32 @@ use super::presigned::content;
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
 use crate::support::{Gate, Home, Said, Serving, Way};
 
-/// How much is sent and fetched.
+/// Content size in bytes.
 const SIZE: u64 = LENGTH as u64;
 const LENGTH: u32 = 300 << 20;
-/// How often it is interrupted.
+/// Number of interruptions per transfer.
 const INTERRUPTIONS: u64 = 10;
 
-/// Ways to end a process early.
+/// Signals that end a process, with the expected exit status.
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
 
-/// Points of a payload, in their order: one in each of so many stretches of it, and none so near the end that a try could
-/// come there.
+/// Returns payload offsets in ascending order: a random offset in each of `INTERRUPTIONS` equal stretches, and none so
+/// near the end that a single attempt could reach the end.
 fn points() -> Vec<u64> {
     let stretch = (SIZE - (40 << 20)) / INTERRUPTIONS;
     let random = |number| number * stretch + 4_000_000 + u64::from_be_bytes(random::bytes()) % (stretch - 4_000_000);
     (0..INTERRUPTIONS).map(random).collect()
 }
 
-/// What a process says that was ended by this signal, if it can say anything.
+/// Checks the JSON error of a process that was interrupted by a signal; SIGKILL leaves no output.
 fn told(output: &Output, (signal, _): (&str, i32), resumable: bool) {
     if signal != "KILL" {
-        let failure: Value = serde_json::from_slice(&output.stdout).expect("it says that it was interrupted");
+        let failure: Value = serde_json::from_slice(&output.stdout).expect("a JSON error about the interruption");
         assert_eq!(failure["error"]["resumable"], resumable, "{failure}");
     }
 }
 
-/// A service, a gate before it, and somebody who sends through the gate.
+/// A service, a gate in front of it, and a sender that connects through the gate.
 struct World {
     home: Home,
     serving: Serving,
@@ -66,7 +66,7 @@ impl World {
         Said::of(self.command(arguments).output().unwrap())
     }
 
-    /// Deletes a transfer as somebody else, who removes nothing that is kept here.
+    /// Deletes a transfer from another home, so that the local state of the transfer stays.
     fn delete_elsewhere(&self, id: &str) {
         let elsewhere = Home::new();
         let mut deleting = elsewhere.sgsend(&["--server", &self.gate.url, "delete", id]);
@@ -86,7 +86,7 @@ fn send(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Ends a process with this signal.
+/// Ends a process with this signal and checks its exit status.
 fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
     send(&child, signal);
     let output = child.wait_with_output().unwrap();
@@ -95,7 +95,7 @@ fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
     output
 }
 
-/// What is left of unfinished transfers on the client's side.
+/// Returns the files of unfinished transfers in the client's state directory.
 fn left(home: &Home, kind: &str) -> Vec<String> {
     let folder = home.path().join(".local/state/sgsend").join(kind);
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -103,7 +103,7 @@ fn left(home: &Home, kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
+fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
     let world = World::new();
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
@@ -122,8 +122,8 @@ fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
     assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
     assert_eq!(left(&world.home, "uploads"), [""; 0]);
     assert_eq!((world.transfers("completed"), world.transfers("pending"), world.transfers("deleted")), (1, 0, 0));
-    // As long as the server waits for the rest of a request whose client is gone, it refuses the next one, of which a part
-    // has been sent then.
+    // After an interruption, the server refuses the next request until it gives up the broken one, and part of the
+    // refused request has been sent by then.
     let sent = world.gate.passed(Way::There);
     assert!(sent < SIZE + INTERRUPTIONS * (4 << 20), "{sent} bytes were sent, with interruptions at {points:?}");
 
@@ -133,7 +133,7 @@ fn an_upload_that_is_interrupted_again_and_again_sends_nothing_twice() {
 }
 
 #[test]
-fn a_download_that_is_interrupted_again_and_again_is_one_download() {
+fn a_repeatedly_interrupted_download_counts_once() {
     let world = World::new();
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
@@ -147,7 +147,7 @@ fn a_download_that_is_interrupted_again_and_again_is_one_download() {
         let download = started(world.command(&arguments));
         world.gate.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
-        // The first may end before a segment is whole.
+        // The first interruption may precede the first complete segment.
         let output = end(download, signal);
         told(&output, signal, left(&world.home, "downloads").len() == 2);
         world.gate.open();
@@ -157,15 +157,18 @@ fn a_download_that_is_interrupted_again_and_again_is_one_download() {
     assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(left(&world.home, "downloads"), [""; 0]);
-    // What had not made a whole segment is fetched again, and what was still on its way.
+    // Incomplete segments and bytes in flight are downloaded again.
     let fetched = world.gate.passed(Way::Back) - before;
-    assert!(fetched < SIZE + INTERRUPTIONS * 8_000_000, "{fetched} bytes came, with interruptions at {points:?}");
+    assert!(
+        fetched < SIZE + INTERRUPTIONS * 8_000_000,
+        "{fetched} bytes were downloaded, with interruptions at {points:?}"
+    );
     let again = world.run(&["download", link.trim(), "-o", "c.bin"]);
     again.failed(4, "every download");
 }
 
 #[test]
-fn a_network_that_goes_away_leaves_something_to_go_on_with() {
+fn a_network_failure_leaves_a_resumable_transfer() {
     let world = World::new();
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
@@ -188,7 +191,7 @@ fn a_network_that_goes_away_leaves_something_to_go_on_with() {
     assert_eq!(status["download_count"], 1);
 }
 
-/// Uploads until the gate closes, and kills the process then.
+/// Uploads until the gate closes, then kills the process.
 fn half_sent(world: &World, file: &str, extra: &[&str]) {
     world.gate.close_after(Way::There, 12 << 20);
     let upload = started(world.command(&[&["upload", file], extra].concat()));
@@ -197,7 +200,7 @@ fn half_sent(world: &World, file: &str, extra: &[&str]) {
     world.gate.open();
 }
 
-/// Downloads until the gate closes after so many bytes, and ends the process then.
+/// Downloads until the gate closes after `bytes` bytes, then ends the process.
 fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
     world.gate.close_after(Way::Back, bytes);
     let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
@@ -207,13 +210,13 @@ fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
 }
 
 #[test]
-fn what_changed_meanwhile_is_not_gone_on_with() {
+fn a_changed_file_is_not_resumed() {
     let world = World::new();
     let mut content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
     half_sent(&world, &file, &[]);
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
-    // Somebody who hides it changes what was sent already.
+    // Changes content that is already uploaded, and restores the mtime.
     content[5_000_000] ^= 1;
     fs::write(&file, &content).unwrap();
     fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
@@ -228,7 +231,7 @@ fn what_changed_meanwhile_is_not_gone_on_with() {
 }
 
 #[test]
-fn what_is_unfinished_is_listed() {
+fn unfinished_transfers_are_listed() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(30 << 20));
     let link = world.run(&["upload", &file]).text();
@@ -242,37 +245,37 @@ fn what_is_unfinished_is_listed() {
     assert!(link.contains(fetched["transfer_id"].as_str().unwrap()), "{listed}");
     assert!(fetched["name"].as_str().unwrap().contains(".part"), "{listed}");
     let said = world.run(&["history"]).stderr;
-    assert!(said.contains("unfinished: a.bin, an upload to ") && said.contains("--resume"), "{said}");
+    assert!(said.contains("unfinished: a.bin, upload to ") && said.contains("--resume"), "{said}");
     world.run(&["upload", &file, "--resume"]).text();
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert_eq!(world.run(&["history", "--json"]).json()["unfinished"].as_array().unwrap().len(), 0);
 }
 
 #[test]
-fn another_command_begins_anew_and_a_transfer_that_is_gone_too() {
+fn other_options_or_a_deleted_transfer_start_a_new_upload() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     half_sent(&world, &file, &[]);
     let id = left(&world.home, "uploads").pop().unwrap();
-    // With other terms it is another upload.
+    // Different options start a different upload.
     let other = world.run(&["upload", &file, "-d", "2", "--resume", "--json"]).json();
     assert_ne!(other["transfer_id"], id.as_str());
     assert_eq!((left(&world.home, "uploads"), world.transfers("pending")), (vec![id.clone()], 1));
     world.delete_elsewhere(&id);
     let anew = world.run(&["upload", &file, "--resume", "--json", "--verbose"]);
     assert_eq!(anew.exit, 0, "{}", anew.stderr);
-    assert!(anew.stderr.contains("beginning anew"), "{}", anew.stderr);
+    assert!(anew.stderr.contains("starting a new one"), "{}", anew.stderr);
     assert_eq!((left(&world.home, "uploads"), world.transfers("completed")), (vec![], 2));
 }
 
 #[test]
-fn nothing_is_left_where_nobody_is_to_go_on() {
+fn non_resumable_transfers_leave_no_state() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     world.gate.close_after(Way::There, 12 << 20);
     let upload = started(world.command(&["upload", &file, "--no-resume-state", "--json"]));
     world.gate.wait();
-    // So that it can say goodbye.
+    // Lets the process delete its transfer before it exits.
     world.gate.let_others_in();
     send(&upload, "INT");
     let output = upload.wait_with_output().unwrap();
@@ -283,20 +286,20 @@ fn nothing_is_left_where_nobody_is_to_go_on() {
 }
 
 #[test]
-fn a_passphrase_is_not_asked_for_again() {
+fn resuming_reuses_the_stored_passphrase_key() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     let (right, wrong) = (world.home.file("right", b"secret words"), world.home.file("wrong", b"others"));
     half_sent(&world, &file, &["--passphrase-file", &right]);
     world.run(&["upload", &file, "--resume", "--passphrase-file", &wrong]).failed(2, "another passphrase");
-    // Nobody can be asked here.
+    // No terminal is available for a prompt.
     let link = world.run(&["upload", &file, "--resume", "--passphrase"]).text();
     let fetched = world.run(&["download", link.trim(), "-o", "b.bin", "--passphrase-file", &right]);
     assert_eq!(fetched.exit, 0, "{}", fetched.stderr);
 }
 
 #[test]
-fn an_unfinished_file_that_was_tampered_with_is_fetched_again_from_there() {
+fn a_tampered_partial_file_is_downloaded_again_from_the_first_bad_segment() {
     let world = World::new();
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
@@ -311,12 +314,12 @@ fn an_unfinished_file_that_was_tampered_with_is_fetched_again_from_there() {
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
     let fetched = world.gate.passed(Way::Back) - before;
-    assert!((24 << 20..26 << 20).contains(&fetched), "{fetched} bytes came again");
+    assert!((24 << 20..26 << 20).contains(&fetched), "{fetched} bytes were downloaded again");
     assert!(!part.exists());
 }
 
 #[test]
-fn a_wrong_key_costs_no_unfinished_file() {
+fn a_wrong_key_keeps_the_partial_file() {
     let world = World::new();
     let content = content(40 << 20);
     let file = world.home.file("a.bin", &content);
@@ -329,10 +332,10 @@ fn a_wrong_key_costs_no_unfinished_file() {
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
     let fetched = world.gate.passed(Way::Back) - before;
-    assert!(fetched < 32 << 20, "{fetched} bytes came again");
+    assert!(fetched < 32 << 20, "{fetched} bytes were downloaded again");
 }
 
-/// A few of the parts or ranges that a payload consists of, so far from each other that no two are asked for at once.
+/// Returns part or range numbers so far apart that no two of them are requested concurrently.
 fn places() -> BTreeSet<u64> {
     let stretch = SIZE / (2 * MIB) / INTERRUPTIONS;
     (0..INTERRUPTIONS)
@@ -340,7 +343,7 @@ fn places() -> BTreeSet<u64> {
         .collect()
 }
 
-/// A store that says nothing to the first request for each of these.
+/// Starts a store that never responds to the first request for each of these parts or ranges.
 fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
     let places = Mutex::new(places.clone());
     let script = move |asked: &Asked| {
@@ -351,7 +354,7 @@ fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
 }
 
 #[test]
-fn parts_that_have_arrived_are_not_sent_again() {
+fn stored_parts_are_not_sent_again() {
     let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
     let points = places();
@@ -368,10 +371,10 @@ fn parts_that_have_arrived_are_not_sent_again() {
     let (payload, mut twice) = (stub.payload(), 0);
     for (number, part) in (1..).zip(payload.chunks(usize::try_from(2 * MIB).unwrap())) {
         let bodies = stub.bodies(number);
-        assert!(bodies.iter().all(|body| part.starts_with(body)), "part {number} was sent with other bytes before");
+        assert!(bodies.iter().all(|body| part.starts_with(body)), "part {number} was sent with different bytes");
         twice += bodies.iter().filter(|body| body.len() == part.len()).count() - 1;
     }
-    // What had not been answered when the process ended, of the four that are sent at once.
+    // Up to four concurrent parts lack a response when the process ends.
     assert!(twice <= 4 * points.len(), "{twice} parts were sent again, with interruptions at {points:?}");
     let link = said.json()["link"].as_str().unwrap().to_owned();
     stub.run(&home, &["download", &link, "-o", "b.bin"]).text();
@@ -379,7 +382,7 @@ fn parts_that_have_arrived_are_not_sent_again() {
 }
 
 #[test]
-fn ranges_that_have_come_are_not_fetched_again() {
+fn completed_ranges_are_not_downloaded_again() {
     let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
     let points = places();
@@ -396,9 +399,9 @@ fn ranges_that_have_come_are_not_fetched_again() {
     assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
     assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(stub.downloads(), 1);
-    // Four are asked for at once: those behind the one that did not come are asked for again.
+    // Four ranges are requested concurrently: those after the missing range are requested again.
     let (asked, needed) = (stub.store_requests() - before, usize::try_from(SIZE / (2 * MIB)).unwrap() + 1);
-    assert!(asked <= needed + 5 * points.len(), "{asked} ranges were asked for, {needed} needed, at {points:?}");
+    assert!(asked <= needed + 5 * points.len(), "{asked} ranges were requested, {needed} needed, at {points:?}");
 }
 
 #[test]
@@ -409,8 +412,8 @@ fn a_passphrase_is_never_lost_with_its_transfer() {
     half_sent(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
-    // Only its holder can give it again, and nobody can be asked here.
-    world.run(&["upload", &file, "--resume", "--passphrase"]).failed(4, "run it again");
+    // Only the user knows the passphrase, and no terminal is available for a prompt.
+    world.run(&["upload", &file, "--resume", "--passphrase"]).failed(4, "run the command again");
     half_sent(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
@@ -419,7 +422,7 @@ fn a_passphrase_is_never_lost_with_its_transfer() {
 }
 
 #[test]
-fn a_network_that_is_still_away_costs_nothing() {
+fn a_failed_resume_keeps_the_unfinished_transfer() {
     let world = World::new();
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
@@ -435,12 +438,12 @@ fn a_network_that_is_still_away_costs_nothing() {
     let said = world.run(&[&["download", link.trim(), "-o", "b.bin", "--resume"], &quick[..]].concat());
     assert_eq!((said.exit, &said.json()["error"]["resumable"]), (10, &true.into()));
     world.gate.open();
-    // The same id on another server is another transfer.
+    // The same transfer ID on another server is a different transfer.
     let elsewhere = link.trim().replace(&world.gate.url, &world.serving.public);
     let before = left(&world.home, "downloads");
     assert_eq!(world.run(&["download", &elsewhere, "-o", "c.bin"]).exit, 0);
     assert_eq!(left(&world.home, "downloads"), before);
-    // Elsewhere on this disk, what is unfinished is not gone on with, nor left for ever.
+    // A download into another directory doesn't use the unfinished file, and removes the file in the end.
     fs::create_dir(world.home.path().join("other")).unwrap();
     world.run(&["download", link.trim(), "-o", "other/b.bin", "--resume"]).text();
     let parts = fs::read_dir(world.home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

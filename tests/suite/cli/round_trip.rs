@@ -1,4 +1,4 @@
-//! A file goes out and comes back.
+//! Round trips: a file is uploaded and downloaded unchanged.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use tink_streaming_aead::subtle::AesGcmHkdf;
 
 use crate::support::Home;
 
-/// Bytes that compress badly and repeat never.
+/// Returns pseudo-random bytes that compress badly and never repeat.
 fn content(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ length as u64;
     let next = || {
@@ -27,7 +27,7 @@ fn every_size_comes_back_byte_for_byte_from_each_store() {
         for size in [0, 1, 1_000, 1_048_400, 1_048_520, 1_048_521, 2_097_080, 2_097_081, 9_500_000] {
             let sent = home.file("sent.bin", &content(size));
             let link = home.run_at(&serving, &["upload", &sent]).text();
-            assert_eq!(link.lines().count(), 1, "more than a link on stdout: {link}");
+            assert_eq!(link.lines().count(), 1, "stdout has more than the link: {link}");
             let got = home.run(&["download", &link, "-o", "got.bin", "--overwrite"]);
             assert_eq!(got.exit, 0, "{}", got.stderr);
             assert_eq!(std::fs::read(home.path().join("got.bin")).unwrap(), content(size), "{size} bytes");
@@ -37,7 +37,7 @@ fn every_size_comes_back_byte_for_byte_from_each_store() {
 }
 
 #[test]
-fn the_senders_name_is_kept_and_nothing_is_overwritten_unasked() {
+fn the_senders_name_is_kept_and_no_file_is_overwritten_by_default() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -60,23 +60,23 @@ fn the_senders_name_is_kept_and_nothing_is_overwritten_unasked() {
 }
 
 #[test]
-fn a_download_that_had_no_place_is_not_used_up() {
+fn a_name_conflict_keeps_the_counted_download() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let sent = home.file("once.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &sent, "-d", "1"]).text();
-    // The name stands inside the payload: that it is taken shows only after the download was counted.
+    // The name is inside the encrypted payload, so a name conflict shows only after the download is counted.
     home.run(&["download", &link]).failed(9, "exists");
     home.run(&["download", &link]).failed(9, "exists");
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
     home.run(&["download", &link, "-o", "-"]).failed(4, "used");
     let kept = home.path().join(".local/state/sgsend/downloads");
-    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "a grant was left");
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "a grant is still stored");
 }
 
 #[test]
-fn names_that_attack_stay_in_their_folder() {
+fn malicious_names_stay_in_the_target_folder() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -93,7 +93,7 @@ fn names_that_attack_stay_in_their_folder() {
     ] {
         let link = home.pipe_at(&serving, &["upload", "-", "--name", name], b"x");
         if link.exit != 0 {
-            // Refused on the sender's side already: as good.
+            // A refusal by the sender is equally safe.
             assert_eq!(link.exit, 2, "{}", link.stderr);
             continue;
         }
@@ -119,7 +119,7 @@ fn pipes_work_on_both_ends() {
 }
 
 #[test]
-fn link_and_key_can_go_apart() {
+fn link_and_key_can_be_sent_separately() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -134,7 +134,7 @@ fn link_and_key_can_go_apart() {
 }
 
 #[test]
-fn a_passphrase_is_needed_where_one_was_given() {
+fn a_protected_transfer_needs_its_passphrase() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -150,7 +150,7 @@ fn a_passphrase_is_needed_where_one_was_given() {
 }
 
 #[test]
-fn tink_alone_opens_what_was_downloaded_without_us() {
+fn tink_alone_decrypts_a_payload_downloaded_over_plain_http() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);

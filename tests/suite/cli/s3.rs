@@ -1,4 +1,4 @@
-//! Large files by a bucket, while servers are killed and the store goes away.
+//! Large transfers over a bucket while servers are killed and the store fails.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -11,14 +11,14 @@ use sgsend::server::store::S3Location;
 use crate::support::{ADMIN_KEY, Fate, Faulty, Home, Said, Serving, bucket};
 
 const GIB: u64 = 1 << 30;
-/// How long a command may take here.
+/// Timeout for one command.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// A store in a bucket that counts the requests for parts and ranges, and that can be away for them.
+/// A store in a bucket that counts requests for parts and ranges, and that can fail them.
 struct Watched {
     location: S3Location,
     moved: Arc<AtomicU64>,
-    /// From which number on it is away, and for how many requests.
+    /// First failing request number, and the number of requests that fail.
     away: Arc<[AtomicU64; 2]>,
     _faulty: Faulty,
     _runtime: tokio::runtime::Runtime,
@@ -47,11 +47,11 @@ impl Watched {
         Self { location, moved, away, _faulty: faulty, _runtime: runtime }
     }
 
-    /// Waits until so many payload requests have come by.
+    /// Waits until `number` payload requests have passed.
     fn wait_for(&self, number: u64) {
         let began = std::time::Instant::now();
         while self.moved() < number {
-            assert!(began.elapsed() < PATIENCE, "only {} requests came by", self.moved());
+            assert!(began.elapsed() < PATIENCE, "only {} requests passed", self.moved());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -66,14 +66,14 @@ impl Watched {
     }
 }
 
-/// A public service at this address.
+/// Starts a public service at `address`.
 fn public(home: &Home, location: &S3Location, address: &str) -> Serving {
     let storage = location.to_string();
     let arguments = ["serve", "public", "--json", "--listen", address, "--storage", &storage, "--max-size", "2GiB"];
     Serving::start(home.sgsend(&arguments), 1)
 }
 
-/// A sender whose service is at the address that this answers.
+/// Starts a service and logs a sender in; returns the service and its address.
 fn started(home: &Home, location: &S3Location) -> (Serving, String) {
     let first = public(home, location, "127.0.0.1:0");
     let address = first.public.trim_start_matches("http://").to_owned();
@@ -96,7 +96,7 @@ fn ended(child: Child) -> Said {
     Said::of(child.wait_with_output().unwrap())
 }
 
-/// A file of this many bytes, no two MiB of it alike.
+/// Writes a file of `size` bytes in which no two MiB are alike; returns its path.
 fn large(home: &Home, size: u64) -> String {
     let path = home.path().join("large.bin");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
@@ -115,7 +115,7 @@ fn same(home: &Home, one: &str, other: &str) -> bool {
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_gibibyte_goes_up_and_down_while_servers_are_killed() {
+fn a_gibibyte_is_transferred_while_servers_are_killed() {
     let (home, watched) = (Home::new(), Watched::new());
     let (first, address) = started(&home, &watched.location);
     let server = first.public.clone();
@@ -124,7 +124,7 @@ fn a_gibibyte_goes_up_and_down_while_servers_are_killed() {
     let uploading = begun(&home, &["--server", &server, "upload", &file, "-d", "1"]);
     watched.wait_for(40);
     first.kill();
-    // The parts' URLs are good without it; further ones and the end are not.
+    // Signed part URLs work without the server; further URLs and completion need a server.
     watched.wait_for(60);
     let second = public(&home, &watched.location, &address);
     let link = ended(uploading).text();
@@ -142,7 +142,7 @@ fn a_gibibyte_goes_up_and_down_while_servers_are_killed() {
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_store_that_goes_away_is_waited_for() {
+fn an_unavailable_store_is_retried() {
     let (home, watched) = (Home::new(), Watched::new());
     let (_public, _) = started(&home, &watched.location);
     let file = large(&home, 100 << 20);
@@ -157,7 +157,7 @@ fn a_store_that_goes_away_is_waited_for() {
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn bytes_through_the_service_survive_its_end() {
+fn bytes_flow_transfers_survive_a_server_restart() {
     let (home, watched) = (Home::new(), Watched::new());
     let (first, address) = started(&home, &watched.location);
     let file = large(&home, 200 << 20);

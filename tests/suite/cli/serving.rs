@@ -1,11 +1,11 @@
-//! `sgsend serve`: how it starts, what it refuses, how it ends.
+//! `sgsend serve`: start, rejected settings, shutdown.
 
 use std::net::TcpListener;
 
 use crate::support::{Home, Serving};
 
 #[test]
-fn an_admin_key_is_made_for_this_machine_only() {
+fn an_admin_key_is_generated_for_loopback_only() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serving = home.serve(&["--storage", &store]);
@@ -15,14 +15,14 @@ fn an_admin_key_is_made_for_this_machine_only() {
     assert_eq!(home.run_at(&serving, &["token", "list"]).exit, 0);
     serving.terminate();
     let serving = home.serve(&["--storage", &store]);
-    assert_eq!(std::fs::read_to_string(&key_file).unwrap(), key, "a second start made another key");
+    assert_eq!(std::fs::read_to_string(&key_file).unwrap(), key, "the second start generated another key");
     assert_eq!(home.run_at(&serving, &["token", "list"]).exit, 0);
     let refused = home.run(&["serve", "admin", "--listen", "0.0.0.0:0", "--storage", &store]);
     refused.failed(2, "admin key");
 }
 
 #[test]
-fn a_key_that_is_set_and_useless_is_a_refusal_to_start() {
+fn an_invalid_admin_key_prevents_the_start() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serve = ["serve", "admin", "--listen", "127.0.0.1:0", "--storage", &store];
@@ -43,7 +43,7 @@ fn a_key_that_is_set_and_useless_is_a_refusal_to_start() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_refused() {
+fn invalid_settings_are_refused() {
     let home = Home::new();
     let file = home.file("a-file", b"");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -79,7 +79,7 @@ fn settings_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn a_store_of_a_newer_version_is_left_alone() {
+fn a_store_of_a_newer_version_is_refused_unchanged() {
     let home = Home::new();
     let folder = home.path().join("store");
     let store = format!("file:{}", folder.display());
@@ -114,7 +114,7 @@ fn two_processes_share_a_store() {
 }
 
 #[test]
-fn reads_before_the_end_are_in_the_trail_after_it() {
+fn buffered_audit_records_are_written_at_shutdown() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serving = home.serve(&["--storage", &store]);

@@ -1,4 +1,4 @@
-//! Ending a command before it is done.
+//! Commands interrupted by signals.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Home;
 
 #[test]
-fn an_interrupted_upload_that_nobody_goes_on_with_leaves_nothing_behind() {
+fn an_interrupted_non_resumable_upload_leaves_no_state() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serving = home.serve(&["--storage", &store]);
@@ -23,7 +23,7 @@ fn an_interrupted_upload_that_nobody_goes_on_with_leaves_nothing_behind() {
             let progress: Value = serde_json::from_str(line).unwrap_or_default();
             progress["bytes"].as_u64().is_some_and(|bytes| bytes > 2_000_000)
         });
-        assert!(moving.is_some(), "the upload told no progress");
+        assert!(moving.is_some(), "the upload printed no progress");
         assert!(
             Command::new("kill").args([&format!("-{signal}"), &upload.id().to_string()]).status().unwrap().success()
         );
@@ -37,5 +37,5 @@ fn an_interrupted_upload_that_nobody_goes_on_with_leaves_nothing_behind() {
         (Some(2), Some(0))
     );
     let state = home.path().join(".local/state/sgsend/uploads");
-    assert_eq!(std::fs::read_dir(state).map_or(0, Iterator::count), 0, "keys of an ended upload were left");
+    assert_eq!(std::fs::read_dir(state).map_or(0, Iterator::count), 0, "keys of an ended upload are still stored");
 }

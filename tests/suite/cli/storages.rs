@@ -1,4 +1,4 @@
-//! Storages that are mistyped, or something else: nothing is made of them, and what is said fits.
+//! Invalid `--storage` values: no store is created, and the error fits the mistake.
 
 use std::fs;
 use std::process::Stdio;
@@ -8,24 +8,24 @@ use crate::support::{Home, Said, Serving};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";
 
-/// What a service says that does not start over `storage`.
+/// Returns the output of a service that fails to start over `storage`.
 fn not_served(home: &Home, storage: &str) -> Said {
     refused(home.sgsend(&["serve", "public", "--storage", storage, "--listen", "127.0.0.1:0"]))
 }
 
 #[test]
-fn a_sweep_makes_no_store_out_of_a_typo() {
+fn a_sweep_creates_no_store_for_a_mistyped_path() {
     let home = Home::new();
     let typo = home.path().join("typo");
-    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "no folder");
-    assert!(!typo.exists(), "it was made");
+    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "does not exist");
+    assert!(!typo.exists(), "the folder was created");
     fs::create_dir(&typo).unwrap();
-    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "no storage in the folder");
-    assert_eq!(fs::read_dir(&typo).unwrap().count(), 0, "something was made");
+    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "contains no storage");
+    assert_eq!(fs::read_dir(&typo).unwrap().count(), 0, "a file was created");
 }
 
 #[test]
-fn what_is_no_store_is_a_local_file_and_no_finding() {
+fn a_path_without_a_store_is_a_file_error_not_a_finding() {
     let home = Home::new();
     let file = home.file("a-file", b"x");
     let (missing, file) = (format!("file:{}/nowhere", home.path().display()), format!("file:{file}"));
@@ -41,7 +41,7 @@ fn what_is_no_store_is_a_local_file_and_no_finding() {
 }
 
 #[test]
-fn a_bucket_that_does_not_answer_is_a_fault_of_the_network() {
+fn an_unreachable_bucket_is_a_network_error() {
     let home = Home::new();
     let credentials = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("AWS_REGION", "us-east-1")];
     for arguments in [&["store", "check", NO_BUCKET][..], &["sweep", "--storage", NO_BUCKET]] {
@@ -51,7 +51,7 @@ fn a_bucket_that_does_not_answer_is_a_fault_of_the_network() {
 }
 
 #[test]
-fn a_home_that_no_shell_expands_becomes_no_folder() {
+fn an_unexpanded_tilde_creates_no_folder() {
     let home = Home::new();
     for storage in ["file:~", "file:~/st3"] {
         not_served(&home, storage).failed(2, "$home");
@@ -68,9 +68,9 @@ fn a_store_is_not_mixed_with_other_files() {
     let storage = format!("file:{}", folder.display());
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("photo.jpg"), "x").unwrap();
-    not_served(&home, &storage).failed(9, "holds other files");
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "something was made");
-    // A fresh disk, and then a store in use.
+    not_served(&home, &storage).failed(9, "contains other files");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "a file was created");
+    // A freshly formatted disk, later a store in use.
     fs::remove_file(folder.join("photo.jpg")).unwrap();
     fs::create_dir(folder.join("lost+found")).unwrap();
     fs::write(folder.join(".hidden"), "x").unwrap();
@@ -80,14 +80,14 @@ fn a_store_is_not_mixed_with_other_files() {
 }
 
 #[test]
-fn a_mistyped_variable_is_told_of_without_its_value() {
+fn unknown_variables_are_warned_about_without_their_values() {
     let home = Home::new();
     let arguments = ["serve", "all", "--json", "--storage", "memory:"];
     let mut command =
         home.sgsend(&[&arguments[..], &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]].concat());
     command.env("SGSEND_RATE_LIMITT", "hidden").env("SGSEND_RATE_LIMIT", "off").stdin(Stdio::null());
     let log = Serving::start(command, 2).terminate();
-    let warnings: Vec<_> = log.lines().filter(|line| line.contains("is no setting")).collect();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("is not a setting")).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("SGSEND_RATE_LIMITT"), "{log}");
     assert!(!log.contains("hidden"), "{log}");
 }

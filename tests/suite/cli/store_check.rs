@@ -3,7 +3,7 @@
 use crate::support::Home;
 
 #[test]
-fn a_storage_is_sound_until_something_of_it_is_lost() {
+fn a_healthy_store_passes_and_a_lost_payload_is_found() {
     let home = Home::new();
     let folder = home.path().join("store");
     let storage = format!("file:{}", folder.display());
@@ -26,7 +26,7 @@ fn a_storage_is_sound_until_something_of_it_is_lost() {
 }
 
 #[test]
-fn what_is_no_storage_is_not_made_one() {
+fn a_path_without_a_store_is_not_turned_into_a_store() {
     let home = Home::new();
     let folder = home.path().join("nothing");
     home.run(&["store", "check", &format!("file:{}", folder.display())]).failed(9, "storage");

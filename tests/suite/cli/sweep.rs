@@ -3,7 +3,7 @@
 use crate::support::Home;
 
 #[test]
-fn a_round_tells_what_it_did() {
+fn a_sweep_reports_what_it_did() {
     let home = Home::new();
     let storage = home.each_storage().pop().unwrap();
     let serving = home.serve(&["--storage", &storage]);
@@ -12,15 +12,15 @@ fn a_round_tells_what_it_did() {
     let link = home.run_at(&serving, &["upload", &file]).text();
     home.run_at(&serving, &["delete", &link]).text();
     serving.terminate();
-    // What its deletion left to be looked at, and no more.
+    // Only the schedule entry that the deletion has left is due.
     let swept = home.run(&["sweep", "--storage", &storage, "--json"]).json();
     assert_eq!((&swept["ok"], swept["looked_at"].as_u64()), (&true.into(), Some(1)), "{swept}");
     let again = home.run(&["sweep", "--storage", &storage]).text();
-    assert!(again.contains("looked at      0"), "{again}");
+    assert!(again.contains("checked           0"), "{again}");
 }
 
 #[test]
-fn what_cannot_be_swept_is_an_error() {
+fn an_unusable_storage_is_an_error() {
     let home = Home::new();
     home.run(&["sweep", "--storage", "memory:"]).failed(2, "memory:");
     home.run(&["sweep", "--storage", "nonsense"]).failed(2, "storage");

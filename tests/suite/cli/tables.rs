@@ -1,9 +1,9 @@
-//! Lists as lines: one row a line, whatever stands in it.
+//! Tables: one line per row, whatever the cells contain.
 
 use crate::support::Home;
 
 #[test]
-fn rows_are_lines_with_columns_that_can_be_told_apart() {
+fn rows_are_single_lines_with_separated_columns() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -21,7 +21,7 @@ fn rows_are_lines_with_columns_that_can_be_told_apart() {
     assert!(history.len() == 1 && history[0].len() == 5 && history[0][3] == "a.txt", "{history:?}");
     let timeline = cells(&home.run_at(&serving, &["audit", "show", &link]).text());
     assert!(timeline.iter().all(|row| row.len() == 5), "{timeline:?}");
-    let create = timeline.iter().position(|row| row[2] == "transfer.create").expect("no creation is told");
+    let create = timeline.iter().position(|row| row[2] == "transfer.create").expect("a transfer.create row");
     assert_eq!((timeline[create - 1][1].as_str(), timeline[create][1].as_str()), ("request", "action"), "{timeline:?}");
     assert!(home.run(&["status", &link, "--events"]).text().contains("transfer_created"));
 }

@@ -1,4 +1,4 @@
-//! People at a terminal: what they are asked, what they are shown, and how they stop it.
+//! Interactive use at a terminal: prompts, progress output and interruption.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ fn logged_in() -> (Home, Serving) {
 }
 
 #[test]
-fn a_token_is_asked_for_and_not_shown() {
+fn a_token_prompt_does_not_echo() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "test"]).text();
@@ -31,7 +31,7 @@ fn a_token_is_asked_for_and_not_shown() {
 }
 
 #[test]
-fn an_upload_shows_how_far_it_is_and_what_became_of_it() {
+fn an_upload_shows_progress_and_result() {
     let (home, serving) = logged_in();
     let gate = Gate::to(&serving.public);
     let token = home.run_at(&serving, &["token", "create", "test"]).text();
@@ -40,7 +40,7 @@ fn an_upload_shows_how_far_it_is_and_what_became_of_it() {
     let environment = [("SGSEND_TOKEN", token.trim())];
     let mut terminal =
         Terminal::start(&home, &["upload", &file, "--server", &gate.url, "--qr", "--resume"], &environment);
-    // A bar, with what is through, what there is, the rate and the time that is left.
+    // A progress bar with transferred size, total size, rate and remaining time.
     terminal.wait_for("MiB of 30.00 MiB");
     terminal.wait_for("/s");
     gate.wait();
@@ -52,17 +52,17 @@ fn an_upload_shows_how_far_it_is_and_what_became_of_it() {
 
     let mut terminal =
         Terminal::start(&home, &["upload", &file, "--server", &gate.url, "--qr", "--resume"], &environment);
-    terminal.wait_for("going on with transfer");
+    terminal.wait_for("resuming transfer");
     terminal.wait_for("#v1.");
-    // The picture of the link, dark on light.
+    // The QR code of the link, dark on light.
     terminal.wait_for("\u{1b}[30;107m");
     terminal.wait_for("long.bin");
-    terminal.wait_for("what the server stored about you");
+    terminal.wait_for("stored by the server about you");
     assert_eq!(terminal.end().0, 0);
 }
 
 #[test]
-fn a_link_is_asked_for_and_a_file_that_exists_is_asked_about() {
+fn a_download_prompts_for_link_and_overwrite() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &file]).text();
@@ -71,7 +71,7 @@ fn a_link_is_asked_for_and_a_file_that_exists_is_asked_about() {
         let mut terminal = Terminal::start(&home, &["download", "-o", "b.txt"], &[]);
         terminal.wait_for("Link:");
         terminal.type_secret(&format!("{}\r", link.trim()));
-        terminal.wait_for("exists already");
+        terminal.wait_for("already exists");
         terminal.type_in(&format!("{answer}\r"));
         let (ended, shown) = terminal.end();
         assert_eq!(
@@ -79,24 +79,24 @@ fn a_link_is_asked_for_and_a_file_that_exists_is_asked_about() {
             (exit, content),
             "{shown}"
         );
-        assert!(!shown.contains("#v1."), "the key was shown: {shown}");
+        assert!(!shown.contains("#v1."), "the key was printed: {shown}");
     }
     let mut terminal = Terminal::start(&home, &["download", link.trim(), "-o", "b.txt"], &[]);
-    terminal.wait_for("exists already");
+    terminal.wait_for("already exists");
     terminal.type_in("r\r");
     terminal.wait_for("b (1).txt");
     assert_eq!(terminal.end().0, 0);
 }
 
 #[test]
-fn a_passphrase_is_asked_for_twice_and_not_shown() {
+fn a_passphrase_is_prompted_twice_without_echo() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
     let send = |second: &str| {
         let mut terminal = Terminal::start(&home, &["upload", &file, "-p", "--server", &serving.public], &[]);
         terminal.wait_for("Passphrase:");
         terminal.type_secret("open sesame\r");
-        terminal.wait_for("once more:");
+        terminal.wait_for("Repeat passphrase:");
         terminal.type_secret(&format!("{second}\r"));
         terminal.end()
     };
@@ -104,13 +104,13 @@ fn a_passphrase_is_asked_for_twice_and_not_shown() {
     assert!(exit == 2 && shown.contains("differ") && !shown.contains("sesam"), "{shown}");
     let (exit, shown) = send("open sesame");
     assert!(exit == 0 && !shown.contains("sesame"), "{shown}");
-    // A bar may have stood in its place.
+    // A progress bar may precede the link on the same line.
     let link = shown.lines().find(|line| line.contains("#v1p.")).unwrap();
     let link = link[link.find("http").unwrap()..].trim();
     let mut terminal = Terminal::start(&home, &["download", link, "-o", "b.txt"], &[]);
     terminal.wait_for("Passphrase:");
     terminal.type_secret("open sesame\r");
-    terminal.wait_for("authentic to the last byte");
+    terminal.wait_for("authenticity verified");
     assert_eq!(terminal.end().0, 0);
 }
 
@@ -127,7 +127,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn nobody_is_asked_who_does_not_want_to_be() {
+fn prompts_can_be_disabled() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &file]).text();
@@ -139,10 +139,10 @@ fn nobody_is_asked_who_does_not_want_to_be() {
 }
 
 #[test]
-fn a_link_is_copied_where_there_is_a_clipboard() {
+fn a_link_is_copied_to_the_clipboard() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
-    // A program for the clipboard, as far as this concerns us.
+    // A minimal clipboard program.
     let programs = home.path().join("bin");
     fs::create_dir(&programs).unwrap();
     let program = programs.join("xclip");
@@ -154,11 +154,11 @@ fn a_link_is_copied_where_there_is_a_clipboard() {
     let link = String::from_utf8(output.stdout).unwrap();
     assert_eq!(fs::read_to_string(home.path().join("clipboard")).unwrap(), link.trim());
 
-    // Without one, a terminal is asked, and where there is none either, that is said.
+    // Without a clipboard program, the terminal gets an OSC 52 sequence; without a terminal, a warning is printed.
     let arguments = ["upload", &file, "--copy", "--server", &serving.public];
     let (exit, shown) = Terminal::start(&home, &arguments, &[("PATH", "/nonexistent")]).end();
     assert!(exit == 0 && shown.contains("\u{1b}]52;c;"), "{shown}");
     let output = home.sgsend(&arguments).env("PATH", "/nonexistent").output().unwrap();
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not in the clipboard"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not copied to the clipboard"));
 }

@@ -1,11 +1,11 @@
-//! Encrypted connections, as two machines use them.
+//! TLS between two machines.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::support::Home;
 
 #[test]
-fn a_transfer_goes_over_tls_with_a_certificate_of_ones_own() {
+fn a_transfer_works_over_tls_with_a_private_ca() {
     let home = Home::new();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,4 @@
-//! Tokens that belong elsewhere, and tokens that nobody has seen.
+//! Tokens for another server, and tokens that could not be printed.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Home, Said, Serving, Terminal};
 
-/// A server, a token of it that is kept nowhere, and a transfer that was created with it.
+/// Starts a server; returns a token that is stored nowhere, and the link of a transfer created with the token.
 fn started() -> (Home, Serving, String, String) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
@@ -18,17 +18,17 @@ fn started() -> (Home, Serving, String, String) {
 }
 
 #[test]
-fn a_token_that_was_given_is_not_said_to_be_missing() {
+fn a_token_for_another_server_is_not_reported_as_missing() {
     let (home, serving, token, link) = started();
     let said = home.run(&["--token", &token, "delete", &link]);
-    said.failed(5, &format!("the sender token is for http://127.0.0.1:8080, and the link leads to {}", serving.public));
-    assert!(said.stderr.contains(&format!("say --server {} if", serving.public)), "{}", said.stderr);
-    // What it says works.
+    said.failed(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
+    assert!(said.stderr.contains(&format!("add --server {} if", serving.public)), "{}", said.stderr);
+    // The hint in the error works.
     home.run(&["--token", &token, "delete", &link, "--server", &serving.public]).text();
 }
 
 #[test]
-fn a_token_of_the_environment_is_said_to_be_for_its_server() {
+fn the_error_names_the_server_of_an_environment_token() {
     let (home, serving, token, _) = started();
     let file = home.file("a.txt", b"hello");
     for arguments in [&["upload", &file][..], &["doctor"]] {
@@ -36,14 +36,14 @@ fn a_token_of_the_environment_is_said_to_be_for_its_server() {
         command.env("SGSEND_SERVER", "http://127.0.0.1:9").env("SGSEND_TOKEN", &token);
         let said = Said::of(command.output().unwrap());
         let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
-        assert!(told.contains("for http://127.0.0.1:9, and"), "{told}");
+        assert!(told.contains("for http://127.0.0.1:9"), "{told}");
         assert!(told.contains(&format!("set SGSEND_SERVER to {}", serving.public)), "{told}");
         assert!(!told.contains(&token), "{told}");
     }
 }
 
 #[test]
-fn the_advice_how_to_delete_works() {
+fn the_suggested_delete_command_works() {
     let (home, serving, token, _) = started();
     home.file("a.txt", b"hello");
     let kept = home.file("token", token.as_bytes());
@@ -56,8 +56,8 @@ fn the_advice_how_to_delete_works() {
     home.run(&again).text();
 }
 
-/// Runs `token create` with this stdout, and checks that no token is left that somebody could use.
-fn created_for_nobody(home: &Home, serving: &Serving, arguments: &[&str], stdout: Stdio) {
+/// Runs `token create` with this stdout, and checks that no usable token remains.
+fn create_with_unusable_stdout(home: &Home, serving: &Serving, arguments: &[&str], stdout: Stdio) {
     let all = [&["token", "create", "lost", "--admin-server", &serving.admin], arguments].concat();
     let said = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let said = Said::of(said);
@@ -74,10 +74,15 @@ fn a_token_that_cannot_be_printed_is_revoked() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     for arguments in [&[][..], &["--json"]] {
-        created_for_nobody(&home, &serving, arguments, File::options().write(true).open("/dev/full").unwrap().into());
+        create_with_unusable_stdout(
+            &home,
+            &serving,
+            arguments,
+            File::options().write(true).open("/dev/full").unwrap().into(),
+        );
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        created_for_nobody(&home, &serving, arguments, writer.into());
+        create_with_unusable_stdout(&home, &serving, arguments, writer.into());
     }
     assert!(!fs::exists(home.path().join(".config/sgsend/config.toml")).unwrap());
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::Home;
 
 #[test]
-fn a_transfer_is_watched_until_it_has_ended() {
+fn watching_ends_with_the_transfer() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -35,7 +35,7 @@ fn a_transfer_is_watched_until_it_has_ended() {
 }
 
 #[test]
-fn waiting_ends_when_it_happened_or_never_can() {
+fn waiting_ends_when_the_condition_is_met_or_impossible() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -56,7 +56,7 @@ fn waiting_ends_when_it_happened_or_never_can() {
 }
 
 #[test]
-fn a_server_that_has_gone_is_given_up() {
+fn watching_an_unreachable_server_fails() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);

@@ -1,4 +1,4 @@
-//! What is said of mistakes: of the right thing, in words of ours, and with a hint that helps.
+//! Error texts: they name the actual cause in the project's own words, and give a fitting hint.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::support::{Home, Said, Serving, Terminal};
 
-/// What helps nobody who has not mistyped an option.
-const FALLBACK: &str = "`sgsend help`";
+/// The generic hint, useful only for a mistyped option.
+const FALLBACK: &str = "`sgsend help COMMAND`";
 
 fn logged_in() -> (Home, Serving) {
     let home = Home::new();
@@ -18,7 +18,7 @@ fn logged_in() -> (Home, Serving) {
 }
 
 #[test]
-fn somebody_who_wants_to_read_a_page_gets_no_folder() {
+fn man_with_a_command_name_points_to_help() {
     let home = Home::new();
     for (name, command) in [("upload", "upload"), ("token-create", "token create")] {
         home.run(&["man", name]).failed(2, &format!("`sgsend help {command}`"));
@@ -29,7 +29,7 @@ fn somebody_who_wants_to_read_a_page_gets_no_folder() {
 }
 
 #[test]
-fn what_is_no_payload_is_said_to_be_none() {
+fn invalid_payload_files_are_reported_as_such() {
     let home = Home::new();
     let key = home.file("key", format!("v1.{}", "A".repeat(43)).as_bytes());
     let (short, some, much) = (b"# Read me\n".to_vec(), vec![b'#'; 5_000], vec![b'#'; 2_000_000]);
@@ -42,7 +42,7 @@ fn what_is_no_payload_is_said_to_be_none() {
         let file = home.file("file", &content);
         let said = home.run(&["open", &file, "--key-file", &key]);
         said.failed(6, words);
-        assert!(!said.stderr.contains("what came before is authentic"), "{}", said.stderr);
+        assert!(!said.stderr.contains("the data before this point is authentic"), "{}", said.stderr);
     }
     let said = home.run(&["open", "file"]);
     said.failed(2, "the key is missing");
@@ -50,7 +50,7 @@ fn what_is_no_payload_is_said_to_be_none() {
 }
 
 #[test]
-fn what_is_neither_a_link_nor_an_id_is_said_to_be() {
+fn arguments_that_are_neither_link_nor_id_are_reported() {
     let (home, serving) = logged_in();
     let id = format!("{}#v1.{}", "0".repeat(32), "A".repeat(43));
     for arguments in [["status", "foo"].as_slice(), &["delete", "0"], &["audit", "show", "nope"], &["download", &id]] {
@@ -80,14 +80,14 @@ fn hints_fit_what_went_wrong() {
     let mut terminal = Terminal::start(&home, &["upload", &file, "-p", "--server", &serving.public], &[]);
     terminal.wait_for("Passphrase:");
     terminal.type_secret("one\r");
-    terminal.wait_for("once more:");
+    terminal.wait_for("Repeat passphrase:");
     terminal.type_secret("two\r");
     let (_, shown) = terminal.end();
-    assert!(shown.contains("type the same one twice"), "{shown}");
+    assert!(shown.contains("enter the same passphrase twice"), "{shown}");
 }
 
 #[test]
-fn a_current_directory_that_is_gone_is_said_to_be() {
+fn a_deleted_current_directory_is_reported() {
     let (home, _serving) = logged_in();
     fs::create_dir(home.path().join("gone")).unwrap();
     let gone = home.path().join("gone");
@@ -95,11 +95,11 @@ fn a_current_directory_that_is_gone_is_said_to_be() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "sh"]).arg(gone).arg(env!("CARGO_BIN_EXE_sgsend"));
     command.env_clear().env("HOME", home.path());
-    Said::of(command.output().unwrap()).failed(9, "the current directory is gone");
+    Said::of(command.output().unwrap()).failed(9, "the current directory no longer exists");
 }
 
 #[test]
-fn no_words_of_libraries_are_told() {
+fn errors_contain_no_library_texts() {
     let home = Home::new();
     let file = home.file("no.pem", b"nothing of the kind");
     let serve = ["serve", "public", "--listen", "127.0.0.1:0", "--storage", "file:store"];
@@ -124,41 +124,41 @@ fn no_words_of_libraries_are_told() {
 }
 
 #[test]
-fn a_quota_that_is_too_small_is_told_with_what_is_left() {
+fn an_exceeded_quota_is_reported_with_the_remainder() {
     let (home, serving) = logged_in();
     let file = home.file("large.bin", &vec![7; 3 << 20]);
     let limited = |more: &[&str]| home.run_at(&serving, &[&["token", "create", "x"], more].concat()).text();
     let small = limited(&["--max-total-bytes", "2MiB"]);
     let said = home.run_at(&serving, &["upload", &file, "--token", &small]);
-    said.failed(7, "large.bin needs 3.0 mib sealed, and the sender token has 2.0 mib of 2.0 mib left");
+    said.failed(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
     let once = limited(&["--max-transfers", "1"]);
     home.run_at(&serving, &["upload", &file, "--token", &once]).text();
-    home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "may create 1 transfer in all, and has");
+    home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "has reached its limit of 1 transfer");
 }
 
 #[test]
-fn a_name_that_recipients_see_otherwise_is_told() {
+fn a_name_changed_for_recipients_causes_a_warning() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
     let told = |said: Said| {
         said.text();
         said.stderr
     };
-    assert!(!told(home.run_at(&serving, &["upload", &file])).contains("recipients see"));
+    assert!(!told(home.run_at(&serving, &["upload", &file])).contains("recipients see the name"));
     let named = told(home.run_at(&serving, &["upload", &file, "--name", "../../x"]));
-    assert!(named.contains("warning: recipients see it as x"), "{named}");
+    assert!(named.contains("warning: recipients see the name x"), "{named}");
     home.file("line\nfeed", b"hello");
     let named = told(home.run_at(&serving, &["upload", "line\nfeed"]));
-    assert!(named.contains("warning: recipients see it as linefeed"), "{named}");
+    assert!(named.contains("warning: recipients see the name linefeed"), "{named}");
     let latin = home.path().join(OsStr::from_bytes(b"latin-\xe9"));
     fs::write(&latin, "hello").unwrap();
     let output = home.sgsend(&["--server", &serving.public, "upload"]).arg(&latin).output().unwrap();
     let named = told(Said::of(output));
-    assert!(named.contains("warning: recipients see it as latin-"), "{named}");
+    assert!(named.contains("warning: recipients see the name latin-"), "{named}");
 }
 
 #[test]
-fn a_tree_of_which_nothing_is_left_is_not_sent() {
+fn a_completely_excluded_tree_is_not_sent() {
     let (home, serving) = logged_in();
     fs::create_dir(home.path().join("d")).unwrap();
     home.run_at(&serving, &["upload", "d", "--exclude", "*"]).text();
@@ -167,7 +167,7 @@ fn a_tree_of_which_nothing_is_left_is_not_sent() {
 }
 
 #[test]
-fn long_names_leave_room_on_terminals_only() {
+fn long_names_are_shortened_on_terminals_only() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
     let name = "n".repeat(100);

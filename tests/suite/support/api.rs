@@ -1,4 +1,4 @@
-//! A client that knows nothing but the HTTP API, and holds every refusal against the table of routes.
+//! An HTTP API client that checks each error response against the route table.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use sgsend::domain::audit::ServiceName;
 use sgsend::domain::error::ErrorCode;
 use sgsend::server::{ROUTES, status_of};
 
-/// Somebody who speaks to one service.
+/// A client of one service.
 #[derive(Clone)]
 pub(crate) struct Api {
     service: ServiceName,
@@ -18,7 +18,7 @@ pub(crate) struct Api {
     client: reqwest::Client,
 }
 
-/// A request to be sent.
+/// A request under construction.
 pub(crate) struct Request {
     service: ServiceName,
     path: String,
@@ -26,7 +26,7 @@ pub(crate) struct Request {
     builder: reqwest::RequestBuilder,
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -43,13 +43,13 @@ impl Api {
         self
     }
 
-    /// The same headers as `other`, such as its token.
+    /// Copies the headers of `other`, such as its token.
     pub(crate) fn like(mut self, other: &Self) -> Self {
         self.headers.clone_from(&other.headers);
         self
     }
 
-    /// The value of its `Authorization`, for requests written by hand.
+    /// Returns the value of `Authorization`, for requests written by hand.
     pub(crate) fn authorization(&self) -> &str {
         let header = self.headers.iter().find(|(name, _)| name == "authorization");
         &header.expect("a sender").1
@@ -72,7 +72,7 @@ impl Api {
         self.request("POST", path)
     }
 
-    /// Creates a transfer of `size` bytes; `members` are further ones, such as `"max_downloads":1`.
+    /// Creates a transfer of `size` bytes; `members` are additional JSON members, such as `"max_downloads":1`.
     pub(crate) async fn create(&self, size: usize, members: &str) -> String {
         let comma = if members.is_empty() { "" } else { "," };
         let body = format!(r#"{{"size_bytes":{size}{comma}{members}}}"#);
@@ -91,7 +91,7 @@ impl Api {
         id
     }
 
-    /// The status that a transfer has.
+    /// Returns the status response of a transfer.
     pub(crate) async fn status(&self, id: &str) -> Answer {
         let status = self.get(&format!("/transfers/id/{id}/status")).send().await;
         assert_eq!(status.status, 200, "{status:?}");
@@ -114,7 +114,7 @@ impl Request {
         self
     }
 
-    /// Sends a body without saying how long it is.
+    /// Sets a body without `Content-Length`.
     pub(crate) fn chunked(mut self, body: &[u8]) -> Self {
         let frames = body.chunks(10_000).map(|chunk| Ok(http_body::Frame::data(bytes::Bytes::copy_from_slice(chunk))));
         let frames: Vec<Result<_, std::convert::Infallible>> = frames.collect();
@@ -123,7 +123,7 @@ impl Request {
         self
     }
 
-    /// Sends it and reads the answer; a refusal must be one that its route is documented to have.
+    /// Sends the request and returns the response; fails if the route table doesn't list the error code.
     pub(crate) async fn send(self) -> Answer {
         let response = self.builder.send().await.unwrap();
         let answer = Answer {
@@ -134,7 +134,7 @@ impl Request {
         for name in ["x-request-id", "x-content-type-options", "referrer-policy", "cache-control"] {
             assert!(answer.headers.contains_key(name), "{name} is missing: {answer:?}");
         }
-        // Of all refusals, only that of a damaged link is a page.
+        // The page for damaged links is the only error response that is not JSON.
         let is_page = self.path.starts_with("/d/") && answer.header("content-type").starts_with("text/html");
         if answer.status >= 400 && answer.status != 412 && self.method != "HEAD" && !is_page {
             answer.check_problem(self.service, self.method.as_str(), &self.path);
@@ -142,7 +142,7 @@ impl Request {
         answer
     }
 
-    /// Sends it and expects to be refused with this code.
+    /// Sends the request and expects this error code.
     pub(crate) async fn refused(self, code: &str) -> Answer {
         self.send().await.check(code)
     }
@@ -169,7 +169,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The same answer, which must be a refusal with this code.
+    /// Checks that this response is an error with this code, and returns the response.
     pub(crate) fn check(self, code: &str) -> Self {
         assert_eq!(self.code(), code, "{self:?}");
         self
@@ -198,7 +198,7 @@ impl Answer {
         let mut routes = routes.filter(|route| matches(route.template, path));
         let route = routes.next().unwrap_or_else(|| panic!("{method} {path} is not in the table of routes"));
         let documented = route.every_code().any(|known| known == code);
-        assert!(documented, "{method} {} answered {}, which its table lacks", route.template, code.as_str());
+        assert!(documented, "{method} {} responded {}, which its route doesn't list", route.template, code.as_str());
     }
 }
 

@@ -1,21 +1,21 @@
-//! A gate on the way to a server: it lets so many bytes through, and nothing after that until it is opened again.
+//! A TCP proxy that forwards a limited number of bytes, then blocks until it is opened again.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// Passes connections on.
+/// A TCP proxy in front of a server.
 pub(crate) struct Gate {
     pub(crate) url: String,
     shared: Arc<Shared>,
 }
 
-/// Which way bytes go.
+/// Direction of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// To the server.
     There,
-    /// From it.
+    /// From the server.
     Back,
 }
 
@@ -27,23 +27,23 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// How many bytes may still go through, each way; any number if `None`.
+    /// Bytes that may still pass, per direction; unlimited if `None`.
     left: [Option<u64>; 2],
-    /// How many bytes may go through each connection, each way; any number if `None`.
+    /// Bytes that may pass per connection and direction; unlimited if `None`.
     left_each: [Option<u64>; 2],
-    /// How many have gone through, each way.
+    /// Bytes that have passed, per direction.
     passed: [u64; 2],
     is_closed: bool,
-    /// Whether a connection waits that has had its bytes.
+    /// Whether a connection has used up its bytes and is blocked.
     holds_one: bool,
-    /// Whether what comes from now on is let through all the same.
+    /// Whether new traffic passes although connections are blocked.
     lets_others_in: bool,
-    /// How often it was opened: what waited before that is not let through any more.
+    /// Number of calls of `open`; connections that were blocked before the latest call are cut off.
     opened: u64,
 }
 
 impl Gate {
-    /// A gate that lets everything through to `target`.
+    /// Starts a gate that forwards all traffic to `target`.
     pub(crate) fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -60,44 +60,44 @@ impl Gate {
         Self { url, shared }
     }
 
-    /// Lets so many more bytes through one way, and then nothing at all.
+    /// Lets `bytes` more bytes pass in one direction, then blocks all traffic.
     pub(crate) fn close_after(&self, way: Way, bytes: u64) {
         self.shared.state.lock().unwrap().left[way as usize] = Some(bytes);
     }
 
-    /// Holds each connection that has carried so many bytes one way. Others go on.
-    #[allow(dead_code, reason = "not every test binary lets others pass")]
+    /// Blocks each connection after `bytes` bytes in one direction; other connections proceed.
+    #[allow(dead_code, reason = "not used by every test binary")]
     pub(crate) fn hold_each_after(&self, way: Way, bytes: u64) {
         self.shared.state.lock().unwrap().left_each[way as usize] = Some(bytes);
     }
 
-    /// Waits until nothing goes through any more, or a connection is held.
+    /// Waits until the gate is closed or a connection is blocked.
     pub(crate) fn wait(&self) {
         let goes_on = |state: &mut State| !state.is_closed && !state.holds_one;
         drop(self.shared.changed.wait_while(self.shared.state.lock().unwrap(), goes_on).unwrap());
     }
 
-    /// Lets through what comes from now on. What waits goes on waiting.
+    /// Lets new traffic pass; blocked connections stay blocked.
     pub(crate) fn let_others_in(&self) {
         self.shared.state.lock().unwrap().lets_others_in = true;
     }
 
-    /// Lets everything through again, but for what waits: that is cut off.
+    /// Lets all traffic pass again; cuts blocked connections off.
     pub(crate) fn open(&self) {
         let mut state = self.shared.state.lock().unwrap();
         *state = State { passed: state.passed, opened: state.opened + 1, ..State::default() };
         self.shared.changed.notify_all();
     }
 
-    /// How many bytes have gone through one way.
+    /// Returns the number of bytes that have passed in one direction.
     pub(crate) fn passed(&self, way: Way) -> u64 {
         self.shared.state.lock().unwrap().passed[way as usize]
     }
 }
 
 impl Shared {
-    /// Waits until some of `length` bytes may go through a connection that has carried `carried` before; `None` where
-    /// those that wait are cut off.
+    /// Waits until some of `length` bytes may pass through a connection that has carried `carried` bytes; returns
+    /// `None` if the connection is cut off.
     fn admit(&self, way: Way, carried: u64, length: usize) -> Option<usize> {
         let mut state = self.state.lock().unwrap();
         if state.lets_others_in {
@@ -140,7 +140,7 @@ fn pass(shared: Arc<Shared>, way: Way, mut from: TcpStream, mut to: TcpStream) {
                 rest = &rest[admitted..];
             }
         }
-        // The other end may be closed already.
+        // The peer may have closed its side already.
         let _ = to.shutdown(Shutdown::Both);
         let _ = from.shutdown(Shutdown::Both);
     });

@@ -1,4 +1,4 @@
-//! Uploads that are under way.
+//! Uploads in progress.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -9,7 +9,7 @@ fn upload_path(id: &str) -> String {
     format!("/transfers/id/{id}/payload/upload-bytes")
 }
 
-/// Sends the head of an upload and a part of its body, then leaves the connection to the caller.
+/// Sends the head of an upload and a part of its body; the caller keeps the connection open.
 pub(crate) async fn half_sent(service: &Started, sender: &Api, id: &str, declared: usize, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(service.public).await.unwrap();
     let token = sender.authorization();
@@ -22,7 +22,7 @@ pub(crate) async fn half_sent(service: &Started, sender: &Api, id: &str, declare
     stream
 }
 
-/// Waits until a writer holds the payload: then even an offset that nobody could mean is not looked at.
+/// Waits until the writer holds the upload lease: the service then rejects requests before it checks their offset.
 pub(crate) async fn writer_is_there(sender: &Api, id: &str) {
     eventually(|| async {
         let other = sender.post(&format!("{}?offset=9", upload_path(id))).bytes(b"x").send().await;

@@ -1,4 +1,4 @@
-//! Starts services on free ports and speaks to them.
+//! Test support: starts services on free ports, and clients for them.
 
 mod api;
 #[path = "../../support/bucket.rs"]

@@ -1,4 +1,4 @@
-//! The binary itself, as its users run it: with a home of its own and nothing else of this machine's environment.
+//! Runs the `sgsend` binary with its own home directory and an empty environment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use super::{ADMIN_KEY, bucket};
 
-/// Where a service keeps things in this run.
+/// Returns the storage location of this test run: a fresh bucket if an S3 server is configured, memory otherwise.
 pub(crate) fn any_storage() -> String {
     if bucket::is_there() { bucket::fresh_from_anywhere().to_string() } else { "memory:".to_owned() }
 }
 
-/// A user's home.
+/// A user's home directory.
 pub(crate) struct Home(TempDir);
 
 /// A running `sgsend serve`, killed on drop.
@@ -26,7 +26,7 @@ pub(crate) struct Serving {
     log: std::thread::JoinHandle<String>,
 }
 
-/// What a command said and how it ended.
+/// Output and exit status of a command.
 pub(crate) struct Said {
     pub(crate) exit: i32,
     pub(crate) stdout: Vec<u8>,
@@ -42,18 +42,18 @@ impl Home {
         self.0.path()
     }
 
-    /// A file in this home with this content.
+    /// Writes a file into this home; returns its path.
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// The command with these arguments.
+    /// Returns the command with these arguments, ready to be changed.
     pub(crate) fn sgsend(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
         command.args(arguments).env_clear().env("HOME", self.path()).current_dir(self.path());
-        // How full this machine's disk is decides no test.
+        // Test results must not depend on this machine's free disk space.
         command.env("SGSEND_MIN_FREE", "0");
         command.stdin(Stdio::null());
         command.envs(bucket::environment());
@@ -65,7 +65,7 @@ impl Home {
         Said::of(self.sgsend(arguments).output().unwrap())
     }
 
-    /// The command against `serving`.
+    /// Returns the command with the addresses of `serving`.
     fn at(&self, serving: &Serving, arguments: &[&str]) -> Command {
         let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
         let mut command = self.sgsend(&[&servers, arguments].concat());
@@ -73,39 +73,39 @@ impl Home {
         command
     }
 
-    /// Runs the command against `serving`, with the token that it was given.
+    /// Runs the command against `serving`, with its admin key.
     pub(crate) fn run_at(&self, serving: &Serving, arguments: &[&str]) -> Said {
         Said::of(self.at(serving, arguments).output().unwrap())
     }
 
-    /// The same with something on stdin.
+    /// Runs the command against `serving` with `input` on stdin.
     pub(crate) fn pipe_at(&self, serving: &Serving, arguments: &[&str], input: &[u8]) -> Said {
         let mut command = self.at(serving, arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
-        // Whoever refuses its input closes the pipe; what it says is looked at below.
+        // A process that rejects its input closes the pipe; its error is checked below.
         let writing = std::thread::spawn(move || stdin.write_all(&input));
         let output = child.wait_with_output().unwrap();
         drop(writing.join().unwrap());
         Said::of(output)
     }
 
-    /// Makes a sender token and keeps it for this home's uploads.
+    /// Creates a sender token and saves it for this home's uploads.
     pub(crate) fn log_in(&self, serving: &Serving) {
         let made = self.run_at(serving, &["token", "create", "test", "--login"]);
         assert_eq!(made.exit, 0, "{}", made.stderr);
     }
 
-    /// Both kinds of storage on this machine; or the one of [`Home::serve_any`].
+    /// Returns memory and file storage; or a bucket only, if an S3 server is configured.
     pub(crate) fn each_storage(&self) -> Vec<String> {
         let folder = format!("file:{}", self.path().join("store").display());
         if bucket::is_there() { vec![any_storage()] } else { vec![any_storage(), folder] }
     }
 
-    /// Starts both services in one process, over the store that this run is about: one in a bucket where `tests/s3.sh`
-    /// has started a server, else one in memory.
+    /// Starts both services in one process over the storage of this test run: a bucket if `tests/s3.sh` has started a
+    /// server, memory otherwise.
     pub(crate) fn serve_any(&self, arguments: &[&str]) -> Serving {
         self.serve(&[&["--storage", &any_storage()], arguments].concat())
     }
@@ -114,7 +114,7 @@ impl Home {
     pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
         let services = ["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
         let mut command = self.sgsend(&[&services, arguments].concat());
-        // None is made for a store that others can reach.
+        // Services generate no admin key for a store that other machines can reach.
         let admin_key = arguments.iter().any(|argument| argument.starts_with("s3://")).then_some(ADMIN_KEY);
         command.envs(admin_key.map(|key| ("SGSEND_ADMIN_KEY", key)));
         let mut serving = Serving::start(command, 2);
@@ -130,7 +130,7 @@ impl Home {
 }
 
 impl Serving {
-    /// Starts it, and waits until it has said where its services listen.
+    /// Starts a service, and waits until it has printed the addresses of its listeners.
     pub(crate) fn start(mut command: Command, services: usize) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -148,19 +148,19 @@ impl Serving {
         if up { started } else { panic!("the service did not start: {}", started.kill()) }
     }
 
-    /// The key that its admin service was given, where it has not made one itself.
+    /// Returns the configured admin key; `None` if the service has generated its own key.
     pub(crate) fn admin_key(&self) -> Option<&'static str> {
         self.admin_key
     }
 
-    /// Ends it as a power cut would end a process; answers what it logged.
+    /// Kills the service with SIGKILL; returns its log.
     pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         std::mem::replace(&mut self.log, std::thread::spawn(String::new)).join().unwrap()
     }
 
-    /// Ends it in order; answers what it logged.
+    /// Stops the service with SIGTERM; returns its log.
     pub(crate) fn terminate(mut self) -> String {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
@@ -173,7 +173,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -187,26 +187,26 @@ impl Said {
         Self { exit, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
     }
 
-    /// What it printed, after it has ended well.
+    /// Returns stdout without trailing white space; fails unless the exit status is 0.
     pub(crate) fn text(&self) -> String {
         assert_eq!(self.exit, 0, "{}", self.stderr);
         String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
     }
 
-    /// The same, as JSON.
+    /// Returns stdout as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {:?} {}", self.stdout, self.stderr))
     }
 
-    /// Checks that it has failed with this status, in two lines that say what is wrong and what to do.
+    /// Checks for this exit status and for two lines on stderr, a cause that contains `words` and a hint.
     pub(crate) fn failed(&self, exit: i32, words: &str) {
         assert_eq!(self.exit, exit, "{}", self.stderr);
         let lines: Vec<_> = self.stderr.lines().collect();
         let told = lines.iter().position(|line| line.starts_with("error: "));
-        let told = told.unwrap_or_else(|| panic!("no error is told: {}", self.stderr));
+        let told = told.unwrap_or_else(|| panic!("no error was printed: {}", self.stderr));
         assert!(lines.get(told + 1).is_some_and(|line| line.starts_with("hint: ")), "no hint: {}", self.stderr);
         assert!(self.stderr.to_lowercase().contains(words), "{words:?} is not in {}", self.stderr);
-        assert!(self.stdout.is_empty(), "something was printed as a result");
+        assert!(self.stdout.is_empty(), "stdout is not empty");
     }
 }

@@ -1,4 +1,4 @@
-//! Both services over one store, in this process.
+//! Both services over one store, in the test process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Api, bucket};
 
-/// When every test begins: noon of a day, UTC.
+/// Start time of every test: noon UTC.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 
-/// The admin key of every test.
+/// Admin key of every test.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
-/// How a service is to be started.
+/// Configuration of services under test.
 pub(crate) struct Service {
     pub(crate) settings: Settings,
     folder: Option<TempDir>,
 }
 
-/// Services that run until this is dropped.
+/// Running services, stopped on drop.
 pub(crate) struct Started {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) public: SocketAddr,
@@ -41,29 +41,28 @@ pub(crate) struct Started {
 }
 
 impl Service {
-    /// Over the store that this run is about: one in a bucket where `tests/s3.sh` has started a server, else one in
-    /// memory.
+    /// Uses the storage of this test run: a bucket if `tests/s3.sh` has started a server, memory otherwise.
     pub(crate) fn any() -> Self {
         Self::over(StorageLocation::Memory, None)
     }
 
-    /// Whether [`Service::any`] lets payloads go between client and store.
+    /// Returns whether [`Service::any`] uses the presigned flow.
     pub(crate) fn is_presigned() -> bool {
         bucket::is_there()
     }
 
-    /// Over this store.
+    /// Uses this storage.
     pub(crate) fn at(storage: StorageLocation) -> Self {
         Self::over(storage, None)
     }
 
-    /// Over a store on disk.
+    /// Uses a file store in a temporary folder.
     pub(crate) fn on_disk() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::over(StorageLocation::File(folder.path().to_owned()), Some(folder))
     }
 
-    /// Both kinds of store on this machine, for tests that must hold on each; or the one of [`Service::any`].
+    /// Returns services over memory and over a file store; or over a bucket only, if an S3 server is configured.
     pub(crate) fn each() -> Vec<Self> {
         if bucket::is_there() { vec![Self::any()] } else { vec![Self::any(), Self::on_disk()] }
     }
@@ -71,7 +70,7 @@ impl Service {
     fn over(storage: StorageLocation, folder: Option<TempDir>) -> Self {
         let mut settings = Settings::new(storage);
         settings.audit = WriteMode::Through;
-        // How full this machine's disk is decides no test.
+        // Test results must not depend on this machine's free disk space.
         settings.min_free = MinFree::Bytes(0);
         settings.admin_key = Some(AdminKey::new(ADMIN_KEY).unwrap());
         Self { settings, folder }
@@ -107,39 +106,39 @@ async fn start(settings: Settings, folder: Option<TempDir>, clock: Arc<ManualClo
 }
 
 impl Started {
-    /// A client of the public service, without a token.
+    /// Returns a client of the public service, without a token.
     pub(crate) fn public(&self) -> Api {
         Api::new(ServiceName::Public, self.public, self.client.clone())
     }
 
-    /// A client of the admin service, with the key.
+    /// Returns a client of the admin service, with the admin key.
     pub(crate) fn admin(&self) -> Api {
         self.admin_without_key().with_header("x-api-key", ADMIN_KEY)
     }
 
-    /// A client of the admin service, without the key.
+    /// Returns a client of the admin service, without the admin key.
     pub(crate) fn admin_without_key(&self) -> Api {
         Api::new(ServiceName::Admin, self.admin, self.client.clone())
     }
 
-    /// A client of the public service with a new sender token.
+    /// Creates a sender token, and returns a client of the public service with the token.
     pub(crate) async fn sender(&self) -> Api {
         let created = self.admin().post("/tokens/create").json(r#"{"name":"press office"}"#).send().await;
         assert_eq!(created.status, 201, "{created:?}");
         self.public().with_header("authorization", &format!("Bearer {}", created.text("token")))
     }
 
-    /// Sets the clock forward.
+    /// Advances the clock.
     pub(crate) fn wait(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// The folder of a store on disk.
+    /// Returns the folder of the file store.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.as_ref().expect("a store on disk").path()
     }
 
-    /// Stops the services, in order.
+    /// Shuts the services down gracefully.
     pub(crate) async fn stop(mut self) -> (Settings, Option<TempDir>, Arc<ManualClock>) {
         self.stop.cancel();
         (&mut self.running).await.unwrap();

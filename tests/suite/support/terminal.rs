@@ -1,4 +1,4 @@
-//! A terminal that a command runs on, and a person who reads what it shows and types.
+//! A pseudo-terminal for a command, with a scripted user who reads and types.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
 use super::Home;
 
-/// How long somebody looks for something.
+/// Timeout for expected output.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A command on a terminal of its own; it is killed on drop.
+/// A command on its own pseudo-terminal, killed on drop.
 pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     typing: Box<dyn Write + Send>,
-    /// The device.
+    /// Path of the terminal device.
     name: PathBuf,
     shown: Receiver<Vec<u8>>,
-    /// Everything that was shown so far.
+    /// Output so far.
     seen: String,
-    /// How much of it was looked at.
+    /// Length of the part of `seen` that has been searched.
     read: usize,
 }
 
@@ -48,7 +48,7 @@ impl Terminal {
         std::thread::spawn(move || {
             let _master = pair.master;
             let mut buffer = [0; 4096];
-            // It ends, on Linux with an error, when the last process on it does.
+            // The read ends, on Linux with an error, when the last process on the terminal exits.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 if show.send(buffer[..length].to_vec()).is_err() {
                     break;
@@ -58,7 +58,7 @@ impl Terminal {
         Self { child, typing, name, shown, seen: String::new(), read: 0 }
     }
 
-    /// Waits until `text` is shown behind what was looked at before.
+    /// Waits until `text` appears after the output searched so far.
     pub(crate) fn wait_for(&mut self, text: &str) {
         while let Err(()) = self.look_for(text) {
             let more = self.shown.recv_timeout(PATIENCE);
@@ -78,7 +78,7 @@ impl Terminal {
         self.typing.write_all(text.as_bytes()).unwrap();
     }
 
-    /// Types `text` once what is typed is not shown any more.
+    /// Types `text` once the terminal's echo is off.
     pub(crate) fn type_secret(&mut self, text: &str) {
         let started = Instant::now();
         let is_hidden = || {
@@ -86,12 +86,12 @@ impl Terminal {
             String::from_utf8_lossy(&told.stdout).split_whitespace().any(|word| word == "-echo")
         };
         while !is_hidden() {
-            assert!(started.elapsed() < PATIENCE, "what is typed stays visible");
+            assert!(started.elapsed() < PATIENCE, "the terminal still echoes");
         }
         self.type_in(text);
     }
 
-    /// Waits for the end; gives the exit status, and everything that was shown.
+    /// Waits for the exit; returns the exit status and the whole output.
     pub(crate) fn end(mut self) -> (u32, String) {
         while let Ok(more) = self.shown.recv_timeout(PATIENCE) {
             self.seen.push_str(&String::from_utf8_lossy(&more));
@@ -103,7 +103,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has mostly ended by itself.
+        // The process has usually exited already.
         let _ = self.child.kill();
     }
 }

@@ -190,7 +190,10 @@ mod on_unix {
         }
         let error = packed(folder.path(), &[]).unwrap_err();
         assert!(matches!(error, PackError::Link(_)));
-        let (out, winding) = ("is a link that leads out of what is sent", "is a link that goes down and up again");
+        let (out, winding) = (
+            "is a symlink that points outside the archive",
+            "is a symlink with `..` after a directory name in its target",
+        );
         assert_eq!(error.to_string(), format!("above {out} (like absolute); winding {winding}"));
         assert!(packed(folder.path(), &["a*", "winding"]).is_ok());
     }

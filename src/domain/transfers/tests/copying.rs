@@ -1,4 +1,4 @@
-//! Copies of a store: whole, cut short anywhere, and refused.
+//! Copies of a store: complete, interrupted at any point, and rejected.
 
 mod failing;
 
@@ -16,7 +16,7 @@ use crate::domain::transfer::State;
 
 const NAME: &str = "file:/srv/original";
 
-/// Does something between copying and comparing.
+/// Calls a function between copying and comparing.
 struct Between<F: Fn() + Send + Sync>(F);
 
 impl<F: Fn() + Send + Sync> Watch for Between<F> {
@@ -33,7 +33,7 @@ async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
     copy(from, to, NAME, &Between(|| {})).await
 }
 
-/// Everything but payloads, the header included.
+/// Reads all records, including the store header.
 async fn records(store: &dyn Store) -> Vec<(StorageKey, bytes::Bytes)> {
     store.list(&StorageKey::everything(), None, usize::MAX).await.unwrap()
 }
@@ -48,7 +48,7 @@ async fn put(store: &dyn Store, key: StorageKey, value: &'static str) {
     store.commit(Commit::of(change)).await.unwrap();
 }
 
-/// A store with a transfer in every state, each of a token of its own.
+/// Creates a store with transfers in all states except expired, each with its own token.
 async fn used() -> World {
     let world = World::new();
     open_header(&*world.store, RETAIN).await.unwrap();
@@ -76,7 +76,7 @@ async fn ids(world: &World) -> Vec<TransferId> {
     ids
 }
 
-/// Checks that `to` is what `from` is, and agrees with itself.
+/// Checks that `to` is identical to `from` and passes the integrity check.
 async fn assert_same(from: &World, to: &Arc<dyn Store>) {
     assert_eq!(records(&**to).await, records(&*from.store).await);
     let soundness = check(&**to).await.unwrap();
@@ -87,18 +87,18 @@ async fn assert_same(from: &World, to: &Arc<dyn Store>) {
 }
 
 #[tokio::test]
-async fn a_copy_holds_what_the_original_does() {
+async fn a_copy_is_identical_to_its_source() {
     let (world, to): (_, Arc<dyn Store>) = (used().await, Arc::new(MemoryStore::default()));
     let copied = copied(&*world.store, &*to).await.unwrap();
     assert_same(&world, &to).await;
-    let there = records(&*to).await.len() as u64;
-    assert_eq!(copied, Copied { records: there, payloads: 3, bytes: 9, bytes_sent: 9, pending: 1 });
-    // Nothing of what was arriving came along.
+    let copied_records = records(&*to).await.len() as u64;
+    assert_eq!(copied, Copied { records: copied_records, payloads: 3, bytes: 9, bytes_sent: 9, pending: 1 });
+    // The incomplete upload is not copied.
     assert_eq!(to.held(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
-async fn services_go_on_over_a_copy() {
+async fn services_continue_on_a_copy() {
     let world = used().await;
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     copied(&*world.store, &*to).await.unwrap();
@@ -109,7 +109,7 @@ async fn services_go_on_over_a_copy() {
         let transfer = moved.transfers.find(&scope, id).await.unwrap();
         left.extend(transfer.downloads_remaining());
         if transfer.state == State::Pending {
-            // Its sender learns where to begin.
+            // The service tells the sender to restart at byte 0.
             assert_eq!(moved.transfers.upload_status(&transfer).await.unwrap().received_bytes, 0);
             moved.send(&transfer, b"abc").await.unwrap();
             moved.transfers.complete(&moved.scope(ActionName::UploadComplete), transfer).await.unwrap();
@@ -129,46 +129,49 @@ async fn services_go_on_over_a_copy() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_cut_short_anywhere_is_gone_on_with() {
+async fn a_copy_resumes_after_an_interruption_at_any_point() {
     let world = used().await;
     let mut cuts = 0;
     loop {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let cut_short = copied(&*world.store, &Failing::after(cuts, memory)).await;
-        if cut_short.is_ok() {
+        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        if interrupted.is_ok() {
             break;
         }
-        assert!(matches!(cut_short, Err(CopyError::To(StoreError::Unavailable(_)))), "{cut_short:?}");
+        assert!(matches!(interrupted, Err(CopyError::To(StoreError::Unavailable(_)))), "{interrupted:?}");
         if !records(&*to).await.is_empty() {
             let opened = open_header(&*to, RETAIN).await;
             assert!(matches!(&opened, Err(StoreError::UnfinishedCopy { of }) if of == NAME), "{opened:?}");
             assert_eq!(check(&*to).await.unwrap().findings[0].code, "unfinished_copy");
         }
         let sent_before = to.held(None, 10).await.unwrap().iter().filter(|held| held.whole).count() as u64 * 3;
-        let gone_on = copied(&*world.store, &*to).await.unwrap();
-        assert!(gone_on.bytes_sent <= 9 - sent_before, "after {cuts}: {gone_on:?}, and {sent_before} were there");
+        let resumed = copied(&*world.store, &*to).await.unwrap();
+        assert!(
+            resumed.bytes_sent <= 9 - sent_before,
+            "after {cuts} calls: {resumed:?}, {sent_before} bytes sent before"
+        );
         assert_same(&world, &to).await;
         cuts += 1;
     }
-    assert!(cuts > 50, "only {cuts} ways to be cut short");
+    assert!(cuts > 50, "the copy was interrupted only {cuts} times");
 }
 
 #[tokio::test]
-async fn what_changed_between_two_runs_is_in_the_copy_as_it_is_now() {
+async fn a_resumed_copy_includes_changes_since_the_first_run() {
     let world = used().await;
     for cuts in (5..200).step_by(13) {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let cut_short = copied(&*world.store, &Failing::after(cuts, memory)).await;
-        // Services were started over the original once more.
+        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        // Services use the source again before the copy is resumed.
         let new = world.completed(Some(5)).await.transfer_id;
         download(&world, new).await.unwrap();
         let old = ids(&world).await[usize::try_from(cuts).unwrap() % 4];
         world.transfers.delete(&world.scope(ActionName::TransferDelete), old).await.unwrap();
         world.clock.advance(RETAIN / 10);
         world.transfers.sweep().await.unwrap();
-        if cut_short.is_ok() {
+        if interrupted.is_ok() {
             continue;
         }
         copied(&*world.store, &*to).await.unwrap();
@@ -178,11 +181,10 @@ async fn what_changed_between_two_runs_is_in_the_copy_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn part_of_a_payload_that_was_damaged_meanwhile_is_sent_again() {
+async fn a_damaged_partial_payload_is_copied_again() {
     let world = used().await;
-    let id = ids(&world).await;
     let mut kept = Vec::new();
-    for id in id {
+    for id in ids(&world).await {
         kept.extend(payload(&*world.store, id).await.map(|_| id));
     }
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
@@ -197,7 +199,7 @@ async fn part_of_a_payload_that_was_damaged_meanwhile_is_sent_again() {
 }
 
 #[tokio::test]
-async fn only_an_empty_place_becomes_a_copy() {
+async fn the_destination_must_be_empty() {
     let world = used().await;
     let header = r#"{"v":1,"retain_audit_s":1}"#;
     let other = r#"{"v":1,"unfinished_copy":{"of":"file:/srv/other","run":"0"}}"#;
@@ -205,8 +207,8 @@ async fn only_an_empty_place_becomes_a_copy() {
         let to = MemoryStore::default();
         put(&to, StorageKey::from_backend(key.to_owned()), value).await;
         let before = records(&to).await;
-        let refused = copied(&*world.store, &to).await;
-        assert!(matches!(refused, Err(CopyError::NotEmpty | CopyError::OtherCopy { .. })), "{key}: {refused:?}");
+        let result = copied(&*world.store, &to).await;
+        assert!(matches!(result, Err(CopyError::NotEmpty | CopyError::OtherCopy { .. })), "{key}: {result:?}");
         assert_eq!(records(&to).await, before);
     }
     let to = MemoryStore::default();
@@ -218,17 +220,17 @@ async fn only_an_empty_place_becomes_a_copy() {
 }
 
 #[tokio::test]
-async fn what_is_no_store_is_not_copied() {
+async fn the_source_must_be_a_complete_store() {
     let (from, to) = (MemoryStore::default(), MemoryStore::default());
     assert!(matches!(copied(&from, &to).await, Err(CopyError::NoStore)));
     put(&from, StorageKey::header(), r#"{"v":1,"unfinished_copy":{"of":"x","run":"0"}}"#).await;
-    let refused = copied(&from, &to).await;
-    assert!(matches!(refused, Err(CopyError::From(StoreError::UnfinishedCopy { .. }))), "{refused:?}");
+    let result = copied(&from, &to).await;
+    assert!(matches!(result, Err(CopyError::From(StoreError::UnfinishedCopy { .. }))), "{result:?}");
     assert_eq!(records(&to).await, []);
 }
 
 #[tokio::test]
-async fn what_changes_meanwhile_is_noticed() {
+async fn changes_during_a_copy_are_detected() {
     let world = used().await;
     let kept = ids(&world).await;
     let token = world.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
@@ -248,8 +250,8 @@ async fn what_changes_meanwhile_is_noticed() {
             let change = change.lock().unwrap().take().unwrap();
             futures_util::FutureExt::now_or_never(changing.commit(change)).unwrap().unwrap();
         });
-        let noticed = copy(&from, &*to, NAME, &between).await;
-        assert!(matches!(noticed, Err(CopyError::Differs { .. })), "{noticed:?}");
+        let result = copy(&from, &*to, NAME, &between).await;
+        assert!(matches!(result, Err(CopyError::Differs { .. })), "{result:?}");
         let opened = open_header(&*to, RETAIN).await;
         assert!(matches!(opened, Err(StoreError::UnfinishedCopy { .. })), "{opened:?}");
         if StoreHeader::of(&from).await.unwrap().is_some() {
@@ -260,11 +262,11 @@ async fn what_changes_meanwhile_is_noticed() {
 }
 
 #[tokio::test]
-async fn of_two_who_copy_to_one_place_one_makes_the_store() {
+async fn only_one_of_two_concurrent_copies_finishes() {
     let (world, to) = (used().await, MemoryStore::default());
     let claimed = to.clone();
     let overtaking = Between(move || {
-        // What the second one does first.
+        // The second copy claims the destination.
         let found =
             futures_util::FutureExt::now_or_never(claimed.get(&StorageKey::header())).unwrap().unwrap().unwrap();
         let mark = r#"{"v":1,"unfinished_copy":{"of":"file:/srv/original","run":"1"}}"#;
@@ -276,12 +278,12 @@ async fn of_two_who_copy_to_one_place_one_makes_the_store() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_not_there_whole_is_named() {
+async fn a_missing_payload_is_reported() {
     let (world, to) = (used().await, MemoryStore::default());
     let id = world.completed(None).await.transfer_id;
     world.store.remove(id).await.unwrap();
-    let refused = copied(&*world.store, &to).await;
-    assert!(matches!(refused, Err(CopyError::NoPayload { id: named }) if named == id), "{refused:?}");
+    let result = copied(&*world.store, &to).await;
+    assert!(matches!(result, Err(CopyError::NoPayload { id: reported }) if reported == id), "{result:?}");
 }
 
 #[tokio::test]

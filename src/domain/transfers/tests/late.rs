@@ -1,4 +1,4 @@
-//! A store that takes its time: whatever overtakes what, the answers fit together.
+//! Races on a slow store: results stay consistent in any order of concurrent operations.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::random;
 use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
 
-/// A store in memory each of whose calls waits up to a quarter of a second, half before and half after.
+/// In-memory store with random delays of up to 127 ms before and after each call.
 #[derive(Debug, Default)]
 struct Late(MemoryStore);
 
@@ -18,12 +18,12 @@ async fn wait() {
     tokio::time::sleep(Duration::from_millis(u64::from(random::bytes::<1>()[0]) / 2)).await;
 }
 
-/// An answer that comes late, of something that happens late.
+/// Delays a call and its result.
 async fn late<T>(call: impl Future<Output = T>) -> T {
     wait().await;
-    let answer = call.await;
+    let result = call.await;
     wait().await;
-    answer
+    result
 }
 
 #[async_trait]
@@ -70,14 +70,14 @@ impl Payloads for Late {
 
 impl Store for Late {}
 
-/// Two servers over one store, which know nothing of each other.
+/// Creates two servers over one store, without shared state in memory.
 fn two_worlds() -> [World; 2] {
     let store = Arc::new(Late::default());
     [World::over(store.clone()), World::over(store)]
 }
 
 #[tokio::test]
-async fn a_limit_holds_however_late_the_store_is() {
+async fn the_download_limit_holds_on_a_slow_store() {
     let worlds = two_worlds();
     let transfer = worlds[0].completed(Some(3)).await;
     let count = async |world: &World| {
@@ -87,20 +87,20 @@ async fn a_limit_holds_however_late_the_store_is() {
     };
     let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;
     assert_eq!(counted.iter().filter(|counted| counted.is_ok()).count(), 3, "{counted:?}");
-    let refused = |error: &Error| matches!(error, Error::TransferExhausted);
-    assert!(counted.iter().filter_map(|counted| counted.as_ref().err()).all(refused), "{counted:?}");
+    let is_exhausted = |error: &Error| matches!(error, Error::TransferExhausted);
+    assert!(counted.iter().filter_map(|counted| counted.as_ref().err()).all(is_exhausted), "{counted:?}");
     let events = worlds[0].events(transfer.transfer_id).await;
     assert_eq!(events.iter().filter(|kind| **kind == EventKind::DownloadGranted).count(), 3);
     assert_eq!(events.iter().filter(|kind| **kind == EventKind::TransferExhausted).count(), 1);
 }
 
-/// Many at once, since each takes its time.
+/// Runs a slow test 20 times concurrently.
 async fn many_times<F: Future<Output = ()>>(run: impl Fn() -> F) {
     join_all((0..20).map(|_| run())).await;
 }
 
 #[tokio::test]
-async fn of_a_completion_and_a_deletion_at_once_the_deletion_stays() {
+async fn a_deletion_wins_over_a_concurrent_completion() {
     many_times(async || {
         let [one, other] = two_worlds();
         let transfer = one.created(None).await;
@@ -113,14 +113,14 @@ async fn of_a_completion_and_a_deletion_at_once_the_deletion_stays() {
         let found = one.transfers.find(&completing, id).await.unwrap();
         assert_eq!(found.state.status(), Status::Deleted);
         assert_eq!(found.state.completed_at().is_some(), completed.is_ok(), "{completed:?}");
-        assert_eq!(one.store.received(id).await.unwrap(), 0, "its payload is left");
+        assert_eq!(one.store.received(id).await.unwrap(), 0, "the payload is left");
         assert!(matches!(found.check_downloadable(START, true), Err(Error::TransferDeleted)));
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_upload_that_a_deletion_overtakes_leaves_nothing() {
+async fn a_deletion_during_an_upload_leaves_no_bytes() {
     many_times(async || {
         let [one, other] = two_worlds();
         let transfer = one.created(None).await;
@@ -133,7 +133,7 @@ async fn an_upload_that_a_deletion_overtakes_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_transfer_is_forgotten_once_however_many_hints_lead_to_it() {
+async fn a_transfer_with_several_schedule_entries_is_removed_once() {
     many_times(async || {
         let [one, _] = two_worlds();
         let id = one.completed(None).await.transfer_id;

@@ -1,4 +1,4 @@
-//! What is remembered of URLs, on a store whose signatures nobody checks.
+//! Presigned URLs, with an in-memory store whose signatures are not verified.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::domain::wire::UploadInstruction;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A store in memory that signs whatever it is asked to, and remembers for how long.
+/// In-memory store that signs all requests and records the lifetimes of the signatures.
 #[derive(Debug, Default)]
 struct Signing {
     memory: MemoryStore,
@@ -25,11 +25,11 @@ struct Signing {
 }
 
 impl Signing {
-    fn sign(&self, what: &str, lifetime: Duration) -> SignedRequest {
+    fn sign(&self, operation: &str, lifetime: Duration) -> SignedRequest {
         self.lifetimes.lock().unwrap().push(lifetime);
         SignedRequest {
-            method: what.to_owned(),
-            url: format!("https://store.example/{what}"),
+            method: operation.to_owned(),
+            url: format!("https://store.example/{operation}"),
             headers: BTreeMap::new(),
             expires_at: START.plus(lifetime),
         }
@@ -109,7 +109,7 @@ impl Store for Signing {
     }
 }
 
-/// As if a client had sent these bytes to the store by itself.
+/// Writes bytes to the store like a client with a presigned URL.
 async fn put(store: &Signing, id: TransferId, bytes: &'static [u8]) {
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(Bytes::from_static(bytes)).await.unwrap();
@@ -126,7 +126,7 @@ fn world() -> (World, Arc<Signing>) {
 }
 
 #[tokio::test]
-async fn what_a_late_url_puts_back_is_removed_once_more() {
+async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
     let (world, store) = world();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
@@ -136,7 +136,7 @@ async fn what_a_late_url_puts_back_is_removed_once_more() {
     world.transfers.delete(&world.scope(ActionName::TransferDelete), id).await.unwrap();
     assert_eq!(store.received(id).await.unwrap(), 0);
     put(&store, id, b"abc").await;
-    // Not while a URL lives that could put it back again.
+    // The sweeper waits while a URL that could write the payload again is valid.
     world.clock.advance(HOUR);
     world.transfers.sweep().await.unwrap();
     assert_eq!(store.received(id).await.unwrap(), 3);
@@ -144,30 +144,30 @@ async fn what_a_late_url_puts_back_is_removed_once_more() {
     world.transfers.sweep().await.unwrap();
     assert_eq!(store.received(id).await.unwrap(), 0);
     assert_eq!(found(&world, id).await.upload_urls_until, None);
-    // From then on it is due when its records go.
+    // The next schedule entry is for the removal of the records.
     let last_due = world.keys(&StorageKey::all_due()).await.pop();
     assert_eq!(last_due, Some(StorageKey::due(START.plus(RETAIN), id).to_string()));
 }
 
 #[tokio::test]
-async fn urls_keep_an_upload_alive_and_are_noted_once_an_hour() {
+async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
     let (world, store) = world();
     let id = world.created(None).await.transfer_id;
-    let ask = async |world: &World| {
+    let create_urls = async |world: &World| {
         let transfer = found(world, id).await;
         world.transfers.create_upload_urls(&world.scope(ActionName::UploadPresign), &transfer, &[]).await
     };
     for hours in [1, 2, 20] {
         world.clock.set(START.plus(hours * HOUR));
         let before = found(&world, id).await.upload_urls_until.unwrap();
-        assert!(matches!(ask(&world).await.unwrap(), UploadInstruction::Single { fallback_url: Some(_), .. }));
+        assert!(matches!(create_urls(&world).await.unwrap(), UploadInstruction::Single { fallback_url: Some(_), .. }));
         let noted = found(&world, id).await.upload_urls_until.unwrap();
         assert_eq!(noted, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
     }
     assert!(store.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
-    // What this test's transfers live.
+    // The lifetime of the transfers in this test.
     world.clock.set(START.plus(24 * HOUR));
-    assert!(matches!(ask(&world).await, Err(Error::TransferExpired)));
+    assert!(matches!(create_urls(&world).await, Err(Error::TransferExpired)));
 }
 
 #[tokio::test]

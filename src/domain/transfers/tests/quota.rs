@@ -1,4 +1,4 @@
-//! Quotas of tokens, through crashes between any two writes.
+//! Quotas of tokens, including crashes between any two writes.
 
 use super::*;
 use crate::domain::transfer::PayloadFate;
@@ -17,7 +17,7 @@ async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error
         access_sha256: None,
         idempotency_key: Some(format!("{key:064x}")),
     };
-    // As a request would, with the token as it is stored now.
+    // Reads the stored token again, like a request does.
     let token = world.tokens.find(token.token_id).await.unwrap();
     world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &wanted).await
 }
@@ -32,19 +32,19 @@ async fn delete(world: &World, transfer: &Transfer) {
     world.transfers.delete(&scope, transfer.transfer_id).await.unwrap();
 }
 
-/// Leaves what a crash leaves between the two writes of a creation.
+/// Reserves quota without creating the transfer, like a crash between the two writes of a creation.
 async fn reserve_only(world: &World, token: &Token) {
     let token = world.tokens.find(token.token_id).await.unwrap();
     world.transfers.reserve_quota(&token, TransferId::random(), 3).await.unwrap();
 }
 
 #[tokio::test]
-async fn bytes_are_held_until_the_payload_is_gone() {
+async fn bytes_count_until_the_payload_is_removed() {
     let world = World::new();
     let token = limited(&world).await;
     let first = create(&world, &token, 1).await.unwrap();
     assert_eq!(create(&world, &token, 1).await.unwrap().transfer_id, first.transfer_id);
-    assert_eq!(used(&world, &token).await, (1, 3), "the same transfer was counted twice");
+    assert_eq!(used(&world, &token).await, (1, 3), "the same transfer is counted twice");
     let error = create(&world, &token, 2).await.unwrap_err();
     assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
     for _ in 0..2 {
@@ -55,11 +55,11 @@ async fn bytes_are_held_until_the_payload_is_gone() {
     world.clock.set(second.expires_at);
     assert_eq!(used(&world, &token).await, (2, 3));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(used(&world, &token).await, (2, 0), "what has expired still counts");
+    assert_eq!(used(&world, &token).await, (2, 0), "an expired transfer still counts");
 }
 
 #[tokio::test]
-async fn a_creation_that_was_cut_short_is_given_back() {
+async fn the_reservation_of_an_interrupted_creation_is_released() {
     let world = World::new();
     let token = limited(&world).await;
     reserve_only(&world, &token).await;
@@ -70,11 +70,11 @@ async fn a_creation_that_was_cut_short_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_creation_that_came_about_keeps_what_it_reserved() {
+async fn the_reservation_of_a_finished_creation_is_kept() {
     let world = World::new();
     let token = limited(&world).await;
     create(&world, &token, 1).await.unwrap();
-    // Another process, which does not know that the reservation was used.
+    // Another process, without the knowledge that the transfer was created.
     let other = World::beside(&world);
     world.clock.advance(Duration::from_hours(2));
     create(&other, &token, 2).await.unwrap_err();
@@ -82,12 +82,12 @@ async fn a_creation_that_came_about_keeps_what_it_reserved() {
 }
 
 #[tokio::test]
-async fn a_removal_that_was_cut_short_gives_back_once() {
+async fn an_interrupted_removal_releases_bytes_once() {
     let world = World::new();
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
-    // The payload went and the quota was told, and then the process ended.
-    let ended = world.scope(ActionName::TransferDelete);
+    // The process ends after the removal of the payload and the release in the quota.
+    let scope = world.scope(ActionName::TransferDelete);
     world
         .transfers
         .change(transfer.transfer_id, |mut transfer| {
@@ -102,13 +102,13 @@ async fn a_removal_that_was_cut_short_gives_back_once() {
     let other = World::beside(&world);
     create(&other, &token, 2).await.unwrap();
     other.transfers.sweep().await.unwrap();
-    let swept = other.transfers.find(&ended, transfer.transfer_id).await.unwrap();
+    let swept = other.transfers.find(&scope, transfer.transfer_id).await.unwrap();
     assert_eq!((swept.payload, swept.holds_quota), (PayloadFate::Removed, false));
-    assert_eq!(used(&world, &token).await, (2, 3), "the same bytes were given back twice");
+    assert_eq!(used(&world, &token).await, (2, 3), "the same bytes are released twice");
 }
 
 #[tokio::test]
-async fn a_token_without_quota_is_never_written_for_one() {
+async fn a_token_without_quota_is_never_given_a_quota() {
     let world = World::new();
     let transfer = world.completed(None).await;
     assert!(!transfer.holds_quota);
@@ -122,27 +122,27 @@ async fn two_servers_that_are_asked_for_the_same_count_it_once() {
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
     let other = World::beside(&world);
-    let asked = world.tokens.find(token.token_id).await.unwrap();
-    // The other server has reserved for the same transfer, and finds that it was created meanwhile: on this reservation...
-    let mark = other.transfers.reserve_quota(&asked, transfer.transfer_id, 3).await.unwrap().unwrap();
+    let stored = world.tokens.find(token.token_id).await.unwrap();
+    // The other server reserves for the same transfer, which already exists: with the same reservation...
+    let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap().unwrap();
     other.transfers.cancel_quota(&transfer, mark).await.unwrap();
-    assert_eq!(used(&world, &token).await, (1, 3), "what a transfer lives on was given back");
-    // ...or, where that was settled, on another one.
+    assert_eq!(used(&world, &token).await, (1, 3), "the reservation of an existing transfer is released");
+    // ...or, after the entry of the first reservation is dropped, with a second reservation.
     delete(&world, &transfer).await;
     let transfer = create(&world, &token, 2).await.unwrap();
     world.transfers.forget_reservation(&transfer).await.unwrap();
-    let free = other.transfers.reserve_quota(&asked, transfer.transfer_id, 2).await.unwrap().unwrap();
+    let second = other.transfers.reserve_quota(&stored, transfer.transfer_id, 2).await.unwrap().unwrap();
     assert_eq!(used(&world, &token).await, (3, 5));
-    other.transfers.cancel_quota(&transfer, free).await.unwrap();
+    other.transfers.cancel_quota(&transfer, second).await.unwrap();
     assert_eq!(used(&world, &token).await, (2, 3));
 }
 
 #[tokio::test]
-async fn a_forgotten_transfer_was_created_all_the_same() {
+async fn a_removed_transfer_still_counts_as_created() {
     let world = World::new();
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
-    // This process never writes the token again.
+    // The first process never writes the token again.
     let other = World::beside(&world);
     world.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(other.transfers.sweep().await.unwrap().forgotten, 1);
@@ -151,7 +151,7 @@ async fn a_forgotten_transfer_was_created_all_the_same() {
 }
 
 #[tokio::test]
-async fn removals_alone_leave_no_heap_of_entries() {
+async fn removals_alone_do_not_accumulate_entries() {
     let world = World::new();
     let wanted =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };

@@ -1,4 +1,4 @@
-//! What a check of a store finds: nothing in a store that was used, and each thing that is broken by hand.
+//! Integrity check: no findings in a store in normal use, and a finding for each injected fault.
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ impl World {
         self.store.commit(Commit { change: Some(change), ..Commit::default() }).await.unwrap();
     }
 
-    async fn take_away(&self, keys: Vec<StorageKey>) {
+    async fn remove(&self, keys: Vec<StorageKey>) {
         self.store.commit(Commit { removals: keys, ..Commit::default() }).await.unwrap();
     }
 
@@ -32,7 +32,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_store_in_use_is_sound() {
+async fn a_store_in_use_has_no_findings() {
     let world = World::used().await;
     world.created(None).await;
     world.completed(Some(1)).await;
@@ -40,13 +40,13 @@ async fn a_store_in_use_is_sound() {
     world.transfers.delete(&world.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     assert_eq!(world.findings().await, []);
     world.clock.advance(Duration::from_hours(48));
-    assert_eq!(world.findings().await, [], "what is due is no finding");
+    assert_eq!(world.findings().await, [], "a due transfer is a finding");
     world.transfers.sweep().await.unwrap();
     assert_eq!(world.findings().await, []);
 }
 
 #[tokio::test]
-async fn every_kind_of_object_that_cannot_be_read_is_named() {
+async fn unreadable_objects_of_all_kinds_are_reported() {
     let world = World::used().await;
     let transfer = world.completed(None).await;
     let id = transfer.transfer_id;
@@ -68,37 +68,37 @@ async fn every_kind_of_object_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn what_does_not_agree_is_named() {
+async fn inconsistent_objects_are_reported() {
     let world = World::used().await;
     let transfer = world.completed(None).await;
     let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
-    let named = key.to_string();
+    let key_text = key.to_string();
 
     let hints = world.store.keys(&StorageKey::all_due(), None, 10).await.unwrap();
-    world.take_away(hints.clone()).await;
-    assert_eq!(world.findings().await, [("not_due", named.clone())]);
+    world.remove(hints.clone()).await;
+    assert_eq!(world.findings().await, [("not_due", key_text.clone())]);
     world.put(&hints[0], "").await;
 
     let token = StorageKey::token(transfer.token_id);
     let stored = world.store.get(&token).await.unwrap().unwrap().value;
-    world.take_away(vec![token.clone()]).await;
-    assert_eq!(world.findings().await, [("no_token", named.clone())]);
+    world.remove(vec![token.clone()]).await;
+    assert_eq!(world.findings().await, [("no_token", key_text.clone())]);
     world.put(&StorageKey::token(crate::domain::id::TokenId::random()), stored.clone()).await;
     assert_eq!(world.findings().await.iter().filter(|(code, _)| *code == "wrong_id").count(), 1);
-    world.take_away(world.store.keys(&StorageKey::tokens(), None, 10).await.unwrap()).await;
+    world.remove(world.store.keys(&StorageKey::tokens(), None, 10).await.unwrap()).await;
     world.put(&token, stored).await;
 
     world.store.remove(id).await.unwrap();
-    assert_eq!(world.findings().await, [("payload", named.clone())]);
+    assert_eq!(world.findings().await, [("payload", key_text.clone())]);
 
-    world.take_away(vec![key]).await;
+    world.remove(vec![key]).await;
     let findings = world.findings().await;
-    assert!(findings.contains(&("no_transfer", named)), "{findings:?}");
+    assert!(findings.contains(&("no_transfer", key_text)), "{findings:?}");
     assert!(findings.iter().any(|(code, _)| *code == "counters"), "{findings:?}");
 }
 
 #[tokio::test]
-async fn payloads_of_nobody_are_named() {
+async fn orphaned_payloads_are_reported() {
     let world = World::used().await;
     let write = async |id| {
         let mut writer = world.store.writer(id, 0).await.unwrap();
@@ -109,7 +109,7 @@ async fn payloads_of_nobody_are_named() {
 
     let pending = world.created(None).await;
     world.send(&pending, b"ab").await.unwrap();
-    assert_eq!(world.findings().await, [], "an upload that is under way is no finding");
+    assert_eq!(world.findings().await, [], "an upload in progress is a finding");
 
     let stray = TransferId::random();
     write(stray).await;
@@ -118,7 +118,7 @@ async fn payloads_of_nobody_are_named() {
     assert_eq!(world.findings().await, [("stray_payload", payload(stray))]);
     world.store.remove(stray).await.unwrap();
 
-    // Of an upload that ended before it was done.
+    // The leftover of an upload interrupted by a deletion.
     let id = pending.transfer_id;
     world.transfers.delete(&world.scope(ActionName::TransferDelete), id).await.unwrap();
     write(id).await;
@@ -128,7 +128,7 @@ async fn payloads_of_nobody_are_named() {
 }
 
 #[tokio::test]
-async fn quotas_that_count_other_than_their_transfers_hold_are_named() {
+async fn quotas_that_differ_from_their_transfers_are_reported() {
     let world = World::used().await;
     let wanted =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
@@ -152,7 +152,7 @@ async fn quotas_that_count_other_than_their_transfers_hold_are_named() {
         assert_eq!(world.findings().await, [(finding, key.to_string())]);
         world.put(&key, stored).await;
     }
-    // What a crash leaves between the two writes of a creation, and of a removal.
+    // The states after crashes between the two writes of a creation, and of a removal.
     let found = world.tokens.find(token.token_id).await.unwrap();
     world.transfers.reserve_quota(&found, TransferId::random(), 40).await.unwrap();
     assert_eq!(world.findings().await, []);

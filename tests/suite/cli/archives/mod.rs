@@ -1,4 +1,4 @@
-//! Directories and several paths, sent as one archive and unpacked where they arrive.
+//! Directories and several paths: sent as one archive, unpacked by the recipient.
 
 mod names;
 mod receiving;
@@ -13,7 +13,8 @@ use std::process::Command;
 
 use crate::support::{Home, Serving, not_run};
 
-/// What an entry is: permissions, seconds of its time, and content or target. Links have neither of their own.
+/// A directory entry: permissions, mtime in seconds, and content or link target. Links have no permissions or mtime
+/// here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     File(u32, i64, Vec<u8>),
@@ -21,7 +22,7 @@ pub(super) enum Found {
     Link(String),
 }
 
-/// Everything below `folder`, by its path.
+/// Lists all entries below `folder` by relative path.
 pub(super) fn tree(folder: &Path) -> BTreeMap<String, Found> {
     let mut found = BTreeMap::new();
     collect(folder, "", &mut found);
@@ -46,7 +47,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Found>) {
     }
 }
 
-/// A user with a directory `sent` to send, and a server.
+/// Creates a home with an empty directory `sent`, and starts a server.
 pub(super) fn begin() -> (Home, Serving) {
     let home = Home::new();
     let serving = home.serve_any(&[]);
@@ -56,14 +57,14 @@ pub(super) fn begin() -> (Home, Serving) {
     (home, serving)
 }
 
-/// Writes a file below `sent`, with the directories that it is in.
+/// Writes a file below `sent` and creates its parent directories.
 pub(super) fn put(home: &Home, path: &str, content: &[u8]) {
     let path = home.path().join("sent").join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
-/// Sends `sent` and unpacks it in `inbox`; checks that it has come through as it is, and gives the directory.
+/// Sends `sent`, unpacks it in `inbox`, checks that both trees are equal, and returns the unpacked directory.
 pub(super) fn there_and_back(home: &Home, serving: &Serving) -> std::path::PathBuf {
     let link = home.run_at(serving, &["upload", "sent"]).text();
     let printed = home.run(&["download", &link, "-o", "inbox"]).text();
@@ -73,15 +74,15 @@ pub(super) fn there_and_back(home: &Home, serving: &Serving) -> std::path::PathB
     assert!(sent == back, "{:?} is not {:?}", sent.keys(), back.keys());
     let left: Vec<_> =
         fs::read_dir(home.path().join("inbox")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["sent"], "something unfinished was left");
+    assert_eq!(left, ["sent"], "an unfinished file was left");
     came
 }
 
-/// Whether there is this program; says so where there is none.
+/// Returns whether `program` is installed; reports the test as not run otherwise.
 pub(super) fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
-        not_run(&format!("there is no {program}"));
+        not_run(&format!("{program} is not installed"));
     }
     there
 }

@@ -1,4 +1,4 @@
-//! Names and kinds of files that come through as they are.
+//! File names and file types survive a transfer unchanged.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -31,7 +31,7 @@ fn a_deep_tree_comes_through() {
     there_and_back(&home, &serving);
 }
 
-/// Names as people have them, in both forms of Unicode, and as long as they may be.
+/// Returns file names in many scripts, in both Unicode normal forms, and of the maximum length.
 fn names() -> Vec<String> {
     let mut names: Vec<_> = [
         "日本語の資料.txt",
@@ -66,7 +66,7 @@ fn names_of_every_script_come_through_byte_for_byte() {
     for name in names() {
         put(&home, &name, name.as_bytes());
     }
-    // Paths that take more room than the longest name.
+    // Paths longer than the longest name.
     put(&home, &format!("{}/{}", "日".repeat(80), "é".repeat(120)), b"below");
     put(&home, &format!("{}/{}/{}", "a".repeat(99), "b".repeat(99), "c".repeat(99)), b"below");
     there_and_back(&home, &serving);
@@ -131,12 +131,12 @@ fn other_programs_read_the_archive() {
         assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
-    // It warns of the times that it finds implausible.
+    // GNU tar warns about implausible timestamps.
     tar(&["-xf", "sent.tar", "-C", "by-tar", "--no-same-owner", "-p", "--warning=no-timestamp"]);
     assert!(super::tree(&home.path().join("sent")) == super::tree(&out));
     let listed = tar(&["-tf", "sent.tar", "--quoting-style=literal"]);
     assert_eq!(String::from_utf8(listed).unwrap().lines().count(), 2 * names().len() + 1);
-    // The same bytes as on stdout.
+    // stdout receives the same bytes as the file.
     let piped = home.run(&["download", &link, "-o", "-"]).stdout;
     assert!(piped == fs::read(home.path().join("sent.tar")).unwrap());
 }

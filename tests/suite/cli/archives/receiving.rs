@@ -1,4 +1,4 @@
-//! What a recipient sees.
+//! Archives on the recipient's side: target directory, conflicts, JSON output and interruption.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{begin, put, tree};
 
 #[test]
-fn an_archive_is_unpacked_where_the_recipient_wants_it() {
+fn an_archive_is_unpacked_into_the_chosen_directory() {
     let (home, serving) = begin();
     put(&home, "d/f", b"12345");
     let link = home.run_at(&serving, &["upload", "sent", "--name", "photos"]).text();
@@ -26,7 +26,7 @@ fn an_archive_is_unpacked_where_the_recipient_wants_it() {
 }
 
 #[test]
-fn a_directory_that_exists_is_neither_joined_nor_replaced() {
+fn an_existing_directory_is_neither_merged_nor_replaced() {
     let (home, serving) = begin();
     put(&home, "f", b"theirs");
     let link = home.run_at(&serving, &["upload", "sent", "--name", "there", "-d", "4"]).text();
@@ -45,7 +45,7 @@ fn a_directory_that_exists_is_neither_joined_nor_replaced() {
 }
 
 #[test]
-fn programs_learn_of_every_file() {
+fn json_output_lists_every_file() {
     let (home, serving) = begin();
     put(&home, "d/f", b"12345");
     put(&home, "g", b"");
@@ -61,7 +61,7 @@ fn programs_learn_of_every_file() {
 }
 
 #[test]
-fn a_single_file_is_simply_saved() {
+fn extract_saves_a_single_file_as_it_is() {
     let (home, serving) = begin();
     put(&home, "f", b"12345");
     let link = home.run_at(&serving, &["upload", "sent/f"]).text();
@@ -79,7 +79,7 @@ fn an_interrupted_download_leaves_no_directory() {
     let mut download = home.sgsend(&["download", &link, "-o", "inbox", "--progress", "json"]);
     let mut download = download.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(download.stderr.take().unwrap()).lines().map_while(Result::ok);
-    // Only while it is unpacked is a file named.
+    // Progress lines name a file only while the archive is unpacked.
     let unpacking = lines.find(|line| line.contains("\"file\""));
     assert!(unpacking.is_some(), "no file was unpacked");
     assert!(Command::new("kill").args(["-INT", &download.id().to_string()]).status().unwrap().success());
@@ -89,9 +89,9 @@ fn an_interrupted_download_leaves_no_directory() {
     let left: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     let is_whole = left == ["sent"] && fs::read_dir(inbox.join("sent")).unwrap().count() == 3_000;
     match status.code() {
-        // It was faster than the signal.
+        // The download finished before the signal arrived.
         Some(0) => assert!(is_whole, "{left:?}"),
-        // What it had no time to remove goes with the next try.
+        // Temporary files that the process had no time to remove disappear with the next download.
         code => assert!(code == Some(130) && !left.iter().any(|name| name == "sent"), "{code:?} {left:?}"),
     }
     home.run(&["download", &link, "-o", "inbox", "--rename"]).text();

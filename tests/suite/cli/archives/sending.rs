@@ -1,4 +1,4 @@
-//! What a sender sees.
+//! Archives on the sender's side: names, exclusions, rejected entries, dry runs.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{begin, put, tree};
 
 #[test]
-fn several_paths_travel_under_their_last_names() {
+fn several_paths_are_sent_under_their_base_names() {
     let (home, serving) = begin();
     put(&home, "a/1", b"one");
     put(&home, "b/2", b"two");
@@ -29,11 +29,11 @@ fn several_paths_travel_under_their_last_names() {
 }
 
 #[test]
-fn paths_that_would_be_the_same_are_refused() {
+fn paths_with_the_same_base_name_are_refused() {
     let (home, serving) = begin();
     put(&home, "a/x", b"one");
     put(&home, "b/x", b"two");
-    home.run_at(&serving, &["upload", "sent/a/x", "sent/b/x"]).failed(2, "both be called x");
+    home.run_at(&serving, &["upload", "sent/a/x", "sent/b/x"]).failed(2, "have the same name x");
     home.run_at(&serving, &["upload", "sent/a/x", "-"]).failed(2, "stdin");
     home.run_at(&serving, &["upload", "/"]).failed(2, "name");
     home.run_at(&serving, &["upload", "sent/a/x", "nowhere"]).failed(9, "nowhere cannot be read");
@@ -51,7 +51,7 @@ fn a_directory_gets_its_real_name() {
 }
 
 #[test]
-fn what_is_excluded_is_not_sent() {
+fn excluded_paths_are_not_sent() {
     let (home, serving) = begin();
     for path in ["keep", "a.log", "target/x", "d/target/y", "d/keep"] {
         put(&home, path, b"x");
@@ -70,34 +70,34 @@ fn what_is_excluded_is_not_sent() {
 }
 
 #[test]
-fn what_would_surprise_is_refused_and_named() {
+fn outside_links_and_control_characters_are_refused_by_name() {
     let (home, serving) = begin();
     put(&home, "keep", b"x");
     symlink("/etc/passwd", home.path().join("sent/out")).unwrap();
     let refused = home.run_at(&serving, &["upload", "sent"]);
-    refused.failed(9, "out is a link that leads out");
+    refused.failed(9, "out is a symlink that points outside");
     assert!(refused.stderr.contains("--exclude"), "{}", refused.stderr);
     home.run_at(&serving, &["upload", "sent", "--exclude", "out"]).text();
     put(&home, "line\nfeed", b"x");
     home.run_at(&serving, &["upload", "sent", "--exclude", "out"])
         .failed(9, "line\\u{a}feed contains a control character");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
-    assert_eq!(stats["days"][29]["created"], 1, "something was created");
+    assert_eq!(stats["days"][29]["created"], 1, "a transfer was created");
 }
 
 #[test]
-fn sockets_are_left_out_and_told_of() {
+fn sockets_are_skipped_with_a_warning() {
     let (home, serving) = begin();
     put(&home, "keep", b"x");
     let _listener = std::os::unix::net::UnixListener::bind(home.path().join("sent/socket")).unwrap();
     let sent = home.run_at(&serving, &["upload", "sent"]);
-    assert!(sent.stderr.contains("socket is a socket, and is not sent"), "{}", sent.stderr);
+    assert!(sent.stderr.contains("socket is a socket and is skipped"), "{}", sent.stderr);
     home.run(&["download", &sent.text(), "-o", "inbox"]).text();
     assert_eq!(tree(&home.path().join("inbox/sent")).into_keys().collect::<Vec<_>>(), ["keep"]);
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_sent_and_creates_nothing() {
+fn a_dry_run_lists_the_files_and_creates_no_transfer() {
     let (home, serving) = begin();
     put(&home, "d/f", b"12345");
     put(&home, "g", b"");
@@ -112,7 +112,7 @@ fn a_dry_run_tells_what_would_be_sent_and_creates_nothing() {
     assert_eq!(lines, "0  sent/d/\n5  sent/d/f\n0  sent/g\n0  sent/l -> g");
     assert_eq!(home.run_at(&serving, &["upload", "sent/d/f", "--dry-run"]).text(), "5  f");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
-    assert_eq!(stats["days"][29]["created"], 0, "something was created");
+    assert_eq!(stats["days"][29]["created"], 0, "a transfer was created");
 
     let small = home.serve_any(&["--max-size", "3KiB"]);
     home.log_in(&small);
@@ -131,7 +131,7 @@ fn a_file_that_changes_ends_the_upload_and_is_named() {
         let progress: Value = serde_json::from_str(line).unwrap_or_default();
         progress["file"] == "large"
     });
-    assert!(moving.is_some(), "the upload told of no file");
+    assert!(moving.is_some(), "no progress line named a file");
     put(&home, "z/last", b"after!");
     let told: Vec<_> = lines.collect();
     assert_eq!(upload.wait().unwrap().code(), Some(9), "{told:?}");

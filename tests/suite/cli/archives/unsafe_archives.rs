@@ -1,4 +1,4 @@
-//! Archives that no sender of ours would make.
+//! Malicious and foreign archives, which `sgsend upload` never produces.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tar::{EntryType, Header};
 
 use crate::support::Home;
 
-/// A header as it is asked for, whatever it says.
+/// Builds a tar header from the given fields without validating them.
 fn header(name: &[u8], kind: EntryType, target: &[u8]) -> Vec<u8> {
     let mut header = Header::new_ustar();
     let fields = header.as_old_mut();
@@ -24,7 +24,7 @@ fn header(name: &[u8], kind: EntryType, target: &[u8]) -> Vec<u8> {
     header.as_bytes().to_vec()
 }
 
-/// Seals `tar` as an archive called `photos`; gives the names of the files with payload and key.
+/// Encrypts `tar` as an archive named `photos`; returns the paths of the payload file and the key file.
 fn sealed(home: &Home, tar: &[u8]) -> (String, String) {
     let metadata = Metadata {
         filename: "photos".into(),
@@ -36,7 +36,7 @@ fn sealed(home: &Home, tar: &[u8]) -> (String, String) {
     let plaintext = [encode(&metadata).unwrap().as_slice(), tar].concat();
     let link_key = LinkKey::random();
     let layout = Layout::of_plaintext(plaintext.len() as u64).unwrap();
-    assert_eq!(layout.last_index(), 0, "one segment is enough here");
+    assert_eq!(layout.last_index(), 0, "the test archive fits one segment");
     let sealer = Sealer::new(&link_key.payload_key(None).unwrap());
     let mut segment = Sealer::buffer(0);
     segment.extend_from_slice(&plaintext);
@@ -52,7 +52,7 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_attacks_is_refused_and_the_archive_is_kept() {
+fn malicious_entries_are_refused_and_the_archive_is_kept() {
     let home = Home::new();
     let inbox = home.path().join("inbox");
     let file = |name: &[u8]| header(name, EntryType::Regular, b"");
@@ -64,8 +64,8 @@ fn what_attacks_is_refused_and_the_archive_is_kept() {
         ("dot", file(b"a/../../../outside/x")),
         ("backslash", file(b"..\\..\\outside\\x")),
         ("backslash", file(b"C:\\outside\\x")),
-        ("leads out", link(b"l", b"../../outside")),
-        ("leads out", [link(b"l", outside.to_str().unwrap().as_bytes()), file(b"l/x")].concat()),
+        ("points outside", link(b"l", b"../../outside")),
+        ("points outside", [link(b"l", outside.to_str().unwrap().as_bytes()), file(b"l/x")].concat()),
         ("twice", [link(b"l", b"d"), file(b"l/x")].concat()),
         ("hard link", header(b"h", EntryType::Link, b"../../outside/x")),
         ("device", header(b"null", EntryType::Char, b"")),
@@ -82,13 +82,13 @@ fn what_attacks_is_refused_and_the_archive_is_kept() {
         let said = home.run(&["open", &payload, "--key-file", &key, "-o", "inbox"]);
         said.failed(9, what);
         assert!(!said.stderr.contains('\u{1b}'), "{:?}", said.stderr);
-        assert!(said.stderr.contains("photos.tar"), "it is not told where the archive is: {}", said.stderr);
+        assert!(said.stderr.contains("photos.tar"), "the error doesn't name the archive: {}", said.stderr);
         assert_eq!(entries(&inbox), ["photos.tar"]);
         assert_eq!(fs::read(inbox.join("photos.tar")).unwrap(), tar);
         assert_eq!(entries(&outside), Vec::<String>::new());
         let json = home.run(&["open", &payload, "--key-file", &key, "-o", "inbox", "--json"]).json();
         assert_eq!(json["error"]["code"], "unsafe_archive");
-        assert_eq!(entries(&inbox), ["photos (1).tar", "photos.tar"], "nothing is replaced");
+        assert_eq!(entries(&inbox), ["photos (1).tar", "photos.tar"], "an existing file was replaced");
         assert_eq!(home.run(&["open", &payload, "--key-file", &key, "-o", "-"]).stdout, tar);
         fs::remove_dir_all(&inbox).unwrap();
     }
@@ -106,7 +106,7 @@ fn an_archive_from_tar_itself_is_unpacked() {
     fs::write(sent.join("f"), "f").unwrap();
     std::os::unix::fs::symlink("d", sent.join("l")).unwrap();
     for format in ["gnu", "pax", "ustar"] {
-        // The oldest format has no room for the long name.
+        // The ustar format can't store the long name.
         let what: &[&str] = if format == "ustar" { &["f", "l"] } else { &["."] };
         let mut tar = std::process::Command::new("tar");
         tar.args(["--format", format, "-cf", "made.tar", "-C", "sent"]).args(what);

@@ -1,4 +1,4 @@
-//! A server that speaks S3 as far as it must, and refuses nothing: no condition, no signature, no length.
+//! A minimal S3 server that enforces nothing: it ignores conditions, signatures and lengths.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::{check, found};
 use crate::support::{Home, Said};
 
-/// What it keeps: objects by their paths, and the one upload that it knows.
+/// Server state: objects by path, and the only multipart upload.
 #[derive(Default)]
 struct Kept {
     objects: BTreeMap<String, Bytes>,
@@ -38,7 +38,7 @@ async fn answer(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri, 
     let query = uri.query().unwrap_or_default();
     let asks = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
     let path = uri.path().to_owned();
-    // `/bucket/key`
+    // The path has the form `/bucket/key`.
     let key = path.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
     match method.as_str() {
         "GET" if asks("list-type") => {
@@ -110,7 +110,7 @@ fn doctor(address: SocketAddr, more: &[&str]) -> Said {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_refuses_nothing_is_told_as_a_problem() {
+async fn a_server_that_enforces_nothing_is_a_problem() {
     let address = start().await;
     let said = doctor(address, &["--json"]);
     let ignored = [
@@ -139,11 +139,11 @@ async fn a_server_that_refuses_nothing_is_told_as_a_problem() {
     let text = doctor(address, &[]);
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(stdout.contains("\nproblem      put_if_match "), "{stdout}");
-    assert!(!stdout.contains("hidden") && !text.stderr.contains("hidden"), "the secret is told");
+    assert!(!stdout.contains("hidden") && !text.stderr.contains("hidden"), "the output contains the secret");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_of_another_region_is_told_with_its_region() {
+async fn a_bucket_in_another_region_is_reported_with_its_region() {
     let elsewhere = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
     let said = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
     found(&said, "problem", &["bucket"]);
@@ -151,14 +151,14 @@ async fn a_bucket_of_another_region_is_told_with_its_region() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_wrong_is_told() {
+async fn a_wrong_clock_is_reported() {
     let late = (StatusCode::FORBIDDEN, [("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
     let said = doctor(listen(Router::new().fallback(async move || late)).await, &["--json"]);
     found(&said, "problem", &["clock", "bucket"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_who_answers_is_a_problem() {
+async fn an_unreachable_endpoint_is_a_problem() {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     let said = doctor(nobody, &["--json"]);
     found(&said, "problem", &["bucket"]);

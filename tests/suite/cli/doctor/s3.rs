@@ -1,4 +1,4 @@
-//! Buckets on real servers.
+//! `sgsend doctor` on buckets of real S3 servers.
 
 use aws_sdk_s3::types::{BucketVersioningStatus, CorsConfiguration, CorsRule, VersioningConfiguration};
 use sgsend::server::store::S3Location;
@@ -6,7 +6,7 @@ use sgsend::server::store::S3Location;
 use super::{check, found};
 use crate::support::{Home, Said, bucket};
 
-/// Runs the command with the credentials of the tests, and a secret of their own choice.
+/// Runs `sgsend doctor` with the credentials of the test run, but with the given secret.
 fn doctor(location: &S3Location, more: &[&str], secret: &str) -> Said {
     let home = Home::new();
     let storage = location.to_string();
@@ -25,7 +25,7 @@ fn on_localstack() -> bool {
     std::env::var("SGSEND_TEST_S3_SERVER").unwrap() == "localstack"
 }
 
-/// What is wrong with every bucket: `LocalStack` lets anybody in.
+/// Returns the checks that always fail on this server: `LocalStack` allows anonymous access.
 fn always_wrong() -> Vec<&'static str> {
     if on_localstack() { vec!["anonymous_get"] } else { Vec::new() }
 }
@@ -48,13 +48,13 @@ async fn allow_pages(location: &S3Location) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_bucket_that_is_well() {
+async fn a_healthy_bucket_has_no_findings() {
     let location = bucket::fresh().await;
     allow_pages(&location).await;
     let said = doctor(&location, &["--public-url", "https://send.example.org/base"], &secret());
     found(&said, "problem", &always_wrong());
     found(&said, "warning", &[]);
-    // Neither server knows everything that AWS does.
+    // Neither test server implements every AWS feature.
     let dark = if on_localstack() { "bucket_policy" } else { "public_access_block" };
     found(&said, "cannot_tell", &[dark]);
 
@@ -67,7 +67,7 @@ async fn a_bucket_that_is_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_bucket_for_no_page_or_another() {
+async fn a_bucket_without_the_cors_rule_is_reported() {
     let location = bucket::fresh().await;
     found(&doctor(&location, &[], &secret()), "warning", &["cors"]);
     allow_pages(&location).await;
@@ -78,7 +78,7 @@ async fn a_bucket_for_no_page_or_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_bucket_that_keeps_versions() {
+async fn a_versioned_bucket_is_reported() {
     let location = bucket::fresh().await;
     for (status, verdict) in
         [(BucketVersioningStatus::Enabled, "problem"), (BucketVersioningStatus::Suspended, "warning")]
@@ -94,7 +94,7 @@ async fn a_bucket_that_keeps_versions() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_bucket_that_is_not_there() {
+async fn a_missing_bucket_is_reported() {
     let mut location = bucket::fresh().await;
     location.bucket.push_str("-not");
     let said = doctor(&location, &[], &secret());
@@ -104,9 +104,9 @@ async fn a_bucket_that_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn a_secret_that_is_wrong() {
+async fn a_wrong_secret_is_reported() {
     if on_localstack() {
-        // It takes every secret.
+        // `LocalStack` accepts every secret.
         return;
     }
     let said = doctor(&bucket::fresh().await, &[], "wrong");

@@ -1,4 +1,4 @@
-//! Downloads from a store.
+//! Presigned downloads from a payload store.
 
 use http::Method;
 
@@ -6,22 +6,22 @@ use super::{content, failed, fetch, fetching, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
 use crate::support::{Home, Said};
 
-/// Bytes in one request.
+/// Length of one range request, in bytes.
 const RANGE: u64 = 2 * MIB;
 
-/// A store that does this to requests for payloads, and serves everything else.
+/// Starts a store that applies `script` to payload GETs, and serves all other requests.
 fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
     let only_gets = move |asked: &Asked| if asked.method == Method::GET { script(asked) } else { Act::Serve };
     Plan::on(Terms::default()).store(only_gets).start()
 }
 
-/// Whether a request is for the payload behind its first 8 MiB.
+/// Returns whether a request starts beyond the first 8 MiB of the payload.
 fn is_later(asked: &Asked) -> bool {
     asked.start.is_some_and(|start| start >= 8 * MIB)
 }
 
 #[test]
-fn a_large_payload_comes_in_ranges_side_by_side() {
+fn a_large_payload_is_downloaded_in_parallel_ranges() {
     let home = Home::new();
     let stub = store(|_| Act::Together(4));
     let content = content(26_000_000);
@@ -33,7 +33,7 @@ fn a_large_payload_comes_in_ranges_side_by_side() {
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_errors_are_retried() {
     let home = Home::new();
     let stub = store(|asked| match (asked.start, asked.before) {
         (Some(0), 0) => Act::Answer(500, String::new()),
@@ -53,11 +53,11 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn a_url_that_has_run_out_is_asked_for_anew_and_counts_nothing() {
+fn an_expired_url_is_renewed_without_counting_a_download() {
     let home = Home::new();
     let stub = store(|asked| match asked.answer {
         2 => Act::Answer(403, refusal("AccessDenied")),
-        // The next one runs out in the middle, after it has worked.
+        // The next URL expires in the middle of the payload, after some successful requests.
         3 if asked.start.is_some_and(|start| start >= 16 * MIB) => Act::Answer(403, refusal("AccessDenied")),
         _ => Act::Serve,
     });
@@ -68,7 +68,7 @@ fn a_url_that_has_run_out_is_asked_for_anew_and_counts_nothing() {
 }
 
 #[test]
-fn a_fresh_url_that_is_refused_too_is_an_error() {
+fn a_refused_fresh_url_is_an_error() {
     let home = Home::new();
     let stub = store(|_| Act::Answer(403, refusal("AccessDenied")));
     for size in [5, 9_000_000] {
@@ -79,7 +79,7 @@ fn a_fresh_url_that_is_refused_too_is_an_error() {
 }
 
 #[test]
-fn other_ranges_than_were_asked_for_are_not_taken() {
+fn mismatched_ranges_are_rejected() {
     let home = Home::new();
     for wrong in [|| Act::IgnoreRange, || Act::OtherRange] {
         let stub = store(move |asked| if is_later(asked) { wrong() } else { Act::Serve });
@@ -98,7 +98,7 @@ fn a_damaged_payload_is_never_released() {
         stub.change_payload(|payload| *payload.last_mut().unwrap() ^= 1);
         failed(&fetching(&stub, &home, &sent, &[]), &home, 6);
     }
-    // One byte more than there should be, behind everything that is authentic.
+    // One surplus byte after the authentic payload.
     let stub = Stub::start();
     let sent = upload(&stub, &home, b"hello", &[]);
     stub.change_payload(|payload| payload.push(0));
@@ -112,7 +112,7 @@ fn a_damaged_payload_is_never_released() {
 }
 
 #[test]
-fn a_transfer_that_was_deleted_meanwhile_is_gone() {
+fn a_transfer_deleted_during_a_download_is_gone() {
     let home = Home::new();
     let stub = store(|asked| if is_later(asked) { Act::Delete } else { Act::Serve });
     let sent = upload(&stub, &home, &content(13_000_000), &[]);
@@ -131,7 +131,7 @@ fn cut_off(stub: &Stub, home: &Home, link: &str, extra: &[&str]) -> std::process
 }
 
 #[test]
-fn a_download_goes_on_through_the_service_when_the_store_is_gone() {
+fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
     let home = Home::new();
     let stub = store(|asked| if is_later(asked) { Act::Silence } else { Act::Serve });
     let content = content(26_000_000);
@@ -146,7 +146,7 @@ fn a_download_goes_on_through_the_service_when_the_store_is_gone() {
 }
 
 #[test]
-fn a_download_goes_on_when_the_store_comes_back() {
+fn a_download_resumes_when_the_store_comes_back() {
     let home = Home::new();
     let hangs = |asked: &Asked| asked.before == 0 && asked.start.is_some_and(|start| start == 3 * RANGE);
     let stub = store(move |asked| if hangs(asked) { Act::Silence } else { Act::Serve });
@@ -157,7 +157,10 @@ fn a_download_goes_on_when_the_store_comes_back() {
     let mut line = String::new();
     while !line.contains("cannot reach") {
         line.clear();
-        assert!(std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0, "nothing was told of the store");
+        assert!(
+            std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0,
+            "no line about the store was printed"
+        );
     }
     stub.open_store();
     let rest = std::io::read_to_string(stderr).unwrap();

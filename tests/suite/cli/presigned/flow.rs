@@ -1,4 +1,4 @@
-//! Which way payloads go.
+//! Choice of the payload flow: presigned URLs of the store, or bytes through the service.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use crate::support::stub::{Act, Plan, Stub, Terms};
 use crate::support::{Home, Said};
 
 #[test]
-fn where_the_store_is_out_of_reach_payloads_go_through_the_service() {
+fn an_unreachable_store_makes_payloads_go_through_the_service() {
     let home = Home::new();
     for size in [5, 13_000_000] {
         let stub = Stub::start();
@@ -26,9 +26,9 @@ fn where_the_store_is_out_of_reach_payloads_go_through_the_service() {
 }
 
 #[test]
-fn a_store_that_takes_no_byte_is_out_of_reach() {
+fn a_silent_store_counts_as_unreachable() {
     let home = Home::new();
-    // Its address leads to a port that accepts connections and no more.
+    // A port that accepts connections and never responds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let stub = Stub::start();
     stub.sign_for(&format!("https://{}", silent.local_addr().unwrap()));
@@ -40,7 +40,7 @@ fn a_store_that_takes_no_byte_is_out_of_reach() {
 }
 
 #[test]
-fn a_proxy_that_lets_nobody_through_is_gone_around() {
+fn a_refusing_proxy_makes_payloads_go_through_the_service() {
     let home = Home::new();
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
@@ -60,7 +60,7 @@ fn a_proxy_that_lets_nobody_through_is_gone_around() {
 }
 
 #[test]
-fn nothing_goes_another_way_once_something_has_arrived() {
+fn the_flow_stays_once_a_part_has_arrived() {
     let home = Home::new();
     let script = |asked: &crate::support::stub::Asked| if asked.number > 1 { Act::Silence } else { Act::Serve };
     let stub = Plan::on(Terms::default()).store(script).start();
@@ -75,7 +75,7 @@ fn nothing_goes_another_way_once_something_has_arrived() {
 }
 
 #[test]
-fn who_wants_the_store_only_gets_no_other_way() {
+fn forced_presigned_flow_never_falls_back() {
     let home = Home::new();
     let stub = Stub::start();
     let content = content(9_000_000);
@@ -91,7 +91,7 @@ fn who_wants_the_store_only_gets_no_other_way() {
 }
 
 #[test]
-fn who_wants_the_service_only_gets_no_other_way() {
+fn forced_bytes_flow_never_uses_the_store() {
     let home = Home::new();
     let stub = Stub::start();
     for content in [content(5), content(9_000_000)] {
@@ -103,7 +103,7 @@ fn who_wants_the_service_only_gets_no_other_way() {
 }
 
 #[test]
-fn ways_that_are_not_offered() {
+fn flows_that_are_not_offered() {
     let home = Home::new();
     let stub = Plan::on(Terms { fallback: false, ..Terms::default() }).start();
     refused(&stub, &home, b"hello", &["--flow", "bytes"]).failed(2, "--flow");

@@ -1,4 +1,4 @@
-//! Services that send payloads where they must not go, or in a way that leads nowhere.
+//! Hostile services: payload URLs that clients must not follow, and responses that lead nowhere.
 
 use serde_json::{Value, json};
 use sgsend::domain::transfer::Status;
@@ -7,7 +7,7 @@ use super::{content, failed, fetching, refused, upload};
 use crate::support::Home;
 use crate::support::stub::{Act, Plan, SIGNATURE, Stub, Terms, refusal};
 
-/// A service that changes its answers to one call.
+/// Starts a service whose responses to `call` are passed through `change`.
 fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Stub {
     let edit = move |name: &str, answer: &mut Value| {
         if name == call {
@@ -18,7 +18,7 @@ fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'sta
 }
 
 #[test]
-fn urls_that_lead_where_no_payload_goes_are_not_followed() {
+fn unsafe_payload_urls_are_not_followed() {
     let home = Home::new();
     for (address, exit) in [
         ("file:///tmp/payload", 8),
@@ -43,7 +43,7 @@ fn urls_that_lead_where_no_payload_goes_are_not_followed() {
 }
 
 #[test]
-fn parts_that_do_not_make_up_the_payload_are_not_sent() {
+fn parts_that_do_not_cover_the_payload_are_rejected() {
     let home = Home::new();
     for (member, value, exit) in [
         ("part_count", json!(4), 8),
@@ -61,7 +61,7 @@ fn parts_that_do_not_make_up_the_payload_are_not_sent() {
 }
 
 #[test]
-fn requests_that_no_store_takes_are_not_made() {
+fn invalid_signed_requests_are_not_sent() {
     let home = Home::new();
     for (member, value) in [
         ("method", json!("DELETE")),
@@ -76,7 +76,7 @@ fn requests_that_no_store_takes_are_not_made() {
 }
 
 #[test]
-fn fresh_urls_are_for_the_same_parts() {
+fn fresh_urls_for_other_parts_are_rejected() {
     let home = Home::new();
     let changes: [fn(&mut Value); 3] = [
         |answer| answer["parts"] = json!([]),
@@ -96,9 +96,9 @@ fn fresh_urls_are_for_the_same_parts() {
 }
 
 #[test]
-fn parts_that_were_never_sent_cannot_have_arrived() {
+fn a_claim_of_parts_never_sent_is_rejected() {
     let home = Home::new();
-    // Everything is there, it says, and still the upload is not complete.
+    // The service claims that all parts have arrived, but never completes the upload.
     let edit = |name: &str, answer: &mut Value| {
         if name == "upload/status" {
             answer["parts_received"] = json!([[1, 4_294_967_295_u32]]);
@@ -111,7 +111,7 @@ fn parts_that_were_never_sent_cannot_have_arrived() {
 }
 
 #[test]
-fn what_a_service_says_is_told_without_what_is_secret() {
+fn errors_omit_secrets_from_responses() {
     let home = Home::new();
     let stub = changing("/transfers/create", |answer| answer["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
     let said = refused(&stub, &home, b"hello", &["--verbose"]);

@@ -1,4 +1,4 @@
-//! Payloads that go to a payload store and come from there, whatever the store does meanwhile.
+//! Presigned flow: payloads go directly to and from a payload store, which may misbehave.
 
 mod download;
 mod flow;
@@ -13,12 +13,12 @@ use serde_json::Value;
 use crate::support::stub::Stub;
 use crate::support::{Home, Said};
 
-/// Content that no two parts of are alike.
+/// Returns content in which no two parts are alike.
 pub(super) fn content(length: u32) -> Vec<u8> {
     (0..length).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
 }
 
-/// Sends `content` and gives what the command has printed as JSON.
+/// Uploads `content` and returns the JSON output of the command.
 fn upload(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Value {
     let file = home.file("a.bin", content);
     let said = stub.run(home, &[&["upload", &file, "--json"], extra].concat());
@@ -27,7 +27,7 @@ fn upload(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Value {
     said.json()
 }
 
-/// Sends `content`, which is to fail.
+/// Uploads `content`, expecting a failure.
 fn refused(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Said {
     let file = home.file("a.bin", content);
     let said = stub.run(home, &[&["upload", &file], extra].concat());
@@ -37,10 +37,10 @@ fn refused(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Said {
 
 fn nothing_is_left(home: &Home) {
     let state = home.path().join(".local/state/sgsend/uploads");
-    assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0, "the key of an ended upload was left");
+    assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0, "the key of an ended upload is still stored");
 }
 
-/// Fetches what was sent, checks that it is `content`, and gives what the command has printed as JSON.
+/// Downloads the upload, checks that the content equals `content`, and returns the JSON output of the command.
 fn fetch(stub: &Stub, home: &Home, uploaded: &Value, content: &[u8], extra: &[&str]) -> Value {
     let said = fetching(stub, home, uploaded, extra);
     assert_eq!(said.exit, 0, "{} {}", said.stderr, String::from_utf8_lossy(&said.stdout));
@@ -53,23 +53,23 @@ fn fetching(stub: &Stub, home: &Home, uploaded: &Value, extra: &[&str]) -> Said 
     stub.run(home, &[&["download", link, "-o", "b.bin", "--json"], extra].concat())
 }
 
-/// Checks that a download has failed with this status, and left nothing.
+/// Checks that a download failed with this exit status and left no file.
 fn failed(said: &Said, home: &Home, exit: i32) -> Value {
     let told = String::from_utf8_lossy(&said.stdout);
     assert_eq!(said.exit, exit, "{told} {}", said.stderr);
     let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    // What is authentic may be gone on with where the rest is only out of reach.
+    // Authenticated segments may stay for resuming if the store is merely unreachable (exit status 8).
     let may_stay = |name: &str| exit == 8 && name.starts_with(".sgsend-");
     let left: Vec<_> = left.filter(|name| name != "a.bin" && name != ".local" && !may_stay(name)).collect();
-    assert_eq!(left, [""; 0], "something was left");
+    assert_eq!(left, [""; 0], "a file was left");
     said.json()["error"].clone()
 }
 
-/// Looks until it is so, for thirty seconds at most.
+/// Polls until `is_so` returns true, for at most 30 seconds.
 fn until(mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(30), "waited in vain");
+        assert!(started.elapsed() < Duration::from_secs(30), "the condition wasn't met within 30 s");
         std::thread::yield_now();
     }
 }

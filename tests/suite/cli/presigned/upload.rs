@@ -1,4 +1,4 @@
-//! Uploads to a store.
+//! Presigned uploads to a payload store.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
@@ -10,18 +10,18 @@ use super::{content, fetch, nothing_is_left, refused, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
 use crate::support::{Home, Said};
 
-/// A store that does this to the parts it is sent, and serves everything else.
+/// Starts a store that applies `script` to part uploads, and serves all other requests.
 fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
     let only_parts = move |asked: &Asked| if asked.method == Method::PUT { script(asked) } else { Act::Serve };
     Plan::on(Terms::default()).store(only_parts).start()
 }
 
-/// Checks that whatever was sent twice was the same.
+/// Checks that all uploads of the same part had the same bytes.
 fn is_one_payload(stub: &Stub) {
     let payload = stub.payload();
     for (number, part) in (1..).zip(payload.chunks(2 * usize::try_from(MIB).unwrap())) {
         for body in stub.bodies(number) {
-            assert!(part.starts_with(&body), "part {number} was sent with other bytes before");
+            assert!(part.starts_with(&body), "part {number} was sent with different bytes");
         }
     }
 }
@@ -39,9 +39,9 @@ fn a_small_payload_goes_in_one_request() {
 }
 
 #[test]
-fn a_large_payload_goes_in_parts_side_by_side() {
+fn a_large_payload_is_uploaded_in_parallel_parts() {
     let home = Home::new();
-    // No part is answered before four are there.
+    // Responds to no part before four requests are open.
     let stub = store(|_| Act::Together(4));
     let content = content(13_000_000);
     let sent = upload(&stub, &home, &content, &[]);
@@ -61,7 +61,7 @@ fn parts_arrive_in_any_order() {
 }
 
 #[test]
-fn further_urls_are_asked_for() {
+fn further_urls_are_requested() {
     let home = Home::new();
     let stub = Plan::on(Terms { urls_ahead: 2, part_size: MIB, ..Terms::default() }).start();
     let content = content(9_000_000);
@@ -71,10 +71,10 @@ fn further_urls_are_asked_for() {
 }
 
 #[test]
-fn urls_that_have_run_out_are_asked_for_anew() {
+fn expired_urls_are_renewed() {
     let home = Home::new();
     let expired = |asked: &Asked| match (asked.number, asked.answer) {
-        // Some before anything was taken, some when everything was.
+        // Some URLs expire before the store reads the body, some after the whole body.
         (2, 1) => Act::Answer(403, refusal("AccessDenied")),
         (3.., 1) => Act::AnswerAfterwards(403, refusal("AccessDenied")),
         _ => Act::Serve,
@@ -93,7 +93,7 @@ fn urls_that_have_run_out_are_asked_for_anew() {
 }
 
 #[test]
-fn a_fresh_url_that_is_refused_too_is_an_error() {
+fn a_refused_fresh_url_is_an_error() {
     let home = Home::new();
     let stub = store(|asked| if asked.number == 2 { Act::Answer(403, refusal("AccessDenied")) } else { Act::Serve });
     refused(&stub, &home, &content(13_000_000), &[]).failed(8, "accessdenied");
@@ -102,18 +102,18 @@ fn a_fresh_url_that_is_refused_too_is_an_error() {
 }
 
 #[test]
-fn what_is_there_already_is_not_sent_again() {
+fn a_stored_payload_is_not_sent_again() {
     let home = Home::new();
     let stub = store(|asked| if asked.before == 0 { Act::LoseAnswer } else { Act::Serve });
     let sent = upload(&stub, &home, b"hello", &[]);
     let bodies = stub.bodies(1);
     assert_eq!(bodies.len(), 2);
-    assert!(bodies[0] == bodies[1], "another payload was sent");
+    assert!(bodies[0] == bodies[1], "a different payload was sent");
     fetch(&stub, &home, &sent, b"hello", &[]);
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_errors_are_retried() {
     let home = Home::new();
     let stub = store(|asked| match (asked.number, asked.before) {
         (1, 0) => Act::Answer(500, String::new()),
@@ -133,7 +133,7 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn a_store_that_stands_still_is_asked_again() {
+fn a_stalled_request_is_retried() {
     let home = Home::new();
     let stub = store(|asked| if asked.number == 2 && asked.before == 0 { Act::Silence } else { Act::Serve });
     let content = content(7_000_000);
@@ -143,11 +143,11 @@ fn a_store_that_stands_still_is_asked_again() {
 }
 
 #[test]
-fn parts_that_the_service_does_not_find_are_sent_again() {
+fn missing_parts_are_sent_again() {
     let home = Home::new();
     let stub = store(|asked| match (asked.number, asked.before) {
         (2, 0) | (5, 0..=1) => Act::Forget,
-        // As after a multipart upload was taken for abandoned.
+        // The response of a store that has aborted the multipart upload as abandoned.
         (3, 0) => Act::Answer(404, refusal("NoSuchUpload")),
         _ => Act::Serve,
     });
@@ -158,7 +158,7 @@ fn parts_that_the_service_does_not_find_are_sent_again() {
 }
 
 #[test]
-fn a_store_that_keeps_nothing_is_not_believed_for_ever() {
+fn retries_against_a_store_that_keeps_nothing_end() {
     let home = Home::new();
     for content in [content(13_000_000), b"hello".to_vec()] {
         let stub = store(|asked| if asked.number == 1 { Act::Forget } else { Act::Serve });
@@ -168,14 +168,14 @@ fn a_store_that_keeps_nothing_is_not_believed_for_ever() {
 }
 
 #[test]
-fn an_upload_that_was_deleted_meanwhile_is_gone() {
+fn a_transfer_deleted_during_an_upload_is_gone() {
     let home = Home::new();
     let stub = store(|asked| if asked.number == 3 { Act::Delete } else { Act::Serve });
     refused(&stub, &home, &content(13_000_000), &[]).failed(4, "");
 }
 
 #[test]
-fn refusals_are_told_by_their_code_alone() {
+fn store_errors_are_reported_by_code_only() {
     let home = Home::new();
     let long = format!("<Code>NoSuchBucket</Code>{}", "x".repeat(30_000_000));
     for (status, body, words) in [
@@ -193,7 +193,7 @@ fn refusals_are_told_by_their_code_alone() {
 }
 
 #[test]
-fn a_file_that_grows_ends_its_upload() {
+fn a_growing_file_aborts_its_upload() {
     let home = Home::new();
     let path = home.path().join("a.bin");
     let stub = store(move |asked| {
@@ -207,13 +207,13 @@ fn a_file_that_grows_ends_its_upload() {
 }
 
 #[test]
-fn no_part_is_sent_again_with_other_content() {
+fn no_part_is_retried_with_different_content() {
     let home = Home::new();
     let path = home.path().join("a.bin");
     let script = move |asked: &Asked| match (asked.number, asked.before) {
         (1, 0) => Act::AnswerAfterwards(500, String::new()),
         (1, 1) => {
-            // Every segment was sealed before, and some are sealed again from now on.
+            // All segments are encrypted by now; retries encrypt some of them again.
             std::fs::write(&path, vec![0; 16_000_000]).unwrap();
             Act::Serve
         }
@@ -224,16 +224,16 @@ fn no_part_is_sent_again_with_other_content() {
     assert_eq!(stub.status(), Some(Status::Deleted));
     until(|| stub.bodies(1).len() == 2);
     let bodies = stub.bodies(1);
-    assert!(bodies[0].starts_with(&bodies[1]), "one segment was sent with two contents");
+    assert!(bodies[0].starts_with(&bodies[1]), "a segment was sent with two different contents");
 }
 
 #[test]
-fn an_upload_goes_on_when_the_store_comes_back() {
+fn an_upload_resumes_when_the_store_comes_back() {
     let home = Home::new();
-    // One part arrives; those beside it hang until their connections are gone.
+    // Part 1 is stored; requests for parts 2 to 4 hang until their connections are closed.
     let stub = store(|asked| match (asked.number, asked.before) {
         (2..=4, 0) => Act::Silence,
-        // Nothing new is begun before that.
+        // Later parts get no response before four parts are stored.
         (5.., _) => Act::After(4),
         _ => Act::Serve,
     });
@@ -246,7 +246,7 @@ fn an_upload_goes_on_when_the_store_comes_back() {
     let mut line = String::new();
     while !line.contains("cannot reach") {
         line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "nothing was told of the store");
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "no line about the store was printed");
     }
     stub.open_store();
     let mut rest = String::new();
@@ -260,7 +260,7 @@ fn an_upload_goes_on_when_the_store_comes_back() {
 }
 
 #[test]
-fn an_interrupted_upload_that_nobody_goes_on_with_leaves_nothing_behind() {
+fn an_interrupted_non_resumable_upload_leaves_no_state() {
     let home = Home::new();
     let stub = store(|_| Act::Silence);
     let file = home.file("a.bin", &content(13_000_000));

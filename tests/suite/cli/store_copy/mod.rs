@@ -1,4 +1,4 @@
-//! `sgsend store copy`: services that go on elsewhere, copies that are cut short, and places that are none.
+//! `sgsend store copy`: services resumed over the copy, interrupted copies, and invalid locations.
 
 mod s3;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::presigned::content;
 use crate::support::{ADMIN_KEY, Home, Said, Serving};
 
-/// Both services over `storage`, at an address that stays the same.
+/// Starts both services over `storage`, the public service at the fixed address `listen`.
 fn serve(home: &Home, storage: &str, listen: &str) -> Serving {
     let listens = ["serve", "all", "--json", "--listen", listen, "--admin-listen", "127.0.0.1:0"];
     let mut command = home.sgsend(&[&listens[..], &["--storage", storage, "--max-size", "1GiB"]].concat());
@@ -34,7 +34,8 @@ fn run(home: &Home, serving: &Serving, arguments: &[&str]) -> Said {
     Said::of(command(home, serving, arguments).output().unwrap())
 }
 
-/// Starts a command, and kills it with `signal` when its progress is beyond `bytes`; answers whether it was still running.
+/// Starts a command, and sends `signal` once its progress exceeds `bytes`; returns whether the command was still
+/// running.
 fn end_beyond(mut command: Command, bytes: u64, signal: &str) -> bool {
     let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -45,7 +46,7 @@ fn end_beyond(mut command: Command, bytes: u64, signal: &str) -> bool {
         let killed = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
     }
-    // So that it does not stop at a pipe that is full.
+    // Drains stderr, so that a full pipe doesn't block the process.
     lines.for_each(drop);
     !child.wait().unwrap().success()
 }
@@ -56,7 +57,7 @@ fn records(home: &Home, serving: &Serving, link: &str) -> Vec<Value> {
     audit["items"].as_array().unwrap_or_else(|| panic!("{audit}")).clone()
 }
 
-/// Moves a service that was used from one storage to another, and looks at what its users find there.
+/// Moves a used service from one storage to another, and checks that users find the same state.
 fn moved(from: &str, to: &str) {
     let home = Home::new();
     let before = serve(&home, from, "127.0.0.1:0");
@@ -70,7 +71,7 @@ fn moved(from: &str, to: &str) {
     run(&home, &before, &["delete", &gone]).text();
     let half = home.file("half", &content(150 << 20));
     let resumed = ["upload", &half, "--resume", "--progress", "json"];
-    assert!(end_beyond(command(&home, &before, &resumed), 1 << 20, "INT"), "it was done too soon");
+    assert!(end_beyond(command(&home, &before, &resumed), 1 << 20, "INT"), "the upload ended too soon");
     let trail = [&open, &twice, &gone].map(|link| records(&home, &before, link));
     before.terminate();
 
@@ -97,14 +98,14 @@ fn moved(from: &str, to: &str) {
     for link in [&twice, &gone] {
         run(&home, &after, &["download", link, "-o", "none"]).failed(4, "");
     }
-    // The token is known, what was under way begins anew, and the quota counts on.
+    // The token is valid, interrupted uploads start again, and quota usage is kept.
     let again = run(&home, &after, &resumed).text();
     run(&home, &after, &["download", &again, "-o", "again"]).text();
     assert!(std::fs::read(home.path().join("again")).unwrap() == content(150 << 20));
     after.terminate();
     let sound = home.run(&["store", "check", to, "--json"]);
     assert_eq!(sound.exit, 0, "{}", sound.json());
-    // Over a bucket, what was counted last is shown when it was added at the end.
+    // Over a bucket, a counter shows its latest changes only after the shutdown has written them.
     let stats = run(&home, &serve(&home, to, &address), &["stats", "--json"]).json()["transfers"].clone();
     assert_eq!(
         (&stats["pending"], &stats["completed"], &stats["deleted"]),
@@ -113,7 +114,7 @@ fn moved(from: &str, to: &str) {
     );
 }
 
-/// A storage with a few large payloads; where it is.
+/// Fills a storage with a few large payloads.
 fn filled(home: &Home, storage: &str) {
     let serving = serve(home, storage, "127.0.0.1:0");
     run(home, &serving, &["token", "create", "test", "--login"]).text();
@@ -124,7 +125,7 @@ fn filled(home: &Home, storage: &str) {
     serving.terminate();
 }
 
-/// Copies while the process is killed again and again.
+/// Copies while the process is killed repeatedly.
 fn killed_again_and_again(from: &str, to: &str) {
     let home = Home::new();
     filled(&home, from);
@@ -135,14 +136,14 @@ fn killed_again_and_again(from: &str, to: &str) {
             break;
         }
         let checked = home.run(&["store", "check", to, "--json"]);
-        // The kill may come when everything is done but the process's end.
+        // The kill may arrive after the copy is complete but before the process exits.
         if checked.exit == 0 {
             break;
         }
         assert!(checked.json().to_string().contains("unfinished_copy"), "{}", checked.json());
         kills += 1;
         let served = with_key(&mut home.sgsend(&["serve", "all", "--listen", "127.0.0.1:0", "--storage", to])).output();
-        Said::of(served.unwrap()).failed(1, "unfinished copy");
+        Said::of(served.unwrap()).failed(1, "incomplete copy");
     }
     let copied = home.run(&["store", "copy", from, to, "--json"]);
     if kills == 5 {
@@ -150,19 +151,19 @@ fn killed_again_and_again(from: &str, to: &str) {
         let (sent, all) = (copied.json()["bytes_sent"].as_u64().unwrap(), copied.json()["bytes"].as_u64().unwrap());
         assert!(sent < all, "everything was sent again");
     }
-    assert!(kills > 0, "it was never killed");
+    assert!(kills > 0, "the copy was never killed");
     assert_eq!(home.run(&["store", "check", to, "--json"]).json()["ok"], true);
 }
 
 #[test]
-fn a_service_goes_on_in_another_folder() {
+fn a_service_resumes_in_another_folder() {
     let folders = Home::new();
     let folder = |name: &str| format!("file:{}", folders.path().join(name).display());
     moved(&folder("from"), &folder("new/to"));
 }
 
 #[test]
-fn a_copy_that_is_killed_is_gone_on_with() {
+fn a_killed_copy_resumes() {
     let folders = Home::new();
     let folder = |name: &str| format!("file:{}", folders.path().join(name).display());
     killed_again_and_again(&folder("from"), &folder("to"));
@@ -182,7 +183,7 @@ fn a_folder_in_use_is_not_copied() {
 }
 
 #[test]
-fn places_that_are_none_are_left_as_they_are() {
+fn invalid_locations_are_left_unchanged() {
     let home = Home::new();
     let folder = |name: &str| format!("file:{}", home.path().join(name).display());
     let from = folder("from");
@@ -195,8 +196,8 @@ fn places_that_are_none_are_left_as_they_are() {
     assert_eq!(std::fs::read_dir(home.path().join("photos")).unwrap().count(), 1);
     serve(&home, &folder("other"), "127.0.0.1:0").terminate();
     home.run(&["store", "copy", &from, &folder("other")]).failed(9, "not empty");
-    home.run(&["store", "copy", &from, &from]).failed(2, "same place");
-    home.run(&["store", "copy", &from, &folder("from/below")]).failed(2, "same place");
+    home.run(&["store", "copy", &from, &from]).failed(2, "must not overlap");
+    home.run(&["store", "copy", &from, &folder("from/below")]).failed(2, "must not overlap");
     for other in ["memory:", "nonsense"] {
         assert_eq!(home.run(&["store", "copy", &from, other]).exit, 2);
         assert_eq!(home.run(&["store", "copy", other, &from]).exit, 2);

@@ -1,4 +1,4 @@
-//! From and to buckets on real servers.
+//! Copies from and to buckets on real S3 servers.
 
 use super::{killed_again_and_again, moved};
 use crate::support::{Home, bucket};
@@ -13,27 +13,27 @@ fn a_bucket() -> String {
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_service_goes_on_in_a_bucket() {
+fn a_service_moves_into_a_bucket() {
     let home = Home::new();
     moved(&a_folder(&home), &a_bucket());
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_service_leaves_its_bucket_for_a_folder() {
+fn a_service_moves_from_a_bucket_to_a_folder() {
     let home = Home::new();
     moved(&a_bucket(), &a_folder(&home));
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_service_goes_on_in_another_bucket() {
+fn a_service_moves_to_another_bucket() {
     moved(&a_bucket(), &a_bucket());
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-fn a_copy_into_a_bucket_that_is_killed_is_gone_on_with() {
+fn a_killed_copy_into_a_bucket_resumes() {
     let home = Home::new();
     killed_again_and_again(&a_folder(&home), &a_bucket());
 }

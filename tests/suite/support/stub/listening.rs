@@ -1,4 +1,4 @@
-//! A port that can be closed and opened again, and connections that can be cut.
+//! A listener that can be closed and reopened, and whose connections can be cut.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// The connection is to be cut without an answer.
+/// Error that cuts the connection without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("cut")]
 pub(super) struct Cut;
 
-/// An answer's body, which can break off.
+/// Response body that can break off.
 pub(super) type Body = UnsyncBoxBody<Bytes, Cut>;
 pub(super) type Answered = Result<Response<Body>, Cut>;
 
-/// A port.
+/// A listener on a local port.
 pub(super) struct Listening {
     url: String,
     is_open: watch::Sender<bool>,
-    /// What was done of that.
+    /// The state of the port, after `is_open` has taken effect.
     is_done: watch::Receiver<bool>,
 }
 
@@ -53,12 +53,12 @@ impl Listening {
         &self.url
     }
 
-    /// Closes the port and every connection.
+    /// Closes the port and all its connections.
     pub(super) fn close(&self) {
         self.set(false);
     }
 
-    /// Opens it again.
+    /// Reopens the port.
     pub(super) fn open(&self) {
         self.set(true);
     }
@@ -110,7 +110,7 @@ async fn listen<F, A>(
     }
 }
 
-/// Waits until the port is to be closed; whether that is for good.
+/// Waits until the port must close; returns whether the listener has been dropped.
 async fn is_over(wanted: &mut watch::Receiver<bool>) -> bool {
     wanted.wait_for(|open| !*open).await.is_err()
 }
@@ -122,7 +122,7 @@ where
 {
     match tls {
         None => serve(stream, answer).await,
-        // Whoever does not trust the certificate leaves here.
+        // Clients that don't trust the certificate disconnect here.
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
                 serve(stream, answer).await;
@@ -137,6 +137,6 @@ where
     A: Future<Output = Answered> + Send + 'static,
 {
     let service = service_fn(answer);
-    // What was cut ends in an error, as it should.
+    // Cut connections end in an error, as intended.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

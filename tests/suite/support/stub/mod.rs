@@ -1,4 +1,4 @@
-//! A service and a payload store that do as a test wants: what real ones do once in a thousand times.
+//! A stub of service and payload store that reproduces rare failures on demand.
 
 mod listening;
 mod service;
@@ -20,22 +20,22 @@ use self::listening::Listening;
 pub(crate) use self::store::{Act, Asked, refusal};
 use super::{Home, Said};
 
-/// Stands in the query of every signed URL, and must stand nowhere else.
+/// Signature in the query of every signed URL; must appear nowhere else.
 pub(crate) const SIGNATURE: &str = "5ec4e7519na7u4e";
 
-/// A mebibyte: what parts are multiples of.
+/// One mebibyte; part sizes are multiples of it.
 pub(crate) const MIB: u64 = 1 << 20;
 
-/// What the service does.
+/// Behaviour of the stub service.
 #[derive(Clone)]
 pub(crate) struct Terms {
-    /// Which way it lets payloads go.
+    /// Payload flow that the service offers.
     pub(crate) flow: Flow,
-    /// Whether it also takes and gives bytes itself.
+    /// Whether the service also transfers payload bytes itself.
     pub(crate) fallback: bool,
-    /// Bytes in a part; a payload that is no larger than one goes in one request.
+    /// Part size in bytes; a payload that fits into one part is uploaded in one request.
     pub(crate) part_size: u64,
-    /// How many parts' URLs come with a transfer.
+    /// Number of part URLs in the response that creates a transfer.
     pub(crate) urls_ahead: u32,
 }
 
@@ -48,7 +48,7 @@ impl Default for Terms {
 type Script = Box<dyn Fn(&Asked) -> Act + Send + Sync>;
 type Edit = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
 
-/// A running service and its store.
+/// A running stub service and its store.
 pub(crate) struct Stub {
     shared: Arc<Shared>,
     service: Listening,
@@ -56,18 +56,18 @@ pub(crate) struct Stub {
     runtime: Runtime,
 }
 
-/// What both know.
+/// State shared by service and store.
 struct Shared {
     terms: Terms,
     script: Script,
     edit: Edit,
     store_url: Mutex<String>,
     state: Mutex<State>,
-    /// The most requests that the store had at once, ever.
+    /// Maximum number of concurrent requests to the store so far.
     at_once: watch::Sender<usize>,
-    /// How many parts it has stored.
+    /// Number of stored parts.
     stored: watch::Sender<usize>,
-    /// How many requests it has said nothing to.
+    /// Number of requests left without a response.
     silent: watch::Sender<usize>,
 }
 
@@ -77,15 +77,15 @@ struct State {
     size: u64,
     status: Option<Status>,
     max_downloads: Option<u32>,
-    /// How many answers with signed URLs were given.
+    /// Number of responses with signed URLs so far.
     answers: u64,
-    /// The numbers in each request for more of them.
+    /// Part numbers in each request for further URLs.
     asked_for: Vec<Vec<u32>>,
     grants: BTreeSet<String>,
-    /// What came to the service itself.
+    /// Bytes uploaded to the service itself.
     bytes: Vec<u8>,
     parts: BTreeMap<u32, Vec<u8>>,
-    /// Every body that came to the store for a part, as far as it came.
+    /// Bodies received for each part, including incomplete ones.
     bodies: BTreeMap<u32, Vec<Vec<u8>>>,
     object: Option<Vec<u8>>,
     in_flight: usize,
@@ -100,7 +100,7 @@ impl Shared {
     }
 }
 
-/// How a stub is to be started.
+/// Configuration of a stub.
 pub(crate) struct Plan {
     terms: Terms,
     script: Script,
@@ -109,30 +109,30 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A service on these terms.
+    /// Sets the behaviour of the service.
     pub(crate) fn on(terms: Terms) -> Self {
         Self { terms, script: Box::new(|_| Act::Serve), edit: Box::new(|_, _| {}), tls: None }
     }
 
-    /// What the store does with each request.
+    /// Sets the store's action for each request.
     pub(crate) fn store(mut self, script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
         self.script = Box::new(script);
         self
     }
 
-    /// Changes the service's answers to calls of these names.
+    /// Sets a function that changes responses of the service, given the name of the call.
     pub(crate) fn answers(mut self, edit: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Self {
         self.edit = Box::new(edit);
         self
     }
 
-    /// Lets the store speak TLS.
+    /// Makes the store use TLS.
     pub(crate) fn tls(mut self, config: rustls::ServerConfig) -> Self {
         self.tls = Some(Arc::new(config));
         self
     }
 
-    /// Starts both.
+    /// Starts service and store.
     pub(crate) fn start(self) -> Stub {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shared = Arc::new(Shared {
@@ -154,34 +154,34 @@ impl Plan {
 }
 
 impl Stub {
-    /// A service on the usual terms, with a store that does its work.
+    /// Starts a service with default behaviour and a working store.
     pub(crate) fn start() -> Self {
         Plan::on(Terms::default()).start()
     }
 
-    /// Lets the store go away: its port is closed.
+    /// Makes the store unreachable: its port closes.
     pub(crate) fn close_store(&self) {
         self.store.close();
     }
 
-    /// Lets it come back.
+    /// Makes the store reachable again.
     pub(crate) fn open_store(&self) {
         self.store.open();
     }
 
-    /// Signs URLs for another address than the store's.
+    /// Signs URLs for an address other than the store's.
     pub(crate) fn sign_for(&self, url: &str) {
         url.clone_into(&mut self.shared.store_url.lock().unwrap());
     }
 
-    /// Runs a command against the service, and checks what it has told and whom.
+    /// Runs a command against the service, and checks its output and its requests to the store.
     pub(crate) fn run(&self, home: &Home, arguments: &[&str]) -> Said {
         let said = home.run(&self.arguments(arguments));
         self.check(&said);
         said
     }
 
-    /// The command with these arguments, for tests that have more to say about it.
+    /// Returns the command with these arguments, for tests that change it.
     pub(crate) fn command(&self, home: &Home, arguments: &[&str]) -> Command {
         let mut command = home.sgsend(&self.arguments(arguments));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -193,72 +193,72 @@ impl Stub {
         [&["--server", self.service.url(), "--token", TOKEN], arguments].concat()
     }
 
-    /// Checks that no signature was told, and that the store was sent nothing that is not its own.
+    /// Checks that the output contains no signature, and that requests to the store carried only expected headers.
     pub(crate) fn check(&self, said: &Said) {
         let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
-        assert!(!told.contains(SIGNATURE), "a signed URL was told: {told}");
+        assert!(!told.contains(SIGNATURE), "the output contains a signed URL: {told}");
         let known = ["host", "user-agent", "accept", "content-type", "content-length", "if-none-match", "range"];
         for (method, headers) in &self.shared.state().to_store {
             for name in headers.keys() {
-                assert!(known.contains(&name.as_str()), "{method} carried {name} to the store");
+                assert!(known.contains(&name.as_str()), "{method} sent the header {name} to the store");
             }
-            assert!(*method != Method::PUT || headers.contains_key("content-length"), "a part without its length");
+            assert!(*method != Method::PUT || headers.contains_key("content-length"), "a part has no Content-Length");
         }
     }
 
-    /// The payload as it has arrived, by parts or as one object.
+    /// Returns the received payload, from parts or from one object.
     pub(crate) fn payload(&self) -> Vec<u8> {
         let state = self.shared.state();
         state.object.clone().unwrap_or_else(|| state.parts.values().map(Vec::as_slice).collect::<Vec<_>>().concat())
     }
 
-    /// Waits until the store has said nothing to so many requests.
+    /// Waits until `requests` requests have been left without a response.
     pub(crate) fn wait_for_silence(&self, requests: usize) {
         let mut silent = self.shared.silent.subscribe();
         drop(self.runtime.block_on(silent.wait_for(|silent| *silent >= requests)));
     }
 
-    /// Changes the payload that is in the store.
+    /// Changes the stored payload.
     pub(crate) fn change_payload(&self, change: impl FnOnce(&mut Vec<u8>)) {
         change(self.shared.state().object.as_mut().unwrap());
     }
 
-    /// What came to the service itself.
+    /// Returns the bytes uploaded to the service itself.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.shared.state().bytes.clone()
     }
 
-    /// Every body that came to the store for a part.
+    /// Returns the bodies received for a part.
     pub(crate) fn bodies(&self, number: u32) -> Vec<Vec<u8>> {
         self.shared.state().bodies.get(&number).cloned().unwrap_or_default()
     }
 
-    /// The most requests that the store had at once.
+    /// Returns the maximum number of concurrent requests to the store so far.
     pub(crate) fn at_once(&self) -> usize {
         *self.shared.at_once.borrow()
     }
 
-    /// The numbers in each request for signed URLs.
+    /// Returns the part numbers in each request for signed URLs.
     pub(crate) fn asked_for(&self) -> Vec<Vec<u32>> {
         self.shared.state().asked_for.clone()
     }
 
-    /// How many downloads were counted.
+    /// Returns the number of counted downloads.
     pub(crate) fn downloads(&self) -> usize {
         self.shared.state().grants.len()
     }
 
-    /// How often the service was called by this name.
+    /// Returns how often this call of the service was made.
     pub(crate) fn calls(&self, name: &str) -> usize {
         self.shared.state().calls.iter().filter(|call| *call == name).count()
     }
 
-    /// How many requests came to the store.
+    /// Returns the number of requests to the store.
     pub(crate) fn store_requests(&self) -> usize {
         self.shared.state().to_store.len()
     }
 
-    /// Where the transfer stands.
+    /// Returns the status of the transfer.
     pub(crate) fn status(&self) -> Option<Status> {
         self.shared.state().status
     }

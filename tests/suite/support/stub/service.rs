@@ -1,4 +1,4 @@
-//! The service's side: one transfer, as the wire has it.
+//! The service side of the stub: one transfer, in the wire format.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use super::listening::Answered;
 use super::store::whole;
 use super::{SIGNATURE, Shared, State};
 
-/// A time that means nothing here: no client looks at it.
+/// Arbitrary time; no client reads it.
 const SOMETIME: Timestamp = Timestamp::from_millis(1_767_268_800_000);
-/// More than any test sends.
+/// Content size limit in bytes, larger than any test content.
 const MAX_CONTENT: u64 = 1 << 36;
 
-/// A refusal.
+/// Error response: status, code, and received bytes.
 struct Refused(u16, ErrorCode, Option<u64>);
 
 type Outcome = Result<Value, Refused>;
@@ -119,7 +119,7 @@ impl Shared {
             }
             "upload/create-presign-urls" => {
                 let numbers = serde_json::from_slice::<PartNumbers>(body).unwrap().numbers;
-                assert!(numbers.len() <= 100, "too many numbers at once");
+                assert!(numbers.len() <= 100, "more than 100 part numbers in one request");
                 state.asked_for.push(numbers.clone());
                 if !state.bytes.is_empty() || self.terms.flow == Flow::Bytes {
                     return Err(Refused(409, ErrorCode::WrongMode, None));
@@ -142,11 +142,11 @@ impl Shared {
             }
             "download/create-presign-url" => self.begin_download(&mut state, body)?,
             "events/add" => serde_json::json!({"id": "00000000-0000-7000-8000-000000000000", "at": 0}),
-            other => panic!("the stub has no {other}"),
+            other => panic!("the stub doesn't implement {other}"),
         })
     }
 
-    /// How to send the payload: with the URLs of these parts, or of the first ones.
+    /// Returns the upload instruction with URLs for these parts, or for the first ones.
     fn instruction(&self, state: &mut State, numbers: Option<Vec<u32>>) -> UploadInstruction {
         let address = format!("/transfers/id/{}/payload/upload-bytes", state.id.unwrap());
         if self.terms.flow == Flow::Bytes {

@@ -1,4 +1,4 @@
-//! The store's side: keeps what it is sent, and misbehaves where its script says so.
+//! The store side of the stub: stores what it receives, and misbehaves on demand of its script.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,45 +17,45 @@ use super::{SIGNATURE, Shared};
 /// A request to the store.
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    /// The part's number; 1 for a whole object.
+    /// Part number; 1 for a whole object.
     pub(crate) number: u32,
-    /// The number of the answer that brought its URL, from 1.
+    /// Number of the response that contained the URL, starting at 1.
     pub(crate) answer: u64,
-    /// How many requests there were for the same before.
+    /// Number of earlier requests for the same part.
     pub(crate) before: usize,
-    /// Where the range begins that is asked for.
+    /// Start of the requested range in bytes.
     pub(crate) start: Option<u64>,
 }
 
-/// What the store does with a request.
+/// Action of the store for a request.
 pub(crate) enum Act {
-    /// What a store does.
+    /// Behaves like a real store.
     Serve,
-    /// Answers this, and takes no body.
+    /// Responds with this status and body, without reading the request body.
     Answer(u16, String),
-    /// Takes the body and answers this all the same.
+    /// Reads the request body, then responds with this status and body.
     AnswerAfterwards(u16, String),
-    /// Takes or gives so many bytes, and cuts the connection.
+    /// Transfers this number of bytes, then cuts the connection.
     Cut(usize),
-    /// Takes everything, keeps it, and cuts the connection instead of an answer.
+    /// Reads and stores the body, then cuts the connection without a response.
     LoseAnswer,
-    /// Takes everything, says so, and keeps nothing.
+    /// Reads the body and responds with success, but stores nothing.
     Forget,
-    /// Takes nothing and says nothing.
+    /// Reads nothing and never responds.
     Silence,
-    /// Waits until so many requests are there at once, ever, before it answers.
+    /// Responds once this number of requests has been open at the same time.
     Together(usize),
-    /// Waits until so many parts are stored before it answers.
+    /// Responds once this number of parts is stored.
     After(usize),
-    /// Gives everything, whatever range is asked for.
+    /// Sends the whole object whatever range is requested.
     IgnoreRange,
-    /// Gives another range than is asked for.
+    /// Sends a range other than the requested one.
     OtherRange,
-    /// The transfer is deleted, and nothing is known of it here.
+    /// Deletes the transfer, and responds like a store without the object.
     Delete,
 }
 
-/// A refusal as S3 writes it.
+/// Returns an S3 error body.
 pub(crate) fn refusal(code: &str) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>No.</Message></Error>")
 }
@@ -86,7 +86,7 @@ fn look_at(shared: &Shared, request: &Request<Incoming>) -> (Asked, Option<(u64,
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let value = |name: &str| query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
-    assert_eq!(value("X-Amz-Signature"), Some(SIGNATURE), "a request that was not signed");
+    assert_eq!(value("X-Amz-Signature"), Some(SIGNATURE), "an unsigned request");
     let range = request.headers().get(RANGE).map(|range| range.to_str().unwrap().trim_start_matches("bytes="));
     let range = range.map(|range| {
         let (start, end) = range.split_once('-').unwrap();
@@ -173,12 +173,12 @@ fn plain(status: u16, body: String) -> Response<Body> {
     response.body(whole(body)).unwrap()
 }
 
-/// A body that does not break off.
+/// Returns a body that doesn't break off.
 pub(super) fn whole(body: impl Into<Bytes>) -> Body {
     Body::new(Full::new(body.into()).map_err(|never: Infallible| match never {}))
 }
 
-/// A request that is being worked on.
+/// Counts a request as in flight until drop.
 struct InFlight<'a>(&'a Shared);
 
 impl<'a> InFlight<'a> {

@@ -1,4 +1,4 @@
-//! A store that does so many things, and then nothing any more: as a process that is killed would leave it.
+//! Store that fails after a given number of calls, like after the kill of its process.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Failing {
 
 fn count(left: &AtomicI64) -> Result<(), StoreError> {
     let alive = left.fetch_sub(1, Ordering::Relaxed) > 0;
-    if alive { Ok(()) } else { Err(StoreError::unavailable("it was killed")) }
+    if alive { Ok(()) } else { Err(StoreError::unavailable("the process was killed")) }
 }
 
 #[async_trait]
