@@ -10,15 +10,16 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use sgsend::domain::digest::Sha256;
-use sgsend::domain::envelope::{self, Metadata};
-use sgsend::domain::key::{LinkKey, PayloadKey};
-use sgsend::domain::link::Link;
-use sgsend::domain::passphrase::Passphrase;
-use sgsend::domain::proof::AccessProof;
-use sgsend::domain::sealed::{
+use sgsend::domain::crypto::digest::Sha256;
+use sgsend::domain::crypto::envelope;
+use sgsend::domain::crypto::envelope::Metadata;
+use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
+use sgsend::domain::crypto::passphrase::Passphrase;
+use sgsend::domain::crypto::proof::AccessProof;
+use sgsend::domain::crypto::sealed::{
     HEADER_SIZE, Header, Layout, OpenError, OpenStream, Opener, SEGMENT_SIZE, Sealer, TAG_SIZE, header_room,
 };
+use sgsend::domain::link::Link;
 use zeroize::Zeroizing;
 
 /// Plaintext sizes around the changes of the segment count, in bytes.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::envelope::{MAX_ENVELOPE_BYTES, decode, encode};
+use sgsend::domain::crypto::envelope::{MAX_ENVELOPE_BYTES, decode, encode};
 
 fuzz_target!(|plaintext: &[u8]| {
     // What was refused is refused whatever follows, and what was read stays as it was.

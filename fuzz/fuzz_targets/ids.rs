@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::digest::Sha256;
+use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::id::{RecordId, TokenId, TransferId};
-use sgsend::domain::key::LinkKey;
-use sgsend::domain::proof::{AccessProof, Grant};
+use sgsend::domain::crypto::key::LinkKey;
+use sgsend::domain::crypto::proof::{AccessProof, Grant};
 use sgsend::domain::token::PlainToken;
 use sgsend_fuzz::has_one_form;
 

@@ -4,9 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::Origin;
-use sgsend::domain::key::LinkKey;
+use sgsend::domain::crypto::key::LinkKey;
 use sgsend::domain::link::Link;
-use sgsend::domain::root::ServerRoot;
+use sgsend::domain::base_url::ServerRoot;
 
 fn check_root(root: &ServerRoot) {
     let written = root.to_string();

@@ -8,10 +8,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::key::PayloadKey;
-use sgsend::domain::sealed::{
-    HEADER_SIZE, Header, Layout, OpenError, OpenStream, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, Sealer,
-};
+use sgsend::domain::crypto::key::PayloadKey;
+use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenError, OpenStream, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, Sealer};
 use zeroize::Zeroizing;
 
 /// Bytes of a payload that arrive at once.

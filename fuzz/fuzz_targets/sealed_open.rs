@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::key::{LinkKey, PayloadKey};
-use sgsend::domain::sealed::{Header, Layout, OpenError, OpenStream, SEGMENT_SIZE, Sealer};
+use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
+use sgsend::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, SEGMENT_SIZE, Sealer};
 
 /// Those that `tests/vectors/vectors.json` names.
 const KEYS: [&str; 4] = [

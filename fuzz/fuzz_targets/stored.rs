@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::domain::audit::Record;
-use sgsend::domain::digest::Sha256;
+use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::stats::{DayStats, Tally};
 use sgsend::domain::store::{StorageKey, StoreHeader};

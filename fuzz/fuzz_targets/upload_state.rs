@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::upload::UploadState;
-use sgsend::domain::sealed::TAG_SIZE;
+use sgsend::domain::crypto::sealed::TAG_SIZE;
 
 /// The tags begin at a multiple of this.
 const BLOCK: usize = 4_096;

@@ -13,8 +13,8 @@ use super::failure_table::hint_of_io;
 use super::secret_input::claim_stdin;
 use crate::client::pack::{Exclude, LeftOut, PackError, Top, pack};
 use crate::client::upload::{Source, UploadError};
+use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
-use crate::domain::random;
 
 /// Upper limit of a spooled stream in bytes (16 GiB), even if the server accepts more.
 const MAX_SPOOL: u64 = 16 << 30;

@@ -18,7 +18,7 @@ use super::prompt::Prompt;
 use super::secret_input::SecretSource;
 use super::settings::Settings;
 use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, Patience, TransportOptions};
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 use crate::domain::token::InvalidToken;
 
 /// Returns the failure for a malformed sender token, without quoting the token.

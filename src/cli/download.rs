@@ -20,9 +20,9 @@ use crate::client::Api;
 use crate::client::download::{self, Download, KeptGrant};
 use crate::client::unpack::UnpackedFile;
 use crate::client::unseal::Unsealed;
+use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
-use crate::domain::key::{LinkKey, PayloadKey};
-use crate::domain::passphrase::Passphrase;
 use crate::domain::wire::Flow;
 
 /// Arguments of `sgsend download`.

@@ -8,8 +8,9 @@ use super::counted::counted;
 use super::printer::Printer;
 use crate::client::pack::{Entry, Kind, Plan};
 use crate::client::upload::{Unsealable, Upload, UploadError};
-use crate::domain::envelope::{self, Archive};
-use crate::domain::sealed::Layout;
+use crate::domain::crypto::envelope;
+use crate::domain::crypto::envelope::Archive;
+use crate::domain::crypto::sealed::Layout;
 
 #[derive(Serialize)]
 struct Output<'a> {

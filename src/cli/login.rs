@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::token::{quota_text, until};
 use crate::client::{Api, Bound, Origin};
 use crate::domain::audit::ServiceName;
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 use crate::domain::token::PlainToken;
 use crate::domain::wire::{Health, TokenItem};
 

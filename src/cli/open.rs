@@ -17,8 +17,8 @@ use super::secret_input::claim_stdin;
 use super::target::KeyOptions;
 use crate::client::unpack::Watch;
 use crate::client::unseal::{Framing, UnsealError, Unsealed, Unsealing};
+use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 use crate::domain::id::TokenId;
-use crate::domain::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 
 /// Arguments of `sgsend open`.
 #[derive(Args)]

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use crate::client::unseal::Conflict;
-use crate::domain::passphrase::Passphrase;
+use crate::domain::crypto::passphrase::Passphrase;
 
 /// Prompt settings: `--no-input` and `--yes`.
 #[derive(Clone, Copy, Debug)]

@@ -7,10 +7,10 @@ use anyhow::Result;
 use super::context::Context;
 use super::failure::Failure;
 use super::secret_input::{SecretSource, SecretText};
+use crate::domain::base_url::{InvalidRoot, ServerRoot};
+use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
-use crate::domain::key::LinkKey;
 use crate::domain::link::{InvalidLink, Link};
-use crate::domain::root::{InvalidRoot, ServerRoot};
 
 /// Hint for a malformed link.
 const LOOKS_LIKE: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";

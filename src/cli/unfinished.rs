@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::paths;
 use crate::client::Api;
 use crate::client::upload::{Earlier, StatePlace, Unfinished};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 
 /// Options about unfinished uploads.
 #[derive(Args, Clone, Copy)]

@@ -26,12 +26,12 @@ use super::unfinished::ResumeArguments;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, StatePlace, Upload, UploadError, Uploaded};
 use crate::client::{Api, ClientError, Origin, Signal};
-use crate::domain::digest::Sha256;
-use crate::domain::envelope::{Archive, Metadata};
+use crate::domain::base_url::ServerRoot;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::envelope::{Archive, Metadata};
+use crate::domain::crypto::key::LinkKey;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
-use crate::domain::key::LinkKey;
-use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{Flow, Transparency};
 

@@ -9,8 +9,8 @@ use url::Url;
 use super::api::{JsonBody, RecordPage, page_url};
 use super::secret::sensitive;
 use super::{AdminKey, ClientError, Origin, Transport, TransportOptions, answer};
+use crate::domain::base_url::ServerRoot;
 use crate::domain::id::{TokenId, TransferId};
-use crate::domain::root::ServerRoot;
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
 
 /// The admin service at one address, with its key.

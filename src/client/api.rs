@@ -10,9 +10,9 @@ use url::Url;
 
 use super::secret::sensitive;
 use super::{ClientError, Origin, SenderToken, Transport, TransportOptions, answer};
+use crate::domain::base_url::ServerRoot;
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
-use crate::domain::root::ServerRoot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
     AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,

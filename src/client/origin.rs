@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 
 /// Scheme, host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

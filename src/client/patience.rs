@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{ClientError, Progress};
-use crate::domain::random;
+use crate::domain::crypto::random;
 
 /// The first wait between two tries.
 const FIRST_DELAY: Duration = Duration::from_millis(200);

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::leftovers;
-use crate::domain::sealed::{TAG_SIZE, Tag};
+use crate::domain::crypto::sealed::{TAG_SIZE, Tag};
 
 /// The first part of the file is a multiple of this, so that no tag lies across two sectors.
 const BLOCK: usize = 4_096;

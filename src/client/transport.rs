@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder};
 
 use super::{ClientError, Origin};
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

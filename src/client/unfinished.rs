@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::leftovers::{OLDEST, age_of};
 use super::unseal::part_of;
 use super::upload::UploadState;
-use crate::domain::envelope;
+use crate::domain::crypto::envelope;
 use crate::domain::id::TransferId;
 
 /// A transfer that this user has begun to send or to fetch.

@@ -6,8 +6,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::id::TransferId;
-use super::key::{InvalidKey, LinkKey};
-use super::root::{InvalidRoot, ServerRoot};
+use crate::domain::base_url::{InvalidRoot, ServerRoot};
+use crate::domain::crypto::key::{InvalidKey, LinkKey};
 
 /// A share link: the URL of a transfer and, unless the key is shared separately, its decryption key.
 ///

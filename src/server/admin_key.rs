@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use crate::domain::digest::Sha256;
-use crate::domain::hkdf;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::hkdf;
 use crate::domain::id::{decode_lower_hex, hex};
 use crate::domain::timestamp::Timestamp;
 

@@ -10,14 +10,14 @@ use super::held_answers::HeldAnswers;
 use super::metrics::Metrics;
 use super::web::Policy;
 use crate::domain::address::{AddressPolicy, SiteKey};
-use crate::domain::attempts::Attempts;
 use crate::domain::audit::AuditLog;
+use crate::domain::base_url::ServerRoot;
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
-use crate::domain::root::ServerRoot;
+use crate::domain::limits::failed_attempts::Attempts;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::tokens::Tokens;
+use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 
 /// The state shared by the public and the admin service.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::store::{S3Location, is_folder_open, open_bucket_at_rest};
 use super::{Settings, StartError, StorageLocation, open_store};
-use crate::domain::copying::{Copied, CopyError, Watch, copy};
+use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
 
 /// The reasons why a storage cannot be copied.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use super::settings::StorageLocation;
 use super::store;
-use crate::domain::examination::Finding;
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::maintenance::finding::Finding;
 
 /// Runs the diagnostic checks of a storage.
 ///

@@ -12,9 +12,9 @@ use super::cors::AllowedOrigin;
 use super::rate::RateLimit;
 use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
+use crate::domain::base_url::ServerRoot;
 use crate::domain::limits::Limits;
-use crate::domain::room::MinFree;
-use crate::domain::root::ServerRoot;
+use crate::domain::limits::free_space::MinFree;
 
 /// Default retention of audit records after the end of a transfer: 90 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_hours(24 * 90);

@@ -1,7 +1,7 @@
 //! Integrity check of a storage, for `sgsend store check`.
 
 use super::{Settings, StartError, StorageLocation, open_store};
-use crate::domain::soundness::{Soundness, check};
+use crate::domain::maintenance::check::{Soundness, check};
 
 /// Checks the integrity of the storage at `location`.
 ///

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
-use sgsend::domain::passphrase::Passphrase;
 
 use crate::support::{Browser, Home, Left, Sent, Service, Serving, Tap, chromium};
 

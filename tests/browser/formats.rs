@@ -5,10 +5,10 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use sgsend::domain::digest::Sha256;
-use sgsend::domain::key::{LinkKey, PayloadKey};
-use sgsend::domain::random;
-use sgsend::domain::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
+use sgsend::domain::crypto::digest::Sha256;
+use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
+use sgsend::domain::crypto::random;
+use sgsend::domain::crypto::sealed::{Layout, OpenStream, SEGMENT_SIZE, Sealer};
 
 use crate::support::{Browser, Service, content, each, tink_open, tink_seal};
 

@@ -8,14 +8,14 @@ use crate::support::{Browser, Service, Way, chromium, content, png};
 
 /// Returns content sizes whose payload ends just before, at and just after a segment boundary, for a file of this name.
 fn boundaries(name: &str) -> Vec<usize> {
-    let metadata = sgsend::domain::envelope::Metadata {
+    let metadata = sgsend::domain::crypto::envelope::Metadata {
         filename: name.to_owned(),
         size: 1_048_000,
         content_type: Some("application/octet-stream".to_owned()),
         modified_ms: Some(1_767_268_800_000),
         archive: None,
     };
-    let envelope = sgsend::domain::envelope::encode(&metadata).unwrap().len();
+    let envelope = sgsend::domain::crypto::envelope::encode(&metadata).unwrap().len();
     // The envelope's length may differ by a few bytes; these sizes hit the boundary in any case.
     [1_048_520, 2_097_080].into_iter().flat_map(|end| (0..3).map(move |near| end - envelope + near * 20 - 20)).collect()
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sgsend::domain::key::PayloadKey;
-use sgsend::domain::proof::{AccessProof, Grant};
+use sgsend::domain::crypto::key::PayloadKey;
+use sgsend::domain::crypto::proof::{AccessProof, Grant};
 
 use crate::support::{Api, Service, eventually};
 

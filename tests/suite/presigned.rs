@@ -358,7 +358,7 @@ async fn s3_a_vanished_multipart_upload_starts_again() {
 async fn s3_both_flows_enforce_the_same_policy() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
-    let proof = sgsend::domain::proof::AccessProof::of(&sgsend::domain::key::PayloadKey::random());
+    let proof = sgsend::domain::crypto::proof::AccessProof::of(&sgsend::domain::crypto::key::PayloadKey::random());
     let (id, upload) = created(&sender, 3, &format!(r#","access_sha256":"{}""#, proof.digest())).await;
     let anyone = service.public();
     anyone.post(&path(&id, "download/create-presign-url")).refused("access_required").await;

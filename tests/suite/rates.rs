@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sgsend::domain::address::{TrustedProxies, network};
-use sgsend::domain::key::PayloadKey;
-use sgsend::domain::proof::AccessProof;
+use sgsend::domain::crypto::key::PayloadKey;
+use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::server::{Rate, Settings};
 
 use crate::support::{ADMIN_KEY, Answer, Api, Service, eventually};

@@ -1,6 +1,6 @@
 //! Free disk space: open uploads reserve their declared size.
 
-use sgsend::domain::room::MinFree;
+use sgsend::domain::limits::free_space::MinFree;
 use sgsend::server::StorageLocation;
 
 use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sgsend::domain::crypto::sealed::sealed_size;
 use sgsend::domain::limits::Limits;
-use sgsend::domain::sealed::sealed_size;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Api, Service, eventually, half_sent, writer_is_there};

@@ -1,6 +1,6 @@
 //! Buckets on the S3 server started by `tests/s3.sh`.
 
-use sgsend::domain::random;
+use sgsend::domain::crypto::random;
 use sgsend::server::store::S3Location;
 
 /// Returns whether such a server is configured.

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
-use sgsend::domain::key::PayloadKey;
-use sgsend::domain::sealed::SEGMENT_SIZE;
+use sgsend::domain::crypto::key::PayloadKey;
+use sgsend::domain::crypto::sealed::SEGMENT_SIZE;
 use tink_core::StreamingAead;
 use tink_streaming_aead::subtle::AesGcmHkdf;
 

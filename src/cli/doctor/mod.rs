@@ -14,8 +14,8 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::s3_options::S3Options;
 use super::store::location::storage;
-use crate::domain::examination::{Finding, Verdict};
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::server::{StorageLocation, examine};
 
 /// Width of the column with the check names, in characters.

@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{login, paths};
 use crate::client::{Api, Origin};
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::examination::{Finding, Verdict};
+use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::wire::Flow;
 
 /// Checks the current server and this user's files.

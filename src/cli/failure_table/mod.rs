@@ -11,10 +11,10 @@ use crate::client::pack::PackError;
 use crate::client::unseal::{NotUnpacked, OutputError, UnsealError};
 use crate::client::upload::{LedgerError, Left, SourceError, UploadError};
 use crate::client::{ApiError, ClientError, StoreError};
-use crate::domain::envelope::EnvelopeError;
+use crate::domain::crypto::envelope::EnvelopeError;
+use crate::domain::crypto::sealed::OpenError;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
-use crate::domain::sealed::OpenError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 

@@ -12,8 +12,8 @@ use crate::cli::arguments::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::paths;
-use crate::domain::digest::Sha256;
-use crate::domain::random;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::random;
 use crate::server::AdminKey;
 
 /// Returns the configured admin key; without one, and only if `for_this_user`, the generated key of this user.

@@ -17,9 +17,9 @@ use crate::cli::s3_options::S3Options;
 use crate::cli::store::location::storage;
 use crate::domain::address::{TrustedProxies, network};
 use crate::domain::audit::{IpMode, ServiceName};
+use crate::domain::base_url::ServerRoot;
+use crate::domain::limits::free_space::MinFree;
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
-use crate::domain::room::MinFree;
-use crate::domain::root::ServerRoot;
 use crate::server::store::Durability;
 use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
 

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::paths;
 use super::secret_input::SecretSource;
 use crate::client::Origin;
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 
 /// Default URL of the public service.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";

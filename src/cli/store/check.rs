@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::s3_options::S3Options;
 use crate::cli::serve::why_not_started;
 use crate::cli::table;
-use crate::domain::soundness::Finding;
+use crate::domain::maintenance::check::Finding;
 use crate::server::{StorageLocation, check_store};
 
 /// Arguments of `sgsend store check`.

@@ -14,8 +14,8 @@ use crate::cli::failure::Failure;
 use crate::cli::meter::Meter;
 use crate::cli::serve::why_not_started;
 use crate::client::Progress;
-use crate::domain::copying::{Copied, CopyError, Watch};
 use crate::domain::error::chain;
+use crate::domain::maintenance::copy::{Copied, CopyError, Watch};
 use crate::domain::store::StoreError;
 use crate::server::{CopyStoreError, StorageLocation, copy_store};
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::client::content_range::ContentRange;
 use crate::client::{Api, ClientError, Patience, Progress};
-use crate::domain::proof::Grant;
+use crate::domain::crypto::proof::Grant;
 use crate::domain::transfer::Status;
 
 /// A payload to be fetched under one grant.

@@ -9,10 +9,10 @@ use tempfile::NamedTempFile;
 
 use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::client::unseal::PartialPlace;
-use crate::domain::digest::Sha256;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::proof::Grant;
 use crate::domain::id::TransferId;
-use crate::domain::proof::Grant;
-use crate::domain::root::ServerRoot;
 
 /// `downloads/{id}-{server}`, mode 0600. Has no `Debug` output: the grant lets its holder fetch the ciphertext.
 #[derive(Serialize, Deserialize)]

@@ -17,9 +17,9 @@ use crate::client::buffers::Buffers;
 use crate::client::content_range::ContentRange;
 use crate::client::store::{SignedUrl, Store};
 use crate::client::{Api, ClientError, Patience, Progress, StoreError};
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfer::Status;
 
 /// Bytes in one request.

@@ -12,8 +12,8 @@ use super::{DownloadError, of_access};
 use crate::client::buffers::Buffers;
 use crate::client::store::Store;
 use crate::client::{Api, ClientError, FlowChoice, Patience, Progress};
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::wire::{DownloadAnswer, Flow};
 
 /// A counted download.

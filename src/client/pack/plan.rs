@@ -8,7 +8,7 @@ use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
 use crate::client::upload::{Mark, SourceError, Watched};
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 
 /// What a tar ends with: two blocks of zeros.
 const END: u64 = 2 * BLOCK;

@@ -18,7 +18,7 @@ pub use self::error::StoreError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
 use super::{Api, ClientError, Origin, Transport};
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
 use crate::domain::wire::UploadRequest;
 
 /// Headers that make a request what it is, and are not for a service to choose.

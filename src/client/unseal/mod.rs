@@ -19,9 +19,10 @@ use self::output::{Finished, Sink};
 use self::part::claim;
 use self::partial::{Earlier, Partial};
 use super::unpack::{UnpackedFile, Watch};
-use crate::domain::envelope::{self, EnvelopeError, Metadata};
-use crate::domain::key::PayloadKey;
-use crate::domain::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
+use crate::domain::crypto::envelope;
+use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
+use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
 
 /// Opens one payload, whose bytes are [fed](Unsealing::feed) in as they arrive. Blocks on its output.
 pub struct Unsealing {

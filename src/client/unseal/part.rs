@@ -10,7 +10,7 @@ use tempfile::TempPath;
 use super::names::alternatives;
 use super::output::{Conflict, OutputError, Target};
 use crate::client::tag_file::is_at;
-use crate::domain::random;
+use crate::domain::crypto::random;
 
 /// An unfinished file beside its destination. It goes with this value, unless it is finished.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::part::claim;
 use crate::client::tag_file::{self, TagFile};
-use crate::domain::envelope;
-use crate::domain::key::PayloadKey;
-use crate::domain::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
+use crate::domain::crypto::envelope;
+use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
 
 /// Where it is told which segments of a payload an unfinished file holds: `downloads/{id}.part`.
 #[derive(Clone, Debug)]

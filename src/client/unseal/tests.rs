@@ -2,8 +2,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::domain::key::PayloadKey;
-use crate::domain::sealed::Sealer;
+use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::sealed::Sealer;
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);

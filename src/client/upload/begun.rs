@@ -12,12 +12,12 @@ use super::state::UploadState;
 use super::unfinished::{Again, Unfinished};
 use super::{LedgerError, StatePlace, Upload, UploadError, ended};
 use crate::client::{Api, ClientError, Patience, Progress};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::proof::AccessProof;
+use crate::domain::crypto::random;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
-use crate::domain::key::{LinkKey, PayloadKey};
-use crate::domain::proof::AccessProof;
-use crate::domain::random;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
 

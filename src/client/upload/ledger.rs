@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::client::tag_file::TagFile;
-use crate::domain::sealed::{SEGMENT_SIZE, Tag};
+use crate::domain::crypto::sealed::{SEGMENT_SIZE, Tag};
 
 /// The tags of every segment that may have been sent, in whatever order they were.
 pub(super) struct Ledger {

@@ -35,14 +35,14 @@ use self::ledger::Ledger;
 use self::sending::{Already, Sending};
 use self::through::Through;
 use super::{Api, FlowChoice, Interrupt, Patience, Progress};
-use crate::domain::digest::Sha256;
-use crate::domain::envelope::Metadata;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::envelope::Metadata;
+use crate::domain::crypto::key::LinkKey;
+use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::id::TransferId;
-use crate::domain::key::LinkKey;
 use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
-use crate::domain::passphrase::Passphrase;
-use crate::domain::root::ServerRoot;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
 /// How long an upload that ends early tries to delete what it has begun.

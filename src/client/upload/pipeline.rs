@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::UploadError;
 use super::ledger::Ledger;
 use super::segments::{Segment, Segments};
-use crate::domain::sealed::SEGMENT_SIZE;
+use crate::domain::crypto::sealed::SEGMENT_SIZE;
 
 /// Seals the payload's bytes of `range`, which is not empty, up to the end of its last segment, and hands them to
 /// `groups`, each segment once its tag is recorded. Seals `ahead` segments at once.
@@ -61,8 +61,8 @@ mod tests {
 
     use super::*;
     use crate::client::upload::source::Source;
-    use crate::domain::envelope::Metadata;
-    use crate::domain::key::PayloadKey;
+    use crate::domain::crypto::envelope::Metadata;
+    use crate::domain::crypto::key::PayloadKey;
 
     fn segments(content: &[u8]) -> (Arc<Segments>, std::fs::File) {
         let mut file = tempfile::tempfile().unwrap();

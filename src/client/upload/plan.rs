@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::client::{ClientError, Origin};
-use crate::domain::sealed::SEGMENT_SIZE;
+use crate::domain::crypto::sealed::SEGMENT_SIZE;
 use crate::domain::wire::{UploadInstruction, UploadPart};
 
 /// The parts of a payload.

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::source::{Source, SourceError};
 use crate::client::buffers::Buffers;
-use crate::domain::envelope::{self, EnvelopeError, Metadata};
-use crate::domain::key::PayloadKey;
-use crate::domain::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
+use crate::domain::crypto::envelope;
+use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
+use crate::domain::crypto::key::PayloadKey;
+use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
 
 /// Seals any segment of one payload, as often as is needed.
 pub(super) struct Segments {
@@ -131,7 +132,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::domain::sealed::OpenStream;
+    use crate::domain::crypto::sealed::OpenStream;
 
     #[test]
     fn segments_make_a_payload_that_opens() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::client::pack::{Entry, Plan, nanos};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 
 /// Something of known size that must not change while it is sent: a file, or several as one archive.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::segments::Segments;
 use super::sending::address_of;
 use crate::client::tag_file::{self, TagFile};
-use crate::domain::digest::Sha256;
-use crate::domain::key::{LinkKey, PayloadKey};
-use crate::domain::sealed::Tag;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::sealed::Tag;
 use crate::domain::wire::CreatedTransfer;
 
 /// The version of the form that is written here.

@@ -15,11 +15,11 @@ use super::state::UploadState;
 use super::{LedgerError, UploadError};
 use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::client::tag_file::TagFile;
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::passphrase::Passphrase;
+use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
-use crate::domain::key::{LinkKey, PayloadKey};
-use crate::domain::passphrase::Passphrase;
-use crate::domain::sealed::{Header, Tag};
 
 /// An upload that an earlier process has begun and not ended, and that no other process goes on with.
 pub struct Unfinished {

@@ -13,8 +13,8 @@ pub use proxies::{InvalidNetwork, TrustedProxies, network};
 
 use super::audit::{ClientSummary, IpMode};
 use super::id::hex;
-use super::random;
 use super::timestamp::{Day, Timestamp};
+use crate::domain::crypto::random;
 
 /// Anonymises client addresses for audit records, and derives the keys that rate limits count by.
 ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::random;
+use crate::domain::crypto::random;
 
 /// Total time of all retries.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);

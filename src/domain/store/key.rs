@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::audit::{Record, RecordKind};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::timestamp::{Day, Timestamp};
 

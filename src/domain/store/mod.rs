@@ -6,6 +6,7 @@
 mod backoff;
 mod commit;
 mod error;
+mod incomplete_copy;
 mod key;
 mod memory;
 mod opening;
@@ -13,7 +14,6 @@ mod payloads;
 mod presigner;
 mod records;
 mod typed;
-mod unfinished_copy;
 
 use std::fmt;
 
@@ -22,6 +22,7 @@ use async_trait::async_trait;
 pub(crate) use backoff::Backoff;
 pub use commit::{Change, Commit, Condition, Version, Versioned};
 pub use error::StoreError;
+pub(crate) use incomplete_copy::UnfinishedCopy;
 pub use key::{DueHint, Prefix, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
@@ -30,9 +31,8 @@ pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
-pub(crate) use unfinished_copy::UnfinishedCopy;
 
-use super::room::Room;
+use crate::domain::limits::free_space::Room;
 
 /// Complete storage of a service.
 #[async_trait]

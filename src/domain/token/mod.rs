@@ -1,6 +1,7 @@
 //! Sender tokens: the plain form held by the sender, and the stored record.
 
 mod quota;
+pub mod service;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,12 +13,12 @@ use zeroize::Zeroizing;
 
 pub use quota::{Entry, Mark, Quota, Step, Verdict};
 
-use super::digest::Sha256;
 use super::error::Error;
 use super::id::{TokenId, decode_lower_hex};
-use super::random;
 use super::timestamp::Timestamp;
 use super::version::V1;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::random;
 
 /// Minimum interval between writes of `last_used_at`, so that a busy token does not become a bottleneck.
 const USE_RESOLUTION: Duration = Duration::from_hours(1);

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::crypto::random;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::random;
 use crate::domain::timestamp::Timestamp;
 
 /// Age at which an entry counts as abandoned: its process has ended, or its request has long timed out.

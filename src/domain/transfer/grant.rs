@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 

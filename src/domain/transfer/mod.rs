@@ -13,13 +13,13 @@ pub use parts::PartPlan;
 pub use state::{DeletionCause, PayloadFate, State, Status, UploadKind};
 
 use super::audit::EventKind;
-use super::digest::Sha256;
 use super::error::Error;
 use super::id::{TokenId, TransferId};
 use super::timestamp::Timestamp;
 use super::token::Mark;
 use super::version::V1;
 use super::wire::Flow;
+use crate::domain::crypto::digest::Sha256;
 
 /// Time without upload activity after which a pending transfer expires.
 const PENDING_IDLE_TIMEOUT: Duration = Duration::from_hours(24);

@@ -73,8 +73,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::crypto::sealed::SEGMENT_SIZE;
     use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
-    use crate::domain::sealed::SEGMENT_SIZE;
 
     const MIB: u64 = 1 << 20;
 

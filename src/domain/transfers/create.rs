@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Transfers;
 use crate::domain::audit::{Answer, EventKind, RequestScope};
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};

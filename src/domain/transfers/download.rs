@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::{Transfers, moved};
-use crate::domain::attempts::Shown;
 use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::domain::proof::{AccessProof, Grant};
+use crate::domain::limits::failed_attempts::Shown;
 use crate::domain::stats::Tally;
 use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create, read};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};

@@ -1,11 +1,11 @@
 //! Client events: unverified claims of clients, recorded as such.
 
-use super::claims::{Claimant, PER_TRANSFER};
 use super::{Transfers, UnknownGrant};
 use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, keyed};
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
+use crate::domain::limits::event_limit::{Claimant, PER_TRANSFER};
 use crate::domain::store::{Commit, StorageKey};
 use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};

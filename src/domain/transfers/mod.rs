@@ -3,7 +3,6 @@
 //! Callers authorise the sender or admin before an operation, by loading the transfer that they pass. Only access to
 //! downloads is checked here, by [`Transfers::authorise`].
 
-mod claims;
 mod complete;
 mod counts;
 mod create;
@@ -11,13 +10,11 @@ mod delete;
 mod download;
 mod events;
 mod list;
-mod new_grants;
 mod open_uploads;
 mod overview;
 mod presign;
 mod quota;
 mod sweep;
-mod turns;
 mod upload;
 
 use std::sync::Arc;
@@ -32,18 +29,18 @@ pub use sweep::Swept;
 pub use upload::{BodyError, Upload};
 
 use super::address::SiteKey;
-use super::attempts::Attempts;
 use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
 use super::limits::Limits;
-use super::room::MinFree;
 use super::stats::{Moves, Tally};
 use super::store::{Commit, StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
+use crate::domain::limits::failed_attempts::Attempts;
+use crate::domain::limits::free_space::MinFree;
 
 /// Maximum number of wrong access proofs per transfer, network and [`WRONG_PROOFS_WINDOW`].
 const MAX_WRONG_PROOFS: u32 = 10;
@@ -61,12 +58,12 @@ struct Inner {
     audit: AuditLog,
     rules: Rules,
     counts: counts::DownloadCounts,
-    claims: claims::ClaimBudgets,
-    turns: turns::Turns,
-    token_turns: turns::Turns,
+    claims: crate::domain::limits::event_limit::ClaimBudgets,
+    turns: crate::domain::limits::keyed_mutex::Turns,
+    token_turns: crate::domain::limits::keyed_mutex::Turns,
     guesses: Attempts<(TransferId, SiteKey)>,
     settled: quota::Settled,
-    new_grants: new_grants::NewGrants,
+    new_grants: crate::domain::limits::download_limit::NewGrants,
     open_uploads: open_uploads::OpenUploads,
 }
 

@@ -6,7 +6,7 @@ use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::stats::DayStats;
 use crate::domain::store::StorageKey;
-use crate::domain::tokens::Tokens;
+use crate::domain::token::service::Tokens;
 use crate::domain::wire::{DayOverview, StatsOverview};
 
 /// Number of days in the overview.

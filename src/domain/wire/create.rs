@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::Mode;
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;

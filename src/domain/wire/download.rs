@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Flow, Transparency};
-use crate::domain::proof::Grant;
+use crate::domain::crypto::proof::Grant;
 use crate::domain::timestamp::Timestamp;
 
 /// Request to start a download, which is counted, or to resume a counted download.

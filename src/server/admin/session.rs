@@ -13,8 +13,8 @@ use url::Url;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::domain::attempts::Shown;
 use crate::domain::error::Error;
+use crate::domain::limits::failed_attempts::Shown;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Empty;
 use crate::server::Encrypted;

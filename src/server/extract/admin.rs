@@ -7,8 +7,8 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use super::Scope;
-use crate::domain::attempts::Shown;
 use crate::domain::error::Error;
+use crate::domain::limits::failed_attempts::Shown;
 use crate::domain::timestamp::Timestamp;
 use crate::server::Encrypted;
 use crate::server::admin_key::AdminKey;

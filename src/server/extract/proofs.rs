@@ -6,8 +6,8 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::domain::proof::{AccessProof, Grant};
 use crate::server::error::Refusal;
 
 /// The header that carries an access proof.

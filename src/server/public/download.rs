@@ -4,9 +4,9 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::audit::Answer;
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfers::{Authorised, UnknownGrant};
 use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
 use crate::server::app::AppState;

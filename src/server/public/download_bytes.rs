@@ -11,9 +11,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::domain::audit::Answer;
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::transfer::Transfer;
 use crate::domain::transfers::{Authorised, UnknownGrant};
 use crate::server::app::AppState;

@@ -5,8 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::domain::audit::{Record, RecordKind};
+use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::{RecordId, TransferId};
-use crate::domain::proof::{AccessProof, Grant};
 use crate::domain::wire::{AddEvent, EventAdded, Page, PageQuery};
 use crate::server::app::AppState;
 use crate::server::error::Refusal;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::S3Location;
-use crate::domain::examination::Finding;
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{Store, StoreError};
 
 const REFUSAL: &str = "this sgsend was built without S3";

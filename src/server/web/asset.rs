@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::server::range::{Selection, select};
 
 /// A file, and what it is called here.

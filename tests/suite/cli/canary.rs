@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
-use sgsend::domain::proof::AccessProof;
 
 use crate::support::{Home, Serving};
 
@@ -108,7 +108,7 @@ fn content_name_and_key_never_leak() {
         canaries.push(fragment.as_bytes().to_vec());
         canaries.push(fragment.split_once('.').unwrap().1.as_bytes().to_vec());
         let link: Link = link.parse().unwrap();
-        let passphrase = sgsend::domain::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
+        let passphrase = sgsend::domain::crypto::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
         let key = link.key.unwrap();
         let key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
         canaries.push(key.as_bytes().to_vec());

@@ -1,8 +1,8 @@
 //! Two service processes over one store, with concurrent requests to both.
 
 use reqwest::{Client, RequestBuilder};
-use sgsend::domain::key::LinkKey;
-use sgsend::domain::proof::AccessProof;
+use sgsend::domain::crypto::key::LinkKey;
+use sgsend::domain::crypto::proof::AccessProof;
 
 use crate::support::Home;
 

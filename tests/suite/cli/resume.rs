@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use http::Method;
 use serde_json::Value;
-use sgsend::domain::random;
+use sgsend::domain::crypto::random;
 
 use super::presigned::content;
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};

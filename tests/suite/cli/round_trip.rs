@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sgsend::domain::envelope::decode;
+use sgsend::domain::crypto::envelope::decode;
 use sgsend::domain::link::Link;
 use tink_streaming_aead::subtle::AesGcmHkdf;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sgsend::domain::audit::{ServiceName, WriteMode};
 use sgsend::domain::clock::ManualClock;
-use sgsend::domain::room::MinFree;
+use sgsend::domain::limits::free_space::MinFree;
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::server::{AdminKey, Server, Settings, StorageLocation};
 use tempfile::TempDir;

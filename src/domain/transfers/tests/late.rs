@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::domain::random;
+use crate::domain::crypto::random;
 use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
 
 /// In-memory store with random delays of up to 127 ms before and after each call.

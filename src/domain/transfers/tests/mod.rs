@@ -11,11 +11,11 @@ use super::*;
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{ActionName, Asked, Record, RecordKind, ServiceName, WriteMode};
 use crate::domain::clock::ManualClock;
-use crate::domain::proof::Grant;
+use crate::domain::crypto::proof::Grant;
 use crate::domain::stats::TransferCounts;
 use crate::domain::store::{MemoryStore, Prefix};
 use crate::domain::token::Token;
-use crate::domain::tokens::Tokens;
+use crate::domain::token::service::Tokens;
 use crate::domain::wire::{CreateToken, CreateTransfer};
 
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);

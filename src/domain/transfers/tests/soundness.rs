@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::domain::soundness::check;
+use crate::domain::maintenance::check::check;
 use crate::domain::store::{Change, Condition};
 
 impl World {

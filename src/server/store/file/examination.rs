@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 
 use super::folder::room_at;
 use super::{Durability, FileStore};
-use crate::domain::examination::{Finding, Verdict};
-use crate::domain::room::MinFree;
+use crate::domain::limits::free_space::MinFree;
+use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::store::{StoreError, StoreHeader};
 
 /// Examines the store in `folder`, and makes none where there is none.

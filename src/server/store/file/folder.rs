@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Durability;
 use crate::domain::id::TransferId;
-use crate::domain::room::Room;
+use crate::domain::limits::free_space::Room;
 use crate::domain::store::Held;
 
 /// How much room there is on the disk of `path`, for whoever is not its superuser.

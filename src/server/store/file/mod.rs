@@ -30,7 +30,7 @@ use commit_queue::CommitQueue;
 use folder::{Folder, make_directory, room_at};
 use readers::Readers;
 
-use crate::domain::room::Room;
+use crate::domain::limits::free_space::Room;
 use crate::domain::store::{Store, StoreError};
 
 /// What an answered write survives.

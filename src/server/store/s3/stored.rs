@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::random;
+use crate::domain::crypto::random;
 use crate::domain::store::{StorageKey, StoreError, Version, from_json, to_json};
 use crate::domain::timestamp::Timestamp;
 

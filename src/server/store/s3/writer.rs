@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::S3Store;
 use super::arriving::{Arriving, Holder, Poured, PouredPart, Tail};
+use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
-use crate::domain::random;
 use crate::domain::store::{Condition, PayloadWriter, StorageKey, StoreError, Version};
 
 /// Bytes in each of the first parts: what two of them take in memory is what an upload costs.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use sgsend::domain::envelope::{Archive, Metadata, encode};
-use sgsend::domain::key::LinkKey;
-use sgsend::domain::sealed::{Layout, Sealer};
+use sgsend::domain::crypto::envelope::{Archive, Metadata, encode};
+use sgsend::domain::crypto::key::LinkKey;
+use sgsend::domain::crypto::sealed::{Layout, Sealer};
 use tar::{EntryType, Header};
 
 use crate::support::Home;

@@ -9,8 +9,8 @@ use futures_util::TryStreamExt;
 use self::failing::Failing;
 use super::*;
 use crate::domain::audit::Answer;
-use crate::domain::copying::{Copied, CopyError, Watch, copy};
-use crate::domain::soundness::check;
+use crate::domain::maintenance::check::check;
+use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
 use crate::domain::store::{Change, Condition, Payloads, Records, StoreError, StoreHeader, open_header};
 use crate::domain::transfer::State;
 

@@ -9,7 +9,7 @@ use super::refusal::why;
 use super::scratch::{Scratch, as_stranger};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
-use crate::domain::examination::Finding;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::timestamp::Timestamp;
 use crate::server::store::s3::actions::LIST;
 use crate::server::store::s3::bucket::{fault, status};

@@ -2,7 +2,7 @@
 
 use super::refusal::problem;
 use super::scratch::{CONTENT, OTHER, Scratch};
-use crate::domain::examination::Finding;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::PUT;
 use crate::server::store::s3::bucket::{NO_ETAG, Only, PutError};

@@ -3,8 +3,8 @@
 use aws_sdk_s3::types::CorsRule;
 
 use super::refusal::setting;
-use crate::domain::examination::Finding;
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::maintenance::finding::Finding;
 use crate::server::store::s3::actions::GET_CORS;
 use crate::server::store::s3::bucket::Bucket;
 
@@ -88,7 +88,7 @@ fn origins(rules: &[CorsRule]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::examination::Verdict;
+    use crate::domain::maintenance::finding::Verdict;
 
     /// The rules of `examples/aws/cors.json`.
     fn example() -> Vec<CorsRule> {

@@ -14,8 +14,8 @@ mod refusal;
 mod scratch;
 
 use super::bucket::Bucket;
-use crate::domain::examination::{Finding, Verdict};
-use crate::domain::root::ServerRoot;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::server::store::S3Location;
 use scratch::Scratch;
 

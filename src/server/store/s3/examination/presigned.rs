@@ -7,7 +7,7 @@ use http::Request;
 
 use super::refusal::why;
 use super::scratch::{Answer, CONTENT, OTHER, Scratch, as_stranger};
-use crate::domain::examination::Finding;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{SignedRequest, StorageKey, StoreError};
 use crate::server::store::s3::bucket::Bucket;
 use crate::server::store::s3::presigner::{sign_get, sign_put};

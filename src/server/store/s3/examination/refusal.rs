@@ -3,7 +3,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::domain::error::chain;
-use crate::domain::examination::Finding;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::bucket::{Fault, fault};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::refusal::problem;
+use crate::domain::crypto::random;
 use crate::domain::error::chain;
-use crate::domain::examination::Finding;
-use crate::domain::random;
+use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::s3::actions::DELETE;
 use crate::server::store::s3::bucket::Bucket;

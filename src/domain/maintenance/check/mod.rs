@@ -12,12 +12,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::audit::Record;
-use super::id::{TokenId, TransferId};
-use super::stats::{DayStats, StatusSums};
-use super::store::{DueHint, Prefix, StorageKey, Store, StoreError, StoreHeader, from_json};
-use super::token::Token;
-use super::transfers::Creation;
+use crate::domain::audit::Record;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::stats::{DayStats, StatusSums};
+use crate::domain::store::{DueHint, Prefix, StorageKey, Store, StoreError, StoreHeader, from_json};
+use crate::domain::token::Token;
+use crate::domain::transfers::Creation;
 use quotas::Account;
 
 /// Number of objects per list request.

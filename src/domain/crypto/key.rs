@@ -5,7 +5,8 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 use super::passphrase::Passphrase;
-use super::{base64url, hkdf, random};
+use super::{hkdf, random};
+use crate::domain::base64url;
 
 /// The 32-byte secret key of one sealed payload. Each payload has a key of its own.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ const STRIPES: usize = 1_024;
 /// Compare-and-swap resolves conflicts between processes. Within one process, this mutex queues changes of the same
 /// object in order of arrival, instead of letting them conflict and retry.
 #[derive(Debug)]
-pub(super) struct Turns(Box<[Mutex<()>]>);
+pub(crate) struct Turns(Box<[Mutex<()>]>);
 
 impl Default for Turns {
     fn default() -> Self {
@@ -22,7 +22,7 @@ impl Default for Turns {
 
 impl Turns {
     /// Locks the stripe of `id`; waits while an object in the same stripe is locked.
-    pub(super) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
+    pub(crate) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await
     }
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::id::{decode_lower_hex, hex};
+use crate::domain::id::{decode_lower_hex, hex};
 
 /// A SHA-256 digest; its text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl From<Sha256> for String {
 
 impl utoipa::PartialSchema for Sha256 {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        super::schema::pattern("A SHA-256 digest", "^[0-9a-f]{64}$")
+        crate::domain::schema::pattern("A SHA-256 digest", "^[0-9a-f]{64}$")
     }
 }
 

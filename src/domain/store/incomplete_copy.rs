@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::random;
+use crate::domain::crypto::random;
 use crate::domain::version::V1;
 
 /// Marker in `store.json` of an incomplete copy, so that no service opens the copy as a store.

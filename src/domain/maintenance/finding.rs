@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::timestamp::Timestamp;
+use crate::domain::timestamp::Timestamp;
 
 /// Largest acceptable clock difference, since presigned URLs are valid for minutes.
 const MAX_OK_SKEW: Duration = Duration::from_mins(1);

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
 use super::{CopyError, Copying, add};
-use crate::domain::digest::{Digesting, Sha256};
+use crate::domain::crypto::digest::{Digesting, Sha256};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadWriter, StorageKey, Store, StoreError, read};
 use crate::domain::transfer::Transfer;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_room};
-use crate::domain::key::PayloadKey;
+use crate::domain::crypto::key::PayloadKey;
 
 /// Opens a payload from chunks of any size. Buffers at most one segment (1 MiB).
 ///

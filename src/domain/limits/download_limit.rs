@@ -19,7 +19,7 @@ const CACHED_COUNTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Hour number and download count per transfer and network, within this process.
 #[derive(Debug)]
-pub(super) struct NewGrants(Mutex<LruCache<(TransferId, SiteKey), (u64, u32)>>);
+pub(crate) struct NewGrants(Mutex<LruCache<(TransferId, SiteKey), (u64, u32)>>);
 
 impl Default for NewGrants {
     fn default() -> Self {
@@ -32,7 +32,7 @@ impl NewGrants {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the end of the hour, if the limit is reached.
-    pub(super) fn take(&self, id: TransferId, site: SiteKey, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn take(&self, id: TransferId, site: SiteKey, now: Timestamp) -> Result<(), Error> {
         let hour = now.as_millis() / HOUR_MS;
         let mut counts = self.0.lock().expect("the lock is never poisoned");
         let count = counts.get_or_insert_mut((id, site), || (hour, 0));

@@ -7,9 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::digest::Sha256;
-use super::id::decode_lower_hex;
 use super::key::PayloadKey;
-use super::{base64url, hkdf, random};
+use super::{hkdf, random};
+use crate::domain::base64url;
+use crate::domain::id::decode_lower_hex;
 
 /// Proof of possession of a payload key, without revealing the key.
 ///
@@ -122,7 +123,7 @@ impl<'de> Deserialize<'de> for Grant {
 
 impl utoipa::PartialSchema for AccessProof {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        super::schema::pattern("An access proof: 32 bytes in hex", "^[0-9a-f]{64}$")
+        crate::domain::schema::pattern("An access proof: 32 bytes in hex", "^[0-9a-f]{64}$")
     }
 }
 
@@ -130,7 +131,7 @@ impl utoipa::ToSchema for AccessProof {}
 
 impl utoipa::PartialSchema for Grant {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        super::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", GRANT_PATTERN)
+        crate::domain::schema::pattern("A grant: 32 bytes in unpadded, canonical base64url", GRANT_PATTERN)
     }
 }
 

@@ -1,9 +1,15 @@
 //! Limits of a service: sizes, lifetimes and download counts.
 
+pub(super) mod download_limit;
+pub(super) mod event_limit;
+pub mod failed_attempts;
+pub mod free_space;
+pub(super) mod keyed_mutex;
+
 use std::time::Duration;
 
-use super::envelope::MAX_ENVELOPE_BYTES;
-use super::sealed::sealed_size;
+use crate::domain::crypto::envelope::MAX_ENVELOPE_BYTES;
+use crate::domain::crypto::sealed::sealed_size;
 
 /// Default limit of the content size: 100 MiB.
 pub const DEFAULT_MAX_CONTENT_BYTES: u64 = 100 * 1024 * 1024;

@@ -22,7 +22,7 @@ pub const MAX_ENVELOPE_BYTES: usize = PREFIX_BYTES + MAX_METADATA_BYTES;
 pub struct Metadata {
     /// Unsanitised file name without a path; for an archive, the name of the directory to create.
     ///
-    /// Pass it through [`safe_file_name`](super::file_name::safe_file_name) before creating anything.
+    /// Pass it through [`safe_file_name`](crate::domain::file_name::safe_file_name) before creating anything.
     pub filename: String,
     /// Content size in bytes.
     pub size: u64,

@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use lru::LruCache;
 
 use crate::domain::address::SiteKey;
-use crate::domain::digest::Sha256;
+use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
 
 /// Maximum number of client events per transfer.
-pub(super) const PER_TRANSFER: u32 = 1_000;
+pub(crate) const PER_TRANSFER: u32 = 1_000;
 /// Maximum number of events per transfer and UTC day from one grant, or from one network without a grant.
 const PER_CLIENT: u32 = 20;
 /// Maximum number of events per transfer and UTC day from one network, across all its grants.
@@ -25,7 +25,7 @@ const CACHED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
 /// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Claimant {
+pub(crate) enum Claimant {
     /// Client with this grant, identified by the grant's SHA-256.
     Grant(Sha256),
     /// Client without a grant, identified by its network.
@@ -36,7 +36,7 @@ pub(super) enum Claimant {
 ///
 /// The first event of a transfer requires its total from the store, set by [`ClaimBudgets::learn`].
 #[derive(Debug)]
-pub(super) struct ClaimBudgets(Mutex<Today>);
+pub(crate) struct ClaimBudgets(Mutex<Today>);
 
 #[derive(Debug)]
 struct Today {
@@ -59,7 +59,7 @@ impl Default for ClaimBudgets {
 
 impl ClaimBudgets {
     /// Sets the total number of client events of a transfer, unless already known.
-    pub(super) fn learn(&self, id: TransferId, total: u32, now: Timestamp) {
+    pub(crate) fn learn(&self, id: TransferId, total: u32, now: Timestamp) {
         let mut today = self.0.lock().expect("the lock is never poisoned");
         today.of(now).get_or_insert(id, || Claims { total, by_client: HashMap::new(), by_network: HashMap::new() });
     }
@@ -67,7 +67,7 @@ impl ClaimBudgets {
     /// Counts one event; returns `false` if a limit is reached.
     ///
     /// Returns `None` if the transfer's total is unknown: call [`ClaimBudgets::learn`] and retry.
-    pub(super) fn take(&self, id: TransferId, claimant: Claimant, site: SiteKey, now: Timestamp) -> Option<bool> {
+    pub(crate) fn take(&self, id: TransferId, claimant: Claimant, site: SiteKey, now: Timestamp) -> Option<bool> {
         let mut today = self.0.lock().expect("the lock is never poisoned");
         let claims = today.of(now).get_mut(&id)?;
         if claims.total >= PER_TRANSFER {

@@ -41,7 +41,7 @@ impl Passphrase {
     /// Stretches the passphrase with PBKDF2-HMAC-SHA256 (RFC 8018) and 600 000 iterations.
     ///
     /// Takes several hundred milliseconds of CPU time.
-    pub(super) fn stretch(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+    pub(crate) fn stretch(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
         let mut stretched = Zeroizing::new([0; 32]);
         derive(PBKDF2_HMAC_SHA256, ROUNDS, salt, self.0.as_bytes(), stretched.as_mut_slice());
         stretched

@@ -5,8 +5,8 @@ use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::error::Error;
-use super::timestamp::Timestamp;
+use crate::domain::error::Error;
+use crate::domain::timestamp::Timestamp;
 
 /// Maximum number of keys with failed attempts in one time window. While the table is full, other keys are rejected.
 const MAX_KEYS: usize = 262_144;

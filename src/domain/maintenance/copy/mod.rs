@@ -21,10 +21,10 @@ use futures_util::{TryStreamExt, stream};
 pub use error::CopyError;
 
 use self::claim::Claim;
-use super::id::TransferId;
-use super::stats::DayStats;
-use super::store::{Prefix, StorageKey, Store, StoreError, StoreHeader};
-use super::transfer::{State, Transfer};
+use crate::domain::id::TransferId;
+use crate::domain::stats::DayStats;
+use crate::domain::store::{Prefix, StorageKey, Store, StoreError, StoreHeader};
+use crate::domain::transfer::{State, Transfer};
 
 /// Number of transfers copied concurrently. Each buffers up to two payload parts in memory.
 const MAX_CONCURRENT_TRANSFERS: usize = 4;
@@ -170,7 +170,7 @@ impl Copying<'_> {
     async fn read_transfer(&self, id: TransferId) -> Result<Option<Transfer>, CopyError> {
         let key = StorageKey::transfer(id);
         let found = self.from.get(&key).await.map_err(CopyError::From)?;
-        let parse = |stored: &[u8]| super::store::from_json::<Transfer>(key.as_str(), stored);
+        let parse = |stored: &[u8]| crate::domain::store::from_json::<Transfer>(key.as_str(), stored);
         found.map(|found| parse(&found.value)).transpose().map_err(CopyError::From)
     }
 

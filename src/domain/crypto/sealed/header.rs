@@ -1,7 +1,7 @@
 //! The payload header: salt and nonce prefix, which make a payload's segment key and nonces unique.
 
 use super::HEADER_SIZE;
-use crate::domain::random;
+use crate::domain::crypto::random;
 
 /// The header: the first 40 bytes of a payload. Not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use aws_lc_rs::aead::{Aad, LessSafeKey};
 
 use super::{Header, InvalidHeader, SEGMENT_SIZE, TAG_SIZE, header_room, nonce, segment_key};
-use crate::domain::key::PayloadKey;
+use crate::domain::crypto::key::PayloadKey;
 
 /// The payload cannot be opened. No plaintext of the failed segment is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use aws_lc_rs::aead::{Aad, LessSafeKey};
 
 use super::{Header, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, TAG_SIZE, header_room, nonce, segment_key};
-use crate::domain::key::PayloadKey;
+use crate::domain::crypto::key::PayloadKey;
 
 /// Authentication tag: the last 16 bytes of a segment. Not secret.
 ///
@@ -93,7 +93,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sealed::Opener;
+    use crate::domain::crypto::sealed::Opener;
 
     #[test]
     fn sealer_and_opener_are_send_and_sync() {

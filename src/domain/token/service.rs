@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::audit::{Answer, RequestScope, stray};
-use super::clock::Clock;
-use super::error::{Error, chain};
-use super::id::TokenId;
-use super::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
-use super::token::{PlainToken, Quota, Token, TokenStatus};
-use super::transfers::page_size;
-use super::version::V1;
-use super::wire::{CreateToken, Page, TokenCounts, TokenItem};
+use super::{PlainToken, Quota, Token, TokenStatus};
+use crate::domain::audit::{Answer, RequestScope, stray};
+use crate::domain::clock::Clock;
+use crate::domain::error::{Error, chain};
+use crate::domain::id::TokenId;
+use crate::domain::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
+use crate::domain::transfers::page_size;
+use crate::domain::version::V1;
+use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
 
 /// Maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 100;

@@ -1,0 +1,10 @@
+//! Cryptography: the sealed stream, the envelope, link keys, access proofs and passphrases.
+
+pub mod digest;
+pub mod envelope;
+pub(crate) mod hkdf;
+pub mod key;
+pub mod passphrase;
+pub mod proof;
+pub mod random;
+pub mod sealed;
