@@ -8,7 +8,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::fuzzing::content_range;
-use sgsend::server::range::{Selection, select};
+use sgsend::server::api::range::{Selection, select};
 use sgsend_fuzz::lines;
 
 const ETAG: &str = "\"tag\"";

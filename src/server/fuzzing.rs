@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Encrypted;
-use super::extract::{self, Json, Params};
 use crate::domain::id::RecordId;
 use crate::domain::wire::PageQuery;
+use crate::server::api::extract;
+use crate::server::api::extract::{Json, Params};
 
 #[allow(dead_code, reason = "the fuzz targets use only the parser")]
 #[path = "store/s3/stored.rs"]
@@ -25,7 +26,7 @@ pub fn json_body<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 #[must_use]
 pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
     let Params(query) = Params::<PageQuery>::parse(uri).ok()?;
-    let after = super::paging::after(&query).ok()?;
+    let after = crate::server::api::paging::after(&query).ok()?;
     Some((query, after))
 }
 

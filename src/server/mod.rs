@@ -2,45 +2,18 @@
 //!
 //! [`Server::open`] opens the store and creates the shared state; [`Server::run`] serves until shutdown.
 
-mod admin;
 mod admin_key;
-mod answer_body;
-mod app;
-mod body;
-mod client_address;
-mod copying;
-mod cors;
-mod description;
-mod descriptors;
-mod docs;
-mod error;
-mod examination;
-mod extract;
+pub mod api;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hardening;
-mod health;
-mod held_answers;
-mod html;
-mod listener;
+mod maintenance;
 mod metrics;
-mod openapi;
-mod paging;
-mod places;
-mod public;
-pub mod range;
-mod rate;
-mod route;
+mod middleware;
+mod net;
 mod settings;
-mod sites;
-mod slow;
-mod soundness;
+mod state;
 pub mod store;
-mod store_folder;
-mod streams;
-mod tls;
-mod trail;
 mod web;
 
 use std::sync::Arc;
@@ -53,17 +26,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
-pub use client_address::ClientAddress;
-pub use copying::{CopyStoreError, copy_store};
-pub use cors::{AllowedOrigin, InvalidOrigin};
-pub use error::status_of;
-pub use examination::examine;
-pub use rate::{InvalidRate, RateLimit};
-pub use route::{ROUTES, Route};
+pub use api::error::status_of;
+pub use api::routes::{ROUTES, Route};
+pub use maintenance::check::check_store;
+pub use maintenance::copy::{CopyStoreError, copy_store};
+pub use maintenance::examine::examine;
+pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
+pub use net::client_address::ClientAddress;
+pub use net::rate_limit::{InvalidRate, RateLimit};
+pub use net::tls::TlsError;
 pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
-pub use soundness::check_store;
-pub use store_folder::{StoreFolder, look_at as look_at_folder};
-pub use tls::TlsError;
+pub use store::folder_state::{StoreFolder, look_at as look_at_folder};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
@@ -76,16 +49,16 @@ use crate::domain::limits::failed_attempts::Attempts;
 use crate::domain::store::{MemoryStore, Store, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{Rules, Swept, Transfers};
-use app::{App, AppState};
-use cors::Cors;
-use error::Refusal;
-use held_answers::HeldAnswers;
-use listener::Listener;
+use api::error::Refusal;
 use metrics::Metrics;
-use rate::RateLimiter;
-use sites::Sites;
+use middleware::audit::Trail;
+use middleware::cors::Cors;
+use net::connection_limit::Sites;
+use net::listener::Listener;
+use net::rate_limit::RateLimiter;
+use net::response_budget::HeldAnswers;
+use state::{App, AppState};
 use store::{FileStore, open_bucket};
-use trail::Trail;
 
 /// Maximum wrong admin keys per [`WRONG_KEY_WINDOW`] from one IPv4 address or IPv6 `/48`.
 const MAX_WRONG_KEYS: u32 = 10;
@@ -132,7 +105,7 @@ impl Server {
     /// # Errors
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
         let store = open_store(&settings).await?;
         let header =
             open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
@@ -188,7 +161,7 @@ impl Server {
             return Err(StartError::NoAdminKey);
         }
         let mut patience = self.settings.patience;
-        patience.connections = patience.connections.min(descriptors::connections() / listeners.len().max(1)).max(1);
+        patience.connections = patience.connections.min(net::fd_limit::connections() / listeners.len().max(1)).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
@@ -247,11 +220,11 @@ async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
 
 fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Option<Arc<RateLimiter>>) -> Router {
     let routes = match service {
-        ServiceName::Public => public::routes(),
-        ServiceName::Admin => admin::routes(),
+        ServiceName::Public => api::public::routes(),
+        ServiceName::Admin => api::admin::routes(),
     };
     let (handlers, mut api) = routes.split_for_parts();
-    openapi::finish(&mut api, service, settings);
+    api::openapi::finish(&mut api, service, settings);
     let state = AppState(app.clone());
     let cors = match service {
         ServiceName::Public => Cors::new(settings.allow_origins.clone()),
@@ -267,11 +240,11 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
         encrypted_before: https && service == ServiceName::Public,
     };
     handlers
-        .merge(openapi::routes(&api, service, settings))
+        .merge(api::openapi::routes(&api, service, settings))
         .merge(web::routes(service))
         .fallback(async || Refusal::from(Error::RouteNotFound))
         .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
-        .layer(from_fn_with_state(trail, trail::follow))
+        .layer(from_fn_with_state(trail, middleware::audit::follow))
         .with_state(state)
 }
 

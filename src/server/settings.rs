@@ -7,14 +7,14 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
-use super::client_address::ClientAddress;
-use super::cors::AllowedOrigin;
-use super::rate::RateLimit;
 use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
 use crate::domain::base_url::ServerRoot;
 use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFree;
+use crate::server::middleware::cors::AllowedOrigin;
+use crate::server::net::client_address::ClientAddress;
+use crate::server::net::rate_limit::RateLimit;
 
 /// Default retention of audit records after the end of a transfer: 90 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_hours(24 * 90);

@@ -1,6 +1,7 @@
 //! The backends that outlive a process; [`MemoryStore`](crate::domain::store::MemoryStore) is their reference.
 
 mod file;
+pub(super) mod folder_state;
 #[cfg(feature = "s3")]
 mod s3;
 #[cfg(not(feature = "s3"))]

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::domain::crypto::digest::Sha256;
-use crate::server::range::{Selection, select};
+use crate::server::api::range::{Selection, select};
 
 /// A file, and what it is called here.
 #[derive(Debug)]

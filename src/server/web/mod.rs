@@ -3,6 +3,7 @@
 //! A page is a file here; nothing is filled in, so nothing has to be escaped. What it shows, its scripts ask the API for.
 
 mod asset;
+pub(super) mod html;
 mod policy;
 
 use axum::Router;
@@ -12,10 +13,10 @@ use axum::routing::get;
 use http::HeaderMap;
 use http::header::CONTENT_SECURITY_POLICY;
 
-use super::app::AppState;
-use super::error::Refusal;
 use crate::domain::audit::ServiceName;
 use crate::domain::error::Error;
+use crate::server::api::error::Refusal;
+use crate::server::state::AppState;
 use asset::{Asset, asset};
 pub(super) use policy::{Policy, store_origin};
 

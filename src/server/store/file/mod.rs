@@ -3,7 +3,6 @@
 //! `records.sqlite` holds the records, `payloads/` the payloads: a `.part` while one is uploaded, an `.enc` when it is
 //! finished, in a directory for the first two hex digits of its id. `last-boot` tells whether the system was started since.
 
-mod boot;
 mod commit_queue;
 mod connection;
 mod download;
@@ -14,6 +13,7 @@ mod part;
 mod payloads;
 mod readers;
 mod records;
+mod recovery;
 mod transaction;
 mod upload;
 
@@ -65,7 +65,7 @@ impl FileStore {
         let payloads = directory.join("payloads");
         make_directory(&payloads, durability)
             .map_err(|source| OpenError::Directory { path: payloads.clone(), source })?;
-        boot::cut_back(directory, &payloads, durability)
+        recovery::cut_back(directory, &payloads, durability)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let records = directory.join("records.sqlite");
         connection::create_file(&records)

@@ -1,20 +1,20 @@
 //! `s3://BUCKET/PREFIX`: a store in a bucket, for any number of servers that share nothing else.
 //!
 //! There are no transactions: one conditional write decides, and [`records`] tells what comes before and after it. A
-//! payload is `payload.enc` once it is whole; while it arrives, [`arriving`] tells what is there.
+//! payload is `payload.enc` once it is whole; while it arrives, [`manifest`] tells what is there.
 
 mod actions;
-mod arriving;
+mod applied;
 mod bucket;
+mod counters;
 mod examination;
-mod held;
+mod listing;
+mod manifest;
 mod payloads;
 mod presigner;
-mod proof;
+mod probe;
 mod records;
-mod settled;
 mod stored;
-mod sums;
 mod writer;
 
 use std::fmt;
@@ -26,9 +26,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use examination::examine;
 
+use applied::Settled;
 use bucket::Bucket;
-use settled::Settled;
-use sums::Sums;
+use counters::Sums;
 
 use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
@@ -103,7 +103,7 @@ impl Store for S3Store {
     }
 
     async fn prove(&self, key: &StorageKey) -> Result<(), StoreError> {
-        proof::prove(self.bucket(), key).await
+        probe::prove(self.bucket(), key).await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
 use super::S3Store;
-use super::arriving::{Arriving, Holder, Poured};
+use super::manifest::{Arriving, Holder, Poured};
 use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;

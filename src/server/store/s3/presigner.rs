@@ -8,8 +8,8 @@ use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::arriving::Arriving;
 use super::bucket::{Bucket, fault};
+use super::manifest::Arriving;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};

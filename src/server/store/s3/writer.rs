@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::S3Store;
-use super::arriving::{Arriving, Holder, Poured, PouredPart, Tail};
+use super::manifest::{Arriving, Holder, Poured, PouredPart, Tail};
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;

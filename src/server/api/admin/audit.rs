@@ -1,0 +1,29 @@
+//! `GET /audit/transfers/id/{transfer_id}/all`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::audit::Record;
+use crate::domain::id::{RecordId, TransferId};
+use crate::domain::wire::{Page, PageQuery};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Admin, Found, Id, Params};
+use crate::server::api::paging::after;
+use crate::server::state::AppState;
+
+/// Lists the full audit trail of a transfer, oldest first: requests, actions and events.
+#[utoipa::path(
+    get, path = "/audit/transfers/id/{transfer_id}/all", tag = "audit",
+    params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
+    responses((status = 200, body = Page<Record>)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn all(
+    State(app): State<AppState>,
+    Id(id): Id<TransferId>,
+    _: Admin,
+    Found(_): Found,
+    Params(query): Params<PageQuery>,
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
+    Ok(JsonResponse(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
+}

@@ -1,0 +1,30 @@
+//! `POST /transfers/id/{transfer_id}/delete`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{Empty, TransferStatus};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Admin, Found, Id, Json, Scope};
+use crate::server::state::AppState;
+
+/// Deletes any transfer, such as a reported one. Removes the payload before the response.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = TransferStatus)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn delete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Id(id): Id<TransferId>,
+    _: Admin,
+    Found(_): Found,
+    Json(Empty {}): Json<Empty>,
+) -> Result<JsonResponse<TransferStatus>, Refusal> {
+    let transfer = app.transfers.delete(&scope, id).await?;
+    Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+}

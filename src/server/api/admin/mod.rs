@@ -1,0 +1,34 @@
+//! The admin service (`sgsend serve admin`): tokens, statistics, audit trail, deletion of transfers.
+
+mod audit;
+mod delete;
+mod metrics;
+mod page;
+mod session;
+mod stats;
+mod tokens;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::health;
+use crate::server::state::AppState;
+
+/// The routes of the admin service.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::admin))
+        .routes(routes!(health::ready))
+        .routes(routes!(tokens::create))
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(stats::overview))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(audit::all))
+        .routes(routes!(delete::delete))
+        .routes(routes!(page::overview))
+        .routes(routes!(session::form))
+        .routes(routes!(session::script))
+        .routes(routes!(session::set_cookie))
+        .routes(routes!(session::end))
+}

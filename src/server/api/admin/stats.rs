@@ -1,0 +1,19 @@
+//! `GET /stats/overview`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::wire::StatsOverview;
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::Admin;
+use crate::server::state::AppState;
+
+/// Returns totals of stored transfers and of activity.
+#[utoipa::path(
+    get, path = "/stats/overview", tag = "stats",
+    responses((status = 200, body = StatsOverview)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, Refusal> {
+    Ok(JsonResponse(app.transfers.overview(&app.tokens).await?))
+}

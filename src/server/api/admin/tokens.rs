@@ -1,0 +1,64 @@
+//! `/tokens/…`: creates, lists and revokes sender tokens.
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::domain::id::TokenId;
+use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Admin, Id, Json, KnownToken, Params, Scope};
+use crate::server::api::paging::after;
+use crate::server::state::AppState;
+
+/// Creates a sender token. Only this response contains the token itself.
+#[utoipa::path(
+    post, path = "/tokens/create", tag = "tokens",
+    request_body = CreateToken,
+    responses((status = 201, body = CreatedToken)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn create(
+    State(app): State<AppState>,
+    scope: Scope,
+    _: Admin,
+    Json(request): Json<CreateToken>,
+) -> Result<(StatusCode, JsonResponse<CreatedToken>), Refusal> {
+    let (token, plain) = app.tokens.create(&scope, request).await?;
+    let item = TokenItem::of(&token, app.now());
+    Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string() })))
+}
+
+/// Lists sender tokens.
+#[utoipa::path(
+    get, path = "/tokens/list", tag = "tokens",
+    params(("after" = Option<TokenId>, Query, description = "The id of the item after which the page begins"), PageQuery),
+    responses((status = 200, body = Page<TokenItem>)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn list(
+    State(app): State<AppState>,
+    _: Admin,
+    Params(query): Params<PageQuery>,
+) -> Result<JsonResponse<Page<TokenItem>>, Refusal> {
+    Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
+}
+
+/// Revokes a sender token. Idempotent: a repeated call returns the same response.
+#[utoipa::path(
+    post, path = "/tokens/id/{token_id}/revoke", tag = "tokens",
+    params(("token_id" = TokenId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = TokenItem)),
+    security(("admin_key" = []), ("admin_cookie" = []))
+)]
+pub(super) async fn revoke(
+    State(app): State<AppState>,
+    scope: Scope,
+    Id(id): Id<TokenId>,
+    _: Admin,
+    KnownToken: KnownToken,
+    Json(Empty {}): Json<Empty>,
+) -> Result<JsonResponse<TokenItem>, Refusal> {
+    Ok(JsonResponse(app.tokens.revoke(&scope, id).await?))
+}

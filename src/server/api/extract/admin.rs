@@ -1,0 +1,141 @@
+//! Authentication of admins by key or session cookie, with the same-origin check for cookies.
+
+use axum::extract::FromRequestParts;
+use http::header::{COOKIE, HOST, ORIGIN};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use url::Url;
+
+use super::Scope;
+use crate::domain::error::Error;
+use crate::domain::limits::failed_attempts::Shown;
+use crate::domain::timestamp::Timestamp;
+use crate::server::Encrypted;
+use crate::server::admin_key::AdminKey;
+use crate::server::api::error::Refusal;
+use crate::server::state::AppState;
+
+/// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
+///
+/// More would allow several guesses in one request.
+const MAX_COOKIES: usize = 2;
+
+/// Extractor that authenticates an admin.
+///
+/// Cookies also need the service's own `Origin`, except for GET and HEAD.
+pub(crate) struct Admin;
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let scope = Scope::of(parts)?;
+        let (network, now) = (scope.asked().site_key, app.now());
+        let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
+        let by_header = parts.headers.get(&app.auth_name);
+        let attempt = app.key_attempts.judge(network, now, || match by_header {
+            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Shown::Right,
+            Some(_) => Shown::Wrong,
+            None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
+        })?;
+        if attempt != Shown::Right {
+            return Err(Error::AdminKeyInvalid.into());
+        }
+        scope.note_admin();
+        if by_header.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
+            origin_of(parts)?;
+        }
+        Ok(Self)
+    }
+}
+
+fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
+    if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
+        Shown::Right
+    // An expired session is not a guess at the key.
+    } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
+        Shown::Wrong
+    } else {
+        Shown::Nothing
+    }
+}
+
+/// Returns the values of the first two cookies named `name`, with or without `__Host-`.
+pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    // Parses each cookie on its own: other services on this host may set cookies that are not UTF-8.
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
+    let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
+    let values = pairs.filter(|(found, _)| named(found)).map(|(_, value)| value.trim_matches('"'));
+    values.take(MAX_COOKIES).collect()
+}
+
+/// Returns the `Origin` of a request if its host and port equal those of the request's target.
+///
+/// # Errors
+/// [`Error::OriginNotAllowed`] for another origin or a missing one, and for plain HTTP on a TLS connection.
+pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| text(HOST)).ok_or(Error::OriginNotAllowed)?;
+    let origin = text(ORIGIN).and_then(|origin| Url::parse(origin).ok()).ok_or(Error::OriginNotAllowed)?;
+    // Parses the host with the scheme of the origin, so that a default port compares equal on both sides.
+    let target = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
+    let encrypted = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
+    let web = if encrypted { origin.scheme() == "https" } else { matches!(origin.scheme(), "http" | "https") };
+    if web && origin.origin() == target.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Request};
+
+    use super::*;
+
+    fn origin(host: &str, origin: Option<&str>) -> bool {
+        let request = Request::builder().header(HOST, host);
+        let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
+        origin_of(&request.body(()).unwrap().into_parts().0).is_ok()
+    }
+
+    #[test]
+    fn only_the_services_own_origin_is_allowed() {
+        assert!(origin("admin.example.org", Some("https://admin.example.org")));
+        assert!(origin("admin.example.org:443", Some("https://admin.example.org")));
+        assert!(origin("127.0.0.1:8081", Some("http://127.0.0.1:8081")));
+        assert!(!origin("127.0.0.1:8081", Some("http://127.0.0.1:8080")));
+        assert!(!origin("admin.example.org", Some("https://example.org")));
+        assert!(!origin("admin.example.org", Some("https://admin.example.org.evil.example")));
+        assert!(!origin("admin.example.org", Some("null")));
+        assert!(!origin("admin.example.org", None));
+    }
+
+    #[test]
+    fn a_tls_service_requires_an_https_origin() {
+        let own = |origin| {
+            let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            parts.extensions.insert(Encrypted(true));
+            origin_of(&parts).is_ok()
+        };
+        assert!(own("https://a.example:8443"));
+        assert!(!own("http://a.example:8443"));
+    }
+
+    #[test]
+    fn cookies_are_found_by_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, "a=1; __Host-x-api-key=2; x-api-key=\"3\"".parse().unwrap());
+        headers.append(COOKIE, "X-API-Key=4".parse().unwrap());
+        assert_eq!(cookies_named(&headers, "x-api-key"), ["2", "3"]);
+    }
+
+    #[test]
+    fn foreign_cookies_do_not_hide_a_session() {
+        for theme in ["grün".as_bytes(), b"gr\xfcn"] {
+            let cookies = [b"theme=", theme, b"; x-api-key=5"].concat();
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&cookies).unwrap())]);
+            assert_eq!(cookies_named(&headers, "x-api-key"), ["5"]);
+        }
+    }
+}

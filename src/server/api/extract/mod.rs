@@ -1,0 +1,21 @@
+//! Axum extractors that parse and authorise requests.
+//!
+//! Their order in a handler's signature is the order of the API's checks.
+
+mod admin;
+mod json;
+mod params;
+mod path;
+mod proofs;
+mod scope;
+mod transfer;
+
+#[cfg(fuzzing)]
+pub(crate) use admin::cookies_named;
+pub(crate) use admin::{Admin, origin_of};
+pub(crate) use json::Json;
+pub(crate) use params::Params;
+pub(crate) use path::Id;
+pub(crate) use proofs::Proofs;
+pub(crate) use scope::Scope;
+pub(crate) use transfer::{Found, KnownToken, Owned, Sender, Viewed};

@@ -1,0 +1,35 @@
+//! Extractor for the id in a path.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+
+use crate::domain::error::Error;
+use crate::server::api::error::Refusal;
+
+/// The only id parameter of a path, parsed.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<S, T> FromRequestParts<S> for Id<T>
+where
+    S: Send + Sync,
+    T: FromStr,
+    T::Err: Display,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
+        let (name, text) =
+            params.iter().next().ok_or_else(|| Error::Internal("the route has no id parameter".into()))?;
+        // Rejects percent-encoded ids: the audit middleware reads the raw path, so the audit trail of the transfer would
+        // miss a rejected request.
+        if !parts.uri.path().split('/').any(|segment| segment == text) {
+            return Err(Error::InvalidId(format!("{name}: percent-encoding is not allowed in an id")).into());
+        }
+        Ok(Self(text.parse().map_err(|error| Error::InvalidId(format!("{name}: {error}")))?))
+    }
+}

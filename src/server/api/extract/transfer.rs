@@ -1,0 +1,126 @@
+//! Extractors for sender tokens, and for the transfer in a path with its access check.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+
+use super::{Id, Scope};
+use crate::domain::error::Error;
+use crate::domain::id::{TokenId, TransferId};
+use crate::domain::token::Token;
+use crate::domain::transfer::Transfer;
+use crate::server::api::error::Refusal;
+use crate::server::net::rate_limit::RateLimiter;
+use crate::server::state::AppState;
+
+/// The header that may carry a sender token instead of `Authorization`.
+const TOKEN: &str = "x-sgsend-token";
+
+/// The valid sender token of a request, which also counts against the token's rate limit.
+pub(crate) struct Sender(pub(crate) Token);
+
+impl FromRequestParts<AppState> for Sender {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let scope = Scope::of(parts)?;
+        let text = token_text(&parts.headers)?.ok_or(Error::TokenMissing)?;
+        let token = app.tokens.authenticate(&scope, text).await?;
+        if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>() {
+            limiter.count_token(token.token_id)?;
+        }
+        Ok(Self(token))
+    }
+}
+
+/// Returns the sender token from `Authorization: Bearer`, else from `x-sgsend-token`.
+///
+/// The second header leaves `Authorization` to a proxy. A header value that is not visible ASCII is an invalid token.
+fn token_text(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let text = |name| headers.get(name).map(|value| value.to_str().map_err(|_| Error::TokenInvalid)).transpose();
+    let authorization = text(AUTHORIZATION)?;
+    let bearer = authorization.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| is_bearer(scheme));
+    match (bearer, text(HeaderName::from_static(TOKEN))?) {
+        (Some((_, token)), _) => Ok(Some(token.trim())),
+        (None, Some(token)) => Ok(Some(token)),
+        (None, None) if authorization.is_some() => Err(Error::TokenInvalid),
+        (None, None) => Ok(None),
+    }
+}
+
+fn is_bearer(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("bearer")
+}
+
+/// Extractor that requires the token id in the path to exist.
+pub(crate) struct KnownToken;
+
+impl FromRequestParts<AppState> for KnownToken {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let Id(id) = Id::<TokenId>::from_request_parts(parts, app).await?;
+        app.tokens.find(id).await?;
+        Ok(Self)
+    }
+}
+
+/// The transfer in the path, without a check of the sender.
+pub(crate) struct Found(pub(crate) Transfer);
+
+impl FromRequestParts<AppState> for Found {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        let Id(id) = Id::<TransferId>::from_request_parts(parts, app).await?;
+        Ok(Self(app.transfers.find(&*Scope::of(parts)?, id).await?))
+    }
+}
+
+/// The transfer in the path, created with the sender token of the request.
+pub(crate) struct Owned(pub(crate) Transfer);
+
+impl FromRequestParts<AppState> for Owned {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let Sender(token) = Sender::from_request_parts(parts, app).await?;
+        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        check_owner(&transfer, &token)?;
+        Ok(Self(transfer))
+    }
+}
+
+/// The transfer in the path, for reading its audit trail.
+///
+/// The sender reads all details; records for other readers omit the clients. A token is optional, but a wrong token is an error, never a fallback to the reduced view.
+pub(crate) struct Viewed {
+    pub(crate) transfer: Transfer,
+    pub(crate) by_sender: bool,
+}
+
+impl FromRequestParts<AppState> for Viewed {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+        Id::<TransferId>::from_request_parts(parts, app).await?;
+        let token = match Sender::from_request_parts(parts, app).await {
+            Ok(Sender(token)) => Some(token),
+            Err(error) if error.code() == Error::TokenMissing.code() => None,
+            Err(error) => return Err(error),
+        };
+        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        if let Some(token) = &token {
+            check_owner(&transfer, token)?;
+        }
+        Ok(Self { transfer, by_sender: token.is_some() })
+    }
+}
+
+fn check_owner(transfer: &Transfer, token: &Token) -> Result<(), Error> {
+    if transfer.token_id == token.token_id { Ok(()) } else { Err(Error::NotYourTransfer) }
+}

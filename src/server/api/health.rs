@@ -1,0 +1,46 @@
+//! `GET /health` (liveness and capabilities) and `GET /health/ready` (readiness of the store).
+
+use axum::Json;
+use axum::extract::State;
+
+use super::error::Refusal;
+use crate::domain::audit::ServiceName;
+use crate::domain::store::{StorageKey, StoreError};
+use crate::domain::wire::{Health, Readiness};
+use crate::server::state::{App, AppState};
+
+/// The version of the HTTP API.
+const API: u32 = 1;
+
+/// Returns the version, mode and limits of this service.
+///
+/// Cheap: reads no store and writes nothing.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+pub(crate) async fn public(State(app): State<AppState>) -> Json<Health> {
+    Json(health(&app, ServiceName::Public))
+}
+
+/// Returns the version, mode and limits of this service.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+pub(crate) async fn admin(State(app): State<AppState>) -> Json<Health> {
+    Json(health(&app, ServiceName::Admin))
+}
+
+fn health(app: &App, service: ServiceName) -> Health {
+    Health {
+        status: "ok".to_owned(),
+        api: API,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        service,
+        mode: app.transfers.mode(),
+        limits: app.transfers.rules().limits.into(),
+    }
+}
+
+/// Checks that the store responds and still has its header.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
+pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, Refusal> {
+    let header = app.store.get(&StorageKey::header()).await?;
+    header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
+    Ok(Json(Readiness { status: "ready".to_owned() }))
+}

@@ -1,0 +1,34 @@
+//! `POST /transfers/id/{transfer_id}/upload/complete`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{CompletedTransfer, Empty, TransferStatus, Transparency};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Json, Owned, Scope};
+use crate::server::state::AppState;
+
+/// Completes an upload after all its bytes have arrived.
+///
+/// Idempotent: a repeated call returns the same response.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = CompletedTransfer)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn complete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Owned(transfer): Owned,
+    Json(Empty {}): Json<Empty>,
+) -> Result<JsonResponse<CompletedTransfer>, Refusal> {
+    let transfer = app.transfers.complete(&scope, transfer).await?;
+    let flow = transfer.upload_flow();
+    Ok(JsonResponse(CompletedTransfer {
+        status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
+        transparency: Transparency::for_sender(app.transfers.rules().ip_mode, flow),
+    }))
+}

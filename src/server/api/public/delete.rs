@@ -1,0 +1,28 @@
+//! `POST /transfers/id/{transfer_id}/delete`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::{Empty, TransferStatus};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Json, Owned, Scope};
+use crate::server::state::AppState;
+
+/// Deletes a transfer in any state. Idempotent. Removes the payload before the response.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    request_body = Empty,
+    responses((status = 200, body = TransferStatus)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn delete(
+    State(app): State<AppState>,
+    scope: Scope,
+    Owned(transfer): Owned,
+    Json(Empty {}): Json<Empty>,
+) -> Result<JsonResponse<TransferStatus>, Refusal> {
+    let transfer = app.transfers.delete(&scope, transfer.transfer_id).await?;
+    Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
+}

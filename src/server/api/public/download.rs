@@ -1,0 +1,57 @@
+//! `POST /transfers/id/{transfer_id}/download/create-presign-url`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::audit::Answer;
+use crate::domain::crypto::proof::{AccessProof, Grant};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Found, Json, Proofs, Scope};
+use crate::server::state::AppState;
+
+/// Counts a download and returns the URL of the payload.
+///
+/// The first call with a grant counts one download; retries with the same grant do not count again.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
+    params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
+    request_body = DownloadRequest,
+    responses((status = 200, body = DownloadAnswer))
+)]
+pub(super) async fn create_presign_url(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Json(request): Json<DownloadRequest>,
+) -> Result<JsonResponse<DownloadAnswer>, Refusal> {
+    let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
+    let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
+    let authorised = app
+        .transfers
+        .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew)
+        .await?;
+    let grant = chosen.unwrap_or_else(Grant::random);
+    let record = match authorised {
+        Authorised::ByGrant(record) => record,
+        Authorised::ToBeCounted => {
+            app.transfers.count(&scope, &transfer, &grant, Answer::Whole { status: 200 }).await?
+        }
+    };
+    let url = app.transfers.download_url(&transfer, &record).await?;
+    Ok(JsonResponse(DownloadAnswer {
+        mode: url.flow,
+        method: "GET".to_owned(),
+        url: url.url,
+        url_expires_at: url.expires_at,
+        fallback_url: url.fallback_url,
+        grant: grant.to_text().to_string(),
+        grant_expires_at: record.expires_at,
+        size_bytes: transfer.size_bytes,
+        transparency: Transparency::for_recipient(app.transfers.rules().ip_mode, url.flow),
+    }))
+}

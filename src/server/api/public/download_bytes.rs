@@ -1,0 +1,180 @@
+//! `GET` and `HEAD /transfers/id/{transfer_id}/payload/download-bytes`
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::domain::audit::Answer;
+use crate::domain::crypto::proof::{AccessProof, Grant};
+use crate::domain::error::Error;
+use crate::domain::id::TransferId;
+use crate::domain::transfer::Transfer;
+use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Found, Params, Proofs, Scope};
+use crate::server::api::range::{Selection, select};
+use crate::server::middleware::audit::PayloadAnswer;
+use crate::server::state::AppState;
+
+/// Response header with the new grant of a download that was requested without a grant.
+const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
+
+/// Query parameter with the grant, for clients that cannot set a header.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GrantParam {
+    /// The grant from `download/create-presign-url`. The header `x-sgsend-grant` takes precedence.
+    #[param(inline, value_type = Option<Grant>)]
+    grant: Option<String>,
+}
+
+impl GrantParam {
+    /// Returns the grant of a request: from its header, else from its query.
+    fn or(self, header: Option<Grant>) -> Result<Option<Grant>, Error> {
+        if header.is_some() {
+            return Ok(header);
+        }
+        let grant = self.grant.map(|grant| grant.parse()).transpose();
+        grant.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))
+    }
+}
+
+/// Downloads the encrypted payload, or a range of it.
+///
+/// With a grant, ranges and retries count as one download. Without a grant, each GET counts as a new download, and the
+/// response header `x-sgsend-grant` carries a grant to resume it.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    params(
+        ("transfer_id" = TransferId, Path),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
+        ("range" = Option<String>, Header),
+        GrantParam,
+    ),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 304, description = "The client has the current version"),
+        (status = 412, description = "`If-Match` names another version"),
+    )
+)]
+pub(super) async fn get_bytes(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Params(param): Params<GrantParam>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let grant = param.or(proofs.grant)?;
+    let authorised = app
+        .transfers
+        .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused)
+        .await?;
+    app.transfers.check_bytes_allowed()?;
+    // Only a response with payload bytes counts as a download.
+    let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
+        Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
+        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        other => return without_bytes(&transfer, &other),
+    };
+    // Opens the payload before the download is counted: a failed read must not use up the download limit.
+    let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
+    let mut new_grant = None;
+    if matches!(authorised, Authorised::ToBeCounted) {
+        let grant = Grant::random();
+        app.transfers.count(&scope, &transfer, &grant, Answer::Later).await?;
+        new_grant = Some(grant);
+    }
+    let mut response = (status, Body::from_stream(payload)).into_response();
+    describe(response.headers_mut(), &transfer, &range);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
+        let text = HeaderValue::from_str(&text).expect("digits are a valid header value");
+        response.headers_mut().insert(CONTENT_RANGE, text);
+    }
+    if let Some(grant) = new_grant {
+        let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a valid header value");
+        response.headers_mut().insert(GRANT, text);
+    }
+    response.extensions_mut().insert(PayloadAnswer);
+    Ok(response)
+}
+
+/// Returns the headers of a GET without counting a download, for example to check a key.
+///
+/// Does not read the payload, and works in every mode.
+#[utoipa::path(
+    head, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    params(
+        ("transfer_id" = TransferId, Path),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
+        GrantParam,
+    ),
+    responses(
+        (status = 200, description = "The payload can be downloaded"),
+        (status = 304, description = "The client has the current version"),
+        (status = 412, description = "`If-Match` names another version"),
+    )
+)]
+pub(super) async fn head_bytes(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Params(param): Params<GrantParam>,
+    mut headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let grant = param.or(proofs.grant)?;
+    // Ranges are defined for GET only (RFC 9110, section 14.2).
+    headers.remove(RANGE);
+    app.transfers.authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    match select(&headers, &etag(&transfer), transfer.size_bytes) {
+        Selection::Whole => {}
+        other => return without_bytes(&transfer, &other),
+    }
+    let mut response = StatusCode::OK.into_response();
+    describe(response.headers_mut(), &transfer, &(0..transfer.size_bytes));
+    Ok(response)
+}
+
+/// Returns the response for a selection without payload bytes.
+fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, Refusal> {
+    let status = match selection {
+        Selection::NotModified => StatusCode::NOT_MODIFIED,
+        Selection::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Selection::Whole | Selection::Part(_) | Selection::Unsatisfiable => {
+            return Err(Error::RangeNotSatisfiable { size_bytes: transfer.size_bytes }.into());
+        }
+    };
+    let mut response = status.into_response();
+    response.headers_mut().insert(ETAG, etag_header(transfer));
+    Ok(response)
+}
+
+/// Returns the entity tag of a payload: the transfer id, since a payload never changes.
+fn etag(transfer: &Transfer) -> String {
+    format!("\"{}\"", transfer.transfer_id)
+}
+
+fn etag_header(transfer: &Transfer) -> HeaderValue {
+    HeaderValue::from_str(&etag(transfer)).expect("hex digits in quotes are a valid header value")
+}
+
+/// Adds the entity and content headers of a payload response.
+fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
+    headers.insert(ETAG, etag_header(transfer));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+}

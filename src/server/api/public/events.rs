@@ -1,0 +1,85 @@
+//! `/transfers/id/{transfer_id}/events/…` and `…/actions/list`: the audit trail of a transfer.
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::domain::audit::{Record, RecordKind};
+use crate::domain::crypto::proof::{AccessProof, Grant};
+use crate::domain::id::{RecordId, TransferId};
+use crate::domain::wire::{AddEvent, EventAdded, Page, PageQuery};
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::{Found, Json, Params, Proofs, Scope, Viewed};
+use crate::server::api::paging::after;
+use crate::server::state::AppState;
+
+/// Adds an event reported by a client. Recorded as a claim, unverified.
+#[utoipa::path(
+    post, path = "/transfers/id/{transfer_id}/events/add", tag = "audit",
+    params(
+        ("transfer_id" = TransferId, Path),
+        ("x-sgsend-access" = inline(Option<AccessProof>), Header),
+        ("x-sgsend-grant" = inline(Option<Grant>), Header),
+    ),
+    request_body = AddEvent,
+    responses((status = 201, body = EventAdded))
+)]
+pub(super) async fn add(
+    State(app): State<AppState>,
+    scope: Scope,
+    Found(transfer): Found,
+    proofs: Proofs,
+    Json(event): Json<AddEvent>,
+) -> Result<(StatusCode, JsonResponse<EventAdded>), Refusal> {
+    let (access, grant) = (proofs.access.as_ref(), proofs.grant.as_ref());
+    let added = app.transfers.add_event(&scope, &transfer, event.kind, access, grant).await?;
+    Ok((StatusCode::CREATED, JsonResponse(added)))
+}
+
+/// Lists the events of a transfer, oldest first.
+///
+/// Only the sender's token reveals the clients that reported them.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
+    params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
+    responses((status = 200, body = Page<Record>)),
+    security((), ("sender_token" = []))
+)]
+pub(super) async fn list_events(
+    State(app): State<AppState>,
+    viewed: Viewed,
+    Params(query): Params<PageQuery>,
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
+    list(&app, &viewed, RecordKind::Event, &query).await
+}
+
+/// Lists the actions on a transfer by API requests, oldest first.
+///
+/// Only the sender's token reveals the clients.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
+    params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
+    responses((status = 200, body = Page<Record>)),
+    security((), ("sender_token" = []))
+)]
+pub(super) async fn list_actions(
+    State(app): State<AppState>,
+    viewed: Viewed,
+    Params(query): Params<PageQuery>,
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
+    list(&app, &viewed, RecordKind::Action, &query).await
+}
+
+async fn list(
+    app: &AppState,
+    viewed: &Viewed,
+    kind: RecordKind,
+    query: &PageQuery,
+) -> Result<JsonResponse<Page<Record>>, Refusal> {
+    let id = viewed.transfer.transfer_id;
+    let mut page = app.transfers.list_records(id, kind, after(query)?, query.limit).await?;
+    if !viewed.by_sender {
+        page.items = page.items.into_iter().map(Record::without_client).collect();
+    }
+    Ok(JsonResponse(page))
+}

@@ -1,0 +1,60 @@
+//! `GET /d/{transfer_id}` and `GET /`: the web pages for recipients and senders without the CLI.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::header::{ACCEPT, CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::domain::id::TransferId;
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::Id;
+use crate::server::state::AppState;
+use crate::server::web::Page;
+
+/// Returns the recipient page of a link.
+///
+/// Reads no transfer, so a link preview counts no download and reveals nothing. For a malformed id, browsers get the
+/// same page with status 400, and the page reports the damaged link.
+#[utoipa::path(
+    get, path = "/d/{transfer_id}", tag = "pages",
+    params(("transfer_id" = TransferId, Path)),
+    responses(
+        (status = 200, body = String, content_type = "text/html"),
+        (status = 400, body = String, content_type = "text/html"),
+    )
+)]
+pub(super) async fn recipient(
+    State(app): State<AppState>,
+    id: Result<Id<TransferId>, Refusal>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    match id {
+        Ok(Id(_)) => Ok(Page::Receive.answer(&app, &headers)),
+        Err(_) if takes_html(&headers) => {
+            // Ignores conditional headers, since 304 Not Modified would hide the error. Clients other than browsers get
+            // a JSON error instead.
+            let mut page = Page::Receive.answer(&app, &HeaderMap::new());
+            page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            *page.status_mut() = StatusCode::BAD_REQUEST;
+            Ok(page)
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Returns whether `Accept` lists `text/html`, as browsers send it for page navigation.
+fn takes_html(headers: &HeaderMap) -> bool {
+    let ranges =
+        headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut types = ranges.filter_map(|range| range.split(';').next());
+    types.any(|name| name.trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// Returns the page for uploading files.
+#[utoipa::path(
+    get, path = "/", tag = "pages",
+    responses((status = 200, body = String, content_type = "text/html"))
+)]
+pub(super) async fn sender(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    Page::Send.answer(&app, &headers)
+}

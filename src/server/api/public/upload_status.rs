@@ -1,0 +1,24 @@
+//! `GET /transfers/id/{transfer_id}/upload/status`
+
+use axum::Json as JsonResponse;
+use axum::extract::State;
+
+use crate::domain::id::TransferId;
+use crate::domain::wire::UploadStatus;
+use crate::server::api::error::Refusal;
+use crate::server::api::extract::Owned;
+use crate::server::state::AppState;
+
+/// Returns the received bytes or parts, to resume an upload.
+#[utoipa::path(
+    get, path = "/transfers/id/{transfer_id}/upload/status", tag = "transfers",
+    params(("transfer_id" = TransferId, Path)),
+    responses((status = 200, body = UploadStatus)),
+    security(("sender_token" = []))
+)]
+pub(super) async fn upload_status(
+    State(app): State<AppState>,
+    Owned(transfer): Owned,
+) -> Result<JsonResponse<UploadStatus>, Refusal> {
+    Ok(JsonResponse(app.transfers.upload_status(&transfer).await?))
+}

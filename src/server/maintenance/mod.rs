@@ -1,0 +1,5 @@
+//! Store maintenance for every kind of storage: integrity check, copy and examination.
+
+pub(super) mod check;
+pub(super) mod copy;
+pub(super) mod examine;

@@ -1,0 +1,5 @@
+//! Middleware: what surrounds every handler.
+
+pub(super) mod audit;
+pub(super) mod cors;
+pub(super) mod security_headers;

@@ -1,0 +1,192 @@
+//! HTTP/2 watchdog: detects connections without requests, or with a client that stopped reading.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Response;
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::response_budget::HeldAnswer;
+use crate::server::settings::Patience;
+
+/// Checks per timeout.
+const CHECKS_PER_TIMEOUT: u32 = 4;
+
+/// Tracks the open requests (streams) of one HTTP/2 connection.
+#[derive(Clone)]
+pub(crate) struct Streams(Arc<Mutex<Open>>);
+
+/// The open requests of a connection.
+struct Open {
+    /// By stream: start of the wait for the client to read; `None` while the client waits.
+    waiting_since: HashMap<u64, Option<Instant>>,
+    /// Number of requests so far.
+    started: u64,
+    /// End of the last request, or the start of the connection.
+    idle_since: Instant,
+}
+
+/// The reasons to close a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Useless {
+    /// No request is open, and the last one ended more than a timeout ago.
+    Idle,
+    /// No request arrived within a timeout after the connection was opened.
+    Silent,
+    /// The client stopped reading a response.
+    Stuck,
+}
+
+/// One open request; ends on drop, after its response was read or aborted.
+pub(crate) struct Stream {
+    streams: Streams,
+    number: u64,
+}
+
+impl Streams {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Open { waiting_since: HashMap::new(), started: 0, idle_since: Instant::now() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Registers a new request.
+    pub(crate) fn begin(&self) -> Stream {
+        let mut open = self.lock();
+        open.started += 1;
+        let number = open.started;
+        open.waiting_since.insert(number, None);
+        Stream { streams: self.clone(), number }
+    }
+
+    /// Waits until there is a reason to close the connection.
+    pub(crate) async fn useless(&self, patience: &Patience) -> Useless {
+        let mut ticks = tokio::time::interval(patience.head.min(patience.silence) / CHECKS_PER_TIMEOUT);
+        loop {
+            ticks.tick().await;
+            if let Some(reason) = self.lock().close_reason(patience, Instant::now()) {
+                return reason;
+            }
+        }
+    }
+}
+
+impl Open {
+    fn close_reason(&self, patience: &Patience, now: Instant) -> Option<Useless> {
+        let longer = |since: Instant, span: Duration| now.saturating_duration_since(since) >= span;
+        if self.waiting_since.values().flatten().any(|since| longer(*since, patience.for_bodies())) {
+            return Some(Useless::Stuck);
+        }
+        let idle = self.waiting_since.is_empty() && longer(self.idle_since, patience.head);
+        idle.then_some(if self.started == 0 { Useless::Silent } else { Useless::Idle })
+    }
+}
+
+impl Stream {
+    /// Wraps the response body, so that the request ends when the body is dropped.
+    pub(crate) fn answer(self, mut response: Response<Body>) -> Response<Body> {
+        let held = response.extensions_mut().remove::<HeldAnswer>();
+        self.set_waits_for_client(true);
+        response.map(|inner| Body::new(ResponseBody { inner, stream: self, _held: held }))
+    }
+
+    fn set_waits_for_client(&self, waits: bool) {
+        self.streams.lock().waiting_since.insert(self.number, waits.then(Instant::now));
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        open.waiting_since.remove(&self.number);
+        if open.waiting_since.is_empty() {
+            open.idle_since = Instant::now();
+        }
+    }
+}
+
+/// A response body that tracks whether it waits for the client.
+struct ResponseBody {
+    inner: Body,
+    stream: Stream,
+    _held: Option<HeldAnswer>,
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.stream.set_waits_for_client(polled.is_ready());
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn reason(streams: &Streams) -> Option<Useless> {
+        streams.lock().close_reason(&Patience::default(), Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_requests_is_idle_after_a_while() {
+        let (streams, patience) = (Streams::new(), Patience::default());
+        tokio::time::advance(patience.head).await;
+        assert_eq!(reason(&streams), Some(Useless::Silent));
+        let stream = streams.begin();
+        tokio::time::advance(patience.head * 100).await;
+        assert_eq!(reason(&streams), None, "a slow handler counted against the client");
+        drop(stream);
+        assert_eq!(reason(&streams), None);
+        tokio::time::advance(patience.head).await;
+        assert_eq!(reason(&streams), Some(Useless::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unread_response_is_stuck() {
+        let (streams, patience) = (Streams::new(), Patience::default());
+        let pieces = futures_util::stream::iter(0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"abc")));
+        let mut body = streams.begin().answer(Response::new(Body::from_stream(pieces))).into_body();
+        for _ in 0..2 {
+            tokio::time::advance(patience.for_bodies() / 2).await;
+            assert_eq!(reason(&streams), None);
+            body.frame().await.unwrap().unwrap();
+        }
+        tokio::time::advance(patience.for_bodies()).await;
+        assert_eq!(reason(&streams), Some(Useless::Stuck));
+        drop(body);
+        assert_eq!(reason(&streams), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_store_does_not_count_against_the_client() {
+        let streams = Streams::new();
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let mut body = streams.begin().answer(Response::new(Body::from_stream(never))).into_body();
+        assert!(futures_util::poll!(body.frame()).is_pending());
+        tokio::time::advance(Patience::default().silence * 100).await;
+        assert_eq!(reason(&streams), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! Accepts connections: TLS, connection limits, timeouts and graceful shutdown.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::connection_limit::Sites;
+use super::http2_watchdog::{Streams, Useless};
+use super::in_flight::Places;
+use super::write_timeout::WriteTimeout;
+use crate::server::Encrypted;
+use crate::server::middleware::audit::Peer;
+use crate::server::settings::Patience;
+
+/// Maximum size of a request's header section, in bytes.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Maximum read buffer of an HTTP/1 connection, in bytes; a buffer never shrinks.
+const READ_BUFFER: usize = 128 * 1024;
+/// HTTP/2 flow-control window of a stream, in bytes; allows fast uploads at high round-trip times.
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+/// HTTP/2 flow-control window of a connection, in bytes, shared by all its streams.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Maximum concurrent requests per connection.
+const MAX_STREAMS: u32 = 32;
+/// Maximum response bytes buffered per HTTP/2 stream.
+const SEND_BUFFER: usize = 256 * 1024;
+/// Pause after a failed accept, for example without a free file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// One listening socket of one service.
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) router: Router,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) patience: Patience,
+    /// Limits the connections of each client network.
+    pub(crate) sites: Sites,
+}
+
+impl Listener {
+    /// Serves until `stop`, then waits for in-flight requests, up to the drain timeout.
+    pub(crate) async fn serve(self, stop: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(self.patience.connections));
+        let connections = TaskTracker::new();
+        let shared = Arc::new(Shared { router: self.router, tls: self.tls, patience: self.patience });
+        let abort = CancellationToken::new();
+        loop {
+            let next = async {
+                let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+                (self.socket.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                next = next => next,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let Some(network_permit) = self.sites.admit(peer.ip()) else { continue };
+                    let connection = shared.clone().connection(stream, peer, stop.clone(), permit);
+                    let abort = abort.clone();
+                    connections.spawn(async move {
+                        let _network_permit = network_permit;
+                        tokio::select! {
+                            result = connection => if let Err(error) = result {
+                                tracing::debug!(%error, "connection ended");
+                            },
+                            () = abort.cancelled() => {}
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.socket);
+        connections.close();
+        if tokio::time::timeout(shared.patience.drain, connections.wait()).await.is_err() {
+            tracing::warn!("aborted in-flight requests: drain timeout");
+        }
+        abort.cancel();
+    }
+}
+
+/// State shared by the connections of a listener.
+struct Shared {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    patience: Patience,
+}
+
+impl Shared {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let request_slots = Places::new(MAX_STREAMS as usize, permit);
+        let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
+        let stream = WriteTimeout::new(stream, self.patience.silence);
+        let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
+        let stream = tokio::time::timeout(self.patience.head, tls.accept(stream)).await??;
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            self.http2(stream, info(true), stop).await
+        } else {
+            self.http1(stream, info(true), stop).await
+        }
+    }
+
+    async fn http1<S>(&self, stream: S, info: ConnectionInfo, stop: CancellationToken) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let service = service_fn(|request| route(self.router.clone(), request, info.clone()));
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience.head)
+            .max_header_size(MAX_HEADER_BYTES)
+            .max_buf_size(READ_BUFFER)
+            .half_close(false)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await.map_err(io::Error::other)
+    }
+
+    async fn http2<S>(&self, stream: S, info: ConnectionInfo, stop: CancellationToken) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (router, streams) = (self.router.clone(), Streams::new());
+        let requests = streams.clone();
+        let service = service_fn(move |request| {
+            let (stream, response) = (requests.begin(), route(router.clone(), request, info.clone()));
+            async move { response.await.map(|response| stream.answer(response)) }
+        });
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
+            .keep_alive_interval(self.patience.head)
+            .keep_alive_timeout(self.patience.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let close_reason = tokio::select! {
+            ended = &mut connection => return ended.map_err(io::Error::other),
+            () = stop.cancelled() => None,
+            reason = streams.useless(&self.patience) => Some(reason),
+        };
+        // Closes connections that only answer PING, and connections whose client stopped reading a response.
+        if let Some(Useless::Silent | Useless::Stuck) = close_reason {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        connection.as_mut().graceful_shutdown();
+        // Lets the last responses finish on a slow line.
+        let rest = tokio::time::timeout(self.patience.for_bodies(), connection);
+        rest.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)
+    }
+}
+
+/// Properties of a connection, added to the extensions of each of its requests.
+#[derive(Clone)]
+struct ConnectionInfo {
+    peer: Peer,
+    encrypted: Encrypted,
+    request_slots: Places,
+}
+
+async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo) -> Result<Response<Body>, Infallible> {
+    let mut request = request.map(Body::new);
+    let extensions = request.extensions_mut();
+    extensions.insert(info.peer);
+    extensions.insert(info.encrypted);
+    extensions.insert(info.request_slots);
+    router.oneshot(request).await
+}

@@ -1,0 +1,14 @@
+//! Connections: listening, TLS, limits on number, time and memory, and the client's address.
+
+pub(super) mod client_address;
+pub(super) mod connection_limit;
+pub(super) mod fd_limit;
+pub(super) mod http2_watchdog;
+pub(super) mod in_flight;
+pub(super) mod listener;
+pub(super) mod rate_limit;
+pub(super) mod request_body;
+pub(super) mod response_body;
+pub(super) mod response_budget;
+pub(super) mod tls;
+pub(super) mod write_timeout;

@@ -1,0 +1,83 @@
+//! Caps the total size of buffered responses that clients have not read yet.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http_body::Body;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::error::Error;
+use crate::server::middleware::audit::PayloadAnswer;
+
+/// Size of a unit of the budget, in bytes.
+const UNIT: u64 = 1024;
+/// Largest response outside the budget, in bytes.
+///
+/// A connection needs more memory than that for any request.
+const UNCOUNTED_BYTES: u64 = 2 * UNIT;
+/// The budget in units: 64 MiB, enough for about 300 list pages of 1000 records.
+const BUDGET_UNITS: usize = 64 * 1024;
+/// `Retry-After` of a request rejected for lack of budget.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The memory budget for buffered responses of one server process.
+#[derive(Debug)]
+pub(crate) struct HeldAnswers(Arc<Semaphore>);
+
+/// The share of one response in the budget, returned when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldAnswer {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Default for HeldAnswers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(BUDGET_UNITS)))
+    }
+}
+
+impl HeldAnswers {
+    /// Reserves budget for a response and attaches the permit to its extensions.
+    ///
+    /// Responses of up to 2 KiB need no budget, nor do payloads, which are streamed and never buffered as a whole.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] if the budget is used up.
+    pub(crate) fn hold(&self, response: &mut Response) -> Result<(), Error> {
+        let bytes = response.body().size_hint().lower();
+        if bytes <= UNCOUNTED_BYTES || response.extensions().get::<PayloadAnswer>().is_some() {
+            return Ok(());
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let permit = self.0.clone().try_acquire_many_owned(units);
+        let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
+        response.extensions_mut().insert(HeldAnswer { _permit: Arc::new(permit) });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn so_much_waits_to_be_taken_and_no_more() {
+        let budget = HeldAnswers::default();
+        let page = || {
+            let mut page = vec![b'x'; 200 * 1024].into_response();
+            budget.hold(&mut page).map(|()| page)
+        };
+        let mut unread = Vec::new();
+        while let Ok(page) = page() {
+            unread.push(page);
+        }
+        assert_eq!(unread.len(), 64 * 1024 / 200);
+        let mut short = "short".into_response();
+        budget.hold(&mut short).unwrap();
+        assert!(short.extensions().get::<HeldAnswer>().is_none(), "a short response used budget");
+        unread.pop();
+        page().unwrap();
+    }
+}
