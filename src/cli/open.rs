@@ -15,8 +15,8 @@ use super::failure::Failure;
 use super::place::{Place, PlaceOptions};
 use super::secret_input::claim_stdin;
 use super::target::KeyOptions;
+use crate::client::decrypt::{Framing, UnsealError, Unsealed, Unsealing};
 use crate::client::unpack::Watch;
-use crate::client::unseal::{Framing, UnsealError, Unsealed, Unsealing};
 use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 use crate::domain::id::TokenId;
 

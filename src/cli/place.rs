@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use super::prompt::Prompt;
-use crate::client::unseal::{Choose, Conflict, Output, OutputError, Target, UnsealError};
+use crate::client::decrypt::{Choose, Conflict, Output, OutputError, Target, UnsealError};
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
-use crate::client::unseal::Conflict;
+use crate::client::decrypt::Conflict;
 use crate::domain::crypto::passphrase::Passphrase;
 
 /// Prompt settings: `--no-input` and `--yes`.

@@ -1,7 +1,7 @@
 //! What the fuzz targets reach of the client besides its public interface.
 
-use super::content_range::ContentRange;
 use super::store;
+use crate::client::http::content_range::ContentRange;
 
 /// Start and total of a `Content-Range`.
 #[must_use]

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::leftovers::{OLDEST, age_of};
-use super::unseal::part_of;
 use super::upload::UploadState;
+use crate::client::decrypt::part_of;
 use crate::domain::crypto::envelope;
 use crate::domain::id::TransferId;
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use reqwest::Response;
 use tokio::sync::mpsc;
 
-use crate::client::content_range::ContentRange;
+use crate::client::http::content_range::ContentRange;
 use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::crypto::proof::Grant;
 use crate::domain::transfer::Status;

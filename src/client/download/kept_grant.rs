@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::client::decrypt::PartialPlace;
 use crate::client::leftovers::{self, OLDEST, age_of};
-use crate::client::unseal::PartialPlace;
 use crate::domain::base_url::ServerRoot;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;

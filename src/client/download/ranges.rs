@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::fetch::FetchError;
 use crate::client::buffers::Buffers;
-use crate::client::content_range::ContentRange;
+use crate::client::http::content_range::ContentRange;
 use crate::client::store::{SignedUrl, Store};
 use crate::client::{Api, ClientError, Patience, Progress, StoreError};
 use crate::domain::crypto::proof::{AccessProof, Grant};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::through::Through;
+use super::progress::Through;
 
 /// How many bytes are handed to the connection at once: writes of 64 KiB run at a quarter of the rate of larger ones.
 const FRAME_BYTES: usize = 256 * 1024;

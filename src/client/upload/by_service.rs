@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::UploadError;
-use super::delivery::{Dispatch, Payload};
+use super::request::{Dispatch, Payload};
 use crate::client::{Api, ClientError, Patience, Progress};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;

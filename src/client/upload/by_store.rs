@@ -7,8 +7,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
 
 use super::UploadError;
-use super::delivery::{Delivery, Dispatch, Payload};
 use super::plan::Plan;
+use super::request::{Delivery, Dispatch, Payload};
 use super::urls::{Signed, Urls};
 use crate::client::{Api, ClientError, Patience, Progress, StoreError};
 use crate::domain::error::ErrorCode;

@@ -1,19 +1,19 @@
 //! The upload engine: seals a file and sends it, in constant memory and whatever happens to the connection.
 
-mod begun;
 mod body;
 mod by_service;
 mod by_store;
-mod delivery;
+mod driver;
 mod error;
-mod ledger;
+mod journal;
 mod pipeline;
 mod plan;
+mod progress;
+mod request;
 mod segments;
-mod sending;
+mod session;
 mod source;
 mod state;
-mod through;
 mod unfinished;
 mod urls;
 
@@ -23,17 +23,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use error::{Left, UploadError};
-pub use ledger::LedgerError;
+pub use journal::LedgerError;
 pub use segments::Unsealable;
 pub use source::{Mark, Source, SourceError, Watched};
 pub use state::UploadState;
 pub use unfinished::{Earlier, Unfinished};
 
-use self::begun::Begun;
-use self::delivery::Payload;
-use self::ledger::Ledger;
-use self::sending::{Already, Sending};
-use self::through::Through;
+use self::driver::{Already, Sending};
+use self::journal::Ledger;
+use self::progress::Through;
+use self::request::Payload;
+use self::session::Begun;
 use super::{Api, FlowChoice, Interrupt, Patience, Progress};
 use crate::domain::base_url::ServerRoot;
 use crate::domain::crypto::digest::Sha256;

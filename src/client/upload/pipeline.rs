@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::UploadError;
-use super::ledger::Ledger;
+use super::journal::Ledger;
 use super::segments::{Segment, Segments};
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::driver::address_of;
 use super::segments::Segments;
-use super::sending::address_of;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::ledger::Ledger;
+use super::journal::Ledger;
 use super::segments::Segments;
 use super::source::{Source, SourceError};
 use super::state::UploadState;

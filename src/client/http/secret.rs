@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::Origin;
+use crate::client::Origin;
 use crate::domain::token::PlainToken;
 
 /// A secret and the origin it belongs to: only a URL of that origin gets to see it. Has no `Debug` output.
@@ -56,7 +56,7 @@ pub struct AdminSecret {
 }
 
 /// Makes a header's value that no log shows; `None` for characters that no header can carry.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)

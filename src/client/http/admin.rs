@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::api::{JsonBody, RecordPage, page_url};
+use super::response;
 use super::secret::sensitive;
-use super::{AdminKey, ClientError, Origin, Transport, TransportOptions, answer};
+use crate::client::{AdminKey, ClientError, Origin, Transport, TransportOptions};
 use crate::domain::base_url::ServerRoot;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
@@ -76,6 +77,6 @@ impl AdminApi {
         let admin = self.key.reveal_to(request.url())?;
         let value = sensitive(&admin.key).ok_or(ClientError::Unsendable("admin key"))?;
         request.headers_mut().insert(admin.header.clone(), value);
-        answer::call(&self.origin, name, RequestBuilder::from_parts(client, request)).await
+        response::call(&self.origin, name, RequestBuilder::from_parts(client, request)).await
     }
 }

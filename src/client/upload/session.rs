@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::ledger::Ledger;
+use super::driver::Already;
+use super::journal::Ledger;
 use super::segments::Segments;
-use super::sending::Already;
 use super::state::UploadState;
 use super::unfinished::{Again, Unfinished};
 use super::{LedgerError, StatePlace, Upload, UploadError, ended};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder};
 
-use super::{ClientError, Origin};
+use crate::client::{ClientError, Origin};
 use crate::domain::base_url::ServerRoot;
 
 /// How long a connection may take to be made.
@@ -28,8 +28,8 @@ pub struct TransportOptions {
 /// Makes connections to one server.
 #[derive(Clone)]
 pub struct Transport {
-    pub(super) client: Client,
-    pub(super) call_timeout: Duration,
+    pub(crate) client: Client,
+    pub(crate) call_timeout: Duration,
     options: Arc<TransportOptions>,
 }
 
@@ -41,7 +41,7 @@ impl Transport {
     }
 
     /// Prepares connections to a payload store, under the same terms.
-    pub(super) fn to_store(&self, root: &ServerRoot) -> Result<Client, ClientError> {
+    pub(crate) fn to_store(&self, root: &ServerRoot) -> Result<Client, ClientError> {
         // Each part gets a connection of its own: what breaks one does not break the others.
         connections(root, &self.options, ClientBuilder::http1_only)
     }

@@ -7,7 +7,7 @@ use http::header::{LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, ClientError, Origin};
+use crate::client::{ApiError, ClientError, Origin};
 use crate::domain::wire::Problem;
 
 /// The longest answer that is read, in bytes: a page of a thousand records takes less than one.
@@ -20,7 +20,7 @@ const MAX_DETAIL: usize = 400;
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// Sends a request and reads the JSON it is answered with.
-pub(super) async fn call<T: DeserializeOwned>(
+pub(crate) async fn call<T: DeserializeOwned>(
     origin: &Origin,
     name: &'static str,
     request: RequestBuilder,
@@ -30,7 +30,7 @@ pub(super) async fn call<T: DeserializeOwned>(
 }
 
 /// Sends a request; anything but success is an error.
-pub(super) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Response, ClientError> {
+pub(crate) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Response, ClientError> {
     let response = request.send().await.map_err(|error| ClientError::of_request(origin.clone(), error))?;
     let status = response.status();
     if status.is_success() {
@@ -44,7 +44,7 @@ pub(super) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Res
 }
 
 /// Reads JSON from a successful response.
-pub(super) async fn read_json<T: DeserializeOwned>(
+pub(crate) async fn read_json<T: DeserializeOwned>(
     origin: &Origin,
     name: &'static str,
     response: Response,

@@ -28,7 +28,7 @@ pub struct PartialPlace {
 
 impl PartialPlace {
     /// Removes the record that is there, and the unfinished file with it, unless a process works with them.
-    pub(in crate::client) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         self.discard_unless(None);
     }
 
@@ -61,7 +61,7 @@ struct Front {
 }
 
 /// The unfinished file that the record at `path` tells of, and the service that it comes from; `None` if it is no record.
-pub(in crate::client) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
+pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
     let (front, _) = tag_file::read::<Front>(&mut File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::UploadError;
 use super::body::{Meter, PayloadBody};
-use super::ledger::Ledger;
+use super::journal::Ledger;
 use super::pipeline::produce;
+use super::progress::Through;
 use super::segments::Segments;
-use super::through::Through;
 use crate::client::{ClientError, Origin};
 
 /// How often to look whether bytes move.

@@ -6,22 +6,22 @@ use reqwest::Response;
 
 /// Which part of a payload a response brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ContentRange {
-    pub(super) start: u64,
+pub(crate) struct ContentRange {
+    pub(crate) start: u64,
     /// Bytes in the whole payload, where that is told.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
 }
 
 impl ContentRange {
     /// What a response says of itself; `None` where it brings no part.
-    pub(super) fn of(response: &Response) -> Option<Self> {
+    pub(crate) fn of(response: &Response) -> Option<Self> {
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
         is_partial.then(|| Self::parse(text)).flatten()
     }
 
     /// Reads the header's value.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (start, rest) = text.strip_prefix("bytes ")?.split_once('-')?;
         let total = rest.split_once('/').and_then(|(_, total)| total.parse().ok());
         Some(Self { start: start.parse().ok()?, total })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ClientError, Progress};
+use crate::client::{ClientError, Progress};
 use crate::domain::crypto::random;
 
 /// The first wait between two tries.

@@ -8,8 +8,9 @@ use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use url::Url;
 
+use super::response;
 use super::secret::sensitive;
-use super::{ClientError, Origin, SenderToken, Transport, TransportOptions, answer};
+use crate::client::{ClientError, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::ServerRoot;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
@@ -64,14 +65,15 @@ impl Api {
     }
 
     /// How connections to the service are made.
-    pub(super) const fn transport(&self) -> &Transport {
+    pub(crate) const fn transport(&self) -> &Transport {
         &self.transport
     }
 
     /// What the service is, and what it accepts. A service of another API is an error.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health"));
-        let health: Health = answer::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await?;
+        let health: Health =
+            response::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await?;
         if health.api == API {
             return Ok(health);
         }
@@ -82,7 +84,7 @@ impl Api {
     /// What the service's clock shows, to the second; `None` where it does not say.
     pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health")).timeout(self.transport.call_timeout);
-        let answer = answer::send(&self.origin, request).await?;
+        let answer = response::send(&self.origin, request).await?;
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.and_then(Timestamp::from_http_date))
     }
@@ -90,19 +92,19 @@ impl Api {
     /// Creates a transfer.
     pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
         let request = self.post(self.root.join("/transfers/create"), transfer);
-        answer::call(&self.origin, "create", self.as_sender(request)?).await
+        response::call(&self.origin, "create", self.as_sender(request)?).await
     }
 
     /// What has arrived of a payload.
     pub async fn upload_status(&self, id: TransferId) -> Result<UploadStatus, ClientError> {
         let request = self.get(self.route(id, "upload/status"));
-        answer::call(&self.origin, "upload/status", self.as_sender(request)?).await
+        response::call(&self.origin, "upload/status", self.as_sender(request)?).await
     }
 
     /// What the sender token may still be used for.
     pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
         let request = self.get(self.root.join("/token/status"));
-        answer::call(&self.origin, "token/status", self.as_sender(request)?).await
+        response::call(&self.origin, "token/status", self.as_sender(request)?).await
     }
 
     /// Sends payload bytes from `offset` on to `address`, as a created transfer names it. Takes as long as `body` does.
@@ -112,38 +114,38 @@ impl Api {
             url.query_pairs_mut().append_pair("offset", &offset.to_string());
         }
         let request = self.bare(Method::POST, url).header(CONTENT_TYPE, "application/octet-stream").body(body);
-        answer::call(&self.origin, "upload-bytes", self.as_sender(request)?).await
+        response::call(&self.origin, "upload-bytes", self.as_sender(request)?).await
     }
 
     /// Signed requests for the parts of these numbers, or for the whole payload.
     pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
         let asked = PartNumbers { numbers: numbers.to_vec() };
         let request = self.post(self.route(id, "upload/create-presign-urls"), &asked);
-        answer::call(&self.origin, "upload/create-presign-urls", self.as_sender(request)?).await
+        response::call(&self.origin, "upload/create-presign-urls", self.as_sender(request)?).await
     }
 
     /// Ends an upload of which every byte has arrived.
     pub async fn complete(&self, id: TransferId) -> Result<CompletedTransfer, ClientError> {
         let request = self.post(self.route(id, "upload/complete"), &Empty {});
-        answer::call(&self.origin, "upload/complete", self.as_sender(request)?).await
+        response::call(&self.origin, "upload/complete", self.as_sender(request)?).await
     }
 
     /// A transfer's state.
     pub async fn status(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
-        answer::call(&self.origin, "status", self.get(self.route(id, "status"))).await
+        response::call(&self.origin, "status", self.get(self.route(id, "status"))).await
     }
 
     /// Deletes a transfer, again and again.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         let request = self.post(self.route(id, "delete"), &Empty {});
-        answer::call(&self.origin, "delete", self.as_sender(request)?).await
+        response::call(&self.origin, "delete", self.as_sender(request)?).await
     }
 
     /// Whether a payload could be had with this access proof; counts nothing.
     pub async fn check_access(&self, id: TransferId, proof: &AccessProof) -> Result<(), ClientError> {
         let request = self.bare(Method::HEAD, self.route(id, "payload/download-bytes"));
         let request = with_proof(request, Some(proof)).timeout(self.transport.call_timeout);
-        answer::send(&self.origin, request).await.map(|_| ())
+        response::send(&self.origin, request).await.map(|_| ())
     }
 
     /// Counts a download under `grant`; with the same grant again it counts nothing.
@@ -155,7 +157,7 @@ impl Api {
     ) -> Result<DownloadAnswer, ClientError> {
         let asked = DownloadRequest { grant: Some(grant.to_text().to_string()) };
         let request = self.post(self.route(id, "download/create-presign-url"), &asked);
-        answer::call(&self.origin, "download/create-presign-url", with_proof(request, proof)).await
+        response::call(&self.origin, "download/create-presign-url", with_proof(request, proof)).await
     }
 
     /// Fetches payload bytes from `offset` on from `address`, as the answer to a counted download names it.
@@ -164,7 +166,7 @@ impl Api {
         if offset > 0 {
             request = request.header(RANGE, format!("bytes={offset}-"));
         }
-        answer::send(&self.origin, request).await
+        response::send(&self.origin, request).await
     }
 
     /// Claims that something has happened to a transfer.
@@ -175,14 +177,14 @@ impl Api {
         grant: &Grant,
     ) -> Result<EventAdded, ClientError> {
         let request = self.post(self.route(id, "events/add"), &AddEvent { kind });
-        answer::call(&self.origin, "events/add", with_grant(request, grant)).await
+        response::call(&self.origin, "events/add", with_grant(request, grant)).await
     }
 
     /// A page of what has happened to a transfer; with a token it says more.
     pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
         let request = self.get(page_url(self.route(id, "events/list"), after));
         let request = if self.token.is_some() { self.as_sender(request)? } else { request };
-        answer::call(&self.origin, "events/list", request).await
+        response::call(&self.origin, "events/list", request).await
     }
 
     fn route(&self, id: TransferId, verb: &str) -> Url {
@@ -234,7 +236,7 @@ impl Api {
 }
 
 /// JSON bodies, which this crate's reqwest is built without.
-pub(super) trait JsonBody {
+pub(crate) trait JsonBody {
     /// Sends `body` as JSON.
     fn json_body(self, body: &impl Serialize) -> Self;
 }
@@ -247,7 +249,7 @@ impl JsonBody for RequestBuilder {
 }
 
 /// The URL of the page of a list that begins after the record `after`.
-pub(super) fn page_url(mut url: Url, after: Option<&str>) -> Url {
+pub(crate) fn page_url(mut url: Url, after: Option<&str>) -> Url {
     url.query_pairs_mut().append_pair("limit", "1000").extend_pairs(after.map(|after| ("after", after)));
     url
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::InvalidMessage;
 
 use super::secret::ForeignOrigin;
-use super::{Origin, StoreError};
+use crate::client::{Origin, StoreError};
 use crate::domain::error::ErrorCode;
 use crate::domain::wire::Flow;
 
@@ -163,7 +163,7 @@ impl From<ApiError> for ClientError {
 
 impl ClientError {
     /// Sorts an error of a request to `origin`.
-    pub(super) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
+    pub(crate) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
         let source = error.without_url();
         if source.is_timeout() {
             Self::Timeout { origin }
@@ -211,7 +211,7 @@ impl ClientError {
 
     /// Whether a transfer that failed with this is worth going on with later: nothing says that it is over.
     #[must_use]
-    pub(super) fn is_worth_resuming(&self) -> bool {
+    pub(crate) fn is_worth_resuming(&self) -> bool {
         // The network may be another one than before.
         let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
@@ -219,7 +219,7 @@ impl ClientError {
 
     /// The status that the payload store refused with, if it did.
     #[must_use]
-    pub(super) fn store_status(&self) -> Option<u16> {
+    pub(crate) fn store_status(&self) -> Option<u16> {
         match self {
             Self::Store(error) => error.status(),
             _ => None,
@@ -228,7 +228,7 @@ impl ClientError {
 
     /// Whether there is no way to the payload store from here.
     #[must_use]
-    pub(super) fn is_store_out_of_reach(&self) -> bool {
+    pub(crate) fn is_store_out_of_reach(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_out_of_reach())
     }
 

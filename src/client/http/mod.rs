@@ -1,0 +1,11 @@
+//! HTTP calls to the services: typed routes, transport, retries and secrets bound to an origin.
+
+pub(super) mod admin;
+pub(super) mod api;
+pub(super) mod content_range;
+pub(super) mod error;
+pub(super) mod origin;
+pub(super) mod response;
+pub(super) mod retry;
+pub(super) mod secret;
+pub(super) mod transport;
