@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::arguments::Global;
-use super::config::{Config, Profile};
-use super::environment::Environment;
-use super::exit::Exit;
 use super::failure::Failure;
-use super::meter::Meter;
-use super::paths;
-use super::printer::Printer;
-use super::prompt::Prompt;
-use super::secret_input::SecretSource;
-use super::settings::Settings;
+use crate::cli::config::environment::Environment;
+use crate::cli::config::file::{Config, Profile};
+use crate::cli::config::paths;
+use crate::cli::config::settings::Settings;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::arguments::Global;
+use crate::cli::input::prompt::Prompt;
+use crate::cli::input::secret::SecretSource;
+use crate::cli::output::meter::Meter;
+use crate::cli::output::printer::Printer;
 use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, Patience, TransportOptions};
 use crate::domain::base_url::ServerRoot;
 use crate::domain::token::InvalidToken;
@@ -185,7 +185,7 @@ impl Context {
 
     /// Returns `-P NAME ` if the command line names a profile, otherwise an empty string.
     pub(super) fn profile_flag(&self) -> String {
-        let quoted = |name: &String| format!("-P {} ", super::escape::for_shell(Path::new(name)));
+        let quoted = |name: &String| format!("-P {} ", crate::cli::output::escape::for_shell(Path::new(name)));
         self.global.profile.as_ref().map(quoted).unwrap_or_default()
     }
 

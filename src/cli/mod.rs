@@ -1,60 +1,24 @@
 //! The command line: one module per command, with its arguments and its `run` function.
 
-mod arguments;
-mod audit;
-mod candidates;
-mod completions;
-mod config;
-mod content;
+mod commands;
+pub mod config;
 mod context;
-mod counted;
-mod delete;
-mod doctor;
-mod download;
-mod dry_run;
-mod environment;
-mod escape;
-mod exit;
 mod failure;
-mod failure_table;
-mod handing_on;
-mod history;
-mod login;
-mod man;
-mod meter;
-mod open;
-pub mod paths;
-mod place;
-mod printer;
-mod prompt;
-mod records;
+mod input;
+mod output;
 mod reference;
-mod s3_options;
-mod secret_input;
-mod serve;
-mod settings;
 mod signals;
-mod stats;
-mod status;
-mod store;
-mod sweep;
-mod table;
-mod target;
-mod token;
-mod unfinished;
-mod upload;
-mod usage;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::FromArgMatches;
 
-use self::arguments::{Arguments, Command, When};
 use self::context::Context;
-pub use self::exit::Exit;
 use self::failure::Failure;
-pub use self::printer::Printer;
+pub use self::failure::exit::Exit;
+use self::input::arguments::{Arguments, Command, When};
+pub use self::output::printer::Printer;
 
 /// Time that blocking threads have to finish after a command has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -62,7 +26,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(answer) = completions::answer() {
+    if let Some(answer) = commands::completions::answer() {
         // A shell that closed the pipe needs no completions.
         let _ = Printer::bare(false, When::Never).text(&answer);
         return Exit::Done.into();
@@ -70,7 +34,7 @@ pub fn main() -> ExitCode {
     let parsed = reference::command().try_get_matches();
     let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
-        Err(error) => return usage::report(&error).into(),
+        Err(error) => return failure::usage::report(&error).into(),
     };
     let printer = Printer::new(&arguments.global);
     match run(arguments, &printer) {
@@ -88,10 +52,12 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
     let command = match arguments.command {
         // A service creates its own runtime and handles signals itself.
-        Command::Serve(serve) => return serve::run(*serve, &arguments.global, printer).map(|()| Exit::Done),
+        Command::Serve(serve) => return commands::serve::run(*serve, &arguments.global, printer).map(|()| Exit::Done),
         // Completions and manual pages need neither a server nor the configuration.
-        Command::Completions(completions) => return completions::run(&completions, printer).map(|()| Exit::Done),
-        Command::Man(man) => return man::run(&man, printer).map(|()| Exit::Done),
+        Command::Completions(completions) => {
+            return commands::completions::run(&completions, printer).map(|()| Exit::Done);
+        }
+        Command::Man(man) => return commands::man::run(&man, printer).map(|()| Exit::Done),
         command => command,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -102,12 +68,12 @@ fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exit> {
         // Upload, download and store commands report their own state when interrupted; other commands are dropped.
         let command = match command {
             Command::Upload(arguments) => {
-                return Box::pin(upload::run(arguments, &context)).await.map(|()| Exit::Done);
+                return Box::pin(commands::upload::run(arguments, &context)).await.map(|()| Exit::Done);
             }
             Command::Download(arguments) => {
-                return Box::pin(download::run(arguments, &context)).await.map(|()| Exit::Done);
+                return Box::pin(commands::download::run(arguments, &context)).await.map(|()| Exit::Done);
             }
-            Command::Store(arguments) => return Box::pin(store::run(*arguments, &context)).await,
+            Command::Store(arguments) => return Box::pin(commands::store::run(*arguments, &context)).await,
             command => command,
         };
         tokio::select! {
@@ -129,16 +95,16 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         | Command::Man(_) => {
             unreachable!("the caller runs these commands")
         }
-        Command::Open(arguments) => open::run(arguments, context).await,
-        Command::Status(arguments) => status::run(arguments, context).await,
-        Command::Delete(arguments) => delete::run(arguments, context).await,
-        Command::Token(arguments) => token::run(arguments, context).await,
-        Command::Login(arguments) => login::run(arguments, context).await,
-        Command::History(arguments) => history::run(&arguments, context),
-        Command::Stats(arguments) => stats::run(arguments, context).await,
-        Command::Audit(arguments) => audit::run(arguments, context).await,
-        Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,
-        Command::Doctor(arguments) => return Box::pin(doctor::run(*arguments, context)).await,
+        Command::Open(arguments) => commands::open::run(arguments, context).await,
+        Command::Status(arguments) => commands::status::run(arguments, context).await,
+        Command::Delete(arguments) => commands::delete::run(arguments, context).await,
+        Command::Token(arguments) => commands::token::run(arguments, context).await,
+        Command::Login(arguments) => commands::login::run(arguments, context).await,
+        Command::History(arguments) => commands::history::run(&arguments, context),
+        Command::Stats(arguments) => commands::stats::run(arguments, context).await,
+        Command::Audit(arguments) => commands::audit::run(arguments, context).await,
+        Command::Sweep(arguments) => Box::pin(commands::sweep::run(*arguments, context)).await,
+        Command::Doctor(arguments) => return Box::pin(commands::doctor::run(*arguments, context)).await,
     };
     done.map(|()| Exit::Done)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::client::{Interrupt, Signal};
 
-use super::exit::Exit;
+use crate::cli::failure::exit::Exit;
 
 /// Time that a command has to end after the first signal.
 const GRACE: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 
 pub(super) use page::{Page, pages};
 
-use super::arguments::Arguments;
+use crate::cli::input::arguments::Arguments;
 
 /// Returns the command line with examples and notes.
 pub(super) fn command() -> Command {

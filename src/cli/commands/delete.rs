@@ -1,0 +1,38 @@
+//! `sgsend delete`: deletes a transfer.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::status::state_text;
+use crate::cli::config::paths;
+use crate::cli::context::Context;
+use crate::cli::input::link_arg::Target;
+use crate::cli::input::secret::SecretText;
+use crate::client::download::KeptGrant;
+use crate::client::upload::Unfinished;
+
+/// Arguments of `sgsend delete`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
+    #[arg(value_name = "LINK|ID|-")]
+    link: Option<SecretText>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let api = context.api_as_sender(target.root.clone()).await?;
+    let status = api.delete(target.id).await?;
+    // The saved state of an unfinished upload or download is useless now.
+    if let Some(uploads) = paths::uploads_directory() {
+        Unfinished::forget(&uploads, target.id);
+    }
+    KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id).forget();
+    if context.printer.is_json() {
+        context.printer.json_of(&status)?;
+    } else {
+        context.printer.note(&format!("transfer {} is {}", status.transfer_id, state_text(status.status)));
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Checks for senders and recipients: server, clock, sender token, and private files.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+
+use crate::cli::commands::login;
+use crate::cli::config::paths;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::client::{Api, Origin};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::maintenance::finding::{Finding, Verdict};
+use crate::domain::wire::Flow;
+
+/// Checks the current server and this user's files.
+pub(super) async fn examine(context: &Context) -> Result<Vec<Finding>> {
+    let root = context.settings.server();
+    let api = context.api_as_anybody(root.clone());
+    let mut findings = Vec::new();
+    match api {
+        Err(error) => findings.push(failed("server", &error)),
+        Ok(api) => {
+            let server = server(&api).await;
+            let server_is_ok = server.verdict == Verdict::Ok;
+            findings.push(server);
+            if server_is_ok {
+                findings.push(clock(&api).await);
+                findings.push(token(context).await);
+            }
+        }
+    }
+    let files = [
+        ("config", context.config_file().map(Path::to_owned)),
+        ("admin_key", paths::admin_key_file()),
+        ("state", paths::state_directory()),
+    ];
+    findings.extend(files.into_iter().filter_map(|(name, path)| private(name, &path?)));
+    Ok(findings)
+}
+
+async fn server(api: &Api) -> Finding {
+    const NAME: &str = "server";
+    match login::check_service(api).await {
+        Err(error) => failed(NAME, &error),
+        Ok(health) => {
+            let route = match health.mode.upload {
+                Flow::Bytes => "payloads through the server",
+                Flow::Presigned => "payloads directly to its bucket",
+            };
+            let limit = ByteSize(health.limits.max_content_bytes);
+            let detail =
+                format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.root(), health.version);
+            Finding::ok(NAME, detail)
+        }
+    }
+}
+
+async fn clock(api: &Api) -> Finding {
+    match api.time().await {
+        Ok(server_time) => Finding::clock(server_time, SystemClock.now()),
+        Err(error) => failed("clock", &error.into()),
+    }
+}
+
+/// Checks that the server accepts its sender token.
+async fn token(context: &Context) -> Finding {
+    const NAME: &str = "token";
+    let root = context.settings.server();
+    if context.settings.token_of(&Origin::from(&root)).is_none() {
+        if let Some((owner, hint)) = context.settings.token_elsewhere(&root) {
+            let detail =
+                format!("the token is for {owner}; without a token for this server, only downloads are possible");
+            return Finding::warning(NAME, detail, hint);
+        }
+        return Finding::ok(NAME, "no token for this server: downloads are possible, uploads are not");
+    }
+    let checked = async { login::check_token(&context.api_as_sender(root).await?).await };
+    match checked.await {
+        Ok(token) => Finding::ok(NAME, format!("the server accepts the token, {}", login::terms(&token))),
+        Err(error) => failed(NAME, &error),
+    }
+}
+
+/// Checks that a file or directory is private to this user; `None` if it does not exist.
+fn private(name: &'static str, path: &Path) -> Option<Finding> {
+    match fs::metadata(path) {
+        Ok(metadata) => Some(Finding::private(name, path, metadata.permissions().mode())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            let detail = format!("cannot read {}: {error}", path.display());
+            Some(Finding::cannot_tell(name, detail, "check the owner of its parent directories"))
+        }
+    }
+}
+
+/// Converts an error to a problem, with the message and hint of other commands.
+fn failed(name: &'static str, error: &anyhow::Error) -> Finding {
+    let failure = Failure::of(error);
+    Finding::problem(name, failure.message, failure.hint.unwrap_or_default())
+}

@@ -1,0 +1,197 @@
+//! `sgsend download`: downloads and decrypts the files of a link.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::cli::config::paths;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::input::arguments::FlowArguments;
+use crate::cli::input::link_arg::{KeyOptions, Target};
+use crate::cli::input::secret::SecretText;
+use crate::cli::output::plural::counted;
+use crate::cli::output::target::{Place, PlaceOptions, name_of};
+use crate::client::Api;
+use crate::client::decrypt::Unsealed;
+use crate::client::download::{self, Download, KeptGrant};
+use crate::client::unpack::UnpackedFile;
+use crate::domain::crypto::key::{LinkKey, PayloadKey};
+use crate::domain::crypto::passphrase::Passphrase;
+use crate::domain::id::TransferId;
+use crate::domain::wire::Flow;
+
+/// Arguments of `sgsend download`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
+    #[arg(value_name = "LINK|ID|-")]
+    link: Option<SecretText>,
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// Resume an unfinished download, if there is one
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    key: KeyArguments,
+    #[command(flatten)]
+    flow: FlowArguments,
+}
+
+/// Options for a key and a passphrase that are not part of the link.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+pub(crate) struct KeyArguments {
+    /// Key, or - for stdin. Others can see arguments: a file or the environment is safer [env: SGSEND_KEY]
+    #[arg(short, long, value_name = "KEY", conflicts_with = "key_file")]
+    pub key: Option<SecretText>,
+    /// File with the key
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Ask for the passphrase
+    #[arg(short, long, conflicts_with = "passphrase_file")]
+    pub passphrase: bool,
+    /// File with the passphrase [env: SGSEND_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    v: u8,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_id: Option<TransferId>,
+    files: Vec<FileOutput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<Flow>,
+}
+
+#[derive(Serialize)]
+struct FileOutput {
+    name: Option<String>,
+    path: Option<String>,
+    size: u64,
+}
+
+impl FileOutput {
+    /// Describes a single file, or content written to stdout.
+    fn of(unsealed: &Unsealed) -> Self {
+        let name = unsealed.metadata.as_ref().map(name_of);
+        let path = unsealed.path.as_ref().map(|path| path.display().to_string());
+        Self { name, path, size: unsealed.size }
+    }
+
+    /// Describes a file unpacked into `directory`.
+    fn within(directory: &Path, file: &UnpackedFile) -> Self {
+        let path = directory.join(&file.name).display().to_string();
+        Self { name: Some(file.name.clone()), path: Some(path), size: file.size }
+    }
+}
+
+/// Runs the command. Handles interruption itself: the partial download stays resumable or is removed.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let mut interrupt = context.interrupt.clone();
+    let (api, kept, wanted) = tokio::select! {
+        prepared = Box::pin(prepare(arguments, context)) => prepared?,
+        signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
+    };
+    let (meter, patience, id) = (context.meter("download"), context.patience(), wanted.status.transfer_id);
+    let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter, interrupt)).await?;
+    report(&downloaded.unsealed, Some((id, downloaded.flow)), context)
+}
+
+/// Reads the link and the secrets and checks the output, before the server counts a download.
+async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
+    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id);
+    if context.printer.has_reader() {
+        match (arguments.resume, kept.has_partial()) {
+            (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
+            (false, true) => {
+                context.printer.note("an unfinished download of this transfer exists: resume it with --resume")
+            }
+            _ => {}
+        }
+    }
+    let api = context.api_as_anybody(target.root)?;
+    let flow = arguments.flow.choice();
+    let status = download::check(&api, target.id, flow, &kept).await?;
+    // Without a download limit, another download costs nothing.
+    if status.max_downloads.is_some() && !kept.is_possible() {
+        context
+            .printer
+            .warning("the state directory is not writable: a retry after a failure counts as another download");
+    }
+    let mark = target.id.to_string()[..8].to_owned();
+    let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
+    let link_key = options.read(target.key, context).await?;
+    let file = arguments.key.passphrase_file;
+    let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
+
+    let choose = place.into_choice();
+    Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
+}
+
+/// Checks the output target before the download begins, on a blocking thread.
+pub(crate) async fn settle(mut place: Place) -> Result<Place> {
+    let settle = move || place.settle().map(|()| place);
+    Ok(spawn_blocking(settle).await.expect("checking the output target does not panic")?)
+}
+
+/// Returns the key that encrypts the payload, derived with the passphrase if the link needs one.
+pub(crate) async fn payload_key(
+    link_key: LinkKey,
+    ask: bool,
+    file: Option<PathBuf>,
+    context: &Context,
+) -> Result<PayloadKey> {
+    let file = file.or_else(|| context.environment.passphrase_file.clone().filter(|_| link_key.needs_passphrase()));
+    let passphrase: Option<Passphrase> = if link_key.needs_passphrase() {
+        Some(context.prompt.passphrase(file.filter(|_| !ask), false).await?)
+    } else if ask || file.is_some() {
+        return Err(Failure::usage("this link has no passphrase").hint("omit the passphrase").into());
+    } else {
+        None
+    };
+    let derive = move || link_key.payload_key(passphrase.as_ref());
+    let key = spawn_blocking(derive).await.expect("deriving a key does not panic");
+    Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
+}
+
+/// Prints the path of the content.
+pub(crate) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
+    let printer = &context.printer;
+    if printer.is_json() {
+        let files = match (&unsealed.unpacked, &unsealed.path) {
+            (Some(unpacked), Some(directory)) => {
+                unpacked.iter().map(|file| FileOutput::within(directory, file)).collect()
+            }
+            _ => vec![FileOutput::of(unsealed)],
+        };
+        let (transfer_id, mode) = transfer.unzip();
+        printer.json(&Output { v: 1, ok: true, transfer_id, files, mode })?;
+    } else if let Some(path) = &unsealed.path {
+        printer.path(path)?;
+        if printer.has_reader() {
+            let size = ByteSize(unsealed.size);
+            match &unsealed.unpacked {
+                None => printer.note(&format!("{size}, authenticity verified")),
+                Some(files) => {
+                    let files = counted(files.len(), "file");
+                    printer.note(&format!("{files}, {size}, authenticity verified"));
+                }
+            }
+            let is_archive = unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
+            if is_archive && unsealed.unpacked.is_none() {
+                printer.note("the file is an archive; list it with: tar -tf FILE");
+            }
+        }
+    }
+    Ok(())
+}

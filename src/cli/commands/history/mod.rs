@@ -1,0 +1,121 @@
+//! `sgsend history`: lists this user's uploads and unfinished transfers.
+
+mod remember;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use serde::Serialize;
+
+pub(crate) use remember::UploadArguments;
+
+use crate::cli::config::paths;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::output::{escape, table};
+use crate::client::{History, Sent, UnfinishedTransfer, Way};
+use crate::domain::id::TransferId;
+
+/// Arguments of `sgsend history`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Remove all uploads from the history
+    #[arg(long, conflicts_with = "remove")]
+    clear: bool,
+    /// Remove the upload with this id from the history
+    #[arg(long, value_name = "ID")]
+    remove: Option<TransferId>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    items: Vec<Sent>,
+    next: Option<String>,
+    unfinished: Vec<UnfinishedTransfer>,
+}
+
+impl Output {
+    fn of(items: Vec<Sent>) -> Self {
+        Self { items, next: None, unfinished: unfinished() }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+    let history = of_user()?;
+    let failed = |error: std::io::Error| {
+        let message = format!("cannot read or write {}: {error}", history.path().display());
+        Failure::new(Exit::LocalFile, "history", message)
+    };
+    if let Some(id) = arguments.remove {
+        if !history.remove(id).map_err(failed)? {
+            let failure =
+                Failure::new(Exit::NotFound, "not_in_history", format!("transfer {id} is not in the history"));
+            return Err(failure.hint("`sgsend history` lists all uploads").into());
+        }
+    } else if arguments.clear {
+        history.clear().map_err(failed)?;
+    }
+    let items = history.read().map_err(failed)?;
+    if arguments.clear || arguments.remove.is_some() {
+        if context.printer.is_json() {
+            context.printer.json_of(&Output::of(items))?;
+        }
+        return Ok(());
+    }
+    print(items, context)
+}
+
+fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Output::of(items))?;
+        return Ok(());
+    }
+    let row = |sent: &Sent| {
+        let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+        let expires = format!("expires {}", sent.expires_at.for_people());
+        let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
+        vec![sent.sent_at.for_people(), expires, size, table::shortened(&sent.name), link]
+    };
+    let rows: Vec<_> = items.iter().map(row).collect();
+    if !rows.is_empty() {
+        printer.result(&table::lines(&["UPLOADED", "EXPIRES", "SIZE", "NAME", "LINK"], &rows))?;
+    }
+    let unfinished = unfinished();
+    for transfer in &unfinished {
+        let (name, server) = (escape::one_line(&transfer.name), escape::one_line(&transfer.server));
+        let (kind, id) = (
+            match transfer.kind {
+                Way::Upload => "upload to",
+                Way::Download => "download from",
+            },
+            transfer.transfer_id,
+        );
+        printer.note(&format!("unfinished: {name}, {kind} {server} ({id})"));
+    }
+    if !unfinished.is_empty() {
+        printer.note("resume: run the same command with --resume");
+    }
+    if items.is_empty() && unfinished.is_empty() && printer.has_reader() {
+        printer.note("the history is empty");
+    }
+    Ok(())
+}
+
+/// Returns this user's unfinished uploads and downloads.
+fn unfinished() -> Vec<UnfinishedTransfer> {
+    match (paths::uploads_directory(), paths::downloads_directory()) {
+        (Some(uploads), Some(downloads)) => UnfinishedTransfer::all(&uploads, &downloads),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the history of this user.
+fn of_user() -> Result<History> {
+    let state = paths::state_directory().ok_or_else(|| {
+        Failure::new(Exit::LocalFile, "no_home", "this user has no state directory for the history".to_owned())
+    })?;
+    Ok(History::of(&state))
+}

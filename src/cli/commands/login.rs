@@ -1,0 +1,104 @@
+//! `sgsend login`: checks a server and a sender token, and saves them in a profile.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::token::{quota_text, until};
+use crate::cli::context::{Context, malformed_token};
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::client::{Api, Bound, Origin};
+use crate::domain::audit::ServiceName;
+use crate::domain::base_url::ServerRoot;
+use crate::domain::token::PlainToken;
+use crate::domain::wire::{Health, TokenItem};
+
+/// Arguments of `sgsend login`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// URL of the public service [default: ask, and suggest the current server]
+    url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Output {
+    server: String,
+    #[serde(flatten)]
+    token: TokenItem,
+    config: String,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let root = server(arguments.url, context).await?;
+    let origin = Origin::from(&root);
+    let text = match context.settings.token_given(&origin) {
+        Some(source) => context.read_secret(source, "sender token").await?,
+        None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
+            Failure::usage("a sender token is required, but there is no terminal to ask for it")
+                .hint("pass it with --token-file, or --token -")
+        })?,
+    };
+    let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
+    let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
+    check_service(&api).await?;
+    let token = check_token(&api).await?;
+
+    let token_text = Zeroizing::new(text.trim().to_owned());
+    let path = context.change_profile(|profile| {
+        profile.server = Some(root.to_string());
+        profile.token = Some(token_text.to_string());
+        profile.token_file = None;
+    })?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Output { server: root.to_string(), token, config: path.display().to_string() })?;
+    } else {
+        let (id, terms) = (token.token_id, terms(&token));
+        printer.note(&format!("token {id} is valid for {root}, {terms}; saved in {}", path.display()));
+    }
+    Ok(())
+}
+
+async fn server(url: Option<String>, context: &Context) -> Result<ServerRoot> {
+    let in_use = context.settings.server();
+    let text = if let Some(url) = url {
+        url
+    } else {
+        let question = format!("Server [{in_use}]:");
+        let answer = context.prompt.line(&context.printer, question).await?.unwrap_or_default();
+        if answer.is_empty() {
+            return Ok(in_use);
+        }
+        answer
+    };
+    let invalid = |error| {
+        Failure::usage(format!("not a server URL: {error}")).hint("a server URL looks like https://send.example")
+    };
+    Ok(text.parse().map_err(invalid)?)
+}
+
+/// Checks that the server is a public service, and returns its health response.
+pub(crate) async fn check_service(api: &Api) -> Result<Health> {
+    let health = api.health().await?;
+    if health.service != ServiceName::Public {
+        let failure = Failure::new(Exit::Usage, "admin_service", format!("{} is an admin service", api.origin()));
+        return Err(failure.hint("use the URL of the public service").into());
+    }
+    Ok(health)
+}
+
+/// Checks the sender token, and returns its limits.
+pub(crate) async fn check_token(api: &Api) -> Result<TokenItem> {
+    Ok(api.token_status().await?)
+}
+
+/// Returns the expiry and the quota of a token as text.
+pub(crate) fn terms(token: &TokenItem) -> String {
+    let terms = [Some(until(token.expires_at)), quota_text(token)];
+    terms.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

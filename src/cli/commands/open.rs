@@ -1,0 +1,99 @@
+//! `sgsend open`: decrypts a payload that is already on this machine.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use tokio::task::spawn_blocking;
+
+use super::download::{KeyArguments, payload_key, report, settle};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::link_arg::KeyOptions;
+use crate::cli::input::secret::claim_stdin;
+use crate::cli::output::target::{Place, PlaceOptions};
+use crate::client::decrypt::{Framing, UnsealError, Unsealed, Unsealing};
+use crate::client::unpack::Watch;
+use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
+use crate::domain::id::TokenId;
+
+/// Arguments of `sgsend open`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Encrypted payload, or - for stdin
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    key: KeyArguments,
+    /// Write the plaintext unchanged, for payloads without an envelope [default output: stdout]
+    #[arg(long, conflicts_with = "extract")]
+    raw: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    if arguments.file == Path::new("-") {
+        claim_stdin("payload")?;
+    }
+    if arguments.raw && arguments.place.output.is_none() && context.printer.is_json() {
+        let failure = Failure::usage("stdout cannot carry both the content and JSON");
+        return Err(failure.hint("name a file with -o").into());
+    }
+    // Random digits for the name of the partial file: a payload on disk does not contain its transfer id.
+    let mark = TokenId::random().to_string()[..8].to_owned();
+    let place = Place::new(&arguments.place, mark, context.prompt, context.printer.clone());
+    // Raw content goes to stdout unless -o names a file.
+    let to_stdout = arguments.raw && arguments.place.output.is_none();
+    let place = if to_stdout { place } else { settle(place).await? };
+    let link_key = options.read_apart(context).await?;
+    let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
+    let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
+    let choose = place.into_choice();
+    // Dropping `_stop` ends the unpacking.
+    let (watch, _stop) = Watch::new(context.meter("open"));
+    let open = move || {
+        let unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose).watched(watch);
+        open(&arguments.file, unsealing)
+    };
+    let unsealed = spawn_blocking(open).await.expect("decrypting does not panic")?;
+    report(&unsealed, None, context)
+}
+
+/// Converts an early end of the input: if it ends before the first complete segment, nothing was decrypted.
+fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
+    if !matches!(error, UnsealError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
+        return error.into();
+    }
+    let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
+    let problem = if fed == 0 { "is empty" } else { "is too short for an encrypted payload" };
+    let failure = Failure::new(Exit::WrongKey, "damaged_payload", format!("{name} {problem}"));
+    failure.hint("download the payload again, and open that file").into()
+}
+
+fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
+    let failed = |error: io::Error| {
+        let message = format!("{} cannot be read: {error}", path.display());
+        Failure::new(Exit::LocalFile, "file_unreadable", message)
+    };
+    let mut input: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(failed)?) };
+    let mut buffer = vec![0; SEGMENT_SIZE];
+    let mut fed = 0;
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return unsealing.finish().map_err(|error| ended_early(path, error, fed)),
+            Ok(read) => {
+                fed += read;
+                unsealing.feed(&buffer[..read])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error).into()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Loads the admin key of the service, or generates one.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::cli::Printer;
+use crate::cli::config::paths;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::arguments::Global;
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::random;
+use crate::server::AdminKey;
+
+/// Returns the configured admin key; without one, and only if `for_this_user`, the generated key of this user.
+///
+/// # Errors
+/// Fails if a configured key is empty, unreadable or weak: the next source is not tried.
+pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) -> Result<AdminKey, Failure> {
+    if let Some(file) = &global.admin_key_file {
+        return from_file(file);
+    }
+    if let Some(key) = env::var_os("SGSEND_ADMIN_KEY") {
+        return checked(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY");
+    }
+    if let Some(file) = env::var_os("SGSEND_ADMIN_KEY_FILE") {
+        return from_file(Path::new(&file));
+    }
+    if !for_this_user {
+        let failure = Failure::new(Exit::Usage, "admin_key_missing", "the admin service needs an admin key");
+        return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
+    }
+    let file = paths::admin_key_file().ok_or_else(|| {
+        let failure =
+            Failure::new(Exit::Usage, "admin_key_missing", "this user has no config directory for an admin key");
+        failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
+    })?;
+    match generate(&file) {
+        Ok(true) => printer.note(&format!("generated an admin key for this machine: {}", file.display())),
+        Ok(false) => {}
+        Err(error) => {
+            let message = format!("cannot write an admin key to {}: {error}", file.display());
+            return Err(Failure::new(Exit::LocalFile, "admin_key_unwritable", message)
+                .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
+        }
+    }
+    from_file(&file)
+}
+
+fn from_file(file: &Path) -> Result<AdminKey, Failure> {
+    let text = fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
+        let message = format!("cannot read the admin key from {}: {error}", file.display());
+        Failure::new(Exit::Usage, "admin_key_unreadable", message).hint("name a file that this user can read")
+    })?;
+    checked(&text, &file.display().to_string())
+}
+
+fn checked(text: &str, source: &str) -> Result<AdminKey, Failure> {
+    AdminKey::new(text).map_err(|weak| {
+        let failure =
+            Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {weak}"));
+        failure.hint("generate one with `openssl rand -hex 32`")
+    })
+}
+
+/// Atomically writes a new key to `file`; returns `false` if the file exists.
+fn generate(file: &Path) -> io::Result<bool> {
+    if file.exists() {
+        return Ok(false);
+    }
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let temporary = temporary_beside(file);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&temporary)?;
+    // 256 random bits, as the hex digits of a digest.
+    let key = Zeroizing::new(Sha256::of(&random::bytes::<32>()).to_string());
+    let synced = writeln!(written, "{}", *key).and_then(|()| written.sync_all());
+    // A hard link, unlike a rename, cannot replace a key that another service has written in the meantime.
+    let linked = synced.and_then(|()| fs::hard_link(&temporary, file));
+    fs::remove_file(&temporary)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
+fn temporary_beside(file: &Path) -> PathBuf {
+    let number = u64::from_le_bytes(random::bytes());
+    file.with_extension(format!("{number:016x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_generated_once_and_readable_by_its_user_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sgsend/admin-key");
+        assert!(generate(&file).unwrap());
+        let key = fs::read_to_string(&file).unwrap();
+        assert_eq!(key.trim().len(), 64);
+        assert!(!generate(&file).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), key);
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a temporary file remains");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Arguments of `sgsend serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Subcommand, ValueEnum};
+use http::HeaderName;
+use ipnet::IpNet;
+
+use super::{ADMIN_LISTEN, PUBLIC_LISTEN};
+use crate::cli::commands::store::location::storage;
+use crate::cli::config::paths;
+use crate::cli::failure::Failure;
+use crate::cli::input::arguments::{listen_address, positive_duration};
+use crate::cli::input::s3_options::S3Options;
+use crate::domain::address::{TrustedProxies, network};
+use crate::domain::audit::{IpMode, ServiceName};
+use crate::domain::base_url::ServerRoot;
+use crate::domain::limits::free_space::MinFree;
+use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
+use crate::server::store::Durability;
+use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
+
+/// Run the public service, the admin service, or both
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(super) which: Which,
+}
+
+/// Which services to run.
+#[derive(Subcommand)]
+pub(super) enum Which {
+    /// Run the service for senders and recipients
+    Public {
+        /// Listen address; port 0 selects a free port
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
+        listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run the service for admins
+    Admin {
+        /// Listen address; port 0 selects a free port
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
+        listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run both services in one process
+    All {
+        /// Listen address of the public service; port 0 selects a free port
+        #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
+        listen: SocketAddr,
+        /// Listen address of the admin service; port 0 selects a free port
+        #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
+        admin_listen: SocketAddr,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+impl Which {
+    /// Splits the arguments into the services with their addresses, and the common options.
+    pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, Common) {
+        match self {
+            Self::Public { listen, common } => (vec![(ServiceName::Public, listen)], common),
+            Self::Admin { listen, common } => (vec![(ServiceName::Admin, listen)], common),
+            Self::All { listen, admin_listen, common } => {
+                let mut common = common;
+                common.one_process = true;
+                (vec![(ServiceName::Public, listen), (ServiceName::Admin, admin_listen)], common)
+            }
+        }
+    }
+}
+
+/// Options of every service. Each flag has an environment variable: SGSEND_ and its name in capitals.
+#[derive(Args)]
+#[command(next_help_heading = "Service options")]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+pub(super) struct Common {
+    /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data directory]
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
+    storage: Option<StorageLocation>,
+    #[command(flatten)]
+    s3: S3Options,
+    /// Transfer payloads by presigned URLs only, not through this service
+    #[arg(long, env = "SGSEND_NO_BYTES_FALLBACK")]
+    no_bytes_fallback: bool,
+    /// URL at which users reach the public service, for links in responses
+    #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<ServerRoot>,
+    /// Maximum content size of a transfer
+    #[arg(long, env = "SGSEND_MAX_SIZE", value_name = "SIZE", default_value = "100MiB", value_parser = limits)]
+    max_size: Limits,
+    /// How to store client addresses
+    #[arg(long, env = "SGSEND_IP_MODE", value_name = "MODE", default_value = "hashed")]
+    ip_mode: IpModeName,
+    /// Proxy address or network that is trusted to report client addresses; can be repeated
+    #[arg(long, env = "SGSEND_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+    /// Header in which trusted proxies report client addresses: a list, or `forwarded` [default: x-forwarded-for]
+    #[arg(long, env = "SGSEND_FORWARDED_HEADER", value_name = "NAME", requires = "trusted_proxy")]
+    forwarded_header: Option<HeaderName>,
+    /// Rate limit per client address (IPv6: per /64) and per sender token: off, or N/s:BURST [default: 50/s:500; off if
+    /// only this machine can connect]
+    #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
+    rate_limit: Option<Rate>,
+    /// Web origin that may call the public service (CORS), such as https://app.example; can be repeated
+    #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<AllowedOrigin>,
+    /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
+    #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value = "5%")]
+    min_free: MinFree,
+    /// Retention of audit records after the end of a transfer; fixed when the store is created
+    #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
+    retain_audit: Duration,
+    /// TLS certificate chain, in PEM
+    #[arg(long, env = "SGSEND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the TLS certificate, in PEM
+    #[arg(long, env = "SGSEND_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Name of the header and cookie with the admin key
+    #[arg(long, env = "SGSEND_AUTH_NAME", value_name = "NAME", default_value = "x-api-key")]
+    auth_name: HeaderName,
+    /// Whether acknowledged data survives power loss; none is for benchmarks on this machine
+    #[arg(long, env = "SGSEND_DURABILITY", value_name = "HOW", default_value = "full")]
+    durability: DurabilityName,
+    #[arg(skip)]
+    one_process: bool,
+}
+
+/// Values of `--ip-mode`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum IpModeName {
+    /// A pseudonym that cannot be reversed or linked across days
+    Hashed,
+    /// The network only: /24 (IPv4) or /48 (IPv6)
+    Truncated,
+    /// No address
+    None,
+    /// The full address
+    Full,
+}
+
+/// Values of `--durability`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DurabilityName {
+    /// Acknowledged data survives power loss
+    Full,
+    /// Without fsync: power loss can destroy acknowledged data
+    None,
+}
+
+impl Common {
+    /// Returns the server settings, without an admin key.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = Settings::new(self.storage()?);
+        settings.limits = self.max_size;
+        settings.retain_audit = self.retain_audit;
+        settings.client_address.proxies = TrustedProxies::new(self.trusted_proxy.clone());
+        if let Some(header) = &self.forwarded_header {
+            settings.client_address.header = header.clone();
+        }
+        settings.rate = self.rate_limit.unwrap_or_default();
+        settings.allow_origins.clone_from(&self.allow_origin);
+        settings.min_free = self.min_free;
+        settings.public_url.clone_from(&self.public_url);
+        settings.auth_name = self.auth_name.clone();
+        settings.ip_mode = match self.ip_mode {
+            IpModeName::Hashed => IpMode::Hashed,
+            IpModeName::Truncated => IpMode::Truncated,
+            IpModeName::None => IpMode::None,
+            IpModeName::Full => IpMode::Full,
+        };
+        settings.bytes_fallback = !self.no_bytes_fallback;
+        settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
+        if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
+            settings.tls = Some(TlsFiles { certificate, key });
+        }
+        Ok(settings)
+    }
+
+    /// Returns whether `--trusted-proxy` seems to be missing: the public URL is not loopback, and no proxy is named.
+    pub(super) fn seems_proxied(&self) -> bool {
+        self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|root| !root.is_loopback())
+    }
+
+    /// Returns whether power loss can destroy acknowledged data.
+    pub(super) fn loses_data(&self) -> bool {
+        self.durability == DurabilityName::None
+    }
+
+    fn storage(&self) -> Result<StorageLocation, Failure> {
+        let own = || paths::data_directory().map(|folder| StorageLocation::File(folder.join("store")));
+        let storage = self.storage.clone().or_else(own).ok_or_else(|| {
+            Failure::usage("this user has no data directory").hint("name a folder with --storage file:FOLDER")
+        })?;
+        match self.s3.apply(storage)? {
+            StorageLocation::Memory if !self.one_process => {
+                let failure = Failure::usage(
+                    "a memory: storage exists in one process only, so the other service could not use it",
+                );
+                Err(failure.hint("use `sgsend serve all`, or --storage file:FOLDER"))
+            }
+            location => Ok(location),
+        }
+    }
+}
+
+/// Parses `--rate-limit`.
+fn rate(text: &str) -> Result<Rate, InvalidRate> {
+    if text == "off" { Ok(Rate::Unlimited) } else { text.parse().map(Rate::Limited) }
+}
+
+/// Parses `--max-size`.
+fn limits(text: &str) -> Result<Limits, String> {
+    let ByteSize(bytes) = text.parse().map_err(|_| "expected a size such as 500MiB or 2GiB".to_owned())?;
+    Limits::with_max_content(bytes)
+        .ok_or_else(|| format!("must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
+}

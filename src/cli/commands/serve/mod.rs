@@ -1,0 +1,184 @@
+//! `sgsend serve`: runs the public service, the admin service, or both.
+
+mod admin_key;
+mod arguments;
+pub(crate) mod log;
+mod variables;
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls_pki_types::pem;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use arguments::Arguments;
+
+use self::arguments::Common;
+use super::store::location::{check_not_foreign, unusable_folder};
+use crate::cli::Printer;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::arguments::Global;
+use crate::domain::audit::ServiceName;
+use crate::domain::clock::SystemClock;
+use crate::domain::error::chain;
+use crate::domain::store::StoreError;
+use crate::server::{Server, StartError, StorageLocation, TlsError};
+
+/// Default listen address of the public service.
+const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+/// Default listen address of the admin service.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8081);
+
+/// An output line of `serve --json`.
+#[derive(Serialize)]
+struct Listening<'a> {
+    v: u8,
+    event: &'a str,
+    service: &'a str,
+    url: &'a str,
+}
+
+/// Runs a service, or both, until SIGTERM or SIGINT.
+pub(crate) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> anyhow::Result<()> {
+    log::start(printer)?;
+    for name in variables::unknown() {
+        printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
+    }
+    let (listens, common) = arguments.which.split();
+    let mut settings = common.settings()?;
+    check_not_foreign(&settings.storage)?;
+    let in_bucket = matches!(settings.storage, StorageLocation::S3(_));
+    let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
+    if let Some((_, address)) = admin {
+        // A key is generated only if neither the listener nor the store is reachable from other machines.
+        let for_this_user = address.ip().is_loopback() && !in_bucket;
+        settings.admin_key = Some(admin_key::obtain(global, for_this_user, printer)?);
+    }
+    let encrypted = settings.tls.is_some();
+    check_exposure(&listens, &common, encrypted, printer)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_on_signal()?;
+        // Bind before opening: a service that cannot bind its address must not touch the store.
+        let mut listeners = Vec::new();
+        for (service, address) in listens {
+            listeners.push((service, bind(address).await?));
+        }
+        let server =
+            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| why_not_started(&error, in_bucket))?;
+        for (service, listener) in &listeners {
+            announce(printer, *service, listener.local_addr()?, encrypted)?;
+        }
+        server.run(listeners, stop).await.map_err(|error| why_not_started(&error, in_bucket))?;
+        Ok(())
+    })
+}
+
+/// Rejects `--durability none` on reachable listeners; warns about plain http and a missing `--trusted-proxy`.
+fn check_exposure(
+    listens: &[(ServiceName, SocketAddr)],
+    common: &Common,
+    encrypted: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let open = listens.iter().any(|(_, address)| !address.ip().is_loopback());
+    if open && common.loses_data() {
+        let failure = Failure::usage("--durability none is for benchmarks on this machine only");
+        return Err(failure.hint("omit it, or listen on 127.0.0.1"));
+    }
+    if open && !encrypted {
+        printer
+            .warning("this service serves plain http to other machines: use --tls-cert and --tls-key, or a TLS proxy");
+    }
+    if !open && common.seems_proxied() {
+        printer.warning(
+            "this service seems to be behind a proxy: name it with --trusted-proxy, or all clients count as one client",
+        );
+    }
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = Failure::new(Exit::Other, "cannot_listen", format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            io::ErrorKind::AddrInUse => failure.hint("the port is in use: choose another one, or 0 for a free one"),
+            io::ErrorKind::PermissionDenied => failure.hint("ports below 1024 require privileges: choose another one"),
+            _ => failure.hint("use an address of this machine"),
+        }
+    })
+}
+
+fn announce(printer: &Printer, service: ServiceName, address: SocketAddr, encrypted: bool) -> io::Result<()> {
+    let scheme = if encrypted { "https" } else { "http" };
+    let (service, url) = (service.as_str(), format!("{scheme}://{address}"));
+    if printer.is_json() {
+        return printer.json(&Listening { v: 1, event: "listening", service, url: &url });
+    }
+    printer.note(&format!("{service} listening on {url}"));
+    Ok(())
+}
+
+/// Returns a cancellation token that the first SIGTERM or SIGINT cancels.
+fn stop_on_signal() -> io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    });
+    Ok(stop)
+}
+
+/// Converts the error of a server that cannot start, or of an unusable storage, to a failure.
+pub(crate) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
+    match error {
+        StartError::Storage(source) => why_no_storage(&**source, chain(error), in_bucket),
+        StartError::NoAdminKey => Failure::new(Exit::Other, "admin_key_missing", chain(error))
+            .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"),
+        StartError::Tls(error) => Failure::new(Exit::Other, "tls_unusable", why_no_tls(error))
+            .hint("check that --tls-cert and --tls-key name a PEM certificate chain and its key"),
+    }
+}
+
+/// Converts a storage error to a failure.
+///
+/// A folder is a local error and an unreachable bucket a network error; content of either that this version does not
+/// support has exit status 1.
+fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
+    let source = source.downcast_ref::<StoreError>();
+    if let Some(StoreError::UnfinishedCopy { .. }) = source {
+        return Failure::new(Exit::Other, "unfinished_copy", message)
+            .hint("finish the copy with `sgsend store copy`, or name another storage");
+    }
+    let failure = |exit, message| Failure::new(exit, "storage_unavailable", message);
+    match source {
+        Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other, message)
+            .hint("use the version of sgsend that created it, or check it with sgsend doctor --storage URL"),
+        Some(_) if in_bucket => failure(Exit::Network, message)
+            .retryable()
+            .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),
+        _ => unusable_folder(message),
+    }
+}
+
+/// Returns the message of a TLS error, without internal texts of the TLS library.
+fn why_no_tls(error: &TlsError) -> String {
+    match error {
+        TlsError::Key(file, pem::Error::NoItemsFound) => format!("no PEM private key in {file}"),
+        TlsError::Pair(rustls::Error::NoCertificatesPresented) => {
+            "no PEM certificate in the file of --tls-cert".to_owned()
+        }
+        error => chain(error),
+    }
+}

@@ -1,0 +1,53 @@
+//! Finds unknown `SGSEND_…` environment variables, such as misspelt settings.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use clap::{Command, CommandFactory};
+
+use crate::cli::config::environment;
+use crate::cli::input::arguments::Arguments;
+
+/// Prefix of the variables of `sgsend`.
+const PREFIX: &str = "SGSEND_";
+/// Variables that are neither bound to a flag nor in [`environment::NAMES`].
+const OTHERS: [&str; 2] = ["SGSEND_LOG", "SGSEND_COMPLETE"];
+
+/// Returns the names of unknown variables with the prefix of `sgsend`. Does not read their values.
+pub(super) fn unknown() -> Vec<String> {
+    unknown_of(std::env::vars_os().map(|(name, _)| name))
+}
+
+fn unknown_of(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut known = environment::NAMES.iter().chain(&OTHERS).map(ToString::to_string).collect();
+    add_known(&Arguments::command(), &mut known);
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let unknown: BTreeSet<_> = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect();
+    unknown.into_iter().collect()
+}
+
+fn add_known(command: &Command, known: &mut BTreeSet<String>) {
+    let names = command.get_arguments().filter_map(clap::Arg::get_env);
+    known.extend(names.map(|name| name.to_string_lossy().into_owned()));
+    for below in command.get_subcommands() {
+        add_known(below, known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_misspelt_variables_are_found() {
+        let names = [
+            "SGSEND_RATE_LIMITT",
+            "SGSEND_RATE_LIMIT",
+            "SGSEND_STORAGE",
+            "SGSEND_ADMIN_KEY_FILE",
+            "SGSEND_LOG",
+            "HOME",
+        ];
+        assert_eq!(unknown_of(names.into_iter().map(OsString::from)), ["SGSEND_RATE_LIMITT"]);
+    }
+}

@@ -1,0 +1,49 @@
+//! `sgsend stats`: shows the statistics of a service.
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::output::table;
+use crate::domain::wire::StatsOverview;
+
+/// Arguments of `sgsend stats`.
+#[derive(Args)]
+pub(crate) struct Arguments {}
+
+/// Runs the command.
+pub(crate) async fn run(_: Arguments, context: &Context) -> Result<()> {
+    let stats = context.admin_api().await?.stats().await?;
+    if context.printer.is_json() {
+        context.printer.json_of(&stats)?;
+    } else {
+        context.printer.result(&describe(&stats))?;
+    }
+    Ok(())
+}
+
+fn describe(stats: &StatsOverview) -> String {
+    let (transfers, tokens) = (&stats.transfers, &stats.tokens);
+    let mut lines = vec![
+        format!(
+            "transfers  {} pending, {} ready, {} expired, {} limit reached, {} deleted",
+            transfers.pending, transfers.completed, transfers.expired, transfers.exhausted, transfers.deleted
+        ),
+        format!("stored     {}", ByteSize(stats.bytes_stored)),
+        format!("downloads  {}", stats.downloads),
+        format!("tokens     {} active, {} revoked, {} expired", tokens.active, tokens.revoked, tokens.expired),
+        format!("as of      {}", stats.as_of.for_people()),
+    ];
+    let busy = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
+    let row = |day: &crate::domain::wire::DayOverview| {
+        let counted = [(day.created, "created"), (day.completed, "completed"), (day.downloads, "downloads")];
+        let counted = counted.map(|(number, what)| format!("{number} {what}"));
+        [day.day.to_string()].into_iter().chain(counted).chain([ByteSize(day.bytes).to_string()]).collect()
+    };
+    let rows: Vec<Vec<String>> = stats.days.iter().filter(busy).map(row).collect();
+    if !rows.is_empty() {
+        lines.push(table::lines(&["DAY", "CREATED", "COMPLETED", "DOWNLOADS", "BYTES"], &rows));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,124 @@
+//! `sgsend status`: shows the state of a transfer.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+
+mod watch;
+
+use crate::cli::context::Context;
+use crate::cli::input::arguments::positive_duration;
+use crate::cli::input::link_arg::Target;
+use crate::cli::input::secret::SecretText;
+use crate::cli::output::records;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::Status;
+use crate::domain::wire::TransferStatus;
+
+/// Arguments of `sgsend status`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Link, id of a transfer on the current server, or - for stdin [default: ask for it]
+    #[arg(value_name = "LINK|ID|-")]
+    link: Option<SecretText>,
+    /// Show the events of the transfer; with the token that created it, also the clients
+    #[arg(long)]
+    events: bool,
+    /// Print the state at each change until the transfer ends; with --events also new events
+    #[arg(long)]
+    watch: bool,
+    /// Wait until the server has counted a download, or until the transfer has ended: expired, download limit reached
+    /// or deleted. Waiting for a download exits with status 4 if the transfer ends without one
+    #[arg(long, value_name = "WHAT")]
+    wait: Option<Awaited>,
+    /// Initial interval between requests to the server
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
+    poll: Duration,
+}
+
+/// Values of `--wait`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Awaited {
+    /// The server has counted a download; it counts when a download begins
+    Downloaded,
+    /// The transfer has expired, reached its download limit or was deleted
+    Expired,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    status: &'a TransferStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<&'a [Value]>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let target = Target::read(arguments.link.as_ref(), context).await?;
+    let api = if arguments.events { context.api(target.root).await? } else { context.api_as_anybody(target.root)? };
+    if arguments.watch || arguments.wait.is_some() {
+        let ended = watch::watch(&arguments, &api, target.id, context).await?;
+        // `--watch` has printed the final state already.
+        if arguments.watch {
+            return ended.map_err(Into::into);
+        }
+        ended?;
+    }
+    let status = api.status(target.id).await?;
+    let events = if arguments.events {
+        let page = |after: Option<String>| {
+            let api = &api;
+            async move { api.events(target.id, after.as_deref()).await }
+        };
+        Some(records::all(page).await?)
+    } else {
+        None
+    };
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Output { status: &status, events: events.as_deref() })?;
+        return Ok(());
+    }
+    printer.result(&describe(&status))?;
+    if let Some(events) = events.filter(|events| !events.is_empty()) {
+        printer.result(&records::timeline(&events))?;
+    }
+    Ok(())
+}
+
+/// Returns the state's name for users; the API's names are in the JSON output.
+pub(crate) const fn state_text(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Completed => "ready",
+        Status::Expired => "expired",
+        Status::Exhausted => "limit reached",
+        Status::Deleted => "deleted",
+    }
+}
+
+/// Formats the state of a transfer, one line per member.
+pub(crate) fn describe(status: &TransferStatus) -> String {
+    let downloads = match status.max_downloads {
+        None => format!("{}, no download limit", status.download_count),
+        Some(limit) => format!("{} of {limit}", status.download_count),
+    };
+    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::for_people);
+    [
+        ("transfer", status.transfer_id.to_string()),
+        ("status", state_text(status.status).to_owned()),
+        ("size", format!("{} encrypted", ByteSize(status.size_bytes))),
+        ("created", status.created_at.for_people()),
+        ("ready", ready),
+        ("expires", status.expires_at.for_people()),
+        ("downloads", downloads),
+        ("needs key", if status.access_proof { "to download" } else { "only to decrypt" }.to_owned()),
+    ]
+    .map(|(name, value)| format!("{name:<10} {value}"))
+    .join("\n")
+}

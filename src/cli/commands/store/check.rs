@@ -1,0 +1,63 @@
+//! `sgsend store check`: checks the integrity of a storage.
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::location::{check_holds_store, storage};
+use crate::cli::commands::serve::why_not_started;
+use crate::cli::context::Context;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::s3_options::S3Options;
+use crate::cli::output::table;
+use crate::domain::maintenance::check::Finding;
+use crate::server::{StorageLocation, check_store};
+
+/// Arguments of `sgsend store check`.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+pub(super) struct Arguments {
+    /// Storage: file:FOLDER or s3://BUCKET/PREFIX
+    #[arg(value_name = "URL", value_parser = storage)]
+    storage: StorageLocation,
+    #[command(flatten)]
+    s3: S3Options,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    v: u8,
+    ok: bool,
+    items: &'a [Finding],
+    /// Total number of findings; `items` lists only the first ones.
+    found: u64,
+    objects: u64,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+    let storage = arguments.s3.apply(arguments.storage)?;
+    super::check_lasting(&storage)?;
+    check_holds_store(&storage)?;
+    let in_bucket = matches!(storage, StorageLocation::S3(_));
+    let report = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
+    let (is_ok, printer) = (report.found == 0, &context.printer);
+    if printer.is_json() {
+        let (found, objects) = (report.found, report.objects);
+        printer.json(&Output { v: 1, ok: is_ok, items: &report.findings, found, objects })?;
+    } else if is_ok {
+        printer.result(&format!("no problems found in {} objects", report.objects))?;
+    } else {
+        let row = |finding: &Finding| {
+            let (key, problem) = (finding.key.clone(), finding.problem.clone());
+            vec![finding.code.to_owned(), key, problem, finding.advice.to_owned()]
+        };
+        let rows: Vec<_> = report.findings.iter().map(row).collect();
+        printer.result(&table::lines(&["FINDING", "OBJECT", "PROBLEM", "ADVICE"], &rows))?;
+        let unlisted = report.found - report.findings.len() as u64;
+        if unlisted > 0 {
+            printer.warning(&format!("{unlisted} more findings are not listed"));
+        }
+    }
+    Ok(if is_ok { Exit::Done } else { Exit::Other })
+}

@@ -1,0 +1,70 @@
+//! Storage arguments: parsing, and checks before a storage is opened.
+
+use std::path::Path;
+
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::server::{StorageLocation, StoreFolder, look_at_folder};
+
+/// Parses a storage URL.
+pub(crate) fn storage(text: &str) -> Result<StorageLocation, String> {
+    if let Some(rest) = text.strip_prefix("file:~")
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        // Without this check, a folder named `~` would be created.
+        return Err(format!("write \"file:$HOME{rest}\": the shell does not expand ~ after file:"));
+    }
+    text.parse().map_err(|error: crate::server::InvalidStorage| error.to_string())
+}
+
+/// Rejects a folder without a store, in which opening would create a new one.
+pub(crate) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure> {
+    let StorageLocation::File(folder) = storage else { return Ok(()) };
+    match look_at_folder(folder) {
+        Ok(StoreFolder::Store) => Ok(()),
+        Ok(StoreFolder::Free | StoreFolder::Foreign) => {
+            let problem = if folder.exists() { "contains no storage" } else { "does not exist" };
+            let message = format!("the folder {} {problem}", folder.display());
+            Err(Failure::new(Exit::LocalFile, "storage_unavailable", message)
+                .hint("check the path: the storage of a service is a folder that contains records.sqlite"))
+        }
+        Err(error) => Err(unusable(folder, &error)),
+    }
+}
+
+/// Rejects a folder with foreign files, which a new store would be mixed with.
+pub(crate) fn check_not_foreign(storage: &StorageLocation) -> Result<(), Failure> {
+    let StorageLocation::File(folder) = storage else { return Ok(()) };
+    match look_at_folder(folder) {
+        Ok(StoreFolder::Store | StoreFolder::Free) => Ok(()),
+        Ok(StoreFolder::Foreign) => {
+            let message = format!("the folder {} contains other files and no storage", folder.display());
+            Err(Failure::new(Exit::LocalFile, "not_empty", message).hint("use a new or empty folder"))
+        }
+        Err(error) => Err(unusable(folder, &error)),
+    }
+}
+
+fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
+    unusable_folder(format!("cannot use the storage in {}: {error}", folder.display()))
+}
+
+/// Returns the failure for a folder that cannot be used as a storage.
+pub(crate) fn unusable_folder(message: String) -> Failure {
+    Failure::new(Exit::LocalFile, "storage_unavailable", message)
+        .hint("check that it is a folder which this user can read and write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unexpanded_tilde_is_rejected() {
+        for tilde in ["file:~", "file:~/store"] {
+            assert!(storage(tilde).unwrap_err().contains("$HOME"), "{tilde}");
+        }
+        assert_eq!(storage("file:~store"), Ok(StorageLocation::File("~store".into())));
+        assert_eq!(storage("memory:"), Ok(StorageLocation::Memory));
+    }
+}

@@ -1,0 +1,50 @@
+//! `sgsend store`: copies a storage, or checks its integrity.
+
+mod check;
+mod copy;
+pub(crate) mod location;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::serve::log;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::server::StorageLocation;
+
+/// Arguments of `sgsend store`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Copy(copy::Arguments),
+    /// Check the integrity of a storage without changing it; stop its services first for reliable results
+    Check(check::Arguments),
+}
+
+/// Runs the command. Handles interruption itself.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
+    log::start(&context.printer)?;
+    let mut interrupt = context.interrupt.clone();
+    match arguments.command {
+        Command::Copy(arguments) => copy::run(arguments, context).await,
+        Command::Check(arguments) => tokio::select! {
+            outcome = Box::pin(check::run(arguments, context)) => outcome,
+            signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
+        },
+    }
+}
+
+/// Rejects a storage that ends with its process.
+fn check_lasting(storage: &StorageLocation) -> Result<(), Failure> {
+    if *storage != StorageLocation::Memory {
+        return Ok(());
+    }
+    let failure = Failure::usage("a memory: storage exists in one process only");
+    Err(failure.hint("use a persistent storage"))
+}

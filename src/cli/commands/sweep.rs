@@ -1,0 +1,66 @@
+//! `sgsend sweep`: one clean-up round, for storages without a permanently running server.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::serve::{log, why_not_started};
+use super::store::location::{check_holds_store, storage};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::s3_options::S3Options;
+use crate::domain::clock::SystemClock;
+use crate::server::{Server, Settings, StorageLocation};
+
+/// Arguments of `sgsend sweep`.
+#[derive(Args)]
+#[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+pub(crate) struct Arguments {
+    /// Storage to clean up: file:FOLDER or s3://BUCKET/PREFIX
+    #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
+    storage: StorageLocation,
+    #[command(flatten)]
+    s3: S3Options,
+}
+
+#[derive(Serialize)]
+struct Output {
+    v: u8,
+    ok: bool,
+    looked_at: u64,
+    payloads_removed: u64,
+    forgotten: u64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    log::start(&context.printer)?;
+    let storage = arguments.s3.apply(arguments.storage)?;
+    if storage == StorageLocation::Memory {
+        let failure = Failure::usage("a memory: storage exists in one process only, which cleans up itself");
+        return Err(failure.hint("name the storage of a service that does not run permanently").into());
+    }
+    check_holds_store(&storage)?;
+    let in_bucket = matches!(storage, StorageLocation::S3(_));
+    let failed = |error| why_not_started(&error, in_bucket);
+    let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
+    let swept = server.sweep().await.map_err(failed)?;
+    if swept.failed > 0 {
+        let text = format!("{} of {} transfers could not be cleaned up", swept.failed, swept.looked_at);
+        return Err(Failure::new(Exit::Network, "sweep_unfinished", text)
+            .hint("run the command again in a minute")
+            .into());
+    }
+    if context.printer.is_json() {
+        let (looked_at, payloads_removed, forgotten) = (swept.looked_at, swept.payloads_removed, swept.forgotten);
+        context.printer.json(&Output { v: 1, ok: true, looked_at, payloads_removed, forgotten })?;
+    } else {
+        let looked_at = format!("checked           {}", swept.looked_at);
+        let removed = format!("payloads removed  {}", swept.payloads_removed);
+        context.printer.result(&format!("{looked_at}\n{removed}\nrecords removed   {}", swept.forgotten))?;
+    }
+    Ok(())
+}

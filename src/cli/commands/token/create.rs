@@ -1,0 +1,93 @@
+//! `sgsend token create`: creates a sender token and prints it.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::{quota_text, until};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::arguments::{positive_duration, positive_number, positive_size};
+use crate::cli::output::escape;
+use crate::client::{AdminApi, ClientError};
+use crate::domain::error::ErrorCode;
+use crate::domain::id::TokenId;
+use crate::domain::wire::CreateToken;
+
+/// Arguments of `sgsend token create`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Name of the token, which its holder can see
+    name: String,
+    /// Time until the token expires, such as 90d [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    expires: Option<Duration>,
+    /// Maximum number of transfers in total [default: unlimited]
+    #[arg(long, value_name = "N", value_parser = positive_number::<u64>)]
+    max_transfers: Option<u64>,
+    /// Maximum encrypted size of all stored transfers of the token, such as 2GiB [default: unlimited]
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_total_bytes: Option<ByteSize>,
+    /// Also save the token for this user's uploads to the current server
+    #[arg(long)]
+    pub(super) login: bool,
+}
+
+/// Converts an error of the service; a rejected name becomes a usage error.
+fn refused(error: ClientError) -> anyhow::Error {
+    let is_about_name = |error: &ClientError| error.to_string().starts_with("name ");
+    if error.code() == Some(ErrorCode::InvalidRequest) && is_about_name(&error) {
+        return Failure::usage(error.to_string()).hint("choose another name").into();
+    }
+    error.into()
+}
+
+/// Revokes a token that could not be printed.
+async fn unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Failure {
+    let (state, hint) = if api.revoke_token(id).await.is_ok() {
+        ("it was revoked", "check the target of stdout, and run the command again".to_owned())
+    } else {
+        ("it could not be revoked", format!("revoke it with `sgsend token revoke {id}`, and create a new one"))
+    };
+    Failure::new(Exit::LocalFile, "token_unprinted", format!("cannot print the token: {error}; {state}")).hint(hint)
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    let api = context.admin_api().await?;
+    let request = CreateToken {
+        name: arguments.name,
+        expires_in_s: arguments.expires.map(|expires| expires.as_secs()),
+        max_transfers: arguments.max_transfers,
+        max_total_bytes: arguments.max_total_bytes.map(|ByteSize(bytes)| bytes),
+    };
+    let created = api.create_token(&request).await.map_err(refused)?;
+    let printer = &context.printer;
+    // Printed before anything else can fail: the token cannot be shown again.
+    let printed = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
+    if let Err(error) = printed {
+        return Err(unprinted(&api, created.item.token_id, &error).await.into());
+    }
+    if !printer.is_json() {
+        let (name, id) = (escape::one_line(&created.item.name).into_owned(), created.item.token_id);
+        let quota = quota_text(&created.item).map(|quota| format!(", {quota}")).unwrap_or_default();
+        printer.note(&format!("{name}: token {id}, {}{quota}", until(created.item.expires_at)));
+        printer.note(&format!("the token is shown only once; revoke it with: sgsend token revoke {id}"));
+    }
+    if arguments.login {
+        let server = context.settings.server().to_string();
+        let token = Zeroizing::new(created.token);
+        let path = context.change_profile(|profile| {
+            profile.server = Some(server.clone());
+            profile.token = Some(token.to_string());
+            profile.token_file = None;
+        })?;
+        printer.note(&format!("saved for uploads to {server} in {}", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `sgsend token list`: lists all sender tokens.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{quota_text, status_text, until};
+use crate::cli::context::Context;
+use crate::cli::output::{records, table};
+use crate::domain::wire::TokenItem;
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<TokenItem>,
+    next: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let api = context.admin_api().await?;
+    let page = |after: Option<String>| {
+        let api = &api;
+        async move { api.tokens(after.as_deref()).await }
+    };
+    let items = records::all(page).await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json_of(&Items { items, next: None })?;
+        return Ok(());
+    }
+    let row = |item: &TokenItem| {
+        let used = item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.for_people()));
+        let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
+        vec![item.token_id.to_string(), status, until(item.expires_at), used, quota, item.name.clone()]
+    };
+    let rows: Vec<_> = items.iter().map(row).collect();
+    if !rows.is_empty() {
+        printer.result(&table::lines(&["ID", "STATUS", "EXPIRES", "LAST USE", "QUOTA", "NAME"], &rows))?;
+    }
+    if items.is_empty() && printer.has_reader() {
+        printer.note("no tokens; create one with: sgsend token create NAME");
+    }
+    Ok(())
+}

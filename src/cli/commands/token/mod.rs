@@ -1,0 +1,61 @@
+//! `sgsend token`: manages sender tokens through the admin service.
+
+mod create;
+mod list;
+mod quota;
+mod revoke;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+pub(crate) use quota::quota_text;
+
+use crate::cli::context::Context;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::token::TokenStatus;
+
+/// Arguments of `sgsend token`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a sender token and print it; it is shown only once
+    Create(create::Arguments),
+    /// List all tokens
+    List,
+    /// Revoke a token
+    Revoke(revoke::Arguments),
+}
+
+impl Arguments {
+    /// Returns whether the command creates a missing profile.
+    pub(crate) fn makes_profile(&self) -> bool {
+        matches!(&self.command, Command::Create(arguments) if arguments.login)
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
+    match arguments.command {
+        Command::Create(arguments) => create::run(arguments, context).await,
+        Command::List => list::run(context).await,
+        Command::Revoke(arguments) => revoke::run(arguments, context).await,
+    }
+}
+
+const fn status_text(status: TokenStatus) -> &'static str {
+    match status {
+        TokenStatus::Active => "active",
+        TokenStatus::Revoked => "revoked",
+        TokenStatus::Expired => "expired",
+    }
+}
+
+/// Returns the expiry of a token for users.
+pub(crate) fn until(expires_at: Option<Timestamp>) -> String {
+    expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.for_people()))
+}

@@ -1,0 +1,6 @@
+//! Configuration: the file, the environment, the paths, and the settings made of them.
+
+pub(super) mod environment;
+pub(super) mod file;
+pub mod paths;
+pub(super) mod settings;

@@ -1,0 +1,207 @@
+//! Settings: merges flags, environment, profile and defaults, and binds each secret to its server.
+
+use std::path::{Path, PathBuf};
+
+use http::HeaderName;
+
+use super::environment::Environment;
+use super::file::Profile;
+use super::paths;
+use crate::cli::failure::Failure;
+use crate::cli::input::arguments::Global;
+use crate::cli::input::secret::SecretSource;
+use crate::client::Origin;
+use crate::domain::base_url::ServerRoot;
+
+/// Default URL of the public service.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+/// Default URL of the admin service.
+const DEFAULT_ADMIN_SERVER: &str = "http://127.0.0.1:8081";
+/// Default header of the admin key.
+const DEFAULT_AUTH_NAME: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The settings of one source: flags, environment or profile.
+#[derive(Clone, Default)]
+struct Layer {
+    server: Option<ServerRoot>,
+    admin_server: Option<ServerRoot>,
+    token: Option<SecretSource>,
+    admin_key: Option<SecretSource>,
+    auth_name: Option<HeaderName>,
+    ca_file: Option<PathBuf>,
+}
+
+/// All settings, in order of precedence.
+pub(crate) struct Settings {
+    flags: Layer,
+    environment: Layer,
+    profile: Layer,
+}
+
+impl Settings {
+    /// Parses the settings. Relative paths of the profile start at `config_directory`.
+    pub(crate) fn new(
+        global: &Global,
+        environment: &Environment,
+        profile: &Profile,
+        config_directory: &Path,
+    ) -> Result<Self, Failure> {
+        let flags = Layer {
+            server: root(global.server.as_deref(), "--server")?,
+            admin_server: root(global.admin_server.as_deref(), "--admin-server")?,
+            token: secret(global.token.clone().map(SecretSource::Text), global.token_file.clone()),
+            admin_key: secret(None, global.admin_key_file.clone()),
+            auth_name: None,
+            ca_file: global.ca_file.clone(),
+        };
+        let environment = Layer {
+            server: root(environment.server.as_deref(), "SGSEND_SERVER")?,
+            admin_server: root(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
+            token: environment.token.clone(),
+            admin_key: environment.admin_key.clone(),
+            auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
+            ca_file: None,
+        };
+        let beside = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
+        let token = profile.token.clone().map(|token| SecretSource::Text(token.into()));
+        let profile = Layer {
+            server: root(profile.server.as_deref(), "`server` of the profile")?,
+            admin_server: root(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
+            token: secret(token, beside(&profile.token_file)),
+            admin_key: secret(None, beside(&profile.admin_key_file)),
+            auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
+            ca_file: beside(&profile.ca_file),
+        };
+        Ok(Self { flags, environment, profile })
+    }
+
+    /// Returns the URL of the current public service.
+    pub(crate) fn server(&self) -> ServerRoot {
+        self.first(|layer| layer.server.clone()).unwrap_or_else(|| parse_default(DEFAULT_SERVER))
+    }
+
+    /// Returns the URL of the current admin service.
+    pub(crate) fn admin_server(&self) -> ServerRoot {
+        self.first(|layer| layer.admin_server.clone()).unwrap_or_else(|| parse_default(DEFAULT_ADMIN_SERVER))
+    }
+
+    /// Returns the header of the admin key.
+    pub(crate) fn auth_name(&self) -> HeaderName {
+        self.first(|layer| layer.auth_name.clone()).unwrap_or(DEFAULT_AUTH_NAME)
+    }
+
+    /// Returns the PEM file with additional CA certificates.
+    pub(crate) fn ca_file(&self) -> Option<PathBuf> {
+        self.first(|layer| layer.ca_file.clone())
+    }
+
+    /// Returns the sender token for `origin` with the highest precedence.
+    pub(crate) fn token_of(&self, origin: &Origin) -> Option<&SecretSource> {
+        let in_use = self.server();
+        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
+    }
+
+    /// Returns the server of the available sender token, with a hint, if no token belongs to the server at `wanted`.
+    ///
+    /// The hint says how to use the token for `wanted`.
+    pub(crate) fn token_elsewhere(&self, wanted: &ServerRoot) -> Option<(Origin, String)> {
+        let in_use = self.server();
+        let in_environment = self.environment.token.is_some();
+        let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
+            (Some(_), ..) => (in_use, format!("add --server {wanted} if the token belongs to that server")),
+            (None, None, _) if in_environment => {
+                (in_use, format!("add --server {wanted} if the token belongs to that server"))
+            }
+            (None, Some(server), _) if in_environment => {
+                (server.clone(), format!("set SGSEND_SERVER to {wanted} if the token belongs to that server"))
+            }
+            (None, _, server) => {
+                self.profile.token.as_ref()?;
+                let owner = server.clone().unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+                (owner, format!("pass a token of that server with --server {wanted} and --token-file"))
+            }
+        };
+        Some((Origin::from(&owner), hint))
+    }
+
+    /// Returns whether a flag sets the sender token.
+    pub(crate) const fn has_token_flag(&self) -> bool {
+        self.flags.token.is_some()
+    }
+
+    /// Returns whether a later command without `--server` and `--token` finds a token for `origin`.
+    pub(crate) fn finds_token_again(&self, origin: &Origin) -> bool {
+        let configured = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
+        let in_use = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref())).is_some()
+    }
+
+    /// Returns the sender token of the flags, or of the environment if its server is `origin` or unset.
+    pub(crate) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
+        let matches = |server: &ServerRoot| Origin::from(server) == *origin;
+        let environment = &self.environment;
+        let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(matches));
+        self.flags.token.clone().or_else(from_environment)
+    }
+
+    /// Returns the admin key for the current admin service; for a loopback service, as a last resort the generated key.
+    pub(crate) fn admin_key(&self) -> Option<SecretSource> {
+        let in_use = self.admin_server();
+        let origin = Origin::from(&in_use);
+        let set = self.secret_of(&origin, &in_use, DEFAULT_ADMIN_SERVER, |layer| {
+            (layer.admin_key.as_ref(), layer.admin_server.as_ref())
+        });
+        let generated = || paths::admin_key_file().filter(|file| in_use.is_loopback() && file.exists());
+        set.cloned().or_else(|| generated().map(SecretSource::File))
+    }
+
+    /// Returns the secret for `origin` with the highest precedence.
+    ///
+    /// A secret from a flag belongs to the current server. A secret from the environment or a profile belongs to the
+    /// server of that source, even if a flag names another server.
+    fn secret_of<'a>(
+        &'a self,
+        origin: &Origin,
+        in_use: &ServerRoot,
+        default: &str,
+        pick: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a ServerRoot>),
+    ) -> Option<&'a SecretSource> {
+        let default = parse_default(default);
+        let candidates = [
+            (pick(&self.flags).0, in_use),
+            (pick(&self.environment).0, pick(&self.environment).1.unwrap_or(in_use)),
+            (pick(&self.profile).0, pick(&self.profile).1.unwrap_or(&default)),
+        ];
+        candidates.into_iter().filter(|(_, owner)| Origin::from(*owner) == *origin).find_map(|(secret, _)| secret)
+    }
+
+    fn first<T>(&self, pick: impl Fn(&Layer) -> Option<T>) -> Option<T> {
+        [&self.flags, &self.environment, &self.profile].into_iter().find_map(pick)
+    }
+}
+
+fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSource> {
+    text.or_else(|| file.map(SecretSource::File))
+}
+
+fn root(text: Option<&str>, source: &str) -> Result<Option<ServerRoot>, Failure> {
+    let parse = |text: &str| {
+        text.parse().map_err(|error| {
+            Failure::usage(format!("{source} is not a server URL: {error}"))
+                .hint("a server URL looks like https://send.example")
+        })
+    };
+    text.map(parse).transpose()
+}
+
+fn header(text: Option<&str>, source: &str) -> Result<Option<HeaderName>, Failure> {
+    let parse = |text: &str| text.parse().map_err(|_| Failure::usage(format!("{source} is not a header name")));
+    text.map(parse).transpose()
+}
+
+fn parse_default(text: &str) -> ServerRoot {
+    text.parse().expect("default URLs are valid")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use clap::Parser;
+
+use super::*;
+use crate::cli::input::arguments::Arguments;
+
+fn global(flags: &[&str]) -> Global {
+    let line = ["sgsend"].iter().chain(flags).chain(&["stats"]);
+    Arguments::try_parse_from(line).map_err(|error| error.to_string()).unwrap().global
+}
+
+fn text(token: &str) -> SecretSource {
+    SecretSource::Text(token.to_owned().into())
+}
+
+fn settings(flags: &[&str], environment: &Environment, profile: &Profile) -> Settings {
+    Settings::new(&global(flags), environment, profile, Path::new("/config")).unwrap()
+}
+
+fn token_for(settings: &Settings, server: &str) -> Option<String> {
+    let origin = Origin::from(&server.parse::<ServerRoot>().unwrap());
+    settings.token_of(&origin).map(|source| match source {
+        SecretSource::Text(text) => text.as_str().to_owned(),
+        SecretSource::File(path) => path.display().to_string(),
+    })
+}
+
+#[test]
+fn flags_override_the_environment_which_overrides_the_profile() {
+    let environment = Environment { server: Some("https://env.example".into()), ..Environment::default() };
+    let profile = Profile {
+        server: Some("https://profile.example".into()),
+        ca_file: Some("ca.pem".into()),
+        ..Profile::default()
+    };
+    let server = |flags: &[&str], environment: &Environment, profile: &Profile| {
+        settings(flags, environment, profile).server().to_string()
+    };
+    assert_eq!(server(&["-s", "https://flag.example"], &environment, &profile), "https://flag.example");
+    assert_eq!(server(&[], &environment, &profile), "https://env.example");
+    assert_eq!(server(&[], &Environment::default(), &profile), "https://profile.example");
+    assert_eq!(server(&[], &Environment::default(), &Profile::default()), DEFAULT_SERVER);
+    let ca_file = settings(&[], &environment, &profile).ca_file();
+    assert_eq!(ca_file, Some("/config/ca.pem".into()), "paths of a profile are relative to its file");
+}
+
+#[test]
+fn a_profile_token_is_bound_to_the_profile_server() {
+    let profile =
+        Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };
+    let settings = settings(&["-s", "https://b.example"], &Environment::default(), &profile);
+    assert_eq!(token_for(&settings, "https://b.example"), None);
+    assert_eq!(token_for(&settings, "http://a.example"), None);
+    assert_eq!(token_for(&settings, "https://a.example/base"), Some("of-a".into()));
+}
+
+#[test]
+fn a_token_without_a_server_belongs_to_the_current_server() {
+    let environment = Environment { token: Some(text("env")), ..Environment::default() };
+    let profile =
+        Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };
+    let in_use = settings(&["-s", "https://b.example"], &environment, &profile);
+    assert_eq!(token_for(&in_use, "https://b.example"), Some("env".into()));
+    assert_eq!(token_for(&in_use, "https://a.example"), Some("of-a".into()));
+    assert_eq!(token_for(&in_use, "https://c.example"), None);
+    let flagged = settings(&["--token", "flag"], &environment, &profile);
+    assert_eq!(token_for(&flagged, "https://a.example"), Some("flag".into()));
+}
+
+#[test]
+fn an_environment_token_is_bound_to_the_environment_server() {
+    let environment =
+        Environment { server: Some("https://a.example".into()), token: Some(text("env")), ..Environment::default() };
+    let settings = settings(&["-s", "https://b.example"], &environment, &Profile::default());
+    assert_eq!(token_for(&settings, "https://b.example"), None);
+    assert_eq!(token_for(&settings, "https://a.example"), Some("env".into()));
+}
+
+#[test]
+fn invalid_server_urls_are_usage_errors() {
+    for server in ["send.example", "ftp://send.example", "https://me:secret@send.example", "https://x/?y=secret"] {
+        let result =
+            Settings::new(&global(&["-s", server]), &Environment::default(), &Profile::default(), Path::new("/"));
+        let failure = result.err().unwrap();
+        assert_eq!(failure.exit, crate::cli::Exit::Usage);
+        assert!(!failure.message.contains("secret"), "{}", failure.message);
+    }
+}

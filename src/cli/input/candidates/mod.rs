@@ -1,0 +1,47 @@
+//! Completion candidates for argument values, chosen by the value name in the help text.
+
+mod tokens;
+mod words;
+
+use std::ffi::OsStr;
+
+use bytesize::ByteSize;
+use clap::{Arg, Command, ValueHint};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+
+use crate::cli::config::paths;
+use crate::cli::output::escape;
+use crate::client::{History, Sent};
+
+/// Adds completion candidates to the arguments of `command` and of all its subcommands.
+pub(crate) fn add(command: Command) -> Command {
+    command.mut_args(with_candidates).mut_subcommands(add)
+}
+
+fn with_candidates(argument: Arg) -> Arg {
+    let name = argument.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default();
+    match name.as_str() {
+        "FILE" | "FILE|-" | "PATH" | "PATH|-" | "PATH|DIR|-" => argument.value_hint(ValueHint::AnyPath),
+        "DIR" | "FOLDER" => argument.value_hint(ValueHint::DirPath),
+        "LINK|ID|-" | "ID" => argument.add(ArgValueCompleter::new(transfers)),
+        "TOKEN_ID" => argument.add(ArgValueCandidates::new(tokens::candidates)),
+        "NAME" if argument.get_id() == "profile" => argument.add(ArgValueCandidates::new(words::profiles)),
+        _ => argument,
+    }
+}
+
+/// Completes this user's uploads, newest first: by id, or by link if the current word starts like a URL.
+fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
+    let current = current.to_string_lossy();
+    let history = paths::state_directory().map(|state| History::of(&state));
+    let sent = history.and_then(|history| history.peek().ok()).unwrap_or_default();
+    let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
+    let word = |sent: &Sent| if by_link { sent.link.clone() } else { sent.transfer_id.to_string() };
+    let matching = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
+    let candidates = matching.enumerate().map(|(order, (word, sent))| {
+        let (name, size) = (escape::one_line(&sent.name), ByteSize(sent.size));
+        let help = format!("{name}, {size}, {}", sent.sent_at.for_people());
+        CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))
+    });
+    candidates.collect()
+}

@@ -1,0 +1,49 @@
+//! Completes tokens with one request to the admin service, limited to 1 s and without prompts.
+
+use std::time::Duration;
+
+use clap_complete::engine::CompletionCandidate;
+use tokio::time::timeout;
+
+use super::words;
+use crate::cli::context::Context;
+use crate::cli::output::escape;
+use crate::cli::output::printer::Printer;
+use crate::cli::signals;
+use crate::domain::token::TokenStatus;
+use crate::domain::wire::TokenItem;
+
+/// Timeout of the request, during which the shell waits.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Returns the active tokens; empty if they cannot be read.
+pub(super) fn candidates() -> Vec<CompletionCandidate> {
+    let items = request_tokens().unwrap_or_default();
+    let active = items.into_iter().filter(|item| item.status == TokenStatus::Active);
+    let candidate = |item: TokenItem| {
+        let name = escape::one_line(&item.name).into_owned();
+        CompletionCandidate::new(item.token_id.to_string()).help(Some(name.into()))
+    };
+    active.map(candidate).collect()
+}
+
+fn request_tokens() -> Option<Vec<TokenItem>> {
+    let mut global = words::global()?;
+    // No prompts: stdin belongs to the shell.
+    global.no_input = true;
+    global.timeout = TIMEOUT;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let items = runtime.block_on(async {
+        let printer = Printer::new(&global);
+        let context = Context::new(global, printer, signals::watch().ok()?, false).ok()?;
+        let admin_key_on_stdin = context.settings.admin_key().is_none_or(|key| key.takes_stdin());
+        if admin_key_on_stdin {
+            return None;
+        }
+        let request = async { context.admin_api().await.ok()?.tokens(None).await.ok() };
+        timeout(TIMEOUT, request).await.ok().flatten().map(|page| page.items)
+    });
+    // A blocked read of a key file (for example a pipe) must not delay the shell.
+    runtime.shutdown_background();
+    items
+}

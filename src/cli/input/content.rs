@@ -1,0 +1,246 @@
+//! The input of an upload: a file, a stream, or several files as one archive.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::secret::claim_stdin;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::failure::table::hint_of_io;
+use crate::client::pack::{Exclude, LeftOut, PackError, Top, pack};
+use crate::client::upload::{Source, UploadError};
+use crate::domain::crypto::random;
+use crate::domain::file_name::safe_file_name;
+
+/// Upper limit of a spooled stream in bytes (16 GiB), even if the server accepts more.
+const MAX_SPOOL: u64 = 16 << 30;
+
+/// The paths and options of the command line.
+pub(crate) struct Wanted {
+    pub paths: Vec<PathBuf>,
+    /// Name shown to recipients.
+    pub name: Option<String>,
+    /// Globs of excluded entries.
+    pub exclude: Vec<String>,
+    /// Maximum content size of the server, in bytes.
+    pub limit: u64,
+}
+
+/// The opened input.
+pub(crate) struct Content {
+    pub source: Source,
+    pub name: String,
+    /// Whether the name had to be changed to a safe file name.
+    pub is_renamed: bool,
+    /// Whether the content comes from stdin.
+    pub is_stream: bool,
+    /// Whether the content is a spooled copy of an input that cannot be read twice.
+    pub is_spooled: bool,
+    pub left_out: Vec<LeftOut>,
+    /// Exclude globs without a match.
+    pub unused_globs: Vec<String>,
+}
+
+impl Wanted {
+    /// Opens the input. Blocks, and reads stdin to its end.
+    pub(crate) fn open(self) -> Result<Content> {
+        let exclude = Exclude::parse(&self.exclude).map_err(|error| {
+            Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
+        })?;
+        let name = self.name.clone();
+        let content = self.find(name, &exclude)?;
+        let name = safe_file_name(&content.name);
+        Ok(Content {
+            is_renamed: name != content.name || name.contains(char::REPLACEMENT_CHARACTER),
+            name,
+            unused_globs: exclude.unused(),
+            ..content
+        })
+    }
+
+    fn find(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+        match &self.paths[..] {
+            [path] if path == Path::new("-") => {
+                claim_stdin("content")?;
+                let source = spool(io::stdin().lock(), self.limit)?;
+                let name = name.unwrap_or_else(|| "stdin".to_owned());
+                Ok(Content { is_stream: true, ..Content::of(source, name, true, Vec::new()) })
+            }
+            [path] if path.is_dir() => one_directory(path, name, exclude),
+            [path] => {
+                let last = last_name(path);
+                if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
+                    return Err(PackError::Nothing.into());
+                }
+                let (source, is_spooled) = open_one(path, self.limit)?;
+                let name = name.map_or(last, Ok)?;
+                Ok(Content::of(source, name, is_spooled, Vec::new()))
+            }
+            paths => several(paths, name, exclude),
+        }
+    }
+}
+
+impl Content {
+    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<LeftOut>) -> Self {
+        Self { source, name, is_renamed: false, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
+    }
+}
+
+/// Packs the entries of a directory; the directory itself is not an entry.
+fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+    let name = name.map_or_else(|| last_name(path), Ok)?;
+    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
+    let source = Source::archive(packed.plan, modified);
+    Ok(Content::of(source, name, false, packed.left_out))
+}
+
+/// Packs several paths, each under its last component.
+fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
+    let mut names = BTreeSet::new();
+    let mut tops = Vec::with_capacity(paths.len());
+    for path in paths {
+        if path == Path::new("-") {
+            return Err(Failure::usage("- is stdin and cannot be combined with other paths")
+                .hint("write ./- for a file named -")
+                .into());
+        }
+        let name = last_name(path)?;
+        if !names.insert(name.clone()) {
+            let message = format!("two paths have the same name {name}");
+            return Err(Failure::usage(message).hint("upload them separately, or upload their directory").into());
+        }
+        tops.push(Top { name, path: path.clone() });
+    }
+    let packed = pack(tops, exclude)?;
+    // Random digits, since the envelope is encrypted before the server assigns the transfer id.
+    let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
+    let source = Source::archive(packed.plan, None);
+    Ok(Content::of(source, name, false, packed.left_out))
+}
+
+/// Rejects a missing path among several, without quoting it.
+///
+/// With `--passphrase`, a missing path may be a passphrase that was typed behind the flag.
+pub(crate) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
+    let exists = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
+    match paths.iter().position(|path| !exists(path)) {
+        Some(at) if paths.len() > 1 => Err(Failure::usage(format!("path number {} does not exist", at + 1))
+            .hint("--passphrase takes no value: it asks for the passphrase; --passphrase-file reads it from a file")),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the last component of a path; resolves `.` and `..` to the name of their directory.
+fn last_name(path: &Path) -> Result<String, Failure> {
+    let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+    let name = resolved.as_deref().unwrap_or(path).file_name();
+    let name =
+        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set one with --name"))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
+fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
+    let failed = |error: io::Error| {
+        let message = format!("{} cannot be read: {error}", path.display());
+        Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_file() && metadata.len() > 0 {
+        return Ok((Source::open(path).map_err(failed)?, false));
+    }
+    // Files with length 0 may still have content, such as files in /proc.
+    let spooled = spool(File::open(path).map_err(failed)?, limit)?;
+    let is_empty = metadata.is_file() && spooled.size() == 0;
+    if is_empty { Ok((Source::open(path).map_err(failed)?, false)) } else { Ok((spooled, true)) }
+}
+
+/// Spools a stream to an anonymous temporary file, up to `limit` bytes and at most [`MAX_SPOOL`].
+fn spool(input: impl Read, limit: u64) -> Result<Source> {
+    let failed = |error: io::Error| {
+        let message = format!("cannot buffer the input in a temporary file: {error}");
+        Failure::new(Exit::LocalFile, "spool", message).hint(hint_of_io(&error))
+    };
+    let limit = limit.min(MAX_SPOOL);
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    let size = io::copy(&mut input.take(limit.saturating_add(1)), &mut file).map_err(failed)?;
+    if size > limit {
+        return Err(UploadError::TooLarge { name: "the input".to_owned(), size: None, limit }.into());
+    }
+    file.flush().and_then(|()| file.rewind()).map_err(failed)?;
+    Ok(Source::of(file).map_err(failed)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_spooled_up_to_the_limit() {
+        assert_eq!(spool(&b"12345"[..], 5).unwrap().size(), 5);
+        let error = spool(&b"123456"[..], 5).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(UploadError::TooLarge { limit: 5, .. })));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_with_unknown_length_are_spooled() {
+        assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(open_one(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
+    }
+
+    fn wanted(paths: &[&Path], exclude: &[&str]) -> Wanted {
+        let paths = paths.iter().map(|path| path.to_path_buf()).collect();
+        Wanted { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
+    }
+
+    fn refused(wanted: Wanted) -> Failure {
+        Failure::of(&wanted.open().err().unwrap())
+    }
+
+    #[test]
+    fn archives_take_the_name_of_their_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("photos/inner");
+        std::fs::create_dir_all(&inner).unwrap();
+        let photos = folder.path().join("photos");
+        for path in [photos.clone(), inner.join(".."), photos.join("."), inner.join("../../photos/")] {
+            let content = wanted(&[&path], &[]).open().unwrap();
+            assert_eq!(content.name, "photos", "{}", path.display());
+            assert_eq!(content.source.plan().unwrap().entries()[0].path(), "inner");
+        }
+        let several = wanted(&[&photos, &inner], &[]).open().unwrap();
+        assert_eq!((several.name.len(), several.name.starts_with("sgsend-")), (15, true));
+    }
+
+    #[test]
+    fn invalid_inputs_are_usage_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.log");
+        std::fs::write(&file, "x").unwrap();
+        std::fs::create_dir(folder.path().join("d")).unwrap();
+        std::fs::write(folder.path().join("d/a.log"), "x").unwrap();
+        for wanted in [
+            wanted(&[&file, &folder.path().join("d/a.log")], &[]),
+            wanted(&[&file, &file], &[]),
+            wanted(&[&file, Path::new("-")], &[]),
+            wanted(&[&file], &["*.log"]),
+            wanted(&[&file, &folder.path().join("d")], &["*.log", "d"]),
+            wanted(&[&file], &["a["]),
+        ] {
+            assert_eq!(refused(wanted).exit, Exit::Usage);
+        }
+        let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
+        assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
+        let missing = refused(wanted(&[&file, &folder.path().join("nowhere")], &[]));
+        assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
+    }
+}

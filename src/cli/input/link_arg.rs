@@ -1,0 +1,143 @@
+//! Parses the link or transfer id of a command, and reads the key.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+
+use super::secret::{SecretSource, SecretText};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::domain::base_url::{InvalidRoot, ServerRoot};
+use crate::domain::crypto::key::LinkKey;
+use crate::domain::id::TransferId;
+use crate::domain::link::{InvalidLink, Link};
+
+/// Hint for a malformed link.
+const LOOKS_LIKE: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";
+
+/// A transfer with its server and, if known, its key.
+pub(crate) struct Target {
+    pub root: ServerRoot,
+    pub id: TransferId,
+    pub key: Option<LinkKey>,
+}
+
+impl Target {
+    /// Parses `text`, which is a link, an id, or `-` to read either from stdin; asks for a missing one.
+    pub(crate) async fn read(text: Option<&SecretText>, context: &Context) -> Result<Self> {
+        let text = match text {
+            Some(text) => context.read_secret(SecretSource::Text(text.clone()), "link").await?,
+            // Hidden input, since the link contains the key.
+            None => context.prompt.secret("Link").await?.ok_or_else(|| {
+                Failure::usage("a link or the id of a transfer is required")
+                    .hint("pass it as an argument, or - to read it from stdin")
+            })?,
+        };
+        Ok(Self::parse(text.trim(), context.settings.server())?)
+    }
+
+    fn parse(text: &str, server: ServerRoot) -> Result<Self, Failure> {
+        if let Ok(id) = TransferId::from_str(text) {
+            return Ok(Self { root: server, id, key: None });
+        }
+        let malformed = |message: String| Failure { code: "malformed_link".into(), ..Failure::usage(message) };
+        if text.is_empty() {
+            return Err(malformed("the link is empty".to_owned()).hint("pass the link, or the id of a transfer"));
+        }
+        match text.parse::<Link>() {
+            Err(InvalidLink::Root(InvalidRoot::NotAUrl(_))) if !text.contains("://") => {
+                Err(malformed("this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned())
+                    .hint(LOOKS_LIKE))
+            }
+            Ok(Link { root, transfer_id, key }) => Ok(Self { root, id: transfer_id, key }),
+            // The text is not quoted, since it may contain the key.
+            Err(error) => {
+                let cause = match &error {
+                    InvalidLink::Root(cause) => format!("{error}: {cause}"),
+                    InvalidLink::Key(cause) => format!("{error}: {cause}"),
+                    InvalidLink::Path => error.to_string(),
+                };
+                Err(malformed(cause).hint(LOOKS_LIKE))
+            }
+        }
+    }
+}
+
+/// Options for a key that is not part of the link.
+pub(crate) struct KeyOptions {
+    pub key: Option<SecretText>,
+    pub key_file: Option<std::path::PathBuf>,
+}
+
+impl KeyOptions {
+    /// Reads the key without a link: from an option, the environment, or the prompt.
+    pub(crate) async fn read_apart(self, context: &Context) -> Result<LinkKey> {
+        let missing = Failure::usage("the key is missing").hint("pass it with --key-file or SGSEND_KEY, or --key -");
+        self.read_or(None, context, missing).await
+    }
+
+    /// Reads the key: from an option, the link (`in_link`), the environment, or the prompt.
+    pub(crate) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
+        let missing = Failure::usage("the key is missing: the link contains no key")
+            .hint("pass the complete link, or the key with --key-file or SGSEND_KEY");
+        self.read_or(in_link, context, missing).await
+    }
+
+    async fn read_or(self, in_link: Option<LinkKey>, context: &Context, missing: Failure) -> Result<LinkKey> {
+        let environment = if in_link.is_some() { None } else { context.environment.key.clone() };
+        let text = match (self.source(environment), in_link) {
+            (Some(source), _) => context.read_secret(source, "key").await?,
+            (None, Some(key)) => return Ok(key),
+            (None, None) => {
+                let missing = Failure { code: "key_missing".into(), ..missing };
+                context.prompt.secret("Key").await?.ok_or(missing)?
+            }
+        };
+        let parse = |text: &str| LinkKey::from_str(text.trim().trim_start_matches('#'));
+        Ok(parse(&text)
+            .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })
+            .map_err(|failure| {
+                failure.hint("the key is the part of the link behind the #, and starts with v1. or v1p.")
+            })?)
+    }
+
+    fn source(&self, environment: Option<SecretText>) -> Option<SecretSource> {
+        let key = self.key.clone().map(SecretSource::Text);
+        key.or_else(|| self.key_file.clone().map(SecretSource::File)).or_else(|| environment.map(SecretSource::Text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_belongs_to_the_current_server_and_a_link_names_its_own() {
+        let server = || "https://a.example".parse::<ServerRoot>().unwrap();
+        let id = TransferId::random();
+        let target = Target::parse(&id.to_string(), server()).unwrap();
+        assert_eq!((target.root, target.id, target.key.is_none()), (server(), id, true));
+        let link = format!("<https://b.example/base/d/{id}#{}>.", LinkKey::random().to_text().as_str());
+        let target = Target::parse(&link, server()).unwrap();
+        assert_eq!((target.root.to_string(), target.id), ("https://b.example/base".into(), id));
+        assert!(target.key.is_some());
+    }
+
+    #[test]
+    fn text_without_a_server_is_neither_a_link_nor_an_id() {
+        for text in ["foo", "0", "nope", &format!("{}#v1.key", TransferId::random())] {
+            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            assert!(failure.message.contains("neither a link nor the id"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn usage_errors_do_not_repeat_a_malformed_link() {
+        let id = TransferId::random();
+        for text in ["", "secret", "https://b.example/d/secret", &format!("https://b.example/d/{id}#v1.secret")] {
+            let failure = Target::parse(text, "https://a.example".parse().unwrap()).err().unwrap();
+            assert_eq!(failure.exit, crate::cli::Exit::Usage);
+            assert!(!failure.message.contains("secret"), "{}", failure.message);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Input: arguments, secrets, questions, and the content to send.
+
+pub(super) mod arguments;
+pub(super) mod candidates;
+pub(super) mod content;
+pub(super) mod link_arg;
+pub(super) mod prompt;
+pub(super) mod s3_options;
+pub(super) mod secret;

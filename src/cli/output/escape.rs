@@ -1,0 +1,84 @@
+//! Escapes untrusted text for the terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Escapes characters that move the cursor or colour, hide or reverse text. Keeps line feeds.
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && is_harmful(c))
+}
+
+/// Escapes like [`lines`], and line feeds too, for names and other text within a line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escape(text, is_harmful)
+}
+
+/// Quotes a path for a POSIX shell.
+pub(crate) fn for_shell(path: &std::path::Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
+}
+
+/// Escapes harmful characters in JSON text that JSON itself does not escape; they occur in strings only.
+pub(crate) fn json(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(escaped, "\\u{unit:04x}").expect("writing to a String cannot fail");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn escape(text: &str, harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if harmful(c) {
+            write!(escaped, "\\u{{{:x}}}", u32::from(c)).expect("writing to a String cannot fail");
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_bidi_characters_are_escaped() {
+        assert_eq!(one_line("résumé 日本.txt"), "résumé 日本.txt");
+        assert_eq!(one_line("\u{1b}[2Jx\u{9b}31m\r\n"), "\\u{1b}[2Jx\\u{9b}31m\\u{d}\\u{a}");
+        assert_eq!(one_line("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
+        assert_eq!(lines("a\nb\tc"), "a\nb\\u{9}c");
+    }
+
+    #[test]
+    fn escaped_json_parses_to_the_same_value() {
+        let value = serde_json::json!({"name": "\u{1b}[2J\u{9b}invoice\u{202e}fdp.exe é\u{7f}"});
+        let text = value.to_string();
+        let escaped = json(&text);
+        assert!(!escaped.contains(is_harmful) && escaped.contains("\\u202e") && escaped.contains("é"), "{escaped}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+    }
+
+    #[test]
+    fn a_quoted_path_is_one_shell_word() {
+        assert_eq!(for_shell(std::path::Path::new("it's $here")), r"'it'\''s $here'");
+    }
+}

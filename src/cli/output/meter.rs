@@ -1,0 +1,175 @@
+//! Progress display of transfers: a bar, text lines or JSON lines on stderr.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use serde::Serialize;
+
+use super::escape;
+use super::printer::Printer;
+use crate::cli::input::arguments::ProgressStyle;
+use crate::client::Progress;
+use crate::domain::id::TransferId;
+
+/// Minimum interval between JSON progress lines.
+const JSON_INTERVAL: Duration = Duration::from_millis(200);
+/// Minimum interval between text progress lines without a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Maximum length of the file name beside the bar, in characters.
+const NAME_WIDTH: usize = 24;
+
+/// Shows the progress of one phase.
+pub(crate) struct Meter {
+    printer: Printer,
+    phase: &'static str,
+    style: ProgressStyle,
+    shown: Mutex<Shown>,
+}
+
+struct Shown {
+    bar: Option<ProgressBar>,
+    total: u64,
+    bytes: u64,
+    /// Current file of an archive.
+    file: Option<String>,
+    last: Option<Instant>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    r#type: &'static str,
+    phase: &'static str,
+    bytes: u64,
+    total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+impl Meter {
+    pub(crate) fn new(printer: Printer, phase: &'static str) -> Self {
+        let style = printer.progress();
+        let shown = Shown { bar: None, total: 0, bytes: 0, file: None, last: None };
+        Self { printer, phase, style, shown: Mutex::new(shown) }
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Shown)) {
+        if self.style != ProgressStyle::Never {
+            work(&mut self.shown.lock().expect("no panic can occur while the lock is held"));
+        }
+    }
+
+    /// Prints a warning, if a user follows the progress or `--verbose` is set.
+    fn warn(&self, note: &str) {
+        if self.printer.has_reader() || self.printer.is_verbose() {
+            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
+            match bar {
+                Some(bar) => bar.suspend(|| self.printer.warning(note)),
+                None => self.printer.warning(note),
+            }
+        }
+    }
+
+    fn print_line(&self, shown: &mut Shown, at_once: bool) {
+        let interval = if self.style == ProgressStyle::Json { JSON_INTERVAL } else { LINE_INTERVAL };
+        if !at_once && shown.last.is_some_and(|last| last.elapsed() < interval) {
+            return;
+        }
+        shown.last = Some(Instant::now());
+        let (bytes, total) = (shown.bytes, shown.total);
+        if self.style == ProgressStyle::Json {
+            let line = Line { r#type: "progress", phase: self.phase, bytes, total, file: shown.file.as_deref() };
+            let line = serde_json::to_string(&line).expect("the progress line serialises to JSON");
+            self.printer.progress_line(&escape::json(&line));
+        } else {
+            self.printer.progress_line(&format!("{}: {} of {}", self.phase, ByteSize(bytes), ByteSize(total)));
+        }
+    }
+}
+
+impl Progress for Meter {
+    fn begin(&self, total: u64) {
+        self.with(|shown| {
+            shown.total = total;
+            if self.style == ProgressStyle::Json || !self.printer.stderr_is_terminal() {
+                return self.print_line(shown, true);
+            }
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let style =
+                "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
+            bar.set_style(BarStyle::with_template(style).expect("the progress template is valid"));
+            bar.set_prefix(self.phase);
+            shown.bar = Some(bar);
+        });
+    }
+
+    fn moved_to(&self, bytes: u64) {
+        self.with(|shown| {
+            let is_first = std::mem::replace(&mut shown.bytes, bytes) == 0;
+            match &shown.bar {
+                Some(bar) => {
+                    bar.set_position(bytes);
+                    if is_first {
+                        // Resumed bytes must not count towards the transfer rate.
+                        bar.reset_eta();
+                    }
+                }
+                None => self.print_line(shown, false),
+            }
+        });
+    }
+
+    fn at(&self, name: &str) {
+        self.with(|shown| {
+            if shown.file.as_deref() == Some(name) {
+                return;
+            }
+            shown.file = Some(name.to_owned());
+            match &shown.bar {
+                Some(bar) => bar.set_message(shortened(&escape::one_line(name))),
+                None if self.style == ProgressStyle::Json => self.print_line(shown, false),
+                None => {}
+            }
+        });
+    }
+
+    fn waiting(&self, cause: &dyn Error, delay: Duration) {
+        self.warn(&format!("{cause}; retrying in {:.1} s", delay.as_secs_f32()));
+    }
+
+    fn rerouted(&self, cause: &dyn Error) {
+        self.warn(&format!("{cause}; continuing through the server"));
+    }
+
+    fn step(&self, what: fmt::Arguments<'_>) {
+        if self.printer.is_verbose() {
+            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
+            let say = || self.printer.note(&what.to_string());
+            bar.map_or_else(say, |bar| bar.suspend(say));
+        }
+    }
+
+    fn begins_anew(&self, gone: TransferId) {
+        self.warn(&format!("the unfinished transfer {gone} no longer exists; starting a new one"));
+    }
+
+    fn end(&self) {
+        self.with(|shown| match shown.bar.take() {
+            Some(bar) => bar.finish_and_clear(),
+            None => self.print_line(shown, true),
+        });
+    }
+}
+
+/// Shortens a name to its end, which distinguishes paths better than the beginning.
+fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= NAME_WIDTH {
+        return name.to_owned();
+    }
+    std::iter::once('…').chain(name.chars().skip(length + 1 - NAME_WIDTH)).collect()
+}

@@ -1,0 +1,195 @@
+//! All output to stdout and stderr.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::escape;
+use crate::cli::failure::Failure;
+use crate::cli::input::arguments::{Global, ProgressStyle, When};
+
+/// Prints results to stdout and everything else to stderr, as `--json`, `--quiet` and `--verbose` select.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent output option")]
+pub struct Printer {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+    progress: ProgressStyle,
+}
+
+#[expect(clippy::unused_self, reason = "output requires a printer, even where no option of it applies")]
+impl Printer {
+    /// Creates a printer with the global options.
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            progress: global.progress,
+            ..Self::bare(global.json, global.color)
+        }
+    }
+
+    /// Creates a printer before the command line is parsed.
+    pub(crate) fn bare(json: bool, color: When) -> Self {
+        let color = match color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                io::stderr().is_terminal() && !is_set("NO_COLOR") && !dumb
+            }
+        };
+        Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto }
+    }
+
+    /// Returns whether results are printed as JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Returns whether causes of errors and retries are printed.
+    #[must_use]
+    pub const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Returns whether stderr uses colours.
+    pub(crate) const fn is_colored(&self) -> bool {
+        self.color
+    }
+
+    /// Returns whether a user reads stderr on a terminal, without `--quiet` and `--json`.
+    #[must_use]
+    pub fn has_reader(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal()
+    }
+
+    /// Returns whether stderr is a terminal.
+    pub(crate) fn stderr_is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Returns the effective progress style: `Auto` is resolved, and `--quiet` hides the bar.
+    pub(crate) fn progress(&self) -> ProgressStyle {
+        match self.progress {
+            ProgressStyle::Auto if self.has_reader() => ProgressStyle::Always,
+            ProgressStyle::Auto => ProgressStyle::Never,
+            ProgressStyle::Always if self.quiet => ProgressStyle::Never,
+            style => style,
+        }
+    }
+
+    /// Prints lines of a result to stdout.
+    pub fn result(&self, lines: &str) -> io::Result<()> {
+        self.text(&format!("{}\n", escape::lines(lines)))
+    }
+
+    /// Prints a path to stdout: raw bytes in a pipe, escaped on a terminal.
+    pub(crate) fn path(&self, path: &Path) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        if stdout.is_terminal() {
+            stdout.write_all(escape::one_line(&path.to_string_lossy()).as_bytes())?;
+        } else {
+            stdout.write_all(path.as_os_str().as_encoded_bytes())?;
+        }
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    }
+
+    /// Prints trusted text to stdout without escaping.
+    pub(crate) fn text(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Prints a result as one line of JSON to stdout.
+    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = escape::json(&serde_json::to_string(value)?).into_owned();
+        line.push('\n');
+        self.text(&line)
+    }
+
+    /// Prints an API object as a JSON result, with `v` and `ok` prepended.
+    pub(crate) fn json_of(&self, value: &impl Serialize) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Result<'a, T> {
+            v: u8,
+            ok: bool,
+            #[serde(flatten)]
+            value: &'a T,
+        }
+        self.json(&Result { v: 1, ok: true, value })
+    }
+
+    /// Prints lines to stderr, unless quiet.
+    pub fn note(&self, lines: &str) {
+        if !self.quiet {
+            self.to_stderr(&escape::lines(lines));
+        }
+    }
+
+    /// Prints terminal output that a flag requested (a QR code or an escape sequence) to stderr, even with `--quiet`.
+    pub(crate) fn picture(&self, text: &str) {
+        // A closed stderr is ignored: nobody can read the output.
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
+    /// Prints a question to stderr, without a line feed.
+    pub(crate) fn question(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // A closed stderr is ignored: nobody can answer.
+        let _ = write!(stderr, "{} ", escape::one_line(text)).and_then(|()| stderr.flush());
+    }
+
+    /// Prints a progress line to stderr, even with `--quiet`.
+    pub(crate) fn progress_line(&self, line: &str) {
+        self.to_stderr(line);
+    }
+
+    /// Prints a warning to stderr, unless quiet.
+    pub fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.to_stderr(&format!("{} {}", self.coloured("warning:", "33;1"), escape::one_line(text)));
+        }
+    }
+
+    /// Prints a failure: an error line and a hint line on stderr, or one JSON line on stdout.
+    pub(crate) fn failure(&self, failure: &Failure, error: &anyhow::Error) {
+        if self.json {
+            // A closed pipe is not an error.
+            let _ = self.json(&failure.to_json());
+            return;
+        }
+        let line = |word: &str, text: &str| self.to_stderr(&format!("{word} {}", escape::one_line(text)));
+        line(&self.coloured("error:", "31;1"), &failure.message);
+        if self.verbose {
+            for cause in error.chain().skip(1) {
+                line("cause:", &cause.to_string());
+            }
+        }
+        if let Some(hint) = &failure.hint {
+            line(&self.coloured("hint:", "36;1"), hint);
+        }
+    }
+
+    /// Returns stdout, for the content of a transfer.
+    pub(crate) fn content(&self) -> Box<dyn Write + Send> {
+        Box::new(io::stdout())
+    }
+
+    fn to_stderr(&self, text: &str) {
+        // A closed stderr is ignored: the error cannot be reported anywhere.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn coloured(&self, word: &str, style: &str) -> String {
+        if self.color { format!("\u{1b}[{style}m{word}\u{1b}[0m") } else { word.to_owned() }
+    }
+}

@@ -1,0 +1,113 @@
+//! Sharing a link: as a QR code, or through the clipboard.
+
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+
+use super::printer::Printer;
+
+/// Options that share a link in addition to printing it.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct HandingOn {
+    /// Also show the link as a QR code
+    #[arg(long)]
+    qr: bool,
+    /// Also copy the link to the clipboard, where other programs of this user can read it
+    #[arg(short, long)]
+    copy: bool,
+}
+
+impl HandingOn {
+    /// Shares `link`, which was printed before; a failure is only a warning.
+    pub(crate) fn run(self, link: &str, printer: &Printer) {
+        if self.qr {
+            match picture(link, printer.is_colored()) {
+                Some(picture) => printer.picture(&picture),
+                None => printer.warning("the link is too long for a QR code"),
+            }
+        }
+        if self.copy {
+            match copy(link, printer) {
+                Ok(message) if printer.has_reader() => printer.note(message),
+                Ok(_) => {}
+                Err(error) => printer.warning(&format!("the link was not copied to the clipboard: {error}")),
+            }
+        }
+    }
+}
+
+/// Renders the QR code of `text` with half-block characters.
+///
+/// With colours, dark modules are black on white. Without colours, the light modules are drawn, since most terminals
+/// have a dark background.
+fn picture(text: &str, colored: bool) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+    let mut renderer = code.render::<Dense1x2>();
+    if colored {
+        let lines = renderer.build();
+        return Some(lines.lines().flat_map(|line| ["\u{1b}[30;107m", line, "\u{1b}[0m\n"]).collect());
+    }
+    Some(renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build() + "\n")
+}
+
+/// Clipboard programs that read stdin, each with the environment variable that indicates its clipboard.
+const CLIPBOARD_PROGRAMS: [(Option<&str>, &str, &[&str]); 6] = [
+    (Some("WAYLAND_DISPLAY"), "wl-copy", &["--sensitive"]),
+    (Some("WAYLAND_DISPLAY"), "wl-copy", &[]),
+    (Some("DISPLAY"), "xclip", &["-selection", "clipboard"]),
+    (Some("DISPLAY"), "xsel", &["--clipboard", "--input"]),
+    (Some("WSL_DISTRO_NAME"), "clip.exe", &[]),
+    (None, "pbcopy", &[]),
+];
+
+/// Copies `text` with the first working clipboard program, otherwise with the OSC 52 sequence of the terminal.
+fn copy(text: &str, printer: &Printer) -> io::Result<&'static str> {
+    let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    for (variable, program, arguments) in CLIPBOARD_PROGRAMS {
+        if variable.is_none_or(is_set) && pipe_to(program, arguments, text).is_ok() {
+            return Ok("link copied to the clipboard");
+        }
+    }
+    if !printer.stderr_is_terminal() {
+        return Err(io::Error::other("found neither wl-copy, xclip, xsel or pbcopy nor a terminal"));
+    }
+    // OSC 52, "Manipulate Selection Data" in xterm's control sequences; many terminals support it, also over ssh.
+    printer.picture(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)));
+    Ok("asked the terminal to copy the link to the clipboard")
+}
+
+/// Pipes `text` to the stdin of a program, so that it does not appear in the argument list.
+fn pipe_to(program: &str, arguments: &[&str], text: &str) -> io::Result<()> {
+    let mut command = Command::new(program);
+    // Some programs keep running to serve the clipboard and must not inherit stdout and stderr.
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let written = stdin.write_all(text.as_bytes());
+    drop(stdin);
+    let status = child.wait()?;
+    written?;
+    if status.success() { Ok(()) } else { Err(io::Error::other("the clipboard program failed")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_qr_code_of_a_link_fits_on_a_terminal() {
+        let link = format!("https://send.example.org/d/{}#v1p.{}", "0".repeat(32), "A".repeat(43));
+        for colored in [true, false] {
+            let picture = picture(&link, colored).unwrap();
+            let width = picture.lines().map(|line| line.chars().filter(|c| !c.is_ascii()).count()).max().unwrap();
+            assert!(width < 60 && picture.lines().count() < 30, "{picture}");
+            assert_eq!(picture.contains('\u{1b}'), colored);
+        }
+        assert!(picture(&"x".repeat(5_000), true).is_none());
+    }
+}
