@@ -6,9 +6,9 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::client::Origin;
 use sgsend::domain::crypto::key::LinkKey;
 use sgsend::domain::link::Link;
-use sgsend::domain::base_url::ServerRoot;
+use sgsend::domain::base_url::BaseUrl;
 
-fn check_root(root: &ServerRoot) {
+fn check_root(root: &BaseUrl) {
     let written = root.to_string();
     assert_eq!(written.parse().as_ref(), Ok(root), "{written}");
     let joined = root.join("/d/1");

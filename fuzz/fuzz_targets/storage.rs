@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sgsend::domain::store::{DueHint, StorageKey};
+use sgsend::domain::store::{ScheduleEntry, StorageKey};
 use sgsend::server::StorageLocation;
 use sgsend::server::store::S3Location;
 
@@ -28,7 +28,7 @@ fn check_key(text: &str) {
     if let Some(day) = key.day() {
         assert!(text.contains(day.as_str()) && !day.as_str().contains('/'));
     }
-    if let Some(hint) = DueHint::from_key(&key) {
+    if let Some(hint) = ScheduleEntry::from_key(&key) {
         assert_eq!(text, format!("due/{}/{}", hint.minute, hint.transfer_id));
     }
 }

@@ -8,11 +8,11 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::domain::audit::Record;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::id::TransferId;
-use sgsend::domain::stats::{DayStats, Tally};
+use sgsend::domain::stats::{DayStats, CounterDelta};
 use sgsend::domain::store::{StorageKey, StoreHeader};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::{Token, TokenStatus};
-use sgsend::domain::transfer::{GrantRecord, PartPlan, PayloadFate, Status, Transfer};
+use sgsend::domain::transfer::{GrantRecord, PartPlan, PayloadState, Status, Transfer};
 use sgsend_fuzz::{is_written_as_it_is, reads_back};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -42,7 +42,7 @@ fn check_transfer(mut transfer: Transfer) {
     transfer.settle(NOW);
     transfer.release(NOW);
     assert!(transfer.settle(NOW).is_none(), "it changes twice");
-    if transfer.payload != PayloadFate::Kept {
+    if transfer.payload != PayloadState::Kept {
         assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
     }
     is_written_as_it_is(&transfer);
@@ -74,7 +74,7 @@ fuzz_target!(|json: &[u8]| {
         assert!(!token.note_use(NOW) && token.last_used_at.is_some() && (!noted || token.last_used_at == Some(NOW)));
     }
     if let Some(stats) = reads_back::<DayStats>(json) {
-        let tally = Tally { created: 1, completed: 1, downloads: 1, bytes: 1, ..Tally::on(NOW.day()) };
+        let tally = CounterDelta { created: 1, completed: 1, downloads: 1, bytes: 1, ..CounterDelta::on(NOW.day()) };
         let after = DayStats::after(Some(stats.clone()), &tally);
         assert!(after.day >= stats.day && after.downloads_ever >= stats.downloads_ever);
         is_written_as_it_is(&after);

@@ -17,8 +17,8 @@ use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
 use crate::cli::output::printer::Printer;
-use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, Patience, TransportOptions};
-use crate::domain::base_url::ServerRoot;
+use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, RetryPolicy, TransportOptions};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::token::InvalidToken;
 
 /// Returns the failure for a malformed sender token, without quoting the token.
@@ -64,7 +64,7 @@ impl Context {
     }
 
     /// Returns a client of the public service at `root`, with its sender token if one is configured.
-    pub(super) async fn api(&self, root: ServerRoot) -> Result<Api> {
+    pub(super) async fn api(&self, root: BaseUrl) -> Result<Api> {
         let origin = Origin::from(&root);
         let token = match self.settings.token_of(&origin) {
             None => None,
@@ -78,7 +78,7 @@ impl Context {
     }
 
     /// Returns a client of the public service at `root`, for requests that need a sender token.
-    pub(super) async fn api_as_sender(&self, root: ServerRoot) -> Result<Api> {
+    pub(super) async fn api_as_sender(&self, root: BaseUrl) -> Result<Api> {
         let origin = Origin::from(&root);
         if self.settings.token_of(&origin).is_none() {
             return Err(self.token_missing(&root).into());
@@ -87,7 +87,7 @@ impl Context {
     }
 
     /// Returns the failure for a server without a sender token.
-    fn token_missing(&self, root: &ServerRoot) -> Failure {
+    fn token_missing(&self, root: &BaseUrl) -> Failure {
         let (origin, in_use) = (Origin::from(root), Origin::from(&self.settings.server()));
         let failure = |message: String| Failure::new(Exit::NotAuthorised, "token_missing", message);
         if let Some((owner, hint)) = self.settings.token_elsewhere(root) {
@@ -103,7 +103,7 @@ impl Context {
     }
 
     /// Returns a client of the public service at `root`, without a sender token.
-    pub(super) fn api_as_anybody(&self, root: ServerRoot) -> Result<Api> {
+    pub(super) fn api_as_anybody(&self, root: BaseUrl) -> Result<Api> {
         Ok(Api::new(root, None, &self.transport_options()?)?)
     }
 
@@ -136,8 +136,8 @@ impl Context {
     }
 
     /// Returns the retry policy of transfers, bounded by `--timeout` without progress.
-    pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.global.timeout)
+    pub(super) fn patience(&self) -> RetryPolicy {
+        RetryPolicy::new(self.global.timeout)
     }
 
     /// Returns a progress display for `phase`.

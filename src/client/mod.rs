@@ -34,7 +34,7 @@ pub use http::admin::AdminApi;
 pub use http::api::{Api, RecordPage};
 pub use http::error::{ApiError, ClientError};
 pub use http::origin::Origin;
-pub use http::retry::Patience;
+pub use http::retry::RetryPolicy;
 pub use http::secret::{AdminKey, AdminSecret, Bound, ForeignOrigin, SenderToken};
 pub use http::transport::{Transport, TransportOptions};
 pub use interrupt::{Interrupt, Signal};

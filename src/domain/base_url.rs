@@ -7,11 +7,11 @@ use url::{Host, Url};
 
 /// Base URL of a server's routes: `http` or `https`, a host, and an optional base path.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ServerRoot(Url);
+pub struct BaseUrl(Url);
 
 /// The text is not a valid base URL. The error does not contain the text, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRoot {
+pub enum InvalidBaseUrl {
     /// The text is not an absolute URL.
     #[error("not a valid URL")]
     NotAUrl(#[source] url::ParseError),
@@ -26,17 +26,17 @@ pub enum InvalidRoot {
     Trailing,
 }
 
-impl ServerRoot {
+impl BaseUrl {
     /// Checks that `url` is a valid base URL, and removes trailing slashes from its path.
-    pub fn new(mut url: Url) -> Result<Self, InvalidRoot> {
+    pub fn new(mut url: Url) -> Result<Self, InvalidBaseUrl> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(InvalidRoot::Scheme);
+            return Err(InvalidBaseUrl::Scheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(InvalidRoot::Credentials);
+            return Err(InvalidBaseUrl::Credentials);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(InvalidRoot::Trailing);
+            return Err(InvalidBaseUrl::Trailing);
         }
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&base);
@@ -75,21 +75,21 @@ impl ServerRoot {
     }
 }
 
-impl FromStr for ServerRoot {
-    type Err = InvalidRoot;
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
 
-    fn from_str(text: &str) -> Result<Self, InvalidRoot> {
-        Self::new(Url::parse(text).map_err(InvalidRoot::NotAUrl)?)
+    fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        Self::new(Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?)
     }
 }
 
-impl fmt::Display for ServerRoot {
+impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }
 }
 
-impl fmt::Debug for ServerRoot {
+impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -107,7 +107,7 @@ mod tests {
             ("http://127.0.0.1:8080/a/b//", "http://127.0.0.1:8080/a/b"),
             ("http://[::1]:1/a", "http://[::1]:1/a"),
         ] {
-            let root: ServerRoot = text.parse().unwrap();
+            let root: BaseUrl = text.parse().unwrap();
             assert_eq!(root.to_string(), written);
             assert_eq!(root.join("/d/1").as_str(), format!("{written}/d/1"));
             assert_eq!(written.parse(), Ok(root));
@@ -117,16 +117,16 @@ mod tests {
     #[test]
     fn other_urls_are_rejected() {
         for (text, error) in [
-            ("ftp://example.org", InvalidRoot::Scheme),
-            ("file:///etc/passwd", InvalidRoot::Scheme),
-            ("https://me@example.org", InvalidRoot::Credentials),
-            ("https://:secret@example.org", InvalidRoot::Credentials),
-            ("https://example.org?a", InvalidRoot::Trailing),
-            ("https://example.org/#", InvalidRoot::Trailing),
-            ("example.org", InvalidRoot::NotAUrl(url::ParseError::RelativeUrlWithoutBase)),
-            ("https://", InvalidRoot::NotAUrl(url::ParseError::EmptyHost)),
+            ("ftp://example.org", InvalidBaseUrl::Scheme),
+            ("file:///etc/passwd", InvalidBaseUrl::Scheme),
+            ("https://me@example.org", InvalidBaseUrl::Credentials),
+            ("https://:secret@example.org", InvalidBaseUrl::Credentials),
+            ("https://example.org?a", InvalidBaseUrl::Trailing),
+            ("https://example.org/#", InvalidBaseUrl::Trailing),
+            ("example.org", InvalidBaseUrl::NotAUrl(url::ParseError::RelativeUrlWithoutBase)),
+            ("https://", InvalidBaseUrl::NotAUrl(url::ParseError::EmptyHost)),
         ] {
-            assert_eq!(text.parse::<ServerRoot>(), Err(error), "{text:?}");
+            assert_eq!(text.parse::<BaseUrl>(), Err(error), "{text:?}");
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             ("http://[::2]", true),
             ("http://0.0.0.0", true),
         ] {
-            assert_eq!(text.parse::<ServerRoot>().unwrap().is_plain_http_beyond_loopback(), insecure, "{text}");
+            assert_eq!(text.parse::<BaseUrl>().unwrap().is_plain_http_beyond_loopback(), insecure, "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::id::TransferId;
-use crate::domain::base_url::{InvalidRoot, ServerRoot};
+use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::key::{InvalidKey, LinkKey};
 
 /// A share link: the URL of a transfer and, unless the key is shared separately, its decryption key.
@@ -15,7 +15,7 @@ use crate::domain::crypto::key::{InvalidKey, LinkKey};
 #[derive(Clone)]
 pub struct Link {
     /// Base URL of the server that stores the transfer.
-    pub root: ServerRoot,
+    pub root: BaseUrl,
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Key from the fragment, which is never sent to a server; `None` if the key is shared separately.
@@ -27,7 +27,7 @@ pub struct Link {
 pub enum InvalidLink {
     /// The part before the fragment contains no valid base URL.
     #[error("the link contains no valid server address")]
-    Root(#[source] InvalidRoot),
+    Root(#[source] InvalidBaseUrl),
     /// The path does not end in `/d/` and a transfer id.
     #[error("the link's path does not end in /d/ and the 32 hex digits of a transfer id")]
     Path,
@@ -75,7 +75,7 @@ impl FromStr for Link {
     fn from_str(text: &str) -> Result<Self, InvalidLink> {
         let text = trim_decoration(text);
         let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let mut url = Url::parse(address).map_err(|error| InvalidLink::Root(InvalidRoot::NotAUrl(error)))?;
+        let mut url = Url::parse(address).map_err(|error| InvalidLink::Root(InvalidBaseUrl::NotAUrl(error)))?;
         url.set_query(None);
         let mut segments = url.path().trim_end_matches('/').rsplitn(3, '/');
         let (id, marker, base) = (segments.next(), segments.next(), segments.next());
@@ -85,7 +85,7 @@ impl FromStr for Link {
         }
         let base = base.unwrap_or_default().to_owned();
         url.set_path(&base);
-        let root = ServerRoot::new(url).map_err(InvalidLink::Root)?;
+        let root = BaseUrl::new(url).map_err(InvalidLink::Root)?;
         let key = match fragment {
             "" => None,
             fragment => Some(fragment.parse().map_err(InvalidLink::Key)?),
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn other_texts_are_rejected() {
         for (text, error) in [
-            (String::new(), InvalidLink::Root(InvalidRoot::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
-            (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidRoot::Scheme)),
-            (format!("https://u:p@h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidRoot::Credentials)),
+            (String::new(), InvalidLink::Root(InvalidBaseUrl::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
+            (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidBaseUrl::Scheme)),
+            (format!("https://u:p@h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidBaseUrl::Credentials)),
             (format!("mailto:{ID}#{KEY}"), InvalidLink::Path),
             (format!("https://h/#{KEY}"), InvalidLink::Path),
             (format!("https://h/{ID}#{KEY}"), InvalidLink::Path),

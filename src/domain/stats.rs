@@ -10,7 +10,7 @@ use super::version::V1;
 
 /// Change of the counters by one or more commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct CounterDelta {
     /// UTC day of the change.
     pub day: Day,
     /// Number of transfers created.
@@ -22,16 +22,16 @@ pub struct Tally {
     /// Encrypted bytes of the completed uploads.
     pub bytes: u64,
     /// Changes in the number of transfers per stored status.
-    pub moved: Moves,
+    pub moved: StatusMoves,
     /// Encrypted bytes of removed payloads.
     pub bytes_removed: u64,
 }
 
-impl Tally {
+impl CounterDelta {
     /// Creates an empty change for `day`.
     #[must_use]
     pub const fn on(day: Day) -> Self {
-        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: Moves::NONE, bytes_removed: 0 }
+        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: StatusMoves::NONE, bytes_removed: 0 }
     }
 
     /// Adds the change of another commit; the result counts for the later of both days.
@@ -50,9 +50,9 @@ impl Tally {
 
 /// Changes in the number of transfers per status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moves([i64; Status::ALL.len()]);
+pub struct StatusMoves([i64; Status::ALL.len()]);
 
-impl Moves {
+impl StatusMoves {
     /// No change.
     pub const NONE: Self = Self([0; Status::ALL.len()]);
 
@@ -165,7 +165,7 @@ impl DayStats {
     ///
     /// A change for a day before the most recent one, caused by a clock set back, counts for the most recent day.
     #[must_use]
-    pub fn after(latest: Option<Self>, tally: &Tally) -> Self {
+    pub fn after(latest: Option<Self>, tally: &CounterDelta) -> Self {
         let mut stats = match latest {
             Some(latest) if latest.day >= tally.day => latest,
             Some(earlier) => Self {
@@ -194,7 +194,7 @@ impl DayStats {
         stats
     }
 
-    fn add(&mut self, tally: &Tally) {
+    fn add(&mut self, tally: &CounterDelta) {
         self.created += tally.created;
         self.completed += tally.completed;
         self.downloads += tally.downloads;
@@ -220,10 +220,12 @@ mod tests {
 
     #[test]
     fn totals_do_not_depend_on_the_order_of_writes() {
-        let on = || Tally::on(day("2026-01-01"));
-        let created = Tally { moved: Moves::one(None, Some(Status::Pending)), ..on() };
-        let completed = Tally { bytes: 70, moved: Moves::one(Some(Status::Pending), Some(Status::Completed)), ..on() };
-        let removed = Tally { bytes_removed: 70, moved: Moves::one(Some(Status::Completed), None), ..on() };
+        let on = || CounterDelta::on(day("2026-01-01"));
+        let created = CounterDelta { moved: StatusMoves::one(None, Some(Status::Pending)), ..on() };
+        let completed =
+            CounterDelta { bytes: 70, moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)), ..on() };
+        let removed =
+            CounterDelta { bytes_removed: 70, moved: StatusMoves::one(Some(Status::Completed), None), ..on() };
         let late =
             [&removed, &completed, &created].into_iter().fold(None, |stats, tally| Some(DayStats::after(stats, tally)));
         let stats = late.unwrap();
@@ -234,20 +236,23 @@ mod tests {
 
     #[test]
     fn a_new_day_starts_from_the_totals_of_the_last_one() {
-        let created =
-            Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..Tally::on(day("2026-01-01")) };
-        let completed = Tally {
+        let created = CounterDelta {
+            created: 1,
+            moved: StatusMoves::one(None, Some(Status::Pending)),
+            ..CounterDelta::on(day("2026-01-01"))
+        };
+        let completed = CounterDelta {
             completed: 1,
             bytes: 70,
-            moved: Moves::one(Some(Status::Pending), Some(Status::Completed)),
-            ..Tally::on(day("2026-01-03"))
+            moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
+            ..CounterDelta::on(day("2026-01-03"))
         };
         let first = DayStats::after(None, &created);
         let second = DayStats::after(Some(first.clone()), &completed);
         assert_eq!((first.created, first.transfers.pending), (1, 1));
         assert_eq!((second.created, second.completed, second.bytes, second.bytes_stored), (0, 1, 70, 70));
         assert_eq!((second.transfers.pending, second.transfers.completed), (0, 1));
-        let removed = Tally { bytes_removed: 70, ..Tally::on(day("2026-01-02")) };
+        let removed = CounterDelta { bytes_removed: 70, ..CounterDelta::on(day("2026-01-02")) };
         let third = DayStats::after(Some(second), &removed);
         assert_eq!((third.day.as_str(), third.bytes_stored), ("2026-01-03", 0));
     }

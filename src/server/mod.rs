@@ -35,28 +35,28 @@ pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddress;
 pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::tls::TlsError;
-pub use settings::{DEFAULT_RETENTION, InvalidStorage, Patience, Rate, Settings, StorageLocation, TlsFiles};
+pub use settings::{DEFAULT_RETENTION, InvalidStorage, Rate, Settings, StorageLocation, Timeouts, TlsFiles};
 pub use store::folder_state::{StoreFolder, look_at as look_at_folder};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::Clock;
 use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
-use crate::domain::limits::failed_attempts::Attempts;
+use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::store::{MemoryStore, Store, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{Rules, Swept, Transfers};
-use api::error::Refusal;
+use api::error::ApiError;
 use metrics::Metrics;
-use middleware::audit::Trail;
+use middleware::audit::AuditLayer;
 use middleware::cors::Cors;
-use net::connection_limit::Sites;
+use net::connection_limit::ConnectionLimit;
 use net::listener::Listener;
 use net::rate_limit::RateLimiter;
-use net::response_budget::HeldAnswers;
+use net::response_budget::ResponseBudget;
 use state::{App, AppState};
 use store::{FileStore, open_bucket};
 
@@ -138,9 +138,9 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            key_attempts: Attempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
+            key_attempts: FailedAttempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
             page_policy,
-            held_answers: HeldAnswers::default(),
+            response_budget: ResponseBudget::default(),
         };
         Ok(Self { app: Arc::new(app), flusher, settings, tls })
     }
@@ -160,17 +160,17 @@ impl Server {
         if admin && self.app.admin_key.is_none() {
             return Err(StartError::NoAdminKey);
         }
-        let mut patience = self.settings.patience;
-        patience.connections = patience.connections.min(net::fd_limit::connections() / listeners.len().max(1)).max(1);
+        let mut timeouts = self.settings.timeouts;
+        timeouts.connections = timeouts.connections.min(net::fd_limit::connections() / listeners.len().max(1)).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
             let published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
             let proxied = published || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
-            let sites = Sites::new(AppState(self.app.clone()), patience.connections, limiter.is_some());
+            let sites = ConnectionLimit::new(AppState(self.app.clone()), timeouts.connections, limiter.is_some());
             let router = router(&self.app, service, &self.settings, limiter);
-            let listener = Listener { socket, router, tls: self.tls.clone(), patience, sites };
+            let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, sites };
             listening.spawn(listener.serve(stop.clone()));
         }
         let mut background = JoinSet::new();
@@ -230,11 +230,11 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
         ServiceName::Public => Cors::new(settings.allow_origins.clone()),
         ServiceName::Admin => Cors::default(),
     };
-    let https = settings.public_url.as_ref().is_some_and(ServerRoot::is_encrypted);
-    let trail = Trail {
+    let https = settings.public_url.as_ref().is_some_and(BaseUrl::is_encrypted);
+    let trail = AuditLayer {
         app: state.clone(),
         service,
-        patience: settings.patience,
+        timeouts: settings.timeouts,
         limiter,
         cors: Arc::new(cors),
         encrypted_before: https && service == ServiceName::Public,
@@ -242,8 +242,8 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
     handlers
         .merge(api::openapi::routes(&api, service, settings))
         .merge(web::routes(service))
-        .fallback(async || Refusal::from(Error::RouteNotFound))
-        .method_not_allowed_fallback(async || Refusal::from(Error::MethodNotAllowed))
+        .fallback(async || ApiError::from(Error::RouteNotFound))
+        .method_not_allowed_fallback(async || ApiError::from(Error::MethodNotAllowed))
         .layer(from_fn_with_state(trail, middleware::audit::follow))
         .with_state(state)
 }

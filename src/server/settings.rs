@@ -9,7 +9,7 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFree;
 use crate::server::middleware::cors::AllowedOrigin;
@@ -37,7 +37,7 @@ pub struct Settings {
     /// Origins of pages that may call the public service (CORS).
     pub allow_origins: Vec<AllowedOrigin>,
     /// Base URL of the public service as its users reach it, if configured.
-    pub public_url: Option<ServerRoot>,
+    pub public_url: Option<BaseUrl>,
     /// Retention of audit records after the end of a transfer, for a new store.
     ///
     /// An existing store keeps its retention.
@@ -47,7 +47,7 @@ pub struct Settings {
     /// When audit records of reads and error responses are written.
     pub audit: WriteMode,
     /// Timeouts, the minimum rate, and the connection limit.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
     /// Whether payloads may pass through this service if clients can also reach the store directly.
     pub bytes_fallback: bool,
     /// TLS certificate and key; `None` serves plain HTTP.
@@ -74,7 +74,7 @@ impl Settings {
             retain_audit: DEFAULT_RETENTION,
             min_free: MinFree::default(),
             audit: WriteMode::default(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
             bytes_fallback: true,
             tls: None,
             auth_name: HeaderName::from_static("x-api-key"),
@@ -153,14 +153,14 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Stall timeout of a response body, in multiples of [`Patience::silence`].
+/// Stall timeout of a response body, in multiples of [`Timeouts::silence`].
 ///
 /// A factor above 1 is needed since a slow line first drains the system's send buffer before the next poll.
 const BODY_FACTOR: u32 = 10;
 
 /// Timeouts for clients, the minimum rate of bodies, and the connection limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
     pub head: Duration,
     /// Timeout for the next bytes of a request body, and for a blocked write of a response.
@@ -177,14 +177,14 @@ pub struct Patience {
     pub connections: usize,
 }
 
-impl Patience {
+impl Timeouts {
     /// Returns the timeout for the client to read the next part of a response.
     pub(super) fn for_bodies(&self) -> Duration {
         self.silence * BODY_FACTOR
     }
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(30),

@@ -7,18 +7,18 @@ use http::HeaderName;
 use super::admin_key::AdminKey;
 use super::metrics::Metrics;
 use super::web::Policy;
-use crate::domain::address::{AddressPolicy, SiteKey};
+use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
-use crate::domain::limits::failed_attempts::Attempts;
+use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::ClientAddress;
-use crate::server::net::response_budget::HeldAnswers;
+use crate::server::net::response_budget::ResponseBudget;
 
 /// The state shared by the public and the admin service.
 pub(super) struct App {
@@ -30,13 +30,13 @@ pub(super) struct App {
     pub(super) audit: AuditLog,
     pub(super) transfers: Transfers,
     pub(super) tokens: Tokens,
-    pub(super) public_url: Option<ServerRoot>,
+    pub(super) public_url: Option<BaseUrl>,
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,
-    pub(super) key_attempts: Attempts<SiteKey>,
+    pub(super) key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
-    pub(super) held_answers: HeldAnswers,
+    pub(super) response_budget: ResponseBudget,
 }
 
 impl App {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use sgsend::domain::id::TransferId;
-use sgsend::domain::stats::Tally;
+use sgsend::domain::stats::CounterDelta;
 use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::domain::timestamp::Day;
 use sgsend::server::store::{Durability, FileStore};
@@ -44,7 +44,7 @@ async fn records_can_be_written_once_space_is_freed() {
     let whole = Commit {
         hints: vec![key("due/2026-01-01T00:00/x")],
         records: vec![(key("large"), pattern(0..MIB)), (key("small"), "event".into())],
-        tally: Some(Tally { created: 1, ..Tally::on(Day::from("2026-01-01".to_owned())) }),
+        tally: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("old.json")],
         ..creating("new.json", "object")
     };

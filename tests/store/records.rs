@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use sgsend::domain::stats::Tally;
+use sgsend::domain::stats::CounterDelta;
 use sgsend::domain::store::{Commit, Condition, StorageKey, StoreError, Version};
 use sgsend::domain::timestamp::Day;
 use tokio::task::JoinSet;
@@ -35,7 +35,7 @@ pub(crate) async fn a_conflict_writes_nothing(store: Place) {
     store.commit(creating("a.json", "first")).await.unwrap();
     let refused = Commit {
         records: vec![(key("events/1.json"), "event".into())],
-        tally: Some(Tally { created: 1, ..Tally::on(Day::from("2026-01-01".to_owned())) }),
+        tally: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("a.json")],
         ..creating("a.json", "second")
     };

@@ -1,15 +1,15 @@
 //! Counters: the deltas that commits add.
 
 use futures_util::future::join_all;
-use sgsend::domain::stats::{DayStats, Moves, Tally};
+use sgsend::domain::stats::{CounterDelta, DayStats, StatusMoves};
 use sgsend::domain::store::{Commit, StorageKey, Store};
 use sgsend::domain::timestamp::Day;
 use sgsend::domain::transfer::Status;
 
 use crate::place::{Place, creating};
 
-fn counted(day: &str) -> Tally {
-    Tally::on(Day::from(day.to_owned()))
+fn counted(day: &str) -> CounterDelta {
+    CounterDelta::on(Day::from(day.to_owned()))
 }
 
 async fn all(store: &dyn Store) -> Vec<DayStats> {
@@ -19,15 +19,16 @@ async fn all(store: &dyn Store) -> Vec<DayStats> {
 }
 
 pub(crate) async fn tallies_are_added_per_day(store: Place) {
-    let created = Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..counted("2026-01-01") };
-    let completed = Tally {
+    let created =
+        CounterDelta { created: 1, moved: StatusMoves::one(None, Some(Status::Pending)), ..counted("2026-01-01") };
+    let completed = CounterDelta {
         completed: 1,
         bytes: 70,
         downloads: 2,
-        moved: Moves::one(Some(Status::Pending), Some(Status::Completed)),
+        moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
         ..counted("2026-01-03")
     };
-    let late = Tally { downloads: 1, ..counted("2026-01-02") };
+    let late = CounterDelta { downloads: 1, ..counted("2026-01-02") };
     for (at, tally) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
         store.commit(Commit { tally: Some(tally), ..creating(at, "object") }).await.unwrap();
         // Flushes first, so that the late delta is also late for backends that batch deltas.
@@ -42,7 +43,7 @@ pub(crate) async fn tallies_are_added_per_day(store: Place) {
 
 pub(crate) async fn racing_tallies_all_count(store: Place) {
     let commits = (0..100).map(|_| {
-        let tally = Tally { downloads: 1, ..counted("2026-01-01") };
+        let tally = CounterDelta { downloads: 1, ..counted("2026-01-01") };
         store.commit(Commit { tally: Some(tally), ..Commit::default() })
     });
     assert!(join_all(commits).await.into_iter().all(|answer| matches!(answer, Ok(None))));

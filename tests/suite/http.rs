@@ -88,7 +88,7 @@ async fn a_damaged_link_gives_browsers_a_page_and_others_a_json_error() {
 
 #[tokio::test]
 async fn slow_request_heads_are_cut_off() {
-    let service = Service::any().with(|settings| settings.patience.head = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.timeouts.head = Duration::from_millis(100));
     let service = service.start().await;
     assert_eq!(raw(&service, "").await, "");
     let answer = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
@@ -106,7 +106,7 @@ async fn oversized_or_malformed_heads_are_refused() {
 
 #[tokio::test]
 async fn further_connections_wait_for_a_free_slot() {
-    let service = Service::any().with(|settings| settings.patience.connections = 1).start().await;
+    let service = Service::any().with(|settings| settings.timeouts.connections = 1).start().await;
     let first = TcpStream::connect(service.public).await.unwrap();
     let mut second = TcpStream::connect(service.public).await.unwrap();
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -122,7 +122,7 @@ async fn further_connections_wait_for_a_free_slot() {
 async fn one_network_may_hold_a_quarter_of_the_connections() {
     let service = Service::any().with(|settings| {
         settings.rate = Rate::Limited("1000/s".parse().unwrap());
-        settings.patience.connections = 8;
+        settings.timeouts.connections = 8;
     });
     let service = service.start().await;
     let mut held = Vec::new();
@@ -152,7 +152,7 @@ async fn one_network_may_hold_a_quarter_of_the_connections() {
 
 #[tokio::test]
 async fn shutdown_aborts_open_requests_at_the_deadline() {
-    let service = Service::any().with(|settings| settings.patience.drain = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.timeouts.drain = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;

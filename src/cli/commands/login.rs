@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::client::{Api, Bound, Origin};
 use crate::domain::audit::ServiceName;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::token::PlainToken;
 use crate::domain::wire::{Health, TokenItem};
 
@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     Ok(())
 }
 
-async fn server(url: Option<String>, context: &Context) -> Result<ServerRoot> {
+async fn server(url: Option<String>, context: &Context) -> Result<BaseUrl> {
     let in_use = context.settings.server();
     let text = if let Some(url) = url {
         url

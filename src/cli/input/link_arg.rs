@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::secret::{SecretSource, SecretText};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::domain::base_url::{InvalidRoot, ServerRoot};
+use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
 use crate::domain::link::{InvalidLink, Link};
@@ -17,7 +17,7 @@ const LOOKS_LIKE: &str = "a link looks like https://send.example/d/ID#v1.KEY; qu
 
 /// A transfer with its server and, if known, its key.
 pub(crate) struct Target {
-    pub root: ServerRoot,
+    pub root: BaseUrl,
     pub id: TransferId,
     pub key: Option<LinkKey>,
 }
@@ -36,7 +36,7 @@ impl Target {
         Ok(Self::parse(text.trim(), context.settings.server())?)
     }
 
-    fn parse(text: &str, server: ServerRoot) -> Result<Self, Failure> {
+    fn parse(text: &str, server: BaseUrl) -> Result<Self, Failure> {
         if let Ok(id) = TransferId::from_str(text) {
             return Ok(Self { root: server, id, key: None });
         }
@@ -45,7 +45,7 @@ impl Target {
             return Err(malformed("the link is empty".to_owned()).hint("pass the link, or the id of a transfer"));
         }
         match text.parse::<Link>() {
-            Err(InvalidLink::Root(InvalidRoot::NotAUrl(_))) if !text.contains("://") => {
+            Err(InvalidLink::Root(InvalidBaseUrl::NotAUrl(_))) if !text.contains("://") => {
                 Err(malformed("this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned())
                     .hint(LOOKS_LIKE))
             }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_id_belongs_to_the_current_server_and_a_link_names_its_own() {
-        let server = || "https://a.example".parse::<ServerRoot>().unwrap();
+        let server = || "https://a.example".parse::<BaseUrl>().unwrap();
         let id = TransferId::random();
         let target = Target::parse(&id.to_string(), server()).unwrap();
         assert_eq!((target.root, target.id, target.key.is_none()), (server(), id, true));

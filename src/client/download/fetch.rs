@@ -8,7 +8,7 @@ use reqwest::Response;
 use tokio::sync::mpsc;
 
 use crate::client::http::content_range::ContentRange;
-use crate::client::{Api, ClientError, Patience, Progress};
+use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::proof::Grant;
 use crate::domain::transfer::Status;
 
@@ -43,7 +43,7 @@ impl Fetching<'_> {
         &self,
         mut offset: u64,
         pieces: &mpsc::Sender<Bytes>,
-        mut patience: Patience,
+        mut patience: RetryPolicy,
     ) -> Result<(), FetchError> {
         while offset < self.size {
             let before = offset;

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use crate::client::decrypt::PartialPlace;
 use crate::client::leftovers::{self, OLDEST, age_of};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::id::TransferId;
@@ -31,7 +31,7 @@ pub struct KeptGrant {
 impl KeptGrant {
     /// The place for the grant of the transfer `id` of `server`, in `folder`.
     #[must_use]
-    pub fn new(folder: Option<&Path>, server: &ServerRoot, id: TransferId) -> Self {
+    pub fn new(folder: Option<&Path>, server: &BaseUrl, id: TransferId) -> Self {
         // Another server may use the same id.
         let server = server.to_string();
         let name = format!("{id}-{}", &Sha256::of(server.as_bytes()).to_string()[..8]);

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
 use super::unpack::Watch;
-use super::{Api, ClientError, FlowChoice, Interrupt, Patience, Progress, Signal};
+use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
 use crate::client::decrypt::{Choose, OutputError, UnsealError, Unsealed, Unsealing};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
@@ -142,7 +142,7 @@ pub async fn run(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
-    patience: Patience,
+    patience: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
@@ -226,7 +226,7 @@ struct Started {
     answer: DownloadAnswer,
     /// Where in the payload they begin.
     offset: u64,
-    patience: Patience,
+    patience: RetryPolicy,
 }
 
 /// Counts the download, and looks for what has come of it before.
@@ -234,7 +234,7 @@ async fn start(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
-    mut patience: Patience,
+    mut patience: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Started, Unsealing), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;

@@ -16,7 +16,7 @@ use super::fetch::FetchError;
 use crate::client::buffers::Buffers;
 use crate::client::http::content_range::ContentRange;
 use crate::client::store::{SignedUrl, Store};
-use crate::client::{Api, ClientError, Patience, Progress, StoreError};
+use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -42,7 +42,7 @@ pub(super) struct Ranges {
     pub size: u64,
     /// Whether to give up when the store is out of reach, since there is another way.
     pub give_up: bool,
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     pub progress: Arc<dyn Progress>,
     pub store: Store,
     pub url: Mutex<Current>,
@@ -178,7 +178,7 @@ impl Ranges {
     }
 
     /// Asks for a fresh URL, unless another range has. That counts no download.
-    async fn renew(&self, refused: u32, patience: &mut Patience) -> Result<(), FetchError> {
+    async fn renew(&self, refused: u32, patience: &mut RetryPolicy) -> Result<(), FetchError> {
         let mut current = self.url.lock().await;
         if current.number == refused {
             let ask = || self.api.begin_download(self.id, &self.grant, self.proof.as_ref());

@@ -11,7 +11,7 @@ use super::ranges::{Current, RANGE, Ranges};
 use super::{DownloadError, of_access};
 use crate::client::buffers::Buffers;
 use crate::client::store::Store;
-use crate::client::{Api, ClientError, FlowChoice, Patience, Progress};
+use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{DownloadAnswer, Flow};
@@ -33,7 +33,7 @@ impl Receiving<'_> {
         choice: FlowChoice,
         mut offset: u64,
         pieces: mpsc::Sender<Bytes>,
-        patience: Patience,
+        patience: RetryPolicy,
     ) -> Result<Flow, DownloadError> {
         let address = match (answer.mode, choice) {
             (Flow::Bytes, _) => {
@@ -63,7 +63,7 @@ impl Receiving<'_> {
         give_up: bool,
         offset: &mut u64,
         pieces: &mpsc::Sender<Bytes>,
-        patience: &Patience,
+        patience: &RetryPolicy,
     ) -> Result<(), FetchError> {
         let store = Store::of(self.api);
         let url = Mutex::new(Current::first(&store, &answer.url)?);

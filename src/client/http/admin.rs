@@ -10,7 +10,7 @@ use super::api::{JsonBody, RecordPage, page_url};
 use super::response;
 use super::secret::sensitive;
 use crate::client::{AdminKey, ClientError, Origin, Transport, TransportOptions};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
 
@@ -18,14 +18,14 @@ use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview,
 #[derive(Clone)]
 pub struct AdminApi {
     transport: Transport,
-    root: ServerRoot,
+    root: BaseUrl,
     origin: Origin,
     key: Arc<AdminKey>,
 }
 
 impl AdminApi {
     /// Prepares calls to the service at `root`.
-    pub fn new(root: ServerRoot, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
+    pub fn new(root: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
         let transport = Transport::to(&root, options)?;
         let origin = Origin::from(&root);
         Ok(Self { transport, root, origin, key })

@@ -11,7 +11,7 @@ use url::Url;
 use super::response;
 use super::secret::sensitive;
 use crate::client::{ClientError, Origin, SenderToken, Transport, TransportOptions};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -35,7 +35,7 @@ pub type RecordPage = Page<serde_json::Value>;
 #[derive(Clone)]
 pub struct Api {
     transport: Transport,
-    root: ServerRoot,
+    root: BaseUrl,
     origin: Origin,
     token: Option<Arc<SenderToken>>,
 }
@@ -43,7 +43,7 @@ pub struct Api {
 impl Api {
     /// Prepares calls to the service at `root`.
     pub fn new(
-        root: ServerRoot,
+        root: BaseUrl,
         token: Option<Arc<SenderToken>>,
         options: &TransportOptions,
     ) -> Result<Self, ClientError> {
@@ -54,7 +54,7 @@ impl Api {
 
     /// The service's address.
     #[must_use]
-    pub const fn root(&self) -> &ServerRoot {
+    pub const fn root(&self) -> &BaseUrl {
         &self.root
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 
 /// Scheme, host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,8 @@ impl Origin {
     }
 }
 
-impl From<&ServerRoot> for Origin {
-    fn from(root: &ServerRoot) -> Self {
+impl From<&BaseUrl> for Origin {
+    fn from(root: &BaseUrl) -> Self {
         Self::of(&root.join("/"))
     }
 }

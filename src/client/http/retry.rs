@@ -1,4 +1,4 @@
-//! Patience: how often and how long a call is tried again.
+//! RetryPolicy: how often and how long a call is tried again.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ const LONGEST_STALL: Duration = Duration::from_secs(30);
 
 /// What is left of the time without progress after which a transfer gives up.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     limit: Duration,
     since: Instant,
     delay: Duration,
 }
 
-impl Patience {
-    /// Patience that ends after `limit` without progress.
+impl RetryPolicy {
+    /// RetryPolicy that ends after `limit` without progress.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self { limit, since: Instant::now(), delay: FIRST_DELAY }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end() {
-        let mut patience = Patience::new(Duration::from_secs(20));
+        let mut patience = RetryPolicy::new(Duration::from_secs(20));
         let delays: Vec<_> = (0..8).map(|_| patience.next_delay(&unavailable(None)).unwrap()).collect();
         assert!(delays[0] <= FIRST_DELAY && delays[7] > Duration::from_secs(2) && delays[7] <= LONGEST_DELAY);
         assert_eq!(patience.next_delay(&unavailable(Some(Duration::from_secs(7)))), Some(Duration::from_secs(7)));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn time_in_which_bytes_move_does_not_count() {
-        let mut patience = Patience::new(Duration::from_secs(20));
+        let mut patience = RetryPolicy::new(Duration::from_secs(20));
         patience.since = patience.since.checked_sub(Duration::from_secs(30)).unwrap();
         assert_eq!(patience.next_delay(&unavailable(None)), None);
         patience.was_moving(Duration::from_secs(25));
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_is_made_until_it_succeeds() {
         let mut tries = 0;
-        let mut patience = Patience::new(Duration::from_secs(5));
+        let mut patience = RetryPolicy::new(Duration::from_secs(5));
         let outcome = patience.call(&Silent, || {
             tries += 1;
             let outcome = if tries < 3 { Err(unavailable(None)) } else { Ok(tries) };

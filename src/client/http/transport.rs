@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder};
 
 use crate::client::{ClientError, Origin};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,20 +35,20 @@ pub struct Transport {
 
 impl Transport {
     /// Prepares connections to the server at `root`. Connects to nothing yet.
-    pub fn to(root: &ServerRoot, options: &TransportOptions) -> Result<Self, ClientError> {
+    pub fn to(root: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
         let client = connections(root, options, |builder| builder.http2_adaptive_window(true))?;
         Ok(Self { client, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
     /// Prepares connections to a payload store, under the same terms.
-    pub(crate) fn to_store(&self, root: &ServerRoot) -> Result<Client, ClientError> {
+    pub(crate) fn to_store(&self, root: &BaseUrl) -> Result<Client, ClientError> {
         // Each part gets a connection of its own: what breaks one does not break the others.
         connections(root, &self.options, ClientBuilder::http1_only)
     }
 }
 
 fn connections(
-    root: &ServerRoot,
+    root: &BaseUrl,
     options: &TransportOptions,
     version: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, ClientError> {

@@ -18,7 +18,7 @@ pub use self::error::StoreError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
 use super::{Api, ClientError, Origin, Transport};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
 /// Headers that make a request what it is, and are not for a service to choose.
@@ -26,7 +26,7 @@ const OURS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODI
 
 /// The payload store of one service.
 pub(super) struct Store {
-    service: ServerRoot,
+    service: BaseUrl,
     origin: Origin,
     transport: Transport,
     /// Connections to where the last URL led, which is where the next one leads.
@@ -65,7 +65,7 @@ impl Store {
         bare.set_path("");
         bare.set_query(None);
         bare.set_fragment(None);
-        let root = ServerRoot::new(bare).map_err(|error| self.unsound(call, &error.to_string()))?;
+        let root = BaseUrl::new(bare).map_err(|error| self.unsound(call, &error.to_string()))?;
         let origin = Origin::from(&root);
         // Else a service far away could have requests made of what listens on this machine.
         if root.is_loopback() && !self.service.is_loopback() {
@@ -89,7 +89,7 @@ impl Store {
         ClientError::Answer { origin: self.origin.clone(), call, source: why.into() }
     }
 
-    fn client(&self, root: &ServerRoot, origin: &Origin) -> Result<Client, ClientError> {
+    fn client(&self, root: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
         let mut connections = self.connections.lock().expect("nothing panics while it holds this lock");
         if let Some((_, client)) = connections.as_ref().filter(|(to, _)| to == origin) {
             return Ok(client.clone());

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::UploadError;
 use super::request::{Dispatch, Payload};
-use crate::client::{Api, ClientError, Patience, Progress};
+use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
@@ -29,7 +29,7 @@ pub(super) struct ByService {
     id: TransferId,
     address: String,
     payload: Payload,
-    patience: Patience,
+    patience: RetryPolicy,
     progress: Arc<dyn Progress>,
     /// The most bytes that the server has acknowledged.
     furthest: u64,
@@ -46,7 +46,7 @@ impl ByService {
         id: TransferId,
         address: String,
         payload: Payload,
-        patience: Patience,
+        patience: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {
         Self { api, id, address, payload, patience, progress, furthest: 0, rewarded: 0, busy_since: None }

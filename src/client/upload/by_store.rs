@@ -10,7 +10,7 @@ use super::UploadError;
 use super::plan::Plan;
 use super::request::{Delivery, Dispatch, Payload};
 use super::urls::{Signed, Urls};
-use crate::client::{Api, ClientError, Patience, Progress, StoreError};
+use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
@@ -32,7 +32,7 @@ pub(super) struct ByStore {
     plan: Plan,
     urls: Urls,
     payload: Payload,
-    patience: Patience,
+    patience: RetryPolicy,
     progress: Arc<dyn Progress>,
     /// Whether the store has taken a byte, or answered.
     touched: AtomicBool,
@@ -54,7 +54,7 @@ impl ByStore {
         id: TransferId,
         (plan, instruction): (Plan, UploadInstruction),
         payload: Payload,
-        patience: Patience,
+        patience: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {
         let urls = Urls::new(api.clone(), id, plan, instruction);
@@ -180,7 +180,7 @@ impl ByStore {
         }
     }
 
-    async fn deliver(&self, number: u32, to: &Signed, patience: &Patience) -> Delivery<()> {
+    async fn deliver(&self, number: u32, to: &Signed, patience: &RetryPolicy) -> Delivery<()> {
         let dispatch = Dispatch {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,

@@ -7,7 +7,7 @@ use super::by_service::ByService;
 use super::by_store::ByStore;
 use super::plan::Plan;
 use super::request::Payload;
-use crate::client::{Api, ClientError, FlowChoice, Patience, Progress};
+use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::wire::{CompletedTransfer, Flow, UploadInstruction};
@@ -17,7 +17,7 @@ pub(super) struct Sending {
     pub api: Api,
     pub id: TransferId,
     pub payload: Payload,
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     pub progress: Arc<dyn Progress>,
 }
 

@@ -34,8 +34,8 @@ use self::journal::Ledger;
 use self::progress::Through;
 use self::request::Payload;
 use self::session::Begun;
-use super::{Api, FlowChoice, Interrupt, Patience, Progress};
-use crate::domain::base_url::ServerRoot;
+use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::Metadata;
 use crate::domain::crypto::key::LinkKey;
@@ -94,7 +94,7 @@ pub struct Uploaded {
     /// Bytes of content.
     pub content_bytes: u64,
     /// An address that the server names for its links and that was not taken: what goes there can be read on the way.
-    pub refused_root: Option<ServerRoot>,
+    pub refused_root: Option<BaseUrl>,
 }
 
 /// Checks `upload` against what the server of `api` accepts, before anything is created.
@@ -120,7 +120,7 @@ pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadEr
 pub async fn run(
     api: &Api,
     upload: Upload,
-    mut patience: Patience,
+    mut patience: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Uploaded, UploadError> {
@@ -186,7 +186,7 @@ async fn ended(api: &Api, id: TransferId, ledger: &Ledger, error: UploadError) -
 
 /// The link to a transfer: at the server's own public address where it names a fit one, else where it was `reached`.
 /// An address that lets others read along, where we did not, is given back instead.
-fn link(reached: &ServerRoot, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<ServerRoot>) {
+fn link(reached: &BaseUrl, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<BaseUrl>) {
     let named = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id);
     let named = named.map_or_else(|| reached.clone(), |link| link.root);
     let unfit = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();

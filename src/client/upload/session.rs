@@ -11,7 +11,7 @@ use super::segments::Segments;
 use super::state::UploadState;
 use super::unfinished::{Again, Unfinished};
 use super::{LedgerError, StatePlace, Upload, UploadError, ended};
-use crate::client::{Api, ClientError, Patience, Progress};
+use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::proof::AccessProof;
@@ -40,7 +40,7 @@ impl Begun {
     pub(super) async fn of(
         api: &Api,
         mut upload: Upload,
-        patience: &mut Patience,
+        patience: &mut RetryPolicy,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let Some(unfinished) = upload.unfinished.take() else {
@@ -71,7 +71,7 @@ impl Begun {
     async fn anew(
         api: &Api,
         upload: Upload,
-        patience: &mut Patience,
+        patience: &mut RetryPolicy,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads) = (upload.expires, upload.max_downloads);
@@ -122,7 +122,7 @@ impl Begun {
         mut upload: Upload,
         unfinished: Unfinished,
         status: &UploadStatus,
-        (patience, progress): (&mut Patience, &Arc<dyn Progress>),
+        (patience, progress): (&mut RetryPolicy, &Arc<dyn Progress>),
     ) -> Result<Self, UploadError> {
         let id = unfinished.id;
         let passphrase = upload.passphrase.take();
@@ -153,7 +153,7 @@ async fn instruction(
     api: &Api,
     again: &Again,
     status: &UploadStatus,
-    patience: &mut Patience,
+    patience: &mut RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<UploadInstruction, ClientError> {
     let through_the_service = || again.bytes_url.clone().map(|url| UploadInstruction::Bytes { url });

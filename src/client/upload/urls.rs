@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::plan::{Plan, parts_of};
 use crate::client::store::{SignedPut, Store};
-use crate::client::{Api, ClientError, Patience, Progress};
+use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{UploadInstruction, UploadRequest};
 
@@ -60,7 +60,7 @@ impl Urls {
     pub(super) async fn take(
         &self,
         number: u32,
-        patience: &mut Patience,
+        patience: &mut RetryPolicy,
         progress: &dyn Progress,
     ) -> Result<Signed, ClientError> {
         if let Some(signed) = self.look_up(number) {

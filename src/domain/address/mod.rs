@@ -38,10 +38,10 @@ pub struct ClientKey([u8; 16]);
 /// A `/48` is the largest allocation of one site (RFC 6177) and easy to obtain, so its 65 536 networks count as one
 /// client. The hash key is random per process; the hash never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SiteKey([u8; 16]);
+pub struct NetworkKey([u8; 16]);
 
 #[cfg(test)]
-impl SiteKey {
+impl NetworkKey {
     /// Returns a distinct key per `number`, for tests of limits.
     pub(crate) const fn of_test(number: u8) -> Self {
         Self([number; 16])
@@ -81,8 +81,8 @@ impl AddressPolicy {
 
     /// Returns the attempt-limit key of a client address's site. Independent of the mode.
     #[must_use]
-    pub fn site_of(&self, address: Option<IpAddr>) -> SiteKey {
-        SiteKey(self.network_hash(address, 48))
+    pub fn network_of(&self, address: Option<IpAddr>) -> NetworkKey {
+        NetworkKey(self.network_hash(address, 48))
     }
 
     fn network_hash(&self, address: Option<IpAddr>, ipv6_prefix_bits: usize) -> [u8; 16] {
@@ -204,7 +204,7 @@ mod tests {
     fn rate_limits_key_by_ipv6_64_and_attempt_limits_by_48() {
         let policy = AddressPolicy::new(IpMode::Hashed);
         let key = |text: &str| policy.key_of(Some(text.parse().unwrap()));
-        let site = |text: &str| policy.site_of(Some(text.parse().unwrap()));
+        let site = |text: &str| policy.network_of(Some(text.parse().unwrap()));
         assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::1"));
         assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
         assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::3"));

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::budget::{Budgets, Spends, Stray};
 use super::scope::keyed;
-use super::{Documentation, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
+use super::{AuditState, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::error::{ErrorCode, chain};
 use crate::domain::id::{RecordIds, TransferId};
@@ -84,10 +84,10 @@ impl AuditLog {
         let now = self.clock.now();
         let outcome = Outcome::of_status(status);
         let mut records = Vec::new();
-        if scope.documentation() < Documentation::Complete {
+        if scope.audit_state() < AuditState::Complete {
             records.push(scope.request_record(now, status, code, bytes_out));
         }
-        if scope.documentation() < Documentation::Action {
+        if scope.audit_state() < AuditState::Action {
             records.push(scope.action_record(now, outcome, code));
         }
         if records.is_empty() {

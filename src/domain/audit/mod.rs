@@ -17,4 +17,4 @@ pub use log::{AuditLog, Flusher, WriteMode};
 pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
 pub(crate) use scope::keyed;
-pub use scope::{Answer, Asked, Documentation, RequestScope};
+pub use scope::{Answer, AuditState, RequestInfo, RequestScope};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};
-use crate::domain::address::{ClientKey, SiteKey};
+use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::{RecordId, RecordIds, TokenId, TransferId};
 use crate::domain::store::{StorageKey, to_json};
@@ -16,7 +16,7 @@ use crate::domain::version::V1;
 
 /// Data of a request that is known on arrival: route, action, time and client.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RequestInfo {
     /// Request id assigned by the server.
     pub request_id: RecordId,
     /// Request id assigned by the client.
@@ -36,12 +36,12 @@ pub struct Asked {
     /// Rate-limit key of the client; never recorded.
     pub client_key: ClientKey,
     /// Attempt-limit key of the client's site; never recorded.
-    pub site_key: SiteKey,
+    pub network_key: NetworkKey,
 }
 
 /// Audit records of a request that were already written together with its commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Documentation {
+pub enum AuditState {
     /// No record.
     #[default]
     Missing,
@@ -68,7 +68,7 @@ pub enum Answer {
 /// Handlers and the domain add the facts that they determine; code that commits a change takes its audit records from
 /// the scope.
 pub struct RequestScope {
-    asked: Asked,
+    asked: RequestInfo,
     started: Instant,
     ids: Arc<RecordIds>,
     progress: Mutex<Progress>,
@@ -81,13 +81,13 @@ struct Progress {
     exists: bool,
     admin: bool,
     bytes_in: u64,
-    documentation: Documentation,
+    audit_state: AuditState,
 }
 
 impl RequestScope {
     /// Creates the scope of a request that has just arrived.
     #[must_use]
-    pub fn new(asked: Asked, ids: Arc<RecordIds>) -> Self {
+    pub fn new(asked: RequestInfo, ids: Arc<RecordIds>) -> Self {
         Self { asked, started: Instant::now(), ids, progress: Mutex::default() }
     }
 
@@ -97,7 +97,7 @@ impl RequestScope {
 
     /// Returns the request data known on arrival.
     #[must_use]
-    pub const fn asked(&self) -> &Asked {
+    pub const fn asked(&self) -> &RequestInfo {
         &self.asked
     }
 
@@ -148,8 +148,8 @@ impl RequestScope {
 
     /// Returns the audit records already written.
     #[must_use]
-    pub fn documentation(&self) -> Documentation {
-        self.progress().documentation
+    pub fn audit_state(&self) -> AuditState {
+        self.progress().audit_state
     }
 
     /// Returns the transfer named by the request.
@@ -239,9 +239,9 @@ impl RequestScope {
 
     /// Marks the records from [`RequestScope::records_of_change`] as written.
     pub fn note_committed(&self, answer: Answer) {
-        self.progress().documentation = match answer {
-            Answer::Whole { .. } => Documentation::Complete,
-            Answer::Later => Documentation::Action,
+        self.progress().audit_state = match answer {
+            Answer::Whole { .. } => AuditState::Complete,
+            Answer::Later => AuditState::Action,
         };
     }
 }

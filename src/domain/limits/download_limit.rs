@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::domain::address::SiteKey;
+use crate::domain::address::NetworkKey;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -19,7 +19,7 @@ const CACHED_COUNTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Hour number and download count per transfer and network, within this process.
 #[derive(Debug)]
-pub(crate) struct NewGrants(Mutex<LruCache<(TransferId, SiteKey), (u64, u32)>>);
+pub(crate) struct NewGrants(Mutex<LruCache<(TransferId, NetworkKey), (u64, u32)>>);
 
 impl Default for NewGrants {
     fn default() -> Self {
@@ -32,7 +32,7 @@ impl NewGrants {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the end of the hour, if the limit is reached.
-    pub(crate) fn take(&self, id: TransferId, site: SiteKey, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn take(&self, id: TransferId, site: NetworkKey, now: Timestamp) -> Result<(), Error> {
         let hour = now.as_millis() / HOUR_MS;
         let mut counts = self.0.lock().expect("the lock is never poisoned");
         let count = counts.get_or_insert_mut((id, site), || (hour, 0));
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_site_counts_so_many_downloads_an_hour() {
         let (grants, id, now) = (NewGrants::default(), TransferId::random(), Timestamp::from_millis(HOUR_MS - 1_000));
-        let (one, other) = (SiteKey::of_test(1), SiteKey::of_test(2));
+        let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
         let taken = (0..PER_HOUR + 5).filter(|_| grants.take(id, one, now).is_ok()).count();
         assert_eq!(taken, PER_HOUR as usize);
         let error = grants.take(id, one, now).unwrap_err();

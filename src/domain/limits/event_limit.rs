@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use lru::LruCache;
 
-use crate::domain::address::SiteKey;
+use crate::domain::address::NetworkKey;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
@@ -29,7 +29,7 @@ pub(crate) enum Claimant {
     /// Client with this grant, identified by the grant's SHA-256.
     Grant(Sha256),
     /// Client without a grant, identified by its network.
-    Site(SiteKey),
+    Site(NetworkKey),
 }
 
 /// Event counts of this process and UTC day.
@@ -48,7 +48,7 @@ struct Today {
 struct Claims {
     total: u32,
     by_client: HashMap<Claimant, u32>,
-    by_network: HashMap<SiteKey, u32>,
+    by_network: HashMap<NetworkKey, u32>,
 }
 
 impl Default for ClaimBudgets {
@@ -67,7 +67,7 @@ impl ClaimBudgets {
     /// Counts one event; returns `false` if a limit is reached.
     ///
     /// Returns `None` if the transfer's total is unknown: call [`ClaimBudgets::learn`] and retry.
-    pub(crate) fn take(&self, id: TransferId, claimant: Claimant, site: SiteKey, now: Timestamp) -> Option<bool> {
+    pub(crate) fn take(&self, id: TransferId, claimant: Claimant, site: NetworkKey, now: Timestamp) -> Option<bool> {
         let mut today = self.0.lock().expect("the lock is never poisoned");
         let claims = today.of(now).get_mut(&id)?;
         if claims.total >= PER_TRANSFER {
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_site_with_many_grants_leaves_room_for_others() {
         let (budgets, now, id) = (ClaimBudgets::default(), Timestamp::from_millis(0), TransferId::random());
-        let (one, other) = (SiteKey::of_test(1), SiteKey::of_test(2));
+        let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
         budgets.learn(id, 0, now);
         let grants = (0..50_u8).flat_map(|grant| [Claimant::Grant(Sha256::of(&[grant])); 30]);
         let added = grants.filter(|grant| budgets.take(id, *grant, one, now) == Some(true)).count();
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn many_transfers_take_bounded_memory() {
         let (budgets, now) = (ClaimBudgets::default(), Timestamp::from_millis(0));
-        let site = SiteKey::of_test(1);
+        let site = NetworkKey::of_test(1);
         let claimant = Claimant::Site(site);
         let id = TransferId::random();
         assert_eq!(budgets.take(id, claimant, site, now), None, "the total is not read from the store");

@@ -13,7 +13,7 @@ const MAX_KEYS: usize = 262_144;
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Attempt {
     /// The secret is correct.
     Right,
     /// The secret is wrong: a failed attempt.
@@ -24,7 +24,7 @@ pub enum Shown {
 
 /// Counts failed attempts per key in consecutive time windows, within this process.
 #[derive(Debug)]
-pub struct Attempts<K> {
+pub struct FailedAttempts<K> {
     max_failures: u32,
     window: Duration,
     counts: Mutex<Window<K>>,
@@ -36,11 +36,11 @@ struct Window<K> {
     failures: HashMap<K, u32>,
 }
 
-impl<K: Eq + Hash> Attempts<K> {
+impl<K: Eq + Hash> FailedAttempts<K> {
     /// Allows each key `max_failures` failed attempts per `window`.
     ///
     /// # Panics
-    /// [`Attempts::judge`] panics if `window` is shorter than one millisecond.
+    /// [`FailedAttempts::judge`] panics if `window` is shorter than one millisecond.
     #[must_use]
     pub fn new(max_failures: u32, window: Duration) -> Self {
         Self { max_failures, window, counts: Mutex::new(Window { number: 0, failures: HashMap::new() }) }
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> Attempts<K> {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the window ends. `verify` is not called then, so the response reveals nothing.
-    pub fn judge(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Shown) -> Result<Shown, Error> {
+    pub fn judge(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Attempt) -> Result<Attempt, Error> {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         let number = now.as_millis() / window;
         let mut counts = self.counts.lock().expect("`verify` does not panic");
@@ -67,7 +67,7 @@ impl<K: Eq + Hash> Attempts<K> {
             return Err(Error::RateLimited { retry_after });
         }
         let shown = verify();
-        if shown == Shown::Wrong {
+        if shown == Attempt::Wrong {
             *counts.failures.entry(key).or_default() += 1;
         }
         Ok(shown)
@@ -80,13 +80,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn guess<K: Eq + Hash>(attempts: &Attempts<K>, key: K, now: Timestamp) -> Result<Shown, Error> {
-        attempts.judge(key, now, || Shown::Wrong)
+    fn guess<K: Eq + Hash>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
+        attempts.judge(key, now, || Attempt::Wrong)
     }
 
     #[test]
     fn after_ten_failures_nothing_is_verified_until_the_window_ends() {
-        let attempts = Attempts::new(10, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(10, Duration::from_mins(1));
         for _ in 0..10 {
             guess(&attempts, 1, NOW).unwrap();
         }
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn only_wrong_secrets_count() {
-        let attempts = Attempts::new(1, Duration::from_mins(1));
-        for shown in [Shown::Right, Shown::Nothing, Shown::Right, Shown::Wrong] {
+        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
+        for shown in [Attempt::Right, Attempt::Nothing, Attempt::Right, Attempt::Wrong] {
             assert_eq!(attempts.judge(1, NOW, || shown).unwrap(), shown);
         }
         guess(&attempts, 1, NOW).unwrap_err();
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_request_with_an_earlier_clock_resets_no_window() {
-        let attempts = Attempts::new(1, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
         let before = Timestamp::from_millis(59_999);
         let after = Timestamp::from_millis(60_000);
         guess(&attempts, 1, after).unwrap();
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_full_table_rejects_new_keys_and_evicts_none() {
-        let attempts = Attempts::new(1, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
         for key in 0..MAX_KEYS {
             guess(&attempts, key, NOW).unwrap();
         }

@@ -18,7 +18,7 @@ pub enum MinFree {
 
 /// Free and total space of the disk of a store, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct FreeSpace {
     /// Free space available to this process, in bytes.
     pub free: u64,
     /// Disk size in bytes.
@@ -33,7 +33,7 @@ pub struct InvalidMinFree;
 impl MinFree {
     /// Returns whether writing `bytes` more bytes leaves enough of the free space `room`.
     #[must_use]
-    pub fn leaves(self, room: Room, bytes: u64) -> bool {
+    pub fn leaves(self, room: FreeSpace, bytes: u64) -> bool {
         let reserve = match self {
             Self::Percent(percent) => (room.total / 100).saturating_mul(u64::from(percent)).max(MIN_RESERVE),
             Self::Bytes(bytes) => bytes,
@@ -80,12 +80,12 @@ mod tests {
 
     #[test]
     fn the_reserve_is_exact() {
-        let room = Room { free: 1_000 * MIB, total: 10_000 * MIB };
+        let room = FreeSpace { free: 1_000 * MIB, total: 10_000 * MIB };
         let five_percent = MinFree::default();
         assert!(five_percent.leaves(room, 500 * MIB) && !five_percent.leaves(room, 500 * MIB + 1));
         let bytes = MinFree::Bytes(1_000 * MIB);
         assert!(bytes.leaves(room, 0) && !bytes.leaves(room, 1));
-        let small = Room { free: 300 * MIB, total: 1_000 * MIB };
+        let small = FreeSpace { free: 300 * MIB, total: 1_000 * MIB };
         assert!(five_percent.leaves(small, 44 * MIB) && !five_percent.leaves(small, 45 * MIB));
         assert!(!MinFree::Bytes(u64::MAX).leaves(room, u64::MAX));
     }

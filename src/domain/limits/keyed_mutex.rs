@@ -12,15 +12,15 @@ const STRIPES: usize = 1_024;
 /// Compare-and-swap resolves conflicts between processes. Within one process, this mutex queues changes of the same
 /// object in order of arrival, instead of letting them conflict and retry.
 #[derive(Debug)]
-pub(crate) struct Turns(Box<[Mutex<()>]>);
+pub(crate) struct KeyedMutex(Box<[Mutex<()>]>);
 
-impl Default for Turns {
+impl Default for KeyedMutex {
     fn default() -> Self {
         Self((0..STRIPES).map(|_| Mutex::default()).collect())
     }
 }
 
-impl Turns {
+impl KeyedMutex {
     /// Locks the stripe of `id`; waits while an object in the same stripe is locked.
     pub(crate) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await

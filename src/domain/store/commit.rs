@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::StorageKey;
-use crate::domain::stats::Tally;
+use crate::domain::stats::CounterDelta;
 
 /// Version of an object, as an opaque text from the backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Commit {
     /// Audit records, written only if absent and never rewritten.
     pub records: Vec<(StorageKey, Bytes)>,
     /// Change of the daily counters.
-    pub tally: Option<Tally>,
+    pub tally: Option<CounterDelta>,
     /// Keys to remove unconditionally.
     pub removals: Vec<StorageKey>,
 }

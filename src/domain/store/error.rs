@@ -35,7 +35,7 @@ pub enum StoreError {
     Unfit(String),
     /// The store is an incomplete copy of another store.
     #[error("the storage is an incomplete copy of {of}")]
-    UnfinishedCopy {
+    IncompleteCopy {
         /// Name of the store being copied.
         of: String,
     },

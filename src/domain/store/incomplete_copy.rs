@@ -7,7 +7,7 @@ use crate::domain::version::V1;
 
 /// Marker in `store.json` of an incomplete copy, so that no service opens the copy as a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UnfinishedCopy {
+pub(crate) struct IncompleteCopyMarker {
     v: V1,
     unfinished_copy: Source,
 }
@@ -21,7 +21,7 @@ struct Source {
     run: String,
 }
 
-impl UnfinishedCopy {
+impl IncompleteCopyMarker {
     /// Creates the marker of a new run that copies the storage `of`.
     pub(crate) fn of(of: &str) -> Self {
         Self { v: V1, unfinished_copy: Source { of: of.to_owned(), run: random::name() } }

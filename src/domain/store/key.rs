@@ -222,14 +222,14 @@ impl Prefix {
 
 /// Schedule entry, parsed from its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueHint {
+pub struct ScheduleEntry {
     /// Scheduled minute as `yyyy-mm-ddThh:mm`, UTC.
     pub minute: String,
     /// Id of the scheduled transfer.
     pub transfer_id: TransferId,
 }
 
-impl DueHint {
+impl ScheduleEntry {
     /// Parses a schedule entry; `None` if `key` is not under `due/` or malformed.
     #[must_use]
     pub fn from_key(key: &StorageKey) -> Option<Self> {
@@ -247,8 +247,11 @@ mod tests {
         let id = TransferId::random();
         let key = StorageKey::due(Timestamp::from_millis(0), id);
         assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
-        assert_eq!(DueHint::from_key(&key), Some(DueHint { minute: "1970-01-01T00:00".to_owned(), transfer_id: id }));
-        assert_eq!(DueHint::from_key(&StorageKey::transfer(id)), None);
+        assert_eq!(
+            ScheduleEntry::from_key(&key),
+            Some(ScheduleEntry { minute: "1970-01-01T00:00".to_owned(), transfer_id: id })
+        );
+        assert_eq!(ScheduleEntry::from_key(&StorageKey::transfer(id)), None);
     }
 
     #[test]

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 pub(crate) use backoff::Backoff;
 pub use commit::{Change, Commit, Condition, Version, Versioned};
 pub use error::StoreError;
-pub(crate) use incomplete_copy::UnfinishedCopy;
-pub use key::{DueHint, Prefix, StorageKey};
+pub(crate) use incomplete_copy::IncompleteCopyMarker;
+pub use key::{Prefix, ScheduleEntry, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
 pub use payloads::{Held, PayloadStream, PayloadWriter, Payloads};
@@ -32,7 +32,7 @@ pub use records::Records;
 pub(crate) use typed::from_json;
 pub use typed::{Read, Swap, create, list, read, swap, to_json};
 
-use crate::domain::limits::free_space::Room;
+use crate::domain::limits::free_space::FreeSpace;
 
 /// Complete storage of a service.
 #[async_trait]
@@ -51,7 +51,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
     }
 
     /// Returns the free space for payloads; `None` if the backend has no known limit.
-    async fn room(&self) -> Result<Option<Room>, StoreError> {
+    async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
         Ok(None)
     }
 

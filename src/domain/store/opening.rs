@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StorageKey, Store, StoreError, UnfinishedCopy, create, from_json};
+use super::{IncompleteCopyMarker, StorageKey, Store, StoreError, create, from_json};
 use crate::domain::store::Commit;
 use crate::domain::version::V1;
 
@@ -21,10 +21,10 @@ impl StoreHeader {
     /// Parses the header of a store.
     ///
     /// # Errors
-    /// [`StoreError::UnfinishedCopy`] for an incomplete copy; [`StoreError::Corrupt`] for an unknown version or format.
+    /// [`StoreError::IncompleteCopy`] for an incomplete copy; [`StoreError::Corrupt`] for an unknown version or format.
     pub fn parse(stored: &[u8]) -> Result<Self, StoreError> {
-        match UnfinishedCopy::read(stored) {
-            Some(copy) => Err(StoreError::UnfinishedCopy { of: copy.source().to_owned() }),
+        match IncompleteCopyMarker::read(stored) {
+            Some(copy) => Err(StoreError::IncompleteCopy { of: copy.source().to_owned() }),
             None => from_json(StorageKey::header().as_str(), stored),
         }
     }
@@ -47,7 +47,7 @@ impl StoreHeader {
 /// Opens a store: reads its header, or creates a header with `retain_audit`, and checks the backend's guarantees.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::UnfinishedCopy`] for an incomplete copy,
+/// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::IncompleteCopy`] for an incomplete copy,
 /// [`StoreError::Unfit`] for a backend without the guarantees of [`Records`](super::Records).
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retain_audit).await?;

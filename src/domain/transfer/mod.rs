@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use grant::{GrantRecord, Granted};
 pub use parts::PartPlan;
-pub use state::{DeletionCause, PayloadFate, State, Status, UploadKind};
+pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
 
 use super::audit::EventKind;
 use super::error::Error;
@@ -65,7 +65,7 @@ pub struct Transfer {
     /// Download count of an unlimited transfer; lags behind, since counts are added in batches.
     pub downloads: u64,
     /// State of the payload.
-    pub payload: PayloadFate,
+    pub payload: PayloadState,
     /// Whether the payload's bytes count against the quota of the token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_quota: bool,
@@ -110,7 +110,7 @@ impl Transfer {
             upload_urls_until: None,
             grants: Vec::new(),
             downloads: 0,
-            payload: PayloadFate::Kept,
+            payload: PayloadState::Kept,
             holds_quota: false,
             reservation: None,
             forgotten: false,
@@ -174,7 +174,7 @@ impl Transfer {
             State::Completed { .. } | State::Exhausted { .. } => Err(Error::TransferNotPending),
             State::Expired { .. } => Err(Error::TransferExpired),
             State::Deleted { cause: DeletionCause::SizeMismatch, .. } => Err(Error::SizeMismatch),
-            State::Deleted { cause: DeletionCause::Asked, .. } => Err(Error::TransferDeleted),
+            State::Deleted { cause: DeletionCause::Requested, .. } => Err(Error::TransferDeleted),
         }
     }
 
@@ -185,7 +185,7 @@ impl Transfer {
     pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
         match self.state_at(now) {
             State::Completed { .. } => Ok(()),
-            State::Exhausted { .. } if granted && self.payload == PayloadFate::Kept => Ok(()),
+            State::Exhausted { .. } if granted && self.payload == PayloadState::Kept => Ok(()),
             State::Pending => Err(Error::NotCompleted),
             State::Exhausted { .. } => Err(Error::TransferExhausted),
             State::Expired { .. } => Err(Error::TransferExpired),
@@ -208,7 +208,7 @@ impl Transfer {
     #[must_use]
     pub fn keeps_payload(&self) -> bool {
         let downloadable = matches!(self.state, State::Completed { .. } | State::Exhausted { .. });
-        downloadable && self.payload == PayloadFate::Kept
+        downloadable && self.payload == PayloadState::Kept
     }
 
     /// Returns whether the payload is uploaded through this service or by presigned URLs.
@@ -305,9 +305,9 @@ impl Transfer {
             State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
             State::Expired { .. } | State::Deleted { .. } => true,
         };
-        let releases = unreachable && self.payload == PayloadFate::Kept;
+        let releases = unreachable && self.payload == PayloadState::Kept;
         if releases {
-            self.payload = PayloadFate::Released;
+            self.payload = PayloadState::Released;
         }
         releases
     }
@@ -323,9 +323,9 @@ impl Transfer {
             return deadline;
         }
         match self.payload {
-            PayloadFate::Kept => self.last_grant_expires_at().unwrap_or(now),
-            PayloadFate::Released => now,
-            PayloadFate::Removed => self.upload_urls_until.unwrap_or_else(|| self.retained_until(retain_audit)),
+            PayloadState::Kept => self.last_grant_expires_at().unwrap_or(now),
+            PayloadState::Released => now,
+            PayloadState::Removed => self.upload_urls_until.unwrap_or_else(|| self.retained_until(retain_audit)),
         }
     }
 

@@ -79,7 +79,8 @@ pub enum State {
 #[serde(rename_all = "snake_case")]
 pub enum DeletionCause {
     /// A request of the sender or an admin.
-    Asked,
+    #[serde(rename = "asked")]
+    Requested,
     /// The size of the stored payload differs from the declared size.
     SizeMismatch,
 }
@@ -121,7 +122,7 @@ impl State {
 /// Storage state of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PayloadFate {
+pub enum PayloadState {
     /// Stored, or being uploaded.
     #[default]
     Kept,

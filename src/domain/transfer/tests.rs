@@ -115,7 +115,7 @@ proptest! {
                 }
                 Step::Download(_) => {}
                 Step::Delete => {
-                    transfer.delete(now, DeletionCause::Asked);
+                    transfer.delete(now, DeletionCause::Requested);
                     prop_assert_eq!(transfer.state.status(), Status::Deleted);
                 }
                 Step::Settle => {
@@ -131,7 +131,7 @@ proptest! {
                 prop_assert!(transfer.download_count() <= u64::from(limit));
                 prop_assert_eq!(transfer.downloads_remaining() == Some(0), transfer.grants.len() == limit as usize);
             }
-            if transfer.payload != PayloadFate::Kept {
+            if transfer.payload != PayloadState::Kept {
                 prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload can be downloaded");
                 prop_assert!(transfer.note_bytes(now).is_err(), "a released payload can be written");
             }

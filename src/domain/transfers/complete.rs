@@ -3,7 +3,7 @@
 use super::{Transfers, moved};
 use crate::domain::audit::{Answer, EventKind, RequestScope};
 use crate::domain::error::Error;
-use crate::domain::stats::Tally;
+use crate::domain::stats::CounterDelta;
 use crate::domain::store::Swap;
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
 
@@ -36,12 +36,12 @@ impl Transfers {
                 if !transfer.complete(now)? {
                     return Ok(Swap::Keep((transfer, false)));
                 }
-                let tally = Tally {
+                let tally = CounterDelta {
                     completed: 1,
                     bytes: transfer.size_bytes,
                     ..moved(now, Status::Pending, Status::Completed)
                 };
-                let with = Self::documented(id, scope, now, OK, &[EventKind::TransferCompleted], tally);
+                let with = Self::audited(id, scope, now, OK, &[EventKind::TransferCompleted], tally);
                 Ok(Swap::write(transfer.clone(), with, (transfer, true)))
             })
             .await?;

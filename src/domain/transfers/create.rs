@@ -10,7 +10,7 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
-use crate::domain::stats::{Moves, Tally};
+use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
 use crate::domain::token::{Entry, Token};
 use crate::domain::transfer::{Status, Terms, Transfer};
@@ -109,10 +109,14 @@ impl Transfers {
         self.offer_presigned(&mut transfer, now)?;
         let answer = if transfer.upload.is_some() { SIGNING } else { CREATED };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
-        let tally = Tally { created: 1, moved: Moves::one(None, Some(Status::Pending)), ..Tally::on(now.day()) };
+        let tally = CounterDelta {
+            created: 1,
+            moved: StatusMoves::one(None, Some(Status::Pending)),
+            ..CounterDelta::on(now.day())
+        };
         let with = Commit {
             hints: vec![StorageKey::due(deadline, id)],
-            ..Self::documented(id, scope, now, answer, &[EventKind::TransferCreated], tally)
+            ..Self::audited(id, scope, now, answer, &[EventKind::TransferCreated], tally)
         };
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {

@@ -4,10 +4,10 @@ use super::{Transfers, moved};
 use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, keyed};
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
-use crate::domain::stats::Tally;
+use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap, read};
 use crate::domain::token::Entry;
-use crate::domain::transfer::{DeletionCause, PayloadFate, Transfer};
+use crate::domain::transfer::{DeletionCause, PayloadState, Transfer};
 
 /// Response recorded with the deletion while removing the payload, which decides the response, is still pending.
 const ANSWER: Answer = Answer::Later;
@@ -15,7 +15,7 @@ const ANSWER: Answer = Answer::Later;
 impl Transfers {
     /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
-        self.end(scope, id, DeletionCause::Asked, Some(ANSWER)).await
+        self.end(scope, id, DeletionCause::Requested, Some(ANSWER)).await
     }
 
     /// Changes a transfer's state to `deleted`, then removes its payload.
@@ -38,7 +38,7 @@ impl Transfers {
                 }
                 let tally = moved(now, before, transfer.state.status());
                 let with = if let Some(answer) = answer {
-                    Self::documented(id, scope, now, answer, &[EventKind::TransferDeleted], tally)
+                    Self::audited(id, scope, now, answer, &[EventKind::TransferDeleted], tally)
                 } else {
                     let event = scope.event_record(now, EventKind::TransferDeleted);
                     Commit { records: keyed(id, &[event]), tally: Some(tally), ..Commit::default() }
@@ -51,7 +51,7 @@ impl Transfers {
         if let (true, Some(answer)) = (changed, answer) {
             scope.note_committed(answer);
         }
-        if transfer.payload == PayloadFate::Removed {
+        if transfer.payload == PayloadState::Removed {
             return Ok(transfer);
         }
         self.remove_payload(&transfer, Some(scope.asked().request_id)).await
@@ -69,10 +69,10 @@ impl Transfers {
         // The bytes count as used while an upload URL may write the payload again.
         let for_good = transfer.upload_urls_until.is_none_or(|until| until <= now);
         self.give_up_room(id, for_good, |mut transfer| {
-            if transfer.payload != PayloadFate::Released {
+            if transfer.payload != PayloadState::Released {
                 return Ok(Swap::Keep(transfer));
             }
-            transfer.payload = PayloadFate::Removed;
+            transfer.payload = PayloadState::Removed;
             if for_good {
                 transfer.forget_upload_urls();
             }
@@ -80,7 +80,7 @@ impl Transfers {
             let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
                 records: keyed(id, &[Record::Event(event)]),
-                tally: Some(Tally { bytes_removed: counted, ..Tally::on(now.day()) }),
+                tally: Some(CounterDelta { bytes_removed: counted, ..CounterDelta::on(now.day()) }),
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))

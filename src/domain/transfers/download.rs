@@ -6,8 +6,8 @@ use super::{Transfers, moved};
 use crate::domain::audit::{Answer, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::domain::limits::failed_attempts::Shown;
-use crate::domain::stats::Tally;
+use crate::domain::limits::failed_attempts::Attempt;
+use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create, read};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};
 
@@ -81,11 +81,11 @@ impl Transfers {
     ) -> Result<(), Error> {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
-        let key = (transfer.transfer_id, scope.asked().site_key);
-        let verify = || if proof.matches(digest) { Shown::Right } else { Shown::Wrong };
+        let key = (transfer.transfer_id, scope.asked().network_key);
+        let verify = || if proof.matches(digest) { Attempt::Right } else { Attempt::Wrong };
         match self.0.guesses.judge(key, self.now(), verify)? {
-            Shown::Right => Ok(()),
-            Shown::Wrong | Shown::Nothing => Err(Error::AccessInvalid),
+            Attempt::Right => Ok(()),
+            Attempt::Wrong | Attempt::Nothing => Err(Error::AccessInvalid),
         }
     }
 
@@ -133,7 +133,7 @@ impl Transfers {
                 }
                 let granted = transfer.count_download(digest, now)?;
                 let mut events = vec![EventKind::DownloadGranted];
-                let mut tally = Tally::on(now.day());
+                let mut tally = CounterDelta::on(now.day());
                 let mut hints = Vec::new();
                 if granted.exhausted {
                     events.push(EventKind::TransferExhausted);
@@ -141,7 +141,7 @@ impl Transfers {
                     hints.push(StorageKey::due(transfer.next_due(now, self.rules().retain_audit), id));
                 }
                 tally.downloads = 1;
-                let with = Commit { hints, ..Self::documented(id, scope, now, answer, &events, tally) };
+                let with = Commit { hints, ..Self::audited(id, scope, now, answer, &events, tally) };
                 Ok(Swap::write(transfer, with, (granted.grant, true)))
             })
             .await?;
@@ -160,10 +160,10 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
-        self.0.new_grants.take(id, scope.asked().site_key, now)?;
+        self.0.new_grants.take(id, scope.asked().network_key, now)?;
         let record = transfer.new_grant(grant.digest(), now);
-        let tally = Tally { downloads: 1, ..Tally::on(now.day()) };
-        let with = Self::documented(id, scope, now, answer, &[EventKind::DownloadGranted], tally);
+        let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
+        let with = Self::audited(id, scope, now, answer, &[EventKind::DownloadGranted], tally);
         match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {
             Ok(()) => {
                 scope.note_committed(answer);

@@ -35,7 +35,7 @@ impl Transfers {
             Claimant::Grant(grant.digest())
         } else {
             self.check_proof(scope, transfer, proof)?;
-            Claimant::Site(scope.asked().site_key)
+            Claimant::Site(scope.asked().network_key)
         };
         let now = self.now();
         let state = transfer.state_at(now);
@@ -44,7 +44,7 @@ impl Transfers {
             return Err(Error::NotCompleted);
         }
         let within_limits = loop {
-            match self.0.claims.take(id, claimant, scope.asked().site_key, now) {
+            match self.0.claims.take(id, claimant, scope.asked().network_key, now) {
                 Some(within_limits) => break within_limits,
                 None => self.0.claims.learn(id, self.count_claims(id).await?, now),
             }

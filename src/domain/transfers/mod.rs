@@ -28,18 +28,18 @@ pub use presign::DownloadUrl;
 pub use sweep::Swept;
 pub use upload::{BodyError, Upload};
 
-use super::address::SiteKey;
+use super::address::NetworkKey;
 use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
 use super::limits::Limits;
-use super::stats::{Moves, Tally};
+use super::stats::{CounterDelta, StatusMoves};
 use super::store::{Commit, StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
-use crate::domain::limits::failed_attempts::Attempts;
+use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::free_space::MinFree;
 
 /// Maximum number of wrong access proofs per transfer, network and [`WRONG_PROOFS_WINDOW`].
@@ -59,10 +59,10 @@ struct Inner {
     rules: Rules,
     counts: counts::DownloadCounts,
     claims: crate::domain::limits::event_limit::ClaimBudgets,
-    turns: crate::domain::limits::keyed_mutex::Turns,
-    token_turns: crate::domain::limits::keyed_mutex::Turns,
-    guesses: Attempts<(TransferId, SiteKey)>,
-    settled: quota::Settled,
+    turns: crate::domain::limits::keyed_mutex::KeyedMutex,
+    token_turns: crate::domain::limits::keyed_mutex::KeyedMutex,
+    guesses: FailedAttempts<(TransferId, NetworkKey)>,
+    settled: quota::CompletedEntries,
     new_grants: crate::domain::limits::download_limit::NewGrants,
     open_uploads: open_uploads::OpenUploads,
 }
@@ -93,7 +93,7 @@ impl Transfers {
         rules: Rules,
     ) -> Self {
         let (counts, claims, turns, token_turns, settled, open_uploads, new_grants) = Default::default();
-        let guesses = Attempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
+        let guesses = FailedAttempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
         Self(Arc::new(Inner {
             store,
             clock,
@@ -164,13 +164,13 @@ impl Transfers {
     }
 
     /// Creates the commit of a change by a request: audit records of the request and its events, and counters.
-    fn documented(
+    fn audited(
         id: TransferId,
         scope: &RequestScope,
         now: Timestamp,
         answer: Answer,
         events: &[EventKind],
-        tally: Tally,
+        tally: CounterDelta,
     ) -> Commit {
         let records = keyed(id, &scope.records_of_change(now, answer, events));
         Commit { records, tally: Some(tally), ..Commit::default() }
@@ -178,8 +178,8 @@ impl Transfers {
 }
 
 /// Creates the counter change of a transfer whose stored status changes.
-fn moved(now: Timestamp, from: Status, to: Status) -> Tally {
-    Tally { moved: Moves::one(Some(from), Some(to)), ..Tally::on(now.day()) }
+fn moved(now: Timestamp, from: Status, to: Status) -> CounterDelta {
+    CounterDelta { moved: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
 }
 
 #[cfg(test)]

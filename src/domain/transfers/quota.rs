@@ -15,9 +15,9 @@ use crate::domain::transfer::Transfer;
 ///
 /// The next write of their token drops these entries.
 #[derive(Debug, Default)]
-pub(super) struct Settled(Mutex<HashMap<TokenId, HashSet<Entry>>>);
+pub(super) struct CompletedEntries(Mutex<HashMap<TokenId, HashSet<Entry>>>);
 
-impl Settled {
+impl CompletedEntries {
     fn note(&self, token: TokenId, entry: Entry) {
         self.lock().entry(token).or_default().insert(entry);
     }

@@ -11,10 +11,10 @@ use super::{Transfers, moved};
 use crate::domain::audit::{Event, Record, keyed};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
-use crate::domain::stats::{Moves, Tally};
-use crate::domain::store::{Commit, DueHint, Prefix, StorageKey, Swap};
+use crate::domain::stats::{CounterDelta, StatusMoves};
+use crate::domain::store::{Commit, Prefix, ScheduleEntry, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{PayloadFate, Transfer};
+use crate::domain::transfer::{PayloadState, Transfer};
 
 /// Number of schedule entries per list request.
 const PAGE: usize = 500;
@@ -67,7 +67,7 @@ impl Transfers {
             let Some(last) = page.last().cloned() else { return Ok(swept) };
             let minute = self.now().minute();
             let (due, later): (Vec<_>, Vec<_>) =
-                page.into_iter().partition(|key| DueHint::from_key(key).is_none_or(|hint| hint.minute <= minute));
+                page.into_iter().partition(|key| ScheduleEntry::from_key(key).is_none_or(|hint| hint.minute <= minute));
             let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(CONCURRENCY);
             swept = results.fold(swept, async |swept, one| swept.and(one)).await;
             if !later.is_empty() {
@@ -96,7 +96,7 @@ impl Transfers {
     /// Processes one schedule entry; a failed transfer is scheduled again, so that it does not block others.
     async fn process(&self, entry: StorageKey) -> Swept {
         let mut swept = Swept { looked_at: 1, ..Swept::default() };
-        let Some(due) = DueHint::from_key(&entry) else {
+        let Some(due) = ScheduleEntry::from_key(&entry) else {
             Self::report(None, self.reschedule(entry, None).await);
             return swept;
         };
@@ -123,16 +123,16 @@ impl Transfers {
 
     async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut Swept) -> Result<(), Error> {
         let mut transfer = self.settle(id).await?;
-        if transfer.payload == PayloadFate::Released {
+        if transfer.payload == PayloadState::Released {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
         }
         let (now, retain) = (self.now(), self.rules().retain_audit);
-        if transfer.payload == PayloadFate::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
+        if transfer.payload == PayloadState::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
         let urls_valid = transfer.upload_urls_until.is_some();
-        let over = transfer.payload == PayloadFate::Removed && !urls_valid && transfer.retained_until(retain) <= now;
+        let over = transfer.payload == PayloadState::Removed && !urls_valid && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
             self.forget_reservation(&transfer).await?;
             self.count_out(id).await?;
@@ -207,6 +207,6 @@ impl Transfers {
 }
 
 /// Creates the counter change of a removed transfer.
-fn removal(now: Timestamp, transfer: &Transfer) -> Tally {
-    Tally { moved: Moves::one(Some(transfer.state.status()), None), ..Tally::on(now.day()) }
+fn removal(now: Timestamp, transfer: &Transfer) -> CounterDelta {
+    CounterDelta { moved: StatusMoves::one(Some(transfer.state.status()), None), ..CounterDelta::on(now.day()) }
 }

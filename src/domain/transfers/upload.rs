@@ -12,7 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::transfer::{PartPlan, PayloadFate, State, Transfer, UploadKind};
+use crate::domain::transfer::{PartPlan, PayloadState, State, Transfer, UploadKind};
 use crate::domain::wire::{Received, UploadStatus};
 
 /// Interval between records of a long upload's activity, so that its transfer does not expire as idle.
@@ -168,7 +168,7 @@ impl Transfers {
             Ok(()) if whole => scope.note_committed(ANSWER),
             // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)
-                if self.settle(id).await?.payload != PayloadFate::Kept =>
+                if self.settle(id).await?.payload != PayloadState::Kept =>
             {
                 self.store().remove(id).await?;
             }

@@ -17,15 +17,15 @@ const STORE_RETRY: Duration = Duration::from_secs(5);
 
 /// The error response of a handler or extractor.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal(Arc<Error>);
+pub(crate) struct ApiError(Arc<Error>);
 
-impl<E: Into<Error>> From<E> for Refusal {
+impl<E: Into<Error>> From<E> for ApiError {
     fn from(error: E) -> Self {
         Self(Arc::new(error.into()))
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     /// Creates a response that only carries the error.
     ///
     /// The audit middleware knows the request id and renders the body.
@@ -87,7 +87,7 @@ const fn challenge(code: ErrorCode) -> Option<&'static str> {
     }
 }
 
-impl Refusal {
+impl ApiError {
     /// Returns the error code.
     #[must_use]
     pub(crate) fn code(&self) -> ErrorCode {

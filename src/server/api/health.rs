@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::error::Refusal;
+use super::error::ApiError;
 use crate::domain::audit::ServiceName;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::domain::wire::{Health, Readiness};
@@ -39,7 +39,7 @@ fn health(app: &App, service: ServiceName) -> Health {
 
 /// Checks that the store responds and still has its header.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
-pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, Refusal> {
+pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
     let header = app.store.get(&StorageKey::header()).await?;
     header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;
     Ok(Json(Readiness { status: "ready".to_owned() }))

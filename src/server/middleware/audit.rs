@@ -15,18 +15,18 @@ use http_body::Body as _;
 
 use super::cors::Cors;
 use super::security_headers::harden;
-use crate::domain::audit::{ActionName, Asked, RequestScope, ServiceName};
+use crate::domain::audit::{ActionName, RequestInfo, RequestScope, ServiceName};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::server::Encrypted;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::routes::Route;
-use crate::server::metrics::Answered;
-use crate::server::net::in_flight::Places;
+use crate::server::metrics::RequestSample;
+use crate::server::net::in_flight::RequestSlots;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::request_body::GuardedBody;
 use crate::server::net::response_body::CountedBody;
-use crate::server::settings::Patience;
+use crate::server::settings::Timeouts;
 use crate::server::state::AppState;
 
 /// The request id: assigned by the server in responses, chosen by the client in requests.
@@ -46,10 +46,10 @@ pub(crate) struct PayloadAnswer;
 
 /// State of the audit middleware of one service.
 #[derive(Clone)]
-pub(crate) struct Trail {
+pub(crate) struct AuditLayer {
     pub(crate) app: AppState,
     pub(crate) service: ServiceName,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
     pub(crate) limiter: Option<Arc<RateLimiter>>,
     pub(crate) cors: Arc<Cors>,
     /// Whether a proxy in front of this service terminates TLS.
@@ -57,8 +57,8 @@ pub(crate) struct Trail {
 }
 
 /// Runs a handler to its end even if the client disconnects, and records the request.
-pub(crate) async fn follow(State(middleware): State<Trail>, request: Request, next: Next) -> Response {
-    let slot = match request.extensions().get::<Places>() {
+pub(crate) async fn follow(State(middleware): State<AuditLayer>, request: Request, next: Next) -> Response {
+    let slot = match request.extensions().get::<RequestSlots>() {
         Some(slots) => Some(slots.take().await),
         None => None,
     };
@@ -71,7 +71,7 @@ pub(crate) async fn follow(State(middleware): State<Trail>, request: Request, ne
     tokio::spawn(handling).await.unwrap_or_else(|_| http::StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-async fn handle(middleware: Trail, request: Request, next: Next) -> Response {
+async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = method_name(request.method());
     let route_found = template.as_deref().and_then(|path| Route::find(middleware.service, request.method(), path));
@@ -90,19 +90,19 @@ async fn handle(middleware: Trail, request: Request, next: Next) -> Response {
     let encrypted = middleware.encrypted_before || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
     let request = prepare(request, &scope, &middleware);
     let mut response = if let Err(error) = check_rate(&middleware, &scope) {
-        Refusal::from(error).into_response()
+        ApiError::from(error).into_response()
     } else if let Some(response) = preflight {
         response
     } else {
         let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        handled.unwrap_or_else(|_| Refusal::from(Error::Internal("a handler panicked".into())).into_response())
+        handled.unwrap_or_else(|_| ApiError::from(Error::Internal("a handler panicked".into())).into_response())
     };
     // Only for reads, which clients can retry: the response to a change is needed to learn its result.
     let is_read = method == "GET" && action.is_some();
-    if is_read && let Err(error) = middleware.app.held_answers.hold(&mut response) {
-        response = Refusal::from(error).into_response();
+    if is_read && let Err(error) = middleware.app.response_budget.hold(&mut response) {
+        response = ApiError::from(error).into_response();
     }
-    let api_error = response.extensions().get::<Refusal>().cloned();
+    let api_error = response.extensions().get::<ApiError>().cloned();
     if let Some(api_error) = &api_error {
         response = keep_headers(&response, api_error.render(scope.asked().request_id));
     }
@@ -113,7 +113,8 @@ async fn handle(middleware: Trail, request: Request, next: Next) -> Response {
     let (request_id, route) = (info.request_id, &info.route);
     tracing::debug!(%request_id, service = info.service.as_str(), method, route, status = response.status().as_u16());
     let route = route_found.map_or("none", |route| route.template);
-    let labels = Answered { service: middleware.service.as_str(), method, route, status: response.status().as_u16() };
+    let labels =
+        RequestSample { service: middleware.service.as_str(), method, route, status: response.status().as_u16() };
     middleware.app.metrics.count(&labels, scope.age());
     if action.is_none() {
         return response;
@@ -122,12 +123,17 @@ async fn handle(middleware: Trail, request: Request, next: Next) -> Response {
 }
 
 /// Collects the properties of a request for its audit records.
-fn request_info(middleware: &Trail, request: &Request, template: Option<String>, action: Option<ActionName>) -> Asked {
+fn request_info(
+    middleware: &AuditLayer,
+    request: &Request,
+    template: Option<String>,
+    action: Option<ActionName>,
+) -> RequestInfo {
     let now = middleware.app.now();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let address = peer.map(|peer| middleware.app.client_address.of(peer, request.headers()));
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-    Asked {
+    RequestInfo {
         request_id: middleware.app.ids.next(now),
         client_request_id: request.headers().get(REQUEST_ID).and_then(client_id),
         at: now,
@@ -137,7 +143,7 @@ fn request_info(middleware: &Trail, request: &Request, template: Option<String>,
         action: action.unwrap_or(ActionName::RouteNone),
         client: middleware.app.addresses.describe(address, agent, now),
         client_key: middleware.app.addresses.key_of(address),
-        site_key: middleware.app.addresses.site_of(address),
+        network_key: middleware.app.addresses.network_of(address),
     }
 }
 
@@ -165,19 +171,19 @@ fn transfer_in_path(path: &str) -> Option<TransferId> {
 }
 
 /// Counts the request against the rate limit of its client address.
-fn check_rate(middleware: &Trail, scope: &RequestScope) -> Result<(), Error> {
+fn check_rate(middleware: &AuditLayer, scope: &RequestScope) -> Result<(), Error> {
     middleware.limiter.as_ref().map_or(Ok(()), |limiter| limiter.count_address(scope.asked().client_key))
 }
 
 /// Adds the scope and the rate limiter to the extensions, and guards the request body.
-fn prepare(request: Request, scope: &Arc<RequestScope>, middleware: &Trail) -> Request {
+fn prepare(request: Request, scope: &Arc<RequestScope>, middleware: &AuditLayer) -> Request {
     let (mut parts, body) = request.into_parts();
     let expects_continue = parts.headers.contains_key(EXPECT);
     parts.extensions.insert(scope.clone());
     if let Some(limiter) = &middleware.limiter {
         parts.extensions.insert(limiter.clone());
     }
-    Request::from_parts(parts, Body::new(GuardedBody::new(body, middleware.patience, expects_continue)))
+    Request::from_parts(parts, Body::new(GuardedBody::new(body, middleware.timeouts, expects_continue)))
 }
 
 /// Copies headers set by the router on an error response, such as `allow`, to the rendered one.
@@ -205,10 +211,10 @@ fn finish_headers(headers: &mut HeaderMap, scope: &RequestScope) {
 
 /// Writes the request record and counts bytes: now, or at the end of a streamed payload.
 async fn record(
-    middleware: Trail,
+    middleware: AuditLayer,
     scope: Arc<RequestScope>,
     response: Response,
-    api_error: Option<Refusal>,
+    api_error: Option<ApiError>,
 ) -> Response {
     let status = response.status().as_u16();
     if response.extensions().get::<PayloadAnswer>().is_none() {
@@ -219,10 +225,10 @@ async fn record(
         return response;
     }
     let (parts, body) = response.into_parts();
-    let timeout = middleware.patience.for_bodies();
+    let timeout = middleware.timeouts.for_bodies();
     let on_end = move |bytes_out| {
         middleware.app.metrics.count_bytes(middleware.service, scope.bytes_in(), bytes_out);
         tokio::spawn(async move { middleware.app.audit.finish(&scope, status, None, bytes_out).await });
     };
-    Response::from_parts(parts, Body::new(CountedBody::new(body, timeout, middleware.patience.least_rate, on_end)))
+    Response::from_parts(parts, Body::new(CountedBody::new(body, timeout, middleware.timeouts.least_rate, on_end)))
 }

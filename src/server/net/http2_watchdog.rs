@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::response_budget::HeldAnswer;
-use crate::server::settings::Patience;
+use crate::server::settings::Timeouts;
 
 /// Checks per timeout.
 const CHECKS_PER_TIMEOUT: u32 = 4;
@@ -34,7 +34,7 @@ struct Open {
 
 /// The reasons to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Useless {
+pub(crate) enum CloseReason {
     /// No request is open, and the last one ended more than a timeout ago.
     Idle,
     /// No request arrived within a timeout after the connection was opened.
@@ -68,11 +68,11 @@ impl Streams {
     }
 
     /// Waits until there is a reason to close the connection.
-    pub(crate) async fn useless(&self, patience: &Patience) -> Useless {
-        let mut ticks = tokio::time::interval(patience.head.min(patience.silence) / CHECKS_PER_TIMEOUT);
+    pub(crate) async fn useless(&self, timeouts: &Timeouts) -> CloseReason {
+        let mut ticks = tokio::time::interval(timeouts.head.min(timeouts.silence) / CHECKS_PER_TIMEOUT);
         loop {
             ticks.tick().await;
-            if let Some(reason) = self.lock().close_reason(patience, Instant::now()) {
+            if let Some(reason) = self.lock().close_reason(timeouts, Instant::now()) {
                 return reason;
             }
         }
@@ -80,13 +80,13 @@ impl Streams {
 }
 
 impl Open {
-    fn close_reason(&self, patience: &Patience, now: Instant) -> Option<Useless> {
+    fn close_reason(&self, timeouts: &Timeouts, now: Instant) -> Option<CloseReason> {
         let longer = |since: Instant, span: Duration| now.saturating_duration_since(since) >= span;
-        if self.waiting_since.values().flatten().any(|since| longer(*since, patience.for_bodies())) {
-            return Some(Useless::Stuck);
+        if self.waiting_since.values().flatten().any(|since| longer(*since, timeouts.for_bodies())) {
+            return Some(CloseReason::Stuck);
         }
-        let idle = self.waiting_since.is_empty() && longer(self.idle_since, patience.head);
-        idle.then_some(if self.started == 0 { Useless::Silent } else { Useless::Idle })
+        let idle = self.waiting_since.is_empty() && longer(self.idle_since, timeouts.head);
+        idle.then_some(if self.started == 0 { CloseReason::Silent } else { CloseReason::Idle })
     }
 }
 
@@ -146,36 +146,36 @@ mod tests {
 
     use super::*;
 
-    fn reason(streams: &Streams) -> Option<Useless> {
-        streams.lock().close_reason(&Patience::default(), Instant::now())
+    fn reason(streams: &Streams) -> Option<CloseReason> {
+        streams.lock().close_reason(&Timeouts::default(), Instant::now())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_requests_is_idle_after_a_while() {
-        let (streams, patience) = (Streams::new(), Patience::default());
-        tokio::time::advance(patience.head).await;
-        assert_eq!(reason(&streams), Some(Useless::Silent));
+        let (streams, timeouts) = (Streams::new(), Timeouts::default());
+        tokio::time::advance(timeouts.head).await;
+        assert_eq!(reason(&streams), Some(CloseReason::Silent));
         let stream = streams.begin();
-        tokio::time::advance(patience.head * 100).await;
+        tokio::time::advance(timeouts.head * 100).await;
         assert_eq!(reason(&streams), None, "a slow handler counted against the client");
         drop(stream);
         assert_eq!(reason(&streams), None);
-        tokio::time::advance(patience.head).await;
-        assert_eq!(reason(&streams), Some(Useless::Idle));
+        tokio::time::advance(timeouts.head).await;
+        assert_eq!(reason(&streams), Some(CloseReason::Idle));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_unread_response_is_stuck() {
-        let (streams, patience) = (Streams::new(), Patience::default());
+        let (streams, timeouts) = (Streams::new(), Timeouts::default());
         let pieces = futures_util::stream::iter(0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"abc")));
         let mut body = streams.begin().answer(Response::new(Body::from_stream(pieces))).into_body();
         for _ in 0..2 {
-            tokio::time::advance(patience.for_bodies() / 2).await;
+            tokio::time::advance(timeouts.for_bodies() / 2).await;
             assert_eq!(reason(&streams), None);
             body.frame().await.unwrap().unwrap();
         }
-        tokio::time::advance(patience.for_bodies()).await;
-        assert_eq!(reason(&streams), Some(Useless::Stuck));
+        tokio::time::advance(timeouts.for_bodies()).await;
+        assert_eq!(reason(&streams), Some(CloseReason::Stuck));
         drop(body);
         assert_eq!(reason(&streams), None);
     }
@@ -186,7 +186,7 @@ mod tests {
         let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
         let mut body = streams.begin().answer(Response::new(Body::from_stream(never))).into_body();
         assert!(futures_util::poll!(body.frame()).is_pending());
-        tokio::time::advance(Patience::default().silence * 100).await;
+        tokio::time::advance(Timeouts::default().silence * 100).await;
         assert_eq!(reason(&streams), None);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// A closed connection counts against its listener's connection limit until its last in-flight request ends.
 #[derive(Clone)]
-pub(crate) struct Places {
+pub(crate) struct RequestSlots {
     slots: Arc<Semaphore>,
     connection: Arc<OwnedSemaphorePermit>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Place {
     _connection: Arc<OwnedSemaphorePermit>,
 }
 
-impl Places {
+impl RequestSlots {
     /// Creates `max` request slots for a connection; `connection` is its permit from the listener.
     pub(crate) fn new(max: usize, connection: OwnedSemaphorePermit) -> Self {
         Self { slots: Arc::new(Semaphore::new(max)), connection: Arc::new(connection) }

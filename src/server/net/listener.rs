@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::connection_limit::Sites;
-use super::http2_watchdog::{Streams, Useless};
-use super::in_flight::Places;
+use super::connection_limit::ConnectionLimit;
+use super::http2_watchdog::{CloseReason, Streams};
+use super::in_flight::RequestSlots;
 use super::write_timeout::WriteTimeout;
 use crate::server::Encrypted;
 use crate::server::middleware::audit::Peer;
-use crate::server::settings::Patience;
+use crate::server::settings::Timeouts;
 
 /// Maximum size of a request's header section, in bytes.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -49,17 +49,17 @@ pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) router: Router,
     pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
     /// Limits the connections of each client network.
-    pub(crate) sites: Sites,
+    pub(crate) sites: ConnectionLimit,
 }
 
 impl Listener {
     /// Serves until `stop`, then waits for in-flight requests, up to the drain timeout.
     pub(crate) async fn serve(self, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(self.patience.connections));
+        let permits = Arc::new(Semaphore::new(self.timeouts.connections));
         let connections = TaskTracker::new();
-        let shared = Arc::new(Shared { router: self.router, tls: self.tls, patience: self.patience });
+        let shared = Arc::new(Shared { router: self.router, tls: self.tls, timeouts: self.timeouts });
         let abort = CancellationToken::new();
         loop {
             let next = async {
@@ -93,7 +93,7 @@ impl Listener {
         }
         drop(self.socket);
         connections.close();
-        if tokio::time::timeout(shared.patience.drain, connections.wait()).await.is_err() {
+        if tokio::time::timeout(shared.timeouts.drain, connections.wait()).await.is_err() {
             tracing::warn!("aborted in-flight requests: drain timeout");
         }
         abort.cancel();
@@ -104,7 +104,7 @@ impl Listener {
 struct Shared {
     router: Router,
     tls: Option<TlsAcceptor>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Shared {
@@ -116,11 +116,11 @@ impl Shared {
         permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let request_slots = Places::new(MAX_STREAMS as usize, permit);
+        let request_slots = RequestSlots::new(MAX_STREAMS as usize, permit);
         let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
-        let stream = WriteTimeout::new(stream, self.patience.silence);
+        let stream = WriteTimeout::new(stream, self.timeouts.silence);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
-        let stream = tokio::time::timeout(self.patience.head, tls.accept(stream)).await??;
+        let stream = tokio::time::timeout(self.timeouts.head, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream, info(true), stop).await
         } else {
@@ -135,7 +135,7 @@ impl Shared {
         let service = service_fn(|request| route(self.router.clone(), request, info.clone()));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.patience.head)
+            .header_read_timeout(self.timeouts.head)
             .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(READ_BUFFER)
             .half_close(false)
@@ -165,22 +165,22 @@ impl Shared {
             .max_concurrent_streams(MAX_STREAMS)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-            .keep_alive_interval(self.patience.head)
-            .keep_alive_timeout(self.patience.head)
+            .keep_alive_interval(self.timeouts.head)
+            .keep_alive_timeout(self.timeouts.head)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let close_reason = tokio::select! {
             ended = &mut connection => return ended.map_err(io::Error::other),
             () = stop.cancelled() => None,
-            reason = streams.useless(&self.patience) => Some(reason),
+            reason = streams.useless(&self.timeouts) => Some(reason),
         };
         // Closes connections that only answer PING, and connections whose client stopped reading a response.
-        if let Some(Useless::Silent | Useless::Stuck) = close_reason {
+        if let Some(CloseReason::Silent | CloseReason::Stuck) = close_reason {
             return Err(io::ErrorKind::TimedOut.into());
         }
         connection.as_mut().graceful_shutdown();
         // Lets the last responses finish on a slow line.
-        let rest = tokio::time::timeout(self.patience.for_bodies(), connection);
+        let rest = tokio::time::timeout(self.timeouts.for_bodies(), connection);
         rest.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)
     }
 }
@@ -190,7 +190,7 @@ impl Shared {
 struct ConnectionInfo {
     peer: Peer,
     encrypted: Encrypted,
-    request_slots: Places,
+    request_slots: RequestSlots,
 }
 
 async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo) -> Result<Response<Body>, Infallible> {

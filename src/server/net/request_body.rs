@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep};
 
 use crate::domain::transfers::BodyError;
-use crate::server::settings::Patience;
+use crate::server::settings::Timeouts;
 
 /// Maximum bytes read and discarded after an early response.
 ///
@@ -25,7 +25,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Only time spent waiting for the client counts, so a slow store does not time out the sender.
 pub(crate) struct GuardedBody {
     inner: Option<Body>,
-    patience: Patience,
+    timeouts: Timeouts,
     /// Fires when the next bytes are overdue.
     deadline: Pin<Box<Sleep>>,
     waiting_since: Option<Instant>,
@@ -40,11 +40,11 @@ pub(crate) struct GuardedBody {
 }
 
 impl GuardedBody {
-    pub(crate) fn new(inner: Body, patience: Patience, expects_continue: bool) -> Self {
+    pub(crate) fn new(inner: Body, timeouts: Timeouts, expects_continue: bool) -> Self {
         Self {
             inner: Some(inner),
-            patience,
-            deadline: Box::pin(tokio::time::sleep(patience.silence)),
+            timeouts,
+            deadline: Box::pin(tokio::time::sleep(timeouts.silence)),
             waiting_since: None,
             waited: Duration::ZERO,
             received: 0,
@@ -58,10 +58,10 @@ impl GuardedBody {
             self.waited += since.elapsed();
         }
         self.received += bytes as u64;
-        if self.waited < self.patience.silence {
+        if self.waited < self.timeouts.silence {
             return true;
         }
-        let min_bytes = u128::from(self.patience.least_rate) * self.waited.as_millis() / 1000;
+        let min_bytes = u128::from(self.timeouts.least_rate) * self.waited.as_millis() / 1000;
         let fast_enough = u128::from(self.received) >= min_bytes;
         (self.waited, self.received) = (Duration::ZERO, 0);
         fast_enough
@@ -72,7 +72,7 @@ impl GuardedBody {
         if self.waiting_since.is_none() {
             let now = Instant::now();
             self.waiting_since = Some(now);
-            self.deadline.as_mut().reset(now + self.patience.silence);
+            self.deadline.as_mut().reset(now + self.timeouts.silence);
         }
         self.deadline.as_mut().poll(cx)
     }

@@ -22,7 +22,7 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The memory budget for buffered responses of one server process.
 #[derive(Debug)]
-pub(crate) struct HeldAnswers(Arc<Semaphore>);
+pub(crate) struct ResponseBudget(Arc<Semaphore>);
 
 /// The share of one response in the budget, returned when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -30,13 +30,13 @@ pub(crate) struct HeldAnswer {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-impl Default for HeldAnswers {
+impl Default for ResponseBudget {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(BUDGET_UNITS)))
     }
 }
 
-impl HeldAnswers {
+impl ResponseBudget {
     /// Reserves budget for a response and attaches the permit to its extensions.
     ///
     /// Responses of up to 2 KiB need no budget, nor do payloads, which are streamed and never buffered as a whole.
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn so_much_waits_to_be_taken_and_no_more() {
-        let budget = HeldAnswers::default();
+        let budget = ResponseBudget::default();
         let page = || {
             let mut page = vec![b'x'; 200 * 1024].into_response();
             budget.hold(&mut page).map(|()| page)

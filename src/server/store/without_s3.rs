@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::S3Location;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{Store, StoreError};
 
@@ -26,6 +26,6 @@ pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, Store
 }
 
 /// Examines no bucket, and says why.
-pub async fn examine(_: &S3Location, _: Option<&ServerRoot>) -> Vec<Finding> {
+pub async fn examine(_: &S3Location, _: Option<&BaseUrl>) -> Vec<Finding> {
     vec![Finding::problem("bucket", REFUSAL, "use an sgsend with S3, which it has unless it is built without")]
 }

@@ -15,7 +15,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 
 use crate::domain::audit::ServiceName;
 use crate::domain::error::Error;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
 use asset::{Asset, asset};
 pub(super) use policy::{Policy, store_origin};
@@ -116,7 +116,7 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         ServiceName::Public => PUBLIC,
         ServiceName::Admin => ADMIN,
     };
-    let file = async move |Path(name): Path<String>, headers: HeaderMap| -> Result<Response, Refusal> {
+    let file = async move |Path(name): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
         let asset = SHARED.iter().chain(own).find(|asset| asset.name() == name);
         Ok(asset.ok_or(Error::RouteNotFound)?.answer(&headers))
     };

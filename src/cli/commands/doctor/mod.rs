@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::s3_options::S3Options;
 use crate::cli::output::printer::Printer;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::server::{StorageLocation, examine};
 
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     s3: S3Options,
     /// URL of the web page that accesses the bucket directly; checks its CORS rules
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<ServerRoot>,
+    public_url: Option<BaseUrl>,
 }
 
 #[derive(Serialize)]

@@ -17,7 +17,7 @@ use crate::cli::input::arguments::{listen_address, positive_duration};
 use crate::cli::input::s3_options::S3Options;
 use crate::domain::address::{TrustedProxies, network};
 use crate::domain::audit::{IpMode, ServiceName};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::free_space::MinFree;
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
 use crate::server::store::Durability;
@@ -92,7 +92,7 @@ pub(super) struct Common {
     no_bytes_fallback: bool,
     /// URL at which users reach the public service, for links in responses
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<ServerRoot>,
+    public_url: Option<BaseUrl>,
     /// Maximum content size of a transfer
     #[arg(long, env = "SGSEND_MAX_SIZE", value_name = "SIZE", default_value = "100MiB", value_parser = limits)]
     max_size: Limits,

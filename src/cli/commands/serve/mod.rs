@@ -157,7 +157,7 @@ pub(crate) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
 /// support has exit status 1.
 fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
-    if let Some(StoreError::UnfinishedCopy { .. }) = source {
+    if let Some(StoreError::IncompleteCopy { .. }) = source {
         return Failure::new(Exit::Other, "unfinished_copy", message)
             .hint("finish the copy with `sgsend store copy`, or name another storage");
     }

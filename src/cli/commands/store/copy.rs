@@ -167,7 +167,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
         CopyError::Damaged { .. } => {
             local("damaged", "check the disk or bucket of the copy, and run the same command again")
         }
-        CopyError::From(StoreError::UnfinishedCopy { .. }) => local("unfinished", "finish that copy first"),
+        CopyError::From(StoreError::IncompleteCopy { .. }) => local("unfinished", "finish that copy first"),
         CopyError::To(StoreError::Full) => {
             local("disk_full", "free disk space, and run the same command again to resume")
         }

@@ -29,7 +29,7 @@ use crate::cli::output::share::HandingOn;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, StatePlace, Upload, UploadError, Uploaded};
 use crate::client::{Api, ClientError, Origin, Signal};
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::crypto::key::LinkKey;
@@ -207,7 +207,7 @@ fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
             "the server sets the unencrypted address {refused} for its links; this link uses {reached} instead"
         ));
     }
-    let host = |root: &ServerRoot| root.join("/").host_str().map(str::to_owned);
+    let host = |root: &BaseUrl| root.join("/").host_str().map(str::to_owned);
     if host(&uploaded.link.root) != host(api.root()) {
         context.printer.warning(&format!(
             "the link points to {}, as the server sets it, but the upload went to {}",

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::arguments::Global;
 use crate::cli::input::secret::SecretSource;
 use crate::client::Origin;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 
 /// Default URL of the public service.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -23,8 +23,8 @@ const DEFAULT_AUTH_NAME: HeaderName = HeaderName::from_static("x-api-key");
 /// The settings of one source: flags, environment or profile.
 #[derive(Clone, Default)]
 struct Layer {
-    server: Option<ServerRoot>,
-    admin_server: Option<ServerRoot>,
+    server: Option<BaseUrl>,
+    admin_server: Option<BaseUrl>,
     token: Option<SecretSource>,
     admin_key: Option<SecretSource>,
     auth_name: Option<HeaderName>,
@@ -76,12 +76,12 @@ impl Settings {
     }
 
     /// Returns the URL of the current public service.
-    pub(crate) fn server(&self) -> ServerRoot {
+    pub(crate) fn server(&self) -> BaseUrl {
         self.first(|layer| layer.server.clone()).unwrap_or_else(|| parse_default(DEFAULT_SERVER))
     }
 
     /// Returns the URL of the current admin service.
-    pub(crate) fn admin_server(&self) -> ServerRoot {
+    pub(crate) fn admin_server(&self) -> BaseUrl {
         self.first(|layer| layer.admin_server.clone()).unwrap_or_else(|| parse_default(DEFAULT_ADMIN_SERVER))
     }
 
@@ -104,7 +104,7 @@ impl Settings {
     /// Returns the server of the available sender token, with a hint, if no token belongs to the server at `wanted`.
     ///
     /// The hint says how to use the token for `wanted`.
-    pub(crate) fn token_elsewhere(&self, wanted: &ServerRoot) -> Option<(Origin, String)> {
+    pub(crate) fn token_elsewhere(&self, wanted: &BaseUrl) -> Option<(Origin, String)> {
         let in_use = self.server();
         let in_environment = self.environment.token.is_some();
         let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
@@ -138,7 +138,7 @@ impl Settings {
 
     /// Returns the sender token of the flags, or of the environment if its server is `origin` or unset.
     pub(crate) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
-        let matches = |server: &ServerRoot| Origin::from(server) == *origin;
+        let matches = |server: &BaseUrl| Origin::from(server) == *origin;
         let environment = &self.environment;
         let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(matches));
         self.flags.token.clone().or_else(from_environment)
@@ -162,9 +162,9 @@ impl Settings {
     fn secret_of<'a>(
         &'a self,
         origin: &Origin,
-        in_use: &ServerRoot,
+        in_use: &BaseUrl,
         default: &str,
-        pick: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a ServerRoot>),
+        pick: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a BaseUrl>),
     ) -> Option<&'a SecretSource> {
         let default = parse_default(default);
         let candidates = [
@@ -184,7 +184,7 @@ fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSou
     text.or_else(|| file.map(SecretSource::File))
 }
 
-fn root(text: Option<&str>, source: &str) -> Result<Option<ServerRoot>, Failure> {
+fn root(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|error| {
             Failure::usage(format!("{source} is not a server URL: {error}"))
@@ -199,7 +199,7 @@ fn header(text: Option<&str>, source: &str) -> Result<Option<HeaderName>, Failur
     text.map(parse).transpose()
 }
 
-fn parse_default(text: &str) -> ServerRoot {
+fn parse_default(text: &str) -> BaseUrl {
     text.parse().expect("default URLs are valid")
 }
 

@@ -17,7 +17,7 @@ fn settings(flags: &[&str], environment: &Environment, profile: &Profile) -> Set
 }
 
 fn token_for(settings: &Settings, server: &str) -> Option<String> {
-    let origin = Origin::from(&server.parse::<ServerRoot>().unwrap());
+    let origin = Origin::from(&server.parse::<BaseUrl>().unwrap());
     settings.token_of(&origin).map(|source| match source {
         SecretSource::Text(text) => text.as_str().to_owned(),
         SecretSource::File(path) => path.display().to_string(),

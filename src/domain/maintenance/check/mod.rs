@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::audit::Record;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{DayStats, StatusSums};
-use crate::domain::store::{DueHint, Prefix, StorageKey, Store, StoreError, StoreHeader, from_json};
+use crate::domain::store::{Prefix, ScheduleEntry, StorageKey, Store, StoreError, StoreHeader, from_json};
 use crate::domain::token::Token;
 use crate::domain::transfers::Creation;
 use quotas::Account;
@@ -144,7 +144,7 @@ impl<'a> Check<'a> {
         let key = StorageKey::header();
         match self.store.get(&key).await? {
             Some(found) => match StoreHeader::parse(&found.value) {
-                Err(error @ StoreError::UnfinishedCopy { .. }) => {
+                Err(error @ StoreError::IncompleteCopy { .. }) => {
                     let advice = "finish the copy with `sgsend store copy`, or remove this whole storage";
                     self.find("unfinished_copy", &key, error.to_string(), advice);
                 }
@@ -172,7 +172,7 @@ impl<'a> Check<'a> {
         loop {
             let keys = self.store.keys(&prefix, after.as_ref(), PAGE).await?;
             for key in &keys {
-                match DueHint::from_key(key) {
+                match ScheduleEntry::from_key(key) {
                     Some(hint) => drop(self.due.insert(hint.transfer_id)),
                     None => self.find("unreadable", key, "the key is not a valid schedule entry", "remove this object"),
                 }

@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, Check, PAGE};
 use crate::domain::store::{Held, StorageKey, StoreError};
-use crate::domain::transfer::{PayloadFate, State, Transfer};
+use crate::domain::transfer::{PayloadState, State, Transfer};
 
 impl Check<'_> {
     pub(super) async fn payloads(&mut self) -> Result<(), StoreError> {
@@ -45,10 +45,10 @@ impl Check<'_> {
         };
         match transfer.payload {
             // While upload URLs may be valid, the sweeper still has to remove the payload again.
-            PayloadFate::Removed if transfer.upload_urls_until.is_none() => {
+            PayloadState::Removed if transfer.upload_urls_until.is_none() => {
                 self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
-            PayloadFate::Kept if transfer.state != State::Pending && held.whole && held.unfinished => {
+            PayloadState::Kept if transfer.state != State::Pending && held.whole && held.unfinished => {
                 let advice = "leave them if there is enough free space: they are removed together with the payload";
                 self.find("upload_left", &key, "parts of an upload remain beside the complete payload", advice);
             }

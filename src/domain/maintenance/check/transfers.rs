@@ -7,7 +7,7 @@ use super::{AT_ONCE, Check, PAGE};
 use crate::domain::audit::Record;
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError};
-use crate::domain::transfer::{GrantRecord, PayloadFate, Transfer};
+use crate::domain::transfer::{GrantRecord, PayloadState, Transfer};
 
 impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
@@ -91,7 +91,7 @@ impl Check<'_> {
             return;
         }
         *self.sums.of(transfer.state.status()) += 1;
-        if transfer.state.completed_at().is_some() && transfer.payload != PayloadFate::Removed {
+        if transfer.state.completed_at().is_some() && transfer.payload != PayloadState::Removed {
             self.bytes_stored += i64::try_from(transfer.size_bytes).unwrap_or(i64::MAX);
         }
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::CopyError;
 use crate::domain::store::{
-    Change, Commit, Condition, StorageKey, Store, StoreError, UnfinishedCopy, Version, to_json,
+    Change, Commit, Condition, IncompleteCopyMarker, StorageKey, Store, StoreError, Version, to_json,
 };
 
 /// Claim of this run on the destination.
@@ -25,13 +25,13 @@ impl Claim {
         let (condition, resumed) = match found {
             None if is_empty(to).await.map_err(CopyError::To)? => (Condition::Absent, false),
             None => return Err(CopyError::NotEmpty),
-            Some(found) => match UnfinishedCopy::read(&found.value) {
+            Some(found) => match IncompleteCopyMarker::read(&found.value) {
                 Some(marker) if marker.source() == of => (Condition::Is(found.version), true),
                 Some(marker) => return Err(CopyError::OtherCopy { of: marker.source().to_owned() }),
                 None => return Err(CopyError::NotEmpty),
             },
         };
-        let version = write_header(to, condition, to_json(&UnfinishedCopy::of(of))).await?;
+        let version = write_header(to, condition, to_json(&IncompleteCopyMarker::of(of))).await?;
         Ok(Self { version, resumed })
     }
 

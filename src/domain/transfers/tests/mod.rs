@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use super::*;
 use crate::domain::address::AddressPolicy;
-use crate::domain::audit::{ActionName, Asked, Record, RecordKind, ServiceName, WriteMode};
+use crate::domain::audit::{ActionName, Record, RecordKind, RequestInfo, ServiceName, WriteMode};
 use crate::domain::clock::ManualClock;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::stats::TransferCounts;
@@ -60,7 +60,7 @@ impl World {
 
     fn scope(&self, action: ActionName) -> RequestScope {
         let policy = AddressPolicy::new(IpMode::Hashed);
-        let asked = Asked {
+        let asked = RequestInfo {
             request_id: self.ids.next(self.clock.now()),
             client_request_id: None,
             at: self.clock.now(),
@@ -70,7 +70,7 @@ impl World {
             action,
             client: policy.describe(None, None, START),
             client_key: policy.key_of(None),
-            site_key: policy.site_of(None),
+            network_key: policy.network_of(None),
         };
         RequestScope::new(asked, self.ids.clone())
     }
@@ -163,7 +163,7 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
     world
         .transfers
         .change(id, |mut transfer| {
-            transfer.delete(START, crate::domain::transfer::DeletionCause::Asked);
+            transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
             let with = Commit { hints: vec![StorageKey::due(START, id)], ..Commit::default() };
             Ok(Swap::write(transfer, with, ()))
         })

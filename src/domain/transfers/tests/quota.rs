@@ -1,7 +1,7 @@
 //! Quotas of tokens, including crashes between any two writes.
 
 use super::*;
-use crate::domain::transfer::PayloadFate;
+use crate::domain::transfer::PayloadState;
 
 async fn limited(world: &World) -> Token {
     let wanted =
@@ -91,7 +91,7 @@ async fn an_interrupted_removal_releases_bytes_once() {
     world
         .transfers
         .change(transfer.transfer_id, |mut transfer| {
-            transfer.delete(START, crate::domain::transfer::DeletionCause::Asked);
+            transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
             let hints = vec![StorageKey::due(START, transfer.transfer_id)];
             Ok(Swap::write(transfer, Commit { hints, ..Commit::default() }, ()))
         })
@@ -103,7 +103,7 @@ async fn an_interrupted_removal_releases_bytes_once() {
     create(&other, &token, 2).await.unwrap();
     other.transfers.sweep().await.unwrap();
     let swept = other.transfers.find(&scope, transfer.transfer_id).await.unwrap();
-    assert_eq!((swept.payload, swept.holds_quota), (PayloadFate::Removed, false));
+    assert_eq!((swept.payload, swept.holds_quota), (PayloadState::Removed, false));
     assert_eq!(used(&world, &token).await, (2, 3), "the same bytes are released twice");
 }
 

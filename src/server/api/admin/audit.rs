@@ -6,8 +6,8 @@ use axum::extract::State;
 use crate::domain::audit::Record;
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::wire::{Page, PageQuery};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Admin, Found, Id, Params};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Admin, AnyTransfer, Id, Params};
 use crate::server::api::paging::after;
 use crate::server::state::AppState;
 
@@ -22,8 +22,8 @@ pub(super) async fn all(
     State(app): State<AppState>,
     Id(id): Id<TransferId>,
     _: Admin,
-    Found(_): Found,
+    AnyTransfer(_): AnyTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, ApiError> {
     Ok(JsonResponse(app.transfers.list_everything(id, after(&query)?, query.limit).await?))
 }

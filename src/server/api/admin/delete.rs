@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::{Empty, TransferStatus};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Admin, Found, Id, Json, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Admin, AnyTransfer, Id, Json, Scope};
 use crate::server::state::AppState;
 
 /// Deletes any transfer, such as a reported one. Removes the payload before the response.
@@ -22,9 +22,9 @@ pub(super) async fn delete(
     scope: Scope,
     Id(id): Id<TransferId>,
     _: Admin,
-    Found(_): Found,
+    AnyTransfer(_): AnyTransfer,
     Json(Empty {}): Json<Empty>,
-) -> Result<JsonResponse<TransferStatus>, Refusal> {
+) -> Result<JsonResponse<TransferStatus>, ApiError> {
     let transfer = app.transfers.delete(&scope, id).await?;
     Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

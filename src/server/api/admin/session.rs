@@ -14,12 +14,12 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::domain::error::Error;
-use crate::domain::limits::failed_attempts::Shown;
+use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Empty;
 use crate::server::Encrypted;
 use crate::server::admin_key::SESSION;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Json, Scope, origin_of};
 use crate::server::state::AppState;
 use crate::server::web::html::{Html, page};
@@ -61,9 +61,9 @@ pub(super) struct Session {
 pub(super) struct SameOrigin(Url);
 
 impl<S: Sync> FromRequestParts<S> for SameOrigin {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self(origin_of(parts)?))
     }
 }
@@ -102,11 +102,11 @@ pub(super) async fn set_cookie(
     SameOrigin(origin): SameOrigin,
     Extension(Encrypted(encrypted)): Extension<Encrypted>,
     Json(input): Json<SetCookie>,
-) -> Result<Response, Refusal> {
-    let (network, now) = (scope.asked().site_key, app.now());
+) -> Result<Response, ApiError> {
+    let (network, now) = (scope.asked().network_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-    let check = || if key.is(&input.cookie_value) { Shown::Right } else { Shown::Wrong };
-    if app.key_attempts.judge(network, now, check)? != Shown::Right {
+    let check = || if key.is(&input.cookie_value) { Attempt::Right } else { Attempt::Wrong };
+    if app.key_attempts.judge(network, now, check)? != Attempt::Right {
         return Err(Error::AdminKeyInvalid.into());
     }
     scope.note_admin();

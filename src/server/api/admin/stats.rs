@@ -4,7 +4,7 @@ use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::domain::wire::StatsOverview;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::extract::Admin;
 use crate::server::state::AppState;
 
@@ -14,6 +14,6 @@ use crate::server::state::AppState;
     responses((status = 200, body = StatsOverview)),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]
-pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, Refusal> {
+pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, ApiError> {
     Ok(JsonResponse(app.transfers.overview(&app.tokens).await?))
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::domain::id::TokenId;
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, PageQuery, TokenItem};
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Id, Json, KnownToken, Params, Scope};
 use crate::server::api::paging::after;
 use crate::server::state::AppState;
@@ -23,7 +23,7 @@ pub(super) async fn create(
     scope: Scope,
     _: Admin,
     Json(request): Json<CreateToken>,
-) -> Result<(StatusCode, JsonResponse<CreatedToken>), Refusal> {
+) -> Result<(StatusCode, JsonResponse<CreatedToken>), ApiError> {
     let (token, plain) = app.tokens.create(&scope, request).await?;
     let item = TokenItem::of(&token, app.now());
     Ok((StatusCode::CREATED, JsonResponse(CreatedToken { item, token: plain.to_text().to_string() })))
@@ -40,7 +40,7 @@ pub(super) async fn list(
     State(app): State<AppState>,
     _: Admin,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<TokenItem>>, Refusal> {
+) -> Result<JsonResponse<Page<TokenItem>>, ApiError> {
     Ok(JsonResponse(app.tokens.list(after(&query)?, query.limit).await?))
 }
 
@@ -59,6 +59,6 @@ pub(super) async fn revoke(
     _: Admin,
     KnownToken: KnownToken,
     Json(Empty {}): Json<Empty>,
-) -> Result<JsonResponse<TokenItem>, Refusal> {
+) -> Result<JsonResponse<TokenItem>, ApiError> {
     Ok(JsonResponse(app.tokens.revoke(&scope, id).await?))
 }

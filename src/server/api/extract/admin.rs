@@ -8,11 +8,11 @@ use url::Url;
 
 use super::Scope;
 use crate::domain::error::Error;
-use crate::domain::limits::failed_attempts::Shown;
+use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::server::Encrypted;
 use crate::server::admin_key::AdminKey;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
 
 /// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
@@ -26,19 +26,19 @@ const MAX_COOKIES: usize = 2;
 pub(crate) struct Admin;
 
 impl FromRequestParts<AppState> for Admin {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let scope = Scope::of(parts)?;
-        let (network, now) = (scope.asked().site_key, app.now());
+        let (network, now) = (scope.asked().network_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
         let attempt = app.key_attempts.judge(network, now, || match by_header {
-            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Shown::Right,
-            Some(_) => Shown::Wrong,
+            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Attempt::Right,
+            Some(_) => Attempt::Wrong,
             None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
         })?;
-        if attempt != Shown::Right {
+        if attempt != Attempt::Right {
             return Err(Error::AdminKeyInvalid.into());
         }
         scope.note_admin();
@@ -49,14 +49,14 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
-fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Shown {
+fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Attempt {
     if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
-        Shown::Right
+        Attempt::Right
     // An expired session is not a guess at the key.
     } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
-        Shown::Wrong
+        Attempt::Wrong
     } else {
-        Shown::Nothing
+        Attempt::Nothing
     }
 }
 

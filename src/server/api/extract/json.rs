@@ -9,15 +9,15 @@ use super::Scope;
 use crate::domain::error::Error;
 use crate::domain::limits::MAX_JSON_BYTES;
 use crate::domain::transfers::BodyError;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 
 /// A request body parsed as JSON of up to 64 KiB, whatever its content type; an empty body means `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, mut body) = request.into_parts();
         let scope = Scope::of(&parts)?;
         let mut bytes = BytesMut::new();
@@ -36,7 +36,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
 impl<T: DeserializeOwned> Json<T> {
     /// Parses a complete body.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
         // Rejects arrays, which serde would accept as the members of a struct in order.
         if text.trim_ascii_start().first() != Some(&b'{') {

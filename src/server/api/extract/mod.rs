@@ -18,4 +18,4 @@ pub(crate) use params::Params;
 pub(crate) use path::Id;
 pub(crate) use proofs::Proofs;
 pub(crate) use scope::Scope;
-pub(crate) use transfer::{Found, KnownToken, Owned, Sender, Viewed};
+pub(crate) use transfer::{AnyTransfer, KnownToken, OwnedTransfer, Sender, VisibleTransfer};

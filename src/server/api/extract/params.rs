@@ -6,15 +6,15 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::domain::error::Error;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 
 /// The parsed query parameters of a request.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self::parse(&parts.uri)?)
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 
 use crate::domain::error::Error;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 
 /// The only id parameter of a path, parsed.
 pub(crate) struct Id<T>(pub(crate) T);
@@ -18,9 +18,9 @@ where
     T: FromStr,
     T::Err: Display,
 {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
         let (name, text) =

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 
 /// The header that carries an access proof.
 pub(crate) const ACCESS: &str = "x-sgsend-access";
@@ -22,9 +22,9 @@ pub(crate) struct Proofs {
 }
 
 impl<S: Sync> FromRequestParts<S> for Proofs {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self { access: header(parts, ACCESS)?, grant: header(parts, GRANT)? })
     }
 }

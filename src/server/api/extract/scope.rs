@@ -7,14 +7,14 @@ use http::request::Parts;
 
 use crate::domain::audit::RequestScope;
 use crate::domain::error::Error;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 
 /// The request scope, created by the audit middleware.
 #[derive(Clone)]
 pub(crate) struct Scope(pub(crate) Arc<RequestScope>);
 
 impl Scope {
-    pub(super) fn of(parts: &Parts) -> Result<Self, Refusal> {
+    pub(super) fn of(parts: &Parts) -> Result<Self, ApiError> {
         let scope = parts.extensions.get::<Arc<RequestScope>>().cloned();
         scope.map(Self).ok_or_else(|| Error::Internal("the route has no audit middleware".into()).into())
     }
@@ -29,9 +29,9 @@ impl std::ops::Deref for Scope {
 }
 
 impl<S: Sync> FromRequestParts<S> for Scope {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Self::of(parts)
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::state::AppState;
 
@@ -23,9 +23,9 @@ const TOKEN: &str = "x-sgsend-token";
 pub(crate) struct Sender(pub(crate) Token);
 
 impl FromRequestParts<AppState> for Sender {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let scope = Scope::of(parts)?;
         let text = token_text(&parts.headers)?.ok_or(Error::TokenMissing)?;
         let token = app.tokens.authenticate(&scope, text).await?;
@@ -59,9 +59,9 @@ fn is_bearer(scheme: &str) -> bool {
 pub(crate) struct KnownToken;
 
 impl FromRequestParts<AppState> for KnownToken {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let Id(id) = Id::<TokenId>::from_request_parts(parts, app).await?;
         app.tokens.find(id).await?;
         Ok(Self)
@@ -69,27 +69,27 @@ impl FromRequestParts<AppState> for KnownToken {
 }
 
 /// The transfer in the path, without a check of the sender.
-pub(crate) struct Found(pub(crate) Transfer);
+pub(crate) struct AnyTransfer(pub(crate) Transfer);
 
-impl FromRequestParts<AppState> for Found {
-    type Rejection = Refusal;
+impl FromRequestParts<AppState> for AnyTransfer {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let Id(id) = Id::<TransferId>::from_request_parts(parts, app).await?;
         Ok(Self(app.transfers.find(&*Scope::of(parts)?, id).await?))
     }
 }
 
 /// The transfer in the path, created with the sender token of the request.
-pub(crate) struct Owned(pub(crate) Transfer);
+pub(crate) struct OwnedTransfer(pub(crate) Transfer);
 
-impl FromRequestParts<AppState> for Owned {
-    type Rejection = Refusal;
+impl FromRequestParts<AppState> for OwnedTransfer {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<TransferId>::from_request_parts(parts, app).await?;
         let Sender(token) = Sender::from_request_parts(parts, app).await?;
-        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        let AnyTransfer(transfer) = AnyTransfer::from_request_parts(parts, app).await?;
         check_owner(&transfer, &token)?;
         Ok(Self(transfer))
     }
@@ -98,22 +98,22 @@ impl FromRequestParts<AppState> for Owned {
 /// The transfer in the path, for reading its audit trail.
 ///
 /// The sender reads all details; records for other readers omit the clients. A token is optional, but a wrong token is an error, never a fallback to the reduced view.
-pub(crate) struct Viewed {
+pub(crate) struct VisibleTransfer {
     pub(crate) transfer: Transfer,
     pub(crate) by_sender: bool,
 }
 
-impl FromRequestParts<AppState> for Viewed {
-    type Rejection = Refusal;
+impl FromRequestParts<AppState> for VisibleTransfer {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         Id::<TransferId>::from_request_parts(parts, app).await?;
         let token = match Sender::from_request_parts(parts, app).await {
             Ok(Sender(token)) => Some(token),
             Err(error) if error.code() == Error::TokenMissing.code() => None,
             Err(error) => return Err(error),
         };
-        let Found(transfer) = Found::from_request_parts(parts, app).await?;
+        let AnyTransfer(transfer) = AnyTransfer::from_request_parts(parts, app).await?;
         if let Some(token) = &token {
             check_owner(&transfer, token)?;
         }

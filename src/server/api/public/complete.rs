@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::{CompletedTransfer, Empty, TransferStatus, Transparency};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Json, Owned, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Json, OwnedTransfer, Scope};
 use crate::server::state::AppState;
 
 /// Completes an upload after all its bytes have arrived.
@@ -22,9 +22,9 @@ use crate::server::state::AppState;
 pub(super) async fn complete(
     State(app): State<AppState>,
     scope: Scope,
-    Owned(transfer): Owned,
+    OwnedTransfer(transfer): OwnedTransfer,
     Json(Empty {}): Json<Empty>,
-) -> Result<JsonResponse<CompletedTransfer>, Refusal> {
+) -> Result<JsonResponse<CompletedTransfer>, ApiError> {
     let transfer = app.transfers.complete(&scope, transfer).await?;
     let flow = transfer.upload_flow();
     Ok(JsonResponse(CompletedTransfer {

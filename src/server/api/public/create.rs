@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::{CreateTransfer, CreatedTransfer};
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Json, Scope, Sender};
 use crate::server::state::{App, AppState};
 
@@ -24,7 +24,7 @@ pub(super) async fn create(
     scope: Scope,
     Sender(token): Sender,
     Json(request): Json<CreateTransfer>,
-) -> Result<(StatusCode, JsonResponse<CreatedTransfer>), Refusal> {
+) -> Result<(StatusCode, JsonResponse<CreatedTransfer>), ApiError> {
     let transfer = app.transfers.create(&scope, &token, &request).await?;
     let id = transfer.transfer_id;
     let upload = app.transfers.upload_instruction(&transfer).await?;

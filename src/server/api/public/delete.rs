@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::{Empty, TransferStatus};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Json, Owned, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Json, OwnedTransfer, Scope};
 use crate::server::state::AppState;
 
 /// Deletes a transfer in any state. Idempotent. Removes the payload before the response.
@@ -20,9 +20,9 @@ use crate::server::state::AppState;
 pub(super) async fn delete(
     State(app): State<AppState>,
     scope: Scope,
-    Owned(transfer): Owned,
+    OwnedTransfer(transfer): OwnedTransfer,
     Json(Empty {}): Json<Empty>,
-) -> Result<JsonResponse<TransferStatus>, Refusal> {
+) -> Result<JsonResponse<TransferStatus>, ApiError> {
     let transfer = app.transfers.delete(&scope, transfer.transfer_id).await?;
     Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

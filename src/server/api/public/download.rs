@@ -9,8 +9,8 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfers::{Authorised, UnknownGrant};
 use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Found, Json, Proofs, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{AnyTransfer, Json, Proofs, Scope};
 use crate::server::state::AppState;
 
 /// Counts a download and returns the URL of the payload.
@@ -25,10 +25,10 @@ use crate::server::state::AppState;
 pub(super) async fn create_presign_url(
     State(app): State<AppState>,
     scope: Scope,
-    Found(transfer): Found,
+    AnyTransfer(transfer): AnyTransfer,
     proofs: Proofs,
     Json(request): Json<DownloadRequest>,
-) -> Result<JsonResponse<DownloadAnswer>, Refusal> {
+) -> Result<JsonResponse<DownloadAnswer>, ApiError> {
     let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
     let authorised = app

@@ -16,8 +16,8 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Transfer;
 use crate::domain::transfers::{Authorised, UnknownGrant};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Found, Params, Proofs, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
 use crate::server::middleware::audit::PayloadAnswer;
 use crate::server::state::AppState;
@@ -69,11 +69,11 @@ impl GrantParam {
 pub(super) async fn get_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    Found(transfer): Found,
+    AnyTransfer(transfer): AnyTransfer,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let grant = param.or(proofs.grant)?;
     let authorised = app
         .transfers
@@ -129,11 +129,11 @@ pub(super) async fn get_bytes(
 pub(super) async fn head_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    Found(transfer): Found,
+    AnyTransfer(transfer): AnyTransfer,
     proofs: Proofs,
     Params(param): Params<GrantParam>,
     mut headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let grant = param.or(proofs.grant)?;
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     headers.remove(RANGE);
@@ -148,7 +148,7 @@ pub(super) async fn head_bytes(
 }
 
 /// Returns the response for a selection without payload bytes.
-fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, Refusal> {
+fn without_bytes(transfer: &Transfer, selection: &Selection) -> Result<Response, ApiError> {
     let status = match selection {
         Selection::NotModified => StatusCode::NOT_MODIFIED,
         Selection::PreconditionFailed => StatusCode::PRECONDITION_FAILED,

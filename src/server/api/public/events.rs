@@ -8,8 +8,8 @@ use crate::domain::audit::{Record, RecordKind};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::wire::{AddEvent, EventAdded, Page, PageQuery};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Found, Json, Params, Proofs, Scope, Viewed};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{AnyTransfer, Json, Params, Proofs, Scope, VisibleTransfer};
 use crate::server::api::paging::after;
 use crate::server::state::AppState;
 
@@ -27,10 +27,10 @@ use crate::server::state::AppState;
 pub(super) async fn add(
     State(app): State<AppState>,
     scope: Scope,
-    Found(transfer): Found,
+    AnyTransfer(transfer): AnyTransfer,
     proofs: Proofs,
     Json(event): Json<AddEvent>,
-) -> Result<(StatusCode, JsonResponse<EventAdded>), Refusal> {
+) -> Result<(StatusCode, JsonResponse<EventAdded>), ApiError> {
     let (access, grant) = (proofs.access.as_ref(), proofs.grant.as_ref());
     let added = app.transfers.add_event(&scope, &transfer, event.kind, access, grant).await?;
     Ok((StatusCode::CREATED, JsonResponse(added)))
@@ -47,9 +47,9 @@ pub(super) async fn add(
 )]
 pub(super) async fn list_events(
     State(app): State<AppState>,
-    viewed: Viewed,
+    viewed: VisibleTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, ApiError> {
     list(&app, &viewed, RecordKind::Event, &query).await
 }
 
@@ -64,18 +64,18 @@ pub(super) async fn list_events(
 )]
 pub(super) async fn list_actions(
     State(app): State<AppState>,
-    viewed: Viewed,
+    viewed: VisibleTransfer,
     Params(query): Params<PageQuery>,
-) -> Result<JsonResponse<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, ApiError> {
     list(&app, &viewed, RecordKind::Action, &query).await
 }
 
 async fn list(
     app: &AppState,
-    viewed: &Viewed,
+    viewed: &VisibleTransfer,
     kind: RecordKind,
     query: &PageQuery,
-) -> Result<JsonResponse<Page<Record>>, Refusal> {
+) -> Result<JsonResponse<Page<Record>>, ApiError> {
     let id = viewed.transfer.transfer_id;
     let mut page = app.transfers.list_records(id, kind, after(query)?, query.limit).await?;
     if !viewed.by_sender {

@@ -6,7 +6,7 @@ use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::domain::id::TransferId;
-use crate::server::api::error::Refusal;
+use crate::server::api::error::ApiError;
 use crate::server::api::extract::Id;
 use crate::server::state::AppState;
 use crate::server::web::Page;
@@ -25,9 +25,9 @@ use crate::server::web::Page;
 )]
 pub(super) async fn recipient(
     State(app): State<AppState>,
-    id: Result<Id<TransferId>, Refusal>,
+    id: Result<Id<TransferId>, ApiError>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     match id {
         Ok(Id(_)) => Ok(Page::Receive.answer(&app, &headers)),
         Err(_) if takes_html(&headers) => {

@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::{PartNumbers, UploadInstruction};
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Json, Owned, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{Json, OwnedTransfer, Scope};
 use crate::server::state::AppState;
 
 /// Creates presigned upload URLs for further parts, or to replace expired URLs.
@@ -22,8 +22,8 @@ use crate::server::state::AppState;
 pub(super) async fn create_presign_urls(
     State(app): State<AppState>,
     scope: Scope,
-    Owned(transfer): Owned,
+    OwnedTransfer(transfer): OwnedTransfer,
     Json(request): Json<PartNumbers>,
-) -> Result<JsonResponse<UploadInstruction>, Refusal> {
+) -> Result<JsonResponse<UploadInstruction>, ApiError> {
     Ok(JsonResponse(app.transfers.create_upload_urls(&scope, &transfer, &request.numbers).await?))
 }

@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::TransferStatus;
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::Found;
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::AnyTransfer;
 use crate::server::state::AppState;
 
 /// Returns the status of a transfer. Needs only the transfer id.
@@ -17,7 +17,7 @@ use crate::server::state::AppState;
 )]
 pub(super) async fn status(
     State(app): State<AppState>,
-    Found(transfer): Found,
-) -> Result<JsonResponse<TransferStatus>, Refusal> {
+    AnyTransfer(transfer): AnyTransfer,
+) -> Result<JsonResponse<TransferStatus>, ApiError> {
     Ok(JsonResponse(TransferStatus::of(&transfer, app.transfers.mode(), app.now())))
 }

@@ -15,8 +15,8 @@ use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfers::{BodyError, Upload};
 use crate::domain::wire::Received;
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::{Owned, Params, Scope};
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::{OwnedTransfer, Params, Scope};
 use crate::server::state::AppState;
 
 /// Query parameter with the start of the uploaded bytes.
@@ -42,11 +42,11 @@ pub(super) struct UploadQuery {
 pub(super) async fn upload_bytes(
     State(app): State<AppState>,
     scope: Scope,
-    Owned(transfer): Owned,
+    OwnedTransfer(transfer): OwnedTransfer,
     Params(query): Params<UploadQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Result<JsonResponse<Received>, Refusal> {
+) -> Result<JsonResponse<Received>, ApiError> {
     let length = headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap_or_default().parse::<u64>());
     let length = length.transpose().map_err(|_| Error::InvalidRequest("content-length is not a number".to_owned()))?;
     let body = pin!(body.into_data_stream().map_err(body_error));

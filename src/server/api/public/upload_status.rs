@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use crate::domain::id::TransferId;
 use crate::domain::wire::UploadStatus;
-use crate::server::api::error::Refusal;
-use crate::server::api::extract::Owned;
+use crate::server::api::error::ApiError;
+use crate::server::api::extract::OwnedTransfer;
 use crate::server::state::AppState;
 
 /// Returns the received bytes or parts, to resume an upload.
@@ -18,7 +18,7 @@ use crate::server::state::AppState;
 )]
 pub(super) async fn upload_status(
     State(app): State<AppState>,
-    Owned(transfer): Owned,
-) -> Result<JsonResponse<UploadStatus>, Refusal> {
+    OwnedTransfer(transfer): OwnedTransfer,
+) -> Result<JsonResponse<UploadStatus>, ApiError> {
     Ok(JsonResponse(app.transfers.upload_status(&transfer).await?))
 }

@@ -90,7 +90,7 @@ async fn opens(folder: &Path) -> Finding {
     match StoreHeader::of(&store).await {
         Ok(Some(_)) => Finding::ok(NAME, "it opens"),
         Ok(None) => Finding::ok(NAME, "it opens, and is empty"),
-        Err(error @ StoreError::UnfinishedCopy { .. }) => {
+        Err(error @ StoreError::IncompleteCopy { .. }) => {
             Finding::problem(NAME, error.to_string(), "run `sgsend store copy` to its end")
         }
         Err(error) => {

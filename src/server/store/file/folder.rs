@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::Durability;
 use crate::domain::id::TransferId;
-use crate::domain::limits::free_space::Room;
+use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::Held;
 
 /// How much room there is on the disk of `path`, for whoever is not its superuser.
-pub(super) fn room_at(path: &Path) -> io::Result<Room> {
+pub(super) fn room_at(path: &Path) -> io::Result<FreeSpace> {
     let disk = rustix::fs::statvfs(path)?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-    Ok(Room { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
+    Ok(FreeSpace { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
 }
 
 /// The directory of payloads.

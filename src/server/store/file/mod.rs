@@ -30,7 +30,7 @@ use commit_queue::CommitQueue;
 use folder::{Folder, make_directory, room_at};
 use readers::Readers;
 
-use crate::domain::limits::free_space::Room;
+use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::{Store, StoreError};
 
 /// What an answered write survives.
@@ -98,7 +98,7 @@ pub fn is_open(directory: &Path) -> Result<bool, OpenError> {
 
 #[async_trait]
 impl Store for FileStore {
-    async fn room(&self) -> Result<Option<Room>, StoreError> {
+    async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(Some(room_at(folder.path())?))).await
     }

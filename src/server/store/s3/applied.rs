@@ -12,15 +12,15 @@ use super::stored::WriteId;
 const KNOWN: NonZeroUsize = NonZeroUsize::new(8_192).expect("it is not zero");
 
 /// The latest writes whose records were seen to be in the store.
-pub(super) struct Settled(Mutex<LruCache<WriteId, ()>>);
+pub(super) struct AppliedWrites(Mutex<LruCache<WriteId, ()>>);
 
-impl Default for Settled {
+impl Default for AppliedWrites {
     fn default() -> Self {
         Self(Mutex::new(LruCache::new(KNOWN)))
     }
 }
 
-impl Settled {
+impl AppliedWrites {
     pub(super) fn contains(&self, id: &WriteId) -> bool {
         self.0.lock().expect("nothing panics while it holds this lock").contains(id)
     }
@@ -30,8 +30,8 @@ impl Settled {
     }
 }
 
-impl fmt::Debug for Settled {
+impl fmt::Debug for AppliedWrites {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Settled")
+        f.write_str("AppliedWrites")
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::S3Store;
 use super::records::backoff;
-use crate::domain::stats::{DayStats, Tally};
+use crate::domain::stats::{CounterDelta, DayStats};
 use crate::domain::store::{Change, Commit, Condition, Records, StorageKey, StoreError, Versioned, read, to_json};
 use crate::domain::timestamp::Day;
 
@@ -14,16 +14,16 @@ const DAYS: usize = 1_000;
 
 /// What commits have added, by day, since the counters were last written.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Mutex<BTreeMap<Day, Tally>>);
+pub(super) struct Sums(Mutex<BTreeMap<Day, CounterDelta>>);
 
 impl Sums {
     /// Adds what a commit adds.
-    pub(super) fn add(&self, tally: &Tally) {
+    pub(super) fn add(&self, tally: &CounterDelta) {
         let mut days = self.0.lock().expect("nothing panics while it holds this lock");
-        days.entry(tally.day.clone()).or_insert_with(|| Tally::on(tally.day.clone())).merge(tally);
+        days.entry(tally.day.clone()).or_insert_with(|| CounterDelta::on(tally.day.clone())).merge(tally);
     }
 
-    fn take_first(&self) -> Option<Tally> {
+    fn take_first(&self) -> Option<CounterDelta> {
         let first = self.0.lock().expect("nothing panics while it holds this lock").pop_first();
         first.map(|(_, tally)| tally)
     }
@@ -41,7 +41,7 @@ impl S3Store {
         Ok(())
     }
 
-    async fn write_sum(&self, sum: &Tally) -> Result<(), StoreError> {
+    async fn write_sum(&self, sum: &CounterDelta) -> Result<(), StoreError> {
         let mut backoff = backoff();
         loop {
             match self.add_to_latest(sum).await {
@@ -51,7 +51,7 @@ impl S3Store {
         }
     }
 
-    async fn add_to_latest(&self, sum: &Tally) -> Result<(), StoreError> {
+    async fn add_to_latest(&self, sum: &CounterDelta) -> Result<(), StoreError> {
         let Some(latest) = self.latest_day().await? else {
             let first = DayStats::after(None, sum);
             return self.write_day(first, Condition::Absent).await;
@@ -68,7 +68,7 @@ impl S3Store {
         }
         // What comes late for a closed day counts for the next one, which whoever closed it may not have written yet.
         let day = if last.day < sum.day { sum.day.clone() } else { last.day.next() };
-        self.write_day(DayStats::after(Some(last), &Tally { day, ..sum.clone() }), Condition::Absent).await
+        self.write_day(DayStats::after(Some(last), &CounterDelta { day, ..sum.clone() }), Condition::Absent).await
     }
 
     async fn latest_day(&self) -> Result<Option<Versioned<DayStats>>, StoreError> {

@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use examination::examine;
 
-use applied::Settled;
+use applied::AppliedWrites;
 use bucket::Bucket;
 use counters::Sums;
 
@@ -46,10 +46,10 @@ pub struct S3Store(Arc<Parts>);
 
 struct Parts {
     bucket: Bucket,
-    settled: Settled,
+    settled: AppliedWrites,
     sums: Sums,
     location: S3Location,
-    /// Places for payloads that are gathered in memory on their way to the bucket.
+    /// RequestSlots for payloads that are gathered in memory on their way to the bucket.
     writers: Arc<Semaphore>,
     /// How long a writer has to put its records before a reader does.
     writers_time: Duration,

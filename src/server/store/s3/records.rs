@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
 use super::bucket::{NO_ETAG, Only, PutError};
-use super::stored::{Known, Trail, WriteId};
+use super::stored::{Known, WriteId, WriteLog};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
 use crate::domain::store::{
@@ -122,7 +122,7 @@ impl S3Store {
         }
         let id = WriteId::random();
         let before_trail = before.as_ref().and_then(|before| before.trail.as_ref());
-        let trail = Trail::after(before_trail, id.clone(), SystemClock.now(), records);
+        let trail = WriteLog::after(before_trail, id.clone(), SystemClock.now(), records);
         let written = self.write(&change, before.as_ref(), &id, &trail).await?;
         match self.put_records(records.to_vec()).await {
             Ok(()) => self.0.settled.insert(id),
@@ -140,7 +140,7 @@ impl S3Store {
         change: &Change,
         before: Option<&Known>,
         id: &WriteId,
-        trail: &Trail,
+        trail: &WriteLog,
     ) -> Result<Known, StoreError> {
         let body = trail.attach(&change.value);
         let only = before.map_or(Only::IfAbsent, |before| Only::IfMatch(before.etag.clone()));
@@ -198,7 +198,7 @@ impl S3Store {
     }
 
     /// Puts the records of the write that left `trail`, if nobody is known to have done so.
-    async fn settle(&self, trail: &Trail) -> Result<(), StoreError> {
+    async fn settle(&self, trail: &WriteLog) -> Result<(), StoreError> {
         let Some(id) = trail.last().filter(|_| !trail.outbox.is_empty()) else { return Ok(()) };
         if self.0.settled.contains(id) {
             return Ok(());

@@ -1,6 +1,6 @@
 //! An object as it lies in the bucket: its content, and behind it what the store keeps of its latest write.
 //!
-//! The content is the object's first bytes, as many as its metadata say; then comes a line of JSON, the [`Trail`].
+//! The content is the object's first bytes, as many as its metadata say; then comes a line of JSON, the [`WriteLog`].
 //! Objects that are written once and never changed are content alone.
 
 use base64::Engine;
@@ -31,7 +31,7 @@ impl WriteId {
 
 /// What an object remembers of how it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Trail {
+pub(super) struct WriteLog {
     /// How often it was written.
     pub(super) seq: u64,
     /// The latest writes, the last one last: whoever lost an answer finds out whether its write was one of them.
@@ -49,7 +49,7 @@ pub(super) struct Pending {
     base64: String,
 }
 
-impl Trail {
+impl WriteLog {
     /// The trail of a write after the one that left `before`.
     pub(super) fn after(before: Option<&Self>, id: WriteId, at: Timestamp, records: &[(StorageKey, Bytes)]) -> Self {
         let mut writes = before.map(|before| before.writes.clone()).unwrap_or_default();
@@ -107,7 +107,7 @@ pub(super) struct Known {
     /// The entity tag: what the next write is conditional on.
     pub(super) etag: String,
     /// The object's trail; an object that is written once has none.
-    pub(super) trail: Option<Trail>,
+    pub(super) trail: Option<WriteLog>,
 }
 
 impl Stored {
@@ -139,9 +139,9 @@ impl Known {
 mod tests {
     use super::*;
 
-    fn trail(before: Option<&Trail>) -> Trail {
+    fn trail(before: Option<&WriteLog>) -> WriteLog {
         let records = [(StorageKey::from_backend("events/1.json".to_owned()), Bytes::from_static(b"{}\n\xff"))];
-        Trail::after(before, WriteId::random(), Timestamp::from_millis(7), &records)
+        WriteLog::after(before, WriteId::random(), Timestamp::from_millis(7), &records)
     }
 
     #[test]

@@ -142,7 +142,7 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
         assert!(matches!(interrupted, Err(CopyError::To(StoreError::Unavailable(_)))), "{interrupted:?}");
         if !records(&*to).await.is_empty() {
             let opened = open_header(&*to, RETAIN).await;
-            assert!(matches!(&opened, Err(StoreError::UnfinishedCopy { of }) if of == NAME), "{opened:?}");
+            assert!(matches!(&opened, Err(StoreError::IncompleteCopy { of }) if of == NAME), "{opened:?}");
             assert_eq!(check(&*to).await.unwrap().findings[0].code, "unfinished_copy");
         }
         let sent_before = to.held(None, 10).await.unwrap().iter().filter(|held| held.whole).count() as u64 * 3;
@@ -225,7 +225,7 @@ async fn the_source_must_be_a_complete_store() {
     assert!(matches!(copied(&from, &to).await, Err(CopyError::NoStore)));
     put(&from, StorageKey::header(), r#"{"v":1,"unfinished_copy":{"of":"x","run":"0"}}"#).await;
     let result = copied(&from, &to).await;
-    assert!(matches!(result, Err(CopyError::From(StoreError::UnfinishedCopy { .. }))), "{result:?}");
+    assert!(matches!(result, Err(CopyError::From(StoreError::IncompleteCopy { .. }))), "{result:?}");
     assert_eq!(records(&to).await, []);
 }
 
@@ -253,7 +253,7 @@ async fn changes_during_a_copy_are_detected() {
         let result = copy(&from, &*to, NAME, &between).await;
         assert!(matches!(result, Err(CopyError::Differs { .. })), "{result:?}");
         let opened = open_header(&*to, RETAIN).await;
-        assert!(matches!(opened, Err(StoreError::UnfinishedCopy { .. })), "{opened:?}");
+        assert!(matches!(opened, Err(StoreError::IncompleteCopy { .. })), "{opened:?}");
         if StoreHeader::of(&from).await.unwrap().is_some() {
             copied(&from, &*to).await.unwrap();
             assert_eq!(records(&*to).await, records(&from).await);
@@ -274,7 +274,7 @@ async fn only_one_of_two_concurrent_copies_finishes() {
         futures_util::FutureExt::now_or_never(claimed.commit(Commit::of(change))).unwrap().unwrap();
     });
     assert!(matches!(copy(&*world.store, &to, NAME, &overtaking).await, Err(CopyError::Overtaken)));
-    assert!(matches!(StoreHeader::of(&to).await, Err(StoreError::UnfinishedCopy { .. })));
+    assert!(matches!(StoreHeader::of(&to).await, Err(StoreError::IncompleteCopy { .. })));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::CorsRule;
 
 use super::refusal::setting;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::Finding;
 use crate::server::store::s3::actions::GET_CORS;
 use crate::server::store::s3::bucket::Bucket;
@@ -25,7 +25,7 @@ const USES: [Use; 2] = [
 ];
 
 /// The rules let `page`, or at least some page, put and get.
-pub(super) async fn examine(bucket: &Bucket, page: Option<&ServerRoot>) -> Finding {
+pub(super) async fn examine(bucket: &Bucket, page: Option<&BaseUrl>) -> Finding {
     let asked = bucket.client.get_bucket_cors().bucket(&bucket.name).send().await;
     let rules = match setting(NAME, GET_CORS, Some("NoSuchCORSConfiguration"), asked) {
         Ok(found) => found.and_then(|found| found.cors_rules).unwrap_or_default(),

@@ -14,7 +14,7 @@ mod refusal;
 mod scratch;
 
 use super::bucket::Bucket;
-use crate::domain::base_url::ServerRoot;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::server::store::S3Location;
 use scratch::Scratch;
@@ -22,7 +22,7 @@ use scratch::Scratch;
 /// Examines the bucket at `location`. `page` is the web page that is to reach it, where there is a certain one.
 ///
 /// What builds on something that failed is not tried.
-pub async fn examine(location: &S3Location, page: Option<&ServerRoot>) -> Vec<Finding> {
+pub async fn examine(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
     let scratch = Scratch::new(Bucket::at(location).await);
     let mut findings = vec![access::credentials().await];
     if findings[0].verdict != Verdict::Ok {
