@@ -1,4 +1,6 @@
-//! The backends that outlive a process; [`MemoryStore`](crate::domain::store::MemoryStore) is their reference.
+//! Persistent store backends: a local folder (`file:`) and an S3 bucket (`s3:`).
+//!
+//! [`MemoryStore`](crate::domain::store::MemoryStore) is the reference implementation for both.
 
 mod file;
 pub(super) mod folder_state;

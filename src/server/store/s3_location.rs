@@ -1,42 +1,42 @@
-//! `s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME`
+//! Storage URLs of S3 buckets: `s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
 
-/// Where a store lies in S3, or in what speaks its protocol.
+/// Location of a store on AWS S3 or an S3-compatible server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Location {
-    /// The bucket.
+    /// Bucket name.
     pub bucket: String,
-    /// What the keys of the store begin with, without `/` at either end; empty for the whole bucket.
+    /// Key prefix of the store, without `/` at either end; empty for the whole bucket.
     pub prefix: String,
-    /// Where the protocol is spoken, if not at AWS.
+    /// Endpoint of an S3-compatible server; `None` for AWS.
     pub endpoint: Option<Url>,
-    /// Whether the bucket stands in the path of URLs, and not in their host.
+    /// Whether URLs have the bucket name in their path (path-style addressing) instead of their host.
     pub path_style: bool,
-    /// The region, if it is not that of the environment or the profile.
+    /// Region; `None` for the region of the environment or the AWS profile.
     pub region: Option<String>,
 }
 
-/// A text that is not the URL of an S3 store.
+/// Error for a text that is not the storage URL of an S3 store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLocation {
-    /// It does not begin with `s3://` and a bucket.
-    #[error("an S3 store is s3://BUCKET or s3://BUCKET/PREFIX")]
+    /// The URL does not have the form `s3://BUCKET` or `s3://BUCKET/PREFIX`.
+    #[error("the URL of an S3 store has the form s3://BUCKET or s3://BUCKET/PREFIX")]
     Form,
-    /// It has a part that no store has.
-    #[error("{0} has no place in the URL of an S3 store: options are endpoint, path_style and region")]
+    /// The query has an unknown option.
+    #[error("unknown option {0} in the URL of an S3 store: the options are endpoint, path_style and region")]
     Option(String),
-    /// The endpoint is none.
-    #[error("endpoint is not an http or https URL")]
+    /// The endpoint is not an HTTP or HTTPS URL.
+    #[error("endpoint must be an http or https URL")]
     Endpoint,
-    /// `path_style` is neither yes nor no.
-    #[error("path_style is 1 or 0")]
+    /// `path_style` is not a boolean.
+    #[error("path_style must be 1 or 0")]
     PathStyle,
-    /// The region is none.
-    #[error("a region is written like eu-central-1")]
+    /// The region is not a valid host label.
+    #[error("invalid region: use a name like eu-central-1")]
     Region,
 }
 
@@ -51,7 +51,7 @@ impl FromStr for S3Location {
             return Err(InvalidLocation::Form);
         }
         let prefix = url.path().trim_matches('/').to_owned();
-        // What is escaped in a URL has no place in a key either.
+        // Keys of a store contain no characters that need percent-encoding in a URL.
         if prefix.contains('%') || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
             return Err(InvalidLocation::Form);
         }
@@ -80,7 +80,7 @@ fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
     }
 }
 
-/// Regions become a part of the host: one label of it.
+/// Checks that a region can be used as one label of the endpoint's host name.
 fn is_region(text: &str) -> bool {
     let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(label)
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_read_and_written() {
+    fn a_location_survives_parsing_and_formatting() {
         let plain: S3Location = "s3://bucket".parse().unwrap();
         assert_eq!((plain.bucket.as_str(), plain.prefix.as_str(), plain.path_style), ("bucket", "", false));
         let text = "s3://my.bucket/a/b/?endpoint=http://127.0.0.1:4566&path_style=1&region=eu-west-1";
@@ -127,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
-        let refused = |text: &str| text.parse::<S3Location>().unwrap_err();
+    fn invalid_urls_are_rejected() {
+        let error = |text: &str| text.parse::<S3Location>().unwrap_err();
         for text in [
             "",
             "s3:",
@@ -141,15 +141,15 @@ mod tests {
             "s3://b/a#x",
             "s3://b/a%20b",
         ] {
-            assert_eq!(refused(text), InvalidLocation::Form, "{text}");
+            assert_eq!(error(text), InvalidLocation::Form, "{text}");
         }
-        assert_eq!(refused("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
-        assert_eq!(refused("s3://b?path_style=yes"), InvalidLocation::PathStyle);
+        assert_eq!(error("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
+        assert_eq!(error("s3://b?path_style=yes"), InvalidLocation::PathStyle);
         for region in ["", "eu west", "eu.west", "EU"] {
-            assert_eq!(refused(&format!("s3://b?region={region}")), InvalidLocation::Region, "{region}");
+            assert_eq!(error(&format!("s3://b?region={region}")), InvalidLocation::Region, "{region}");
         }
         for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b", "http://host/%23a"] {
-            assert_eq!(refused(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
+            assert_eq!(error(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
         }
     }
 }

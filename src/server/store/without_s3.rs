@@ -1,4 +1,4 @@
-//! What stands in the place of `s3/` in a build without the feature of that name: the refusal of every bucket.
+//! Stub for `s3/` in builds without the `s3` feature: rejects every bucket.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{Store, StoreError};
 
-const REFUSAL: &str = "this sgsend was built without S3";
+const NO_S3: &str = "this sgsend was built without S3";
 
-/// Opens no bucket.
+/// Rejects the bucket.
 ///
 /// # Errors
 /// [`StoreError::Unfit`], always.
 pub async fn open(_: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
-    Err(StoreError::Unfit(REFUSAL.to_owned()))
+    Err(StoreError::Unfit(NO_S3.to_owned()))
 }
 
-/// Opens no bucket either.
+/// Rejects the bucket, as [`open`] does.
 ///
 /// # Errors
 /// [`StoreError::Unfit`], always.
@@ -25,7 +25,7 @@ pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, Store
     open(location).await
 }
 
-/// Examines no bucket, and says why.
+/// Returns a single finding: this build does not support S3.
 pub async fn examine(_: &S3Location, _: Option<&BaseUrl>) -> Vec<Finding> {
-    vec![Finding::problem("bucket", REFUSAL, "use an sgsend with S3, which it has unless it is built without")]
+    vec![Finding::problem("bucket", NO_S3, "use a build of sgsend with the s3 feature, which is on by default")]
 }

@@ -1,4 +1,4 @@
-//! A file that is part of the program.
+//! Static files that are built into the program.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::domain::crypto::digest::Sha256;
 use crate::server::api::range::{Selection, select};
 
-/// A file, and what it is called here.
+/// Static file and its path in this folder.
 #[derive(Debug)]
 pub(super) struct Asset {
     pub(super) path: &'static str,
     pub(super) content: &'static [u8],
 }
 
-/// The file at a path below this folder.
+/// Includes the file at a path relative to `src/server/web`.
 macro_rules! asset {
     ($path:literal) => {
         $crate::server::web::asset::Asset { path: $path, content: include_bytes!($path) }
@@ -23,7 +23,7 @@ macro_rules! asset {
 pub(super) use asset;
 
 impl Asset {
-    /// The name that pages load it by.
+    /// Returns the file name in URLs.
     pub(super) fn name(&self) -> &'static str {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
@@ -38,18 +38,19 @@ impl Asset {
         })
     }
 
-    /// Answers a request: with the file, unless the browser has this very one.
+    /// Returns the response to a request: the file, or 304 if the browser has the current version.
     pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
         let etag = format!("\"{}\"", Sha256::of(self.content));
-        let known = select(headers, &etag, self.content.len() as u64) == Selection::NotModified;
-        let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { self.content.into_response() };
-        let answered = response.headers_mut();
-        if !known {
-            answered.insert(CONTENT_TYPE, self.media_type());
+        let not_modified = select(headers, &etag, self.content.len() as u64) == Selection::NotModified;
+        let mut response =
+            if not_modified { StatusCode::NOT_MODIFIED.into_response() } else { self.content.into_response() };
+        let response_headers = response.headers_mut();
+        if !not_modified {
+            response_headers.insert(CONTENT_TYPE, self.media_type());
         }
-        answered.insert(ETAG, HeaderValue::from_str(&etag).expect("hex digits are a header value"));
-        // A page and its scripts belong together: a browser asks each time whether it still has the right ones.
-        answered.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        response_headers.insert(ETAG, HeaderValue::from_str(&etag).expect("hex digits are a header value"));
+        // A page must run with its own version of the scripts, so browsers revalidate every file.
+        response_headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
 }

@@ -1,6 +1,7 @@
-//! The pages, and what they load: part of the program, the same for everybody, and about nobody.
+//! Web pages and their assets, built into the program and served unmodified.
 //!
-//! A page is a file here; nothing is filled in, so nothing has to be escaped. What it shows, its scripts ask the API for.
+//! No page contains data of a user or transfer: its scripts request data from the API. Nothing is filled into the HTML,
+//! so nothing needs escaping.
 
 mod asset;
 pub(super) mod html;
@@ -20,7 +21,7 @@ use crate::server::state::AppState;
 use asset::{Asset, asset};
 pub(super) use policy::{Policy, store_origin};
 
-/// What all pages load.
+/// Assets of all pages.
 const SHARED: &[Asset] = &[
     asset!("style.css"),
     asset!("icon.svg"),
@@ -31,7 +32,7 @@ const SHARED: &[Asset] = &[
     asset!("scripts/service.js"),
 ];
 
-/// What the pages of senders and recipients load.
+/// Assets of the upload and download pages.
 const PUBLIC: &[Asset] = &[
     asset!("scripts/archive-path.js"),
     asset!("scripts/by-service.js"),
@@ -61,7 +62,7 @@ const PUBLIC: &[Asset] = &[
     asset!("scripts/watching.js"),
 ];
 
-/// What the admin page loads.
+/// Assets of the admin page.
 const ADMIN: &[Asset] = &[
     asset!("scripts/admin.js"),
     asset!("scripts/admin-call.js"),
@@ -76,17 +77,17 @@ const ADMIN: &[Asset] = &[
     asset!("scripts/timeline.js"),
 ];
 
-/// The script that turns a stream of a page into a download: a service worker, which serves nothing but its own folder.
+/// Service worker that turns a stream of a page into a browser download; its scope is `/save/` only.
 const WORKER: Asset = asset!("save/worker.js");
 
-/// The page of a service, or of a link.
+/// Web page of a service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Page {
-    /// For who has a link.
+    /// Download page of a link.
     Receive,
-    /// For who has something to send.
+    /// Upload page.
     Send,
-    /// For who runs the service.
+    /// Admin page.
     Admin,
 }
 
@@ -102,7 +103,7 @@ impl Page {
         }
     }
 
-    /// Answers a request for the page.
+    /// Returns the response to a request for the page.
     pub(super) fn answer(self, app: &AppState, headers: &HeaderMap) -> Response {
         let mut response = self.asset().answer(headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
@@ -110,7 +111,7 @@ impl Page {
     }
 }
 
-/// The routes of what pages load.
+/// Returns the routes of the page assets of a service.
 pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     let own = match service {
         ServiceName::Public => PUBLIC,

@@ -1,4 +1,4 @@
-//! What pages may do (Content Security Policy, level 3): load what this service has, and speak to it and to its store.
+//! Content Security Policy (level 3) of the pages: own assets only, requests to this service and its store.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use url::{Origin, Url};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Store, StoreError};
 
-/// The header's value.
+/// Value of the `Content-Security-Policy` header.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Policy(HeaderValue);
 
 impl Policy {
-    /// The policy of pages that may also speak to `store`.
+    /// Creates the policy; pages may also send requests to `store`.
     ///
-    /// No script or style stands in a page, no text ever becomes HTML, and nothing is loaded from anywhere else. A
-    /// preview is an image of the page's own (`blob:`); a frame is how a download begins.
+    /// Pages contain no inline script or style, never turn text into HTML, and load nothing from other origins. A
+    /// preview is an image from a `blob:` URL of the page itself; a download starts in a frame.
     pub(in crate::server) fn new(store: Option<&Origin>) -> Self {
         let store = store.map_or_else(String::new, |origin| format!(" {}", origin.ascii_serialization()));
         let policy = format!(
@@ -32,7 +32,7 @@ impl Policy {
     }
 }
 
-/// The origin that clients reach a store's payloads at, where they do without this service: read off a URL like theirs.
+/// Returns the origin of presigned URLs, read from a sample URL; `None` for a store without presigned URLs.
 pub(in crate::server) async fn store_origin(store: &dyn Store) -> Result<Option<Origin>, StoreError> {
     let Some(presigner) = store.presigner() else { return Ok(None) };
     let example = presigner.get(TransferId::random(), Duration::from_secs(1)).await?;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_named_exactly() {
+    fn the_policy_allows_exactly_the_origin_of_the_store() {
         let origin = Url::parse("https://bucket.s3.eu-central-1.amazonaws.com/prefix/x?X-Amz-Date=1").unwrap().origin();
         let policy = Policy::new(Some(&origin)).value();
         let policy = policy.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! The queue of commits, and the thread that writes them.
+//! Queue of commits and the thread that writes them (group commit).
 
 use std::io;
 use std::mem;
@@ -12,11 +12,13 @@ use super::connection::{is_busy, is_full, store_error};
 use super::transaction::{Answer, write_all};
 use crate::domain::store::{Commit, StoreError};
 
-/// How many commits wait at most, and so how many one transaction does.
+/// Maximum number of queued commits, and of commits in one transaction.
 const QUEUE: usize = 512;
 
-/// Commits on their way to the one thread that writes. It takes all that wait into one transaction, so that they share
-/// one sync of the disk, and answers each after it.
+/// Sends commits to the single writer thread.
+///
+/// The thread writes all queued commits in one transaction, so that they share one disk sync, and replies to each
+/// commit after that sync.
 pub(super) struct CommitQueue {
     waiting: Option<mpsc::Sender<Waiting>>,
     thread: Option<JoinHandle<()>>,
@@ -28,18 +30,20 @@ struct Waiting {
 }
 
 impl CommitQueue {
-    /// Starts the thread, which owns `connection`.
+    /// Starts the writer thread, which owns `connection`.
     pub(super) fn start(connection: Connection) -> io::Result<Self> {
         let (waiting, queue) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new().name("commits".to_owned()).spawn(move || run(connection, queue))?;
         Ok(Self { waiting: Some(waiting), thread: Some(thread) })
     }
 
-    /// Writes `commit`, and returns when it is durable. It may happen even if nobody waits any longer.
+    /// Writes `commit` and returns once it is durable.
+    ///
+    /// Dropping the future does not cancel the write.
     pub(super) async fn write(&self, commit: Commit) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let waiting = self.waiting.as_ref().expect("only dropping takes it");
-        let ended = || StoreError::unavailable("the thread that writes has ended");
+        let waiting = self.waiting.as_ref().expect("the sender is taken only by Drop");
+        let ended = || StoreError::unavailable("the writer thread of the store has ended");
         waiting.send(Waiting { commit, answer }).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
@@ -49,7 +53,7 @@ impl Drop for CommitQueue {
     fn drop(&mut self) {
         drop(self.waiting.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic was reported where it happened.
+            // The panic hook has reported a panic of the thread already.
             drop(thread.join());
         }
     }
@@ -62,8 +66,10 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Writes a batch in one transaction. Where that cannot be, each commit has one of its own: one that has no room must
-/// not fail those that have, least of all those that make room.
+/// Writes a batch in one transaction, or each commit in its own transaction if the batch fails.
+///
+/// A commit that does not fit on a full disk must not fail the others, least of all commits that free space. A busy
+/// database fails the whole batch, since further attempts would be busy, too.
 fn write_batch(connection: &mut Connection, batch: Vec<Waiting>) {
     match write_all(connection, batch.iter().map(|waiting| &waiting.commit)) {
         Ok(answers) => {
@@ -86,7 +92,10 @@ fn write_batch(connection: &mut Connection, batch: Vec<Waiting>) {
     }
 }
 
-/// Writes one commit; where the disk is full, in the room that the log has once it is in the database.
+/// Writes one commit.
+///
+/// If the disk is full, checkpoints the write-ahead log into the database, which makes the log's space reusable, and
+/// retries once.
 fn write_alone(connection: &mut Connection, commit: &Commit) -> Answer {
     let mut written = write_all(connection, std::iter::once(commit));
     if written.as_ref().is_err_and(is_full)
@@ -95,14 +104,14 @@ fn write_alone(connection: &mut Connection, commit: &Commit) -> Answer {
         written = write_all(connection, std::iter::once(commit));
     }
     match written {
-        Ok(answers) => answers.into_iter().next().expect("one answer for one commit"),
+        Ok(answers) => answers.into_iter().next().expect("write_all returns one result per commit"),
         Err(error) => Err(store_error(Arc::new(error))),
     }
 }
 
 impl Waiting {
     fn answer(self, answer: Answer) {
-        // Whoever asked may have gone; what was written stays.
+        // The receiver may have been dropped; the commit stays written.
         drop(self.answer.send(answer));
     }
 }

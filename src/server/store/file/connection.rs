@@ -1,4 +1,4 @@
-//! Connections to the database of records.
+//! SQLite connections to the database of records.
 
 use std::fs::File;
 use std::io;
@@ -12,23 +12,26 @@ use super::Durability;
 use super::folder::sync_directory;
 use crate::domain::store::StoreError;
 
-/// How long a connection waits for another process that writes.
+/// Maximum wait for the write lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it looks meanwhile. `SQLite`'s own handler soon sleeps for 100 ms at a time, and so misses every gap
-/// that a busy writer leaves.
+/// Interval between two attempts to get the write lock.
+///
+/// `SQLite`'s own busy handler soon sleeps for 100 ms at a time, and so misses the gaps that a busy writer leaves.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long the write-ahead log grows before its pages go into the database.
+/// Size of the write-ahead log at which it is checkpointed into the database.
 const LOG_BYTES: i64 = 16 << 20;
 
-/// The size of a page of a new database.
+/// Page size of a new database.
 const PAGE_BYTES: i64 = 4096;
 
-/// What a connection keeps prepared; more than there are statements.
+/// Capacity of a connection's prepared-statement cache; more than there are statements.
 const STATEMENTS: usize = 32;
 
-/// Versions are numbers of commits, so that none comes twice, whatever happens to its key.
+/// Schema of the database.
+///
+/// A version is the number of a commit, so that no version is used twice, even if its key is removed and written again.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS object (
         key TEXT PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL
@@ -39,48 +42,50 @@ const SCHEMA: &str = "
     INSERT OR IGNORE INTO commits VALUES (1, 0);
 ";
 
-/// Makes the database's file, for its owner only, where there is none.
+/// Creates the database file with access for its owner only, unless it exists.
 ///
-/// It is not opened in place: closing it would end the locks of every other connection of this process.
+/// An existing file is not opened: closing it would release the POSIX locks of all other connections of this process.
 pub(super) fn create_file(path: &Path) -> io::Result<()> {
     if path.try_exists()? {
         return Ok(());
     }
     let directory = path.parent().unwrap_or(Path::new("."));
     let draft = tempfile::NamedTempFile::new_in(directory)?.into_temp_path();
-    // A link, unlike a rename, never replaces the database that another process has made meanwhile.
+    // Unlike a rename, a hard link never replaces a database that another process has created meanwhile.
     match std::fs::hard_link(&draft, path) {
         Err(refused) if refused.kind() != io::ErrorKind::AlreadyExists => Err(refused),
         _ => draft.close(),
     }
 }
 
-/// Opens the one connection of this process that writes.
+/// Opens this process's only writing connection.
 pub(super) fn writing(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     use_write_ahead_log(&connection)?;
     connection.pragma_update(None, "synchronous", if durability == Durability::Full { "FULL" } else { "OFF" })?;
     connection.pragma_update(None, "fullfsync", durability == Durability::Full)?;
     connection.pragma_update(None, "secure_delete", true)?;
-    // Keys of different transfers lie far apart, so that many pages change; the more of them come twice before they go
-    // from the log into the database, the better, up to a log that costs more in cold memory than it saves.
+    // Keys of different transfers lie far apart, so commits change many pages. A longer log changes more pages
+    // repeatedly before they are copied to the database; 16 MiB is the point where the memory that the log touches
+    // costs more than it saves.
     connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / PAGE_BYTES)?;
     connection.pragma_update(None, "cache_size", -(LOG_BYTES >> 10))?;
-    // What a burst leaves of the log is cut off; the rest is room that is there when the disk is full.
+    // A log that grew in a burst is truncated to this size; the rest stays allocated as a reserve for a full disk.
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?;
     Ok(connection)
 }
 
-/// Makes what the log holds durable. A process that was killed may have left commits in it that nobody synced: they are
-/// there for whoever reads, who must not take them for kept.
+/// Makes the contents of the write-ahead log durable.
+///
+/// A killed process may have left unsynced commits in the log. Readers see them, and must be able to rely on them.
 pub(super) fn sync_log(path: &Path, durability: Durability) -> io::Result<()> {
     if durability == Durability::None {
         return Ok(());
     }
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    // Unlike the database it has no locks that closing it could end.
+    // Safe to open and close: unlike the database, the log has no POSIX locks to lose.
     match File::open(&log) {
         Ok(log) => log.sync_all()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -89,12 +94,12 @@ pub(super) fn sync_log(path: &Path, durability: Durability) -> io::Result<()> {
     sync_directory(path.parent().unwrap_or(Path::new(".")), durability)
 }
 
-/// Opens a connection that only reads.
+/// Opens a read-only connection.
 pub(super) fn reading(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Whether another connection has the database open, in any process: as long as it has, nobody can have it alone.
+/// Returns whether another connection, in any process, has the database open and so prevents exclusive access.
 pub(super) fn is_open_elsewhere(path: &Path) -> rusqlite::Result<bool> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -119,7 +124,9 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Two processes that do this to a new database at once can be told "busy" without being asked to wait.
+/// Switches the database to write-ahead logging.
+///
+/// If two processes switch a new database at once, SQLite reports "busy" without calling the busy handler.
 fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     let since = Instant::now();
     loop {
@@ -130,19 +137,19 @@ fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Whether another connection held the database for too long.
+/// Returns whether an error means that another connection held a lock for too long.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// Whether the disk is full.
+/// Returns whether an error means that the disk is full.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
-    // The index of the write-ahead log is a file too, and says in its own way that it cannot grow.
+    // The shared-memory index of the write-ahead log reports a failure to grow with a code of its own.
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-/// An error of the database, as the store tells it.
+/// Converts a database error into a store error.
 pub(super) fn store_error(error: Arc<rusqlite::Error>) -> StoreError {
     if is_full(&error) { StoreError::Full } else { StoreError::unavailable(error) }
 }

@@ -1,4 +1,4 @@
-//! Reading a payload.
+//! Reading payloads.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -12,16 +12,16 @@ use super::folder::{Folder, names, present};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadStream, StoreError};
 
-/// How much is read at once. Two blocks are in memory: one on its way out, one read ahead.
+/// Bytes per read. A download has two blocks in memory: one being sent and one read ahead.
 const BLOCK: u64 = 256 << 10;
 
-/// What of a range of a payload was not read yet.
+/// Unread rest of a range of a payload.
 pub(super) struct Download {
     file: File,
-    left: u64,
+    remaining: u64,
 }
 
-/// How far ahead of its reader a download is.
+/// Read-ahead state of a download.
 enum Ahead {
     Unread(Download),
     Reading(Option<Reading>),
@@ -31,17 +31,21 @@ type Reading = JoinHandle<(Download, io::Result<Bytes>)>;
 
 impl Download {
     /// Opens a range of a finished payload.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPayload`] if the payload is missing or shorter than the range.
     pub(super) fn open(folder: &Folder, id: TransferId, range: &Range<u64>) -> Result<Self, StoreError> {
         let mut file = present(File::open(folder.finished(id)))?.ok_or(StoreError::NoPayload)?;
         if range.start > range.end || range.end > file.metadata()?.len() {
             return Err(StoreError::NoPayload);
         }
         file.seek(SeekFrom::Start(range.start))?;
-        Ok(Self { file, left: range.end - range.start })
+        Ok(Self { file, remaining: range.end - range.start })
     }
 
-    /// The range as a stream that reads one block ahead, from when it is first asked for: who opens many downloads and
-    /// takes nothing holds no memory.
+    /// Converts the range into a stream that reads one block ahead.
+    ///
+    /// Reading starts at the first poll: a client that opens many downloads and reads none uses no block memory.
     pub(super) fn into_stream(self) -> PayloadStream {
         Box::pin(stream::unfold(Ahead::Unread(self), async |ahead| {
             let reading = match ahead {
@@ -57,9 +61,9 @@ impl Download {
         }))
     }
 
-    /// Begins to read the next block; `None` at the end.
+    /// Starts reading the next block; `None` at the end of the range.
     fn next(mut self) -> Option<Reading> {
-        (self.left > 0).then(|| {
+        (self.remaining > 0).then(|| {
             spawn_blocking(move || {
                 let block = self.read();
                 (self, block)
@@ -68,14 +72,14 @@ impl Download {
     }
 
     fn read(&mut self) -> io::Result<Bytes> {
-        let wanted = self.left.min(BLOCK);
+        let wanted = self.remaining.min(BLOCK);
         let mut block = Vec::with_capacity(usize::try_from(wanted).expect("a block fits in memory"));
         let read = (&self.file).take(wanted).read_to_end(&mut block)?;
         if read as u64 != wanted {
             let kind = if names(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
             return Err(kind.into());
         }
-        self.left -= wanted;
+        self.remaining -= wanted;
         Ok(block.into())
     }
 }

@@ -1,4 +1,4 @@
-//! The examination of a folder: whether a store can live in it, and whether it is its owner's only.
+//! `doctor` checks of a store folder: existence, permissions, free space and readability of the store.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use crate::domain::limits::free_space::MinFree;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::store::{StoreError, StoreHeader};
 
-/// Examines the store in `folder`, and makes none where there is none.
+/// Checks the store in `folder`; does not create a store.
 pub async fn examine(folder: &Path) -> Vec<Finding> {
     let mut findings = vec![exists(folder)];
     if findings[0].verdict == Verdict::Ok {
@@ -26,14 +26,14 @@ fn exists(folder: &Path) -> Finding {
     const NAME: &str = "folder";
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Finding::ok(NAME, folder.display().to_string()),
-        Ok(_) => Finding::problem(NAME, format!("{} is no folder", folder.display()), "name another one"),
+        Ok(_) => Finding::problem(NAME, format!("{} is not a folder", folder.display()), "choose another path"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let detail = format!("{} is not there yet", folder.display());
-            Finding::warning(NAME, detail, "check its name; `sgsend serve` makes it when it is first started")
+            let detail = format!("{} does not exist yet", folder.display());
+            Finding::warning(NAME, detail, "check the path; `sgsend serve` creates the folder when it first starts")
         }
         Err(error) => {
-            let detail = format!("{} cannot be looked at: {error}", folder.display());
-            Finding::problem(NAME, detail, "run this as the user that the service runs as")
+            let detail = format!("cannot access {}: {error}", folder.display());
+            Finding::problem(NAME, detail, "run this command as the user of the service")
         }
     }
 }
@@ -42,16 +42,16 @@ fn private(folder: &Path) -> Finding {
     const NAME: &str = "folder_private";
     match fs::metadata(folder) {
         Ok(found) => Finding::private(NAME, folder, found.permissions().mode()),
-        Err(error) => Finding::cannot_tell(NAME, error.to_string(), "run this as the user that the service runs as"),
+        Err(error) => Finding::cannot_tell(NAME, error.to_string(), "run this command as the user of the service"),
     }
 }
 
 fn writable(folder: &Path) -> Finding {
     const NAME: &str = "folder_writable";
     match tempfile::tempfile_in(folder) {
-        Ok(_) => Finding::ok(NAME, "files can be made in it"),
+        Ok(_) => Finding::ok(NAME, "files can be created in it"),
         Err(error) => {
-            let hint = "give it to the user that the service runs as, and run this as that user";
+            let hint = "make the user of the service its owner, and run this command as that user";
             Finding::problem(NAME, error.to_string(), hint)
         }
     }
@@ -59,24 +59,24 @@ fn writable(folder: &Path) -> Finding {
 
 fn room(folder: &Path) -> Finding {
     const NAME: &str = "room";
-    let room = match room_at(folder) {
-        Ok(room) => room,
-        Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "look at the disk with `df`"),
+    let space = match room_at(folder) {
+        Ok(space) => space,
+        Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "check the disk with `df`"),
     };
-    let detail = format!("{} of {} free", ByteSize(room.free), ByteSize(room.total));
-    if !MinFree::default().leaves(room, 0) {
-        let hint = "make room, or start services with a --min-free that is less: they refuse uploads now";
+    let detail = format!("{} of {} free", ByteSize(space.free), ByteSize(space.total));
+    if !MinFree::default().leaves(space, 0) {
+        let hint = "free space on the disk, or lower --min-free: the service rejects uploads now";
         return Finding::warning(NAME, detail, hint);
     }
     Finding::ok(NAME, detail)
 }
 
-/// The store opens, and is of a version that is known here.
+/// Checks that the store opens and has a supported version.
 async fn opens(folder: &Path) -> Finding {
     const NAME: &str = "store";
-    let hint = "use the version of sgsend that made it, or restore it from a backup";
+    let hint = "use the version of sgsend that created the store, or restore the store from a backup";
     if !folder.join("records.sqlite").exists() {
-        return Finding::ok(NAME, "there is none yet; `sgsend serve` makes it when it is first started");
+        return Finding::ok(NAME, "no store yet; `sgsend serve` creates it when it first starts");
     }
     let path = folder.to_owned();
     let opened = tokio::task::spawn_blocking(move || FileStore::open(&path, Durability::Full)).await;
@@ -88,10 +88,10 @@ async fn opens(folder: &Path) -> Finding {
         }
     };
     match StoreHeader::of(&store).await {
-        Ok(Some(_)) => Finding::ok(NAME, "it opens"),
-        Ok(None) => Finding::ok(NAME, "it opens, and is empty"),
+        Ok(Some(_)) => Finding::ok(NAME, "opens"),
+        Ok(None) => Finding::ok(NAME, "opens; empty"),
         Err(error @ StoreError::IncompleteCopy { .. }) => {
-            Finding::problem(NAME, error.to_string(), "run `sgsend store copy` to its end")
+            Finding::problem(NAME, error.to_string(), "run `sgsend store copy` until it finishes")
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The directory of payloads: where each is, and that what is done there lasts.
+//! Directory of payloads: file paths, listing and durable directory entries.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -10,53 +10,57 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::Held;
 
-/// How much room there is on the disk of `path`, for whoever is not its superuser.
+/// Returns the free and total space of the disk that holds `path`.
+///
+/// Space reserved for the superuser does not count as free.
 pub(super) fn room_at(path: &Path) -> io::Result<FreeSpace> {
     let disk = rustix::fs::statvfs(path)?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
     Ok(FreeSpace { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
 }
 
-/// The directory of payloads.
+/// Directory of payload files.
 pub(super) struct Folder {
     path: PathBuf,
     durability: Durability,
 }
 
 impl Folder {
-    /// The directory of payloads at `path`.
+    /// Creates a handle for the directory of payloads at `path`.
     pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
         Self { path, durability }
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What writes in it survive.
+    /// Returns the durability of writes in the directory.
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }
 
-    /// Where a payload is while it is uploaded.
+    /// Returns the path of a payload during its upload.
     pub(super) fn part(&self, id: TransferId) -> PathBuf {
         self.shard(id).join(format!("{id}.part"))
     }
 
-    /// Where a payload is when it is finished.
+    /// Returns the path of a finished payload.
     pub(super) fn finished(&self, id: TransferId) -> PathBuf {
         self.shard(id).join(format!("{id}.enc"))
     }
 
-    /// The directory of a payload: one for the first two hex digits, since directories grow slow with many entries.
+    /// Returns the subdirectory of a payload, named by the first two hex digits of its ID.
+    ///
+    /// Directories become slow with many entries.
     pub(super) fn shard(&self, id: TransferId) -> PathBuf {
         self.path.join(&id.to_string()[..2])
     }
 
-    /// How much of a payload is there.
+    /// Returns the number of received bytes of a payload.
     pub(super) fn received(&self, id: TransferId) -> io::Result<u64> {
-        // The finished one is looked for twice: finishing may rename the other one meanwhile.
+        // Checks for the finished file twice, since it may replace the partial file between the first two checks.
         for path in [self.finished(id), self.part(id), self.finished(id)] {
             if let Some(length) = length(&path)? {
                 return Ok(length);
@@ -65,20 +69,20 @@ impl Folder {
         Ok(0)
     }
 
-    /// What there is of payloads behind `after`, in the order of their ids.
+    /// Lists at most `limit` payloads after `after`, in the order of their IDs.
     pub(super) fn held(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<Held>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
         shards.sort();
         let mut found = Vec::new();
         for shard in shards.into_iter().filter(|path| path.is_dir()) {
-            let mut of_shard = BTreeMap::new();
+            let mut payloads = BTreeMap::new();
             for file in entries(&shard)? {
                 let Some((id, finished)) = payload_of(&file) else { continue };
-                let held = of_shard.entry(id).or_insert(Held { id, whole: false, unfinished: false });
+                let held = payloads.entry(id).or_insert(Held { id, whole: false, unfinished: false });
                 if finished { held.whole = true } else { held.unfinished = true }
             }
-            found.extend(of_shard.into_values().filter(|held| Some(held.id) > after));
+            found.extend(payloads.into_values().filter(|held| Some(held.id) > after));
             if found.len() >= limit {
                 break;
             }
@@ -87,20 +91,20 @@ impl Folder {
         Ok(found)
     }
 
-    /// Makes names in a payload's directory durable, and the directory's own.
+    /// Syncs the directory entries of a payload's subdirectory, and the entry of the subdirectory.
     pub(super) fn sync(&self, id: TransferId) -> io::Result<()> {
         sync_directory(&self.shard(id), self.durability)?;
         sync_directory(&self.path, self.durability)
     }
 }
 
-/// The paths in a directory.
+/// Returns the paths of a directory's entries.
 fn entries(directory: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
     let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
     Ok(entries.into_iter().map(|entry| entry.path()))
 }
 
-/// Whose payload a file is, and whether it is finished; `None` for any other file.
+/// Returns the transfer of a payload file and whether the payload is finished; `None` for any other file.
 fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
     let finished = match file.extension()?.to_str()? {
         "enc" => true,
@@ -110,24 +114,24 @@ fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
     Some((file.file_stem()?.to_str()?.parse().ok()?, finished))
 }
 
-/// The length of a file; `None` where there is none.
+/// Returns the length of a file; `None` if the file does not exist.
 pub(super) fn length(path: &Path) -> io::Result<Option<u64>> {
     present(fs::metadata(path)).map(|found| found.map(|found| found.len()))
 }
 
-/// How many names a file has: none once it was removed.
+/// Returns the number of hard links to an open file; 0 once it has been removed.
 #[cfg(unix)]
 pub(super) fn names(file: &fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(file)
 }
 
-/// How many names a file has: an open one cannot be removed here.
+/// Returns 1: on this system an open file cannot be removed.
 #[cfg(not(unix))]
 pub(super) fn names(_: &fs::Metadata) -> u64 {
     1
 }
 
-/// `None` where there is no such file.
+/// Turns a "not found" error into `None`.
 pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -136,25 +140,25 @@ pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Makes a directory for its owner only, and those above it, where they are missing. Each is there after a power loss.
+/// Creates a directory and its missing parents, durably and with access for their owner only.
 pub(super) fn make_directory(path: &Path, durability: Durability) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let Some(above) = path.parent() else { return Ok(()) };
-    let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     match builder.create(path) {
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound && !above.exists() => {
-            make_directory(above, durability)?;
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+            make_directory(parent, durability)?;
             return make_directory(path, durability);
         }
         Err(taken) if !path.is_dir() => return Err(taken),
         _ => {}
     }
-    sync_directory(above, durability)
+    sync_directory(parent, durability)
 }
 
-/// Makes the names in a directory durable. Only Unix has a way to.
+/// Syncs the entries of a directory, which only Unix supports.
 pub(super) fn sync_directory(path: &Path, durability: Durability) -> io::Result<()> {
     if cfg!(unix) && durability == Durability::Full { File::open(path)?.sync_all() } else { Ok(()) }
 }

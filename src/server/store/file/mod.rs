@@ -1,7 +1,9 @@
-//! `file:DIR`: a store in a directory of one machine, for any number of processes on it.
+//! `file:DIR`: a store in a local directory, shared by any number of processes on one machine.
 //!
-//! `records.sqlite` holds the records, `payloads/` the payloads: a `.part` while one is uploaded, an `.enc` when it is
-//! finished, in a directory for the first two hex digits of its id. `last-boot` tells whether the system was started since.
+//! - `records.sqlite` holds the records.
+//! - `payloads/` holds one file per payload, `.part` during the upload and `.enc` once finished, in subdirectories
+//!   named by the first two hex digits of the transfer's ID.
+//! - `last-boot` holds the boot ID that tells a power loss from a killed process.
 
 mod commit_queue;
 mod connection;
@@ -33,21 +35,24 @@ use readers::Readers;
 use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::{Store, StoreError};
 
-/// What an answered write survives.
+/// Failure that an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Power loss.
+    /// Power loss: every acknowledged write is synced to disk.
     Full,
-    /// The end of the process: nothing is synced to the disk. For measurements only.
+    /// Exit of the process: nothing is synced to disk. For measurements only.
     None,
 }
 
-/// A store in a directory. Clones share its connections; dropping the last one waits until everything queued is
-/// written.
+/// Store in a local directory.
+///
+/// Clones share the connections. Dropping the last clone waits until all queued commits are written.
 #[derive(Clone)]
 pub struct FileStore(Arc<Parts>);
 
-/// The order is that of dropping: the writing connection closes last, and leaves no write-ahead log behind.
+/// State shared by the clones of a store.
+///
+/// Fields are dropped in order: the writing connection closes last, and so removes the write-ahead log.
 struct Parts {
     readers: Arc<Readers>,
     commits: CommitQueue,
@@ -55,10 +60,10 @@ struct Parts {
 }
 
 impl FileStore {
-    /// Opens the store in `directory`, which is made if it is not there.
+    /// Opens the store in `directory`, and creates the directory if it does not exist.
     ///
     /// # Errors
-    /// Where the directory or what is in it cannot be used.
+    /// [`OpenError`] if the directory, the payload directory or the database cannot be created or opened.
     pub fn open(directory: &Path, durability: Durability) -> Result<Self, OpenError> {
         make_directory(directory, durability)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
@@ -84,10 +89,10 @@ impl FileStore {
     }
 }
 
-/// Whether a process has the store in `directory` open. One that is not there is open nowhere.
+/// Returns whether any process has the store in `directory` open; `false` if there is no store.
 ///
 /// # Errors
-/// Where what is there cannot be used.
+/// [`OpenError::Records`] if the database cannot be opened.
 pub fn is_open(directory: &Path) -> Result<bool, OpenError> {
     let path = directory.join("records.sqlite");
     if !path.exists() {
@@ -110,7 +115,7 @@ impl fmt::Debug for FileStore {
     }
 }
 
-/// Runs what waits for a disk on a thread that may.
+/// Runs blocking disk operations on Tokio's blocking thread pool.
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

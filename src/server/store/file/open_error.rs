@@ -1,24 +1,24 @@
-//! Why a store cannot be opened.
+//! Error of opening a `file:` store.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a `file:` store cannot be opened.
+/// Error of opening a `file:` store.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A directory can be neither used nor made.
+    /// A directory or file of the store can be neither used nor created.
     #[error("cannot use the directory {path}")]
     Directory {
-        /// Which one.
+        /// Path of the store's directory.
         path: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,
     },
-    /// The records cannot be opened.
+    /// The database of records cannot be opened.
     #[error("cannot open the records in {path}")]
     Records {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
         /// Why not.
         #[source]

@@ -1,4 +1,4 @@
-//! A payload's file while it is uploaded, held by the one process that may touch it.
+//! Partial payload file during an upload, locked by its single writer.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
@@ -12,34 +12,43 @@ use super::folder::{Folder, length, make_directory, names, present};
 use crate::domain::id::TransferId;
 use crate::domain::store::StoreError;
 
-/// After every so many bytes the file is synced, and nothing is written beyond before it is: its length then tells up to
-/// where the disk has it. A power loss costs twice as much at most.
+/// Interval of syncs in bytes (8 MiB).
+///
+/// No byte beyond a multiple of it is written before the file is synced up to that multiple, so the file's length
+/// bounds its unsynced end. A power loss costs at most twice this size.
 const SYNC_EVERY: u64 = 8 << 20;
 
-/// How much of a partial file of this length is on the disk for sure.
+/// Returns the number of bytes that are certainly on disk in a partial file of `length` bytes.
 pub(super) const fn sure_of(length: u64) -> u64 {
     length.saturating_sub(1) / SYNC_EVERY * SYNC_EVERY
 }
 
-/// A partial file under the operating system's lock, which ends with this value or with the process.
+/// Partial file, locked through the operating system until this value is dropped or the process ends.
 pub(super) struct Part {
     folder: Arc<Folder>,
     id: TransferId,
     file: File,
     length: u64,
-    /// Up to where the disk has it.
+    /// Length up to which the file is synced.
     synced: u64,
-    /// Whether the disk has its name.
+    /// Whether the file's directory entry is synced.
     named: bool,
 }
 
 impl Part {
-    /// Takes the file that is there; `None` where there is none.
+    /// Locks the existing partial file; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// [`StoreError::WriterBusy`] while another writer holds the lock.
     pub(super) fn existing(folder: &Arc<Folder>, id: TransferId) -> Result<Option<Self>, StoreError> {
         Self::take(folder, id, false)
     }
 
-    /// Takes the file to write at `offset`, which must be its end.
+    /// Locks the partial file for writing at `offset`, which must be its length; creates it for offset 0.
+    ///
+    /// # Errors
+    /// [`StoreError::OffsetMismatch`] for another length or a finished payload, [`StoreError::WriterBusy`] while
+    /// another writer holds the lock.
     pub(super) fn ending_at(folder: &Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         let finished = folder.finished(id);
         if let Some(received_bytes) = length(&finished)? {
@@ -47,7 +56,7 @@ impl Part {
         }
         let taken = Self::take(folder, id, offset == 0)?;
         let mut part = taken.ok_or(StoreError::OffsetMismatch { received_bytes: 0 })?;
-        // It may have been finished before this one was made.
+        // The payload may have been finished between the first check and the creation of this file.
         if let Some(received_bytes) = length(&finished)? {
             if part.length == 0 {
                 part.remove()?;
@@ -58,7 +67,7 @@ impl Part {
             return Err(StoreError::OffsetMismatch { received_bytes: part.length });
         }
         if offset > 0 && folder.durability() == Durability::Full {
-            // What an earlier process wrote counts as kept only once the disk has it.
+            // Bytes of an earlier process count as received only once they are synced.
             part.sync()?;
         }
         part.file.seek(SeekFrom::Start(offset))?;
@@ -80,7 +89,7 @@ impl Part {
                 Err(TryLockError::WouldBlock) => return Err(StoreError::WriterBusy),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
-            // Whoever had the lock may have finished or removed it; then the name leads elsewhere by now.
+            // The previous holder of the lock may have renamed or removed the file: the path then leads elsewhere.
             if is_at(&file, &path)? {
                 let length = file.metadata()?.len();
                 return Ok(Some(Self { folder: Arc::clone(folder), id, file, length, synced: 0, named: false }));
@@ -88,15 +97,15 @@ impl Part {
         }
     }
 
-    /// How long it is.
+    /// Returns the length of the file in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Appends `pieces`. After an error they are there in part, from the front.
+    /// Appends `pieces`. After an error a prefix of them may be written.
     ///
     /// # Errors
-    /// [`StoreError::NoPayload`] once it was removed: nobody would ever find what was written.
+    /// [`StoreError::NoPayload`] if the file was removed, since the written bytes could never be found.
     pub(super) fn append(&mut self, mut pieces: Vec<Bytes>) -> Result<(), StoreError> {
         if names(&self.file.metadata()?) == 0 {
             return Err(StoreError::NoPayload);
@@ -116,7 +125,7 @@ impl Part {
     fn write(&mut self, pieces: &[Bytes]) -> Result<(), StoreError> {
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
-        // Slices that are empty at the front would make a write of nothing.
+        // Skips leading empty slices: a write of nothing returns 0, which counts as an error below.
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
             match self.file.write_vectored(rest) {
@@ -132,7 +141,7 @@ impl Part {
         Ok(())
     }
 
-    /// Cuts it off at `length`.
+    /// Truncates the file to `length` bytes.
     pub(super) fn truncate(&mut self, length: u64) -> Result<(), StoreError> {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length))?;
@@ -141,7 +150,7 @@ impl Part {
         Ok(())
     }
 
-    /// Makes it final and durable, unless it was removed.
+    /// Syncs the file and renames it to the finished payload, unless it was removed.
     pub(super) fn finish(mut self) -> Result<(), StoreError> {
         let path = self.folder.part(self.id);
         if self.folder.durability() == Durability::Full {
@@ -153,8 +162,10 @@ impl Part {
         Ok(())
     }
 
-    /// After a failure the system may think that the disk has what it has not, and would not say so again: only what
-    /// was synced before can be trusted.
+    /// Syncs the file's data; on failure truncates the file to its synced length.
+    ///
+    /// After a failed sync the kernel may consider lost pages clean and report no further error, so only bytes synced
+    /// before can be trusted.
     fn sync(&mut self) -> Result<(), StoreError> {
         if let Err(failed) = self.file.sync_data() {
             self.truncate(self.synced)?;
@@ -164,7 +175,7 @@ impl Part {
         Ok(())
     }
 
-    /// Makes its name durable. Most payloads are finished before this costs anything.
+    /// Syncs the file's directory entry once. Most payloads are finished before the first call.
     fn sync_name(&mut self) -> Result<(), StoreError> {
         if !self.named {
             self.folder.sync(self.id)?;
@@ -179,26 +190,29 @@ impl Part {
 }
 
 impl Drop for Part {
-    /// Closing the file would not do: a process that is being started has a copy of it for a moment, and the lock with it.
+    /// Unlocks the file explicitly.
+    ///
+    /// Closing the file is not enough: a child process between fork and exec has a copy of the descriptor, and with it
+    /// the lock.
     fn drop(&mut self) {
-        // What fails to be unlocked is unlocked when it is closed.
+        // A failed unlock is harmless: closing the file releases the lock.
         drop(self.file.unlock());
     }
 }
 
-/// Leaves the first `room` bytes of `pieces`, and answers the rest.
-fn split_off(pieces: &mut Vec<Bytes>, room: u64) -> Vec<Bytes> {
-    let mut room = usize::try_from(room).unwrap_or(usize::MAX);
-    let too_much = pieces.iter().position(|piece| match room.checked_sub(piece.len()) {
+/// Truncates `pieces` to `max` bytes and returns the rest.
+fn split_off(pieces: &mut Vec<Bytes>, max: u64) -> Vec<Bytes> {
+    let mut max = usize::try_from(max).unwrap_or(usize::MAX);
+    let overflow = pieces.iter().position(|piece| match max.checked_sub(piece.len()) {
         Some(left) => {
-            room = left;
+            max = left;
             false
         }
         None => true,
     });
-    let Some(at) = too_much else { return Vec::new() };
+    let Some(at) = overflow else { return Vec::new() };
     let mut rest = pieces.split_off(at);
-    pieces.push(rest[0].split_to(room));
+    pieces.push(rest[0].split_to(max));
     rest
 }
 
@@ -210,7 +224,7 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether `path` still leads to `file`.
+/// Returns whether `path` still leads to `file`.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -219,7 +233,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     Ok(named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())))
 }
 
-/// Whether `path` still leads to a file: an open one cannot be replaced here.
+/// Returns whether `path` exists: on this system an open file cannot be replaced.
 #[cfg(not(unix))]
 fn is_at(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
@@ -230,10 +244,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_split_where_the_room_ends() {
-        let split = |room| {
+    fn pieces_are_split_at_the_maximum() {
+        let split = |max| {
             let mut pieces = vec![Bytes::from_static(b"abc"), Bytes::from_static(b"de")];
-            let rest = split_off(&mut pieces, room);
+            let rest = split_off(&mut pieces, max);
             (pieces.concat(), rest.concat())
         };
         assert_eq!(split(2), (b"ab".to_vec(), b"cde".to_vec()));

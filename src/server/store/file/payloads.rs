@@ -1,4 +1,4 @@
-//! The payloads: one file each.
+//! Payload operations of the `file:` backend; one file per payload.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,9 +16,10 @@ use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreError};
 
-/// Gives the room of a file back at once, however many still have it open, and whoever reads it finds its end.
+/// Truncates a file to zero, so that its space is freed at once although readers have it open.
 ///
-/// One that has another name is somebody's copy, such as a backup, and stays whole under that.
+/// Readers then reach the end of the file. A file with further hard links is somebody's copy, such as a backup, and
+/// keeps its content.
 fn empty(path: &Path) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
     if names(&file.metadata()?) == 1 { file.set_len(0) } else { Ok(()) }
@@ -40,7 +41,7 @@ impl Payloads for FileStore {
         blocking(move || {
             match Part::existing(&folder, id)? {
                 Some(part) if part.length() == size => part.finish()?,
-                // Whoever renamed it may have ended before the directory was on the disk.
+                // Another process may have crashed between its rename and the sync of the directory.
                 None if folder.finished(id).exists() => folder.sync(id)?,
                 Some(_) | None => {}
             }
@@ -55,7 +56,7 @@ impl Payloads for FileStore {
         Ok(download.into_stream())
     }
 
-    /// The partial file goes first: whoever is finishing it then finds nothing to rename, and leaves no final one.
+    /// Removes the partial file first: a concurrent `finish` then has nothing to rename and leaves no finished file.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
@@ -63,7 +64,7 @@ impl Payloads for FileStore {
                 present(empty(&file))?;
                 present(fs::remove_file(file))?;
             }
-            // Whoever removed them before may have ended before that was on the disk.
+            // Another process may have crashed between removing the files and syncing the directory.
             present(folder.sync(id))?;
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! The connections that read.
+//! Pool of read-only database connections.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,10 +10,10 @@ use super::blocking;
 use super::connection::{reading, store_error};
 use crate::domain::store::StoreError;
 
-/// How many read at once.
+/// Maximum number of concurrent reads.
 const READERS: usize = 4;
 
-/// A few read-only connections, opened when they are first needed.
+/// Pool of read-only connections, opened on demand.
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -21,17 +21,17 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Readers of the database at `path`.
+    /// Creates a pool for the database at `path`.
     pub(super) fn of(path: PathBuf) -> Self {
         Self { path, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
-    /// Runs `query` on one of the connections, on a thread that may wait for the disk.
+    /// Runs `query` on a pooled connection, on Tokio's blocking thread pool.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("nothing closes this semaphore");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let readers = Arc::clone(self);
         blocking(move || {
             let _permit = permit;
@@ -40,7 +40,7 @@ impl Readers {
         .await
     }
 
-    /// A connection that fails is not used again.
+    /// Runs `query` on an idle or new connection, and drops the connection if the query fails.
     fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let idle = self.idle().pop();
         let connection = idle.map_or_else(|| reading(&self.path), Ok)?;
@@ -50,6 +50,6 @@ impl Readers {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().expect("nothing panics while it holds this lock")
+        self.idle.lock().expect("no thread panics while holding the lock")
     }
 }

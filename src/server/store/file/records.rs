@@ -1,4 +1,4 @@
-//! The records: rows of one table, in the order of their keys.
+//! Record operations of the `file:` backend: rows of one table, ordered by key.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -60,20 +60,20 @@ impl Records for FileStore {
     }
 }
 
-/// The keys that begin with a prefix and come after some key: a range of the table, not a pattern.
+/// Range of the table that holds the keys with a prefix after a given key.
 pub(super) struct PrefixRange {
-    /// The first key that may be in it.
+    /// Start of the range, inclusive.
     pub(super) from: String,
-    /// The end: no key holds the last character there is.
+    /// End of the range, exclusive. No key contains `char::MAX`.
     pub(super) before: String,
 }
 
 impl PrefixRange {
-    /// The keys under `prefix` that come after `after`.
+    /// Returns the range of keys under `prefix` after `after`.
     pub(super) fn of(prefix: &Prefix, after: Option<&StorageKey>) -> Self {
         let before = format!("{}{}", prefix.as_str(), char::MAX);
         let from = match after {
-            // The next text there is after this one.
+            // The smallest text greater than the key.
             Some(key) if key.as_str() >= prefix.as_str() => format!("{key}\0"),
             _ => prefix.as_str().to_owned(),
         };
@@ -81,7 +81,7 @@ impl PrefixRange {
     }
 }
 
-/// A column of bytes.
+/// Reads a BLOB column.
 pub(super) fn bytes(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<u8>> {
     row.get(column)
 }

@@ -1,4 +1,4 @@
-//! Commits in a transaction: what each reads, checks and writes.
+//! Checks and writes commits in one database transaction.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -6,13 +6,13 @@ use super::records::{PrefixRange, bytes};
 use crate::domain::stats::DayStats;
 use crate::domain::store::{Commit, Condition, StorageKey, StoreError, Version, to_json};
 
-/// What becomes of one commit in a transaction that succeeds.
+/// Outcome of one commit in a transaction that succeeds.
 pub(super) type Answer = Result<Option<Version>, StoreError>;
 
-/// Does all of `commits` in one transaction: a commit that is refused leaves no trace, and the others unharmed.
+/// Writes all `commits` in one transaction; a rejected commit changes nothing and does not affect the others.
 ///
 /// # Errors
-/// Those of the database. Then nothing of any commit was written.
+/// Database errors. None of the commits is written then.
 pub(super) fn write_all<'a>(
     connection: &mut Connection,
     commits: impl Iterator<Item = &'a Commit>,
@@ -22,9 +22,9 @@ pub(super) fn write_all<'a>(
     let mut answers = Vec::with_capacity(commits.size_hint().0);
     for commit in commits {
         done += 1;
-        answers.push(match refusal(&transaction, commit)? {
+        answers.push(match check(&transaction, commit)? {
             Ok(stats) => Ok(write(&transaction, commit, stats.as_ref(), done)?),
-            Err(refused) => Err(refused),
+            Err(rejected) => Err(rejected),
         });
     }
     if answers.iter().any(Result::is_ok) {
@@ -34,8 +34,8 @@ pub(super) fn write_all<'a>(
     Ok(answers)
 }
 
-/// Everything that can refuse a commit, before any of it is written; else the day's counters after it.
-fn refusal(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
+/// Checks everything that can reject a commit before it is written; returns the day's counters after the commit.
+fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
     if let Some(change) = &commit.change {
         let holds = match (&change.condition, version_of(connection, &change.key)?) {
             (Condition::Absent, found) => found.is_none(),

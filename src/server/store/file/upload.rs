@@ -1,4 +1,4 @@
-//! The writer of a payload.
+//! Payload writer of the `file:` backend.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,25 +14,27 @@ use super::part::Part;
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadWriter, StoreError};
 
-/// How much is written at once.
+/// Number of buffered bytes that starts a write.
 const BLOCK: usize = 1 << 20;
 
-/// How many pieces are written at once: what one system call takes.
+/// Number of buffered pieces that starts a write: the maximum of one `writev` call.
 const PIECES: usize = 1024;
 
-/// Gathers what comes into blocks; while one is written, the next one is gathered.
+/// Buffers incoming pieces into blocks; while one block is written, the next one is buffered.
 pub(super) struct Upload {
     folder: Arc<Folder>,
     id: TransferId,
     start: u64,
-    gathered: Vec<Bytes>,
-    gathered_bytes: usize,
+    buffered: Vec<Bytes>,
+    buffered_bytes: usize,
     part: Hold,
-    /// After an error the next bytes would not stand where they belong.
+    /// Whether a write failed; further bytes would be written at a wrong offset.
     failed: bool,
 }
 
-/// The partial file lives with whoever works on it, so that its lock ends only when the last write has.
+/// State of the partial file.
+///
+/// The current user of the file owns it, so that its lock is released only after the last write.
 enum Hold {
     Idle(Part),
     Writing(JoinHandle<(Part, Result<(), StoreError>)>),
@@ -40,7 +42,7 @@ enum Hold {
 }
 
 impl Upload {
-    /// Opens a payload to go on writing at `offset`.
+    /// Opens a payload for writing at `offset`.
     pub(super) async fn open(folder: Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         let shared = Arc::clone(&folder);
         let part = blocking(move || Part::ending_at(&shared, id, offset)).await?;
@@ -48,14 +50,14 @@ impl Upload {
             folder,
             id,
             start: offset,
-            gathered: Vec::new(),
-            gathered_bytes: 0,
+            buffered: Vec::new(),
+            buffered_bytes: 0,
             part: Hold::Idle(part),
             failed: false,
         })
     }
 
-    /// Waits for the write that is under way.
+    /// Waits for the write in progress.
     async fn settle(&mut self) -> Result<(), StoreError> {
         let Hold::Writing(writing) = &mut self.part else { return Ok(()) };
         let (part, written) = match writing.await {
@@ -70,24 +72,24 @@ impl Upload {
         written
     }
 
-    /// Begins to write what was gathered.
+    /// Starts writing the buffered pieces.
     fn begin(&mut self) {
         self.part = match mem::replace(&mut self.part, Hold::Gone) {
-            Hold::Idle(part) if !self.gathered.is_empty() => Hold::Writing(append(part, mem::take(&mut self.gathered))),
+            Hold::Idle(part) if !self.buffered.is_empty() => Hold::Writing(append(part, mem::take(&mut self.buffered))),
             other => other,
         };
         self.forget();
     }
 
     fn forget(&mut self) {
-        self.gathered.clear();
-        self.gathered_bytes = 0;
+        self.buffered.clear();
+        self.buffered_bytes = 0;
     }
 
     fn take(&mut self) -> Result<Part, StoreError> {
         match mem::replace(&mut self.part, Hold::Gone) {
             Hold::Idle(part) => Ok(part),
-            Hold::Writing(_) | Hold::Gone => Err(StoreError::unavailable("the writer of this payload is gone")),
+            Hold::Writing(_) | Hold::Gone => Err(StoreError::unavailable("the writer of this payload has ended")),
         }
     }
 }
@@ -108,9 +110,9 @@ impl PayloadWriter for Upload {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.gathered_bytes += bytes.len();
-        self.gathered.push(bytes);
-        if self.gathered_bytes >= BLOCK || self.gathered.len() >= PIECES {
+        self.buffered_bytes += bytes.len();
+        self.buffered.push(bytes);
+        if self.buffered_bytes >= BLOCK || self.buffered.len() >= PIECES {
             self.settle().await?;
             self.begin();
         }
@@ -134,18 +136,20 @@ impl PayloadWriter for Upload {
 
     async fn discard(mut self: Box<Self>) -> Result<(), StoreError> {
         self.forget();
-        // What this writer wrote goes, whether it was written well or not.
+        // All bytes of this writer are removed, whether or not they were written successfully.
         drop(self.settle().await);
         let (mut part, start) = (self.take()?, self.start);
-        // After a failed sync it may have been cut further back already; it must not grow a hole.
+        // After a failed sync the file may be shorter than `start` already; extending it would leave a hole.
         blocking(move || part.truncate(start.min(part.length()))).await
     }
 }
 
 impl Drop for Upload {
-    /// Still tries to write what was gathered: an upload on a slow line that breaks has little else.
+    /// Writes the buffered pieces in the background.
+    ///
+    /// On a slow connection that breaks, the buffer may be most of what the upload has sent.
     fn drop(&mut self) {
-        let (part, pieces) = (mem::replace(&mut self.part, Hold::Gone), mem::take(&mut self.gathered));
+        let (part, pieces) = (mem::replace(&mut self.part, Hold::Gone), mem::take(&mut self.buffered));
         let Ok(runtime) = Handle::try_current() else { return };
         if pieces.is_empty() {
             return;
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn taking_back_never_makes_a_payload_longer() {
+    async fn discarding_never_extends_a_payload() {
         let directory = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
         let id = TransferId::random();
@@ -178,10 +182,10 @@ mod tests {
         first.write(Bytes::from_static(b"acknowledged")).await.unwrap();
         assert_eq!(Box::new(first).close().await.unwrap(), 12);
         let mut second = Upload::open(folder.clone(), id, 12).await.unwrap();
-        // What a failed sync does: the disk can be trusted up to here only.
-        let Hold::Idle(part) = &mut second.part else { panic!("nothing was written yet") };
+        // Simulates a failed sync: only bytes up to this length can be trusted.
+        let Hold::Idle(part) = &mut second.part else { panic!("no write is in progress yet") };
         part.truncate(5).unwrap();
         Box::new(second).discard().await.unwrap();
-        assert_eq!(folder.received(id).unwrap(), 5, "the rest is a hole, and no longer what was acknowledged");
+        assert_eq!(folder.received(id).unwrap(), 5, "discarding extended the file with a hole");
     }
 }

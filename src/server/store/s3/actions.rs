@@ -1,39 +1,39 @@
-//! What credentials must be allowed, in the words of AWS.
+//! IAM actions that the credentials need, by their AWS names.
 //!
-//! `examples/aws` grants these and nothing else.
+//! The policies in `examples/aws` grant these actions and no others.
 
-/// Opening, reading and measuring objects; conditional writes read too.
+/// Read objects and their lengths; conditional writes need it, too.
 pub(super) const GET: &str = "s3:GetObject";
-/// Writing objects, whole or in parts.
+/// Write objects, whole or in parts.
 pub(super) const PUT: &str = "s3:PutObject";
-/// Removing objects, one or many.
+/// Delete objects, one or many per request.
 pub(super) const DELETE: &str = "s3:DeleteObject";
-/// Listing objects, and learning that one is not there.
+/// List objects. Without it AWS responds 403 instead of 404 for a missing object.
 pub(super) const LIST: &str = "s3:ListBucket";
-/// Listing the parts of an upload.
+/// List the parts of a multipart upload.
 pub(super) const LIST_PARTS: &str = "s3:ListMultipartUploadParts";
-/// Taking an upload back.
+/// Abort a multipart upload.
 pub(super) const ABORT: &str = "s3:AbortMultipartUpload";
-/// Listing uploads that were begun and not ended.
+/// List unfinished multipart uploads.
 pub(super) const LIST_UPLOADS: &str = "s3:ListBucketMultipartUploads";
 
-/// Learning which web pages may use the bucket.
+/// Read the CORS rules.
 pub(super) const GET_CORS: &str = "s3:GetBucketCORS";
-/// Learning whether the bucket may be made public.
+/// Read the public access block.
 pub(super) const GET_ACCESS_BLOCK: &str = "s3:GetBucketPublicAccessBlock";
-/// Learning whether its policy makes it public.
+/// Read whether the bucket policy makes the bucket public.
 pub(super) const GET_POLICY_STATUS: &str = "s3:GetBucketPolicyStatus";
-/// Learning whether its access control list does.
+/// Read the access control list of the bucket.
 pub(super) const GET_ACL: &str = "s3:GetBucketAcl";
-/// Learning whether removed objects live on.
+/// Read the versioning state: whether deleted objects survive as versions.
 pub(super) const GET_VERSIONING: &str = "s3:GetBucketVersioning";
-/// Learning whether objects can be removed.
+/// Read the object lock configuration: whether objects can be deleted.
 pub(super) const GET_OBJECT_LOCK: &str = "s3:GetBucketObjectLockConfiguration";
-/// Learning whether the provider logs requests.
+/// Read the access log configuration.
 pub(super) const GET_LOGGING: &str = "s3:GetBucketLogging";
-/// Learning what the provider removes by itself.
+/// Read the lifecycle rules: what the provider deletes on its own.
 pub(super) const GET_LIFECYCLE: &str = "s3:GetLifecycleConfiguration";
-/// Learning whether the provider encrypts.
+/// Read the server-side encryption configuration.
 pub(super) const GET_ENCRYPTION: &str = "s3:GetEncryptionConfiguration";
 
 #[cfg(test)]
@@ -45,13 +45,13 @@ mod tests {
 
     use super::*;
 
-    /// A file of `examples/aws`.
+    /// Reads a JSON file of `examples/aws`.
     fn example(name: &str) -> Value {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/aws").join(name);
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
-    /// The actions that a policy allows, each with what it allows it on.
+    /// Returns the allowed actions of a policy, each with its resource.
     fn allowed(policy: &str) -> BTreeSet<(String, String)> {
         let policy = example(policy);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_policy_allows_what_is_used() {
+    fn the_example_policies_allow_exactly_the_used_actions() {
         let objects = on("arn:aws:s3:::BUCKET/PREFIX/*", &[GET, PUT, DELETE, LIST_PARTS, ABORT]);
         let bucket = on("arn:aws:s3:::BUCKET", &[LIST, LIST_UPLOADS]);
         assert_eq!(allowed("iam-policy.json"), &objects | &bucket);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_lifecycle_ends_uploads_only() {
+    fn the_example_lifecycle_only_aborts_unfinished_uploads() {
         let lifecycle = example("lifecycle.json");
         let rule = &lifecycle["Rules"][0];
         assert_eq!(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 7);

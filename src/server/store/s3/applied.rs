@@ -1,4 +1,4 @@
-//! Which writes are known to have put their records.
+//! Cache of writes whose outbox records are known to be stored.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -8,10 +8,10 @@ use lru::LruCache;
 
 use super::stored::WriteId;
 
-/// How many writes are known. One that is not is looked after once more than needed.
-const KNOWN: NonZeroUsize = NonZeroUsize::new(8_192).expect("it is not zero");
+/// Maximum number of remembered writes. The records of a forgotten write are written once more than necessary.
+const KNOWN: NonZeroUsize = NonZeroUsize::new(8_192).expect("the capacity is not zero");
 
-/// The latest writes whose records were seen to be in the store.
+/// LRU cache of the latest writes whose outbox records are stored.
 pub(super) struct AppliedWrites(Mutex<LruCache<WriteId, ()>>);
 
 impl Default for AppliedWrites {
@@ -22,11 +22,11 @@ impl Default for AppliedWrites {
 
 impl AppliedWrites {
     pub(super) fn contains(&self, id: &WriteId) -> bool {
-        self.0.lock().expect("nothing panics while it holds this lock").contains(id)
+        self.0.lock().expect("no thread panics while holding the lock").contains(id)
     }
 
     pub(super) fn insert(&self, id: WriteId) {
-        self.0.lock().expect("nothing panics while it holds this lock").put(id, ());
+        self.0.lock().expect("no thread panics while holding the lock").put(id, ());
     }
 }
 

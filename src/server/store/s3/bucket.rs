@@ -1,4 +1,4 @@
-//! The bucket: requests, and what their answers mean.
+//! S3 requests and the interpretation of their responses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,60 +17,61 @@ use super::stored::{CONTENT_LENGTH, Stored};
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::S3Location;
 
-/// Where neither URL nor environment name a region: what compatible servers take by default.
+/// Region if neither the URL nor the environment names one: the default of S3-compatible servers.
 const DEFAULT_REGION: &str = "us-east-1";
-/// For a connection to be made.
+/// Connect timeout.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For one try of a request that moves little.
+/// Timeout of one attempt of a request with a small body.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// For one try of a request that moves a part.
+/// Timeout of one attempt of a request with a large body.
 const LARGE_ATTEMPT: Duration = Duration::from_mins(5);
-/// Bodies beyond this get [`LARGE_ATTEMPT`].
+/// Largest body in bytes with the shorter timeout; larger bodies get [`LARGE_ATTEMPT`].
 const SMALL_BYTES: usize = 1 << 20;
-/// The most keys that one request removes or lists.
+/// Maximum number of keys in one delete or list request.
 const PAGE: usize = 1_000;
 
-/// A bucket, and what this store's keys begin with in it.
+/// Bucket and key prefix of a store.
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) client: Client,
     pub(super) name: String,
-    /// Empty, or with a `/` at its end.
+    /// Key prefix: empty, or with a trailing `/`.
     prefix: String,
 }
 
-/// The entity tag of no object: it has the form of an MD5, and is not that of any content.
+/// Entity tag that matches no object: it has the form of an MD5 hash, but no content has this hash.
 pub(super) const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
 
-/// An object as it lies in the bucket.
+/// Object as stored in the bucket.
 pub(super) struct Read {
     pub(super) etag: String,
     pub(super) body: Bytes,
-    /// How much of it is content, if not all.
+    /// Length of the content in bytes, if the body has a write log after it.
     pub(super) content: Option<usize>,
 }
 
-/// What an object must be for a write to happen.
+/// Condition of a write.
 #[derive(Clone, Debug)]
 pub(super) enum Only {
-    /// Nothing: it is written over.
+    /// No condition: an existing object is overwritten.
     Always,
-    /// Not there.
+    /// The object does not exist.
     IfAbsent,
-    /// As it was read.
+    /// The object still has this entity tag.
     IfMatch(String),
 }
 
-/// Why a write did not happen, or may not have.
+/// Error of a write.
 #[derive(Debug)]
 pub(super) enum PutError {
-    /// The condition does not hold: 412, or 404 for an object that is gone.
+    /// The condition does not hold: 412, or 404 for a removed object.
     Refused,
-    /// It may have happened, or happens yet: a conflict with another write, a lost answer, a fault.
+    /// The outcome is unknown, since the write may have been or may still be applied: a concurrent write, a lost
+    /// response or a server error.
     Unclear(StoreError),
 }
 
-/// A part of a payload that has arrived.
+/// Part of a multipart upload, as listed by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListedPart {
     pub(super) number: u32,
@@ -79,7 +80,8 @@ pub(super) struct ListedPart {
 }
 
 impl Bucket {
-    /// The bucket at `location`, with the credentials of the environment, the profile or the machine's role.
+    /// Creates a client for the bucket at `location`, with the credentials of the environment, the AWS profile or the
+    /// machine's role.
     pub(super) async fn at(location: &S3Location) -> Self {
         let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let region = location.region.clone().map(Region::new).or_else(|| shared.region().cloned());
@@ -89,7 +91,8 @@ impl Bucket {
             .force_path_style(location.path_style)
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
-            // Payloads are sealed, and records are JSON: both show by themselves that they are damaged.
+            // Checksums are not needed: payloads are authenticated and records are JSON, so both reveal damage
+            // themselves.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(endpoint) = &location.endpoint {
@@ -99,18 +102,18 @@ impl Bucket {
         Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix }
     }
 
-    /// The name of an object in the bucket.
+    /// Returns the name of an object in the bucket: the prefix and `key`.
     pub(super) fn object(&self, key: &StorageKey) -> String {
         format!("{}{key}", self.prefix)
     }
 
-    /// Reads an object whole, and takes it apart.
+    /// Reads an object and splits it into content and write log; `None` if the object does not exist.
     pub(super) async fn get(&self, key: &StorageKey) -> Result<Option<Stored>, StoreError> {
         let Some(read) = self.read(key).await? else { return Ok(None) };
         Stored::parse(key.as_str(), read.etag, &read.body, read.content).map(Some)
     }
 
-    /// Reads an object whole.
+    /// Reads an object; `None` if it does not exist.
     pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<Read>, StoreError> {
         let request = self.client.get_object().bucket(&self.name).key(self.object(key));
         let mut found = match request.send().await {
@@ -120,13 +123,13 @@ impl Bucket {
         };
         let etag = found.e_tag.take().unwrap_or_default();
         let content = found.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
-        // Not a number is as wrong as too large a one.
+        // An unparsable length is as wrong as one that is too large.
         let content = content.map(|content| content.parse().unwrap_or(usize::MAX));
         let body = found.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
         Ok(Some(Read { etag, body, content }))
     }
 
-    /// Opens a range of an object, which is not empty; `None` where there is no such object or it is shorter.
+    /// Opens a non-empty range of an object; `None` if the object is missing or shorter.
     pub(super) async fn open(
         &self,
         key: &StorageKey,
@@ -146,7 +149,7 @@ impl Bucket {
         }
     }
 
-    /// The length of an object; `None` where there is none.
+    /// Returns the length of an object; `None` if it does not exist.
     pub(super) async fn length(&self, key: &StorageKey) -> Result<Option<u64>, StoreError> {
         match self.client.head_object().bucket(&self.name).key(self.object(key)).send().await {
             Ok(found) => Ok(Some(length(found.content_length()))),
@@ -155,9 +158,10 @@ impl Bucket {
         }
     }
 
-    /// Puts an object, once: a conditional write must not be repeated by who does not know what became of it.
+    /// Writes an object and returns its entity tag.
     ///
-    /// Answers its entity tag. `content` tells how much of the body is content, if not all of it.
+    /// `content` is the length of the content in the body, if a write log follows it. A conditional write is sent only
+    /// once: a retry after a lost response would fail on its own first attempt.
     pub(super) async fn put(
         &self,
         key: &StorageKey,
@@ -184,11 +188,13 @@ impl Bucket {
             once = once.retry_config(RetryConfig::disabled());
         }
         if large {
-            once = once.timeout_config(patient());
+            once = once.timeout_config(large_timeouts());
         }
         match request.customize().config_override(once).send().await {
-            // Whether that was the server's own answer is not sure.
-            Ok(put) => put.e_tag.ok_or_else(|| PutError::Unclear(StoreError::unavailable("a write without an ETag"))),
+            // A response without an entity tag may not come from the S3 server itself.
+            Ok(put) => put
+                .e_tag
+                .ok_or_else(|| PutError::Unclear(StoreError::unavailable("response to a write without an ETag"))),
             Err(error) => Err(match status(&error) {
                 Some(412) => PutError::Refused,
                 Some(404) if matches!(only, Only::IfMatch(_)) && !is_missing_bucket(&error) => PutError::Refused,
@@ -197,7 +203,7 @@ impl Bucket {
         }
     }
 
-    /// Lists at most `limit` keys that begin with `prefix` and come after `after`, in the order of their bytes.
+    /// Lists at most `limit` keys with the prefix `prefix` after `after`, in byte order.
     pub(super) async fn keys(
         &self,
         prefix: &str,
@@ -206,7 +212,7 @@ impl Bucket {
     ) -> Result<Vec<StorageKey>, StoreError> {
         let (mut found, mut token) = (Vec::new(), None);
         while found.len() < limit {
-            let page = i32::try_from((limit - found.len()).min(PAGE)).expect("a page is small");
+            let page = i32::try_from((limit - found.len()).min(PAGE)).expect("a page has at most 1 000 keys");
             let request = self
                 .client
                 .list_objects_v2()
@@ -227,8 +233,9 @@ impl Bucket {
         Ok(found)
     }
 
-    /// The keys that begin with `prefix` and come after `after`, of uploads that were begun and not ended: a page of them,
-    /// and whether there are more.
+    /// Lists one page of the keys of unfinished multipart uploads with the prefix `prefix` after `after`.
+    ///
+    /// The flag tells whether more pages follow.
     pub(super) async fn keys_of_uploads(
         &self,
         prefix: &str,
@@ -240,39 +247,41 @@ impl Bucket {
         let names = listed.uploads().iter().filter_map(|upload| upload.key());
         let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
         let mut keys: Vec<_> = own.map(|name| StorageKey::from_backend(name.to_owned())).collect();
-        // Not every server keeps the order, or heeds the marker.
+        // Some S3-compatible servers ignore the order or the marker.
         keys.retain(|key| after.is_none_or(|after| key > after));
         keys.sort();
         let more = listed.is_truncated() == Some(true) && !keys.is_empty();
         Ok((keys, more))
     }
 
-    /// Removes objects, whether they are there or not.
+    /// Removes objects; missing objects are no error.
     pub(super) async fn remove(&self, keys: &[StorageKey]) -> Result<(), StoreError> {
         if let [key] = keys {
             let request = self.client.delete_object().bucket(&self.name).key(self.object(key));
             return request.send().await.map(drop).map_err(fault);
         }
         for some in keys.chunks(PAGE) {
-            let name = |key| ObjectIdentifier::builder().key(self.object(key)).build().expect("it has a key");
+            let name = |key| ObjectIdentifier::builder().key(self.object(key)).build().expect("the key is set");
             let all = Delete::builder().set_objects(Some(some.iter().map(name).collect())).quiet(true);
-            let all = all.build().expect("it has objects");
+            let all = all.build().expect("the objects are set");
             let done = self.client.delete_objects().bucket(&self.name).delete(all).send().await.map_err(fault)?;
             if let Some(error) = done.errors().first() {
-                return Err(StoreError::unavailable(format!("objects could not be removed: {error:?}")));
+                return Err(StoreError::unavailable(format!("cannot remove objects: {error:?}")));
             }
         }
         Ok(())
     }
 
-    /// Begins a multipart upload and answers its id.
+    /// Starts a multipart upload and returns its ID.
     pub(super) async fn begin_parts(&self, key: &StorageKey) -> Result<String, StoreError> {
         let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object(key));
         let begun = request.content_type("application/octet-stream").send().await.map_err(fault)?;
-        begun.upload_id.ok_or_else(|| StoreError::unavailable("a multipart upload without an id"))
+        begun
+            .upload_id
+            .ok_or_else(|| StoreError::unavailable("response to the start of a multipart upload without an upload ID"))
     }
 
-    /// Stores a part and answers its entity tag.
+    /// Uploads a part and returns its entity tag.
     pub(super) async fn put_part(
         &self,
         key: &StorageKey,
@@ -282,16 +291,16 @@ impl Bucket {
     ) -> Result<String, StoreError> {
         let request = self.client.upload_part().bucket(&self.name).key(self.object(key)).upload_id(upload);
         let request = request.part_number(part_number(number)).body(body.into());
-        let put = request.customize().config_override(Builder::new().timeout_config(patient())).send().await;
+        let put = request.customize().config_override(Builder::new().timeout_config(large_timeouts())).send().await;
         match put {
             Ok(put) => Ok(put.e_tag.unwrap_or_default()),
-            // The upload was taken back, together with its transfer's payload.
+            // The upload was aborted when its transfer's payload was removed.
             Err(error) if status(&error) == Some(404) => Err(StoreError::NoPayload),
             Err(error) => Err(fault(error)),
         }
     }
 
-    /// Lists the parts of an upload that have arrived, in order; none of an upload that is over.
+    /// Lists the arrived parts of a multipart upload, in order; empty if the upload has ended.
     pub(super) async fn parts(&self, key: &StorageKey, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         let (mut found, mut marker) = (Vec::new(), None);
         loop {
@@ -310,7 +319,7 @@ impl Bucket {
         }
     }
 
-    /// Whether an upload still takes parts.
+    /// Returns whether a multipart upload still accepts parts.
     pub(super) async fn is_open(&self, key: &StorageKey, upload: &str) -> Result<bool, StoreError> {
         let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
         match request.max_parts(1).send().await {
@@ -320,7 +329,9 @@ impl Bucket {
         }
     }
 
-    /// Puts parts together, if the object is not there yet. Whether it is there now is for the caller to see.
+    /// Completes a multipart upload, unless the object exists already.
+    ///
+    /// Succeeds as well if the upload has ended before: the caller must check whether the object exists.
     pub(super) async fn join_parts(
         &self,
         key: &StorageKey,
@@ -331,16 +342,16 @@ impl Bucket {
         let all = CompletedMultipartUpload::builder().set_parts(Some(parts.map(part).collect())).build();
         let request = self.client.complete_multipart_upload().bucket(&self.name).key(self.object(key));
         let request = request.upload_id(upload).multipart_upload(all).if_none_match("*");
-        let patient = Builder::new().timeout_config(patient());
-        match request.customize().config_override(patient).send().await {
+        let large = Builder::new().timeout_config(large_timeouts());
+        match request.customize().config_override(large).send().await {
             Ok(_) => Ok(()),
-            // It was done before, or taken back.
+            // The upload was completed or aborted before.
             Err(error) if matches!(status(&error), Some(404 | 412)) => Ok(()),
             Err(error) => Err(fault(error)),
         }
     }
 
-    /// Takes an upload back, with all its parts.
+    /// Aborts a multipart upload and removes its parts.
     pub(super) async fn abort_parts(&self, key: &StorageKey, upload: &str) -> Result<(), StoreError> {
         let request = self.client.abort_multipart_upload().bucket(&self.name).key(self.object(key)).upload_id(upload);
         match request.send().await {
@@ -350,7 +361,7 @@ impl Bucket {
         }
     }
 
-    /// The uploads of an object that were begun and not ended.
+    /// Lists the unfinished multipart uploads of an object.
     pub(super) async fn open_uploads(&self, key: &StorageKey) -> Result<Vec<String>, StoreError> {
         let name = self.object(key);
         let listed =
@@ -360,7 +371,7 @@ impl Bucket {
     }
 }
 
-/// The parts that count, in order: of one that was sent again, which some servers list twice, the latest.
+/// Returns the listed parts in order; of a part that was sent twice, which some servers list twice, the latest.
 fn latest(listed: Vec<Part>) -> Vec<ListedPart> {
     let mut parts = BTreeMap::new();
     for part in listed {
@@ -378,8 +389,8 @@ fn latest(listed: Vec<Part>) -> Vec<ListedPart> {
     parts.into_iter().map(describe).collect()
 }
 
-/// The timeouts of requests that move much.
-fn patient() -> TimeoutConfig {
+/// Returns the timeouts of requests with a large body.
+fn large_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(LARGE_ATTEMPT).build()
 }
 
@@ -391,35 +402,35 @@ fn length(length: Option<i64>) -> u64 {
     length.and_then(|length| length.try_into().ok()).unwrap_or(0)
 }
 
-/// The HTTP status that an error came with.
+/// Returns the HTTP status of the response behind an error.
 pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// Whether it is the bucket that is not there: never an answer about an object.
+/// Returns whether the bucket itself is missing, in contrast to an object.
 fn is_missing_bucket<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("NoSuchBucket")
 }
 
-/// What a bucket answers that is no answer about an object.
+/// Response that says nothing about an object.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// It refuses.
-    #[error("S3 answers {status} {code}{}{message}", if message.is_empty() { "" } else { ": " })]
+    /// The server responded with an error.
+    #[error("S3 server responded {status} {code}{}{message}", if message.is_empty() { "" } else { ": " })]
     Answer {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// The code, such as `AccessDenied`.
+        /// Error code, such as `AccessDenied`.
         code: String,
-        /// What the server says to people.
+        /// Human-readable message of the server.
         message: String,
     },
-    /// It does not answer, or the request could not be made.
-    #[error("S3 does not answer")]
+    /// The server did not respond, or the request could not be sent.
+    #[error("no response from the S3 server")]
     Silence(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// An error that says nothing about an object.
+/// Converts an SDK error that says nothing about an object into a store error.
 pub(super) fn fault<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

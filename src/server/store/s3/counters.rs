@@ -1,4 +1,4 @@
-//! Counters: gathered in memory, and added to the bucket's once in a while and at the end.
+//! Daily counters: summed in memory, and added to the bucket periodically and at shutdown.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,28 +9,28 @@ use crate::domain::stats::{CounterDelta, DayStats};
 use crate::domain::store::{Change, Commit, Condition, Records, StorageKey, StoreError, Versioned, read, to_json};
 use crate::domain::timestamp::Day;
 
-/// Days listed at once: more than are kept.
+/// Maximum number of listed days; more days than are kept.
 const DAYS: usize = 1_000;
 
-/// What commits have added, by day, since the counters were last written.
+/// Counter changes by day since the last write to the bucket.
 #[derive(Debug, Default)]
 pub(super) struct Sums(Mutex<BTreeMap<Day, CounterDelta>>);
 
 impl Sums {
-    /// Adds what a commit adds.
+    /// Adds the counter changes of a commit.
     pub(super) fn add(&self, tally: &CounterDelta) {
-        let mut days = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut days = self.0.lock().expect("no thread panics while holding the lock");
         days.entry(tally.day.clone()).or_insert_with(|| CounterDelta::on(tally.day.clone())).merge(tally);
     }
 
     fn take_first(&self) -> Option<CounterDelta> {
-        let first = self.0.lock().expect("nothing panics while it holds this lock").pop_first();
+        let first = self.0.lock().expect("no thread panics while holding the lock").pop_first();
         first.map(|(_, tally)| tally)
     }
 }
 
 impl S3Store {
-    /// Adds what was gathered to the counters; what cannot be added stays gathered.
+    /// Adds the pending changes to the counters in the bucket; keeps those that cannot be written.
     pub(super) async fn write_sums(&self) -> Result<(), StoreError> {
         while let Some(sum) = self.0.sums.take_first() {
             if let Err(error) = self.write_sum(&sum).await {
@@ -60,13 +60,14 @@ impl S3Store {
             let more = DayStats::after(Some(latest.value), sum);
             return self.write_day(more, Condition::Is(latest.version)).await;
         }
-        // A new day takes over the totals. Those of the old one must stand still first.
+        // A new day starts with the totals of the old day, which must be closed first so that they no longer change.
         let mut last = latest.value;
         if !last.closed {
             last.closed = true;
             self.write_day(last.clone(), Condition::Is(latest.version)).await?;
         }
-        // What comes late for a closed day counts for the next one, which whoever closed it may not have written yet.
+        // Late changes of a closed day count for the next day. The server that closed the day may not have created the
+        // next one yet.
         let day = if last.day < sum.day { sum.day.clone() } else { last.day.next() };
         self.write_day(DayStats::after(Some(last), &CounterDelta { day, ..sum.clone() }), Condition::Absent).await
     }

@@ -1,4 +1,4 @@
-//! Which payloads there are: objects of theirs, and uploads that were begun and not ended.
+//! Lists stored payloads: their objects and their unfinished multipart uploads.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,33 @@ use super::S3Store;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Held, Records, StorageKey, StoreError};
 
-/// Keys listed at once. Most of them are of records.
+/// Keys per list request. Most of them are keys of records.
 const PAGE: usize = 1_000;
 
-/// What was found, by whose payload it is.
+/// Objects found, by transfer.
 type Found = BTreeMap<TransferId, Parts>;
 
 #[derive(Clone, Copy, Default)]
 struct Parts {
     whole: bool,
-    /// `upload.json`, which stays beside a payload that is whole.
+    /// `upload.json`, which remains beside a complete payload.
     arriving: bool,
-    /// Pieces, or an upload.
-    left: bool,
+    /// Objects with pieces of a payload, or an unfinished multipart upload.
+    pieces: bool,
 }
 
 impl S3Store {
-    /// Lists payloads behind `after`, in the order of their ids.
+    /// Lists at most `limit` payloads after `after`, in the order of their IDs.
     pub(super) async fn list_held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
-        // The first ones of both lists are among the first ones of each.
+        // The first `limit` IDs of the union are among the first `limit` of each list.
         let mut found = self.objects(after, limit).await?;
         for id in self.uploads(after, limit).await? {
-            found.entry(id).or_default().left = true;
+            found.entry(id).or_default().pieces = true;
         }
         let held = |(id, parts): (TransferId, Parts)| Held {
             id,
             whole: parts.whole,
-            unfinished: parts.left || (parts.arriving && !parts.whole),
+            unfinished: parts.pieces || (parts.arriving && !parts.whole),
         };
         Ok(found.into_iter().take(limit).map(held).collect())
     }
@@ -50,7 +50,7 @@ impl S3Store {
                 match key {
                     key if *key == StorageKey::payload(id) => parts.whole = true,
                     key if *key == StorageKey::payload_arriving(id) => parts.arriving = true,
-                    _ => parts.left = true,
+                    _ => parts.pieces = true,
                 }
             }
             after = keys.into_iter().next_back();

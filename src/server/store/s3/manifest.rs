@@ -1,8 +1,8 @@
-//! What has arrived of a payload that does not come in one request to the bucket: `upload.json` beside it.
+//! Upload manifest: the state of an unfinished payload in `transfers/{transfer_id}/upload.json`.
 //!
-//! It is there from the first byte through the service, or the first URL of a part, until the payload is removed.
-//! Whoever writes, finishes or removes a payload goes by it: it changes by compare-and-swap, so the one who comes late
-//! finds out.
+//! The manifest exists from the first byte through the service, or the first presigned URL of a part, until the payload
+//! is removed. A payload that a client sends in one presigned PUT has none. Every write, finish and removal of a
+//! payload changes the manifest by compare-and-swap, so the slower of two concurrent operations detects the conflict.
 
 use std::time::Duration;
 
@@ -18,43 +18,44 @@ use crate::domain::store::{
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// How long a holder may be silent before another takes its place.
-const HOLD_FOR: Duration = Duration::from_secs(30);
+/// Lifetime of a lease without renewal.
+const LEASE: Duration = Duration::from_secs(30);
 
-/// `transfers/{transfer_id}/upload.json`
+/// Contents of `transfers/{transfer_id}/upload.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Arriving {
     v: V1,
-    /// The multipart upload that clients send parts of.
+    /// ID of the multipart upload that clients send parts to by presigned URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
-    /// What has come through the service.
+    /// Bytes that were uploaded through the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) poured: Option<Poured>,
-    /// How long the payload is, once it is whole.
+    /// Encrypted size in bytes, once the payload is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) whole: Option<u64>,
-    /// Who is at work on it.
+    /// Lease of the current writer or finisher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) holder: Option<Holder>,
 }
 
-/// Bytes that came through the service, as far as they survive it.
+/// Durable bytes of an upload through the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Poured {
-    /// The multipart upload that they lie in, once there are enough for a part.
+    /// ID of their multipart upload, once there are enough bytes for a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) upload: Option<String>,
-    /// Its parts, in order. What else lies in it does not count.
+    /// Parts of the payload, in order. Other parts of the multipart upload do not count.
     pub(super) parts: Vec<PouredPart>,
-    /// The number of the next part. A writer that took another's place leaves out the one that may still arrive.
+    /// Number of the next part. A writer that takes over an expired lease skips the number of a part that may still
+    /// arrive.
     pub(super) next: u32,
-    /// Bytes after the last part, too few for one: the object that holds them.
+    /// Object with the bytes after the last part, too few for a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tail: Option<Tail>,
 }
 
-/// One part.
+/// Uploaded part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PouredPart {
     pub(super) number: u32,
@@ -62,23 +63,23 @@ pub(super) struct PouredPart {
     pub(super) size: u64,
 }
 
-/// `transfers/{transfer_id}/upload/{name}`
+/// Object `transfers/{transfer_id}/upload/{name}` with the bytes after the last part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tail {
     pub(super) name: String,
     pub(super) size: u64,
 }
 
-/// Who is at work on a payload, and until when nobody else may be.
+/// Lease on a payload, which excludes other writers until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     pub(super) until: Timestamp,
-    /// Whether it puts the payload together. That can be done twice; writing cannot.
+    /// Whether the lease is for finishing the payload. Two finishers may run at once, two writers may not.
     pub(super) finishes: bool,
 }
 
 impl Poured {
-    /// How many bytes there are.
+    /// Returns the number of uploaded bytes.
     pub(super) fn length(&self) -> u64 {
         let parts: u64 = self.parts.iter().map(|part| part.size).sum();
         parts + self.tail.as_ref().map_or(0, |tail| tail.size)
@@ -86,41 +87,44 @@ impl Poured {
 }
 
 impl Holder {
-    /// Someone who is at work from now on.
+    /// Creates a lease that starts now.
     pub(super) fn new(finishes: bool) -> Self {
-        Self { until: SystemClock.now().plus(HOLD_FOR), finishes }
+        Self { until: SystemClock.now().plus(LEASE), finishes }
     }
 
-    /// Whether it has not been silent for too long.
+    /// Returns whether the lease has not expired.
     pub(super) fn is_live(&self) -> bool {
         self.until > SystemClock.now()
     }
 }
 
 impl Arriving {
-    /// Of a payload that is whole.
+    /// Creates the manifest of a complete payload of `length` bytes.
     pub(super) fn whole(length: u64) -> Self {
         Self { whole: Some(length), ..Self::default() }
     }
 
-    /// Whether someone is at work on it.
+    /// Returns whether a writer or finisher has a valid lease.
     pub(super) fn is_held(&self) -> bool {
         self.holder.as_ref().is_some_and(Holder::is_live)
     }
 
-    /// Whether someone writes to it.
+    /// Returns whether a writer has a valid lease.
     pub(super) fn is_written(&self) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.is_live() && !holder.finishes)
     }
 }
 
 impl S3Store {
-    /// Reads what has arrived of a payload; `None` where nothing has, or it came whole to the bucket.
+    /// Reads the manifest of a payload; `None` if nothing has arrived, or the payload came in one presigned PUT.
     pub(super) async fn arriving(&self, id: TransferId) -> Result<Option<Versioned<Arriving>>, StoreError> {
         read(self, &StorageKey::payload_arriving(id)).await
     }
 
-    /// Replaces it, as it was read.
+    /// Writes the manifest if `condition` holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another operation changed the manifest.
     pub(super) async fn set_arriving(
         &self,
         id: TransferId,
@@ -129,10 +133,10 @@ impl S3Store {
     ) -> Result<Version, StoreError> {
         let change = Change { key: StorageKey::payload_arriving(id), condition, value: to_json(value) };
         let version = self.commit(Commit::of(change)).await?;
-        Ok(version.expect("a commit with a change answers its version"))
+        Ok(version.expect("a commit with a change returns its version"))
     }
 
-    /// The parts that clients have sent themselves.
+    /// Lists the parts that clients have sent by presigned URLs.
     pub(super) async fn presigned_parts(&self, id: TransferId, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         self.bucket().parts(&StorageKey::payload(id), upload).await
     }

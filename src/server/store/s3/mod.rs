@@ -1,7 +1,8 @@
-//! `s3://BUCKET/PREFIX`: a store in a bucket, for any number of servers that share nothing else.
+//! `s3://BUCKET/PREFIX`: a store in a bucket, shared by any number of servers without other shared state.
 //!
-//! There are no transactions: one conditional write decides, and [`records`] tells what comes before and after it. A
-//! payload is `payload.enc` once it is whole; while it arrives, [`manifest`] tells what is there.
+//! S3 has no transactions: one conditional write decides each commit, and [`records`] defines the writes before and
+//! after it. A complete payload is the object `payload.enc`; during the upload its state is in the manifest that
+//! [`manifest`] describes.
 
 mod actions;
 mod applied;
@@ -33,14 +34,15 @@ use counters::Sums;
 use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
-/// Payloads that come through the service at once: each may hold two parts, so a gibibyte in all.
+/// Maximum number of concurrent uploads through the service. Each may buffer two parts of 8 MiB, so 1 GiB in all.
 const WRITERS: usize = 64;
-/// How long the writer of an object has to put the records that belong to it, in a store that is in use.
-const WRITERS_TIME: Duration = Duration::from_secs(10);
-/// How long another one waits for a place.
-const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+/// Time after which a reader writes the outbox records of an object, in a store in use; until then the object's writer
+/// does.
+const OUTBOX_DELAY: Duration = Duration::from_secs(10);
+/// Maximum wait of a further upload for a permit.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A store in a bucket. Clones share its connections.
+/// Store in an S3 bucket. Clones share the connections.
 #[derive(Clone)]
 pub struct S3Store(Arc<Parts>);
 
@@ -49,21 +51,21 @@ struct Parts {
     settled: AppliedWrites,
     sums: Sums,
     location: S3Location,
-    /// RequestSlots for payloads that are gathered in memory on their way to the bucket.
+    /// Permits for uploads whose parts are buffered in memory.
     writers: Arc<Semaphore>,
-    /// How long a writer has to put its records before a reader does.
-    writers_time: Duration,
+    /// Time after which a reader writes the outbox records of an object.
+    outbox_delay: Duration,
 }
 
 /// Opens the store at `location`, as [`S3Store::open`] does.
 ///
 /// # Errors
-/// None; a build without S3 refuses every bucket in this place.
+/// None. The stub for builds without S3 has the same signature and rejects every bucket.
 pub async fn open(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(S3Store::open(location).await))
 }
 
-/// Opens the store at `location` that nobody writes to: what a writer has not put any more is put at the first sight.
+/// Opens the store at `location` while no server uses it: reads write pending outbox records immediately.
 ///
 /// # Errors
 /// As [`open`].
@@ -72,23 +74,26 @@ pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, Store
 }
 
 impl S3Store {
-    /// The store at `location`. Whether it can be reached shows at the first request.
+    /// Opens the store at `location`. An unreachable bucket shows at the first request.
     pub async fn open(location: &S3Location) -> Self {
-        Self::with(location, WRITERS_TIME).await
+        Self::with(location, OUTBOX_DELAY).await
     }
 
-    async fn with(location: &S3Location, writers_time: Duration) -> Self {
+    async fn with(location: &S3Location, outbox_delay: Duration) -> Self {
         let bucket = Bucket::at(location).await;
         let (settled, sums) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
-        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers, writers_time }))
+        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers, outbox_delay }))
     }
 
-    /// Waits for a place for another payload.
+    /// Waits for a permit for another upload.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] after 10 s.
     async fn writer_place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
-        let place = tokio::time::timeout(WRITER_PATIENCE, self.0.writers.clone().acquire_owned()).await;
-        let place = place.map_err(|_| StoreError::unavailable("too many payloads come through this service"))?;
-        Ok(place.expect("the semaphore is never closed"))
+        let permit = tokio::time::timeout(WRITER_TIMEOUT, self.0.writers.clone().acquire_owned()).await;
+        let permit = permit.map_err(|_| StoreError::unavailable("too many concurrent uploads through this service"))?;
+        Ok(permit.expect("the semaphore is never closed"))
     }
 
     fn bucket(&self) -> &Bucket {

@@ -1,4 +1,4 @@
-//! Payloads: one object each once they are whole.
+//! Payload operations of the S3 backend; a complete payload is one object.
 
 use std::io;
 use std::ops::Range;
@@ -15,9 +15,9 @@ use crate::domain::store::{
     Condition, Held, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
 };
 
-/// Pieces of unfinished payloads listed at once; there is one, or two where a server was killed.
+/// Maximum number of listed pieces of one payload. There is normally one, or two after a server crash.
 const PIECES: usize = 1_000;
-/// How often finishing begins anew because something changed meanwhile.
+/// FailedAttempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
 const TRIES: u32 = 5;
 
 #[async_trait]
@@ -54,8 +54,8 @@ impl Payloads for S3Store {
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let key = StorageKey::payload(id);
         if range.is_empty() {
-            let there = self.bucket().length(&key).await?;
-            let covers = range.start == range.end && there.is_some_and(|length| range.end <= length);
+            let length = self.bucket().length(&key).await?;
+            let covers = range.start == range.end && length.is_some_and(|length| range.end <= length);
             return if covers { Ok(stream::empty().boxed()) } else { Err(StoreError::NoPayload) };
         }
         let opened = self.bucket().open(&key, range).await?.ok_or(StoreError::NoPayload)?;
@@ -68,11 +68,11 @@ impl Payloads for S3Store {
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         let (whole, arriving) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
-        // First: whoever puts the payload together looks for it at the end.
+        // Removed first: a concurrent `finish` checks at its end whether the manifest still exists.
         self.bucket().remove(&[arriving]).await?;
         self.bucket().remove(std::slice::from_ref(&whole)).await?;
         if self.abort_uploads(id).await? {
-            // One of them may have been put together meanwhile.
+            // A multipart upload may have been completed between the removal and the abort.
             self.bucket().remove(&[whole]).await?;
         }
         self.remove_pieces(id).await
@@ -84,12 +84,12 @@ impl Payloads for S3Store {
 }
 
 impl S3Store {
-    /// The length of a payload that is whole; 0 where there is none.
+    /// Returns the length of a complete payload; 0 if there is none.
     async fn whole_length(&self, id: TransferId) -> Result<u64, StoreError> {
         Ok(self.bucket().length(&StorageKey::payload(id)).await?.unwrap_or(0))
     }
 
-    /// How many bytes have arrived of a payload that is not known to be whole.
+    /// Returns the number of received bytes of a payload that may be unfinished.
     async fn arrived_length(&self, id: TransferId, arriving: &Arriving) -> Result<u64, StoreError> {
         let parts = match arriving {
             Arriving { whole: Some(length), .. } => return Ok(*length),
@@ -98,21 +98,21 @@ impl S3Store {
             _ => Vec::new(),
         };
         match parts.iter().map(|part| part.size).sum() {
-            // They were put together before, by someone who did not live to say so; or none has come.
+            // No part has arrived, or a server completed the upload and crashed before it recorded the completion.
             0 => self.whole_length(id).await,
             length => Ok(length),
         }
     }
 
-    /// Makes one object of what has arrived, and answers how long it is: 0 if it was removed meanwhile.
+    /// Completes the payload's object and returns its length; 0 if the payload was removed concurrently.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where someone else was at work meanwhile.
+    /// [`StoreError::Conflict`] if another operation changed the manifest.
     async fn put_together(&self, id: TransferId, found: Versioned<Arriving>) -> Result<u64, StoreError> {
         let (mut arriving, key) = (found.value, StorageKey::payload(id));
         arriving.holder = Some(Holder::new(true));
         let version = self.set_arriving(id, Condition::Is(found.version), &arriving).await?;
-        // It is there where someone did this before, and did not live to say so.
+        // The object exists if another server completed it and crashed before it recorded the completion.
         let mut length = self.whole_length(id).await?;
         if length == 0 {
             let joined = match (&arriving.poured, &arriving.presigned) {
@@ -123,37 +123,38 @@ impl S3Store {
             length = self.whole_length(id).await?;
             match joined {
                 Ok(()) | Err(StoreError::NoPayload) => {}
-                // Whoever does the same at the same time may have been faster.
+                // A concurrent finisher may have completed the object.
                 Err(error) if length == 0 => return Err(error),
                 Err(_) => {}
             }
         }
-        // The parts are gone, by a rule of the bucket or by its owner: it begins anew.
+        // The parts are gone, removed by a lifecycle rule or by the bucket's owner: the upload starts again.
         let outcome = if length == 0 { Arriving::default() } else { Arriving::whole(length) };
         match self.set_arriving(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}
             Err(StoreError::Conflict) if self.arriving(id).await?.is_none() => {
-                // It was removed, perhaps before it was put together.
+                // The payload was removed, perhaps before its object was completed.
                 self.bucket().remove(&[key]).await?;
                 return Ok(0);
             }
             Err(error) => return Err(error),
         }
-        // What was sent besides, such as to the bucket before the other way was chosen. It goes with the payload at last.
+        // Removes superfluous parts, such as parts of a presigned upload that was continued through the service. If
+        // this fails, they are removed together with the payload.
         let tidied = async {
             self.abort_uploads(id).await?;
             self.remove_pieces(id).await
         };
         if let Err(error) = tidied.await {
-            tracing::warn!(error = %chain(&error), "what an upload left stays until its payload goes");
+            tracing::warn!(error = %chain(&error), "cannot remove superfluous parts of an upload; they stay until its payload is removed");
         }
         Ok(length)
     }
 
-    /// Takes back every upload of a payload that was begun and not ended; tells whether there was one.
+    /// Aborts all unfinished multipart uploads of a payload; returns whether there were any.
     async fn abort_uploads(&self, id: TransferId) -> Result<bool, StoreError> {
         let key = StorageKey::payload(id);
-        // A page at a time.
+        // Each round aborts one page of uploads.
         for round in 0..TRIES {
             let uploads = self.bucket().open_uploads(&key).await?;
             if uploads.is_empty() {
@@ -166,7 +167,7 @@ impl S3Store {
         Ok(true)
     }
 
-    /// Makes one object of what clients have sent to the bucket.
+    /// Completes the multipart upload that clients have sent parts to.
     async fn join_presigned(&self, id: TransferId, upload: &str) -> Result<(), StoreError> {
         let parts = self.presigned_parts(id, upload).await?;
         if parts.is_empty() {
@@ -176,7 +177,7 @@ impl S3Store {
         self.bucket().join_parts(&StorageKey::payload(id), upload, parts).await
     }
 
-    /// Makes one object of what has come through the service.
+    /// Completes the object from the bytes that were uploaded through the service.
     async fn join_poured(&self, id: TransferId, poured: &Poured) -> Result<(), StoreError> {
         let key = StorageKey::payload(id);
         let tail = match &poured.tail {

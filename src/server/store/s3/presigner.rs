@@ -1,4 +1,4 @@
-//! Requests that clients make of the bucket themselves.
+//! Presigned requests, which clients send to the bucket directly.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};
 use crate::domain::transfer::PartPlan;
 
-/// The shortest lifetime that can be signed.
+/// Shortest lifetime of a presigned request.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 #[async_trait]
@@ -35,7 +35,7 @@ impl Presigner for S3Store {
         let config = signing(lifetime)?;
         let sign = async |number: u32| {
             let bucket = self.bucket();
-            let length = plan.length(number).expect("callers ask for parts that there are");
+            let length = plan.length(number).expect("callers pass part numbers of the plan");
             let request = bucket
                 .client
                 .upload_part()
@@ -63,7 +63,10 @@ impl Presigner for S3Store {
 }
 
 impl S3Store {
-    /// The multipart upload that clients send the parts of a payload to.
+    /// Returns the ID of the multipart upload for presigned parts, and starts one if necessary.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPayload`] if the payload is complete or came through the service.
     async fn presigned_upload(&self, id: TransferId) -> Result<String, StoreError> {
         let key = StorageKey::payload(id);
         loop {
@@ -72,7 +75,7 @@ impl S3Store {
                 None => (Arriving::default(), Condition::Absent),
             };
             if arriving.whole.is_some() || arriving.poured.is_some() {
-                // It came another way meanwhile.
+                // The payload was uploaded through the service meanwhile.
                 return Err(StoreError::NoPayload);
             }
             if let Some(upload) = arriving.presigned {
@@ -80,14 +83,14 @@ impl S3Store {
                     return Ok(upload);
                 }
                 tracing::warn!(
-                    "an upload is gone from the bucket before its end: is there a rule that aborts uploads?"
+                    "an unfinished upload is missing from the bucket: check for a lifecycle rule that aborts uploads"
                 );
             }
             let upload = self.bucket().begin_parts(&key).await?;
             arriving.presigned = Some(upload.clone());
             match self.set_arriving(id, condition, &arriving).await {
                 Ok(_) => return Ok(upload),
-                // Another server was faster: all parts go into one upload.
+                // Another server started an upload first. All parts must go into one upload.
                 Err(error) => {
                     self.bucket().abort_parts(&key, &upload).await?;
                     if !matches!(error, StoreError::Conflict) {
@@ -99,7 +102,7 @@ impl S3Store {
     }
 }
 
-/// Signs a request that puts an object of `size` bytes, once.
+/// Signs a request that writes an object of `size` bytes, once.
 pub(super) async fn sign_put(
     bucket: &Bucket,
     key: &StorageKey,
@@ -135,16 +138,16 @@ fn signing(lifetime: Duration) -> Result<PresigningConfig, StoreError> {
 }
 
 fn signed_length(length: u64) -> i64 {
-    i64::try_from(length).expect("no payload has 2^63 bytes")
+    i64::try_from(length).expect("payloads are smaller than 2^63 bytes")
 }
 
-/// What a client is told. It sets `content-length` and `host` without being told.
+/// Converts a presigned request for the client, which sets `content-length` and `host` itself.
 fn describe(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
-    let told = |name: &str| !matches!(name, "content-length" | "host");
+    let is_sent = |name: &str| !matches!(name, "content-length" | "host");
     let headers: BTreeMap<String, String> = signed
         .headers()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .filter(|(name, _)| told(name))
+        .filter(|(name, _)| is_sent(name))
         .collect();
     SignedRequest {
         method: signed.method().to_owned(),

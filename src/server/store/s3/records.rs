@@ -1,8 +1,8 @@
-//! Small objects that change by conditional writes.
+//! Record operations of the S3 backend: small objects that change by conditional writes.
 //!
-//! A commit puts its hints, then writes the one object that decides, then puts its records. The object carries them in
-//! its outbox, so that a writer that ends in between loses none: whoever writes the object next puts them first, and
-//! so does who reads it some time later.
+//! A commit writes its schedule entries, then the one object that decides, then its further records. The deciding
+//! object carries the further records in its outbox, so a crash in between loses none: the next writer of the object
+//! stores them first, and a reader stores them after [`OUTBOX_DELAY`](super::OUTBOX_DELAY).
 
 use std::time::Duration;
 
@@ -19,21 +19,22 @@ use crate::domain::store::{
     Backoff, Change, Commit, Condition, Prefix, Records, StorageKey, StoreError, Version, Versioned,
 };
 
-/// The longest pause before a request is made for the second time, and between any two of them.
+/// Maximum pause before the first retry.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// Requests that one call makes at once.
-const AT_ONCE: usize = 32;
+/// Maximum pause between two retries.
+const MAX_PAUSE: Duration = Duration::from_millis(500);
+/// Maximum number of concurrent requests of one call.
+const CONCURRENCY: usize = 32;
 
 #[async_trait]
 impl Records for S3Store {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         let Some(found) = self.bucket().get(key).await? else { return Ok(None) };
         if let Some(trail) = &found.known.trail
-            && SystemClock.now().since(trail.at) >= self.0.writers_time
+            && SystemClock.now().since(trail.at) >= self.0.outbox_delay
             && let Err(error) = self.settle(trail).await
         {
-            tracing::warn!(error = %chain(&error), "records of an earlier write could not be put yet");
+            tracing::warn!(error = %chain(&error), "cannot store the records of an earlier write yet");
         }
         Ok(Some(Versioned { value: found.content, version: found.known.to_version() }))
     }
@@ -45,7 +46,7 @@ impl Records for S3Store {
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError> {
         let prefix = prefix.as_str();
-        // Not every server takes a place that is not under the prefix.
+        // Some S3-compatible servers reject a start marker outside the prefix.
         let after = match after.map(StorageKey::as_str) {
             Some(after) if after.starts_with(prefix) && after != prefix => Some(after),
             Some(after) if after > prefix => return Ok(Vec::new()),
@@ -65,13 +66,13 @@ impl Records for S3Store {
             let found = self.bucket().get(&key).await?;
             Ok::<_, StoreError>(found.map(|found| (key, found.content)))
         };
-        let found = stream::iter(keys).map(read).buffered(AT_ONCE);
+        let found = stream::iter(keys).map(read).buffered(CONCURRENCY);
         found.try_filter_map(async |found| Ok(found)).try_collect().await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
         let put_hint = |hint| async move { self.put_always(&hint).await };
-        stream::iter(commit.hints).map(put_hint).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        stream::iter(commit.hints).map(put_hint).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         let version = if let Some(change) = commit.change {
             Some(self.change(change, &commit.records).await?)
         } else {
@@ -79,13 +80,13 @@ impl Records for S3Store {
             None
         };
         match self.bucket().remove(&commit.removals).await {
-            // What was to be written is written: that it left something behind makes it no failure.
+            // The change is written, so a failed removal must not fail the commit.
             Err(error) if version.is_some() => {
-                tracing::warn!(error = %chain(&error), "objects could not be removed yet");
+                tracing::warn!(error = %chain(&error), "cannot remove objects yet");
             }
             removed => removed?,
         }
-        // Last: what failed until here is done again, and must not count twice.
+        // Counted last: a failed commit is retried, and must not count twice.
         if let Some(tally) = &commit.tally {
             self.0.sums.add(tally);
         }
@@ -93,28 +94,28 @@ impl Records for S3Store {
     }
 }
 
-/// Pauses between requests to a server that is in trouble, or to an object that others write, too.
+/// Returns the backoff for retries on server errors and on conflicts with other writers.
 pub(super) fn backoff() -> Backoff {
-    Backoff::between(FIRST_PAUSE, LONGEST_PAUSE)
+    Backoff::between(FIRST_PAUSE, MAX_PAUSE)
 }
 
-/// What became of a write whose answer says nothing.
-enum Found {
-    Happened(Known),
-    /// The object is as it was before.
-    Not,
-    /// Another write was faster.
+/// Actual outcome of a write whose response is missing or ambiguous.
+enum WriteOutcome {
+    Applied(Known),
+    /// The object is unchanged.
+    NotApplied,
+    /// Another write was applied first.
     Overtaken,
-    /// Too many other writes came since.
+    /// The write log no longer reaches back to the write.
     Unknown,
 }
 
 impl S3Store {
-    /// Writes the object that decides, and puts its records.
+    /// Writes the object that decides a commit, then the commit's further records.
     async fn change(&self, change: Change, records: &[(StorageKey, Bytes)]) -> Result<Version, StoreError> {
         let before = match &change.condition {
             Condition::Absent => None,
-            // A version of another backend: no object is in it.
+            // A version of another backend matches no object here.
             Condition::Is(version) => Some(Known::from_version(version).ok_or(StoreError::Conflict)?),
         };
         if let Some(trail) = before.as_ref().and_then(|before| before.trail.as_ref()) {
@@ -126,15 +127,18 @@ impl S3Store {
         let written = self.write(&change, before.as_ref(), &id, &trail).await?;
         match self.put_records(records.to_vec()).await {
             Ok(()) => self.0.settled.insert(id),
-            // They are durable in the outbox.
+            // The records are durable in the outbox of the written object.
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "records will be put by who writes or reads the object next");
+                tracing::warn!(error = %chain(&error), "cannot store the records of a write; the next writer or reader of the object will");
             }
         }
         Ok(written.to_version())
     }
 
-    /// Writes an object whose condition holds, however often it takes: each try is the same write.
+    /// Writes an object if its condition holds, with retries; all attempts have the same write ID.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if another write was applied first.
     async fn write(
         &self,
         change: &Change,
@@ -153,51 +157,51 @@ impl S3Store {
                 Err(PutError::Unclear(StoreError::Full)) => return Err(StoreError::Full),
                 Err(PutError::Unclear(error)) => unclear = Some(error),
             }
-            match self.look_for(&change.key, before, id, trail.seq).await {
-                Ok(Found::Happened(known)) => {
+            match self.outcome_of(&change.key, before, id, trail.seq).await {
+                Ok(WriteOutcome::Applied(known)) => {
                     let overtaken = known.trail.as_ref().is_none_or(|trail| trail.last() != Some(id));
-                    // The version of another's write is not this one's to go on from.
+                    // The caller must not continue from the version of a later write.
                     return Ok(if overtaken { Known { etag: NO_ETAG.to_owned(), ..known } } else { known });
                 }
-                Ok(Found::Overtaken) => return Err(StoreError::Conflict),
-                Ok(Found::Unknown) if unclear.is_none() => return Err(StoreError::Conflict),
-                Ok(Found::Unknown) => {
-                    let text = "an object was written too often to tell whether this write was among them";
+                Ok(WriteOutcome::Overtaken) => return Err(StoreError::Conflict),
+                Ok(WriteOutcome::Unknown) if unclear.is_none() => return Err(StoreError::Conflict),
+                Ok(WriteOutcome::Unknown) => {
+                    let text = "cannot tell whether a write was applied: too many later writes to the object";
                     return Err(StoreError::unavailable(text));
                 }
-                Ok(Found::Not) => {}
+                Ok(WriteOutcome::NotApplied) => {}
                 Err(error) => unclear = Some(error),
             }
             if backoff.is_over() {
-                let silent = || StoreError::unavailable("the bucket refuses a write whose condition holds");
-                return Err(unclear.unwrap_or_else(silent));
+                let rejected = || StoreError::unavailable("the bucket rejects a write whose condition holds");
+                return Err(unclear.unwrap_or_else(rejected));
             }
             backoff.pause().await;
         }
     }
 
-    async fn look_for(
+    async fn outcome_of(
         &self,
         key: &StorageKey,
         before: Option<&Known>,
         id: &WriteId,
         seq: u64,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<WriteOutcome, StoreError> {
         let now = self.bucket().get(key).await?.map(|found| found.known);
         Ok(match (now, before) {
-            (Some(now), Some(before)) if now.etag == before.etag => Found::Not,
-            (None, None) => Found::Not,
-            // It is gone, or of another make.
-            (None, Some(_)) | (Some(Known { trail: None, .. }), _) => Found::Overtaken,
+            (Some(now), Some(before)) if now.etag == before.etag => WriteOutcome::NotApplied,
+            (None, None) => WriteOutcome::NotApplied,
+            // The object was removed, or replaced by one without a write log.
+            (None, Some(_)) | (Some(Known { trail: None, .. }), _) => WriteOutcome::Overtaken,
             (Some(now), _) => match now.trail.as_ref().map_or(Some(false), |trail| trail.remembers(id, seq)) {
-                Some(true) => Found::Happened(now),
-                Some(false) => Found::Overtaken,
-                None => Found::Unknown,
+                Some(true) => WriteOutcome::Applied(now),
+                Some(false) => WriteOutcome::Overtaken,
+                None => WriteOutcome::Unknown,
             },
         })
     }
 
-    /// Puts the records of the write that left `trail`, if nobody is known to have done so.
+    /// Stores the outbox records of the latest write in `trail`, unless they are known to be stored.
     async fn settle(&self, trail: &WriteLog) -> Result<(), StoreError> {
         let Some(id) = trail.last().filter(|_| !trail.outbox.is_empty()) else { return Ok(()) };
         if self.0.settled.contains(id) {
@@ -208,22 +212,24 @@ impl S3Store {
         Ok(())
     }
 
-    /// Puts records that are not there yet.
+    /// Stores records that do not exist yet.
     async fn put_records(&self, records: Vec<(StorageKey, Bytes)>) -> Result<(), StoreError> {
         let put = |(key, value)| async move { self.put_once(&key, value).await };
-        stream::iter(records).map(put).buffer_unordered(AT_ONCE).try_collect().await
+        stream::iter(records).map(put).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
-    /// Puts an object that is written once. It is the same whoever puts it, so it is put until it is there.
+    /// Writes an immutable object, with retries until it exists.
+    ///
+    /// Every writer would write the same bytes, so an existing object is a success.
     pub(super) async fn put_once(&self, key: &StorageKey, value: Bytes) -> Result<(), StoreError> {
-        self.put_patiently(key, value, &Only::IfAbsent).await
+        self.put_with_retries(key, value, &Only::IfAbsent).await
     }
 
     async fn put_always(&self, key: &StorageKey) -> Result<(), StoreError> {
-        self.put_patiently(key, Bytes::new(), &Only::Always).await
+        self.put_with_retries(key, Bytes::new(), &Only::Always).await
     }
 
-    async fn put_patiently(&self, key: &StorageKey, value: Bytes, only: &Only) -> Result<(), StoreError> {
+    async fn put_with_retries(&self, key: &StorageKey, value: Bytes, only: &Only) -> Result<(), StoreError> {
         let mut backoff = backoff();
         loop {
             match self.bucket().put(key, value.clone(), None, only).await {

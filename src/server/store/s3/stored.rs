@@ -1,7 +1,7 @@
-//! An object as it lies in the bucket: its content, and behind it what the store keeps of its latest write.
+//! Format of a mutable object in the bucket: its content, followed by a log of its latest writes.
 //!
-//! The content is the object's first bytes, as many as its metadata say; then comes a line of JSON, the [`WriteLog`].
-//! Objects that are written once and never changed are content alone.
+//! The content is the object's first bytes; its length is in the object's metadata. A line break and the write log as
+//! JSON ([`WriteLog`]) follow. Immutable objects consist of their content alone.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,13 @@ use crate::domain::crypto::random;
 use crate::domain::store::{StorageKey, StoreError, Version, from_json, to_json};
 use crate::domain::timestamp::Timestamp;
 
-/// The metadata that tells where an object's content ends.
+/// Metadata key of the content's length in bytes.
 pub(super) const CONTENT_LENGTH: &str = "sgsend-content";
 
-/// How many writes an object remembers.
-const REMEMBERED: usize = 64;
+/// Maximum number of write IDs in a write log.
+const MAX_WRITES: usize = 64;
 
-/// Names one attempt to write an object, through all its repetitions: 64 random bits in hex.
+/// ID of one logical write, shared by all its retries: 64 random bits in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct WriteId(String);
@@ -29,20 +29,21 @@ impl WriteId {
     }
 }
 
-/// What an object remembers of how it was written.
+/// Write log of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WriteLog {
-    /// How often it was written.
+    /// Number of writes to the object.
     pub(super) seq: u64,
-    /// The latest writes, the last one last: whoever lost an answer finds out whether its write was one of them.
+    /// IDs of the latest writes, newest last. A writer that lost the response finds out from them whether its write was
+    /// applied.
     pub(super) writes: Vec<WriteId>,
-    /// When it was last written.
+    /// Time of the latest write.
     pub(super) at: Timestamp,
-    /// The records of the last write, for whoever finds that its writer did not live to put them.
+    /// Records of the latest write, for another server to store if the writer crashed first.
     pub(super) outbox: Vec<Pending>,
 }
 
-/// A record that is still to be put, or has been.
+/// Record in the outbox, stored or not yet stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pending {
     key: String,
@@ -50,11 +51,11 @@ pub(super) struct Pending {
 }
 
 impl WriteLog {
-    /// The trail of a write after the one that left `before`.
+    /// Creates the write log of a write that follows the one with the log `before`.
     pub(super) fn after(before: Option<&Self>, id: WriteId, at: Timestamp, records: &[(StorageKey, Bytes)]) -> Self {
         let mut writes = before.map(|before| before.writes.clone()).unwrap_or_default();
         writes.push(id);
-        writes.drain(..writes.len().saturating_sub(REMEMBERED));
+        writes.drain(..writes.len().saturating_sub(MAX_WRITES));
         let pending =
             |(key, value): &(StorageKey, Bytes)| Pending { key: key.to_string(), base64: STANDARD.encode(value) };
         Self {
@@ -65,21 +66,23 @@ impl WriteLog {
         }
     }
 
-    /// The write that left this trail.
+    /// Returns the ID of the latest write.
     pub(super) fn last(&self) -> Option<&WriteId> {
         self.writes.last()
     }
 
-    /// Whether this write is remembered; `None` where it may have been forgotten, if it was to be number `seq`.
+    /// Returns whether the write `id` was applied; `None` if it may have dropped out of the log.
+    ///
+    /// `seq` is the sequence number that the write would have.
     pub(super) fn remembers(&self, id: &WriteId, seq: u64) -> Option<bool> {
         if self.writes.contains(id) {
             return Some(true);
         }
-        let forgotten = self.seq.saturating_sub(seq) >= REMEMBERED as u64;
+        let forgotten = self.seq.saturating_sub(seq) >= MAX_WRITES as u64;
         (!forgotten).then_some(false)
     }
 
-    /// The records of the last write.
+    /// Decodes the records of the latest write.
     pub(super) fn records(&self) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
         let record = |pending: &Pending| {
             let value = STANDARD.decode(&pending.base64).map_err(StoreError::unavailable)?;
@@ -88,30 +91,32 @@ impl WriteLog {
         self.outbox.iter().map(record).collect()
     }
 
-    /// The object's bytes: `content` with this behind it.
+    /// Returns the object's bytes: `content` followed by this log.
     pub(super) fn attach(&self, content: &Bytes) -> Bytes {
         [content, &b"\n"[..], &to_json(self)].concat().into()
     }
 }
 
-/// An object that was read.
+/// Object as read from the bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) content: Bytes,
     pub(super) known: Known,
 }
 
-/// What a [`Version`] of this backend says.
+/// Contents of a [`Version`] of this backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
-    /// The entity tag: what the next write is conditional on.
+    /// Entity tag, the condition of the next write.
     pub(super) etag: String,
-    /// The object's trail; an object that is written once has none.
+    /// Write log of the object; `None` for an immutable object.
     pub(super) trail: Option<WriteLog>,
 }
 
 impl Stored {
-    /// Takes an object apart whose content has `length` bytes; all of it is content where that is not said.
+    /// Splits an object whose content has `length` bytes into content and write log.
+    ///
+    /// Without `length` the whole body is content.
     pub(super) fn parse(key: &str, etag: String, body: &Bytes, length: Option<usize>) -> Result<Self, StoreError> {
         let Some(length) = length else {
             return Ok(Self { content: body.clone(), known: Known { etag, trail: None } });
@@ -124,12 +129,12 @@ impl Stored {
 }
 
 impl Known {
-    /// The version that callers keep.
+    /// Encodes the version for callers.
     pub(super) fn to_version(&self) -> Version {
-        Version(serde_json::to_string(self).expect("texts and numbers are always JSON"))
+        Version(serde_json::to_string(self).expect("strings and numbers always serialise to JSON"))
     }
 
-    /// Reads it back; `None` for a version that is not of this backend, which no object is in.
+    /// Decodes a version; `None` for a version of another backend, which matches no object here.
     pub(super) fn from_version(version: &Version) -> Option<Self> {
         serde_json::from_str(&version.0).ok()
     }
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_comes_apart_as_it_was_put_together() {
+    fn an_object_is_split_as_it_was_joined() {
         let trail = trail(None);
         for content in [&b""[..], b"{}", b"two\nlines\n"] {
             let content = Bytes::from_static(content);
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_brings_everything_back() {
+    fn a_version_survives_encoding_and_decoding() {
         let known = Known { etag: "\"e\"".to_owned(), trail: Some(trail(None)) };
         assert_eq!(Known::from_version(&known.to_version()), Some(known.clone()));
         assert_eq!(known.trail.unwrap().records().unwrap()[0].1, &b"{}\n\xff"[..]);
@@ -173,12 +178,12 @@ mod tests {
         let first = trail(None);
         let id = first.last().unwrap().clone();
         let mut latest = first;
-        for _ in 1..REMEMBERED {
+        for _ in 1..MAX_WRITES {
             latest = trail(Some(&latest));
         }
         assert_eq!((latest.seq, latest.remembers(&id, 1)), (64, Some(true)));
         latest = trail(Some(&latest));
-        assert_eq!((latest.writes.len(), latest.remembers(&id, 1)), (REMEMBERED, None));
+        assert_eq!((latest.writes.len(), latest.remembers(&id, 1)), (MAX_WRITES, None));
         assert_eq!(latest.remembers(&WriteId::random(), 2), Some(false));
     }
 }

@@ -1,4 +1,4 @@
-//! Writing a payload through the service: parts of a multipart upload, and a tail too short for one.
+//! Payload writer of the S3 backend: parts of a multipart upload, and a tail object for the rest.
 
 use std::time::Duration;
 
@@ -15,50 +15,54 @@ use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, PayloadWriter, StorageKey, StoreError, Version};
 
-/// Bytes in each of the first parts: what two of them take in memory is what an upload costs.
+/// Size of each of the first parts in bytes (8 MiB). An upload buffers up to two parts in memory.
 const PART: usize = 8 << 20;
-/// Bytes in later parts: with them 10 000 parts hold the largest payload that can be allowed.
+/// Size of later parts in bytes (72 MiB), so that 10 000 parts hold the largest payload that can be configured.
 const LATER_PART: usize = 72 << 20;
-/// How many parts are of the smaller kind.
+/// Number of parts with the smaller size.
 const FIRST_PARTS: usize = 500;
-/// How often a slow upload says that it is still there.
+/// Renewal interval of the lease during a slow upload.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 
-/// The writer, until it is closed or dropped.
+/// Payload writer; empty once it is closed or dropped.
 pub(super) struct S3Writer(Option<Work>);
 
-/// What a writer holds: the place in the bucket that nobody else writes to.
+/// State of a writer that has the payload's lease.
 struct Work {
     store: S3Store,
     id: TransferId,
-    /// What it was when the writer came: where discarding goes back to.
+    /// State before this writer, restored by `discard`.
     before: Poured,
     arriving: Arriving,
     version: Version,
     written_at: Instant,
-    /// Bytes after the last part that was begun.
-    gathered: BytesMut,
-    sending: Option<Sending>,
-    /// A part did not arrive: what came after it leads nowhere.
+    /// Buffered bytes after the last started part.
+    buffered: BytesMut,
+    uploading: Option<PartUpload>,
+    /// Whether a part failed; bytes after it cannot be stored.
     broken: bool,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// A part on its way.
-struct Sending {
+/// Part upload in progress.
+struct PartUpload {
     number: u32,
     size: u64,
-    answer: JoinHandle<Result<String, StoreError>>,
+    task: JoinHandle<Result<String, StoreError>>,
 }
 
 impl S3Writer {
-    /// Goes on writing at `offset`.
+    /// Takes the payload's lease for writing at `offset`.
+    ///
+    /// # Errors
+    /// [`StoreError::OffsetMismatch`] if another number of bytes has arrived, [`StoreError::WriterBusy`] while another
+    /// writer or finisher has the lease.
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
-        let place = store.writer_place().await?;
+        let permit = store.writer_place().await?;
         let (mut arriving, condition) = if let Some(found) = store.arriving(id).await? {
             (found.value, Condition::Is(found.version))
         } else {
-            // Nothing, or all of it.
+            // Without a manifest the payload is either empty or complete.
             if let Some(length) = store.bucket().length(&StorageKey::payload(id)).await? {
                 return Err(StoreError::OffsetMismatch { received_bytes: length });
             }
@@ -74,7 +78,7 @@ impl S3Writer {
         if poured.length() != offset {
             return Err(StoreError::OffsetMismatch { received_bytes: poured.length() });
         }
-        // A writer that fell silent may still be sending one.
+        // The previous writer let its lease expire and may still be sending a part.
         poured.next = poured.next.max(1) + u32::from(arriving.holder.is_some());
         let before = poured.clone();
         arriving.poured = Some(poured);
@@ -91,16 +95,16 @@ impl S3Writer {
             arriving,
             version,
             written_at,
-            gathered: BytesMut::new(),
-            sending: None,
+            buffered: BytesMut::new(),
+            uploading: None,
             broken: false,
-            _place: place,
+            _permit: permit,
         };
         match work.read_tail().await {
-            Ok(tail) => work.gathered = tail,
+            Ok(tail) => work.buffered = tail,
             Err(error) => {
                 work.broken = true;
-                let _ = work.let_go().await;
+                let _ = work.release().await;
                 return Err(error);
             }
         }
@@ -108,7 +112,7 @@ impl S3Writer {
     }
 
     fn work(&mut self) -> &mut Work {
-        self.0.as_mut().expect("only closing and dropping end the work")
+        self.0.as_mut().expect("the state is taken only by close, discard and drop")
     }
 }
 
@@ -133,7 +137,7 @@ impl Drop for S3Writer {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = work.close().await {
-                tracing::debug!(error = %chain(&error), "the end of an upload that broke off could not be kept");
+                tracing::debug!(error = %chain(&error), "cannot store the last bytes of an interrupted upload");
             }
         });
     }
@@ -154,16 +158,16 @@ impl Work {
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         if self.broken {
-            return Err(StoreError::unavailable("an earlier part of this payload did not arrive"));
+            return Err(StoreError::unavailable("an earlier part of this payload failed"));
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let before = self.poured().parts.len() + usize::from(self.sending.is_some());
-            let room = part_size(before) - self.gathered.len();
-            let (now, later) = rest.split_at(room.min(rest.len()));
-            self.gathered.extend_from_slice(now);
+            let before = self.poured().parts.len() + usize::from(self.uploading.is_some());
+            let space = part_size(before) - self.buffered.len();
+            let (now, later) = rest.split_at(space.min(rest.len()));
+            self.buffered.extend_from_slice(now);
             rest = later;
-            if now.len() == room {
+            if now.len() == space {
                 self.begin_part().await?;
             }
         }
@@ -173,7 +177,7 @@ impl Work {
         Ok(())
     }
 
-    /// Sends what is gathered as a part, once the one before it is kept.
+    /// Starts to upload the buffer as a part, once the previous part is recorded.
     async fn begin_part(&mut self) -> Result<(), StoreError> {
         self.end_part().await?;
         let key = StorageKey::payload(self.id);
@@ -181,37 +185,40 @@ impl Work {
             self.poured().upload = Some(self.store.bucket().begin_parts(&key).await?);
             self.keep().await?;
         }
-        let upload = self.poured().upload.clone().expect("it has just begun");
-        let (number, body) = (self.poured().next, std::mem::take(&mut self.gathered).freeze());
+        let upload = self.poured().upload.clone().expect("an upload was started above");
+        let (number, body) = (self.poured().next, std::mem::take(&mut self.buffered).freeze());
         let (size, bucket) = (body.len() as u64, self.store.bucket().clone());
-        let answer = tokio::spawn(async move { bucket.put_part(&key, &upload, number, body).await });
-        self.sending = Some(Sending { number, size, answer });
+        let task = tokio::spawn(async move { bucket.put_part(&key, &upload, number, body).await });
+        self.uploading = Some(PartUpload { number, size, task });
         Ok(())
     }
 
-    /// Waits for the part on its way, and keeps it.
+    /// Waits for the part upload in progress and records the part.
     async fn end_part(&mut self) -> Result<(), StoreError> {
-        let Some(sending) = self.sending.take() else { return Ok(()) };
-        let arrived = sending.answer.await.map_err(StoreError::unavailable).flatten();
+        let Some(upload) = self.uploading.take() else { return Ok(()) };
+        let arrived = upload.task.await.map_err(StoreError::unavailable).flatten();
         let etag = match arrived {
             Ok(etag) => etag,
             Err(error) => {
                 self.broken = true;
-                // It may still arrive: its number is not used again.
-                self.poured().next = sending.number + 1;
+                // The part may still arrive, so its number is not reused.
+                self.poured().next = upload.number + 1;
                 return Err(error);
             }
         };
-        let part = PouredPart { number: sending.number, etag, size: sending.size };
+        let part = PouredPart { number: upload.number, etag, size: upload.size };
         let poured = self.poured();
         poured.next = part.number + 1;
         poured.parts.push(part);
-        // Its bytes are the first ones of the first part. The object stays: discarding goes back to it.
+        // The part starts with the tail's bytes. The tail object remains for `discard`.
         poured.tail = None;
         self.keep().await
     }
 
-    /// Writes down what there is. Whoever was faster has taken this writer's place, or removed the payload.
+    /// Writes the manifest and renews the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPayload`] if another writer took over the lease or the payload was removed.
     async fn keep(&mut self) -> Result<(), StoreError> {
         if self.arriving.holder.is_some() {
             self.arriving.holder = Some(Holder::new(false));
@@ -225,17 +232,17 @@ impl Work {
         Ok(())
     }
 
-    /// Removes a tail that is of no use any more; whoever finishes or removes the payload removes what is left here.
+    /// Removes an unused tail object; if that fails, finishing or removing the payload does.
     async fn drop_tail(&self, tail: Option<&Tail>) {
         if let Some(tail) = tail
             && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
         {
-            tracing::debug!(error = %chain(&error), "a piece of an upload stays until its end");
+            tracing::debug!(error = %chain(&error), "cannot remove an unused tail object of an upload yet");
         }
     }
 
     async fn close(mut self) -> Result<u64, StoreError> {
-        match self.let_go().await {
+        match self.release().await {
             Err(StoreError::NoPayload) => match self.store.arriving(self.id).await? {
                 None => Ok(0),
                 Some(_) => Err(StoreError::NoPayload),
@@ -244,15 +251,15 @@ impl Work {
         }
     }
 
-    /// Keeps what is left over, and leaves the place to others.
-    async fn let_go(&mut self) -> Result<u64, StoreError> {
+    /// Stores the buffered bytes and releases the lease; returns the number of received bytes.
+    async fn release(&mut self) -> Result<u64, StoreError> {
         let sent = self.end_part().await;
         let mut added = None;
         let known = self.poured().tail.as_ref().map_or(0, |tail| tail.size);
-        if !self.broken && self.gathered.len() as u64 != known {
-            let tail = Tail { name: random::name(), size: self.gathered.len() as u64 };
+        if !self.broken && self.buffered.len() as u64 != known {
+            let tail = Tail { name: random::name(), size: self.buffered.len() as u64 };
             let key = StorageKey::payload_piece(self.id, &tail.name);
-            self.store.put_once(&key, std::mem::take(&mut self.gathered).freeze()).await?;
+            self.store.put_once(&key, std::mem::take(&mut self.buffered).freeze()).await?;
             added = Some(tail.clone());
             self.poured().tail = Some(tail);
         }
@@ -269,36 +276,37 @@ impl Work {
     }
 
     async fn discard(mut self) -> Result<(), StoreError> {
-        // A part on its way is waited for: what has arrived can be taken back, and no quota counts what is left.
-        let ended = match self.sending.take() {
-            Some(sending) => matches!(sending.answer.await, Ok(Ok(_))),
+        // Waits for the part in progress: an arrived part can be removed, whereas a part that arrives later would
+        // occupy space that no quota counts.
+        let ended = match self.uploading.take() {
+            Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
             None => !self.broken,
         };
         let (begun, before, reached) = (self.poured().upload.clone(), self.before.clone(), self.poured().next);
-        let (poured, vain) = if before.parts.is_empty() {
+        let (poured, unused) = if before.parts.is_empty() {
             (Poured { upload: None, next: 1, ..before }, begun)
         } else {
-            // Parts of the same numbers take the place of these; the number of one that may still arrive is not used again.
+            // New parts replace those with the same numbers; the number of a part that may still arrive is not reused.
             let next = if ended { before.next } else { reached + 1 };
             (Poured { upload: begun, next, ..before }, None)
         };
         *self.poured() = poured;
         self.arriving.holder = None;
         match self.keep().await {
-            // It was removed, and this with it.
+            // The payload was removed, with everything that this writer wrote.
             Err(StoreError::NoPayload) => return Ok(()),
             kept => kept?,
         }
-        if let Some(upload) = vain
+        if let Some(upload) = unused
             && let Err(error) = self.store.bucket().abort_parts(&StorageKey::payload(self.id), &upload).await
         {
-            tracing::debug!(error = %chain(&error), "what was discarded of an upload stays until its end");
+            tracing::debug!(error = %chain(&error), "cannot abort a discarded multipart upload yet");
         }
         Ok(())
     }
 }
 
-/// Bytes in a part that has so many before it.
+/// Returns the size of the part that follows `before` parts, in bytes.
 fn part_size(before: usize) -> usize {
     if before < FIRST_PARTS { PART } else { LATER_PART }
 }

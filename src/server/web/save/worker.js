@@ -1,16 +1,16 @@
-// A service worker that lets a page write a download piece by piece, so that no file has to fit into memory.
+// Service worker that streams a download from a page to the browser, so that no file has to fit into memory.
 //
-// The page names a download and gives it a port. The request for `save/ID`, which a hidden frame makes, is answered with
-// what comes through that port. Nothing is kept: neither pieces nor names outlive the download.
+// The page registers a download with a message port. A hidden frame requests `save/ID`, and the worker responds with
+// the data from the port. The worker stores nothing: neither data nor names outlive the download.
 
 const downloads = new Map();
-/** Downloads that go on. A worker that was stopped in between, and started again, knows none of them. */
+/** Active downloads. A worker that was stopped and restarted knows none of them. */
 const going = new Set();
 
 self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("message", ({ data, ports, source }) => {
-  // A page that is writing asks every few seconds; being asked is what keeps this worker alive.
+  // Keep-alive message of a page that is writing; it keeps this worker running.
   if (data.goesOn) {
     if (!going.has(data.goesOn)) source.postMessage({ lost: data.goesOn });
     return;
@@ -67,7 +67,7 @@ function stream(id, port) {
   );
 }
 
-/** A name in the form of RFC 8187. */
+/** Encodes a file name for `filename*` (RFC 8187). */
 function extended(name) {
   return encodeURIComponent(name).replace(/['()*!]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

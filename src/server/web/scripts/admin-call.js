@@ -1,11 +1,11 @@
-// Calls that take a session: where it has ended, the key is asked for, and what was typed stays.
+// API calls that need an admin session; asks for the admin key once the session has ended, and keeps typed text.
 
 import { openSession } from "./admin-session.js";
 import { pause } from "./format.js";
 import { byId, complain, hide, say, show } from "./page.js";
 import { call, Refused } from "./service.js";
 
-/** A change that was not made, because the session had ended. */
+/** A change was not made, since the session had ended. */
 class NotDone extends Error {
   constructor() {
     super("the session had ended, so nothing was changed; do it again");
@@ -16,10 +16,10 @@ class NotDone extends Error {
 let had = false;
 
 /**
- * Calls the service as `call` does, and asks for the key where there is no session.
+ * Sends a request as `call` does, and asks for the admin key if there is no session.
  *
- * Then a question is asked again by itself, but a change is not made: whoever opens the session decides anew. Without
- * `ask` the refusal is thrown.
+ * Reads are then repeated; changes are not, since the new session's user must decide on them. Without `ask` the error
+ * is thrown.
  */
 export async function asAdmin(path, { ask = true, ...options } = {}) {
   for (;;) {
@@ -51,7 +51,7 @@ async function askForKey() {
   (isThere ? focused : byId("admin")).focus();
 }
 
-/** Does `work`, and says why where it could not be done. */
+/** Runs `work` and reports a failure. */
 export async function attempt(work) {
   try {
     await work();

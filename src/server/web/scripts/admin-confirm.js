@@ -1,8 +1,8 @@
-// A question before something that cannot be undone.
+// Confirmation dialog for irreversible actions.
 
 import { byId } from "./page.js";
 
-/** Asks, and tells whether the answer was yes; Escape is no. `yes` is what the button says that does it. */
+/** Shows the dialog and returns whether the user confirmed; Escape cancels. `yes` labels the confirming button. */
 export function confirmed(title, text, yes) {
   const dialog = byId("confirm");
   byId("confirm-title").textContent = title;

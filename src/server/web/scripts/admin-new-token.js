@@ -1,21 +1,21 @@
-// A new sender token, and the only time that it is shown.
+// Creates sender tokens and shows each of them once.
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { bytesIn, countIn, secondsIn } from "./amount.js";
 import { copy } from "./copying.js";
 import { byId, complain, say, when } from "./page.js";
 
-/** Seconds of 100 years: the longest that a token is good for, unless it is for ever. */
-const LONGEST = 3_153_600_000;
+/** Longest lifetime of a token that expires, in seconds: 100 years. */
+const MAX_LIFETIME = 3_153_600_000;
 
-/** Fields that may be left empty: what each becomes, how it is read, and what it should look like. */
+/** Optional fields: request field, parser and example of each. */
 const LIMITS = [
   { id: "token-expiry", member: "expires_in_s", read: secondsIn, like: "The time is written like 90 days or 12 h." },
   { id: "token-transfers", member: "max_transfers", read: countIn, like: "The transfers are a whole number from 1." },
   { id: "token-bytes", member: "max_total_bytes", read: bytesIn, like: "The bytes are written like 2 GiB or 500 MB." },
 ];
 
-/** Lets the form work; `created` gets each new token's item. */
+/** Activates the form; `created` receives each new token's item. */
 export function watchNewToken(created) {
   when("token-form", "submit", () => attempt(() => create(created)));
   when("copy-token", "click", () => copy("created-token", "The token"));
@@ -28,7 +28,7 @@ export function watchNewToken(created) {
 async function create(created) {
   const wanted = read();
   if (!wanted) return;
-  // One that was shown before makes room only once there is another.
+  // A previously shown token is replaced only once the new one exists.
   const { token, ...item } = await asAdmin("/tokens/create", { json: wanted });
   byId("token-form").reset();
   byId("created-title").textContent = `A token for “${item.name}”`;
@@ -39,7 +39,7 @@ async function create(created) {
   created(item);
 }
 
-/** What the form asks for; where a field is wrong it says so, and `undefined`. */
+/** Returns the request of the form; `undefined` after reporting an invalid field. */
 function read() {
   const name = byId("token-name").value.trim();
   for (const id of ["token-name", ...LIMITS.map(({ id }) => id)]) byId(id).removeAttribute("aria-invalid");
@@ -51,7 +51,7 @@ function read() {
     wanted[member] = read(text);
     if (wanted[member] === undefined) return wrong(id, like);
   }
-  return wanted.expires_in_s > LONGEST ? wrong("token-expiry", "The time is 100 years at most.") : wanted;
+  return wanted.expires_in_s > MAX_LIFETIME ? wrong("token-expiry", "The time is 100 years at most.") : wanted;
 }
 
 function wrong(id, reason) {

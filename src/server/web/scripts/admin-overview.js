@@ -1,11 +1,11 @@
-// What the service holds, and what it did in the last 30 days.
+// Current numbers of the service and its activity in the last 30 days.
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { size, time } from "./format.js";
 import { byId, element, say, when } from "./page.js";
 import { barPlot, dayName } from "./plot.js";
 
-/** What a day is told by, in the order of the columns. */
+/** Daily measures, in the order of the columns. */
 const MEASURES = [
   { member: "created", title: "Transfers created", text: number },
   { member: "completed", title: "Transfers completed", text: number },
@@ -13,7 +13,7 @@ const MEASURES = [
   { member: "bytes", title: "Bytes received", text: size, binary: true },
 ];
 
-/** Lets the view's button work. */
+/** Activates the button of the view. */
 export function watchOverview() {
   when("refresh", "click", () =>
     attempt(async () => {
@@ -23,7 +23,7 @@ export function watchOverview() {
   );
 }
 
-/** Asks for the numbers, and shows them. */
+/** Loads and shows the numbers. */
 export async function showOverview() {
   const stats = await asAdmin("/stats/overview");
   byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
@@ -47,7 +47,7 @@ function facts({ transfers, tokens, ...stats }) {
   ];
 }
 
-/** A fact of a list of facts. */
+/** Returns an entry of a list of facts. */
 export function fact(name, ...texts) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, ...texts));
 }

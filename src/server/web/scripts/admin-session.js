@@ -1,14 +1,14 @@
-// From the admin key to a session in this browser.
+// Opens an admin session in this browser.
 
 import { pause, time } from "./format.js";
 import { byId, complain, say, when } from "./page.js";
 import { call, Refused } from "./service.js";
 
-/** The session that is waited for, if one is, and what tells that it is there. */
+/** Promise of the requested session, and its resolver. */
 let opening;
 let opened;
 
-/** Asks for the admin key, in the form of the page, until there is a session. */
+/** Shows the form for the admin key; resolves once there is a session. */
 export function openSession() {
   opening ??= new Promise((resolve) => {
     opened = resolve;
@@ -17,7 +17,7 @@ export function openSession() {
   return opening;
 }
 
-// The key goes to this service once, in a body, and the page does not keep it.
+// The key is sent to this service once, in a request body, and not kept by the page.
 when("session", "submit", async () => {
   const shown = byId("key").value;
   byId("key").value = "";

@@ -1,4 +1,4 @@
-// Sender tokens: the list, and revoking.
+// Lists and revokes sender tokens.
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { confirmed } from "./admin-confirm.js";
@@ -10,7 +10,7 @@ const PAGE = 50;
 
 let next = null;
 
-/** Lets the view's form and buttons work. */
+/** Activates the form and buttons of the view. */
 export function watchTokens() {
   watchNewToken((item) => {
     byId("token-list").prepend(row(item));
@@ -19,13 +19,13 @@ export function watchTokens() {
   when("more-tokens", "click", () =>
     attempt(async () => {
       const first = await addPage(`&after=${next}`);
-      // The button that was pressed may be gone; what it brought is where reading goes on.
+      // The pressed button may be hidden now, so the focus moves to the first new row.
       first?.focus();
     }),
   );
 }
 
-/** Lists the tokens from the first. */
+/** Shows the first page of tokens. */
 export async function showTokens() {
   await addPage("", () => byId("token-list").replaceChildren());
 }

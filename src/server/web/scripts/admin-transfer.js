@@ -1,4 +1,4 @@
-// One transfer: what happened to it, and removing it.
+// Shows the history of a transfer and deletes transfers.
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { confirmed } from "./admin-confirm.js";
@@ -8,16 +8,17 @@ import { byId, complain, hide, say, show, when } from "./page.js";
 import { Refused } from "./service.js";
 import { item, summary } from "./timeline.js";
 
-/** Records asked for at once, and the most that are read before somebody wants more: the state stands at their end. */
+/** Records per request. */
 const PAGE = 1_000;
-const READ_ON = 10_000;
-/** Records added to the timeline at once. */
+/** Records read before the user has to ask for more: the last ones determine the state. */
+const READ_LIMIT = 10_000;
+/** Records added to the timeline per step. */
 const STEP = 100;
 const KINDS = ["request", "action", "event"];
 
 let shown;
 
-/** Lets the view's form and buttons work. */
+/** Activates the form and buttons of the view. */
 export function watchTransfer() {
   byId("transfer-id").addEventListener("input", dropKey);
   when("find", "submit", () => attempt(find));
@@ -26,7 +27,7 @@ export function watchTransfer() {
   for (const kind of KINDS) byId(`kind-${kind}`).addEventListener("change", listAnew);
 }
 
-/** Shows the transfer of this id, if there is one. */
+/** Shows the transfer with this ID, if it exists. */
 export async function showTransfer(id) {
   if (!id || idIn(id) !== id) return;
   byId("transfer-id").value = id;
@@ -34,13 +35,13 @@ export async function showTransfer(id) {
   if (await load(id)) byId("found-title").focus();
 }
 
-/** The id in a text that is one, or a link; `undefined` where there is none. */
+/** Returns the transfer ID in an ID or link; `undefined` if there is none. */
 function idIn(text) {
   const [address] = text.split("#");
   return /(?:^|\/d\/)([0-9a-f]{32})/i.exec(address.trim())?.[1].toLowerCase();
 }
 
-/** Of a link that is pasted, only the id stays: the key is for nobody here. */
+/** Reduces a pasted link to its ID: the admin page must not get the key. */
 function dropKey() {
   const field = byId("transfer-id");
   const [address] = field.value.split("#");
@@ -57,12 +58,12 @@ async function find() {
     return;
   }
   if (!(await load(id))) return;
-  // So that the address leads here again.
+  // Makes the address of the page lead to this transfer.
   history.pushState(null, "", `#transfer/${id}`);
   byId("found-title").focus();
 }
 
-/** Reads a transfer's records and shows them, and tells whether it did. */
+/** Loads and shows a transfer's records; returns whether it succeeded. */
 async function load(id) {
   hide("found");
   say("");
@@ -77,7 +78,7 @@ async function load(id) {
     byId("transfer-id").focus();
     return false;
   }
-  // Another one may have been asked for meanwhile.
+  // The user may have requested another transfer meanwhile.
   if (transfer !== shown) return false;
   byId("found-title").textContent = `Transfer ${id}`;
   listAnew();
@@ -85,9 +86,9 @@ async function load(id) {
   return true;
 }
 
-/** Reads records to their end, or many of them, and shows the state after the last. */
+/** Loads records to the end or the read limit, and shows the state after the last one. */
 async function readOn(transfer) {
-  const until = transfer.records.length + READ_ON;
+  const until = transfer.records.length + READ_LIMIT;
   do {
     const after = transfer.next === null ? "" : `&after=${transfer.next}`;
     const page = await asAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
@@ -102,7 +103,7 @@ async function readOn(transfer) {
   byId("remove").hidden = isRemoved;
 }
 
-/** Lists the first records of the kinds that are wanted. */
+/** Lists the first records of the selected kinds. */
 function listAnew() {
   byId("records").replaceChildren();
   listNext();
@@ -113,7 +114,7 @@ async function listMore() {
   listNext()?.focus();
 }
 
-/** Lists the next records of the kinds that are wanted, and gives the first of them. */
+/** Lists the next records of the selected kinds; returns the first of them. */
 function listNext() {
   const list = byId("records");
   const all = wanted();

@@ -1,4 +1,4 @@
-// The admin page: which of its views is shown, and the session's end.
+// Admin page: navigation between views, and the end of the session.
 
 import { asAdmin, attempt } from "./admin-call.js";
 import { showOverview, watchOverview } from "./admin-overview.js";
@@ -9,7 +9,7 @@ import { Refused } from "./service.js";
 
 const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransfer };
 
-/** The view that the address names, and what of it. */
+/** Returns the view that the address names, and its argument. */
 function wanted() {
   const [view, what] = location.hash.slice(1).split("/");
   return Object.hasOwn(VIEWS, view) ? { view, what } : { view: "overview" };
@@ -29,10 +29,10 @@ async function endSession() {
   try {
     await asAdmin("/auth/end-session", { json: {}, ask: false });
   } catch (error) {
-    // One that has ended by itself has ended.
+    // A session that has expired counts as ended.
     if (!(error instanceof Refused && error.status === 401)) throw error;
   }
-  // A new page remembers nothing of what was shown or typed.
+  // The reloaded page contains nothing that was shown or typed.
   history.replaceState(null, "", location.pathname);
   location.reload();
 }
@@ -49,7 +49,7 @@ window.addEventListener("hashchange", async () => {
   await showView(next);
   if (!next.what) byId(`${next.view}-title`).focus();
 });
-// Whatever is to be shown, it takes a session: this asks for one.
+// All views need a session: this request asks for one.
 await attempt(() => asAdmin("/stats/overview"));
 show("views", "admin");
 await showView(wanted());

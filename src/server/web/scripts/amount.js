@@ -1,16 +1,16 @@
-// Amounts as people write them.
+// Parses sizes, durations and counts as people type them.
 
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_557_600 };
 const UNIT_OF_TIME = "s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|y|years?";
 
-/** Bytes of `2 GiB`, `500MB` or `1024`; `undefined` if it is no amount, or less than one byte. */
+/** Parses a size such as `2 GiB`, `500MB` or `1024` into bytes; `undefined` if invalid or less than 1 byte. */
 export function bytesIn(text) {
   const [, number, prefix = "", binary = ""] = /^([\d.]+)\s*(?:([kmgt])(i)?b|b|bytes?)?$/i.exec(text.trim()) ?? [];
   const bytes = Number(number) * (binary ? 1024 : 1000) ** " kmgt".indexOf(prefix.toLowerCase() || " ");
   return bytes >= 1 && Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : undefined;
 }
 
-/** Seconds of `90 days` or `1h 30m`; `undefined` if it is no span of time. */
+/** Parses a duration such as `90 days` or `1h 30m` into seconds; `undefined` if invalid. */
 export function secondsIn(text) {
   const parts = [...text.matchAll(new RegExp(`(\\d+)\\s*(${UNIT_OF_TIME})(?![a-z])`, "gi"))];
   const written = parts
@@ -21,7 +21,7 @@ export function secondsIn(text) {
   return written === text.replace(/\s/g, "") && Number.isSafeInteger(seconds) && seconds > 0 ? seconds : undefined;
 }
 
-/** A whole number more than nothing; `undefined` for anything else. */
+/** Parses a positive integer; `undefined` if invalid. */
 export function countIn(text) {
   const number = /^\d+$/.test(text.trim()) ? Number(text) : 0;
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;

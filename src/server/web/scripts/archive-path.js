@@ -1,21 +1,21 @@
-// Paths in archives: a name is kept letter for letter or refused, since every recipient refuses the same ones
-// (`domain/archive_path.rs`).
+// Rules for paths in archives, the same as in `domain/archive_path.rs`. A name is kept unchanged or rejected, since
+// every recipient rejects the same names.
 
 import { utf8 } from "./bytes.js";
 
-const MOST_NAME_BYTES = 255;
-const MOST_PATH_BYTES = 4_096;
-const MOST_DEPTH = 256;
+const MAX_NAME_BYTES = 255;
+const MAX_PATH_BYTES = 4_096;
+const MAX_DEPTH = 256;
 
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/u;
 
-/** Says why an entry of an archive cannot have this path; `undefined` if it can. */
+/** Returns the reason why a path is not allowed in an archive; `undefined` if it is allowed. */
 export function whyUnfit(path) {
   const names = path.split("/");
   if (path.startsWith("/") || /^[a-z]:$/i.test(names[0])) return "is an absolute path";
-  if (utf8(path).length > MOST_PATH_BYTES) return `is a path of more than ${MOST_PATH_BYTES} bytes`;
-  if (names.length > MOST_DEPTH) return `lies more than ${MOST_DEPTH} folders deep`;
+  if (utf8(path).length > MAX_PATH_BYTES) return `is a path of more than ${MAX_PATH_BYTES} bytes`;
+  if (names.length > MAX_DEPTH) return `lies more than ${MAX_DEPTH} folders deep`;
   return names.map(whyUnfitName).find((reason) => reason !== undefined);
 }
 
@@ -24,6 +24,6 @@ function whyUnfitName(name) {
   if (name.includes("\\")) return "contains a backslash";
   if (CONTROL.test(name)) return "contains a control character";
   if (DIRECTION.test(name)) return "contains a character that turns the direction of text";
-  if (utf8(name).length > MOST_NAME_BYTES) return `has a name of more than ${MOST_NAME_BYTES} bytes`;
+  if (utf8(name).length > MAX_NAME_BYTES) return `has a name of more than ${MAX_NAME_BYTES} bytes`;
   return undefined;
 }

@@ -1,15 +1,15 @@
-// Sending a payload through the service, piece by piece: what has arrived is never sent again.
+// Uploads a payload through the service in pieces; received bytes are never sent again.
 
 import { put } from "./put.js";
 import { at, call, patiently, root, Unreachable } from "./service.js";
 
-/** Bytes in a piece: whole segments. */
+/** Piece size in bytes; a multiple of the segment size. */
 const PIECE = 8 * 1024 * 1024;
 
-/** Sends everything of `payload` from the byte `from` on. */
+/** Uploads `payload` from the byte offset `from` to its end. */
 export async function sendByService(upload, payload, from, { url, signal, progress, waiting }) {
   const target = at(url);
-  // The token is a secret between this page and this service.
+  // The token must reach no other origin than this service.
   if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
   const headers = { "content-type": "application/octet-stream", ...upload.credentials };
   const seal = (start) => payload.sealed(start, Math.min(start + PIECE, payload.size));
@@ -20,7 +20,7 @@ export async function sendByService(upload, payload, from, { url, signal, progre
     const after = received + body.size;
     if (after < payload.size) {
       next = seal(after);
-      // It is looked at in its turn.
+      // Handled when awaited; until then the rejection must not count as unhandled.
       next.catch(() => {});
     }
     const start = received;
@@ -32,7 +32,7 @@ export async function sendByService(upload, payload, from, { url, signal, progre
         }
         const moved = (sent) => progress.at(start + sent);
         const arrived = arrivedOf(after, await post(target, { headers, body, start, signal, moved }));
-        // One that takes nothing is asked again after a pause, and not for ever.
+        // Counts as a failure, so that a server that accepts no bytes gets retries with a limit.
         if (arrived === start) throw new Unreachable(new Error("the server takes nothing"));
         return arrived;
       },
@@ -43,13 +43,13 @@ export async function sendByService(upload, payload, from, { url, signal, progre
   }
 }
 
-/** How much has arrived, as the server says, if that can be: of what was sent, which ends at `sent`. */
+/** Returns the server's offset if it is plausible: at most `sent`, the end of the sent bytes. */
 function arrivedOf(sent, received) {
   if (Number.isSafeInteger(received) && 0 <= received && received <= sent) return received;
   throw new RangeError("the server says that it has what was never sent");
 }
 
-/** Posts a piece, and says how much has arrived in all. */
+/** Uploads a piece and returns the total number of received bytes. */
 async function post(target, { headers, body, start, ...rest }) {
   const url = new URL(target);
   url.searchParams.set("offset", start);

@@ -1,16 +1,16 @@
-// Sending a payload to the store, by URLs that the service has signed: in one request, or in parts side by side.
+// Uploads a payload to the store with presigned URLs: in one request, or in parallel parts.
 
 import { put } from "./put.js";
 import { call, patiently, Unreachable } from "./service.js";
 
-/** Parts on their way at once. */
-const AT_ONCE = 3;
-/** No store takes smaller parts, in bytes. */
-const SMALLEST_PART = 5 * 1024 * 1024;
-/** Parts that one answer of the service signs at most. */
-const MOST_SIGNED = 100;
+/** Number of parallel part uploads. */
+const CONCURRENCY = 3;
+/** Minimum part size of S3 in bytes. */
+const MIN_PART_SIZE = 5 * 1024 * 1024;
+/** Maximum number of presigned parts in one response of the service. */
+const MAX_SIGNED = 100;
 
-/** The store is out of reach, and nothing has arrived there. */
+/** The store cannot be reached and has received nothing yet. */
 export class OutOfReach extends Error {
   constructor(cause) {
     super("the store does not answer", { cause });
@@ -18,17 +18,17 @@ export class OutOfReach extends Error {
   }
 }
 
-/** Sends all of `payload` in one request. */
+/** Uploads `payload` in one request. */
 export async function sendWhole(upload, instruction, payload, { signal, progress, waiting }) {
   const signed = new Signed(upload, [], signal, [{ number: undefined, ...instruction }]);
   const body = await payload.sealed(0, payload.size);
   await sendPart(signed, undefined, body, { signal, moved: (sent) => progress.at(sent), waiting, mayFallBack: true });
 }
 
-/** Sends the parts of `payload` whose numbers are not among `arrived`. */
+/** Uploads the parts of `payload` whose numbers are not in `arrived`. */
 export async function sendParts(upload, instruction, payload, arrived, { signal, progress, waiting }) {
   const { part_size_bytes: partSize, part_count: count } = instruction;
-  if (!(partSize >= SMALLEST_PART) || count !== Math.ceil(payload.size / partSize)) {
+  if (!(partSize >= MIN_PART_SIZE) || count !== Math.ceil(payload.size / partSize)) {
     throw new RangeError("the server's parts are not those of this upload");
   }
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !arrived.has(number));
@@ -36,8 +36,8 @@ export async function sendParts(upload, instruction, payload, arrived, { signal,
   const range = (number) => [(number - 1) * partSize, Math.min(number * partSize, payload.size)];
   let done = [...arrived].reduce((sum, number) => sum + range(number)[1] - range(number)[0], 0);
   let anyArrived = arrived.size > 0;
-  const under = new Map();
-  const tell = () => progress.at(done + [...under.values()].reduce((sum, sent) => sum + sent, 0));
+  const inFlight = new Map();
+  const report = () => progress.at(done + [...inFlight.values()].reduce((sum, sent) => sum + sent, 0));
   const stop = new AbortController();
   const ended = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const queue = missing[Symbol.iterator]();
@@ -45,26 +45,29 @@ export async function sendParts(upload, instruction, payload, arrived, { signal,
     for (const number of queue) {
       const [start, end] = range(number);
       const moved = (sent) => {
-        under.set(number, sent);
-        tell();
+        inFlight.set(number, sent);
+        report();
       };
       const body = await payload.sealed(start, end);
       await sendPart(signed, number, body, { signal: ended, moved, waiting, mayFallBack: !anyArrived });
       anyArrived = true;
-      under.delete(number);
+      inFlight.delete(number);
       done += end - start;
-      tell();
+      report();
     }
   };
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
   } catch (error) {
     stop.abort(error);
     throw error;
   }
 }
 
-/** Sends one part until it is there. The sealed bytes are kept meanwhile, so that no try can send others. */
+/**
+ * Uploads one part, with retries. The encrypted bytes are kept for the retries, so that all attempts send the same
+ * bytes.
+ */
 async function sendPart(signed, number, body, { signal, moved, waiting, mayFallBack }) {
   const send = async () => {
     const { method, url, headers } = await signed.request(number);
@@ -77,7 +80,7 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
         await send();
       } catch (error) {
         if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new OutOfReach(error);
-        // It is there already.
+        // An earlier attempt has stored the part.
         if (error.status === 412) return;
         if (error.status !== 403 || renewed) throw error;
         renewed = true;
@@ -89,17 +92,17 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
   );
 }
 
-/** Requests that the service has signed, asked for when they are needed. */
+/** Presigned requests, requested from the service on demand. */
 class Signed {
   #upload;
-  #waited;
+  #missing;
   #signal;
   #known;
-  #asking;
+  #pending;
 
   constructor(upload, numbers, signal, known) {
     this.#upload = upload;
-    this.#waited = [...numbers];
+    this.#missing = [...numbers];
     this.#signal = signal;
     this.#known = new Map(known.map((request) => [request.number, request]));
   }
@@ -108,29 +111,29 @@ class Signed {
     return this.#upload.fallbackUrl !== undefined;
   }
 
-  /** The request for the part of this number. */
+  /** Returns the presigned request for the part `number`. */
   async request(number) {
     while (!this.#known.has(number)) {
-      this.#asking ??= this.#ask(number).finally(() => (this.#asking = undefined));
-      await this.#asking;
+      this.#pending ??= this.#fetch(number).finally(() => (this.#pending = undefined));
+      await this.#pending;
     }
     return this.#known.get(number);
   }
 
-  /** The store does not honour it any more. */
+  /** Drops a presigned request that the store rejected. */
   forget(number) {
     this.#known.delete(number);
   }
 
-  async #ask(number) {
-    const at = this.#waited.indexOf(number);
-    const numbers = this.#waited
+  async #fetch(number) {
+    const at = this.#missing.indexOf(number);
+    const numbers = this.#missing
       .slice(Math.max(0, at))
       .filter((each) => !this.#known.has(each))
-      .slice(0, MOST_SIGNED);
+      .slice(0, MAX_SIGNED);
     const json = { numbers: number === undefined ? [] : numbers };
     const path = `${this.#upload.path}/upload/create-presign-urls`;
-    const answer = await call(path, { json, headers: this.#upload.credentials, signal: this.#signal });
-    for (const part of answer.parts ?? [{ ...answer, number: undefined }]) this.#known.set(part.number, part);
+    const response = await call(path, { json, headers: this.#upload.credentials, signal: this.#signal });
+    for (const part of response.parts ?? [{ ...response, number: undefined }]) this.#known.set(part.number, part);
   }
 }

@@ -1,13 +1,13 @@
-// Bytes as text, and text as bytes.
+// Conversions between bytes and text.
 
 const encoder = new TextEncoder();
 
-/** The UTF-8 of `text`. */
+/** Encodes `text` as UTF-8. */
 export function utf8(text) {
   return encoder.encode(text);
 }
 
-/** Pieces in a row. */
+/** Concatenates byte arrays. */
 export function joined(...pieces) {
   const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let at = 0;
@@ -18,29 +18,29 @@ export function joined(...pieces) {
   return whole;
 }
 
-/** `count` bytes from the system's generator. */
+/** Returns `count` bytes from the system's random generator. */
 export function random(count) {
   return crypto.getRandomValues(new Uint8Array(count));
 }
 
-/** Two lower-case digits a byte. */
+/** Encodes bytes as lower-case hex. */
 export function hex(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Unpadded base64url (RFC 4648, section 5). */
+/** Encodes bytes as unpadded base64url (RFC 4648, section 5). */
 export function base64url(bytes) {
   const text = btoa(String.fromCharCode(...bytes));
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The bytes of an unpadded, canonical base64url text; `undefined` if it is none. */
+/** Decodes unpadded, canonical base64url; `undefined` if the text is invalid. */
 export function fromBase64url(text) {
   if (!/^[\w-]*$/.test(text)) return undefined;
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    // Another text for the same bytes would be a second key for the same lock.
+    // Only the canonical encoding is valid: a second encoding would be a second key for one transfer.
     return base64url(bytes) === text ? bytes : undefined;
   } catch {
     return undefined;

@@ -1,10 +1,10 @@
-// What a person has chosen to send.
+// Files, folders and text selected for an upload.
 
 import { whyUnfit } from "./archive-path.js";
 import { hex, random } from "./bytes.js";
 import { tarOf } from "./tar.js";
 
-/** Files and folders by their paths. */
+/** Selected files and folders by path. */
 export class Chosen {
   #entries = new Map();
 
@@ -12,7 +12,7 @@ export class Chosen {
     return this.#entries.size === 0;
   }
 
-  /** What is at the top, with how many files and bytes it stands for. */
+  /** Returns the top-level entries with their numbers of files and bytes. */
   get tops() {
     const tops = new Map();
     for (const [path, file] of this.#entries) {
@@ -26,7 +26,7 @@ export class Chosen {
     return [...tops.values()];
   }
 
-  /** The same with one more. */
+  /** Returns a copy with one more entry. */
   with(path, file) {
     const more = new Chosen();
     more.#entries = new Map(this.#entries);
@@ -34,12 +34,12 @@ export class Chosen {
     return more;
   }
 
-  /** Adds a file, or a folder without one. Another file of the same name gets another name, unless it is in a folder. */
+  /** Adds a file, or a folder if `file` is missing. A top-level file whose name is taken by another file is renamed. */
   add(path, file) {
     this.#entries.set(file && !path.includes("/") ? this.#free(path, file) : path, file);
   }
 
-  /** The name, or one like it that nothing else has. */
+  /** Returns `name`, with a number if another entry has this name. */
   #free(name, file) {
     const isTaken = (name) => {
       const other = this.#entries.get(name);
@@ -52,12 +52,12 @@ export class Chosen {
     return free;
   }
 
-  /** Adds what `<input type="file">` has: with a folder, paths below it. */
+  /** Adds the files of an `<input type="file">`, with their paths if a folder was selected. */
   addFiles(files) {
     for (const file of files) this.add(file.webkitRelativePath || file.name, file);
   }
 
-  /** Adds what was dropped. Must be called while the drop is handled, and ends once all folders are read. */
+  /** Adds dropped files and folders. Must be called during the drop event; resolves once all folders are read. */
   async addDropped(transfer) {
     const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
     await Promise.all(entries.map((entry) => this.#walk(entry)));
@@ -73,7 +73,7 @@ export class Chosen {
     this.#entries.clear();
   }
 
-  /** The one thing to seal: `{ content, metadata }`. Throws where there is a name that no recipient would take. */
+  /** Returns the content to encrypt as `{ content, metadata }`. Throws if a recipient would reject one of the names. */
   content() {
     const tops = this.tops;
     const only = tops.length === 1 ? tops[0] : undefined;
@@ -85,7 +85,7 @@ export class Chosen {
         modified_ms: file.lastModified,
       });
     }
-    // One folder is itself what is unpacked; several things go into a new one.
+    // A single folder is unpacked under its own name; several entries are unpacked into a new folder.
     const inside = only ? only.name.length + 1 : 0;
     const filename = only ? only.name : `sgsend-${hex(random(4))}`;
     const below = Array.from(this.#entries, ([path, file]) => ({ path: path.slice(inside), file }));
@@ -108,7 +108,7 @@ export class Chosen {
   }
 }
 
-/** A text as something to send. */
+/** Returns a text as content to encrypt. */
 export function textContent(text) {
   return withMetadata(new Blob([text]), { filename: "text.txt", content_type: "text/plain; charset=utf-8" });
 }
@@ -117,7 +117,7 @@ function withMetadata(content, metadata) {
   return { content, metadata: { ...metadata, size: content.size } };
 }
 
-/** Adds the folders that paths go through, each before what is in it, and checks every path. */
+/** Adds missing parent folders before their entries, and checks every path. */
 function withFolders(entries) {
   const all = new Map();
   for (const { path, file } of entries.sort((one, other) => (one.path < other.path ? -1 : 1))) {

@@ -1,8 +1,8 @@
-// From a field to the clipboard.
+// Copies fields to the clipboard.
 
 import { byId, complain, say } from "./page.js";
 
-/** Copies what stands in the field `id`, and says so; `what` begins that sentence. */
+/** Copies the value of the field `id` and reports it; `what` starts the message. */
 export async function copy(id, what) {
   const field = byId(id);
   field.select();
@@ -10,7 +10,7 @@ export async function copy(id, what) {
     await navigator.clipboard.writeText(field.value);
     say(`${what} is in the clipboard.`);
   } catch {
-    // Browsers give the clipboard only to pages that came by TLS, or from this machine.
+    // Browsers allow clipboard access only for pages loaded by TLS or from localhost.
     complain(`This browser does not let the page copy. ${what} is selected: copy it by hand.`);
   }
 }

@@ -1,4 +1,4 @@
-// One download: a payload that is fetched and opened, segment by segment, in bounded memory.
+// Downloads and decrypts a payload segment by segment, in bounded memory.
 
 import { readEnvelope } from "./envelope.js";
 import { randomGrant } from "./key.js";
@@ -6,10 +6,10 @@ import { PayloadReader, Source } from "./payload.js";
 import { Cipher, Damaged, Layout } from "./sealed.js";
 import { call } from "./service.js";
 
-/** Segments that are opened side by side. */
-const AHEAD = 4;
+/** Number of segments decrypted in parallel. */
+const PARALLEL = 4;
 
-/** A download of a transfer; everything that is asked of it counts once. */
+/** Download of a transfer. All its requests count as one download. */
 export class Download {
   #transferId;
   #payloadKey;
@@ -21,7 +21,7 @@ export class Download {
   #first;
   #contentStart;
 
-  /** `proof` is needed where the transfer has one. */
+  /** Creates a download; a transfer with access protection needs `proof`. */
   constructor(transfer, payloadKey, proof) {
     this.#transferId = transfer.transfer_id;
     this.#payloadKey = payloadKey;
@@ -29,17 +29,17 @@ export class Download {
     this.#source = new Source(this.#transferId, this.#grant, proof);
   }
 
-  /** Whether nothing could be opened yet: the key may be wrong. */
+  /** Whether no segment has been decrypted yet: the key may be wrong. */
   get isLocked() {
     return !this.#first;
   }
 
-  /** What the service stored about this download; known once it has begun. */
+  /** Data that the service stored about this download; available after its first response. */
   get transparency() {
     return this.#source.transparency;
   }
 
-  /** What the envelope says of the file. Fetches the first segment, which counts the download. */
+  /** Returns the metadata of the envelope. Downloads the first segment, which counts the download. */
   async metadata(options) {
     if (!this.#first) {
       this.#reader = new PayloadReader(this.#source, 0);
@@ -52,37 +52,37 @@ export class Download {
     return metadata;
   }
 
-  /** Gives the content in pieces, each of them authentic; after [`metadata`], and from the beginning each time. */
+  /** Yields the authenticated content from its start. Requires an earlier call of [`metadata`]. */
   async *content(options) {
     yield this.#first.subarray(this.#contentStart);
-    // The reader of the first segment stands where the second begins, and goes on there.
+    // The reader of the first segment is positioned at the second one, and is reused.
     const reader = this.#reader ?? new PayloadReader(this.#source, this.#layout.sealed(1).start);
     this.#reader = reader;
     const opening = [];
     for (let index = 1; index < this.#layout.segments; index += 1) {
       const { start, end } = this.#layout.sealed(index);
       const opened = this.#cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
-      // Whoever waits for it hears of it; until then it must not count as unheard.
+      // Handled when awaited; until then the rejection must not count as unhandled.
       opened.catch(() => {});
       opening.push(opened);
-      if (opening.length > AHEAD) yield await opening.shift();
+      if (opening.length > PARALLEL) yield await opening.shift();
     }
     while (opening.length > 0) yield await opening.shift();
   }
 
-  /** Leaves off: what is asked for afterwards is fetched anew, and counts as the same download. */
+  /** Pauses the download. Continuing sends new requests, which count as the same download. */
   pause() {
     this.#reader?.close();
     this.#reader = undefined;
   }
 
-  /** Tells the service what happened here; that is a courtesy, and its failure is nobody's. */
+  /** Reports an event to the service. The report is optional, so its failure is ignored. */
   async tell(kind) {
     const path = `/transfers/id/${this.#transferId}/events/add`;
     await call(path, { json: { kind }, headers: { "x-sgsend-grant": this.#grant } }).catch(() => {});
   }
 
-  /** Tells the service what `error` means to it. */
+  /** Reports a failure to decrypt to the service. */
   async tellFailure(error) {
     if (error instanceof Damaged) await this.tell("decrypt_failed");
   }

@@ -1,13 +1,13 @@
-// The envelope: what a file is called, in front of its content, inside the sealed payload.
+// Envelope: a file's metadata in front of its content, inside the encrypted payload.
 
 import { joined, utf8 } from "./bytes.js";
 import { Damaged } from "./sealed.js";
 
 const MAGIC = utf8("SGMETA\0");
 const PREFIX_BYTES = MAGIC.length + 4;
-const MOST_METADATA_BYTES = 65_536;
+const MAX_METADATA_BYTES = 65_536;
 
-/** The head of an envelope, to stand in front of the content. */
+/** Encodes the envelope's head, which precedes the content. */
 export function envelopeHead(metadata) {
   const json = utf8(JSON.stringify(metadata));
   const length = new Uint8Array(4);
@@ -16,9 +16,9 @@ export function envelopeHead(metadata) {
 }
 
 /**
- * Reads the head of an envelope off the first plaintext of a payload of `plaintextBytes`, which always holds all of it.
+ * Parses the envelope's head from the first plaintext segment, which always contains it completely.
  *
- * Gives the metadata, and where the content begins.
+ * `plaintextBytes` is the plaintext size of the payload. Returns the metadata and the offset of the content.
  */
 export function readEnvelope(first, plaintextBytes) {
   if (first.length < PREFIX_BYTES || MAGIC.some((byte, index) => first[index] !== byte)) {
@@ -26,7 +26,7 @@ export function readEnvelope(first, plaintextBytes) {
   }
   const length = new DataView(first.buffer, first.byteOffset).getUint32(MAGIC.length);
   const contentStart = PREFIX_BYTES + length;
-  if (length > MOST_METADATA_BYTES || contentStart > first.length) throw new Damaged("the envelope is too large");
+  if (length > MAX_METADATA_BYTES || contentStart > first.length) throw new Damaged("the envelope is too large");
   const metadata = parse(first.subarray(PREFIX_BYTES, contentStart));
   if (plaintextBytes - contentStart !== metadata.size) {
     throw new Damaged("the content has another length than its envelope says");

@@ -1,6 +1,6 @@
-// What transfers go through, and what is told of them, in words for people.
+// Labels of transfer states and events.
 
-/** By the kind of an event. */
+/** Labels by event kind. */
 export const EVENTS = {
   transfer_created: "Created",
   transfer_completed: "Everything is there",
@@ -17,7 +17,7 @@ export const EVENTS = {
   decrypt_failed: "Could not be decrypted",
 };
 
-/** By the state of a transfer. */
+/** Labels by transfer state. */
 export const STATES = {
   pending: "on its way",
   completed: "can be fetched",

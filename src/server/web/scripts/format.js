@@ -1,8 +1,8 @@
-// Numbers as people read them.
+// Formats sizes, times and counts for people.
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
-/** A size in bytes, to three digits. */
+/** Formats a size in bytes with up to three digits. */
 export function size(bytes) {
   const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
   const number = bytes / 1024 ** power;
@@ -10,12 +10,12 @@ export function size(bytes) {
   return `${number.toFixed(digits)} ${power === 0 && bytes === 1 ? "byte" : UNITS[power]}`;
 }
 
-/** A time in milliseconds since the Unix epoch, where the reader lives. */
+/** Formats a time in milliseconds since the Unix epoch, in the reader's time zone. */
 export function time(milliseconds) {
   return new Date(milliseconds).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** A span of seconds. */
+/** Formats a duration in seconds, in its largest unit. */
 export function span(seconds) {
   const [unit, each] = [
     ["day", 86_400],
@@ -26,12 +26,12 @@ export function span(seconds) {
   return count(Math.round(seconds / each), unit);
 }
 
-/** How long to wait after a refusal that says so, or should. */
+/** Formats the waiting time of an error response; "a while" if the response has none. */
 export function pause({ retryAfter }) {
   return retryAfter === undefined ? "a while" : span(retryAfter);
 }
 
-/** A number with its noun. */
+/** Formats a number with its noun. */
 export function count(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,4 +1,4 @@
-// Keys, and what is derived from them.
+// Keys and values derived from them.
 
 import { base64url, fromBase64url, hex, joined, random, utf8 } from "./bytes.js";
 
@@ -6,7 +6,7 @@ const KEY_BYTES = 32;
 const ROUNDS = 600_000;
 const NO_SALT = new Uint8Array();
 
-/** The key that a link carries; with a passphrase it opens nothing alone. */
+/** Key in a link. A link with a passphrase needs both to decrypt. */
 export class LinkKey {
   constructor(bytes, needsPassphrase) {
     this.bytes = bytes;
@@ -17,26 +17,28 @@ export class LinkKey {
     return new LinkKey(random(KEY_BYTES), needsPassphrase);
   }
 
-  /** Reads `v1.…` or `v1p.…`, or the bare 43 characters; `undefined` if it is no key. */
+  /** Parses `v1.…`, `v1p.…` or the bare 43 characters; `undefined` if invalid. */
   static parse(text) {
     const [, prefix, encoded] = /^(v1\.|v1p\.)?([\w-]{43})$/.exec(text) ?? [];
     const bytes = encoded && fromBase64url(encoded);
     return bytes && new LinkKey(bytes, prefix === "v1p.");
   }
 
-  /** Reads a key, or the one in a link, also with what mail programs put around; `undefined` if there is none. */
+  /**
+   * Finds a key in a text: a key or a link, also with punctuation that mail programs add; `undefined` if there is none.
+   */
   static find(text) {
     const fragment = unescaped(text).split("#").at(-1);
     const [, key] = /^[^\w-]*((?:v1p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
     return key && LinkKey.parse(key);
   }
 
-  /** The fragment of a link. */
+  /** Returns the fragment of a link. */
   toString() {
     return `${this.needsPassphrase ? "v1p" : "v1"}.${base64url(this.bytes)}`;
   }
 
-  /** The key that the payload is sealed with. */
+  /** Derives the key that encrypts the payload. */
   async payloadKey(passphrase) {
     if (!this.needsPassphrase) return this.bytes;
     const salt = await hkdf(this.bytes, "sgsend/v1/passphrase-salt", 16);
@@ -45,7 +47,7 @@ export class LinkKey {
   }
 }
 
-/** What shows a server that its asker has the key, without showing the key. */
+/** Proof that a client has the key, without revealing the key. */
 export class AccessProof {
   constructor(bytes) {
     this.bytes = bytes;
@@ -55,23 +57,23 @@ export class AccessProof {
     return new AccessProof(await hkdf(payloadKey, "sgsend/v1/access", 32));
   }
 
-  /** The header's value. */
+  /** Returns the value of the request header. */
   toString() {
     return hex(this.bytes);
   }
 
-  /** What a server keeps of it. */
+  /** Returns the hash that the server stores. */
   async digest() {
     return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", this.bytes)));
   }
 }
 
-/** A new right to one download, which covers its retries. */
+/** Creates a grant: the right to one download, including its retries. */
 export function randomGrant() {
   return base64url(random(32));
 }
 
-/** Quotation marks around a link, and the like, come escaped in addresses. */
+/** Decodes percent-encoded characters, such as quotation marks around a pasted link. */
 function unescaped(text) {
   try {
     return decodeURIComponent(text);

@@ -1,6 +1,6 @@
-// What ends on this machine, for reasons of this browser's.
+// Errors that the browser causes, not the server.
 
-/** The person has stopped the download where the browser shows it, or the browser has. */
+/** The user or the browser stopped the download in the browser's download list. */
 export class Stopped extends Error {
   constructor() {
     super("the browser has stopped the download");
@@ -8,7 +8,7 @@ export class Stopped extends Error {
   }
 }
 
-/** The file is larger than this browser can take from a page. */
+/** The file is larger than this browser can save from a page. */
 export class TooLarge extends Error {
   constructor() {
     super("this browser can take a file of this size only with sgsend download");

@@ -1,16 +1,16 @@
-// Elements of a page. Texts from elsewhere become text and never HTML.
+// Helpers for page elements. Text from other sources is inserted as text, never as HTML.
 
-/** The element of this id. */
+/** Returns the element with this ID. */
 export function byId(id) {
   return document.getElementById(id);
 }
 
-/** A new element; texts among the children stay texts. */
+/** Creates an HTML element; strings among the children become text nodes. */
 export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
 
-/** A new element of an SVG image. */
+/** Creates an SVG element. */
 export function svg(name, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
@@ -21,29 +21,29 @@ function filled(made, attributes, children) {
   return made;
 }
 
-/** Shows the elements of these ids. */
+/** Shows the elements with these IDs. */
 export function show(...ids) {
   for (const id of ids) byId(id).hidden = false;
 }
 
-/** Hides the elements of these ids. */
+/** Hides the elements with these IDs. */
 export function hide(...ids) {
   for (const id of ids) byId(id).hidden = true;
 }
 
-/** Says something that went as it should; screen readers tell it when they have a moment. */
+/** Shows a success message, announced politely by screen readers. */
 export function say(text) {
   byId("error").textContent = "";
   byId("outcome").textContent = text;
 }
 
-/** Says what went wrong and what to do; screen readers tell it at once. */
+/** Shows an error message, announced immediately by screen readers. */
 export function complain(text) {
   byId("outcome").textContent = "";
   byId("error").textContent = text;
 }
 
-/** Runs `work` for each time that the form is sent or the button is pressed, one at a time. */
+/** Runs `work` on each event of the element; ignores events while `work` is running. */
 export function when(id, event, work) {
   let busy = false;
   byId(id).addEventListener(event, async (happened) => {
@@ -60,7 +60,7 @@ export function when(id, event, work) {
   });
 }
 
-/** The items of a `transparency` answer, added to a `details` element. */
+/** Shows the items of a `transparency` response in a `details` element. */
 export function showTransparency(details, transparency) {
   const list = (title, items) => [element("h3", {}, title), element("ul", {}, ...items)];
   const item = (text) => element("li", {}, text);

@@ -1,11 +1,11 @@
-// A payload on its way here: bytes in order, whatever happens to connections.
+// Reads a payload in order, with reconnects.
 
 import { at, call, patiently, refusal, root, Unreachable } from "./service.js";
 
-/** A connection that says nothing for so long is given up, in milliseconds. */
-const SILENCE = 60_000;
+/** Timeout of a connection without data, in milliseconds. */
+const TIMEOUT = 60_000;
 
-/** Reads one payload from an offset on, under one grant, which is one download however often connections break. */
+/** Reads a payload from an offset under one grant, so that reconnects count as the same download. */
 export class PayloadReader {
   #source;
   #offset;
@@ -17,7 +17,7 @@ export class PayloadReader {
     this.#offset = offset;
   }
 
-  /** Gives the next `length` bytes. */
+  /** Returns the next `length` bytes. */
   async take(length, options) {
     const taken = new Uint8Array(length);
     let filled = 0;
@@ -32,7 +32,7 @@ export class PayloadReader {
     return taken;
   }
 
-  /** Ends the connection; what is taken afterwards comes through another. */
+  /** Closes the connection; further reads open a new one. */
   close() {
     this.#connection?.abort();
     this.#connection = undefined;
@@ -59,13 +59,13 @@ export class PayloadReader {
   }
 }
 
-/** Where the payload of a transfer is to be fetched, as the service last said. */
+/** Source of a transfer's payload: the service or the store, as the service's last response says. */
 export class Source {
   #transferId;
   #grant;
   #proof;
-  #answer;
-  #storeAnswers = false;
+  #response;
+  #storeReachable = false;
 
   constructor(transferId, grant, proof) {
     this.#transferId = transferId;
@@ -73,31 +73,31 @@ export class Source {
     this.#proof = proof;
   }
 
-  /** What the service stored about this download; known once it was asked. */
+  /** Data that the service stored about this download; available after its first response. */
   get transparency() {
-    return this.#answer?.transparency;
+    return this.#response?.transparency;
   }
 
-  /** Connects at `offset`. A URL of the store that has run out is asked for anew. */
+  /** Opens a connection at `offset`; requests a new presigned URL if the current one has expired. */
   async connect(offset, signal) {
-    const known = this.#answer !== undefined;
-    this.#answer ??= await this.#ask(signal);
+    const known = this.#response !== undefined;
+    this.#response ??= await this.#request(signal);
     try {
-      return await this.#fetch(this.#answer, offset, signal);
+      return await this.#fetch(this.#response, offset, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (this.#answer.mode !== "presigned") throw error;
-      if (error instanceof Unreachable && !this.#storeAnswers && this.#answer.fallback_url) {
-        this.#answer = { ...this.#answer, mode: "bytes", url: this.#answer.fallback_url };
-        return this.#fetch(this.#answer, offset, signal);
+      if (this.#response.mode !== "presigned") throw error;
+      if (error instanceof Unreachable && !this.#storeReachable && this.#response.fallback_url) {
+        this.#response = { ...this.#response, mode: "bytes", url: this.#response.fallback_url };
+        return this.#fetch(this.#response, offset, signal);
       }
       if (error.status !== 403 || !known) throw error;
-      this.#answer = await this.#ask(signal);
-      return this.#fetch(this.#answer, offset, signal);
+      this.#response = await this.#request(signal);
+      return this.#fetch(this.#response, offset, signal);
     }
   }
 
-  #ask(signal) {
+  #request(signal) {
     const headers = this.#proof ? { "x-sgsend-access": `${this.#proof}` } : {};
     const path = `/transfers/id/${this.#transferId}/download/create-presign-url`;
     return call(path, { json: { grant: this.#grant }, headers, signal });
@@ -107,16 +107,16 @@ export class Source {
     const headers = { range: `bytes=${offset}-` };
     const target = at(url);
     if (mode === "bytes") {
-      // The grant is a secret between this page and this service.
+      // The grant must reach no other origin than this service.
       if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
       headers["x-sgsend-grant"] = this.#grant;
     }
     const abort = new AbortController();
     const ended = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
-    const response = await heard(abort, () =>
+    const response = await withTimeout(abort, () =>
       fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }),
     );
-    if (mode === "presigned") this.#storeAnswers = true;
+    if (mode === "presigned") this.#storeReachable = true;
     if (response.status === 206 || (response.status === 200 && offset === 0)) {
       return new Connection(response.body.getReader(), abort);
     }
@@ -125,7 +125,7 @@ export class Source {
   }
 }
 
-/** A body that arrives. */
+/** Response body in transfer. */
 class Connection {
   #reader;
   #abort;
@@ -135,9 +135,9 @@ class Connection {
     this.#abort = abort;
   }
 
-  /** Gives the next bytes; there always are some, or it throws. */
+  /** Returns the next bytes, at least one; throws at the end of the body. */
   async read() {
-    const { value, done } = await heard(this.#abort, () => this.#reader.read());
+    const { value, done } = await withTimeout(this.#abort, () => this.#reader.read());
     if (done) throw new Unreachable(new Error("the payload ended early"));
     return value;
   }
@@ -147,9 +147,9 @@ class Connection {
   }
 }
 
-/** Does `work`, and ends it if nothing is heard for too long. */
-async function heard(abort, work) {
-  const timer = setTimeout(() => abort.abort(), SILENCE);
+/** Runs `work` and aborts it after the timeout. */
+async function withTimeout(abort, work) {
+  const timer = setTimeout(() => abort.abort(), TIMEOUT);
   try {
     return await work();
   } catch (cause) {

@@ -1,4 +1,4 @@
-// A bar for each day.
+// Bar charts of daily numbers.
 
 import { element, svg } from "./page.js";
 
@@ -6,17 +6,17 @@ const STEP = 10;
 const GAP = 2;
 const HEIGHT = 100;
 
-/** A UTC day, `yyyy-mm-dd`, as people read it. */
+/** Formats a UTC day (`yyyy-mm-dd`) for people. */
 export function dayName(day) {
   const format = { day: "numeric", month: "short", timeZone: "UTC" };
   return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, format);
 }
 
 /**
- * A figure with a bar for each of `days`, as high as the day's `member`, which `text` writes.
+ * Creates a bar chart of `member` for each of `days`; `text` formats a value.
  *
- * The labels are HTML around the image, so that they keep their size on any screen. The value of a day is told where
- * one points, and by arrow keys.
+ * The labels are HTML around the image, so that they keep their size on any screen. Pointing at a day or moving to it
+ * with the arrow keys shows its value.
  */
 export function barPlot({ member, title, text, binary = false }, days) {
   const values = days.map((day) => day[member]);
@@ -59,13 +59,13 @@ export function barPlot({ member, title, text, binary = false }, days) {
 }
 
 function bar(index, share) {
-  // What is not nothing is seen, however little it is.
+  // A value above 0 is always visible.
   const height = share === 0 ? 0 : Math.max(1.5, share * HEIGHT);
   const place = { x: index * STEP + GAP / 2, y: HEIGHT - height, width: STEP - GAP, height };
   return svg("rect", { class: "bar", ...place });
 }
 
-/** Calls `tell` with the index of the day that is pointed at or moved to, and without one afterwards. */
+/** Calls `tell` with the index of the day under the pointer or keyboard focus, and with `undefined` afterwards. */
 function letDaysBeTold(image, days, tell) {
   let now;
   const move = (index) => {
@@ -79,7 +79,7 @@ function letDaysBeTold(image, days, tell) {
   image.addEventListener("pointermove", point);
   image.addEventListener("pointerdown", point);
   image.addEventListener("pointerleave", (event) => {
-    // A finger has to leave to let its day be read.
+    // On a touch screen the value must stay visible after the finger has left.
     if (event.pointerType !== "touch") move(undefined);
   });
   image.addEventListener("blur", () => move(undefined));
@@ -98,7 +98,7 @@ function letDaysBeTold(image, days, tell) {
   });
 }
 
-/** The least number with half of it whole, and both short, that is not below `most`. */
+/** Returns the smallest round axis maximum of at least `most`; its half is a round number, too. */
 function decimalTop(most) {
   for (let power = 1; ; power *= 10) {
     const fitting = [2, 4, 10].find((digit) => digit * power >= most);
@@ -106,7 +106,7 @@ function decimalTop(most) {
   }
 }
 
-/** The same of bytes, whose units are powers of two. */
+/** Returns the axis maximum for bytes: the smallest power of two of at least `most`. */
 function binaryTop(most) {
   return Math.max(2, 2 ** Math.ceil(Math.log2(Math.max(1, most))));
 }

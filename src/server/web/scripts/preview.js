@@ -1,8 +1,8 @@
-// Previews: pictures and texts, shown in the page on request.
+// Previews of images and texts, shown in the page on request.
 
 import { element } from "./page.js";
 
-/** Pictures that browsers show without running anything in them, by the endings of their names. */
+/** Image types that browsers show without running scripts in them, by file extension. */
 const PICTURES = new Map([
   ["png", "image/png"],
   ["jpg", "image/jpeg"],
@@ -18,7 +18,7 @@ const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|h
 const LARGEST_PICTURE = 32 * 1024 * 1024;
 const LARGEST_TEXT = 1024 * 1024;
 
-/** Says why a file cannot be shown; `undefined` if it can. */
+/** Returns the reason why a file has no preview; `undefined` if it has one. */
 export function previewable(metadata) {
   const kind = kindOf(metadata);
   if (!kind) return "Only pictures and texts can be shown here.";
@@ -26,7 +26,7 @@ export function previewable(metadata) {
   return undefined;
 }
 
-/** Shows the file in `place`. */
+/** Shows the file in the element `place`. */
 export async function preview(place, metadata, pieces) {
   place.replaceChildren(await kindOf(metadata).show(metadata, pieces));
 }
@@ -34,9 +34,9 @@ export async function preview(place, metadata, pieces) {
 function kindOf({ content_type: type = "", filename, archive }) {
   if (archive) return undefined;
   const bare = type.split(";")[0].trim().toLowerCase();
-  // Not every sender says what kind of file it is.
-  const said = [...PICTURES.values()].find((known) => known === bare);
-  const kind = said ?? PICTURES.get(filename.split(".").at(-1).toLowerCase());
+  // Some senders omit the content type.
+  const declared = [...PICTURES.values()].find((known) => known === bare);
+  const kind = declared ?? PICTURES.get(filename.split(".").at(-1).toLowerCase());
   if (kind) return { largest: LARGEST_PICTURE, show: (file, pieces) => picture(file, kind, pieces) };
   if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { largest: LARGEST_TEXT, show: text };
   return undefined;

@@ -1,14 +1,14 @@
-// How far something has come.
+// Progress bar with transfer rate.
 
 import { size, span } from "./format.js";
 import { byId, hide, show } from "./page.js";
 
-/** The rate is that of so many milliseconds. */
+/** Time span of the rate measurement, in milliseconds. */
 const WINDOW = 5_000;
-/** How often what is written changes, in milliseconds. */
+/** Update interval of the text, in milliseconds. */
 const EVERY = 250;
 
-/** The bar of a page, and the line below it. */
+/** Progress bar of a page with the text below it. */
 export class Progress {
   #total;
   #doing;
@@ -16,7 +16,7 @@ export class Progress {
   #marks = [];
   #written = -Infinity;
 
-  /** Shows it; `doing` is a word such as "Sending", `total` in bytes. */
+  /** Shows the bar; `doing` is a label such as "Sending", `total` is in bytes. */
   constructor(doing, total) {
     this.#doing = doing;
     this.#total = Math.max(1, total);
@@ -24,7 +24,7 @@ export class Progress {
     show("progress");
   }
 
-  /** So many bytes are done. */
+  /** Sets the number of finished bytes. */
   at(done) {
     const now = performance.now();
     this.#done = done;
@@ -36,7 +36,7 @@ export class Progress {
     byId("progress-text").textContent = `${this.#doing} ${size(done)} of ${size(this.#total)}${this.#rate(now)}`;
   }
 
-  /** It stands still, for this reason. */
+  /** Shows the reason of an interruption. */
   wait(reason) {
     byId("progress-text").textContent = reason;
     this.#marks = [];

@@ -1,18 +1,18 @@
-// One request with a body, and how far it has come, which `fetch` does not tell.
+// Sends a request with upload progress, which `fetch` does not report.
 
 import { Refused, Unreachable } from "./service.js";
 
-/** A connection on which nothing moves for so long is given up, in milliseconds. */
-const SILENCE = 60_000;
+/** Timeout of a connection without upload progress, in milliseconds. */
+const TIMEOUT = 60_000;
 
-/** Sends `body`, and gives the answer's text; `moved` is called with the bytes that have left so far. */
+/** Sends `body` and returns the response text; calls `moved` with the number of bytes sent so far. */
 export function put(url, { method, headers, body, signal, moved = () => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     let timer;
-    const listen = () => {
+    const restartTimer = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => request.abort(), SILENCE);
+      timer = setTimeout(() => request.abort(), TIMEOUT);
     };
     const stop = () => request.abort();
     request.addEventListener("loadend", () => {
@@ -24,14 +24,14 @@ export function put(url, { method, headers, body, signal, moved = () => {} }) {
       else reject(refused(request));
     });
     request.upload.addEventListener("progress", ({ loaded }) => {
-      listen();
+      restartTimer();
       moved(loaded);
     });
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     signal?.throwIfAborted();
     signal?.addEventListener("abort", stop);
-    listen();
+    restartTimer();
     request.send(body);
   });
 }
@@ -41,7 +41,7 @@ function refused(request) {
   try {
     problem = JSON.parse(request.responseText);
   } catch {
-    // A store's refusals are XML, and their status says enough.
+    // Error responses of S3 are XML; their status is sufficient.
   }
   return new Refused(request.status, problem, Number(request.getResponseHeader("retry-after")) || undefined);
 }

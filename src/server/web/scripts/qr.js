@@ -1,9 +1,9 @@
-// QR codes (ISO/IEC 18004): a text as bytes, with error correction of level M.
+// QR codes (ISO/IEC 18004) in byte mode with error correction level M.
 
 import { utf8 } from "./bytes.js";
 import { svg } from "./page.js";
 
-/** For each version from 1: codewords of error correction in a block, and how many blocks there are (level M). */
+/** Error correction codewords per block and number of blocks of each version from 1 (level M). */
 const LEVEL_M = [
   [10, 1],
   [16, 1],
@@ -26,9 +26,9 @@ const LEVEL_M = [
   [26, 14],
   [26, 16],
 ];
-/** How level M is written into the format. */
+/** Format bits of level M. */
 const LEVEL_BITS = 0b00;
-/** Light modules around the code. */
+/** Width of the light border in modules. */
 const QUIET = 4;
 
 const MASKS = [
@@ -42,7 +42,7 @@ const MASKS = [
   (x, y) => (((x + y) % 2) + ((x * y) % 3)) % 2 === 0,
 ];
 
-/** The code as an image, described by `label`. Throws if the text is too long. */
+/** Returns the code as an image described by `label`. Throws if the text is too long. */
 export function qrImage(text, label) {
   const code = qrCode(text);
   const side = code.length + 2 * QUIET;
@@ -55,7 +55,7 @@ export function qrImage(text, label) {
   );
 }
 
-/** The code as rows of booleans, `true` for dark. */
+/** Returns the code as rows of booleans, `true` for dark. */
 export function qrCode(text) {
   const bytes = utf8(text);
   const version = versionFor(bytes.length);
@@ -74,7 +74,7 @@ function versionFor(length) {
   throw new Error("the text is too long for a QR code");
 }
 
-/** Modules that hold data and correction (table 1). */
+/** Returns the number of modules for data and error correction (table 1). */
 function modulesFor(version) {
   const alignments = version === 1 ? 0 : Math.floor(version / 7) + 2;
   const withoutAlignment = (16 * version + 128) * version + 64;
@@ -108,7 +108,7 @@ function dataCodewords(bytes, version) {
   return codewords;
 }
 
-/** Cuts data into blocks, adds each one's correction, and interleaves them. */
+/** Splits data into blocks, adds error correction to each block, and interleaves the blocks. */
 function withCorrection(data, version) {
   const [correction, count] = LEVEL_M[version - 1];
   const short = Math.floor(data.length / count);
@@ -129,7 +129,7 @@ function interleaved(blocks, length) {
   return places.flatMap((at) => blocks.filter((block) => at < block.length).map((block) => block[at]));
 }
 
-/** Multiplies in the field of 256 elements with the polynomial x⁸ + x⁴ + x³ + x² + 1. */
+/** Multiplies in GF(256) with the polynomial x⁸ + x⁴ + x³ + x² + 1. */
 function product(a, b) {
   let result = 0;
   for (let bit = 7; bit >= 0; bit -= 1) {
@@ -139,7 +139,7 @@ function product(a, b) {
   return result;
 }
 
-/** The Reed-Solomon generator of this degree, without its leading 1. */
+/** Returns the Reed-Solomon generator polynomial of this degree, without its leading 1. */
 function generatorOf(degree) {
   const generator = new Uint8Array(degree);
   generator[degree - 1] = 1;
@@ -164,7 +164,7 @@ function remainder(data, generator) {
   return rest;
 }
 
-/** The modules of a code: those that every code of its version has, and those that hold data. */
+/** Modules of a code: function patterns and data. */
 class Canvas {
   constructor(version) {
     this.version = version;
@@ -185,14 +185,16 @@ class Canvas {
     }
   }
 
-  /** The modules under a mask, which the format then names. */
+  /** Returns the modules under a mask, with the mask's number in the format information. */
   masked(mask) {
     const rows = this.dark.map((row, y) => row.map((on, x) => (this.fixed[y][x] ? on : on !== MASKS[mask](x, y))));
     this.#drawFormat(mask, (x, y, on) => (rows[y][x] = on));
     return rows;
   }
 
-  /** Two columns at a time, from the right, up and down in turn; the timing column is left out. */
+  /**
+   * Yields the data modules: two columns at a time from the right, alternating up and down, without the timing column.
+   */
   *#path() {
     let upwards = true;
     for (let right = this.side - 1; right > 0; right -= 2) {
@@ -231,12 +233,12 @@ class Canvas {
         if (!finder) this.#drawRings(x, y, 2, [0, 2]);
       }),
     );
-    // The place of the format is taken, whatever it will be.
+    // Reserves the modules of the format information.
     this.#drawFormat(0, (x, y, on) => this.#set(x, y, on));
     this.#drawVersion();
   }
 
-  /** Squares around a module, of which those at these distances are dark. */
+  /** Draws squares around a module; those at the given distances are dark. */
   #drawRings(centerX, centerY, radius, distances) {
     for (let dy = -radius; dy <= radius; dy += 1) {
       for (let dx = -radius; dx <= radius; dx += 1) {
@@ -246,7 +248,7 @@ class Canvas {
     }
   }
 
-  /** Where alignment patterns are centred (annex E). */
+  /** Returns the centres of the alignment patterns (annex E). */
   #alignments() {
     if (this.version === 1) return [];
     const count = Math.floor(this.version / 7) + 2;
@@ -280,14 +282,14 @@ class Canvas {
   }
 }
 
-/** The remainder of `value` with so many zero bits behind it, divided by a polynomial. */
+/** Returns the remainder of `value`, extended by `bits` zero bits, divided by a polynomial. */
 function divided(value, bits, polynomial) {
   let rest = value;
   for (let step = 0; step < bits; step += 1) rest = (rest << 1) ^ ((rest >> (bits - 1)) * polynomial);
   return rest & ((1 << bits) - 1);
 }
 
-/** How hard a code is to read (7.8.3). */
+/** Returns the penalty score of a code (7.8.3). */
 function penalty(rows) {
   const columns = rows.map((_, x) => rows.map((row) => row[x]));
   const lines = [...rows, ...columns].map((line) => line.map(Number).join(""));

@@ -1,8 +1,10 @@
-// Whether this browser can do what pages need, and what to say if not.
+// Checks the browser's features.
 
 import { byId, hide, show } from "./page.js";
 
-/** Shows the element of this id in place of what is there for browsers that cannot run the page; says if it can. */
+/**
+ * Shows the element `id` in place of the fallback for unsupported browsers; returns whether the browser is supported.
+ */
 export function begin(id) {
   const lacking = whatIsLacking();
   if (lacking) {

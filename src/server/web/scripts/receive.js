@@ -1,4 +1,4 @@
-// The page of a link: shows what is there, and fetches and opens it when asked to.
+// Download page of a link: shows the transfer, and downloads and decrypts it on request.
 
 import { Download } from "./download.js";
 import { size, time } from "./format.js";
@@ -21,7 +21,7 @@ let linkKey;
 let download;
 let stopping = new AbortController();
 
-/** Takes the key out of the address, where it would stay for others to see. */
+/** Returns the key in the address and removes it from there, so that it is not left visible to others. */
 function keyInAddress() {
   const found = LinkKey.find(location.hash);
   const was = location.hash;
@@ -67,7 +67,7 @@ async function useKey(key) {
   byId("passphrase").focus();
 }
 
-/** Checks the key as far as that uses up nothing, and offers what can be done with it. */
+/** Checks the key without counting a download, and shows the available actions. */
 async function unlock(payloadKey) {
   const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
   try {
@@ -92,17 +92,17 @@ async function unlock(payloadKey) {
   await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
 }
 
-/** Asks for nothing but whether the proof is right. */
+/** Checks the access proof only. */
 async function checkProof(proof) {
   try {
     await request(`${path}/payload/download-bytes`, { method: "HEAD", headers: { "x-sgsend-access": `${proof}` } });
   } catch (error) {
-    // What answers HEAD has no body that could tell the code.
+    // A response to HEAD has no body with an error code.
     throw error.status === 403 ? new Refused(403, { code: "access_invalid" }) : error;
   }
 }
 
-/** Does `work` with the download's metadata, and says how it ends. */
+/** Runs `work` with the download's metadata and reports the result. */
 async function fetching(work) {
   hide("actions", "actions-hint");
   say("");
@@ -131,12 +131,12 @@ async function fetching(work) {
     show("actions", "actions-hint");
     byId("download").focus();
     if (download.transparency) showTransparency(byId("transparency"), download.transparency);
-    // Nobody has to wait for it.
+    // Not awaited: the new status is not urgent.
     refresh();
   }
 }
 
-/** A page that is loaded again has forgotten the key, and that this download was counted. */
+/** Warns before a reload, which would lose the key and the grant of the counted download. */
 function warnBeforeLeaving(event) {
   event.preventDefault();
 }
@@ -162,7 +162,7 @@ async function save(metadata, { options, progress }) {
   let saved = 0;
   try {
     for await (const piece of download.content(options)) {
-      // What is written is the browser's from then on, and has no length here any more.
+      // Writing transfers the buffer to the browser, after which its length is 0.
       saved += piece.length;
       await file.write(piece);
       progress.at(saved);

@@ -1,4 +1,4 @@
-// What went wrong, in words for people, with what they can do.
+// Error messages for people, with suggestions.
 
 import { pause } from "./format.js";
 import { Stopped, TooLarge } from "./local.js";
@@ -23,7 +23,7 @@ const BY_CODE = {
   storage_full: "The server has no room left. Tell whoever runs it.",
 };
 
-/** What to tell a person about `error`; `withPassphrase` says whether a passphrase is part of the key. */
+/** Returns the message for `error`; `withPassphrase` tells whether the key includes a passphrase. */
 export function inWords(error, withPassphrase = false) {
   if (Object.hasOwn(BY_CODE, error.code)) return BY_CODE[error.code];
   const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";

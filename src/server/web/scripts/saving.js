@@ -1,36 +1,38 @@
-// Ways to a file in the person's downloads.
+// Saves files to the browser's downloads.
 
 import { hex, random } from "./bytes.js";
 import { Stopped, TooLarge } from "./local.js";
 import { element } from "./page.js";
 import { root, sleep } from "./service.js";
 
-/** The most that is gathered in memory where the browser cannot take a file piece by piece. */
-const MOST_IN_MEMORY = 512 * 1024 * 1024;
+/** Largest file that is buffered in memory, in bytes, for browsers that cannot stream a download. */
+const MAX_IN_MEMORY = 512 * 1024 * 1024;
 
-/** The worker and the frame have so long to begin, in milliseconds. */
+/** Timeout for the start of the service worker and of the frame, in milliseconds. */
 const START = 10_000;
-/** How often the worker is kept from being put to sleep, in milliseconds: browsers do it after 30 seconds. */
+/** Interval of keep-alive messages to the service worker, in milliseconds: browsers stop an idle worker after 30 s. */
 const AWAKE = 10_000;
-/** The frame is kept so long after the end, for browsers that still read, in milliseconds. */
+/**
+ * Time after the end of a download until its resources are released, in milliseconds; the browser may still read them.
+ */
 const LINGER = 60_000;
 
-/** What the page's policy asks for before a script is loaded, where the browser knows trusted types. */
+/** Trusted Types policy for the worker's script, which the Content Security Policy requires where supported. */
 const ownScripts = globalThis.trustedTypes?.createPolicy("save", { createScriptURL: (url) => url });
 
-/** Begins a file of this name and size. It has `write`, `close` and `abort`. */
+/** Creates a file to save, with the methods `write`, `close` and `abort`. */
 export async function newFile(name, size, signal) {
   try {
     return await StreamedFile.begin(name, size, signal);
   } catch {
     signal.throwIfAborted();
-    // Private windows and some settings have no service workers.
-    if (size > MOST_IN_MEMORY) throw new TooLarge();
-    return new GatheredFile(name);
+    // Private windows and some browser settings have no service workers.
+    if (size > MAX_IN_MEMORY) throw new TooLarge();
+    return new BufferedFile(name);
   }
 }
 
-/** A file that the browser takes as it comes, through the service worker. */
+/** File that is streamed to the browser through the service worker. */
 class StreamedFile {
   #port;
   #frame;
@@ -74,15 +76,15 @@ class StreamedFile {
     navigator.serviceWorker.addEventListener("message", this.#lost);
     navigator.serviceWorker.startMessages();
     port.onmessage = ({ data }) => (data === "gone" ? stop() : this.#wanted.resolve());
-    // Until it has begun, the worker does not know that it goes on.
+    // The worker does not track the download before its first read.
     this.#wanted.promise.then(() => {
       this.#awake = setInterval(() => worker.postMessage({ goesOn: id }), AWAKE);
     });
-    // Somebody who wants to stop does not wait for a browser that wants nothing.
+    // Cancelling must not wait for a browser that has stopped reading.
     signal.addEventListener("abort", () => this.#wanted.resolve());
   }
 
-  /** Gives the browser `piece`, once it wants one; it is then the browser's. */
+  /** Writes `piece` once the browser is ready to read; transfers ownership of its buffer. */
   async write(piece) {
     if (piece.length === 0) return;
     await this.#turn();
@@ -96,13 +98,13 @@ class StreamedFile {
     this.#end();
   }
 
-  /** Ends the file as a failed one, which browsers say and remove. */
+  /** Aborts the file: browsers show it as failed and remove it. */
   async abort() {
     this.#port.postMessage("failed");
     this.#end();
   }
 
-  /** Waits until the browser wants something, and takes note that it is to get it. */
+  /** Waits until the browser is ready to read, and consumes this readiness. */
   async #turn() {
     await this.#wanted.promise;
     this.#signal.throwIfAborted();
@@ -117,8 +119,8 @@ class StreamedFile {
   }
 }
 
-/** A file that is gathered in memory and handed over whole. */
-class GatheredFile {
+/** File that is buffered in memory and saved as a whole. */
+class BufferedFile {
   #name;
   #pieces = [];
 
@@ -127,7 +129,7 @@ class GatheredFile {
   }
 
   async write(piece) {
-    // The browser may keep a Blob of it wherever it has room.
+    // The browser may move a Blob to disk.
     this.#pieces.push(new Blob([piece]));
   }
 
@@ -141,21 +143,21 @@ class GatheredFile {
   }
 }
 
-/** Gives the person a file that is in memory. */
+/** Saves a file that is in memory. */
 function handOver(blob, name) {
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), LINGER);
 }
 
-/** The service worker, once it is ready. */
+/** Returns the active service worker. */
 async function startedWorker() {
   if (!navigator.serviceWorker) throw new Error("there are no service workers here");
   const url = new URL("save/worker.js", root).href;
   const script = ownScripts ? ownScripts.createScriptURL(url) : url;
   const scope = new URL("save/", root).pathname;
   const registration = await navigator.serviceWorker.register(script, { scope, updateViaCache: "none" });
-  // One that comes to replace another is not waited for.
+  // An update of the worker is not waited for.
   const worker = registration.active ?? registration.installing ?? registration.waiting;
   return new Promise((resolve, reject) => {
     const look = () => {
@@ -167,7 +169,7 @@ async function startedWorker() {
   });
 }
 
-/** What `promise` gives, unless that takes too long or `signal` ends it. */
+/** Returns the result of `promise`; throws after a timeout or when `signal` aborts. */
 async function within(milliseconds, promise, signal) {
   const ended = new AbortController();
   const late = sleep(milliseconds, AbortSignal.any([signal, ended.signal])).then(() => {

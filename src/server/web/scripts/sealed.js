@@ -1,23 +1,24 @@
-// The sealed format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
+// Encrypted payload format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
 //
-// A payload is a header and segments that each can be sealed and opened alone. Only the last one may be shorter, and
-// its nonce says that it is the last; so a payload can be neither cut, nor reordered, nor mixed with another.
+// A payload consists of a header and segments that can be encrypted and decrypted independently. Only the last segment
+// may be shorter, and its nonce marks it as the last. So a payload cannot be truncated, reordered or mixed with another
+// one without detection.
 
 import { joined, random, utf8 } from "./bytes.js";
 
-/** Bytes of a segment; the first one's include the header. */
+/** Encrypted segment size in bytes; the first segment includes the header. */
 export const SEGMENT_BYTES = 1_048_576;
-/** Bytes of a segment's authentication tag, its last ones. */
+/** Size in bytes of the authentication tag at the end of a segment. */
 export const TAG_BYTES = 16;
 
 const HEADER_BYTES = 40;
 const SALT_BYTES = 32;
 const PREFIX_BYTES = 7;
 const ASSOCIATED_DATA = utf8("sgsend/v1");
-/** The shortest payload: a header and the tag of nothing. */
-const SHORTEST = HEADER_BYTES + TAG_BYTES;
+/** Minimum payload size in bytes: the header and the tag of an empty segment. */
+const MIN_BYTES = HEADER_BYTES + TAG_BYTES;
 
-/** A payload that is not what was sealed with this key. */
+/** The payload was modified, or not encrypted with this key. */
 export class Damaged extends Error {
   constructor(message, options) {
     super(message, options);
@@ -25,20 +26,20 @@ export class Damaged extends Error {
   }
 }
 
-/** Where the segments of a payload lie. */
+/** Segment layout of a payload. */
 export class Layout {
-  /** The layout of `plaintextBytes` when they are sealed. */
+  /** Computes the layout from the plaintext size in bytes. */
   constructor(plaintextBytes) {
     this.plaintextBytes = plaintextBytes;
     this.segments = Math.max(1, Math.ceil((plaintextBytes + HEADER_BYTES) / (SEGMENT_BYTES - TAG_BYTES)));
     this.sealedBytes = plaintextBytes + HEADER_BYTES + this.segments * TAG_BYTES;
   }
 
-  /** The layout of a payload of `sealedBytes`. */
+  /** Computes the layout from the encrypted size in bytes. */
   static ofSealed(sealedBytes) {
     const segments = Math.ceil(sealedBytes / SEGMENT_BYTES);
     const layout = new Layout(Math.max(0, sealedBytes - HEADER_BYTES - segments * TAG_BYTES));
-    if (sealedBytes < SHORTEST || layout.sealedBytes !== sealedBytes) {
+    if (sealedBytes < MIN_BYTES || layout.sealedBytes !== sealedBytes) {
       throw new Damaged("no sealed payload has this size");
     }
     return layout;
@@ -48,20 +49,20 @@ export class Layout {
     return index === this.segments - 1;
   }
 
-  /** The range of segment `index` in the payload. */
+  /** Returns the byte range of segment `index` in the payload. */
   sealed(index) {
     const start = index * SEGMENT_BYTES;
     return { start, end: Math.min(start + SEGMENT_BYTES, this.sealedBytes) };
   }
 
-  /** The range of the plaintext of segment `index`. */
+  /** Returns the byte range of segment `index` in the plaintext. */
   plaintext(index) {
     const at = (segment) => Math.max(0, segment * (SEGMENT_BYTES - TAG_BYTES) - HEADER_BYTES);
     return { start: at(index), end: Math.min(at(index + 1), this.plaintextBytes) };
   }
 }
 
-/** Seals and opens the segments of one payload. */
+/** Encrypts and decrypts the segments of one payload. */
 export class Cipher {
   #key;
   #header;
@@ -71,26 +72,26 @@ export class Cipher {
     this.#header = header;
   }
 
-  /** A cipher for a payload that is to be sealed with the 32 bytes of `payloadKey`. */
+  /** Creates a cipher to encrypt a payload with the 32 bytes of `payloadKey`. */
   static async toSeal(payloadKey) {
     const header = joined(Uint8Array.of(HEADER_BYTES), random(SALT_BYTES), random(PREFIX_BYTES));
     return new Cipher(await segmentKey(payloadKey, header), header);
   }
 
-  /** A cipher for a payload that begins with `segment`. */
+  /** Creates a cipher to decrypt a payload whose first segment is `segment`. */
   static async toOpen(payloadKey, segment) {
-    if (segment.length < SHORTEST || segment[0] !== HEADER_BYTES) throw new Damaged("this is no sealed payload");
+    if (segment.length < MIN_BYTES || segment[0] !== HEADER_BYTES) throw new Damaged("this is no sealed payload");
     const header = segment.slice(0, HEADER_BYTES);
     return new Cipher(await segmentKey(payloadKey, header), header);
   }
 
-  /** Seals the plaintext of segment `index` into the whole segment. */
+  /** Encrypts the plaintext of segment `index`. */
   async seal(index, isLast, plaintext) {
     const sealed = new Uint8Array(await crypto.subtle.encrypt(this.#parameters(index, isLast), this.#key, plaintext));
     return index === 0 ? joined(this.#header, sealed) : sealed;
   }
 
-  /** Opens segment `index`. */
+  /** Decrypts segment `index`. */
   async open(index, isLast, segment) {
     const sealed = index === 0 ? segment.subarray(HEADER_BYTES) : segment;
     try {

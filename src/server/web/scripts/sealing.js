@@ -1,9 +1,9 @@
-// A payload that is sealed while it is sent, segment by segment, and never exists as a whole.
+// Encrypts a payload segment by segment during the upload; it never exists as a whole.
 
 import { envelopeHead } from "./envelope.js";
 import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "./sealed.js";
 
-/** What is sent is no longer what it was when sending began. */
+/** The content has changed since the upload started. */
 export class Changed extends Error {
   constructor(options) {
     super("what is being sent has changed meanwhile; send it again", options);
@@ -11,14 +11,14 @@ export class Changed extends Error {
   }
 }
 
-/** A payload of a Blob and its metadata. */
+/** Payload of a Blob and its metadata. */
 export class Payload {
   #plaintext;
   #cipher;
   #layout;
   #tags = new Map();
 
-  /** Makes one, to be sealed with `payloadKey`, which must not be used for another one. */
+  /** Creates a payload that is encrypted with `payloadKey`, which must not be used for another payload. */
   static async of({ content, metadata }, payloadKey) {
     return new Payload(new Blob([envelopeHead(metadata), content]), await Cipher.toSeal(payloadKey));
   }
@@ -29,12 +29,12 @@ export class Payload {
     this.#layout = new Layout(plaintext.size);
   }
 
-  /** Its size in bytes. */
+  /** Encrypted size in bytes. */
   get size() {
     return this.#layout.sealedBytes;
   }
 
-  /** Seals the bytes from `start` to `end`. What they are may have come from a server: nothing else is ever sealed. */
+  /** Returns the encrypted bytes from `start` to `end`. The range may come from a server, so it is checked. */
   async sealed(start, end) {
     const within = [start, end].every(Number.isSafeInteger) && 0 <= start && start < end && end <= this.size;
     if (!within) throw new RangeError("the server asks for what is not part of this upload");
@@ -45,8 +45,8 @@ export class Payload {
   }
 
   /**
-   * Seals a segment. Its tag is on record before its first byte can leave this page, and it is only ever sent again if
-   * it seals to that tag: otherwise one nonce would cover two plaintexts, which gives both away.
+   * Encrypts a segment. Its tag is recorded before its first byte leaves the page; a later encryption must yield the
+   * same tag. Otherwise one nonce would encrypt two plaintexts, which would reveal both.
    */
   async #segment(index) {
     const { start, end } = this.#layout.plaintext(index);
@@ -62,7 +62,7 @@ export class Payload {
     try {
       return await this.#plaintext.slice(start, end).arrayBuffer();
     } catch (cause) {
-      // Browsers refuse to read a file that is not what was chosen.
+      // Browsers refuse to read a file that was modified after its selection.
       throw new Changed({ cause });
     }
   }

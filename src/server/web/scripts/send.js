@@ -1,4 +1,4 @@
-// The page that sends: seals what was chosen, sends it, and follows what becomes of it.
+// Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
 import { Chosen, textContent } from "./chosen.js";
 import { copy } from "./copying.js";
@@ -19,7 +19,7 @@ const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_4
 
 const chosen = new Chosen();
 let limits;
-/** Folders that are still being read. */
+/** Pending reads of dropped folders. */
 let reading = Promise.resolve();
 let stopping;
 let upload;
@@ -53,7 +53,7 @@ function showChosen() {
   byId("chosen").replaceChildren(...items);
 }
 
-/** What is to be sealed, or nothing after saying what is missing. */
+/** Returns the content to encrypt; `undefined` after reporting what is missing. */
 function content() {
   const text = byId("text").value;
   if (chosen.isEmpty && text === "") {
@@ -68,7 +68,7 @@ function content() {
   return what;
 }
 
-/** What is chosen, and the text as one more file, if there is any. */
+/** Returns the selection, with the text as an additional file if there is any. */
 function withText(text) {
   return text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
 }
@@ -109,7 +109,10 @@ async function send() {
   showSent(linkKey, completed);
 }
 
-/** What the transfer is created with. A limit or a passphrase holds against those too who only know its id. */
+/**
+ * Returns the options for creating the transfer. With a download limit or passphrase, access requires the key in
+ * addition to the ID.
+ */
 async function terms(linkKey, payloadKey) {
   const downloads = byId("downloads").valueAsNumber;
   const limited = downloads > 0;
@@ -155,7 +158,7 @@ function showSent(linkKey, { transparency, ...status }) {
   watching = new Watching(upload);
 }
 
-/** The page of a transfer: where the server says that it is known, if that can be. */
+/** Returns the URL of the transfer's page: the server's, if plausible, or one below this page's root. */
 function pageOf({ transfer_id: id, page_url: named }) {
   const page = at(named);
   const isPage = ["http:", "https:"].includes(page.protocol) && page.pathname.endsWith(`/d/${id}`);

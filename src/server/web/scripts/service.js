@@ -1,17 +1,17 @@
-// Calls of this service's API.
+// Client of this service's API.
 
-/** The service's root, wherever it lies: this script is in a folder below it. */
+/** Root URL of the service; this script is in a folder below it. */
 export const root = new URL("..", import.meta.url);
 
-/** How long a call that got no answer is tried again, in milliseconds. */
-const PATIENCE = 5 * 60_000;
+/** Total time for retries of a call, in milliseconds. */
+const RETRY_TIME = 5 * 60_000;
 const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 15_000;
+const MAX_PAUSE = 15_000;
 
-/** Codes of refusals that waiting helps against; `upload_in_progress` ends when a broken connection is given up. */
+/** Error codes that a retry can resolve; `upload_in_progress` ends once the server closes the broken connection. */
 const PASSING = new Set(["rate_limited", "request_timeout", "upload_in_progress"]);
 
-/** The service's refusal: its `code` is stable, its message a sentence. */
+/** Error response of the service: a stable `code` and a message. */
 export class Refused extends Error {
   constructor(status, problem, retryAfter) {
     super(problem.detail ?? `the server answered ${status}`);
@@ -22,13 +22,13 @@ export class Refused extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether the same call may fare better later. */
+  /** Whether a retry may succeed. */
   get passes() {
     return (this.status >= 500 && this.status !== 507) || PASSING.has(this.code);
   }
 }
 
-/** Nobody answered. */
+/** The server did not respond. */
 export class Unreachable extends Error {
   constructor(cause) {
     super("the server does not answer", { cause });
@@ -36,12 +36,12 @@ export class Unreachable extends Error {
   }
 }
 
-/** The URL of a path that the service has named, which is relative to its root unless it is absolute. */
+/** Resolves a path of a response against the service's root, unless it is an absolute URL. */
 export function at(path) {
   return new URL(path.startsWith("/") ? `.${path}` : path, root);
 }
 
-/** Calls the service, and gives its answer as it comes; throws what is no success. */
+/** Sends a request and returns the response; throws for error responses. */
 export async function request(path, { method = "GET", headers = {}, body, signal } = {}) {
   let response;
   try {
@@ -54,7 +54,7 @@ export async function request(path, { method = "GET", headers = {}, body, signal
   throw await refusal(response);
 }
 
-/** Calls the service with JSON, if any, for JSON. */
+/** Sends a request with an optional JSON body and returns the JSON response. */
 export async function call(path, { json, headers, ...rest } = {}) {
   const options =
     json === undefined
@@ -74,16 +74,16 @@ export async function call(path, { json, headers, ...rest } = {}) {
   }
 }
 
-/** Reads the refusal off an answer that is no success. */
+/** Converts an error response. */
 export async function refusal(response) {
   const problem = await response.json().catch(() => ({}));
   return new Refused(response.status, problem, Number(response.headers.get("retry-after")) || undefined);
 }
 
 /**
- * Does `work` until it succeeds, is refused for good, or the first failure is minutes ago.
+ * Retries `work` until it succeeds, fails permanently, or the first failure is 5 minutes ago.
  *
- * `work` is told how often it was tried before. `waiting` is called before each pause with the error and the pause.
+ * `work` receives the number of earlier attempts. `waiting` is called before each pause with the error and the pause.
  */
 export async function patiently(work, { signal, waiting = () => {} } = {}) {
   let until = Infinity;
@@ -93,8 +93,8 @@ export async function patiently(work, { signal, waiting = () => {} } = {}) {
     } catch (error) {
       signal?.throwIfAborted();
       const passes = error instanceof Unreachable || (error instanceof Refused && error.passes);
-      const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** tries);
-      if (tries === 0) until = performance.now() + PATIENCE;
+      const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(MAX_PAUSE, FIRST_PAUSE * 2 ** tries);
+      if (tries === 0) until = performance.now() + RETRY_TIME;
       if (!passes || performance.now() + pause > until) throw error;
       waiting(error, pause);
       await sleep(pause, signal);
@@ -102,7 +102,7 @@ export async function patiently(work, { signal, waiting = () => {} } = {}) {
   }
 }
 
-/** Waits; an abort ends it with the signal's reason. */
+/** Waits; rejects with the signal's reason on abort. */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -1,19 +1,19 @@
-// Archives (POSIX.1-2017, pax): a folder, or several files, as one file that is never written anywhere.
+// Tar archives (POSIX.1-2017, pax) of a folder or several files, built lazily.
 
 import { utf8 } from "./bytes.js";
 
 const BLOCK = 512;
-/** Longest name that a header itself holds. */
+/** Longest name in a header in bytes. */
 const FIELD = 100;
-/** The largest number in eleven octal digits. */
-const MOST = 0o77777777777;
-/** Two empty blocks say that the archive ends here. */
+/** Largest number in eleven octal digits. */
+const MAX_NUMBER = 0o77777777777;
+/** End-of-archive marker: two empty blocks. */
 const END = new Uint8Array(2 * BLOCK);
 
 /**
- * Makes an archive of entries `{ path, file }`, where a folder has no file.
+ * Creates an archive of entries `{ path, file }`; a folder has no file.
  *
- * The Blob refers to the files; they are read when it is.
+ * The Blob refers to the files, which are read when the Blob is read.
  */
 export function tarOf(entries) {
   return new Blob([...entries.flatMap(pieces), END]);
@@ -26,18 +26,18 @@ function pieces({ path, file }) {
   return [...extended(fields), header(fields), ...(file ? [file, padding(size)] : [])];
 }
 
-/** What the header cannot hold stands in one of its own in front. */
+/** Returns an extended header for values that do not fit into the regular header. */
 function extended({ name, size, seconds }) {
   const records = [];
   if (!/^[\x20-\x7e]*$/.test(name) || name.length > FIELD) records.push(record("path", name));
-  if (size > MOST) records.push(record("size", `${size}`));
+  if (size > MAX_NUMBER) records.push(record("size", `${size}`));
   if (records.length === 0) return [];
   const content = utf8(records.join(""));
   const fields = { name: "pax-header", size: content.length, seconds, type: "x", mode: 0o644 };
   return [header(fields), content, padding(content.length)];
 }
 
-/** `LENGTH KEY=VALUE\n`, where the length counts its own digits too. */
+/** Returns a pax record `LENGTH KEY=VALUE\n`; the length includes its own digits. */
 function record(key, value) {
   const rest = utf8(`${key}${value}`).length + 3;
   let length = rest + 1;
@@ -45,7 +45,7 @@ function record(key, value) {
   return `${length} ${key}=${value}\n`;
 }
 
-/** A ustar header that says nothing of who owns the file. */
+/** Returns a ustar header without the file's owner. */
 function header({ name, size, seconds, type, mode }) {
   const block = new Uint8Array(BLOCK);
   const put = (at, text) => block.set(utf8(text), at);
@@ -54,8 +54,8 @@ function header({ name, size, seconds, type, mode }) {
   octal(100, 7, mode);
   octal(108, 7, 0);
   octal(116, 7, 0);
-  octal(124, 11, Math.min(size, MOST));
-  octal(136, 11, Math.min(seconds, MOST));
+  octal(124, 11, Math.min(size, MAX_NUMBER));
+  octal(136, 11, Math.min(seconds, MAX_NUMBER));
   put(148, "        ");
   put(156, type);
   put(257, "ustar\0" + "00");

@@ -1,10 +1,10 @@
-// Records of a transfer's audit stream, as people read them.
+// Renders the audit records of a transfer.
 
 import { EVENTS, STATES } from "./events.js";
 import { size, time } from "./format.js";
 import { element } from "./page.js";
 
-/** The state that a transfer is in after an event. */
+/** Transfer state after each event. */
 const STATE_AFTER = {
   transfer_created: "pending",
   transfer_completed: "completed",
@@ -13,10 +13,10 @@ const STATE_AFTER = {
   transfer_deleted: "deleted",
 };
 const KINDS = { request: "Request", action: "Action", event: "Event" };
-/** What a record's headline and time tell, and the version of its form. */
-const TOLD = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
+/** Fields that the headline and time already show, and the format version. */
+const SHOWN = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
 
-/** An item of the timeline: what a record says, with every detail. */
+/** Returns a timeline item with all details of a record. */
 export function item(record) {
   const details = [...detailsOf(record)].map(([name, text]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, text)),
@@ -42,17 +42,17 @@ function headline(record) {
   }
 }
 
-/** Whether it went as it was asked for. */
+/** Returns the CSS class of a failed record. */
 function toneOf(record) {
   const failed = record.code || record.outcome === "refused" || record.outcome === "failed";
   return failed || record.kind === "decrypt_failed" ? "bad" : "";
 }
 
-/** Every other member, and those of the objects in it, as name and text: what it says, then what it is called. */
+/** Yields the remaining fields, and those of nested objects, as name and text; IDs come last. */
 function* detailsOf({ id, request_id, client_request_id, ...record }) {
   if (record.type === "event") yield ["kind", record.kind];
   for (const [name, value] of Object.entries(record)) {
-    if (TOLD.has(name)) continue;
+    if (SHOWN.has(name)) continue;
     if (typeof value === "object" && value !== null) {
       for (const [inner, text] of Object.entries(value)) yield [`${name} ${words(inner)}`, String(text)];
     } else {
@@ -88,7 +88,7 @@ function moment(at) {
   return element("time", { datetime: new Date(at).toISOString() }, text);
 }
 
-/** What the records say of the transfer: as facts, and whether its payload was removed because somebody deleted it. */
+/** Summarises the records: facts, and whether the payload was removed because of a deletion. */
 export function summary(records) {
   const events = records.filter((record) => record.type === "event" && record.source === "server");
   const when = (kind) => events.find((event) => event.kind === kind)?.at;

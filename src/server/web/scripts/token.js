@@ -1,18 +1,18 @@
-// The sender token that this tab keeps until it is closed, if that was asked for.
+// Stores the sender token for the lifetime of the tab, if requested.
 
 const NAME = "sgsend-token";
 
-/** The token that is kept; empty where there is none. */
+/** Returns the stored token; empty if there is none. */
 export function keptToken() {
   return withStorage((storage) => storage.getItem(NAME)) ?? "";
 }
 
-/** Keeps a token; `undefined` forgets the one that is kept. */
+/** Stores a token; `undefined` removes the stored one. */
 export function keepToken(token) {
   withStorage((storage) => (token === undefined ? storage.removeItem(NAME) : storage.setItem(NAME, token)));
 }
 
-/** Browsers can be told to let pages keep nothing; then there is nothing. */
+/** Returns `undefined` if the browser's settings deny storage. */
 function withStorage(work) {
   try {
     return work(sessionStorage);

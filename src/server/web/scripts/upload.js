@@ -1,27 +1,27 @@
-// One upload: a transfer that is created, filled and completed.
+// Creates, uploads and completes a transfer.
 
 import { hex, random } from "./bytes.js";
 import { sendByService } from "./by-service.js";
 import { OutOfReach, sendParts, sendWhole } from "./by-store.js";
 import { call, patiently } from "./service.js";
 
-/** Removing takes no longer, in milliseconds. */
-const REMOVAL = 15_000;
-/** No upload has more parts. */
-const MOST_PARTS = 10_000;
-/** What was sent and did not arrive is sent again so many times. */
+/** Timeout of a deletion, in milliseconds. */
+const DELETE_TIMEOUT = 15_000;
+/** Maximum number of parts of an upload. */
+const MAX_PARTS = 10_000;
+/** Number of rounds for sending missing bytes. */
 const ROUNDS = 3;
 
-/** An upload of this page's. */
+/** Upload from this page. */
 export class Upload {
   #instruction;
 
-  /** Creates the transfer: `terms` is what the API's `create` takes besides the size. */
+  /** Creates the transfer; `terms` are the options of the API's `create` besides the size. */
   static async create(payload, token, terms, { signal, waiting } = {}) {
     const credentials = { authorization: `Bearer ${token}` };
-    // One key for all tries: an answer that was lost leads to no second transfer.
+    // All attempts share one key, so that a lost response does not lead to a second transfer.
     const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...terms };
-    // A call under way is not given up: what it has created is to be known, so that it can be removed.
+    // Not aborted by `signal`: a created transfer must be known to be deleted.
     const create = () => call("/transfers/create", { json, headers: credentials });
     return new Upload(await patiently(create, { signal, waiting }), credentials);
   }
@@ -33,12 +33,12 @@ export class Upload {
     this.#instruction = transfer.upload;
   }
 
-  /** Where the payload goes if the store is out of reach. */
+  /** Upload URL of the service if the store cannot be reached. */
   get fallbackUrl() {
     return this.#instruction.fallback_url;
   }
 
-  /** Sends `payload`, and gives the completed transfer's state with what was stored about the sender. */
+  /** Uploads `payload` and returns the status of the completed transfer. */
   async send(payload, options) {
     for (let round = 1; ; round += 1) {
       await this.#deliver(payload, round > 1, options);
@@ -46,15 +46,15 @@ export class Upload {
         const complete = () => call(`${this.path}/upload/complete`, { json: {}, headers: this.credentials });
         return await patiently(complete, options);
       } catch (error) {
-        // A server that was stopped hard may have less than it said.
+        // After a crash the server may have fewer bytes than it acknowledged.
         if (error.code !== "upload_incomplete" || round === ROUNDS) throw error;
       }
     }
   }
 
-  /** Removes the transfer and what has arrived of it. Whoever waits for it does not wait long. */
+  /** Deletes the transfer and its received bytes, with a short timeout. */
   async remove() {
-    const signal = AbortSignal.timeout(REMOVAL);
+    const signal = AbortSignal.timeout(DELETE_TIMEOUT);
     await call(`${this.path}/delete`, { json: {}, headers: this.credentials, signal });
   }
 
@@ -81,9 +81,9 @@ export class Upload {
   }
 }
 
-/** The numbers in ranges with both ends. */
+/** Expands inclusive ranges into numbers. */
 function numbers(ranges = []) {
   const most = ranges.at(-1)?.[1] ?? 0;
-  if (!(most <= MOST_PARTS)) throw new RangeError("the server says that it has parts that there are not");
+  if (!(most <= MAX_PARTS)) throw new RangeError("the server says that it has parts that there are not");
   return new Set(ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, at) => first + at)));
 }

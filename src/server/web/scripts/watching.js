@@ -1,16 +1,16 @@
-// What becomes of a transfer after it was sent: its state and its events, for as long as somebody looks.
+// Shows the status and events of a transfer after its upload, until stopped.
 
 import { EVENTS, STATES } from "./events.js";
 import { time } from "./format.js";
 import { byId, element } from "./page.js";
 import { call } from "./service.js";
 
-/** How often the service is asked, in milliseconds. */
-const EVERY = 3_000;
-/** Records of this age are all there, in milliseconds: a slow server's may come late before. */
+/** Polling interval, in milliseconds. */
+const POLL_INTERVAL = 3_000;
+/** Age from which the list of records is complete, in milliseconds; a slow server may add younger ones late. */
 const SETTLED = 10_000;
 
-/** Follows an upload's transfer on the page, until it is stopped. */
+/** Polls the transfer of an upload until stopped. */
 export class Watching {
   #upload;
   #timer;
@@ -28,7 +28,7 @@ export class Watching {
     this.#upload = undefined;
   }
 
-  /** Looks now. */
+  /** Polls once. */
   async look() {
     const upload = this.#upload;
     const status = await call(`${upload.path}/status`);
@@ -38,9 +38,9 @@ export class Watching {
   }
 
   async #tick() {
-    // A page that nobody sees asks for nothing; a failure is made good by the next look.
+    // Hidden pages do not poll; the next poll makes up for a failure.
     if (document.visibilityState === "visible") await this.look().catch(() => {});
-    if (this.#upload) this.#timer = setTimeout(() => this.#tick(), EVERY);
+    if (this.#upload) this.#timer = setTimeout(() => this.#tick(), POLL_INTERVAL);
   }
 
   async #showEvents(upload) {
@@ -69,7 +69,7 @@ export class Watching {
   }
 }
 
-/** Shows a transfer's state. */
+/** Shows the status of a transfer. */
 export function showStatus(status) {
   byId("status").textContent = STATES[status.status] ?? status.status;
   const most = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;

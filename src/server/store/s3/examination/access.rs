@@ -1,4 +1,4 @@
-//! Whether the bucket can be reached at all: who asks, when, and where.
+//! Checks of basic access to the bucket: credentials, clock, endpoint and region.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_s3::config::ProvideCredentials;
@@ -14,12 +14,12 @@ use crate::domain::timestamp::Timestamp;
 use crate::server::store::s3::actions::LIST;
 use crate::server::store::s3::bucket::{fault, status};
 
-/// Credentials are found.
+/// Checks that credentials are configured.
 pub(super) async fn credentials() -> Finding {
     const NAME: &str = "credentials";
-    let hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give this machine a role";
+    let hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or assign a role to this machine";
     let Some(provider) = aws_config::load_defaults(BehaviorVersion::latest()).await.credentials_provider() else {
-        return Finding::problem(NAME, "there are none", hint);
+        return Finding::problem(NAME, "no credentials found", hint);
     };
     match provider.provide_credentials().await {
         Ok(found) => Finding::ok(NAME, format!("access key {}", found.access_key_id())),
@@ -27,16 +27,16 @@ pub(super) async fn credentials() -> Finding {
     }
 }
 
-/// The clocks agree.
+/// Compares this machine's clock with the server's.
 pub(super) async fn clock(scratch: &Scratch) -> Finding {
-    let answer = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.absent).await?).await };
-    match answer.await {
-        Ok(answer) => Finding::clock(answer.date.as_deref().and_then(Timestamp::from_http_date), SystemClock.now()),
-        Err(error) => Finding::cannot_tell("clock", why(&error), "the server must be reached first"),
+    let response = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.absent).await?).await };
+    match response.await {
+        Ok(response) => Finding::clock(response.date.as_deref().and_then(Timestamp::from_http_date), SystemClock.now()),
+        Err(error) => Finding::cannot_tell("clock", why(&error), "make sure that this machine can reach the server"),
     }
 }
 
-/// The bucket is there; and whether to go on where it does not answer as it should.
+/// Checks that the bucket responds; the flag tells whether further checks make sense.
 pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
     const NAME: &str = "bucket";
     let bucket = &scratch.bucket;
@@ -44,11 +44,11 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
     let prefix = bucket.object(&scratch.object);
     let Err(error) = bucket.client.list_objects_v2().bucket(&bucket.name).prefix(prefix).max_keys(1).send().await
     else {
-        return (Finding::ok(NAME, format!("{} answers in region {ours}", bucket.name)), true);
+        return (Finding::ok(NAME, format!("{} responds in region {ours}", bucket.name)), true);
     };
     let theirs = error.raw_response().and_then(|response| response.headers().get("x-amz-bucket-region"));
     if let Some(theirs) = theirs.filter(|theirs| *theirs != ours) {
-        let detail = format!("{} is in region {theirs}, and was asked for in {ours}", bucket.name);
+        let detail = format!("{} is in region {theirs}, but the request went to region {ours}", bucket.name);
         return (
             Finding::problem(NAME, detail, format!("add region={theirs} to the storage URL, or set AWS_REGION")),
             false,
@@ -56,17 +56,19 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
     }
     let code = error.code().unwrap_or_default().to_owned();
     let hint = match (status(&error), code.as_str()) {
-        (None, _) => "check the endpoint and the network; at AWS, leave the endpoint out".to_owned(),
-        (_, "NoSuchBucket") => format!("make it: aws s3api create-bucket --bucket {}; or check its name", bucket.name),
-        (_, "RequestTimeTooSkewed") => "set the clock of this machine".to_owned(),
+        (None, _) => "check the endpoint and the network; for AWS, omit the endpoint".to_owned(),
+        (_, "NoSuchBucket") => {
+            format!("check the name of the bucket, or create it: aws s3api create-bucket --bucket {}", bucket.name)
+        }
+        (_, "RequestTimeTooSkewed") => "synchronise this machine's clock, for example with NTP".to_owned(),
         (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            "check the credentials: access key and secret belong together, and to this server".to_owned()
+            "check that access key and secret belong together, and to this server".to_owned()
         }
-        (Some(301 | 307 | 400), _) => "check region and endpoint: the bucket is not where it was asked for".to_owned(),
+        (Some(301 | 307 | 400), _) => "check region and endpoint: the bucket is not at this endpoint".to_owned(),
         (Some(401 | 403), _) => {
-            format!("allow {LIST} on the bucket: examples/aws/iam-policy.json has all that is needed")
+            format!("allow {LIST} on the bucket: examples/aws/iam-policy.json lists all required actions")
         }
-        _ => "check the endpoint: it must be that of an S3 server".to_owned(),
+        _ => "check that the endpoint is an S3 server".to_owned(),
     };
     (Finding::problem(NAME, why(&fault(error)), hint), code == "AccessDenied")
 }

@@ -1,4 +1,4 @@
-//! Whether conditions of writes are honoured: without them two servers could both count the last download.
+//! Checks of conditional writes: without them two servers could both count the last download.
 
 use super::refusal::problem;
 use super::scratch::{CONTENT, OTHER, Scratch};
@@ -7,9 +7,10 @@ use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::PUT;
 use crate::server::store::s3::bucket::{NO_ETAG, Only, PutError};
 
-const HINT: &str = "use a server that does: otherwise two servers could both hand out the last download";
+const HINT: &str =
+    "use an S3 server that supports conditional writes: otherwise two servers could both grant the last download";
 
-/// Tries to write over an object that is there.
+/// Checks `If-None-Match` and `If-Match` on writes to an existing object.
 pub(super) async fn examine(scratch: &Scratch) -> [Finding; 2] {
     [if_none_match(scratch).await, if_match(scratch).await]
 }
@@ -17,8 +18,8 @@ pub(super) async fn examine(scratch: &Scratch) -> [Finding; 2] {
 async fn if_none_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_none_match";
     match scratch.bucket.put(&scratch.object, OTHER, None, &Only::IfAbsent).await {
-        Err(PutError::Refused) => Finding::ok(NAME, "an object that is there is not written over"),
-        Ok(_) => Finding::problem(NAME, "this server does not honour If-None-Match: * on writes", HINT),
+        Err(PutError::Refused) => Finding::ok(NAME, "an existing object is not overwritten"),
+        Ok(_) => Finding::problem(NAME, "this server ignores If-None-Match: * on writes", HINT),
         Err(PutError::Unclear(error)) => problem(NAME, PUT, &error),
     }
 }
@@ -28,18 +29,18 @@ async fn if_match(scratch: &Scratch) -> Finding {
     let other = Only::IfMatch(NO_ETAG.to_owned());
     match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
         Err(PutError::Refused) => {}
-        Ok(_) => return Finding::problem(NAME, "this server does not honour If-Match on writes", HINT),
+        Ok(_) => return Finding::problem(NAME, "this server ignores If-Match on writes", HINT),
         Err(PutError::Unclear(error)) => return problem(NAME, PUT, &error),
     }
-    match as_it_was_read(scratch).await {
-        Ok(true) => Finding::ok(NAME, "an object is written over only as it was read"),
-        Ok(false) => Finding::problem(NAME, "this server refuses a write whose condition holds", HINT),
+    match replaces_unchanged(scratch).await {
+        Ok(true) => Finding::ok(NAME, "an object is overwritten only if it is unchanged"),
+        Ok(false) => Finding::problem(NAME, "this server rejects a write whose condition holds", HINT),
         Err(error) => problem(NAME, PUT, &error),
     }
 }
 
-/// Whether an object can be replaced by whoever has read it.
-async fn as_it_was_read(scratch: &Scratch) -> Result<bool, StoreError> {
+/// Returns whether a write with the object's current entity tag succeeds.
+async fn replaces_unchanged(scratch: &Scratch) -> Result<bool, StoreError> {
     let Some(read) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
     match scratch.bucket.put(&scratch.object, CONTENT, None, &Only::IfMatch(read.etag)).await {
         Ok(_) => Ok(true),

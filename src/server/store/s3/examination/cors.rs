@@ -1,4 +1,4 @@
-//! Whether web pages may reach the bucket: browsers ask it before they use a URL of it.
+//! Check of the CORS rules: browsers obey them before a page may use presigned URLs.
 
 use aws_sdk_s3::types::CorsRule;
 
@@ -10,12 +10,12 @@ use crate::server::store::s3::bucket::Bucket;
 
 const NAME: &str = "cors";
 
-/// What a page does with a URL.
+/// Use of a presigned URL by a web page.
 struct Use {
     method: &'static str,
-    /// What it sends beyond what every page may.
+    /// Request headers that need permission.
     headers: &'static [&'static str],
-    /// What it must see of the answer.
+    /// Response headers that the page must be able to read.
     exposes: &'static [&'static str],
 }
 
@@ -24,28 +24,29 @@ const USES: [Use; 2] = [
     Use { method: "GET", headers: &["range"], exposes: &["content-length", "content-range"] },
 ];
 
-/// The rules let `page`, or at least some page, put and get.
+/// Checks that the CORS rules allow PUT and GET from `page`, or from any page if `None`.
 pub(super) async fn examine(bucket: &Bucket, page: Option<&BaseUrl>) -> Finding {
-    let asked = bucket.client.get_bucket_cors().bucket(&bucket.name).send().await;
-    let rules = match setting(NAME, GET_CORS, Some("NoSuchCORSConfiguration"), asked) {
+    let response = bucket.client.get_bucket_cors().bucket(&bucket.name).send().await;
+    let rules = match setting(NAME, GET_CORS, Some("NoSuchCORSConfiguration"), response) {
         Ok(found) => found.and_then(|found| found.cors_rules).unwrap_or_default(),
-        Err(dark) => return dark,
+        Err(unreadable) => return unreadable,
     };
-    judge(&rules, page.map(|page| page.join("/").origin().ascii_serialization()).as_deref())
+    check(&rules, page.map(|page| page.join("/").origin().ascii_serialization()).as_deref())
 }
 
-fn judge(rules: &[CorsRule], page: Option<&str>) -> Finding {
+fn check(rules: &[CorsRule], page: Option<&str>) -> Finding {
     let missing: Vec<_> = USES.iter().filter_map(|needed| missing(rules, needed, page)).collect();
     if missing.is_empty() {
         let from = page.map_or_else(|| origins(rules), str::to_owned);
         return Finding::ok(NAME, format!("PUT and GET from {from}"));
     }
     let detail = format!("web pages cannot use presigned URLs: {}", missing.join("; "));
-    let hint = "aws s3api put-bucket-cors with examples/aws/cors.json and the page's origin; sgsend itself needs none";
+    let hint =
+        "set examples/aws/cors.json with the page's origin by aws s3api put-bucket-cors; the CLI needs no CORS rules";
     Finding::warning(NAME, detail, hint)
 }
 
-/// What keeps `page` from this use; `None` where nothing does.
+/// Describes what the rules lack for one use by `page`; `None` if they allow it.
 fn missing(rules: &[CorsRule], needed: &Use, page: Option<&str>) -> Option<String> {
     let Use { method, headers, exposes } = needed;
     let fits = |rule: &&CorsRule| {
@@ -53,23 +54,23 @@ fn missing(rules: &[CorsRule], needed: &Use, page: Option<&str>) -> Option<Strin
         from && rule.allowed_methods().iter().any(|allowed| allowed == method)
     };
     let rules: Vec<_> = rules.iter().filter(fits).collect();
-    let takes = |rule: &&&CorsRule| {
+    let accepts = |rule: &&&CorsRule| {
         headers.iter().all(|header| rule.allowed_headers().iter().any(|allowed| covers(allowed, header)))
     };
-    let reveals = |rule: &&CorsRule| {
+    let exposes_headers = |rule: &&CorsRule| {
         exposes.iter().all(|header| rule.expose_headers().iter().any(|exposed| exposed.eq_ignore_ascii_case(header)))
     };
     if rules.is_empty() {
-        return Some(format!("no rule allows {method} from {}", page.unwrap_or("anywhere")));
+        return Some(format!("no rule allows {method} from {}", page.unwrap_or("any origin")));
     }
-    let mut rules = rules.iter().filter(takes).peekable();
+    let mut rules = rules.iter().filter(accepts).peekable();
     if rules.peek().is_none() {
-        return Some(format!("{method} needs the headers {}", headers.join(", ")));
+        return Some(format!("{method} requires the headers {}", headers.join(", ")));
     }
-    if rules.any(reveals) { None } else { Some(format!("{method} must expose {}", exposes.join(", "))) }
+    if rules.any(exposes_headers) { None } else { Some(format!("{method} must expose {}", exposes.join(", "))) }
 }
 
-/// Whether a pattern with at most one `*` is for `text`.
+/// Returns whether a pattern with at most one `*` matches `text`, ignoring case.
 fn covers(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     match pattern.split_once('*') {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
     use crate::domain::maintenance::finding::Verdict;
 
-    /// The rules of `examples/aws/cors.json`.
+    /// Reads the rules of `examples/aws/cors.json`.
     fn example() -> Vec<CorsRule> {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/aws/cors.json");
         let json: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -110,26 +111,26 @@ mod tests {
     }
 
     #[test]
-    fn the_example_is_enough() {
-        assert_eq!(judge(&example(), Some("https://send.example.org")).verdict, Verdict::Ok);
-        assert_eq!(judge(&example(), None).detail, "PUT and GET from https://send.example.org");
-        let other = judge(&example(), Some("https://other.example.org"));
+    fn the_example_rules_suffice() {
+        assert_eq!(check(&example(), Some("https://send.example.org")).verdict, Verdict::Ok);
+        assert_eq!(check(&example(), None).detail, "PUT and GET from https://send.example.org");
+        let other = check(&example(), Some("https://other.example.org"));
         assert_eq!(other.verdict, Verdict::Warning);
         assert!(other.detail.contains("no rule allows PUT from https://other.example.org"), "{}", other.detail);
     }
 
     #[test]
-    fn what_is_missing_is_named() {
-        assert!(judge(&[], None).detail.contains("no rule allows PUT from anywhere"));
+    fn missing_permissions_are_named() {
+        assert!(check(&[], None).detail.contains("no rule allows PUT from any origin"));
         let mut rules = example();
         rules[0].expose_headers = Some(vec!["ETag".to_owned()]);
-        assert!(judge(&rules, None).detail.contains("GET must expose content-length, content-range"));
+        assert!(check(&rules, None).detail.contains("GET must expose content-length, content-range"));
         rules[0].allowed_headers = Some(vec!["Range".to_owned()]);
-        assert!(judge(&rules, None).detail.contains("PUT needs the headers content-type, if-none-match"));
+        assert!(check(&rules, None).detail.contains("PUT requires the headers content-type, if-none-match"));
     }
 
     #[test]
-    fn one_star_stands_for_anything() {
+    fn one_star_matches_any_text() {
         assert!(covers("*", "https://a.example") && covers("https://*.example", "https://a.b.example"));
         assert!(covers("X-Amz-*", "x-amz-date") && covers("range", "Range"));
         assert!(!covers("https://*.example", "http://a.example") && !covers("aa*aa", "aaa") && !covers("a", "ab"));

@@ -1,6 +1,6 @@
-//! The examination of a bucket: whether a store can live in it, and whether it keeps to itself what it is given.
+//! `doctor` checks of a bucket: whether it supports a store and keeps its contents private.
 //!
-//! It writes under `PREFIX/doctor/`, where no store keeps anything, and removes what it wrote.
+//! The checks write under `PREFIX/doctor/`, which no store uses, and remove their objects afterwards.
 
 mod access;
 mod conditions;
@@ -19,9 +19,9 @@ use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::server::store::S3Location;
 use scratch::Scratch;
 
-/// Examines the bucket at `location`. `page` is the web page that is to reach it, where there is a certain one.
+/// Checks the bucket at `location`, and its CORS rules for the web page `page` if given.
 ///
-/// What builds on something that failed is not tried.
+/// Checks that depend on a failed check are skipped.
 pub async fn examine(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
     let scratch = Scratch::new(Bucket::at(location).await);
     let mut findings = vec![access::credentials().await];
@@ -29,9 +29,9 @@ pub async fn examine(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Findi
         return findings;
     }
     findings.push(access::clock(&scratch).await);
-    let (bucket, can_go_on) = access::bucket(&scratch).await;
+    let (bucket, accessible) = access::bucket(&scratch).await;
     findings.push(bucket);
-    if !can_go_on {
+    if !accessible {
         return findings;
     }
     let before = findings.len();

@@ -1,4 +1,4 @@
-//! Whether objects can be put together from parts.
+//! Checks of multipart uploads.
 
 use super::refusal::{needed, problem};
 use super::scratch::{CONTENT, OTHER, Scratch};
@@ -6,10 +6,10 @@ use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{ABORT, LIST_PARTS, LIST_UPLOADS, PUT};
 
-/// Puts an object together, then tries to put another one in its place.
+/// Completes a multipart upload, then tries to replace its object with a second one, then aborts a third one.
 pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // The rest of an upload that failed is not tried.
+    // Later steps depend on the failed one and are skipped.
     if let Err(failed) = complete(scratch, &mut findings).await {
         findings.push(failed);
         return findings;
@@ -22,29 +22,29 @@ pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
 async fn complete(scratch: &Scratch, findings: &mut Vec<Finding>) -> Result<(), Finding> {
     let (bucket, key) = (&scratch.bucket, &scratch.joined);
     let upload = needed("multipart_create", PUT, bucket.begin_parts(key).await)?;
-    findings.push(Finding::ok("multipart_create", "an upload was begun"));
+    findings.push(Finding::ok("multipart_create", "a multipart upload was started"));
 
     let etag = needed("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
-    findings.push(Finding::ok("multipart_put_part", "a part was stored"));
+    findings.push(Finding::ok("multipart_put_part", "a part was uploaded"));
 
     let uploads = needed("multipart_list", LIST_UPLOADS, bucket.open_uploads(key).await)?;
-    findings.push(told("multipart_list", uploads.contains(&upload), "uploads that are not ended"));
+    findings.push(reported("multipart_list", uploads.contains(&upload), "unfinished uploads are listed"));
 
     let parts = needed("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
     let listed = parts.iter().any(|part| part.number == 1 && part.size == CONTENT.len() as u64);
-    findings.push(told("multipart_list_parts", listed, "parts that have arrived"));
+    findings.push(reported("multipart_list_parts", listed, "uploaded parts are listed"));
 
     needed("multipart_complete", PUT, bucket.join_parts(key, &upload, [(1, etag)].into_iter()).await)?;
     let read = needed("multipart_complete", PUT, bucket.read(key).await)?;
     if read.is_some_and(|read| read.body == CONTENT) {
-        findings.push(Finding::ok("multipart_complete", "an object was put together"));
+        findings.push(Finding::ok("multipart_complete", "a multipart upload was completed"));
         return Ok(());
     }
-    let hint = "use a server whose answers say what is there";
-    Err(Finding::problem("multipart_complete", "the object is not what it was put together from", hint))
+    let hint = "use a server with consistent responses";
+    Err(Finding::problem("multipart_complete", "the completed object differs from its parts", hint))
 }
 
-/// `CompleteMultipartUpload` with `If-None-Match: *`, where the object is there already.
+/// Checks that `CompleteMultipartUpload` with `If-None-Match: *` does not replace an existing object.
 async fn never_overwrites(scratch: &Scratch) -> Finding {
     const NAME: &str = "multipart_if_none_match";
     let (bucket, key) = (&scratch.bucket, &scratch.joined);
@@ -56,11 +56,11 @@ async fn never_overwrites(scratch: &Scratch) -> Finding {
         bucket.read(key).await
     };
     match tried.await {
-        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "an object is never put together over another"),
+        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "an existing object is not overwritten"),
         Ok(_) => Finding::problem(
             NAME,
-            "this server does not honour If-None-Match: * on CompleteMultipartUpload",
-            "use a server that does: otherwise a URL that still lives can replace a payload that is complete",
+            "this server ignores If-None-Match: * on CompleteMultipartUpload",
+            "use a server that supports it: otherwise a presigned URL can replace a complete payload",
         ),
         Err(error) => problem(NAME, PUT, &error),
     }
@@ -80,14 +80,14 @@ async fn abort(scratch: &Scratch) -> Finding {
         Ok::<_, StoreError>(!bucket.open_uploads(key).await?.contains(&upload))
     };
     match aborted.await {
-        Ok(gone) => told(NAME, gone, "an upload was taken back"),
+        Ok(gone) => reported(NAME, gone, "a multipart upload was aborted"),
         Err(error) => problem(NAME, ABORT, &error),
     }
 }
 
-fn told(name: &'static str, is: bool, what: &str) -> Finding {
-    if is {
-        return Finding::ok(name, what);
+fn reported(name: &'static str, correct: bool, detail: &str) -> Finding {
+    if correct {
+        return Finding::ok(name, detail);
     }
-    Finding::problem(name, "what is told of uploads is not so", "use a server whose answers say what is there")
+    Finding::problem(name, "the server reports multipart uploads incorrectly", "use a server with consistent responses")
 }

@@ -1,4 +1,4 @@
-//! Whether objects can be put, read, measured, listed and missed.
+//! Checks of writing, reading, measuring and listing objects, and of the response for a missing object.
 
 use super::refusal::problem;
 use super::scratch::{CONTENT, Scratch};
@@ -7,29 +7,29 @@ use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{GET, LIST, PUT};
 use crate::server::store::s3::bucket::{Bucket, Only, PutError};
 
-/// Puts the object that the other checks look at. Where that fails, it is the only finding.
+/// Writes the object that the other checks use. If the write fails, its finding is the only one.
 pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
     match put(scratch).await {
         Ok(put) => vec![put, get(scratch).await, head(scratch).await, list(scratch).await, absent(scratch).await],
-        Err(refused) => vec![refused],
+        Err(failed) => vec![failed],
     }
 }
 
 async fn put(scratch: &Scratch) -> Result<Finding, Finding> {
     const NAME: &str = "put";
-    let refused = |error: &StoreError| problem(NAME, PUT, error);
+    let failed = |error: &StoreError| problem(NAME, PUT, error);
     match scratch.bucket.put(&scratch.object, CONTENT, None, &Only::IfAbsent).await {
-        Ok(_) => Ok(Finding::ok(NAME, format!("to {}", scratch.bucket.object(&scratch.object)))),
-        Err(PutError::Unclear(error)) => Err(refused(&error)),
-        Err(PutError::Refused) => Err(refused(&StoreError::Conflict)),
+        Ok(_) => Ok(Finding::ok(NAME, format!("wrote {}", scratch.bucket.object(&scratch.object)))),
+        Err(PutError::Unclear(error)) => Err(failed(&error)),
+        Err(PutError::Refused) => Err(failed(&StoreError::Conflict)),
     }
 }
 
 async fn get(scratch: &Scratch) -> Finding {
     const NAME: &str = "get";
     match scratch.bucket.read(&scratch.object).await {
-        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "what was put"),
-        Ok(_) => lies(NAME, "what was put is not what is read"),
+        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "the object was read"),
+        Ok(_) => inconsistent(NAME, "the object read differs from the object written"),
         Err(error) => problem(NAME, GET, &error),
     }
 }
@@ -38,7 +38,7 @@ async fn head(scratch: &Scratch) -> Finding {
     const NAME: &str = "head";
     match scratch.bucket.length(&scratch.object).await {
         Ok(Some(length)) if length == CONTENT.len() as u64 => Finding::ok(NAME, format!("{length} bytes")),
-        Ok(_) => lies(NAME, "an object's length is not told"),
+        Ok(_) => inconsistent(NAME, "the server reports a wrong object length"),
         Err(error) => problem(NAME, GET, &error),
     }
 }
@@ -46,28 +46,28 @@ async fn head(scratch: &Scratch) -> Finding {
 async fn list(scratch: &Scratch) -> Finding {
     const NAME: &str = "list";
     match scratch.bucket.keys(scratch.object.as_str(), None, 2).await {
-        Ok(keys) if keys == [scratch.object.clone()] => Finding::ok(NAME, "what was put"),
-        Ok(_) => lies(NAME, "what was put is not listed"),
+        Ok(keys) if keys == [scratch.object.clone()] => Finding::ok(NAME, "the object is listed"),
+        Ok(_) => inconsistent(NAME, "the object is not listed"),
         Err(error) => problem(NAME, LIST, &error),
     }
 }
 
-/// Nobody may list: then AWS refuses to tell that an object is not there.
+/// Checks the response for a missing object. Without permission to list, AWS responds 403 instead of 404.
 async fn absent(scratch: &Scratch) -> Finding {
     const NAME: &str = "absent";
-    let ask = async |bucket: &Bucket| {
+    let exists = async |bucket: &Bucket| {
         let read = bucket.read(&scratch.absent).await?;
         Ok::<_, StoreError>(read.is_some() || bucket.length(&scratch.absent).await?.is_some())
     };
-    match ask(&scratch.bucket).await {
-        Ok(false) => Finding::ok(NAME, "objects that are not there are told as missing"),
-        Ok(true) => lies(NAME, "an object is there that nobody has put"),
-        // AWS refuses to say so to whoever may not list.
+    match exists(&scratch.bucket).await {
+        Ok(false) => Finding::ok(NAME, "missing objects are reported as missing"),
+        Ok(true) => inconsistent(NAME, "the server reports an object that was never written"),
+        // Without permission to list, AWS does not reveal that an object is missing.
         Err(error) => problem(NAME, LIST, &error),
     }
 }
 
-/// A server that must not be used.
-fn lies(name: &'static str, detail: &str) -> Finding {
-    Finding::problem(name, detail, "use a server whose answers say what is there")
+/// Reports a server with wrong responses.
+fn inconsistent(name: &'static str, detail: &str) -> Finding {
+    Finding::problem(name, detail, "use a server with consistent responses")
 }

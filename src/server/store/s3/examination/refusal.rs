@@ -1,4 +1,4 @@
-//! What a bucket's refusals say, and what to do about them.
+//! Converts failed requests to a bucket into findings with hints.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
@@ -7,25 +7,25 @@ use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::bucket::{Fault, fault};
 
-/// A step that was to succeed: what is needed for it is `action`.
+/// Turns the failure of a step that needs the IAM action `action` into a finding.
 pub(super) fn needed<T>(name: &'static str, action: &str, outcome: Result<T, StoreError>) -> Result<T, Finding> {
     outcome.map_err(|error| problem(name, action, &error))
 }
 
-/// A problem, where a step was refused that needs `action`.
+/// Creates the finding of a failed step that needs the IAM action `action`.
 pub(super) fn problem(name: &'static str, action: &str, error: &StoreError) -> Finding {
     let hint = match status(error) {
-        Some(401 | 403) => format!("allow {action}: examples/aws/iam-policy.json has all that a server needs"),
-        Some(405 | 501) => "this server does not have what a store needs: use another one".to_owned(),
-        _ => "try again; if it stays so, ask whoever runs the S3 server".to_owned(),
+        Some(401 | 403) => format!("allow {action}: examples/aws/iam-policy.json lists all required actions"),
+        Some(405 | 501) => "this server lacks a feature that a store requires: use another server".to_owned(),
+        _ => "retry; if the error persists, contact the operator of the S3 server".to_owned(),
     };
     Finding::problem(name, why(error), hint)
 }
 
-/// A part of the bucket's configuration; `None` where there is none, which the server says with the code `unset`.
+/// Returns a bucket setting; `None` if it is unset, which the server reports by the error code `unset`.
 ///
 /// # Errors
-/// What cannot be seen is a finding of its own: it takes `action`.
+/// A finding for a setting that cannot be read, which needs the IAM action `action`.
 pub(super) fn setting<T, E>(
     name: &'static str,
     action: &str,
@@ -41,15 +41,17 @@ where
         Err(error) => {
             let error = fault(error);
             let hint = match status(&error) {
-                Some(401 | 403) => format!("allow {action}: examples/aws/iam-policy-doctor.json has all that is asked"),
-                _ => "this server does not tell: look it up where it is set".to_owned(),
+                Some(401 | 403) => {
+                    format!("allow {action}: examples/aws/iam-policy-doctor.json lists all actions of this command")
+                }
+                _ => "this server does not report the setting: check it manually".to_owned(),
             };
             Err(Finding::cannot_tell(name, why(&error), hint))
         }
     }
 }
 
-/// The HTTP status of a refusal.
+/// Returns the HTTP status of an error response.
 fn status(error: &StoreError) -> Option<u16> {
     match fault_of(error) {
         Some(Fault::Answer { status, .. }) => Some(*status),
@@ -64,7 +66,7 @@ fn fault_of(error: &StoreError) -> Option<&Fault> {
     }
 }
 
-/// What was said: the error and all its causes, without the words that every error of a backend begins with.
+/// Formats an error with all its causes, without the common prefix of store errors.
 pub(super) fn why(error: &StoreError) -> String {
     match error {
         StoreError::Unavailable(source) => chain(source.as_ref()),

@@ -1,4 +1,4 @@
-//! Where an examination writes, and what it writes with.
+//! Scratch objects of the bucket checks, and requests without credentials.
 
 use std::time::Duration;
 
@@ -12,28 +12,28 @@ use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::s3::actions::DELETE;
 use crate::server::store::s3::bucket::Bucket;
 
-/// What every object of an examination holds.
+/// Content of every scratch object.
 pub(super) const CONTENT: Bytes = Bytes::from_static(b"sgsend doctor was here");
-/// The same length, and other bytes.
+/// Different content with the same length.
 pub(super) const OTHER: Bytes = Bytes::from_static(b"SGSEND DOCTOR WAS HERE");
 
-/// For one request of a stranger.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of one request without credentials.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A place of its own in the bucket.
+/// Scratch keys of one run of the checks.
 pub(super) struct Scratch {
     pub(super) bucket: Bucket,
-    /// The object that is there as long as the examination lasts.
+    /// Object that exists during all checks.
     pub(super) object: StorageKey,
-    /// An object that is put together from parts.
+    /// Object of a multipart upload.
     pub(super) joined: StorageKey,
-    /// An object that is put by URL.
+    /// Object written by a presigned URL.
     pub(super) presigned: StorageKey,
-    /// An object that nobody puts.
+    /// Object that is never written.
     pub(super) absent: StorageKey,
 }
 
-/// What came back to a stranger.
+/// Response to a request without credentials.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) date: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Answer {
 }
 
 impl Scratch {
-    /// A place in `bucket` that nothing lies in yet.
+    /// Creates scratch keys in `bucket` with a random prefix, which no other run uses.
     pub(super) fn new(bucket: Bucket) -> Self {
         let run = random::name();
         let key = |name: &str| StorageKey::from_backend(format!("doctor/{run}/{name}"));
@@ -54,10 +54,10 @@ impl Scratch {
         }
     }
 
-    /// Removes everything.
+    /// Removes all scratch objects.
     pub(super) async fn remove(&self) -> Finding {
         const NAME: &str = "delete";
-        // What the checks of uploads have left, where they failed; they have told why.
+        // Failed multipart checks may leave uploads behind; their findings have reported the cause.
         for upload in self.bucket.open_uploads(&self.joined).await.unwrap_or_default() {
             let _ = self.bucket.abort_parts(&self.joined, &upload).await;
         }
@@ -67,21 +67,21 @@ impl Scratch {
             self.bucket.length(&self.object).await
         };
         match removed.await {
-            Ok(None) => Finding::ok(NAME, "one object, and many at once"),
+            Ok(None) => Finding::ok(NAME, "one object per request, and several per request"),
             Ok(Some(_)) => Finding::problem(
                 NAME,
-                "a removed object is still there",
-                "use a server whose answers say what is there: payloads must be gone when they are removed",
+                "a deleted object still exists",
+                "use a server with consistent responses: deleted payloads must be gone at once",
             ),
             Err(error) => problem(NAME, DELETE, &error),
         }
     }
 }
 
-/// Sends a request as anyone can who has a URL: without credentials.
+/// Sends a request without credentials, as the holder of a URL does.
 pub(super) async fn as_stranger(request: http::Request<Bytes>) -> Result<Answer, StoreError> {
     let failed = |error: reqwest::Error| StoreError::unavailable(chain(&error.without_url()));
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build();
     let request = request.try_into().map_err(failed)?;
     let response = client.map_err(failed)?.execute(request).await.map_err(failed)?;
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
