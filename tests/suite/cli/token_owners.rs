@@ -50,7 +50,7 @@ fn the_suggested_delete_command_works() {
     let arguments = ["upload", "a.txt", "-s", &serving.public, "--token-file", &kept];
     let (exit, shown) = Terminal::start(&home, &arguments, &[]).end();
     assert_eq!(exit, 0, "{shown}");
-    let advice = shown.split("delete it with: sgsend ").nth(1).unwrap();
+    let advice = shown.split("delete with: sgsend ").nth(1).unwrap();
     let advice = advice.lines().next().unwrap().trim().strip_suffix(", and the same token").unwrap();
     let again: Vec<_> = advice.split(' ').chain(["--token-file", &kept]).collect();
     home.run(&again).text();

@@ -109,7 +109,7 @@ fn errors_contain_no_library_texts() {
         (&["serve", "all", "--max-size", "5XB"], "500mib"),
         (&["serve", "all", "--max-size", ""], "500mib"),
         (&["serve", "public", "--listen", "8080"], "127.0.0.1:8080"),
-        (&[&serve[..], &["--tls-cert", &file, "--tls-key", &file]].concat(), "in pem"),
+        (&[&serve[..], &["--tls-cert", &file, "--tls-key", &file]].concat(), "no pem"),
     ] {
         let said = home.run(arguments);
         assert!(said.exit == 1 || said.exit == 2, "{}", said.stderr);

@@ -60,8 +60,8 @@ fn malicious_entries_are_refused_and_the_archive_is_kept() {
     let outside = home.path().join("outside");
     for (what, attack) in [
         ("absolute", file(format!("{}/x", outside.display()).as_bytes())),
-        ("dot", file(b"../../outside/x")),
-        ("dot", file(b"a/../../../outside/x")),
+        ("path component", file(b"../../outside/x")),
+        ("path component", file(b"a/../../../outside/x")),
         ("backslash", file(b"..\\..\\outside\\x")),
         ("backslash", file(b"C:\\outside\\x")),
         ("points outside", link(b"l", b"../../outside")),
