@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# 100 MiB in a page beside the command: seconds both ways, and the most memory that the page's process had.
+# Compares a transfer of 100 MiB in a browser with the command: seconds in both directions, and peak memory of the page.
 #
 #   benches/browser.sh
 #
-# Gets a browser as tests/browsers.sh does, and builds everything as it is released.
+# Downloads a browser as tests/browsers.sh does, and builds in release mode.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# A mixed load on a service over a store on disk: transfers that are made, sent, fetched, compared and deleted at a set
-# rate of requests, beside 1 000 idle connections.
+# Puts a mixed load on a service with a file store: transfers are created, uploaded, downloaded, compared and deleted at
+# a fixed request rate, next to 1 000 idle connections.
 #
-#   benches/load.sh [SECONDS] [RATE]      (30 seconds and 300 requests a second if none are given; 600 for the long form)
+#   benches/load.sh [SECONDS] [RATE]      (default: 30 s and 300 requests per second; 600 s for the long form)
 #
-# The first quarter is for warming up, with three short stalls of the server in it. Of the rest, prints latencies from the
-# moment at which each request was meant to begin, which decide nothing. Fails on any error, any wrong byte, and memory of
-# the server that keeps growing. Builds sgsend and the load in release mode first, unless SGSEND_BIN names the binary to
-# try and LOAD_BIN the load.
+# The first quarter is the warm-up and contains three short stalls of the server. Prints the latencies of the rest,
+# measured from each request's scheduled start; they decide nothing. Fails on an error, a wrong byte, or growing memory
+# of the server. Builds sgsend and the load program in release mode, unless SGSEND_BIN and LOAD_BIN name the binaries.
 set -euo pipefail
 
 seconds=${1:-30}
 rate=${2:-300}
-# 1 000 idle connections, those of the load, and a file for each payload under way; the same again in the load itself.
+# Open files: 1 000 idle connections, those of the load, and one file per upload in progress; in both processes.
 ulimit -n "$(ulimit -Hn)"
 if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt 8192 ]; then
-  echo "needs 8192 open files at once; this user may have $(ulimit -n)" >&2
+  echo "needs 8192 open files; the limit of this user is $(ulimit -n)" >&2
   exit 2
 fi
 
@@ -27,7 +26,7 @@ fi
 load=$(realpath "$LOAD_BIN")
 . "$root/examples/services.sh"
 
-# After a stall, one sender would have more under way than a token may.
+# After a stall, the open uploads of a single sender would exceed the limit of a token.
 tokens=()
 for sender in {1..16}; do
   tokens+=("$("$sgsend" --admin-server "$admin" --quiet token create "load $sender")")
@@ -35,9 +34,9 @@ done
 TOKENS=$(IFS=,; echo "${tokens[*]}") \
   "$load" "$public" "${pids[0]}" "$seconds" "$rate"
 
-# What was deleted is gone, also from the disk.
+# Deleted payloads must be gone from the disk.
 left=$(find "$work/store/payloads" -type f | wc -l)
 if [ "$left" != 0 ]; then
-  echo "failed: $left payloads were left in the store" >&2
+  echo "failed: $left payloads are left in the store" >&2
   exit 1
 fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A large file up and down by a bucket, beside `aws s3 cp`, which encrypts nothing; and what the server has to do with it.
+# Uploads and downloads a large file through a bucket, and compares with `aws s3 cp`, which does not encrypt.
 #
-#   tests/s3.sh run SERVER -- benches/s3.sh [SIZE] [ROUNDS]      (1GiB and 3 if none are given)
+#   tests/s3.sh run SERVER -- benches/s3.sh [SIZE] [ROUNDS]      (default: 1GiB and 3)
 #
-# Prints peak memory, the bytes that the server moved for one transfer up and down (on all its sockets, files and pipes
-# together), the medians, and the medians of the ratios of each round. Needs aws, GNU time and strace (Debian packages
-# awscli, time and strace). Builds sgsend first, unless SGSEND_BIN names the binary to measure.
+# Prints peak memory, the bytes that the server moved for one upload and download (all its sockets, files and pipes),
+# the median times, and the medians of the per-round ratios. Needs aws, GNU time and strace (Debian packages awscli,
+# time and strace). Builds sgsend first, unless SGSEND_BIN names the binary to measure.
 set -euo pipefail
 
 size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
@@ -22,11 +22,11 @@ file=$work/large.bin
 head -c "${size%B}" /dev/urandom >"$file"
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create bench --login >/dev/null
 
-# timed NAME COMMAND…: runs it, notes its wall time in seconds, and its peak resident memory.
+# timed NAME COMMAND…: runs COMMAND and records its wall time in seconds and its peak resident memory in KiB.
 timed() {
   local name=$1
   shift
-  /usr/bin/time -f "%e %M" -o "$work/measured" "$@" >"$work/said"
+  /usr/bin/time -f "%e %M" -o "$work/measured" "$@" >"$work/output"
   read -r seconds kib <"$work/measured"
   echo "$seconds" >>"$work/$name.times"
   echo "$kib" >>"$work/$name.kib"
@@ -34,7 +34,7 @@ timed() {
 
 up_and_down() {
   timed upload "$sgsend" --quiet --server "$public" upload "$file"
-  link=$(cat "$work/said")
+  link=$(cat "$work/output")
   timed download "$sgsend" --quiet download "$link" -o "$work/back"
   cmp "$file" "$work/back" && rm "$work/back"
   "$sgsend" --quiet delete "$link" >/dev/null
@@ -58,10 +58,10 @@ done
 
 median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }
 for name in upload aws-up download aws-down; do
-  printf '%-10s %8s s  %7d KiB at most\n' "$name" "$(median <"$work/$name.times")" "$(sort -n "$work/$name.kib" | tail -1)"
+  printf '%-10s %8s s  %7d KiB peak\n' "$name" "$(median <"$work/$name.times")" "$(sort -n "$work/$name.kib" | tail -1)"
 done
 ratio() { paste "$work/$1.times" "$work/$2.times" | awk '{ print $1 / $2 }' | median; }
 printf 'upload   / aws s3 cp  %s\n' "$(ratio upload aws-up)"
 printf 'download / aws s3 cp  %s\n' "$(ratio download aws-down)"
-printf 'serve public          %d KiB at most, %d bytes moved\n' \
+printf 'serve public          %d KiB peak, %d bytes moved\n' \
   "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${pids[0]}/status")" "$moved"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# How long sgsend takes to start, beside a program that does nothing. Takes hyperfine and jq.
+# Compares the start-up time of sgsend with that of /bin/true, which does nothing. Needs hyperfine and jq.
 #
-# Builds a release first, unless SGSEND_BIN names the binary to use. The goal is less than 10 ms more than /bin/true.
+# Builds in release mode, unless SGSEND_BIN names the binary to measure. The goal is at most 10 ms more than /bin/true.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)

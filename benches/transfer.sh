@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A large file up and down: sgsend beside curl and nginx, which encrypt nothing, and beside writing it with dd.
+# Compares upload and download of a large file with curl and nginx, which do not encrypt, and with a plain copy by dd.
 #
-#   benches/transfer.sh [SIZE] [ROUNDS]      (1GiB and 5 if none are given)
+#   benches/transfer.sh [SIZE] [ROUNDS]      (default: 1GiB and 5)
 #
-# Prints the medians, and the medians of the ratios of each round: absolute times do not travel, ratios taken back to
-# back do. Needs nginx with its WebDAV module (Debian package nginx-light) and curl. Builds sgsend first, unless
-# SGSEND_BIN names the binary to measure.
+# Prints the median times, and the medians of the per-round ratios: absolute times depend on the machine, ratios of
+# consecutive runs hardly do. Needs nginx with its WebDAV module (Debian package nginx-light) and curl. Builds sgsend
+# first, unless SGSEND_BIN names the binary to measure.
 set -euo pipefail
 
 size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
@@ -31,22 +31,22 @@ pids+=($!)
 until [ -S "$work/nginx/socket" ]; do kill -0 "${pids[-1]}"; done
 nginx_curl() { curl --silent --show-error --fail --unix-socket "$work/nginx/socket" "$@"; }
 
-# timed NAME COMMAND…: runs it, and notes its wall time in seconds.
+# timed NAME COMMAND…: runs COMMAND and records its wall time in seconds.
 timed() {
   local name=$1 start end
   shift
   start=$(date +%s.%N)
-  "$@" >"$work/said"
+  "$@" >"$work/output"
   end=$(date +%s.%N)
   awk "BEGIN { print $end - $start }" >>"$work/$name.times"
 }
-# Pages that were never touched are dear: each run finds some that were.
+# Warms up the page cache: the first use of a memory page is expensive, so every run finds pages in use before.
 warm() { cp "$file" "$work/warm" && rm "$work/warm"; }
 
 for _ in $(seq "$rounds"); do
   warm; timed nginx-put nginx_curl -T "$file" http://localhost/large
   warm; timed upload "$sgsend" --quiet --server "$public" upload "$file"
-  link=$(cat "$work/said")
+  link=$(cat "$work/output")
   warm; timed dd dd if="$file" of="$work/copy" bs=1M conv=fsync status=none
   rm "$work/copy"
   warm; timed nginx-get nginx_curl -o "$work/got" http://localhost/large

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Feeds the parsers with what nobody would send, and looks whether they keep what they promise.
+# Fuzzes the parsers and checks their invariants.
 #
-#   fuzz/run.sh [SECONDS] [TARGET]...      each target for so long (30), two at once; all of them if none is named
+#   fuzz/run.sh [SECONDS] [TARGET]...      SECONDS per target (default: 30), two at a time; default: all targets
 #
-# It begins with the inputs in fuzz/corpus and with those that earlier runs found, which stay below the target folder:
-# fuzz/target, or CARGO_TARGET_DIR/fuzz. An input that breaks a promise is kept in fuzz/artifacts, and the exit status is
-# 1. It takes a C++ compiler; a stable toolchain will do. cargo-fuzz is installed when first needed.
+# Starts from the inputs in fuzz/corpus and those found by earlier runs, which are kept below the target folder:
+# fuzz/target, or CARGO_TARGET_DIR/fuzz. Saves each failing input in fuzz/artifacts and exits with status 1. Needs a C++
+# compiler; a stable toolchain suffices. Installs cargo-fuzz if it is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${1:-30}
 shift || true
 if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
-  echo "run.sh: $seconds is no number of seconds" >&2
+  echo "run.sh: $seconds is not a number of seconds" >&2
   exit 2
 fi
 targets=("$@")
@@ -21,7 +21,7 @@ if [ ${#targets[@]} -eq 0 ]; then
 fi
 for target in "${targets[@]}"; do
   if ! [ -f "fuzz_targets/$target.rs" ]; then
-    echo "run.sh: there is no target $target" >&2
+    echo "run.sh: unknown target $target" >&2
     exit 2
   fi
 done
@@ -31,27 +31,27 @@ if ! cargo fuzz --version >/dev/null 2>&1; then cargo install --locked cargo-fuz
 kept=${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}
 kept=${kept:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
-# No address sanitizer: the crate forbids unsafe code, so what there is to find are panics and broken promises, and
-# without it there are more tries. The coverage that guides them takes a flag that stable has for itself only.
+# No address sanitizer: the crate forbids unsafe code, so the possible findings are panics and violated invariants, and
+# the targets run faster without it. RUSTC_BOOTSTRAP allows the unstable coverage flag on a stable toolchain.
 RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir . --sanitizer none --target "$host" --target-dir "$kept"
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# fuzz TARGET: what came of it is its last line.
+# fuzz TARGET: fuzzes one target and prints its result.
 fuzz() {
-  local target=$1 status=0 log=$logs/$1 said
+  local target=$1 status=0 log=$logs/$1 stats
   mkdir -p "$kept/corpus/$target" "artifacts/$target"
   RUST_BACKTRACE=0 "$kept/$host/release/$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
     -artifact_prefix="artifacts/$target/" "$kept/corpus/$target" "corpus/$target" >"$log" 2>&1 || status=$?
-  said=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^stat::average_exec_per_sec: *//p' "$log" | xargs)
+  stats=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^stat::average_exec_per_sec: *//p' "$log" | xargs)
   # shellcheck disable=SC2086 # two words
-  printf '%-16s %12s executions %9s a second   ' "$target" ${said:-? ?}
+  printf '%-16s %12s executions %9s per second   ' "$target" ${stats:-? ?}
   if [ "$status" -eq 0 ]; then
-    echo "nothing found"
+    echo "passed"
   else
-    echo "FOUND, see fuzz/artifacts/$target"
-    # What broke, and by what; for an input that takes too long or too much there is no panic.
+    echo "FAILED, see fuzz/artifacts/$target"
+    # Prints the panic, if any; a timeout or an excess of memory has none.
     grep -A 4 -e 'panicked at' -e 'ERROR: libFuzzer' "$log" | head -n 12
     grep 'Test unit written' "$log" || true
   fi

@@ -1,4 +1,4 @@
-//! Transfers that begin at a set rate, however long those before them take.
+//! Starts transfers at a fixed rate, regardless of the duration of earlier ones (open-loop load).
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,68 +9,70 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::course::Course;
 
-/// The most transfers at once: 2 GiB of payloads. Beyond it none begins, and that is an error.
-const AT_ONCE: usize = 2_048;
-/// Errors that are told one by one.
-const TOLD: usize = 5;
+/// Maximum number of concurrent transfers (2 GiB of payloads). Further transfers are not started and count as errors.
+const MAX_CONCURRENT: usize = 2_048;
+/// Maximum number of errors in the report.
+const MAX_REPORTED: usize = 5;
 
-/// What became of the transfers.
+/// Results of the transfers.
 pub(crate) struct Arrived {
-    whole: u32,
+    completed: u32,
     failed: Vec<String>,
-    most_at_once: usize,
-    not_begun: usize,
-    took: Duration,
+    max_in_flight: usize,
+    not_started: usize,
+    elapsed: Duration,
 }
 
-/// Lets transfers begin for so long, so many a second, and waits for the last of them.
-pub(crate) async fn run(course: &Arc<Course>, lasts: Duration, per_second: f64) -> Arrived {
+/// Starts transfers at the rate `per_second` for the time `duration`, and waits until all have ended.
+pub(crate) async fn run(course: &Arc<Course>, duration: Duration, per_second: f64) -> Arrived {
     let start = Instant::now();
-    let mut under_way = JoinSet::new();
-    let mut arrived = Arrived { whole: 0, failed: Vec::new(), most_at_once: 0, not_begun: 0, took: Duration::ZERO };
+    let mut in_flight = JoinSet::new();
+    let mut arrived =
+        Arrived { completed: 0, failed: Vec::new(), max_in_flight: 0, not_started: 0, elapsed: Duration::ZERO };
     let mut due = start;
     let mut number = 0_u32;
-    while due < start + lasts {
+    while due < start + duration {
         sleep_until(due).await;
-        while let Some(ended) = under_way.try_join_next() {
+        while let Some(ended) = in_flight.try_join_next() {
             arrived.note(ended.expect("a course does not panic"));
         }
-        if under_way.len() < AT_ONCE {
+        if in_flight.len() < MAX_CONCURRENT {
             let course = course.clone();
-            under_way.spawn(async move { course.run(number, due).await });
+            in_flight.spawn(async move { course.run(number, due).await });
         } else {
-            arrived.not_begun += 1;
+            arrived.not_started += 1;
         }
-        arrived.most_at_once = arrived.most_at_once.max(under_way.len());
+        arrived.max_in_flight = arrived.max_in_flight.max(in_flight.len());
         number += 1;
         due = start + Duration::from_secs(1).mul_f64(f64::from(number) / per_second);
     }
-    while let Some(ended) = under_way.join_next().await {
+    while let Some(ended) = in_flight.join_next().await {
         arrived.note(ended.expect("a course does not panic"));
     }
-    arrived.took = start.elapsed();
+    arrived.elapsed = start.elapsed();
     arrived
 }
 
 impl Arrived {
     fn note(&mut self, ended: Result<(), String>) {
         match ended {
-            Ok(()) => self.whole += 1,
+            Ok(()) => self.completed += 1,
             Err(error) => self.failed.push(error),
         }
     }
 
-    /// What was wrong.
+    /// Describes the failures.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let mut complaints: Vec<String> = self.failed.iter().take(TOLD).cloned().collect();
-        if self.failed.len() > TOLD {
-            complaints.push(format!("{} transfers in all", self.failed.len()));
+        let mut complaints: Vec<String> = self.failed.iter().take(MAX_REPORTED).cloned().collect();
+        if self.failed.len() > MAX_REPORTED {
+            complaints.push(format!("{} transfers failed in total", self.failed.len()));
         }
-        if self.not_begun > 0 {
-            complaints.push(format!("{} transfers could not begin: {AT_ONCE} were under way", self.not_begun));
+        if self.not_started > 0 {
+            complaints
+                .push(format!("{} transfers were not started: {MAX_CONCURRENT} were in flight", self.not_started));
         }
-        if self.whole == 0 {
-            complaints.push("no transfer was made".to_owned());
+        if self.completed == 0 {
+            complaints.push("no transfer was completed".to_owned());
         }
         complaints
     }
@@ -78,10 +80,10 @@ impl Arrived {
 
 impl fmt::Display for Arrived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { whole, failed, most_at_once, .. } = self;
-        let seconds = self.took.as_secs_f64();
-        let requests = f64::from(*whole) * f64::from(Course::REQUESTS);
-        writeln!(f, "transfers  {whole} whole, {} failed, {most_at_once} at once at most", failed.len())?;
-        write!(f, "requests   {requests} in {seconds:.1} s, {:.1} a second", requests / seconds)
+        let Self { completed, failed, max_in_flight, .. } = self;
+        let seconds = self.elapsed.as_secs_f64();
+        let requests = f64::from(*completed) * f64::from(Course::REQUESTS);
+        writeln!(f, "transfers  {completed} completed, {} failed, at most {max_in_flight} in flight", failed.len())?;
+        write!(f, "requests   {requests} in {seconds:.1} s, {:.1} per second", requests / seconds)
     }
 }

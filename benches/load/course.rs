@@ -1,4 +1,4 @@
-//! The course of one transfer: made, sent, looked at, fetched and compared, deleted.
+//! Sequence of requests of one transfer: create, upload, status, download and compare, delete.
 
 use std::time::Duration;
 
@@ -11,95 +11,97 @@ use url::Url;
 
 use crate::latencies::{Kind, Latencies};
 
-/// Bytes of a payload.
+/// Encrypted size of a payload in bytes.
 const SIZE: usize = 1024 * 1024;
-/// How often the status of a transfer is asked for.
-const LOOKS: u32 = 3;
-/// How long after each other the requests of one transfer are meant to begin.
+/// Number of status requests per transfer.
+const STATUS_REQUESTS: u32 = 3;
+/// Scheduled interval between the requests of one transfer.
 const STEP: Duration = Duration::from_millis(100);
-/// The longest that an answer may take: one that never comes is an error.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Timeout of a request; a timeout is an error.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What transfers have in common.
+/// State shared by all transfers.
 pub(crate) struct Course {
     client: Client,
     transfers: Url,
-    /// What the senders authorize themselves with, who take turns.
+    /// Authorization headers of the senders, used in turn.
     authorizations: Vec<String>,
-    /// Random; each payload is a piece of it from a place of its own.
+    /// Random bytes; each payload is a slice at another offset.
     bytes: Bytes,
     pub(crate) latencies: Latencies,
 }
 
 impl Course {
-    /// Requests that one transfer makes.
-    pub(crate) const REQUESTS: u32 = 6 + LOOKS;
+    /// Number of requests of one transfer.
+    pub(crate) const REQUESTS: u32 = 6 + STATUS_REQUESTS;
 
-    /// Transfers of `public`, whose latencies are measured from then on.
+    /// Prepares transfers to the service `public`; latencies count from the time `measured`.
     pub(crate) fn new(public: &Url, tokens: &[String], measured: Instant) -> Self {
         let mut bytes = vec![0; 2 * SIZE];
-        aws_lc_rs::rand::fill(&mut bytes).expect("the system has random bytes");
-        let client = Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(Duration::from_secs(10)).build();
+        aws_lc_rs::rand::fill(&mut bytes).expect("the system's random generator works");
+        let client = Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(Duration::from_secs(10)).build();
         Self {
-            client: client.expect("these settings make a client"),
-            transfers: public.join("transfers/").expect("a service has transfers"),
+            client: client.expect("the client's settings are valid"),
+            transfers: public.join("transfers/").expect("the path is valid"),
             authorizations: tokens.iter().map(|token| format!("Bearer {token}")).collect(),
             bytes: bytes.into(),
             latencies: Latencies::from(measured),
         }
     }
 
-    /// Goes through the course with transfer `number`, which was to begin at `due`.
+    /// Runs the requests of transfer `number`, starting at `due`.
     ///
-    /// Each request is to begin at a moment that was set beforehand, and its latency counts from there: where one is
-    /// late, what is late after it counts as late too.
+    /// Each request has a scheduled start time and its latency counts from that time, so a late response also counts
+    /// against the requests after it (no coordinated omission).
     pub(crate) async fn run(&self, number: u32, mut due: Instant) -> Result<(), String> {
         let start = number as usize * 4_099 % SIZE;
         let payload = self.bytes.slice(start..start + SIZE);
 
         let authorization = &self.authorizations[number as usize % self.authorizations.len()];
-        let sender =
-            |url: Result<Url, _>| self.client.post(url.expect("a path")).header(AUTHORIZATION, authorization.as_str());
+        let sender = |url: Result<Url, _>| {
+            self.client.post(url.expect("the path is valid")).header(AUTHORIZATION, authorization.as_str())
+        };
 
         let request = sender(self.transfers.join("create")).body(format!(r#"{{"size_bytes":{SIZE}}}"#));
-        let created = json(&self.ask(Kind::Create, due, request).await?)?;
-        let id = created["transfer_id"].as_str().ok_or("a transfer without an id")?;
+        let created = json(&self.request(Kind::Create, due, request).await?)?;
+        let id = created["transfer_id"].as_str().ok_or("the response has no transfer ID")?;
         let at = |path: &str| self.transfers.join(&format!("id/{id}/{path}"));
 
         due += STEP;
         let request = sender(at("payload/upload-bytes")).body(payload.clone());
-        self.ask(Kind::Upload, due, request).await?;
+        self.request(Kind::Upload, due, request).await?;
         due += STEP;
-        self.ask(Kind::Complete, due, sender(at("upload/complete"))).await?;
-        for _ in 0..LOOKS {
+        self.request(Kind::Complete, due, sender(at("upload/complete"))).await?;
+        for _ in 0..STATUS_REQUESTS {
             due += STEP;
-            let request = self.client.get(at("status").expect("a path"));
-            let status = json(&self.ask(Kind::Status, due, request).await?)?;
+            let request = self.client.get(at("status").expect("the path is valid"));
+            let status = json(&self.request(Kind::Status, due, request).await?)?;
             if status["status"] != "completed" {
-                return Err(format!("a completed transfer is {}", status["status"]));
+                return Err(format!("a completed transfer has status {}", status["status"]));
             }
         }
         due += STEP;
-        let request = self.client.post(at("download/create-presign-url").expect("a path"));
-        let granted = json(&self.ask(Kind::Grant, due, request).await?)?;
-        let grant = granted["grant"].as_str().ok_or("a download without a grant")?;
+        let request = self.client.post(at("download/create-presign-url").expect("the path is valid"));
+        let granted = json(&self.request(Kind::Grant, due, request).await?)?;
+        let grant = granted["grant"].as_str().ok_or("the response has no grant")?;
         due += STEP;
-        let request = self.client.get(at("payload/download-bytes").expect("a path")).header("x-sgsend-grant", grant);
-        if self.ask(Kind::Download, due, request).await? != payload {
-            return Err("a payload came back with other bytes".to_owned());
+        let request =
+            self.client.get(at("payload/download-bytes").expect("the path is valid")).header("x-sgsend-grant", grant);
+        if self.request(Kind::Download, due, request).await? != payload {
+            return Err("a downloaded payload differs from the uploaded one".to_owned());
         }
         due += STEP;
-        self.ask(Kind::Delete, due, sender(at("delete"))).await?;
+        self.request(Kind::Delete, due, sender(at("delete"))).await?;
         Ok(())
     }
 
-    /// Asks at `due`, or now where that is over, and takes the whole answer.
-    async fn ask(&self, kind: Kind, due: Instant, request: RequestBuilder) -> Result<Bytes, String> {
+    /// Sends a request at `due`, or immediately if `due` has passed, and reads the whole response.
+    async fn request(&self, kind: Kind, due: Instant, request: RequestBuilder) -> Result<Bytes, String> {
         sleep_until(due).await;
         let failed = |error: reqwest::Error| format!("{kind:?}: {}", sgsend::domain::error::chain(&error));
-        let answer: Response = request.send().await.map_err(failed)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(failed)?;
+        let response: Response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(failed)?;
         self.latencies.note(kind, due);
         if status.is_success() {
             Ok(body)

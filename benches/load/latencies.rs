@@ -1,4 +1,4 @@
-//! How long requests took, by kind, from the moment at which each was meant to begin.
+//! Request latencies by kind, measured from the scheduled start of each request.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is asked for.
+/// Kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Create,
@@ -23,7 +23,7 @@ impl Kind {
         [Self::Create, Self::Upload, Self::Complete, Self::Status, Self::Grant, Self::Download, Self::Delete];
 }
 
-/// Every latency that was measured, of requests that were meant to begin after the service had warmed up.
+/// Latencies of all requests scheduled after the warm-up.
 #[derive(Debug)]
 pub(crate) struct Latencies {
     from: Instant,
@@ -31,15 +31,15 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    /// None yet; they count from then on.
+    /// Creates an empty collection; requests scheduled before `from` do not count.
     pub(crate) fn from(from: Instant) -> Self {
         Self { from, by_kind: Default::default() }
     }
 
-    /// Notes a request that was meant to begin at `due`, and has just been answered.
+    /// Records the latency of a request that was scheduled at `due` and has just got its response.
     pub(crate) fn note(&self, kind: Kind, due: Instant) {
         if due >= self.from {
-            self.by_kind[kind as usize].lock().expect("nothing panics while it holds this lock").push(due.elapsed());
+            self.by_kind[kind as usize].lock().expect("no thread panics while holding the lock").push(due.elapsed());
         }
     }
 }
@@ -52,7 +52,7 @@ impl fmt::Display for Latencies {
         }
         for kind in Kind::ALL {
             let mut sorted =
-                self.by_kind[kind as usize].lock().expect("nothing panics while it holds this lock").clone();
+                self.by_kind[kind as usize].lock().expect("no thread panics while holding the lock").clone();
             sorted.sort_unstable();
             write!(f, "\n{:<10} {:>8}", format!("{kind:?}").to_lowercase(), sorted.len())?;
             for per_mille in [500, 900, 990, 999, 1000] {
@@ -66,7 +66,7 @@ impl fmt::Display for Latencies {
     }
 }
 
-/// The least latency that so many of a thousand did not exceed.
+/// Returns a quantile: the smallest latency that `per_mille` ‰ of the requests did not exceed.
 fn quantile(sorted: &[Duration], per_mille: usize) -> Option<Duration> {
     let rank = (sorted.len() * per_mille).div_ceil(1000);
     sorted.get(rank.saturating_sub(1)).copied()

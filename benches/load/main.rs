@@ -1,9 +1,9 @@
-//! A mixed load on a running service, at a rate that does not wait for it: latencies, memory, and whether all was right.
+//! Mixed open-loop load on a running service: measures latencies and memory, and verifies all responses.
 //!
-//! `benches/load.sh` starts the service and this. Latencies are printed and decide nothing; an error, a wrong byte and
-//! memory that keeps growing make it fail.
+//! `benches/load.sh` starts the service and this program. Latencies are only printed; errors, wrong bytes and growing
+//! memory make the program fail.
 #![allow(clippy::print_stdout, reason = "the report of a program")]
-#![allow(clippy::print_stderr, reason = "the complaints of a program")]
+#![allow(clippy::print_stderr, reason = "the error output of a program")]
 
 mod arrivals;
 mod course;
@@ -23,10 +23,10 @@ use course::Course;
 use idle::Idle;
 use memory::Memory;
 
-/// Connections that are open and ask for next to nothing.
+/// Number of idle connections.
 const IDLE: usize = 1_000;
 
-/// What the command line says.
+/// Command-line arguments.
 struct Arguments {
     public: url::Url,
     tokens: Vec<String>,
@@ -57,7 +57,7 @@ impl Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Some(arguments) = Arguments::read() else {
-        eprintln!("usage: TOKENS=TOKEN,... load URL PID SECONDS REQUESTS_A_SECOND");
+        eprintln!("usage: TOKENS=TOKEN,... load URL PID SECONDS REQUESTS_PER_SECOND");
         return ExitCode::from(2);
     };
     let complaints = run(&arguments).await;
@@ -67,7 +67,7 @@ async fn main() -> ExitCode {
     if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the load, prints what was measured, and tells what was wrong.
+/// Runs the load, prints the measurements, and returns the failures.
 async fn run(arguments: &Arguments) -> Vec<String> {
     let stop = CancellationToken::new();
     let address = match arguments.public.socket_addrs(|| None) {
@@ -76,14 +76,14 @@ async fn run(arguments: &Arguments) -> Vec<String> {
     };
     let idle = Idle::open(address, IDLE, &stop);
     let memory = tokio::spawn(Memory::watch(arguments.server, stop.clone()));
-    let lasts = Duration::from_secs(arguments.seconds);
-    let stalled = tokio::spawn(stall::stall(arguments.server, lasts));
-    let measured = Instant::now() + lasts / 4;
+    let duration = Duration::from_secs(arguments.seconds);
+    let stalled = tokio::spawn(stall::stall(arguments.server, duration));
+    let measured = Instant::now() + duration / 4;
     let course = Arc::new(Course::new(&arguments.public, &arguments.tokens, measured));
     let transfers = arguments.rate / f64::from(Course::REQUESTS);
-    let arrived = arrivals::run(&course, lasts, transfers).await;
+    let arrived = arrivals::run(&course, duration, transfers).await;
     stop.cancel();
-    let stalled = stalled.await.expect("a stall does not panic");
+    let stalled = stalled.await.expect("stalling does not panic");
     let (idle, memory) = (idle.end().await, memory.await.expect("watching does not panic"));
 
     println!("{arrived}");

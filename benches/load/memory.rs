@@ -1,4 +1,4 @@
-//! What the server holds while the load lasts: resident memory and open files, once a second.
+//! Samples the server's resident memory and open files once per second.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How much more memory the last quarter may take than the second one did, in KiB. The first is for warming up: caches
-/// fill, and the allocator finds out what it needs, also in stalls.
+/// Maximum growth of memory from the second to the last quarter of the run, in KiB. The first quarter is the warm-up,
+/// in which caches fill and the allocator reaches its peak, also through stalls.
 const GROWTH: u64 = 16 * 1024;
-/// The fewest samples that say anything.
-const FEWEST: usize = 12;
+/// Minimum number of samples for a verdict.
+const MIN_SAMPLES: usize = 12;
 
-/// The samples of one process.
+/// Samples of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     resident_kib: Vec<u64>,
@@ -21,7 +21,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Watches process `pid` until `stop`.
+    /// Samples process `pid` until `stop`.
     pub(crate) async fn watch(pid: u32, stop: CancellationToken) -> Self {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let mut memory = Self::default();
@@ -42,7 +42,7 @@ impl Memory {
         }
     }
 
-    /// The most in each quarter of the time, in KiB.
+    /// Returns the maximum of each quarter of the run, in KiB.
     fn quarters(&self) -> [u64; 4] {
         let samples = &self.resident_kib;
         let quarter = samples.len() / 4;
@@ -52,15 +52,19 @@ impl Memory {
         })
     }
 
-    /// What was wrong.
+    /// Describes the failures.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let [_, second, _, last] = self.quarters();
         if last > second + GROWTH {
             complaints.push(format!("memory grew from {second} KiB in the second quarter to {last} KiB in the last"));
         }
-        if self.missing > 0 || self.resident_kib.len() < FEWEST {
-            complaints.push(format!("memory was seen {} times, and missed {}", self.resident_kib.len(), self.missing));
+        if self.missing > 0 || self.resident_kib.len() < MIN_SAMPLES {
+            complaints.push(format!(
+                "too few memory samples: {} taken, {} failed",
+                self.resident_kib.len(),
+                self.missing
+            ));
         }
         complaints
     }
@@ -78,6 +82,6 @@ impl fmt::Display for Memory {
         let [warm, second, third, last] = self.quarters();
         writeln!(f, "memory     {first} KiB at the start, {end} KiB at the end")?;
         writeln!(f, "           at most {warm}, {second}, {third}, {last} KiB in the four quarters")?;
-        write!(f, "files      {} open at most", self.files.iter().max().copied().unwrap_or_default())
+        write!(f, "files      at most {} open", self.files.iter().max().copied().unwrap_or_default())
     }
 }

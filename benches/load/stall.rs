@@ -1,28 +1,28 @@
-//! Stalls of the server while it warms up, as a busy machine brings them about now and then.
+//! Stalls the server during the warm-up, as a busy machine does occasionally.
 
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// How many there are, a twentieth of the load's time apart.
+/// Number of stalls, each 1/20 of the run after the previous one.
 const STALLS: u32 = 3;
-/// The longest that one lasts; less where the load is short.
-const LONGEST: Duration = Duration::from_secs(3);
+/// Maximum duration of a stall; shorter in short runs.
+const MAX_STALL: Duration = Duration::from_secs(3);
 
-/// Stops process `pid` for a while, again and again, within the first quarter of the load's time.
+/// Stops process `pid` several times within the first quarter of the run, which takes `duration`.
 ///
-/// What is asked for meanwhile is worked on all at once, and an allocator keeps some of the memory that this takes. So
-/// that a stall which the machine brings about later is not taken for a leak, there are some before memory is compared.
-pub(crate) async fn stall(pid: u32, load_lasts: Duration) -> Option<String> {
-    let seconds = LONGEST.min(load_lasts / 40).as_secs_f64();
+/// After a stall the server handles all waiting requests at once, and its allocator keeps some of the memory for them.
+/// These stalls happen before memory is compared, so that a later stall of the machine is not mistaken for a leak.
+pub(crate) async fn stall(pid: u32, duration: Duration) -> Option<String> {
+    let seconds = MAX_STALL.min(duration / 40).as_secs_f64();
     for _ in 0..STALLS {
-        sleep(load_lasts / 20).await;
-        // A process of its own, so that the server goes on even if this one ends meanwhile.
+        sleep(duration / 20).await;
+        // A separate process, so that the server continues even if this program ends meanwhile.
         let script = format!("kill -STOP {pid} && sleep {seconds}; kill -CONT {pid}");
         let ended = tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &script]).status()).await;
         if !matches!(ended, Ok(Ok(status)) if ExitStatus::success(&status)) {
-            return Some("the server could not be stopped for a while".to_owned());
+            return Some("cannot stop and continue the server process".to_owned());
         }
     }
     None

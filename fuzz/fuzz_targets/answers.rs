@@ -1,4 +1,4 @@
-//! Answers of a service, and of its payload store, as the client reads them.
+//! Client parsers for responses of the service and of the payload store.
 
 #![no_main]
 
@@ -30,7 +30,7 @@ fuzz_target!(|body: &[u8]| {
     if let Some(problem) = reads_back::<Problem>(body)
         && let Some(code) = problem.error_code()
     {
-        assert_eq!(serde_json::to_value(code).expect("it is a text"), problem.code.as_str());
+        assert_eq!(serde_json::to_value(code).expect("an error code serialises to a string"), problem.code.as_str());
     }
     if let Some(code) = store_code(body) {
         assert!((1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{code}");

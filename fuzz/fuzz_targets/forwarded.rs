@@ -1,6 +1,6 @@
-//! What proxies, and strangers before them, write about addresses.
+//! Client addresses in headers of proxies, which untrusted clients can forge.
 //!
-//! The input is the peer's address, then lines of the header.
+//! The input is the peer's address, followed by the header's lines.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use sgsend::domain::address::{HeaderForm, TrustedProxies, addresses, network};
 fuzz_target!(|text: &str| {
     let Some((peer, header)) = text.split_once('\n') else { return };
     let Ok(peer) = peer.parse::<IpAddr>() else { return };
-    let proxies = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"].map(|text| network(text).expect("it is one"));
+    let proxies = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"].map(|text| network(text).expect("the network is valid"));
     let proxies = TrustedProxies::new(proxies.to_vec());
     for form in [HeaderForm::List, HeaderForm::Forwarded] {
         let named = addresses(form, header.split('\n'));
@@ -20,10 +20,10 @@ fuzz_target!(|text: &str| {
         let client = proxies.client(peer, &named);
         assert!(client == peer.to_canonical() || named.contains(&Some(client)));
         if !proxies.trusts(peer.to_canonical()) {
-            assert_eq!(client, peer.to_canonical(), "a stranger's word was taken");
+            assert_eq!(client, peer.to_canonical(), "a header of an untrusted peer was used");
         }
         if !proxies.trusts(client) {
-            // Nobody before the client can make it another one.
+            // Header entries before the client's own must not change the result.
             for forged in ["198.51.100.1", "10.0.0.1", "for=198.51.100.1", "for=\"", "for=10.0.0.1"] {
                 let header = format!("{forged}\n{header}");
                 let named = addresses(form, header.split('\n'));

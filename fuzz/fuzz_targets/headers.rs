@@ -1,7 +1,7 @@
-//! What a request's headers say of who sends it, and from where.
+//! Request headers that identify the client and its origin.
 //!
-//! The input is the client's address and the values of `Host`, `Origin`, `User-Agent` and `Cookie`, a line each. A header
-//! joins with a further line and a function of its own.
+//! The input is the client's address and the values of `Host`, `Origin`, `User-Agent` and `Cookie`, one per line. Each
+//! further header gets another line and a function of its own.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ fn origin(host: &str, origin: &str) {
         let Some(allowed) = own_origin(parts.clone(), encrypted) else { continue };
         assert!(matches!(allowed.scheme(), "http" | "https") && (!encrypted || allowed.scheme() == "https"));
         assert!(matches!(allowed.origin(), Origin::Tuple(..)));
-        let here = Url::parse(&format!("{}://{host}", allowed.scheme())).expect("it was allowed");
+        let here = Url::parse(&format!("{}://{host}", allowed.scheme())).expect("an allowed host is a valid URL host");
         assert_eq!((allowed.host(), allowed.port_or_known_default()), (here.host(), here.port_or_known_default()));
     }
 }
@@ -55,20 +55,21 @@ fn cookie(value: &str) {
         Some(cookies_named(&headers, NAME).into_iter().map(str::to_owned).collect())
     };
     let Some(strangers) = found(value) else { return };
-    assert!(strangers.len() <= 2, "more guesses than one request may make");
-    let key = AdminKey::new(&"k".repeat(32)).expect("it is long enough");
+    assert!(strangers.len() <= 2, "one request offers more than two keys");
+    let key = AdminKey::new(&"k".repeat(32)).expect("the key is long enough");
     let now = Timestamp::from_millis(0);
     for shown in &strangers {
         assert!(value.contains(shown) && !shown.contains(';'));
-        assert!(!key.has_session(shown, now) && !key.is(shown), "a session was made up");
+        assert!(!key.has_session(shown, now) && !key.is(shown), "a forged key or session was accepted");
     }
-    // Whatever else a browser sends does not hide the session.
+    // Other cookies must not hide the session.
     let session = key.new_session(now);
     assert!(key.has_session(&session, now) && AdminKey::is_like_session(&session));
-    let first = found(&format!("{NAME}={session};{value}")).expect("it is as good as without");
+    let first = found(&format!("{NAME}={session};{value}")).expect("the header is valid with the session, too");
     assert_eq!(first.first(), Some(&session));
     if strangers.len() < 2 {
-        let last = found(&format!("{value};__Host-{NAME}={session}")).expect("it is as good as without");
+        let last =
+            found(&format!("{value};__Host-{NAME}={session}")).expect("the header is valid with the session, too");
         assert_eq!(last.last(), Some(&session));
     }
 }

@@ -1,12 +1,12 @@
-//! Ids, digests, tokens, keys, proofs and grants: each has one form.
+//! Parsers for IDs, digests, tokens, keys, proofs and grants; each value has one canonical form.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::domain::crypto::digest::Sha256;
-use sgsend::domain::id::{RecordId, TokenId, TransferId};
 use sgsend::domain::crypto::key::LinkKey;
 use sgsend::domain::crypto::proof::{AccessProof, Grant};
+use sgsend::domain::id::{RecordId, TokenId, TransferId};
 use sgsend::domain::token::PlainToken;
 use sgsend_fuzz::has_one_form;
 
@@ -25,7 +25,7 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(token) = text.parse::<PlainToken>() {
         has_one_form(text, &token.to_text());
-        assert!(!format!("{:?}", token.hashed()).contains(&text[21..]), "a token's secret shows");
+        assert!(!format!("{:?}", token.hashed()).contains(&text[21..]), "the debug output reveals a token's secret");
     }
     if let Ok(proof) = text.parse::<AccessProof>() {
         has_one_form(text, &proof.to_text());
@@ -36,7 +36,7 @@ fuzz_target!(|text: &str| {
         assert!(grant.matches(&grant.digest()));
     }
     if let Ok(key) = text.parse::<LinkKey>() {
-        // A key alone is taken for a plain one.
+        // A key without a prefix counts as a key without a passphrase.
         let whole = if text.contains('.') { text.to_owned() } else { format!("v1.{text}") };
         has_one_form(&whole, &key.to_text());
         assert_eq!(key.needs_passphrase(), text.starts_with("v1p."));

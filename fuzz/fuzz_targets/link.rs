@@ -1,19 +1,19 @@
-//! Share links, and the addresses of servers.
+//! Parsers for share links and server URLs.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::Origin;
+use sgsend::domain::base_url::BaseUrl;
 use sgsend::domain::crypto::key::LinkKey;
 use sgsend::domain::link::Link;
-use sgsend::domain::base_url::BaseUrl;
 
 fn check_root(root: &BaseUrl) {
     let written = root.to_string();
     assert_eq!(written.parse().as_ref(), Ok(root), "{written}");
     let joined = root.join("/d/1");
     assert_eq!(joined.as_str(), format!("{written}/d/1"));
-    assert_eq!(Origin::of(&joined), Origin::from(root), "a route leads elsewhere");
+    assert_eq!(Origin::of(&joined), Origin::from(root), "a route has another origin");
     assert!(matches!(joined.scheme(), "http" | "https") && joined.has_host());
     assert!(joined.username().is_empty() && joined.password().is_none());
     assert!(joined.query().is_none() && joined.fragment().is_none());
@@ -28,10 +28,10 @@ fuzz_target!(|text: &str| {
     check_root(&link.root);
     let key = |link: &Link| link.key.as_ref().map(LinkKey::to_text);
     let written = link.to_text();
-    let Ok(again) = written.parse::<Link>() else { panic!("{} cannot be read", *written) };
+    let Ok(again) = written.parse::<Link>() else { panic!("{} cannot be parsed", *written) };
     assert_eq!((&again.root, again.transfer_id, key(&again)), (&link.root, link.transfer_id, key(&link)));
     let shown = link.without_key();
     assert!(!shown.contains(['#', '?']), "{shown}");
-    let Ok(locked) = shown.parse::<Link>() else { panic!("{shown} cannot be read") };
+    let Ok(locked) = shown.parse::<Link>() else { panic!("{shown} cannot be parsed") };
     assert_eq!((&locked.root, locked.transfer_id, key(&locked)), (&link.root, link.transfer_id, None));
 });

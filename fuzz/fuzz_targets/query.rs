@@ -1,4 +1,4 @@
-//! Queries of lists: what is accepted says what was asked, once, with nothing left out.
+//! Parser for queries of list requests: accepts only known parameters, each at most once.
 
 #![no_main]
 
@@ -12,13 +12,13 @@ use sgsend_fuzz::has_one_form;
 fuzz_target!(|query: &str| {
     let Ok(uri) = format!("/tokens/list?{query}").parse::<Uri>() else { return };
     let Some((page, after)) = page_query(&uri) else { return };
-    let query = uri.query().expect("it has one");
+    let query = uri.query().expect("the URI has a query");
     let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
-    let asked: HashMap<_, _> = pairs.iter().cloned().collect();
-    assert_eq!(asked.len(), pairs.len(), "one of two values was taken");
-    assert!(asked.keys().all(|name| matches!(&**name, "after" | "limit")), "an unknown name was passed over");
-    assert_eq!(page.after.as_deref(), asked.get("after").map(|after| &**after));
-    assert_eq!(page.limit, asked.get("limit").map(|limit| limit.parse().expect("it was read as a number")));
+    let parameters: HashMap<_, _> = pairs.iter().cloned().collect();
+    assert_eq!(parameters.len(), pairs.len(), "a repeated parameter was accepted");
+    assert!(parameters.keys().all(|name| matches!(&**name, "after" | "limit")), "an unknown parameter was accepted");
+    assert_eq!(page.after.as_deref(), parameters.get("after").map(|after| &**after));
+    assert_eq!(page.limit, parameters.get("limit").map(|limit| limit.parse().expect("an accepted limit is a number")));
     assert_eq!(after.is_some(), page.after.is_some());
     if let (Some(text), Some(after)) = (page.after, after) {
         has_one_form(&text, &after.to_string());

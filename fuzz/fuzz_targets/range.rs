@@ -1,6 +1,6 @@
-//! Ranges and preconditions of a download, and what the client reads of the answer.
+//! Ranges and preconditions of a download, and the client's parser for the response's range.
 //!
-//! The input is the payload's size and the values of `Range`, `If-Range`, `If-Match` and `If-None-Match`, a line each.
+//! The input is the payload's size and the values of `Range`, `If-Range`, `If-Match` and `If-None-Match`, one per line.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ use sgsend_fuzz::lines;
 const ETAG: &str = "\"tag\"";
 
 fn with(range: &str) -> HeaderMap {
-    [(RANGE, HeaderValue::from_str(range).expect("it is a header's value"))].into_iter().collect()
+    [(RANGE, HeaderValue::from_str(range).expect("the range is a valid header value"))].into_iter().collect()
 }
 
 fuzz_target!(|text: &str| {
@@ -43,5 +43,5 @@ fuzz_target!(|text: &str| {
     }
     let ranged = matches!(selection, Selection::Part(_) | Selection::Unsatisfiable);
     assert!(!ranged || headers.contains_key(RANGE));
-    assert!(!ranged || headers.get(IF_RANGE).is_none_or(|tag| tag == ETAG), "a range of another version");
+    assert!(!ranged || headers.get(IF_RANGE).is_none_or(|tag| tag == ETAG), "a range of another version was accepted");
 });

@@ -1,4 +1,4 @@
-//! JSON bodies of requests: what is accepted says what was asked, with nothing left out.
+//! Parsers for JSON request bodies: an accepted value keeps every member of the body.
 
 #![no_main]
 

@@ -1,7 +1,8 @@
-//! Sealed payloads that somebody has changed on the way: nothing but what was sealed is ever released.
+//! Decryption of tampered payloads: no plaintext other than the original is ever released.
 //!
-//! The input is a program. Four bytes say how large the plaintext is, and in which pieces the payload arrives; every
-//! four that follow are a change: what (3 bits), which bit (3 bits), and three bytes of arguments.
+//! The input is a program. Four bytes determine the size of the plaintext and of the pieces in which the payload
+//! arrives. Each further four bytes are a change: its kind (3 bits), the bit to flip (3 bits) and three bytes of
+//! arguments.
 
 #![no_main]
 
@@ -9,13 +10,15 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::domain::crypto::key::PayloadKey;
-use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenError, OpenStream, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, Sealer};
+use sgsend::domain::crypto::sealed::{
+    HEADER_SIZE, Header, Layout, OpenError, OpenStream, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, Sealer,
+};
 use zeroize::Zeroizing;
 
-/// Bytes of a payload that arrive at once.
+/// Piece sizes in bytes.
 const PIECES: [usize; 6] = [usize::MAX, SEGMENT_SIZE, SEGMENT_SIZE - 1, 65_537, 4_099, 61];
-/// Payloads are not made longer than this.
-const LONGEST: usize = 4 * SEGMENT_SIZE;
+/// Maximum encrypted size of a changed payload in bytes.
+const MAX_PAYLOAD: usize = 4 * SEGMENT_SIZE;
 
 fn key() -> PayloadKey {
     PayloadKey::from_bytes(Zeroizing::new([7; 32]))
@@ -24,10 +27,10 @@ fn key() -> PayloadKey {
 fn header(fill: u8) -> Header {
     let mut bytes = [fill; HEADER_SIZE];
     bytes[0] = 0x28;
-    Header::parse(&bytes).expect("it begins with its length")
+    Header::parse(&bytes).expect("the header starts with its length")
 }
 
-/// Mostly small ones; those around one and two full segments take a thousand times as long.
+/// Returns a plaintext: mostly a small one, since sizes around one and two full segments take 1 000 times as long.
 fn plaintext(kind: u8, size: u16) -> &'static [u8] {
     static PATTERN: LazyLock<Vec<u8>> =
         LazyLock::new(|| (0..2 * SEGMENT_SIZE + 256).map(|at| (at ^ (at >> 8)).to_le_bytes()[0]).collect());
@@ -43,7 +46,7 @@ fn plaintext(kind: u8, size: u16) -> &'static [u8] {
 
 fn seal(plaintext: &[u8], header: Header) -> Vec<u8> {
     let sealer = Sealer::from_header(&key(), header);
-    let layout = Layout::of_plaintext(plaintext.len() as u64).expect("it is small enough");
+    let layout = Layout::of_plaintext(plaintext.len() as u64).expect("the plaintext is small enough");
     let mut rest = plaintext;
     let mut payload = Vec::new();
     for index in 0..=layout.last_index() {
@@ -58,21 +61,21 @@ fn seal(plaintext: &[u8], header: Header) -> Vec<u8> {
     payload
 }
 
-/// Makes one change. `other` is another payload under the same key.
-fn change(payload: &mut Vec<u8>, other: &[u8], [what, a, b, c]: [u8; 4]) {
-    let place = u32::from_be_bytes([0, a, b, c]) as usize % (payload.len() + 1);
+/// Applies one change. `other` is another payload encrypted with the same key.
+fn change(payload: &mut Vec<u8>, other: &[u8], [kind, a, b, c]: [u8; 4]) {
+    let offset = u32::from_be_bytes([0, a, b, c]) as usize % (payload.len() + 1);
     let count = payload.len().div_ceil(SEGMENT_SIZE).max(1);
     let segment = |number: u8| {
         let start = usize::from(number) % count * SEGMENT_SIZE;
         start..(start + SEGMENT_SIZE).min(payload.len())
     };
-    match what % 8 {
+    match kind % 8 {
         0 => {
-            if let Some(byte) = payload.get_mut(place) {
-                *byte ^= 1 << (what >> 3 & 7);
+            if let Some(byte) = payload.get_mut(offset) {
+                *byte ^= 1 << (kind >> 3 & 7);
             }
         }
-        1 => payload.truncate(place),
+        1 => payload.truncate(offset),
         2 => payload.extend(std::iter::repeat_n(c, 1 + usize::from(a) + 256 * usize::from(b))),
         3 => {
             let (first, second) = (segment(a), segment(b));
@@ -104,13 +107,13 @@ fn change(payload: &mut Vec<u8>, other: &[u8], [what, a, b, c]: [u8; 4]) {
             }
         }
     }
-    payload.truncate(LONGEST);
+    payload.truncate(MAX_PAYLOAD);
 }
 
-/// What is released, and what comes at the end.
+/// Decrypts a payload in pieces; returns the released plaintext and the outcome.
 fn open(mut stream: OpenStream, payload: &[u8], piece: usize) -> (Vec<u8>, Result<(), OpenError>) {
     let mut released = Vec::new();
-    let mut pour = || {
+    let mut push_all = || {
         for mut piece in payload.chunks(piece) {
             while let Some(opened) = stream.push(&mut piece)? {
                 released.extend_from_slice(opened);
@@ -119,10 +122,10 @@ fn open(mut stream: OpenStream, payload: &[u8], piece: usize) -> (Vec<u8>, Resul
         released.extend_from_slice(stream.finish()?);
         Ok(())
     };
-    let outcome = pour();
+    let outcome = push_all();
     if let Err(error) = outcome {
-        assert_eq!(stream.push(&mut &[1][..]), Err(error), "it goes on behind an error");
-        assert_eq!(stream.finish(), Err(error), "it ends well behind an error");
+        assert_eq!(stream.push(&mut &[1][..]), Err(error), "a stream continued after an error");
+        assert_eq!(stream.finish(), Err(error), "a stream finished successfully after an error");
     }
     (released, outcome)
 }
@@ -133,7 +136,7 @@ fuzz_target!(|program: &[u8]| {
     let sealed = seal(plaintext, header(1));
     let (changes, _) = changes.as_chunks::<4>();
     let changes = &changes[..changes.len().min(8)];
-    let mixes = changes.iter().any(|[what, ..]| what % 8 > 5);
+    let mixes = changes.iter().any(|[kind, ..]| kind % 8 > 5);
     let other = if mixes { seal(plaintext, header(2)) } else { Vec::new() };
     let mut payload = sealed.clone();
     for at in changes {
@@ -146,12 +149,12 @@ fuzz_target!(|program: &[u8]| {
     for stream in std::iter::once(OpenStream::new(key())).chain(known) {
         let (released, outcome) = open(stream, &payload, PIECES[usize::from(*piece) % PIECES.len()]);
         if mixes && payload == other {
-            // Whole, as somebody with the key has sealed it.
+            // The changes have produced another valid payload.
             assert!(outcome.is_ok() && released == plaintext);
             continue;
         }
-        assert!(plaintext.starts_with(&released), "something was released that was never sealed");
-        assert_eq!(outcome.is_ok(), payload == sealed, "a changed payload opens, or an unchanged one does not");
-        assert!(outcome.is_err() || released == plaintext, "something is missing at a good end");
+        assert!(plaintext.starts_with(&released), "plaintext that was never encrypted was released");
+        assert_eq!(outcome.is_ok(), payload == sealed, "a changed payload was accepted, or the original was rejected");
+        assert!(outcome.is_err() || released == plaintext, "plaintext is missing after a successful end");
     }
 });

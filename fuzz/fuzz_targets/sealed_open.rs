@@ -1,4 +1,4 @@
-//! Payloads from anywhere, opened with the keys of the test vectors.
+//! Decryption of arbitrary payloads with the keys of the test vectors.
 
 #![no_main]
 
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
 use sgsend::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, SEGMENT_SIZE, Sealer};
 
-/// Those that `tests/vectors/vectors.json` names.
+/// Keys of `tests/vectors/vectors.json`.
 const KEYS: [&str; 4] = [
     "metvQDwaLVBQlr2gn0AflIvQQzWTa0ZmNzbdPCnLBLQ",
     "5QiWNwdY4dL19DrnWO8JnMKu7Nsw7On-Oux0CNDvzJg",
@@ -25,9 +25,9 @@ fn open(mut stream: OpenStream, payload: &[u8], piece: usize) -> Result<Vec<u8>,
     Ok(plaintext)
 }
 
-/// There is one payload for a key, a header and a plaintext.
+/// Encrypts the only payload for a key, a header and a plaintext.
 fn seal(key: &PayloadKey, header: Header, plaintext: &[u8]) -> Vec<u8> {
-    let layout = Layout::of_plaintext(plaintext.len() as u64).expect("it came from a payload");
+    let layout = Layout::of_plaintext(plaintext.len() as u64).expect("the plaintext came from a payload");
     let sealer = Sealer::from_header(key, header);
     let mut payload = Vec::new();
     for index in 0..=layout.last_index() {
@@ -48,22 +48,22 @@ fuzz_target!(|payload: &[u8]| {
     }
     let mut opened_by = 0;
     for key in KEYS {
-        let key: LinkKey = key.parse().expect("it is a key");
-        let key = key.payload_key(None).expect("it takes no passphrase");
+        let key: LinkKey = key.parse().expect("the key is valid");
+        let key = key.payload_key(None).expect("the key needs no passphrase");
         let whole = open(OpenStream::new(key.clone()), payload, SEGMENT_SIZE);
-        assert_eq!(open(OpenStream::new(key.clone()), payload, 7), whole, "pieces make a difference");
+        assert_eq!(open(OpenStream::new(key.clone()), payload, 7), whole, "the result depends on the piece size");
         match Layout::of_sealed(payload.len() as u64) {
             Ok(layout) => {
                 let known = open(OpenStream::with_layout(key.clone(), layout), payload, SEGMENT_SIZE);
-                assert_eq!(known.as_ref().ok(), whole.as_ref().ok(), "knowing the size makes a difference");
+                assert_eq!(known.as_ref().ok(), whole.as_ref().ok(), "the result depends on the layout being known");
             }
-            Err(_) => assert!(whole.is_err(), "a payload has an impossible size"),
+            Err(_) => assert!(whole.is_err(), "a payload with an impossible size was accepted"),
         }
         if let Ok(plaintext) = whole {
-            let header = header.clone().expect("what opens has a header");
-            assert!(seal(&key, header, &plaintext) == payload, "it is not what a sender makes");
+            let header = header.clone().expect("a decrypted payload has a header");
+            assert!(seal(&key, header, &plaintext) == payload, "the payload differs from a sender's payload");
             opened_by += 1;
         }
     }
-    assert!(opened_by <= 1, "two keys open one payload");
+    assert!(opened_by <= 1, "two keys decrypt the same payload");
 });

@@ -1,4 +1,4 @@
-//! Where a store lies, and the keys in it.
+//! Parsers for storage URLs and storage keys.
 
 #![no_main]
 

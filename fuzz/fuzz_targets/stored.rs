@@ -1,4 +1,4 @@
-//! Objects as a store keeps them, and what is computed from them.
+//! Parsers for stored records, and values computed from them.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::domain::audit::Record;
 use sgsend::domain::crypto::digest::Sha256;
 use sgsend::domain::id::TransferId;
-use sgsend::domain::stats::{DayStats, CounterDelta};
+use sgsend::domain::stats::{CounterDelta, DayStats};
 use sgsend::domain::store::{StorageKey, StoreHeader};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::{Token, TokenStatus};
@@ -32,7 +32,7 @@ fn check_transfer(mut transfer: Transfer) {
         let before = u64::from(last - 1) * plan.part_size();
         assert_eq!(plan.length(last).map(|length| before + length), Some(transfer.size_bytes));
     }
-    // What has ended stays ended, and what nobody may have stays so.
+    // An ended transfer stays ended, and an unavailable payload stays unavailable.
     let may_be_fetched = transfer.check_downloadable(NOW, false).is_ok();
     if may_be_fetched && transfer.max_downloads.is_some() {
         let before = transfer.download_count();
@@ -41,7 +41,7 @@ fn check_transfer(mut transfer: Transfer) {
     }
     transfer.settle(NOW);
     transfer.release(NOW);
-    assert!(transfer.settle(NOW).is_none(), "it changes twice");
+    assert!(transfer.settle(NOW).is_none(), "a second call changed the transfer again");
     if transfer.payload != PayloadState::Kept {
         assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
     }
@@ -54,7 +54,7 @@ fn check_record(record: Record) {
     assert_eq!(StorageKey::service_record(&record).day(), Some(record.at().day()));
     let shown = record.without_client();
     is_written_as_it_is(&shown);
-    let shown = serde_json::to_value(&shown).expect("it can be written");
+    let shown = serde_json::to_value(&shown).expect("the record can be serialised");
     let client = shown.get("client");
     assert!(shown.get("token_id").is_none());
     assert!(["address", "epoch", "agent"].iter().all(|name| client.is_none_or(|client| client.get(name).is_none())));

@@ -1,4 +1,4 @@
-//! Points in time and days, as headers, keys and records have them.
+//! Parsers for times and days in headers, keys and records.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use sgsend::domain::timestamp::{Day, Timestamp};
 use sgsend_fuzz::reads_back;
 
 const DAY: Duration = Duration::from_hours(24);
-/// The first moment that cannot be written as a date.
+/// First time after the latest HTTP date.
 const END: Timestamp = Timestamp::from_millis(253_402_300_800_000);
 
 fn check(at: Timestamp) {
@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
     }
     let day = Day::from(text.to_owned());
     let next = day.next();
-    assert!(next >= day, "{next} comes after {day}");
+    assert!(next >= day, "{next} is earlier than {day}");
     if next != day {
         assert_eq!((next.as_str().len(), day.as_str().len()), (10, 10));
     }

@@ -1,4 +1,4 @@
-//! Archives from strangers.
+//! Unpacking of archives from strangers.
 
 #![no_main]
 
@@ -9,10 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::client::unpack::{UnpackedFile, Watch, unpack};
 
 const BLOCK: usize = 512;
-/// Where in a header its sum stands.
+/// Position of the checksum in a header.
 const SUM: std::ops::Range<usize> = 148..156;
 
-/// Makes every block that could be a header one whose sum is right, and ends the archive.
+/// Corrects the checksum of every possible header and adds an end-of-archive marker.
 fn repaired(bytes: &[u8]) -> Vec<u8> {
     let mut tar = bytes.to_vec();
     tar.resize(tar.len().next_multiple_of(BLOCK), 0);
@@ -25,14 +25,14 @@ fn repaired(bytes: &[u8]) -> Vec<u8> {
     tar
 }
 
-/// Checks that everything below `folder` is a plain file, a directory, or a link that leads to within `root`.
+/// Checks that `folder` contains only regular files, directories, and links to targets within `root`; sums the sizes.
 fn check(folder: &Path, root: &Path) -> u64 {
     let mut bytes = 0;
-    for entry in fs::read_dir(folder).expect("it was unpacked by us") {
-        let path = entry.expect("it was unpacked by us").path();
-        let metadata = path.symlink_metadata().expect("it is there");
+    for entry in fs::read_dir(folder).expect("the unpacked folder is readable") {
+        let path = entry.expect("the unpacked folder is readable").path();
+        let metadata = path.symlink_metadata().expect("the file exists");
         if metadata.is_symlink() {
-            // Where it leads to something at all.
+            // Only for links whose target exists.
             if let Ok(leads_to) = path.canonicalize() {
                 assert!(leads_to.starts_with(root), "{} leads to {}", path.display(), leads_to.display());
             }
@@ -40,7 +40,7 @@ fn check(folder: &Path, root: &Path) -> u64 {
             open(&path);
             bytes += check(&path, root);
         } else {
-            assert!(metadata.is_file(), "{} is special", path.display());
+            assert!(metadata.is_file(), "{} is not a regular file", path.display());
             bytes += metadata.len();
         }
         #[cfg(unix)]
@@ -49,22 +49,26 @@ fn check(folder: &Path, root: &Path) -> u64 {
     bytes
 }
 
-/// Opens a directory that its sender has closed, so that it can be looked into and removed.
+/// Makes a directory readable and removable whose sender has removed its permissions.
 fn open(path: &Path) {
-    let mut permissions = path.metadata().expect("it is there").permissions();
+    let mut permissions = path.metadata().expect("the directory exists").permissions();
     #[cfg(unix)]
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
-    fs::set_permissions(path, permissions).expect("the directory is ours");
+    fs::set_permissions(path, permissions).expect("the directory belongs to this user");
 }
 
 fn run(tar: &[u8]) {
-    let folder = tempfile::tempdir().expect("there is a place for temporary files");
-    let root = folder.path().canonicalize().expect("it was made").join("root");
+    let folder = tempfile::tempdir().expect("a temporary folder can be created");
+    let root = folder.path().canonicalize().expect("the folder exists").join("root");
     fs::create_dir(&root).expect("the folder is empty");
     let outcome = unpack(tar, &root, &Watch::default());
-    assert_eq!(fs::read_dir(folder.path()).expect("it was made").count(), 1, "something was made outside");
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("the folder exists").count(),
+        1,
+        "a file was created outside of the target folder"
+    );
     let bytes = check(&root, &root);
-    assert!(bytes <= tar.len() as u64, "more came out than went in");
+    assert!(bytes <= tar.len() as u64, "more bytes were unpacked than the archive has");
     if let Ok(files) = outcome {
         assert_eq!(files.iter().map(|file: &UnpackedFile| file.size).sum::<u64>(), bytes);
     }

@@ -1,4 +1,4 @@
-//! State files of uploads.
+//! Parser for upload state files.
 
 #![no_main]
 
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use sgsend::client::upload::UploadState;
 use sgsend::domain::crypto::sealed::TAG_SIZE;
 
-/// The tags begin at a multiple of this.
+/// Alignment of the tags in bytes.
 const BLOCK: usize = 4_096;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,10 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(tags.len() * TAG_SIZE <= bytes.len().saturating_sub(BLOCK));
     assert!(tags.iter().flatten().all(|tag| *tag.as_bytes() != [0; TAG_SIZE]));
 
-    let mut written = serde_json::to_vec(&state).expect("what was read can be written");
+    let mut written = serde_json::to_vec(&state).expect("a parsed state can be serialised");
     written.push(b'\n');
     written.resize(written.len().next_multiple_of(BLOCK), b' ');
     written.extend(tags.iter().flat_map(|tag| tag.map_or([0; TAG_SIZE], |tag| *tag.as_bytes())));
-    let (again, same) = UploadState::parse(&written).expect("what was written can be read");
+    let (again, same) = UploadState::parse(&written).expect("a serialised state can be parsed");
     assert!(same == tags && serde_json::to_value(&again).ok() == serde_json::to_value(&state).ok());
 });

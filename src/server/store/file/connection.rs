@@ -1,4 +1,4 @@
-//! SQLite connections to the database of records.
+//! `SQLite` connections to the database of records.
 
 use std::fs::File;
 use std::io;
@@ -126,7 +126,7 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
 
 /// Switches the database to write-ahead logging.
 ///
-/// If two processes switch a new database at once, SQLite reports "busy" without calling the busy handler.
+/// If two processes switch a new database at once, `SQLite` reports "busy" without calling the busy handler.
 fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     let since = Instant::now();
     loop {

@@ -278,7 +278,7 @@ impl Bucket {
         let begun = request.content_type("application/octet-stream").send().await.map_err(fault)?;
         begun
             .upload_id
-            .ok_or_else(|| StoreError::unavailable("response to the start of a multipart upload without an upload ID"))
+            .ok_or_else(|| StoreError::unavailable("response to a new multipart upload without an upload ID"))
     }
 
     /// Uploads a part and returns its entity tag.

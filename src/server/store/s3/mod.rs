@@ -34,7 +34,8 @@ use counters::Sums;
 use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 
-/// Maximum number of concurrent uploads through the service. Each may buffer two parts of 8 MiB, so 1 GiB in all.
+/// Maximum number of concurrent uploads through the service. Each buffers up to two parts: 1 GiB in all for parts of 8
+/// MiB.
 const WRITERS: usize = 64;
 /// Time after which a reader writes the outbox records of an object, in a store in use; until then the object's writer
 /// does.

@@ -146,7 +146,7 @@ impl S3Store {
             self.remove_pieces(id).await
         };
         if let Err(error) = tidied.await {
-            tracing::warn!(error = %chain(&error), "cannot remove superfluous parts of an upload; they stay until its payload is removed");
+            tracing::warn!(error = %chain(&error), "cannot remove superfluous parts of an upload yet");
         }
         Ok(length)
     }

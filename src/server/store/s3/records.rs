@@ -129,7 +129,7 @@ impl S3Store {
             Ok(()) => self.0.settled.insert(id),
             // The records are durable in the outbox of the written object.
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "cannot store the records of a write; the next writer or reader of the object will");
+                tracing::warn!(error = %chain(&error), "cannot store the records of a write yet");
             }
         }
         Ok(written.to_version())

@@ -26,8 +26,8 @@ function shortened(name) {
   const dot = trimmed.lastIndexOf(".");
   const ending = dot < 0 ? "" : trimmed.slice(dot);
   const extension = utf8(ending).length <= MAX_EXTENSION_BYTES ? ending : "";
-  const room = new Uint8Array(MAX_BYTES - utf8(extension).length);
-  const { read } = new TextEncoder().encodeInto(trimmed, room);
+  const buffer = new Uint8Array(MAX_BYTES - utf8(extension).length);
+  const { read } = new TextEncoder().encodeInto(trimmed, buffer);
   return trimmedEnd(`${trimmed.slice(0, read)}${extension}`);
 }
 

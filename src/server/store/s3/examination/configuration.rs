@@ -69,7 +69,7 @@ async fn lifecycle(bucket: &Bucket) -> Result<Finding, Finding> {
         // The service aborts the unfinished uploads of its transfers itself.
         Finding::ok(
             NAME,
-            "no rule removes unfinished uploads: the service does; examples/aws/lifecycle.json has a rule as a fallback",
+            "no rule removes unfinished uploads: the service does; fallback rule: examples/aws/lifecycle.json",
         )
     })
 }

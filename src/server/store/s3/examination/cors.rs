@@ -42,7 +42,7 @@ fn check(rules: &[CorsRule], page: Option<&str>) -> Finding {
     }
     let detail = format!("web pages cannot use presigned URLs: {}", missing.join("; "));
     let hint =
-        "set examples/aws/cors.json with the page's origin by aws s3api put-bucket-cors; the CLI needs no CORS rules";
+        "apply examples/aws/cors.json with the page's origin by aws s3api put-bucket-cors; the CLI needs no CORS";
     Finding::warning(NAME, detail, hint)
 }
 

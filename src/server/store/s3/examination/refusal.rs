@@ -42,7 +42,7 @@ where
             let error = fault(error);
             let hint = match status(&error) {
                 Some(401 | 403) => {
-                    format!("allow {action}: examples/aws/iam-policy-doctor.json lists all actions of this command")
+                    format!("allow {action}: examples/aws/iam-policy-doctor.json lists all required actions")
                 }
                 _ => "this server does not report the setting: check it manually".to_owned(),
             };
