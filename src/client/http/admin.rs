@@ -1,4 +1,4 @@
-//! The admin service, one method a route.
+//! Typed client of the admin service: one method per route.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::domain::base_url::BaseUrl;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
 
-/// The admin service at one address, with its key.
+/// Client of the admin service at one base URL, with its admin key.
 #[derive(Clone)]
 pub struct AdminApi {
     transport: Transport,
@@ -24,7 +24,7 @@ pub struct AdminApi {
 }
 
 impl AdminApi {
-    /// Prepares calls to the service at `root`.
+    /// Builds a client for the service at `root`, without connecting yet.
     pub fn new(root: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
         let transport = Transport::to(&root, options)?;
         let origin = Origin::from(&root);
@@ -37,30 +37,30 @@ impl AdminApi {
         self.call("tokens/create", request).await
     }
 
-    /// A page of the tokens there are.
+    /// Returns a page of the sender tokens, starting after the token `after`.
     pub async fn tokens(&self, after: Option<&str>) -> Result<Page<TokenItem>, ClientError> {
         let url = page_url(self.root.join("/tokens/list"), after);
         self.call("tokens/list", self.request(Method::GET, url)).await
     }
 
-    /// Revokes a token, again and again.
+    /// Revokes a sender token. Idempotent.
     pub async fn revoke_token(&self, id: TokenId) -> Result<TokenItem, ClientError> {
         let url = self.root.join(&format!("/tokens/id/{id}/revoke"));
         self.call("tokens/revoke", self.request(Method::POST, url).json_body(&Empty {})).await
     }
 
-    /// What the service holds and did.
+    /// Returns usage statistics: what is stored, and counts of past operations.
     pub async fn stats(&self) -> Result<StatsOverview, ClientError> {
         self.call("stats/overview", self.request(Method::GET, self.root.join("/stats/overview"))).await
     }
 
-    /// A page of everything that is recorded about a transfer.
+    /// Returns a page of a transfer's audit records, starting after the record `after`.
     pub async fn audit(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
         let url = page_url(self.root.join(&format!("/audit/transfers/id/{id}/all")), after);
         self.call("audit", self.request(Method::GET, url)).await
     }
 
-    /// Deletes anybody's transfer.
+    /// Deletes a transfer of any sender.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         let url = self.root.join(&format!("/transfers/id/{id}/delete"));
         self.call("delete", self.request(Method::POST, url).json_body(&Empty {})).await
@@ -70,7 +70,7 @@ impl AdminApi {
         self.transport.client.request(method, url).timeout(self.transport.call_timeout)
     }
 
-    /// Adds the admin key, which must belong to where the request goes, and makes the call.
+    /// Adds the admin key, if it belongs to the request's origin, and sends the request.
     async fn call<T: DeserializeOwned>(&self, name: &'static str, request: RequestBuilder) -> Result<T, ClientError> {
         let (client, request) = request.build_split();
         let mut request = request.map_err(ClientError::Setup)?;

@@ -1,4 +1,4 @@
-//! The public service, one method a route.
+//! Typed client of the public service: one method per route.
 
 use std::sync::Arc;
 
@@ -20,18 +20,18 @@ use crate::domain::wire::{
     Empty, EventAdded, Health, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
 };
 
-/// Shows that its sender has the key of a transfer.
+/// Request header with the access proof: shows that the client has the transfer's key.
 const ACCESS: HeaderName = HeaderName::from_static("x-sgsend-access");
-/// Shows that a download was counted.
+/// Request header with the download grant: shows that the download was counted.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
 
 /// The version of the API that this client speaks.
 const API: u32 = 1;
 
-/// A page of records, as they came: a newer server may write members and kinds that this version does not know.
+/// Page of audit records as raw JSON: a newer server may send fields and kinds unknown to this version.
 pub type RecordPage = Page<serde_json::Value>;
 
-/// The public service at one address, with the sender token for it where there is one.
+/// Client of the public service at one base URL, with the sender token if there is one.
 #[derive(Clone)]
 pub struct Api {
     transport: Transport,
@@ -41,7 +41,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Prepares calls to the service at `root`.
+    /// Builds a client for the service at `root`, without connecting yet.
     pub fn new(
         root: BaseUrl,
         token: Option<Arc<SenderToken>>,
@@ -52,24 +52,27 @@ impl Api {
         Ok(Self { transport, root, origin, token })
     }
 
-    /// The service's address.
+    /// Returns the service's base URL.
     #[must_use]
     pub const fn root(&self) -> &BaseUrl {
         &self.root
     }
 
-    /// The service's origin.
+    /// Returns the service's origin.
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// How connections to the service are made.
+    /// Returns the transport that makes the connections to the service.
     pub(crate) const fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// What the service is, and what it accepts. A service of another API is an error.
+    /// Returns the service's version, modes and limits.
+    ///
+    /// # Errors
+    /// [`ClientError::Unsupported`] if the service speaks another API version.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health"));
         let health: Health =
@@ -77,15 +80,15 @@ impl Api {
         if health.api == API {
             return Ok(health);
         }
-        let text = format!("{} speaks version {} of the API, and this sgsend version {API}", self.origin, health.api);
+        let text = format!("{} speaks API version {}, this sgsend speaks version {API}", self.origin, health.api);
         Err(ClientError::Unsupported(text))
     }
 
-    /// What the service's clock shows, to the second; `None` where it does not say.
+    /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.
     pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
         let request = self.bare(Method::GET, self.root.join("/health")).timeout(self.transport.call_timeout);
-        let answer = response::send(&self.origin, request).await?;
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let response = response::send(&self.origin, request).await?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.and_then(Timestamp::from_http_date))
     }
 
@@ -95,19 +98,21 @@ impl Api {
         response::call(&self.origin, "create", self.as_sender(request)?).await
     }
 
-    /// What has arrived of a payload.
+    /// Returns which bytes or parts of a payload the service has received.
     pub async fn upload_status(&self, id: TransferId) -> Result<UploadStatus, ClientError> {
         let request = self.get(self.route(id, "upload/status"));
         response::call(&self.origin, "upload/status", self.as_sender(request)?).await
     }
 
-    /// What the sender token may still be used for.
+    /// Returns the sender token's limits and remaining quota.
     pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
         let request = self.get(self.root.join("/token/status"));
         response::call(&self.origin, "token/status", self.as_sender(request)?).await
     }
 
-    /// Sends payload bytes from `offset` on to `address`, as a created transfer names it. Takes as long as `body` does.
+    /// Uploads payload bytes, starting at byte `offset`, to the upload `address` of a created transfer.
+    ///
+    /// No call timeout applies: the request lasts as long as `body` does.
     pub async fn upload_bytes(&self, address: &str, offset: u64, body: Body) -> Result<Received, ClientError> {
         let mut url = self.resolve(address)?;
         if offset > 0 {
@@ -117,50 +122,50 @@ impl Api {
         response::call(&self.origin, "upload-bytes", self.as_sender(request)?).await
     }
 
-    /// Signed requests for the parts of these numbers, or for the whole payload.
+    /// Requests presigned URLs for the parts `numbers`; with no numbers, for the payload as a single object.
     pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
-        let asked = PartNumbers { numbers: numbers.to_vec() };
-        let request = self.post(self.route(id, "upload/create-presign-urls"), &asked);
+        let body = PartNumbers { numbers: numbers.to_vec() };
+        let request = self.post(self.route(id, "upload/create-presign-urls"), &body);
         response::call(&self.origin, "upload/create-presign-urls", self.as_sender(request)?).await
     }
 
-    /// Ends an upload of which every byte has arrived.
+    /// Completes an upload after all its bytes have arrived.
     pub async fn complete(&self, id: TransferId) -> Result<CompletedTransfer, ClientError> {
         let request = self.post(self.route(id, "upload/complete"), &Empty {});
         response::call(&self.origin, "upload/complete", self.as_sender(request)?).await
     }
 
-    /// A transfer's state.
+    /// Returns a transfer's status.
     pub async fn status(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         response::call(&self.origin, "status", self.get(self.route(id, "status"))).await
     }
 
-    /// Deletes a transfer, again and again.
+    /// Deletes a transfer. Idempotent.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         let request = self.post(self.route(id, "delete"), &Empty {});
         response::call(&self.origin, "delete", self.as_sender(request)?).await
     }
 
-    /// Whether a payload could be had with this access proof; counts nothing.
+    /// Checks that the server accepts this access proof. Counts no download.
     pub async fn check_access(&self, id: TransferId, proof: &AccessProof) -> Result<(), ClientError> {
         let request = self.bare(Method::HEAD, self.route(id, "payload/download-bytes"));
         let request = with_proof(request, Some(proof)).timeout(self.transport.call_timeout);
         response::send(&self.origin, request).await.map(|_| ())
     }
 
-    /// Counts a download under `grant`; with the same grant again it counts nothing.
+    /// Starts a download under `grant`, which counts it. Repeated calls with the same grant count once.
     pub async fn begin_download(
         &self,
         id: TransferId,
         grant: &Grant,
         proof: Option<&AccessProof>,
     ) -> Result<DownloadAnswer, ClientError> {
-        let asked = DownloadRequest { grant: Some(grant.to_text().to_string()) };
-        let request = self.post(self.route(id, "download/create-presign-url"), &asked);
+        let body = DownloadRequest { grant: Some(grant.to_text().to_string()) };
+        let request = self.post(self.route(id, "download/create-presign-url"), &body);
         response::call(&self.origin, "download/create-presign-url", with_proof(request, proof)).await
     }
 
-    /// Fetches payload bytes from `offset` on from `address`, as the answer to a counted download names it.
+    /// Downloads payload bytes, starting at byte `offset`, from the `address` that the download response names.
     pub async fn fetch(&self, address: &str, grant: &Grant, offset: u64) -> Result<Response, ClientError> {
         let mut request = with_grant(self.bare(Method::GET, self.resolve(address)?), grant);
         if offset > 0 {
@@ -169,7 +174,7 @@ impl Api {
         response::send(&self.origin, request).await
     }
 
-    /// Claims that something has happened to a transfer.
+    /// Reports a client event of a transfer, such as a successful decryption, to the audit log.
     pub async fn add_event(
         &self,
         id: TransferId,
@@ -180,7 +185,7 @@ impl Api {
         response::call(&self.origin, "events/add", with_grant(request, grant)).await
     }
 
-    /// A page of what has happened to a transfer; with a token it says more.
+    /// Returns a page of a transfer's events after the record `after`. With a sender token, records hold more detail.
     pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
         let request = self.get(page_url(self.route(id, "events/list"), after));
         let request = if self.token.is_some() { self.as_sender(request)? } else { request };
@@ -203,7 +208,7 @@ impl Api {
         self.bare(Method::POST, url).timeout(self.transport.call_timeout).json_body(body)
     }
 
-    /// Adds the sender token, which must belong to where the request goes.
+    /// Adds the sender token, if it belongs to the request's origin.
     fn as_sender(&self, request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
         let Some(token) = &self.token else { return Ok(request) };
         let (client, request) = request.build_split();
@@ -217,7 +222,7 @@ impl Api {
         Ok(RequestBuilder::from_parts(client, request))
     }
 
-    /// The URL of an address in an answer: relative to the service's root, or absolute within its origin.
+    /// Resolves an address from a response: a path relative to the base URL, or an absolute URL of the same origin.
     fn resolve(&self, address: &str) -> Result<Url, ClientError> {
         if address.starts_with('/') && !address.starts_with("//") {
             let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
@@ -228,27 +233,27 @@ impl Api {
         match Url::parse(address) {
             Ok(url) if Origin::of(&url) == self.origin => Ok(url),
             _ => Err(ClientError::Unsupported(format!(
-                "{} takes payload bytes at another server, which this version cannot send to",
+                "{} names an upload or download address at another origin, which this version does not support",
                 self.origin
             ))),
         }
     }
 }
 
-/// JSON bodies, which this crate's reqwest is built without.
+/// Adds JSON request bodies: this crate builds reqwest without its `json` feature.
 pub(crate) trait JsonBody {
-    /// Sends `body` as JSON.
+    /// Sets `body`, serialised as JSON, and its content type.
     fn json_body(self, body: &impl Serialize) -> Self;
 }
 
 impl JsonBody for RequestBuilder {
     fn json_body(self, body: &impl Serialize) -> Self {
-        let json = serde_json::to_vec(body).expect("wire types have string keys only");
+        let json = serde_json::to_vec(body).expect("wire types have only string keys");
         self.header(CONTENT_TYPE, "application/json").body(json)
     }
 }
 
-/// The URL of the page of a list that begins after the record `after`.
+/// Adds the query of a list page of up to 1,000 records, starting after the record `after`.
 pub(crate) fn page_url(mut url: Url, after: Option<&str>) -> Url {
     url.query_pairs_mut().append_pair("limit", "1000").extend_pairs(after.map(|after| ("after", after)));
     url
@@ -256,11 +261,11 @@ pub(crate) fn page_url(mut url: Url, after: Option<&str>) -> Url {
 
 fn with_proof(request: RequestBuilder, proof: Option<&AccessProof>) -> RequestBuilder {
     let Some(proof) = proof else { return request };
-    request.header(ACCESS, sensitive(&proof.to_text()).expect("hex digits can stand in a header"))
+    request.header(ACCESS, sensitive(&proof.to_text()).expect("hex digits are valid in a header"))
 }
 
 fn with_grant(request: RequestBuilder, grant: &Grant) -> RequestBuilder {
-    request.header(GRANT, sensitive(&grant.to_text()).expect("base64url can stand in a header"))
+    request.header(GRANT, sensitive(&grant.to_text()).expect("base64url is valid in a header"))
 }
 
 #[cfg(test)]

@@ -1,26 +1,27 @@
-//! The `Content-Range` of an answer.
+//! Parser for the `Content-Range` response header.
 
 use http::StatusCode;
 use http::header::CONTENT_RANGE;
 use reqwest::Response;
 
-/// Which part of a payload a response brings.
+/// Byte range of a partial response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContentRange {
+    /// First byte of the range, counted from 0.
     pub(crate) start: u64,
-    /// Bytes in the whole payload, where that is told.
+    /// Size of the complete payload in bytes; `None` if the header has `*` in its place.
     pub(crate) total: Option<u64>,
 }
 
 impl ContentRange {
-    /// What a response says of itself; `None` where it brings no part.
+    /// Returns the range of a 206 response; `None` for other statuses and invalid headers.
     pub(crate) fn of(response: &Response) -> Option<Self> {
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
         is_partial.then(|| Self::parse(text)).flatten()
     }
 
-    /// Reads the header's value.
+    /// Parses the header's value.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (start, rest) = text.strip_prefix("bytes ")?.split_once('-')?;
         let total = rest.split_once('/').and_then(|(_, total)| total.parse().ok());

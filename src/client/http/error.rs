@@ -1,4 +1,4 @@
-//! What goes wrong between a client and a server.
+//! Errors of requests to a server.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -10,148 +10,148 @@ use crate::client::{Origin, StoreError};
 use crate::domain::error::ErrorCode;
 use crate::domain::wire::Flow;
 
-/// A request that the server did not grant, in its own words.
+/// Error response of the server: its status, code and message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct ApiError {
     /// The HTTP status.
     pub status: u16,
-    /// The stable code, where this version knows it.
+    /// The stable error code, if this version knows it.
     pub code: Option<ErrorCode>,
-    /// The code as it was sent, or `http_` and the status where none was.
+    /// The code as received; `http_<status>` if the response has no code.
     pub code_text: String,
-    /// What the server says is wrong. Written by the server: to be escaped before it is shown.
+    /// The server's message. Untrusted text: escape it before display.
     pub detail: String,
     /// The request's id in the server's records.
     pub request_id: Option<String>,
-    /// The limit that was passed, in bytes.
+    /// The exceeded limit, in bytes.
     pub limit_bytes: Option<u64>,
-    /// Bytes of the payload that have arrived.
+    /// Payload bytes that the server has received.
     pub received_bytes: Option<u64>,
-    /// When another try makes sense.
+    /// Delay before the next retry, as requested by the server.
     pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
-    /// Whether the same request may be granted a little later.
+    /// Returns `true` if a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.code {
             Some(ErrorCode::RateLimited) => true,
-            // These do not pass by waiting, whatever their status.
+            // A retry does not help here, whatever the status.
             Some(ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached | ErrorCode::StorageFull) => false,
             _ => matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504),
         }
     }
 }
 
-/// A call that failed.
+/// Failed request to the service or its payload store.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The server refused.
+    /// The server returned an error response.
     #[error(transparent)]
     Api(Box<ApiError>),
     /// No connection could be made.
     #[error("cannot reach {origin}")]
     Unreachable {
-        /// Where to.
+        /// The server's origin.
         origin: Origin,
-        /// Why not.
+        /// The connection error.
         #[source]
         source: reqwest::Error,
     },
-    /// The server could not show that it is who it should be.
+    /// The server's TLS certificate is not trusted.
     #[error("the certificate of {origin} is not trusted")]
     Certificate {
-        /// Whose.
+        /// The server's origin.
         origin: Origin,
-        /// Why not.
+        /// The TLS error.
         #[source]
         source: reqwest::Error,
     },
-    /// The connection broke before the answer was complete.
-    #[error("the connection to {origin} broke")]
+    /// The connection was lost before the response was complete.
+    #[error("the connection to {origin} was lost")]
     Broken {
-        /// Where to.
+        /// The server's origin.
         origin: Origin,
-        /// How.
+        /// The connection error.
         #[source]
         source: reqwest::Error,
     },
-    /// No answer came in time.
-    #[error("{origin} did not answer in time")]
+    /// The request or the connection timed out.
+    #[error("the request to {origin} timed out")]
     Timeout {
-        /// Who.
+        /// The server's origin.
         origin: Origin,
     },
-    /// Fewer bytes came, or were kept, than should have.
-    #[error("{origin} stopped before everything was transferred")]
+    /// The server transferred or stored fewer bytes than it announced.
+    #[error("{origin} ended the transfer early")]
     CutShort {
-        /// Who.
+        /// The server's origin.
         origin: Origin,
     },
-    /// What should speak TLS does not.
+    /// The server's port does not speak TLS.
     #[error("{origin} does not speak https")]
     NotTls {
-        /// Who.
+        /// The server's origin.
         origin: Origin,
-        /// What it said instead.
+        /// The TLS error.
         #[source]
         source: reqwest::Error,
     },
-    /// API calls follow no redirects.
+    /// The server responded with a redirect, which API calls do not follow.
     #[error("{origin} redirects to another address")]
     Redirected {
-        /// Who.
+        /// The server's origin.
         origin: Origin,
-        /// Where to, where that can be told.
+        /// The redirect's target, if the `Location` header is readable. Untrusted text.
         to: Option<String>,
     },
-    /// The answer is not what this version expects.
-    #[error("the answer of {origin} to `{call}` cannot be understood")]
+    /// The server sent a response that this version cannot parse or that contradicts the request.
+    #[error("{origin} sent an invalid response to `{call}`")]
     Answer {
-        /// Whose answer.
+        /// The server's origin.
         origin: Origin,
-        /// To what.
+        /// Name of the API call.
         call: &'static str,
-        /// Why not.
+        /// What is invalid about the response.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The server wants something that this version cannot do.
+    /// The server requires a feature that this version does not support.
     #[error("{0}")]
     Unsupported(String),
-    /// The payload store failed, or could not be reached.
+    /// A request to the payload store failed.
     #[error(transparent)]
     Store(Box<StoreError>),
-    /// The server does not let payloads go the way that was asked for.
+    /// The server does not support the chosen data path.
     #[error("{}", match .flow {
-        Flow::Presigned => format!("{origin} takes and gives payloads itself, and has no payload store"),
-        Flow::Bytes => format!("{origin} leaves payloads to its payload store, and takes and gives none itself"),
+        Flow::Presigned => format!("{origin} transfers payloads itself and has no payload store"),
+        Flow::Bytes => format!("{origin} transfers payloads only through its payload store"),
     })]
     Flow {
-        /// Who.
+        /// The server's origin.
         origin: Origin,
-        /// Which way was asked for.
+        /// The chosen data path.
         flow: Flow,
     },
-    /// What is sent could be read on the way.
-    #[error("{origin} is plain http beyond this machine, where others can read along")]
+    /// The URL uses plain HTTP to another machine, without `--insecure-http`.
+    #[error("{origin} uses plain http, which others on the network can read")]
     PlainHttp {
-        /// Where to.
+        /// The server's origin.
         origin: Origin,
     },
-    /// A secret belongs elsewhere.
+    /// A secret belongs to another origin.
     #[error(transparent)]
     ForeignOrigin(#[from] ForeignOrigin),
-    /// A secret holds characters that no header can carry.
-    #[error("the {0} holds characters that cannot be sent")]
+    /// A secret contains characters that are not valid in a header.
+    #[error("the {0} contains characters that cannot be sent in a header")]
     Unsendable(&'static str),
-    /// The given root certificates cannot be used.
-    #[error("the certificates to trust cannot be used")]
+    /// The additional root certificates are not valid.
+    #[error("the CA certificates are not valid")]
     Roots(#[source] reqwest::Error),
-    /// Connections cannot be prepared at all.
-    #[error("connections cannot be prepared")]
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
 }
 
@@ -162,7 +162,7 @@ impl From<ApiError> for ClientError {
 }
 
 impl ClientError {
-    /// Sorts an error of a request to `origin`.
+    /// Classifies a transport error of a request to `origin`. Strips the URL, which may hold secrets.
     pub(crate) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
         let source = error.without_url();
         if source.is_timeout() {
@@ -179,7 +179,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same call may succeed a little later.
+    /// Returns `true` if a retry of the same call may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -200,7 +200,7 @@ impl ClientError {
         }
     }
 
-    /// The server's code, where it is a refusal whose code this version knows.
+    /// Returns the server's error code, if this is an error response with a code known to this version.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -209,15 +209,15 @@ impl ClientError {
         }
     }
 
-    /// Whether a transfer that failed with this is worth going on with later: nothing says that it is over.
+    /// Returns `true` if a later process may resume the transfer that failed with this error.
     #[must_use]
     pub(crate) fn is_worth_resuming(&self) -> bool {
-        // The network may be another one than before.
+        // A captive portal or another network may have caused these.
         let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
     }
 
-    /// The status that the payload store refused with, if it did.
+    /// Returns the status of the payload store's error response, if this is one.
     #[must_use]
     pub(crate) fn store_status(&self) -> Option<u16> {
         match self {
@@ -226,13 +226,13 @@ impl ClientError {
         }
     }
 
-    /// Whether there is no way to the payload store from here.
+    /// Returns `true` if the payload store cannot be reached from this machine.
     #[must_use]
     pub(crate) fn is_store_out_of_reach(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_out_of_reach())
     }
 
-    /// When the server says that another try makes sense.
+    /// Returns the retry delay that the server or the payload store requested.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -243,11 +243,11 @@ impl ClientError {
     }
 }
 
-/// The fault of the encryption that `error` comes from, if it does.
+/// Finds the TLS error in the source chain of `error`.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut next = error.source();
     while let Some(cause) = next {
-        // An `io::Error` names its inner error's source, not the inner error itself.
+        // `io::Error::source` skips the inner error and returns the inner error's source.
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| cause.downcast_ref());
         if tls.is_some() {
@@ -262,7 +262,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, code: Option<ErrorCode>) -> ApiError {
+    fn api_error(status: u16, code: Option<ErrorCode>) -> ApiError {
         ApiError {
             status,
             code,
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         for (status, code, transient) in [
             (429, Some(ErrorCode::RateLimited), true),
             (429, Some(ErrorCode::QuotaExceeded), false),
@@ -286,7 +286,7 @@ mod tests {
             (404, Some(ErrorCode::TransferNotFound), false),
             (409, Some(ErrorCode::UploadInProgress), false),
         ] {
-            assert_eq!(refusal(status, code).is_transient(), transient, "{status} {code:?}");
+            assert_eq!(api_error(status, code).is_transient(), transient, "{status} {code:?}");
         }
     }
 }

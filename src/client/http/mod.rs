@@ -1,4 +1,4 @@
-//! HTTP calls to the services: typed routes, transport, retries and secrets bound to an origin.
+//! HTTP clients of both services: typed routes, transport, retries, and secrets bound to an origin.
 
 pub(super) mod admin;
 pub(super) mod api;

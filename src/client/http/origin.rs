@@ -1,4 +1,4 @@
-//! An origin: what a secret belongs to.
+//! Origins: scheme, host and port that a secret is bound to.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::domain::base_url::BaseUrl;
 pub struct Origin(url::Origin);
 
 impl Origin {
-    /// The origin that `url` points to.
+    /// Returns the origin of `url`.
     #[must_use]
     pub fn of(url: &Url) -> Self {
         Self(url.origin())

@@ -1,4 +1,4 @@
-//! Answers: read up to a bound, and turned into what was asked for or into an [`ApiError`].
+//! Reads responses up to a size limit, and parses them as JSON or as an [`ApiError`].
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use serde::de::DeserializeOwned;
 use crate::client::{ApiError, ClientError, Origin};
 use crate::domain::wire::Problem;
 
-/// The longest answer that is read, in bytes: a page of a thousand records takes less than one.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// The longest refusal that is read, in bytes.
+/// Maximum size of a response body, in bytes. A page of 1,000 records takes less than 1 MiB.
+const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
+/// Maximum size of an error response's body, in bytes.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
-/// The longest text of a refusal that is kept, in characters.
+/// Maximum length of a kept text of an error response, in characters.
 const MAX_DETAIL: usize = 400;
-/// The longest wait that a server can ask for.
+/// Maximum `Retry-After` that is honoured.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// Sends a request and reads the JSON it is answered with.
+/// Sends a request and parses the JSON of its response.
 pub(crate) async fn call<T: DeserializeOwned>(
     origin: &Origin,
     name: &'static str,
@@ -29,7 +29,7 @@ pub(crate) async fn call<T: DeserializeOwned>(
     read_json(origin, name, response).await
 }
 
-/// Sends a request; anything but success is an error.
+/// Sends a request and returns a successful response; other statuses are errors.
 pub(crate) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Response, ClientError> {
     let response = request.send().await.map_err(|error| ClientError::of_request(origin.clone(), error))?;
     let status = response.status();
@@ -40,26 +40,26 @@ pub(crate) async fn send(origin: &Origin, request: RequestBuilder) -> Result<Res
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(shorten);
         return Err(ClientError::Redirected { origin: origin.clone(), to });
     }
-    Err(refusal(response).await.into())
+    Err(error_response(response).await.into())
 }
 
-/// Reads JSON from a successful response.
+/// Parses the JSON body of a successful response.
 pub(crate) async fn read_json<T: DeserializeOwned>(
     origin: &Origin,
     name: &'static str,
     response: Response,
 ) -> Result<T, ClientError> {
-    let unsound = |source| ClientError::Answer { origin: origin.clone(), call: name, source };
-    let body = match read(response, MAX_ANSWER_BYTES).await {
+    let invalid = |source| ClientError::Answer { origin: origin.clone(), call: name, source };
+    let body = match read(response, MAX_RESPONSE_BYTES).await {
         Ok(Some(body)) => body,
-        Ok(None) => return Err(unsound("it is too long".into())),
+        Ok(None) => return Err(invalid("the response is too long".into())),
         Err(error) => return Err(ClientError::of_request(origin.clone(), error)),
     };
-    serde_json::from_slice(&body).map_err(|error| unsound(error.into()))
+    serde_json::from_slice(&body).map_err(|error| invalid(error.into()))
 }
 
-/// Reads what the server says of a refusal. Never fails: a status without words is a refusal too.
-async fn refusal(response: Response) -> ApiError {
+/// Parses an error response. Never fails: without a valid body the error describes the status.
+async fn error_response(response: Response) -> ApiError {
     let status = response.status();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(shorten);
     let retry_after = header(RETRY_AFTER.as_str())
@@ -82,7 +82,7 @@ async fn refusal(response: Response) -> ApiError {
             status: status.as_u16(),
             code: None,
             code_text: format!("http_{}", status.as_u16()),
-            detail: format!("the server answered {status} without saying why"),
+            detail: format!("the server responded with status {status} and no details"),
             request_id,
             limit_bytes: None,
             received_bytes: None,
@@ -91,7 +91,7 @@ async fn refusal(response: Response) -> ApiError {
     }
 }
 
-/// Reads a body of at most `limit` bytes; `None` for a longer one.
+/// Reads a body of at most `limit` bytes; `None` for a longer body.
 async fn read(mut response: Response, limit: usize) -> reqwest::Result<Option<BytesMut>> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {

@@ -1,4 +1,4 @@
-//! RetryPolicy: how often and how long a call is tried again.
+//! Retry policy: exponential backoff with jitter, and a limit on the time without progress.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::Instant;
 use crate::client::{ClientError, Progress};
 use crate::domain::crypto::random;
 
-/// The first wait between two tries.
+/// Delay before the first retry.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-/// The longest wait that is not asked for by the server.
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Maximum delay between retries, unless the server requests a longer one.
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
-/// The longest that a connection may stand still.
-const LONGEST_STALL: Duration = Duration::from_secs(30);
+/// Maximum time that a connection may stay idle before its request is aborted.
+const MAX_STALL: Duration = Duration::from_secs(30);
 
-/// What is left of the time without progress after which a transfer gives up.
+/// Retries with backoff until a time limit without progress is reached.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     limit: Duration,
@@ -24,46 +24,46 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// RetryPolicy that ends after `limit` without progress.
+    /// Creates a policy that gives up after `limit` without progress.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self { limit, since: Instant::now(), delay: FIRST_DELAY }
     }
 
-    /// As much patience as this one had at its beginning, for something that begins now.
+    /// Returns a copy with its full time limit, starting now.
     #[must_use]
     pub fn anew(&self) -> Self {
         Self::new(self.limit)
     }
 
-    /// Something has moved: begins anew.
+    /// Restarts the time limit and the backoff after progress.
     pub fn progressed(&mut self) {
         self.since = Instant::now();
         self.delay = FIRST_DELAY;
     }
 
-    /// Does not count the last `moving`: bytes moved, although nobody has acknowledged them yet.
+    /// Excludes a period of `moving` from the time limit: bytes were sent, but not acknowledged yet.
     pub fn was_moving(&mut self, moving: Duration) {
         self.since = (self.since + moving).min(Instant::now());
     }
 
-    /// How long a connection may stand still.
+    /// Returns the idle timeout of a connection: a third of the time limit, at most 30 s.
     #[must_use]
     pub fn stall(&self) -> Duration {
-        LONGEST_STALL.min(self.limit / 3)
+        MAX_STALL.min(self.limit / 3)
     }
 
-    /// How long to wait before the next try after `error`; `None` when that would take too long.
+    /// Returns the delay before the retry after `error`; `None` if it would exceed the time limit.
     fn next_delay(&mut self, error: &ClientError) -> Option<Duration> {
-        // Between half and the whole of it, so that clients that lost the same server do not return as one.
+        // Jitter between half and the full delay, so that clients of a failed server do not reconnect all at once.
         let jitter = u32::from(u16::from_be_bytes(random::bytes()));
         let delay = self.delay / 2 + self.delay / 2 * jitter / u32::from(u16::MAX);
         let delay = delay.max(error.retry_after().unwrap_or_default());
-        self.delay = (self.delay * 2).min(LONGEST_DELAY);
+        self.delay = (self.delay * 2).min(MAX_DELAY);
         (self.since.elapsed() + delay < self.limit).then_some(delay)
     }
 
-    /// Waits before the next try after `error`, or gives it back when patience has run out.
+    /// Waits before the retry after `error`, or returns `error` once the time limit is reached.
     pub async fn wait_after(&mut self, error: ClientError, progress: &dyn Progress) -> Result<(), ClientError> {
         let Some(delay) = self.next_delay(&error) else { return Err(error) };
         progress.waiting(&error, delay);
@@ -71,7 +71,7 @@ impl RetryPolicy {
         Ok(())
     }
 
-    /// Makes a call that may safely be made twice until it succeeds, is refused, or patience has run out.
+    /// Retries an idempotent call until it succeeds, fails with a permanent error, or the time limit is reached.
     pub async fn call<T, F>(&mut self, progress: &dyn Progress, mut call: impl FnMut() -> F) -> Result<T, ClientError>
     where
         F: Future<Output = Result<T, ClientError>>,
@@ -104,32 +104,32 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_and_end() {
-        let mut patience = RetryPolicy::new(Duration::from_secs(20));
-        let delays: Vec<_> = (0..8).map(|_| patience.next_delay(&unavailable(None)).unwrap()).collect();
-        assert!(delays[0] <= FIRST_DELAY && delays[7] > Duration::from_secs(2) && delays[7] <= LONGEST_DELAY);
-        assert_eq!(patience.next_delay(&unavailable(Some(Duration::from_secs(7)))), Some(Duration::from_secs(7)));
-        assert_eq!(patience.next_delay(&unavailable(Some(Duration::from_secs(21)))), None);
+    fn delays_grow_up_to_the_time_limit() {
+        let mut retry = RetryPolicy::new(Duration::from_secs(20));
+        let delays: Vec<_> = (0..8).map(|_| retry.next_delay(&unavailable(None)).unwrap()).collect();
+        assert!(delays[0] <= FIRST_DELAY && delays[7] > Duration::from_secs(2) && delays[7] <= MAX_DELAY);
+        assert_eq!(retry.next_delay(&unavailable(Some(Duration::from_secs(7)))), Some(Duration::from_secs(7)));
+        assert_eq!(retry.next_delay(&unavailable(Some(Duration::from_secs(21)))), None);
     }
 
     #[test]
-    fn time_in_which_bytes_move_does_not_count() {
-        let mut patience = RetryPolicy::new(Duration::from_secs(20));
-        patience.since = patience.since.checked_sub(Duration::from_secs(30)).unwrap();
-        assert_eq!(patience.next_delay(&unavailable(None)), None);
-        patience.was_moving(Duration::from_secs(25));
-        assert!(patience.next_delay(&unavailable(None)).is_some());
-        patience.since = patience.since.checked_sub(Duration::from_secs(15)).unwrap();
-        assert_eq!(patience.next_delay(&unavailable(None)), None);
-        patience.was_moving(Duration::from_mins(1));
-        assert!(patience.since <= Instant::now(), "nothing is saved up");
+    fn time_with_moving_bytes_is_excluded() {
+        let mut retry = RetryPolicy::new(Duration::from_secs(20));
+        retry.since = retry.since.checked_sub(Duration::from_secs(30)).unwrap();
+        assert_eq!(retry.next_delay(&unavailable(None)), None);
+        retry.was_moving(Duration::from_secs(25));
+        assert!(retry.next_delay(&unavailable(None)).is_some());
+        retry.since = retry.since.checked_sub(Duration::from_secs(15)).unwrap();
+        assert_eq!(retry.next_delay(&unavailable(None)), None);
+        retry.was_moving(Duration::from_mins(1));
+        assert!(retry.since <= Instant::now(), "excluded time is not credited in advance");
     }
 
     #[tokio::test]
-    async fn a_call_is_made_until_it_succeeds() {
+    async fn a_call_is_retried_until_it_succeeds() {
         let mut tries = 0;
-        let mut patience = RetryPolicy::new(Duration::from_secs(5));
-        let outcome = patience.call(&Silent, || {
+        let mut retry = RetryPolicy::new(Duration::from_secs(5));
+        let outcome = retry.call(&Silent, || {
             tries += 1;
             let outcome = if tries < 3 { Err(unavailable(None)) } else { Ok(tries) };
             async move { outcome }

@@ -1,4 +1,4 @@
-//! Secrets that go to one origin only.
+//! Secrets bound to one origin.
 
 use http::{HeaderName, HeaderValue};
 use url::Url;
@@ -7,18 +7,18 @@ use zeroize::Zeroizing;
 use crate::client::Origin;
 use crate::domain::token::PlainToken;
 
-/// A secret and the origin it belongs to: only a URL of that origin gets to see it. Has no `Debug` output.
+/// Secret that is revealed only for requests to its own origin. Has no `Debug` output.
 pub struct Bound<S> {
     origin: Origin,
     secret: S,
 }
 
-/// A secret was to be sent to an origin that it does not belong to.
+/// Attempt to send a secret to an origin that it does not belong to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a secret of {owner} is not sent to {asked}")]
+#[error("a secret of {owner} is not sent to {requested}")]
 pub struct ForeignOrigin {
     owner: Origin,
-    asked: Origin,
+    requested: Origin,
 }
 
 impl<S> Bound<S> {
@@ -28,34 +28,38 @@ impl<S> Bound<S> {
         Self { origin, secret }
     }
 
-    /// The origin that the secret belongs to.
+    /// Returns the origin that the secret belongs to.
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The secret, for a request to `url`.
+    /// Returns the secret for a request to `url`, if the origins match.
     pub fn reveal_to(&self, url: &Url) -> Result<&S, ForeignOrigin> {
-        let asked = Origin::of(url);
-        if asked == self.origin { Ok(&self.secret) } else { Err(ForeignOrigin { owner: self.origin.clone(), asked }) }
+        let requested = Origin::of(url);
+        if requested == self.origin {
+            Ok(&self.secret)
+        } else {
+            Err(ForeignOrigin { owner: self.origin.clone(), requested })
+        }
     }
 }
 
-/// A sender token of one public service.
+/// Sender token of one public service.
 pub type SenderToken = Bound<PlainToken>;
 
-/// The admin key of one admin service.
+/// Admin key of one admin service.
 pub type AdminKey = Bound<AdminSecret>;
 
-/// An admin key, and the header that its service reads it from.
+/// Admin key, and the request header that carries it.
 pub struct AdminSecret {
-    /// The header's name: `x-api-key` unless the operator has renamed it.
+    /// The header's name; `x-api-key` by default.
     pub header: HeaderName,
     /// The key.
     pub key: Zeroizing<String>,
 }
 
-/// Makes a header's value that no log shows; `None` for characters that no header can carry.
+/// Creates a header value marked as sensitive, so that logs hide it; `None` for characters not valid in a header.
 pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

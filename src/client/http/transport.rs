@@ -1,4 +1,4 @@
-//! Connections: who is trusted, how long is waited, and what never travels in the clear.
+//! HTTP transport: trusted certificates, timeouts, and the ban on plain HTTP to other machines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use reqwest::{Client, ClientBuilder};
 use crate::client::{ClientError, Origin};
 use crate::domain::base_url::BaseUrl;
 
-/// How long a connection may take to be made.
+/// Timeout for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The user agent of every request.
+/// `User-Agent` header of every request.
 const USER_AGENT: &str = concat!("sgsend/", env!("CARGO_PKG_VERSION"));
 
-/// What can be chosen about connections.
+/// Configurable options of a transport.
 #[derive(Clone, Debug)]
 pub struct TransportOptions {
-    /// Certificates in PEM to trust beside the system's.
+    /// Root certificates in PEM, trusted in addition to the system's.
     pub extra_roots: Option<Vec<u8>>,
-    /// Whether plain http may leave this machine.
+    /// Allows plain HTTP to other machines.
     pub insecure_http: bool,
-    /// How long one call may take that moves no payload.
+    /// Timeout of a call that transfers no payload.
     pub call_timeout: Duration,
 }
 
-/// Makes connections to one server.
+/// Pool of connections to one server.
 #[derive(Clone)]
 pub struct Transport {
     pub(crate) client: Client,
@@ -34,15 +34,15 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Prepares connections to the server at `root`. Connects to nothing yet.
+    /// Builds the connection pool for the server at `root`, without connecting yet.
     pub fn to(root: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
         let client = connections(root, options, |builder| builder.http2_adaptive_window(true))?;
         Ok(Self { client, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
-    /// Prepares connections to a payload store, under the same terms.
+    /// Builds a connection pool for a payload store, with the same options.
     pub(crate) fn to_store(&self, root: &BaseUrl) -> Result<Client, ClientError> {
-        // Each part gets a connection of its own: what breaks one does not break the others.
+        // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the others.
         connections(root, &self.options, ClientBuilder::http1_only)
     }
 }
@@ -63,14 +63,14 @@ fn connections(
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true);
     if root.is_loopback() {
-        // A proxy would take what must not leave this machine.
+        // Requests to this machine must not leave it through a proxy.
         builder = builder.no_proxy();
     }
     if let Some(pem) = &options.extra_roots {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Roots)?;
         builder = builder.tls_certs_merge(certificates);
     } else if root.join("/").scheme() == "http" {
-        // Reading the system's roots takes longer than a small upload, and nobody would ask them.
+        // Plain HTTP needs no root certificates, and loading the system's takes longer than a small upload.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| match options.extra_roots {
