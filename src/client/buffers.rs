@@ -1,55 +1,55 @@
-//! Buffers that are used again and again: without them the memory of a transfer is what the allocator makes of it.
+//! Pool of reusable buffers: keeps the memory of a transfer constant, whatever the allocator does.
 
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-/// The most buffers that wait for their next use.
-const SPARE: usize = 6;
+/// Maximum number of idle buffers in a pool.
+const MAX_IDLE: usize = 6;
 
-/// Gives out buffers of one size, and takes them back once their bytes are no longer needed.
+/// Pool of buffers of one size. A buffer returns to the pool when its last reference is dropped.
 #[derive(Clone)]
 pub(super) struct Buffers {
     size: usize,
-    spare: Arc<Mutex<Vec<Vec<u8>>>>,
+    idle: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Buffers {
-    /// Buffers with room for `size` bytes.
+    /// Creates a pool of buffers with a capacity of `size` bytes.
     pub(super) fn of(size: usize) -> Self {
-        Self { size, spare: Arc::default() }
+        Self { size, idle: Arc::default() }
     }
 
-    /// An empty buffer.
+    /// Takes an empty buffer from the pool, or allocates a new buffer.
     pub(super) fn take(&self) -> Vec<u8> {
-        let spare = self.spare.lock().expect("nothing panics while it holds this lock").pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(self.size))
+        let idle = self.idle.lock().expect("no thread panics while holding this lock").pop();
+        idle.unwrap_or_else(|| Vec::with_capacity(self.size))
     }
 
-    /// The bytes of a finished buffer, which comes back here when the last of them is dropped.
+    /// Converts a filled buffer into `Bytes`. Dropping the last reference to them returns the buffer to the pool.
     pub(super) fn freeze(&self, buffer: Vec<u8>) -> Bytes {
-        Bytes::from_owner(Lent { buffer, home: self.clone() })
+        Bytes::from_owner(PooledBuffer { buffer, pool: self.clone() })
     }
 }
 
-struct Lent {
+struct PooledBuffer {
     buffer: Vec<u8>,
-    home: Buffers,
+    pool: Buffers,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for PooledBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
-        let mut spare = self.home.spare.lock().expect("nothing panics while it holds this lock");
-        // One that has grown is not kept.
-        if spare.len() < SPARE && self.buffer.capacity() == self.home.size {
+        let mut idle = self.pool.idle.lock().expect("no thread panics while holding this lock");
+        // A buffer that was reallocated to another capacity is not kept.
+        if idle.len() < MAX_IDLE && self.buffer.capacity() == self.pool.size {
             self.buffer.clear();
-            spare.push(std::mem::take(&mut self.buffer));
+            idle.push(std::mem::take(&mut self.buffer));
         }
     }
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_comes_back_when_its_last_byte_is_gone() {
+    fn a_buffer_returns_when_its_last_reference_is_dropped() {
         let buffers = Buffers::of(1_000);
         let mut buffer = buffers.take();
         buffer.extend_from_slice(b"content");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_has_grown_does_not_come_back() {
+    fn a_buffer_that_has_grown_is_not_reused() {
         let buffers = Buffers::of(4);
         let mut buffer = buffers.take();
         buffer.extend_from_slice(b"longer than four");

@@ -1,23 +1,25 @@
-//! Which way payload bytes go, where there is a choice.
+//! Choice of the data path: through the service, or directly to and from the payload store.
 
 use super::{ClientError, Origin};
 use crate::domain::wire::Flow;
 
-/// Which way payload bytes may go.
+/// Allowed data path of payload bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlowChoice {
-    /// As the service says, and through the service where its payload store cannot be reached.
+    /// The path that the service names; the service itself if the payload store cannot be reached.
     #[default]
     Auto,
-    /// Between this machine and the payload store only.
+    /// Only directly between this machine and the payload store, by presigned URLs.
     Presigned,
-    /// Through the service only.
+    /// Only through the service.
     Bytes,
 }
 
 impl FlowChoice {
-    /// Refuses a service whose way is not the chosen one. One with a payload store may take bytes itself as well, which
-    /// shows when a transfer is there.
+    /// Checks that the service offers the chosen path.
+    ///
+    /// Passes [`FlowChoice::Bytes`] with a payload store: only a created transfer shows whether the service itself
+    /// accepts bytes as well.
     pub(super) fn check(self, offered: Flow, origin: &Origin) -> Result<(), ClientError> {
         match (self, offered) {
             (Self::Presigned, Flow::Bytes) => Err(ClientError::Flow { origin: origin.clone(), flow: Flow::Presigned }),

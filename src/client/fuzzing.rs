@@ -1,16 +1,16 @@
-//! What the fuzz targets reach of the client besides its public interface.
+//! Entry points for the fuzz targets, beyond the client's public interface.
 
 use super::store;
 use crate::client::http::content_range::ContentRange;
 
-/// Start and total of a `Content-Range`.
+/// Parses a `Content-Range` header into start and total size, in bytes.
 #[must_use]
 pub fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     ContentRange::parse(text).map(|range| (range.start, range.total))
 }
 
-/// The code in a refusal of a payload store.
+/// Extracts the error code from a payload store's XML error response.
 #[must_use]
-pub fn store_code(refusal: &[u8]) -> Option<String> {
-    store::code_in(refusal)
+pub fn store_code(body: &[u8]) -> Option<String> {
+    store::code_in(body)
 }

@@ -1,4 +1,4 @@
-//! What this user has sent: a line of JSON for each upload, in a file that only this user can read.
+//! Upload history: a file with one line of JSON per upload, readable only by this user.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,59 +12,59 @@ use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
-/// One upload.
+/// History entry of one upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
-    /// The version of this form.
+    /// Version of this format.
     pub v: V1,
-    /// Which transfer it made.
+    /// Id of the upload's transfer.
     pub transfer_id: TransferId,
-    /// When.
+    /// Time of the upload (UTC).
     pub sent_at: Timestamp,
-    /// The name that recipients see.
+    /// File name shown to recipients.
     pub name: String,
-    /// Size of the content, in bytes.
+    /// Content size, in bytes.
     pub size: u64,
-    /// The link, without its key.
+    /// Link without its key.
     pub link: String,
-    /// The key, where the sender asked for it to be kept.
+    /// Key of the link, if the sender chose to store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// When the transfer's time is over.
+    /// Expiry time of the transfer (UTC).
     pub expires_at: Timestamp,
-    /// How many downloads it allows; `None` is any number.
+    /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
 }
 
-/// The file of a user's uploads, oldest first.
+/// History file of a user, oldest upload first.
 #[derive(Clone, Debug)]
 pub struct History(PathBuf);
 
 impl History {
-    /// The history in the folder of a user's state.
+    /// Returns the history in the state directory `state`.
     #[must_use]
     pub fn of(state: &Path) -> Self {
         Self(state.join("history.jsonl"))
     }
 
-    /// Where it is.
+    /// Returns the path of the history file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Adds an upload.
+    /// Appends an entry.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// Returns an I/O error if the file cannot be written.
     pub fn add(&self, sent: &Sent) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_private(folder)?;
         }
         let mut file = self.open(true)?;
         let mut line = Vec::new();
-        // Whoever wrote last may have been killed in the middle of a line.
-        if ends_within_a_line(&mut file)? {
+        // The last writer may have been killed in the middle of a line.
+        if ends_mid_line(&mut file)? {
             line.push(b'\n');
         }
         serde_json::to_writer(&mut line, sent)?;
@@ -74,44 +74,45 @@ impl History {
         file.sync_data()
     }
 
-    /// Every upload, oldest first. Lines of another form are left out.
+    /// Returns all entries, oldest first. Skips lines of another format, such as those of a newer version.
     ///
     /// # Errors
-    /// Where the file is there and cannot be read.
+    /// Returns an I/O error if the file exists but cannot be read.
     pub fn read(&self) -> io::Result<Vec<Sent>> {
         match self.open(false) {
-            Ok(mut file) => Ok(parse(&text_of(&mut file)?).map(|(_, sent)| sent).collect()),
+            Ok(mut file) => Ok(parse(&read_text(&mut file)?).map(|(_, sent)| sent).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// What [`History::read`] answers, without waiting for whoever changes it: the line at work may be missing.
+    /// Returns all entries like [`History::read`], but without the lock: an entry that is being written may be missing.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// Returns an I/O error if the file cannot be read.
     pub fn peek(&self) -> io::Result<Vec<Sent>> {
-        Ok(parse(&text_of(&mut File::open(&self.0)?)?).map(|(_, sent)| sent).collect())
+        Ok(parse(&read_text(&mut File::open(&self.0)?)?).map(|(_, sent)| sent).collect())
     }
 
-    /// Removes one upload; `false` where there was none of this id. Lines of another form stay.
+    /// Removes the entry of transfer `id`; returns `false` if there is none. Lines of another format stay.
     ///
     /// # Errors
-    /// Where the file cannot be changed.
+    /// Returns an I/O error if the file cannot be changed.
     pub fn remove(&self, id: TransferId) -> io::Result<bool> {
         let mut file = match self.open(false) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        let text = text_of(&mut file)?;
+        let text = read_text(&mut file)?;
         let removed: Vec<&str> =
             parse(&text).filter(|(_, sent)| sent.transfer_id == id).map(|(line, _)| line).collect();
         if removed.is_empty() {
             return Ok(false);
         }
         let kept: String = text.split_inclusive('\n').filter(|line| !removed.contains(&line.trim_end())).collect();
-        // Shorter than before, so that there is room for it: the file is never replaced under another's lock.
+        // Rewritten in place: the new content is shorter, so it needs no disk space, and the file that other processes
+        // have locked is never replaced.
         file.rewind()?;
         file.write_all(kept.as_bytes())?;
         file.set_len(kept.len() as u64)?;
@@ -119,10 +120,10 @@ impl History {
         Ok(true)
     }
 
-    /// Removes every upload.
+    /// Removes all entries.
     ///
     /// # Errors
-    /// Where the file cannot be changed.
+    /// Returns an I/O error if the file cannot be changed.
     pub fn clear(&self) -> io::Result<()> {
         match self.open(false) {
             Ok(file) => file.set_len(0).and_then(|()| file.sync_data()),
@@ -131,30 +132,30 @@ impl History {
         }
     }
 
-    /// Opens the file, and waits until no other process has it.
+    /// Opens the file and waits for its lock.
     fn open(&self, create: bool) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(create).truncate(false).mode(0o600);
         let file = options.open(&self.0)?;
         file.lock()?;
-        // It may have come from a backup.
+        // A file restored from a backup may have another mode.
         file.set_permissions(Permissions::from_mode(0o600))?;
         Ok(file)
     }
 }
 
-/// The lines that are uploads, and what they say.
+/// Parses the valid lines, and yields each with its entry.
 fn parse(text: &str) -> impl Iterator<Item = (&str, Sent)> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok().map(|sent| (line, sent)))
 }
 
-fn text_of(file: &mut File) -> io::Result<String> {
+fn read_text(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
+fn ends_mid_line(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
@@ -164,7 +165,7 @@ fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// Tells whether only its owner can read a file.
+/// Returns `true` if the file's mode is 0600.
 #[cfg(test)]
 fn is_private(path: &Path) -> bool {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600
@@ -197,9 +198,9 @@ mod tests {
         history.add(&first).unwrap();
         history.add(&second).unwrap();
         assert_eq!(history.read().unwrap(), [first.clone(), second.clone()]);
-        let held = history.open(false).unwrap();
+        let locked = history.open(false).unwrap();
         assert_eq!(history.peek().unwrap(), [first.clone(), second.clone()]);
-        drop(held);
+        drop(locked);
         assert!(is_private(history.path()));
         assert!(history.remove(first.transfer_id).unwrap());
         assert!(!history.remove(first.transfer_id).unwrap());
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_short_hides_nothing_else() {
+    fn a_truncated_line_hides_no_other_entry() {
         let folder = tempfile::tempdir().unwrap();
         let history = History::of(folder.path());
         std::fs::write(history.path(), "{\"v\":2,\"of\":\"a newer version\"}\n{\"v\":1,\"transfer_").unwrap();
@@ -220,12 +221,12 @@ mod tests {
         history.remove(first.transfer_id).unwrap();
         assert!(
             std::fs::read_to_string(history.path()).unwrap().contains("a newer version"),
-            "another's line was removed"
+            "a line of another format was removed"
         );
     }
 
     #[test]
-    fn whoever_writes_at_once_loses_nothing() {
+    fn concurrent_writers_lose_no_entry() {
         let folder = tempfile::tempdir().unwrap();
         let history = History::of(folder.path());
         std::thread::scope(|scope| {

@@ -1,8 +1,8 @@
-//! Interruption: how a running transfer learns that it should end.
+//! Interruption of a running transfer by a signal.
 
 use tokio::sync::watch;
 
-/// What asks this process to end.
+/// Signal that asks this process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C, SIGINT.
@@ -11,19 +11,19 @@ pub enum Signal {
     Terminate,
 }
 
-/// Tells when a signal has arrived.
+/// Receiver of the signal that interrupts a transfer.
 #[derive(Clone, Debug)]
 pub struct Interrupt(watch::Receiver<Option<Signal>>);
 
 impl Interrupt {
-    /// An interrupt, and what raises it.
+    /// Creates an interrupt and the sender that raises it.
     #[must_use]
     pub fn new() -> (watch::Sender<Option<Signal>>, Self) {
-        let (raise, raised) = watch::channel(None);
-        (raise, Self(raised))
+        let (sender, receiver) = watch::channel(None);
+        (sender, Self(receiver))
     }
 
-    /// Waits for the signal; for ever where none can come any more.
+    /// Waits for the signal; never returns if the sender was dropped without one.
     pub async fn raised(&mut self) -> Signal {
         match self.0.wait_for(Option::is_some).await.ok().and_then(|signal| *signal) {
             Some(signal) => signal,

@@ -1,21 +1,21 @@
-//! Files of unfinished transfers: in directories of this user's own, and not for ever.
+//! State files of unfinished transfers: private directories and removal of old files.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// What is older has run out on the server, or nobody will ask for it any more.
+/// Maximum age of a state file. The transfer of an older file has expired, or is unlikely to be resumed.
 pub(super) const OLDEST: Duration = Duration::from_hours(24 * 7);
 
-/// Makes a directory, with its parents, that only this user can look into, and removes what is too old from it.
+/// Creates a directory and its parents with mode 0700, and removes old files from the directory.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {
     make_private(folder)?;
     remove_old(folder);
     Ok(())
 }
 
-/// Makes a directory, with its parents, that only this user can look into.
+/// Creates a directory and its parents with mode 0700.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -24,15 +24,16 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
+/// Removes files older than [`OLDEST`]. Ignores errors.
 pub(super) fn remove_old(folder: &Path) {
     let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     for file in files.filter(|file| age_of(file).is_some_and(|age| age > OLDEST)) {
-        // Another process may have been faster.
+        // Another process may have removed the file already.
         let _ = fs::remove_file(file);
     }
 }
 
-/// How long a file has not been written to.
+/// Returns the time since a file's last modification.
 pub(super) fn age_of(file: &Path) -> Option<Duration> {
     Some(fs::metadata(file).ok()?.modified().ok()?.elapsed().unwrap_or_default())
 }
@@ -44,14 +45,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_older_than_a_week_goes() {
+    fn files_older_than_a_week_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         for (name, days) in [("old", 8), ("young", 6)] {
             let file = fs::File::create(folder.path().join(name)).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_hours(24 * days)).unwrap();
         }
         prepare(folder.path()).unwrap();
-        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["young"]);
+        let remaining: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(remaining, ["young"]);
     }
 }

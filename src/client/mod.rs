@@ -1,13 +1,14 @@
-//! Typed calls to a server, and the engines that upload and download.
+//! Client library: typed API calls, and the upload and download engines.
 //!
-//! - [`Api`] and [`AdminApi`] are the two services, one method a route; nothing else here knows HTTP.
-//! - [`upload`] seals a file segment by segment and sends it, whatever happens to the connection.
-//! - [`download`] fetches a payload and opens it through [`decrypt`], which also opens payloads from disk.
-//! - [`pack`] makes an archive of several files while it is read, and [`unpack`] makes files of one, trusting nothing.
+//! - [`Api`] and [`AdminApi`] call the two services, with one method per route; only `http` and `store` use HTTP.
+//! - [`upload`] seals a file segment by segment and sends the segments, resuming after lost connections.
+//! - [`download`] receives a payload and decrypts it through [`decrypt`], which also decrypts payload files on disk.
+//! - [`pack`] builds an archive of several files while it is read; [`unpack`] extracts an untrusted archive.
 //!
-//! Payloads go through the service, or to and from its payload store by signed URLs, as the service says.
+//! The service decides whether payloads pass through it, or go directly to and from its payload store by presigned
+//! URLs.
 //!
-//! Secrets are [`Bound`] to the origin they belong to, so that no call can take them elsewhere.
+//! Secrets are [`Bound`] to their origin, so no call can send them to another origin.
 
 mod buffers;
 pub mod decrypt;

@@ -1,38 +1,38 @@
-//! Progress: what engines tell while they work.
+//! Progress reports of the upload and download engines.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::domain::id::TransferId;
 
-/// Hears how far a transfer is. Called often, and from any thread.
+/// Receives progress reports of a transfer. Called often, and from any thread.
 pub trait Progress: Send + Sync {
-    /// The work begins: `total` bytes are to be moved.
+    /// Starts the transfer of `total` bytes.
     fn begin(&self, total: u64);
 
-    /// So many of them are through. May go back, when a connection was lost.
+    /// Reports the total number of bytes transferred. May decrease after a lost connection.
     fn moved_to(&self, bytes: u64);
 
-    /// The file of this name within an archive is worked on now. May be said of the same file again and again.
+    /// Reports the current file of an archive. May report the same file repeatedly.
     fn at(&self, _name: &str) {}
 
-    /// The connection failed because of `cause`; the next try is in `delay`.
+    /// Reports that the connection failed because of `cause`, and that a retry follows after `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);
 
-    /// The payload store cannot be reached because of `cause`: the payload goes through the service.
+    /// Reports that the payload store is unreachable because of `cause`, and that the payload goes through the service.
     fn rerouted(&self, cause: &dyn std::error::Error);
 
-    /// Another step is done, for those who want to know each. Nothing secret is said.
-    fn step(&self, what: fmt::Arguments<'_>);
+    /// Reports a completed step, for verbose output. The message contains no secrets.
+    fn step(&self, message: fmt::Arguments<'_>);
 
-    /// What was left of an earlier try is of no use any more: the transfer of this id is gone.
+    /// Reports that the transfer `gone` of an unfinished upload no longer exists, and that the upload starts over.
     fn begins_anew(&self, gone: TransferId);
 
-    /// The work is over, one way or the other.
+    /// Ends the reports, after success and after failure.
     fn end(&self);
 }
 
-/// Tells nobody.
+/// Discards all progress reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -41,7 +41,7 @@ impl Progress for Silent {
     fn moved_to(&self, _bytes: u64) {}
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
     fn rerouted(&self, _cause: &dyn std::error::Error) {}
-    fn step(&self, _what: fmt::Arguments<'_>) {}
+    fn step(&self, _message: fmt::Arguments<'_>) {}
     fn begins_anew(&self, _gone: TransferId) {}
     fn end(&self) {}
 }

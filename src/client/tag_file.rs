@@ -1,8 +1,9 @@
-//! A file that tells of an unfinished transfer: one line of JSON, and the tags of its payload's segments.
+//! State file of an unfinished transfer: one line of JSON, and the tags of its payload's segments.
 //!
-//! The line is filled up with spaces to a multiple of 4 096 bytes; then comes the tag of every segment, 16 bytes each,
-//! zeros where none is recorded. The file has its full size from the start, so that recording a tag changes no size and
-//! needs no write to a file system's journal. Its mode is 0600, and while a process works with it, it has its lock.
+//! The line is padded with spaces to a multiple of 4,096 bytes; the tag of every segment follows, 16 bytes each,
+//! zeros for a segment without a recorded tag. The file has its full size from the start, so that recording a tag
+//! changes no size and needs no write to the file system's journal. The file has mode 0600, and is locked by the
+//! process that uses it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,22 +16,22 @@ use zeroize::Zeroizing;
 use super::leftovers;
 use crate::domain::crypto::sealed::{TAG_SIZE, Tag};
 
-/// The first part of the file is a multiple of this, so that no tag lies across two sectors.
+/// The JSON line is padded to a multiple of this, in bytes, so that no tag spans two sectors.
 const BLOCK: usize = 4_096;
 
-/// An open file of tags.
+/// Open state file with its segment tags.
 #[derive(Debug)]
 pub(super) struct TagFile {
     path: PathBuf,
     file: File,
-    tags_at: u64,
+    tags_offset: u64,
 }
 
-/// What a file of tags holds: its line, and the tag of every segment that has one.
-pub(super) type Told<T> = (T, Vec<Option<Tag>>);
+/// Contents of a state file: its JSON line, and a tag for each segment that has one recorded.
+pub(super) type TagFileContents<T> = (T, Vec<Option<Tag>>);
 
-/// Reads what such a file holds.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<Told<T>> {
+/// Parses the contents of a state file.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<TagFileContents<T>> {
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or(io::ErrorKind::InvalidData)?;
     let front = serde_json::from_slice(&bytes[..end])?;
     let tags = bytes.get((end + 1).next_multiple_of(BLOCK)..).unwrap_or_default();
@@ -39,16 +40,16 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<Told<T>> {
     Ok((front, tags.iter().map(recorded).collect()))
 }
 
-/// Reads from a file of tags without waiting for whoever works with it.
-pub(super) fn read<T: DeserializeOwned>(file: &mut File) -> io::Result<Told<T>> {
-    // Keys may stand in it.
+/// Reads a state file without taking its lock.
+pub(super) fn read<T: DeserializeOwned>(file: &mut File) -> io::Result<TagFileContents<T>> {
+    // The file may contain keys.
     let mut bytes = Zeroizing::new(Vec::new());
     file.read_to_end(&mut bytes)?;
     parse(&bytes)
 }
 
 impl TagFile {
-    /// Creates the file at `path`, which is not there yet, with this `front` and room for the tags of `segments` segments.
+    /// Creates a file at the unused `path`, with `front` as its line and space for the tags of `segments` segments.
     /// Blocks.
     pub(super) fn create(path: PathBuf, front: &impl Serialize, segments: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
@@ -59,9 +60,9 @@ impl TagFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path)?;
-        // Best effort: where there are no locks, two processes that work with one file are not told apart.
+        // Best effort: on file systems without locks, concurrent use by two processes is not detected.
         let _ = file.try_lock();
-        let mut this = Self { path, file, tags_at: 0 };
+        let mut this = Self { path, file, tags_offset: 0 };
         match this.write_front(front, segments) {
             Ok(()) => Ok(this),
             Err(error) => {
@@ -71,16 +72,16 @@ impl TagFile {
         }
     }
 
-    /// Opens and reads the file of another process. `None` where a process still works with it.
-    pub(super) fn open<T: DeserializeOwned>(path: PathBuf) -> io::Result<Option<(Self, Told<T>)>> {
+    /// Opens, locks and reads the file of an earlier process; `None` if another process has the lock.
+    pub(super) fn open<T: DeserializeOwned>(path: PathBuf) -> io::Result<Option<(Self, TagFileContents<T>)>> {
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
-        // Where there are no locks, nobody can tell either.
+        // On file systems without locks, this reports the file as in use.
         if file.try_lock().is_err() {
             return Ok(None);
         }
-        let told: Told<T> = read(&mut file)?;
-        let tags_at = file.metadata()?.len() - (told.1.len() * TAG_SIZE) as u64;
-        Ok(Some((Self { path, file, tags_at }, told)))
+        let contents: TagFileContents<T> = read(&mut file)?;
+        let tags_offset = file.metadata()?.len() - (contents.1.len() * TAG_SIZE) as u64;
+        Ok(Some((Self { path, file, tags_offset }, contents)))
     }
 
     fn write_front(&mut self, front: &impl Serialize, segments: u64) -> io::Result<()> {
@@ -90,23 +91,23 @@ impl TagFile {
         let length = line.len().next_multiple_of(BLOCK);
         line.resize(length, b' ');
         self.file.write_all(&line)?;
-        self.tags_at = line.len() as u64;
+        self.tags_offset = line.len() as u64;
         io::copy(&mut io::repeat(0).take(segments * TAG_SIZE as u64), &mut self.file).map(drop)
     }
 
-    /// Writes the tags of segments `first`, `first + 1`, …
+    /// Writes the tags of segments `first`, `first + 1`, … without waiting for the disk.
     pub(super) fn write(&mut self, first: u64, tags: &[Tag]) -> io::Result<()> {
         let bytes: Vec<u8> = tags.iter().flat_map(Tag::as_bytes).copied().collect();
-        self.file.seek(SeekFrom::Start(self.tags_at + first * TAG_SIZE as u64))?;
+        self.file.seek(SeekFrom::Start(self.tags_offset + first * TAG_SIZE as u64))?;
         self.file.write_all(&bytes)
     }
 
-    /// Waits until everything that was written is on disk.
+    /// Flushes all written tags to disk.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
 
-    /// Waits until the file and its name are on disk.
+    /// Flushes the file and its directory entry to disk.
     pub(super) fn sync_all(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
         #[cfg(unix)]
@@ -116,17 +117,17 @@ impl TagFile {
         Ok(())
     }
 
-    /// Removes the file, unless another has taken its place.
+    /// Removes the file, unless another file has taken its path. Ignores errors.
     pub(super) fn remove(self) {
         if !is_at(&self.file, &self.path).is_ok_and(|is_at| is_at) {
             return;
         }
-        // What remains is of no use to anybody without the transfer, and goes with it.
+        // A remaining file is useless without its transfer, and is removed once it is too old.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Whether `path` still leads to `file`.
+/// Returns `true` if `path` still refers to `file`.
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -134,7 +135,7 @@ pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
     Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
 }
 
-/// Whether `path` still leads to a file: an open one cannot be replaced here.
+/// Returns `true` if `path` still exists: on this platform an open file cannot be replaced.
 #[cfg(not(unix))]
 pub(super) fn is_at(_: &File, path: &std::path::Path) -> io::Result<bool> {
     path.try_exists()
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_recorded_is_read() {
+    fn recorded_tags_are_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a/uploads/x");
         let front = "e".repeat(5_000);
@@ -155,19 +156,19 @@ mod tests {
         file.write(0, &tags[..2]).unwrap();
         file.sync_all().unwrap();
 
-        let look = || read::<String>(&mut File::open(&path).unwrap()).unwrap();
-        assert_eq!(look(), (front.clone(), vec![Some(tags[0]), Some(tags[1]), None, Some(tags[2]), None]));
+        let read_file = || read::<String>(&mut File::open(&path).unwrap()).unwrap();
+        assert_eq!(read_file(), (front.clone(), vec![Some(tags[0]), Some(tags[1]), None, Some(tags[2]), None]));
         assert_eq!(fs::metadata(&path).unwrap().len(), 2 * 4_096 + 5 * 16);
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
-        assert!(TagFile::create(path.clone(), &front, 5).is_err(), "a transfer has one file");
-        assert!(TagFile::open::<String>(path.clone()).unwrap().is_none(), "two processes have one file");
+        assert!(TagFile::create(path.clone(), &front, 5).is_err(), "the second file of a transfer was created");
+        assert!(TagFile::open::<String>(path.clone()).unwrap().is_none(), "a locked file was opened");
 
         drop(file);
         let (mut file, (again, recorded)) = TagFile::open::<String>(path.clone()).unwrap().unwrap();
         assert_eq!((again, recorded[3]), (front.clone(), Some(tags[2])));
         file.write(4, &tags[..1]).unwrap();
-        assert_eq!(look().1[2..], [None, Some(tags[2]), Some(tags[0])]);
+        assert_eq!(read_file().1[2..], [None, Some(tags[2]), Some(tags[0])]);
         file.remove();
         assert!(!path.exists());
     }

@@ -1,4 +1,4 @@
-//! What is unfinished on this machine, and can be gone on with.
+//! Lists this user's unfinished transfers that can be resumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use crate::client::decrypt::part_of;
 use crate::domain::crypto::envelope;
 use crate::domain::id::TransferId;
 
-/// A transfer that this user has begun to send or to fetch.
+/// Unfinished upload or download of this user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnfinishedTransfer {
-    /// Which way it goes.
+    /// Direction of the transfer.
     pub kind: Way,
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// What it is called: what recipients would see, or the file that is being written.
+    /// The file name shown to recipients, or the path of the partial download.
     pub name: String,
-    /// The service's address.
+    /// Base URL of the service.
     pub server: String,
 }
 
-/// Which way a transfer goes.
+/// Direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
@@ -37,7 +37,7 @@ pub enum Way {
 }
 
 impl UnfinishedTransfer {
-    /// Those that are recorded in the directories of unfinished uploads and downloads. What cannot be read is none. Blocks.
+    /// Lists the transfers with a valid state file in `uploads` or `downloads`; skips unreadable files. Blocks.
     #[must_use]
     pub fn all(uploads: &Path, downloads: &Path) -> Vec<Self> {
         let sent = files_in(uploads).into_iter().filter_map(|path| Self::upload(&path));
@@ -61,7 +61,7 @@ impl UnfinishedTransfer {
     }
 }
 
-/// The files in a directory that are not too old, the latest first.
+/// Returns the files of a directory that are not too old, newest first.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut files: Vec<_> = paths.filter_map(|path| Some((age_of(&path)?, path))).collect();
