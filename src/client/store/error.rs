@@ -1,4 +1,4 @@
-//! What goes wrong between a client and a payload store.
+//! Errors of requests to a payload store.
 
 use std::time::Duration;
 
@@ -7,43 +7,43 @@ use reqwest::Response;
 
 use crate::client::{ClientError, Origin};
 
-/// How much of a refusal is read, in bytes: enough for the beginning of any, where its code stands.
+/// Bytes read of an error response: enough for the beginning of any, which contains the code.
 const MAX_REFUSAL_BYTES: usize = 4 * 1024;
-/// The longest code that is taken for one.
+/// Maximum length of an error code, in characters.
 const MAX_CODE: usize = 64;
-/// The longest wait that a store can ask for.
+/// Maximum `Retry-After` that is honoured.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// A request to the payload store that failed.
+/// Failed request to the payload store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There was no connection to it.
+    /// No connection to the store could be made.
     #[error(transparent)]
     NotReached(ClientError),
-    /// The connection to it was lost.
+    /// The connection to the store was lost.
     #[error(transparent)]
     Lost(ClientError),
-    /// A service that is elsewhere has sent us to this machine.
-    #[error("the server keeps payloads at {origin}, which is another machine from here")]
+    /// A service on another machine returned a URL of this machine's loopback interface.
+    #[error("the server names {origin} as its payload store, which is a loopback address of this machine")]
     OnThisMachine {
-        /// Where.
+        /// Origin of the URL.
         origin: Origin,
     },
-    /// It refused.
-    #[error("the payload store {origin} refused with {}", in_words(*status, code.as_deref()))]
+    /// The store returned an error response.
+    #[error("the payload store {origin} refused with {}", status_text(*status, code.as_deref()))]
     Refused {
-        /// Who.
+        /// The store's origin.
         origin: Origin,
         /// The HTTP status.
         status: u16,
-        /// The store's own code: letters and digits.
+        /// The store's own error code: ASCII letters and digits.
         code: Option<String>,
-        /// When another try makes sense.
+        /// Delay before the next retry, as requested by the store.
         retry_after: Option<Duration>,
     },
 }
 
-fn in_words(status: u16, code: Option<&str>) -> String {
+fn status_text(status: u16, code: Option<&str>) -> String {
     code.map_or_else(|| format!("status {status}"), |code| format!("{code} (status {status})"))
 }
 
@@ -54,7 +54,7 @@ impl From<StoreError> for ClientError {
 }
 
 impl StoreError {
-    /// Sorts an error of a request to `origin`.
+    /// Classifies a transport error of a request to `origin`.
     pub(super) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
         let connects = error.is_connect();
         match ClientError::of_request(origin, error) {
@@ -64,51 +64,51 @@ impl StoreError {
         }
     }
 
-    /// A request that stood still, after bytes have `moved` or before.
+    /// Classifies a stalled request: lost if bytes have `moved`, else the store was not reached.
     pub(in crate::client) const fn stalled(error: ClientError, moved: bool) -> Self {
         if moved { Self::Lost(error) } else { Self::NotReached(error) }
     }
 
-    /// Reads a refusal. Never fails: a status without words is a refusal too.
-    pub(super) async fn of_answer(origin: Origin, response: Response) -> Self {
+    /// Parses an error response. Never fails: a response without a code is an error with its status alone.
+    pub(super) async fn of_response(origin: Origin, response: Response) -> Self {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-        let code = code_in(&beginning_of(response).await);
+        let code = code_in(&read_beginning(response).await);
         Self::Refused { origin, status, code, retry_after }
     }
 
-    /// Whether the same request may be granted a little later.
+    /// Returns `true` if a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NotReached(error) | Self::Lost(error) => error.is_transient(),
             Self::OnThisMachine { .. } => false,
-            // 409 is another write of the same object, which ends.
+            // 409 is a concurrent write of the same object, which ends.
             Self::Refused { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
-            // Said with status 400, of connections that were too slow or broke.
+            // Sent with status 400 after slow or broken connections.
             Self::Refused { code, .. } => matches!(code.as_deref(), Some("RequestTimeout" | "IncompleteBody")),
         }
     }
 
-    /// Whether there is no way to the store from here.
+    /// Returns `true` if the store cannot be reached from this machine.
     #[must_use]
     pub const fn is_out_of_reach(&self) -> bool {
         matches!(self, Self::NotReached(_) | Self::OnThisMachine { .. })
     }
 
-    /// The status that it refused with, if it did.
+    /// Returns the HTTP status of the store's error response, if this is one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            // The credentials that the URL was signed with ran out before it did: AWS says so with 400.
+            // AWS sends 400 if the credentials behind the URL expired before the URL itself: handled as an expired URL.
             Self::Refused { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
             Self::Refused { status, .. } => Some(*status),
             _ => None,
         }
     }
 
-    /// When the store says that another try makes sense.
+    /// Returns the retry delay that the store requested.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -119,7 +119,7 @@ impl StoreError {
     }
 }
 
-async fn beginning_of(mut response: Response) -> Vec<u8> {
+async fn read_beginning(mut response: Response) -> Vec<u8> {
     let mut beginning = Vec::new();
     while beginning.len() < MAX_REFUSAL_BYTES
         && let Ok(Some(chunk)) = response.chunk().await
@@ -129,12 +129,12 @@ async fn beginning_of(mut response: Response) -> Vec<u8> {
     beginning
 }
 
-/// The code in a refusal as S3 writes it.
+/// Extracts the error code from an S3 error response in XML.
 pub(in crate::client) fn code_in(xml: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(xml);
     let (code, _) = text.split_once("<Code>")?.1.split_once("</Code>")?;
-    let sound = (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    sound.then(|| code.to_owned())
+    let is_valid = (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_valid.then(|| code.to_owned())
 }
 
 #[cfg(test)]
@@ -142,10 +142,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_a_word() {
+    fn an_error_code_is_one_alphanumeric_word() {
         let code = |xml: &str| code_in(xml.as_bytes());
-        let said = "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>Please</Message></Error>";
-        assert_eq!(code(said), Some("SlowDown".into()));
+        let xml = "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>Please</Message></Error>";
+        assert_eq!(code(xml), Some("SlowDown".into()));
         for none in ["", "<Code>", "<Code></Code>", "<Code>a b</Code>", "<Code>\u{1b}[31m</Code>", "<Code>é</Code>"] {
             assert_eq!(code(none), None, "{none}");
         }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         let refused = |status, code: Option<&str>| {
             let origin = Origin::of(&"https://b.example".parse().unwrap());
             StoreError::Refused { origin, status, code: code.map(str::to_owned), retry_after: None }.is_transient()

@@ -1,7 +1,7 @@
-//! The payload store: requests that the service has signed, to an origin that no secret of ours belongs to.
+//! Client of the payload store: sends presigned requests to an origin that gets none of our secrets.
 //!
-//! They carry what was signed, and nothing else: no token, no proof, no grant. Their URLs are secrets while they work, so
-//! that only their origin is ever named.
+//! A request carries only what the service has signed: no token, proof or grant. A presigned URL is a secret while it
+//! is valid, so errors and messages name only its origin.
 
 mod error;
 
@@ -21,19 +21,19 @@ use super::{Api, ClientError, Origin, Transport};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
-/// Headers that make a request what it is, and are not for a service to choose.
-const OURS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+/// Headers that frame a request, which the service may not set.
+const RESERVED_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
-/// The payload store of one service.
+/// Payload store of one service.
 pub(super) struct Store {
     service: BaseUrl,
     origin: Origin,
     transport: Transport,
-    /// Connections to where the last URL led, which is where the next one leads.
+    /// Connections to the origin of the last URL, reused while the origin stays the same.
     connections: Mutex<Option<(Origin, Client)>>,
 }
 
-/// A URL that the service has signed. Has no `Debug` output.
+/// Presigned URL. Has no `Debug` output, since the URL is a secret.
 #[derive(Clone)]
 pub(super) struct SignedUrl {
     url: Url,
@@ -41,14 +41,14 @@ pub(super) struct SignedUrl {
     client: Client,
 }
 
-/// A request that the service has signed, but for its body. Has no `Debug` output.
+/// Presigned request without its body. Has no `Debug` output, since its URL is a secret.
 pub(super) struct SignedPut {
     url: SignedUrl,
     headers: HeaderMap,
 }
 
 impl Store {
-    /// The store that the service of `api` signs URLs for.
+    /// Creates the client for the payload store of the service behind `api`.
     pub(super) fn of(api: &Api) -> Self {
         Self {
             service: api.root().clone(),
@@ -58,16 +58,16 @@ impl Store {
         }
     }
 
-    /// Takes a URL from an answer to `call`, if it leads where a payload may go.
+    /// Validates a presigned URL from the response to `call`.
     pub(super) fn url(&self, text: &str, call: &'static str) -> Result<SignedUrl, ClientError> {
-        let url = Url::parse(text).map_err(|_| self.unsound(call, "a URL in it is none"))?;
+        let url = Url::parse(text).map_err(|_| self.invalid_response(call, "a URL is not valid"))?;
         let mut bare = url.clone();
         bare.set_path("");
         bare.set_query(None);
         bare.set_fragment(None);
-        let root = BaseUrl::new(bare).map_err(|error| self.unsound(call, &error.to_string()))?;
+        let root = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
         let origin = Origin::from(&root);
-        // Else a service far away could have requests made of what listens on this machine.
+        // Otherwise a remote service could make us send requests to services on this machine.
         if root.is_loopback() && !self.service.is_loopback() {
             return Err(StoreError::OnThisMachine { origin }.into());
         }
@@ -75,22 +75,23 @@ impl Store {
         Ok(SignedUrl { url, origin, client })
     }
 
-    /// Takes a request from an answer to `call`.
+    /// Validates a presigned PUT request from the response to `call`.
     pub(super) fn put(&self, request: &UploadRequest, call: &'static str) -> Result<SignedPut, ClientError> {
         if request.method != "PUT" {
-            return Err(self.unsound(call, "it asks for another method than PUT"));
+            return Err(self.invalid_response(call, "a presigned upload does not use PUT"));
         }
-        let headers = headers(&request.headers).ok_or_else(|| self.unsound(call, "a header in it cannot be sent"))?;
+        let headers = headers(&request.headers)
+            .ok_or_else(|| self.invalid_response(call, "a header is not valid or not allowed"))?;
         Ok(SignedPut { url: self.url(&request.url, call)?, headers })
     }
 
-    /// The answer to `call` is not what it should be.
-    pub(super) fn unsound(&self, call: &'static str, why: &str) -> ClientError {
-        ClientError::Answer { origin: self.origin.clone(), call, source: why.into() }
+    /// Creates the error for an invalid response to `call`.
+    pub(super) fn invalid_response(&self, call: &'static str, reason: &str) -> ClientError {
+        ClientError::Answer { origin: self.origin.clone(), call, source: reason.into() }
     }
 
     fn client(&self, root: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
-        let mut connections = self.connections.lock().expect("nothing panics while it holds this lock");
+        let mut connections = self.connections.lock().expect("no thread panics while holding this lock");
         if let Some((_, client)) = connections.as_ref().filter(|(to, _)| to == origin) {
             return Ok(client.clone());
         }
@@ -101,45 +102,45 @@ impl Store {
 }
 
 impl SignedPut {
-    /// Where it goes.
+    /// Returns the request's origin.
     pub(super) const fn origin(&self) -> &Origin {
         &self.url.origin
     }
 
-    /// Makes the request. `body` knows its length.
+    /// Sends the request. `body` must know its length: S3 needs a content length.
     pub(super) async fn send(&self, body: Body) -> Result<(), ClientError> {
         let SignedUrl { url, origin, client } = &self.url;
         let request = client.put(url.clone()).headers(self.headers.clone()).body(body);
-        answered(origin, request.send().await).await.map(|_| ())
+        check_response(origin, request.send().await).await.map(|_| ())
     }
 }
 
 impl SignedUrl {
-    /// Where it leads.
+    /// Returns the URL's origin.
     pub(super) const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// What it means that the body of an answer broke off.
+    /// Converts a read error of a response's body.
     pub(super) fn lost(&self, error: reqwest::Error) -> ClientError {
         StoreError::Lost(ClientError::of_request(self.origin.clone(), error)).into()
     }
 
-    /// Fetches what is there, or a range of it.
+    /// Requests the object, or a range of it in bytes.
     pub(super) async fn get(&self, range: Option<Range<u64>>) -> Result<Response, ClientError> {
         let mut request = self.client.get(self.url.clone());
         if let Some(range) = range {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
-        answered(&self.origin, request.send().await).await
+        check_response(&self.origin, request.send().await).await
     }
 }
 
-async fn answered(origin: &Origin, outcome: reqwest::Result<Response>) -> Result<Response, ClientError> {
+async fn check_response(origin: &Origin, outcome: reqwest::Result<Response>) -> Result<Response, ClientError> {
     match outcome {
         Err(error) => Err(StoreError::of_request(origin.clone(), error).into()),
         Ok(response) if response.status().is_success() => Ok(response),
-        Ok(response) => Err(StoreError::of_answer(origin.clone(), response).await.into()),
+        Ok(response) => Err(StoreError::of_response(origin.clone(), response).await.into()),
     }
 }
 
@@ -148,7 +149,7 @@ fn headers(named: &BTreeMap<String, String>) -> Option<HeaderMap> {
         let name: HeaderName = name.parse().ok()?;
         let mut value: HeaderValue = value.parse().ok()?;
         value.set_sensitive(true);
-        (!OURS.contains(&name)).then_some((name, value))
+        (!RESERVED_HEADERS.contains(&name)).then_some((name, value))
     };
     named.iter().map(header).collect()
 }
@@ -166,38 +167,38 @@ mod tests {
         Store::of(&Api::new(service.parse().unwrap(), None, &options).unwrap())
     }
 
-    fn why(error: &ClientError) -> String {
+    fn describe(error: &ClientError) -> String {
         format!("{error:?} {error}")
     }
 
     #[test]
-    fn only_urls_of_servers_are_taken() {
+    fn only_http_urls_without_credentials_are_accepted() {
         let store = store_of("https://send.example");
         assert_eq!(
             store.url("https://b.example/x?secret", "create").ok().unwrap().origin().to_string(),
             "https://b.example"
         );
-        for unsound in
+        for invalid in
             ["file:///etc/passwd?secret", "/x?secret", "ftp://b.example/?secret", "https://me:secret@b.example/", ""]
         {
-            let error = store.url(unsound, "create").err().unwrap();
-            assert!(matches!(error, ClientError::Answer { .. }), "{unsound}");
-            assert!(!why(&error).contains("secret"), "{error:?}");
+            let error = store.url(invalid, "create").err().unwrap();
+            assert!(matches!(error, ClientError::Answer { .. }), "{invalid}");
+            assert!(!describe(&error).contains("secret"), "{error:?}");
         }
-        let readable = store.url("http://b.example/?secret", "create").err().unwrap();
-        assert!(matches!(readable, ClientError::PlainHttp { .. }) && !why(&readable).contains("secret"));
+        let unencrypted = store.url("http://b.example/?secret", "create").err().unwrap();
+        assert!(matches!(unencrypted, ClientError::PlainHttp { .. }) && !describe(&unencrypted).contains("secret"));
     }
 
     #[test]
-    fn a_service_elsewhere_sends_nothing_to_this_machine() {
+    fn a_remote_service_cannot_name_this_machine_as_store() {
         let at = |service: &str| store_of(service).url("http://127.0.0.1:9000/x?secret", "create").err();
         assert!(at("http://localhost:8080").is_none());
         let refused = at("https://send.example").unwrap();
-        assert!(!why(&refused).contains("secret"), "{refused:?}");
+        assert!(!describe(&refused).contains("secret"), "{refused:?}");
     }
 
     #[test]
-    fn a_service_chooses_no_header_that_frames_a_request() {
+    fn a_service_cannot_set_framing_headers() {
         let store = store_of("https://send.example");
         let put = |method: &str, name: &str, value: &str| {
             let headers = BTreeMap::from([(name.to_owned(), value.to_owned())]);

@@ -96,8 +96,8 @@ impl UploadState {
     }
 }
 
-fn checked(told: tag_file::Told<UploadState>) -> io::Result<tag_file::Told<UploadState>> {
-    if told.0.v == VERSION { Ok(told) } else { Err(io::ErrorKind::InvalidData.into()) }
+fn checked(contents: tag_file::TagFileContents<UploadState>) -> io::Result<tag_file::TagFileContents<UploadState>> {
+    if contents.0.v == VERSION { Ok(contents) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 #[cfg(test)]

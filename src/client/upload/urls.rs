@@ -74,10 +74,11 @@ impl Urls {
         let numbers = self.book().missing(number, self.plan.is_single());
         let answer = patience.call(progress, || self.api.upload_urls(self.id, &numbers)).await?;
         if Plan::of(&answer, self.plan.size(), self.api.origin())? != Some(self.plan) {
-            return Err(self.store.unsound(CALL, "it divides the payload in another way than before"));
+            return Err(self.store.invalid_response(CALL, "it divides the payload in another way than before"));
         }
         self.book().enter(answer);
-        self.look_up(number).unwrap_or_else(|| Err(self.store.unsound(CALL, "a part that was asked for is missing")))
+        self.look_up(number)
+            .unwrap_or_else(|| Err(self.store.invalid_response(CALL, "a part that was asked for is missing")))
     }
 
     /// Forgets what came with this answer or an earlier one: the store does not take it any more.

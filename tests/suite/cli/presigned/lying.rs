@@ -91,7 +91,7 @@ fn fresh_urls_for_other_parts_are_rejected() {
         };
         let expired = |_: &_| Act::Answer(403, refusal("AccessDenied"));
         let stub = Plan::on(Terms::default()).answers(edit).store(expired).start();
-        refused(&stub, &home, &content(9_000_000), &[]).failed(8, "cannot be understood");
+        refused(&stub, &home, &content(9_000_000), &[]).failed(8, "invalid response");
     }
 }
 
