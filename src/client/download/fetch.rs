@@ -1,4 +1,4 @@
-//! Fetching through the service: a payload's bytes, in order and once each, over as many connections as it takes.
+//! Downloads through the service: reads a payload in order, reconnecting and resuming after lost connections.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::proof::Grant;
 use crate::domain::transfer::Status;
 
-/// A payload to be fetched under one grant.
+/// Download of one payload under one grant.
 pub(super) struct Fetching<'a> {
     pub api: &'a Api,
     pub address: &'a str,
@@ -21,13 +21,15 @@ pub(super) struct Fetching<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// A payload that was not fetched to its end.
+/// Reason why a payload was not downloaded to its end.
 pub(super) enum FetchError {
+    /// A request failed.
     Client(ClientError),
+    /// The response has another byte range than requested.
     OtherRange,
-    /// The payload is not there any more.
+    /// The payload no longer exists.
     Gone(Status),
-    /// Whoever takes the pieces has failed.
+    /// The receiver of the pieces has failed and closed its channel.
     NotWanted,
 }
 
@@ -38,27 +40,27 @@ impl From<ClientError> for FetchError {
 }
 
 impl Fetching<'_> {
-    /// Fetches everything from `offset` on into `pieces`.
+    /// Downloads the payload from `offset` to its end into `pieces`, with retries.
     pub(super) async fn run(
         &self,
         mut offset: u64,
         pieces: &mpsc::Sender<Bytes>,
-        mut patience: RetryPolicy,
+        mut retry: RetryPolicy,
     ) -> Result<(), FetchError> {
         while offset < self.size {
             let before = offset;
-            let outcome = self.fetch_from(&mut offset, pieces, patience.stall()).await;
+            let outcome = self.fetch_from(&mut offset, pieces, retry.stall()).await;
             if offset > before {
-                patience.progressed();
+                retry.progressed();
             }
             match outcome {
                 Err(FetchError::Client(error)) if error.is_transient() => {
-                    patience.wait_after(error, self.progress).await?;
+                    retry.wait_after(error, self.progress).await?;
                 }
-                // The body was shorter than announced, which hyper reports, or announced shorter than it is.
+                // The body is shorter than its announced length (hyper reports this), or the announced length is too short.
                 Ok(()) if offset < self.size => {
                     let cut = ClientError::CutShort { origin: self.api.origin().clone() };
-                    patience.wait_after(cut, self.progress).await?;
+                    retry.wait_after(cut, self.progress).await?;
                 }
                 outcome => outcome?,
             }
@@ -66,7 +68,7 @@ impl Fetching<'_> {
         Ok(())
     }
 
-    /// Fetches in one request, and moves `offset` with every piece that was handed on.
+    /// Downloads in one request. Advances `offset` with every piece passed on.
     async fn fetch_from(
         &self,
         offset: &mut u64,
@@ -84,10 +86,10 @@ impl Fetching<'_> {
             let chunk = chunk.map_err(|error| ClientError::of_request(self.api.origin().clone(), error))?;
             let Some(piece) = chunk else { return Ok(()) };
             *offset += piece.len() as u64;
-            // What goes on behind its end is told by who opens it.
+            // The decrypter reports bytes beyond the end of the payload.
             pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
             self.progress.moved_to((*offset).min(self.size));
-            // A server that keeps its connection open is not waited for.
+            // Does not wait for the server to close the connection.
             if *offset >= self.size {
                 return Ok(());
             }
@@ -95,7 +97,7 @@ impl Fetching<'_> {
     }
 }
 
-/// Whether the body is the payload from `offset` on.
+/// Returns `true` if the body is the payload from byte `offset` on.
 fn begins_at(response: &Response, offset: u64) -> bool {
     if offset == 0 {
         return response.status() == StatusCode::OK;

@@ -1,4 +1,4 @@
-//! The download engine: fetches a payload, whatever happens to the connection, and opens it as it arrives.
+//! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
 mod fetch;
 mod kept_grant;
@@ -25,87 +25,87 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{ClientEventKind, DownloadAnswer, Flow, TransferStatus};
 
-/// How many pieces of a payload wait to be opened. They are a few hundred KiB at most.
+/// Maximum number of received pieces that wait for decryption, each a few hundred KiB at most.
 const PIECES_AHEAD: usize = 4;
-/// How long telling the server how it went may take.
+/// Timeout for reporting the outcome to the server.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What [`check`] has found, and what is wanted of it.
+/// Parameters of a download, with the status that [`check`] has returned.
 pub struct Download {
-    /// The transfer's state.
+    /// The transfer's status.
     pub status: TransferStatus,
-    /// The key that opens its payload.
+    /// The key of the payload.
     pub key: PayloadKey,
-    /// Where the content goes.
+    /// Chooses the output of the content.
     pub choose: Choose,
-    /// Which way the payload may come.
+    /// Allowed data path of the payload.
     pub flow: FlowChoice,
-    /// Whether to go on with what has come of it before.
+    /// Resumes from a partial download, if there is one.
     pub resume: bool,
 }
 
-/// A download that is done.
+/// Completed download.
 #[derive(Clone, Debug)]
 pub struct Downloaded {
-    /// What it was opened to.
+    /// The decrypted output.
     pub unsealed: Unsealed,
-    /// Which way the payload came; of two ways, the last.
+    /// Data path of the payload; the last path used if the download changed paths.
     pub flow: Flow,
 }
 
-/// A download that came to nothing.
+/// Failed download.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// A call failed.
+    /// A request failed.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The transfer cannot be downloaded any more.
+    /// The transfer is no longer available for download.
     #[error("{}", match .0 {
         Status::Expired => "this transfer has expired",
-        Status::Exhausted => "every download of this transfer was used",
+        Status::Exhausted => "the download limit of this transfer is reached",
         _ => "this transfer was deleted",
     })]
     Gone(Status),
-    /// The sender has not finished.
+    /// The upload is not finished.
     #[error("the upload of this transfer is not complete")]
     NotComplete,
-    /// The server holds a proof that this key does not make.
+    /// The access proof of this key does not match the server's.
     #[error("the key or the passphrase is wrong")]
     WrongKey,
-    /// The payload is none.
+    /// The server reports a size that no payload can have.
     #[error(transparent)]
     Size(#[from] ImpossibleSize),
-    /// The server answers another range than was asked for.
-    #[error("the server sends another part of the payload than was asked for")]
+    /// The response has another byte range than requested.
+    #[error("the server sent another part of the payload than requested")]
     OtherRange,
-    /// The payload does not open.
+    /// The payload cannot be decrypted.
     #[error(transparent)]
     Unseal(#[from] UnsealError),
-    /// The payload cannot be put where it should go, and the download is counted.
+    /// The output cannot be written, after the download was counted.
     #[error("{error}")]
     NotPlaced {
-        /// Why not.
+        /// The output error.
         #[source]
         error: OutputError,
-        /// Until when another process can take it without another download; none where its grant could not be kept.
+        /// Time until which a retry does not count as another download; `None` if the grant could not be saved.
         again_until: Option<Timestamp>,
     },
-    /// A call failed after a part of the payload had come, and another process can go on.
+    /// A request failed, and another process can resume from the partial download.
     #[error(transparent)]
     Unfinished(ClientError),
-    /// The process was asked to end.
+    /// A signal interrupted the download.
     #[error("the download was interrupted")]
     Interrupted {
-        /// How.
+        /// The signal.
         signal: Signal,
-        /// Whether another process can go on.
+        /// Whether another process can resume the download.
         resumable: bool,
     },
 }
 
-/// Asks for the state of a transfer, and refuses what cannot be downloaded. Counts nothing.
+/// Checks that a transfer can be downloaded, and returns its status. Counts no download.
 ///
-/// A grant of an earlier try also opens a transfer whose downloads are used: one of them was that try.
+/// A saved grant also gives access after the download limit is reached: the earlier attempt was counted.
 pub async fn check(
     api: &Api,
     id: TransferId,
@@ -113,7 +113,7 @@ pub async fn check(
     kept: &KeptGrant,
 ) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
-        // A connection that broke says nothing yet; a server that is not there is told at once.
+        // Retries once after a lost connection; an unreachable server is reported at once.
         Err(ClientError::Broken { .. }) => api.status(id).await,
         status => status,
     };
@@ -137,33 +137,33 @@ pub async fn check(
     Ok(status)
 }
 
-/// Downloads what [`check`] has found, and opens it with `key`.
+/// Downloads the transfer after [`check`], and decrypts its payload.
 pub async fn run(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
-    patience: RetryPolicy,
+    retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
     let (started, unsealing) = tokio::select! {
-        started = Box::pin(start(api, download, kept, patience, &progress)) => {
+        started = Box::pin(start(api, download, kept, retry, &progress)) => {
             started.map_err(|error| error.or_unfinished(kept))?
         }
         signal = interrupt.raised() => {
             return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
         }
     };
-    let Started { grant, proof, answer, offset, patience } = started;
-    progress.step(format_args!("transfer {id} is fetched from byte {offset} of {} on", answer.size_bytes));
-    progress.begin(answer.size_bytes);
+    let Started { grant, proof, response, offset, retry } = started;
+    progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
+    progress.begin(response.size_bytes);
     progress.moved_to(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
-    // Unpacking ends with this future.
+    // Dropping this future stops the extraction of an archive.
     let (watch, stop) = Watch::new(progress.clone());
     let mut unsealing = unsealing.watched(watch);
-    let mut opening = spawn_blocking(move || {
+    let mut decrypting = spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
             let piece: bytes::Bytes = piece;
             unsealing.feed(&piece)?;
@@ -171,27 +171,27 @@ pub async fn run(
         unsealing.finish()
     });
     let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
-    let fetched = tokio::select! {
-        fetched = Box::pin(receiving.run(&answer, flow, offset, pieces, patience)) => fetched,
-        // Nothing more comes: whoever opens it leaves what there is.
+    let received = tokio::select! {
+        received = Box::pin(receiving.run(&response, flow, offset, pieces, retry)) => received,
+        // The channel closes, so the decrypter ends and keeps the partial output.
         signal = interrupt.raised() => Err(DownloadError::Interrupted { signal, resumable: false }),
     };
-    // An archive is unpacked now.
-    let (opened, fetched) = tokio::select! {
-        opened = &mut opening => (opened, fetched),
+    // All bytes have arrived; an archive may still be extracted.
+    let (decrypted, received) = tokio::select! {
+        decrypted = &mut decrypting => (decrypted, received),
         signal = interrupt.raised() => {
             drop(stop);
-            (opening.await, fetched.and(Err(DownloadError::Interrupted { signal, resumable: false })))
+            (decrypting.await, received.and(Err(DownloadError::Interrupted { signal, resumable: false })))
         }
     };
-    let opened = opened.expect("opening does not panic");
+    let decrypted = decrypted.expect("decryption does not panic");
     progress.end();
-    let outcome = match (fetched, opened) {
-        (Ok(flow), opened) => {
-            opened.map(|unsealed| Downloaded { unsealed, flow }).map_err(|error| not_opened(error, kept, &answer))
-        }
-        // It was whole before that.
-        (Err(_), Ok(unsealed)) => Ok(Downloaded { unsealed, flow: answer.mode }),
+    let outcome = match (received, decrypted) {
+        (Ok(flow), decrypted) => decrypted
+            .map(|unsealed| Downloaded { unsealed, flow })
+            .map_err(|error| decryption_error(error, kept, &response)),
+        // The payload was complete before the error.
+        (Err(_), Ok(unsealed)) => Ok(Downloaded { unsealed, flow: response.mode }),
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
             Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
         }
@@ -213,28 +213,28 @@ pub async fn run(
         kept.forget();
     }
     if let Some(event) = event {
-        // A claim for the sender's eyes: nothing depends on it.
+        // Best effort: the event only informs the sender.
         let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
     }
     outcome
 }
 
-/// A download that is counted, and that bytes can come of.
+/// Download that the server has counted, ready to receive bytes.
 struct Started {
     grant: Grant,
     proof: Option<AccessProof>,
-    answer: DownloadAnswer,
-    /// Where in the payload they begin.
+    response: DownloadAnswer,
+    /// Byte of the payload at which to continue.
     offset: u64,
-    patience: RetryPolicy,
+    retry: RetryPolicy,
 }
 
-/// Counts the download, and looks for what has come of it before.
+/// Starts the download at the server, which counts it, and loads the partial download.
 async fn start(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
-    mut patience: RetryPolicy,
+    mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Started, Unsealing), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;
@@ -242,25 +242,25 @@ async fn start(
     let proof = status.access_proof.then(|| AccessProof::of(&key));
     let earlier = kept.load();
     if let (Some(proof), None) = (&proof, &earlier) {
-        // A wrong key shall not use up a download.
-        patience.call(&**progress, || api.check_access(id, proof)).await.map_err(of_access)?;
+        // A wrong key must not use up a download.
+        retry.call(&**progress, || api.check_access(id, proof)).await.map_err(access_error)?;
     }
     let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Before it is counted. Where it cannot be kept, another try is another download, and nothing else is lost.
+    // Saved before the server counts it. If saving fails, only a retry would count as another download.
     let _ = kept.keep(&grant);
-    let mut answer = patience.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
-    if answer.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
+    let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+    if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
         let _ = kept.keep(&grant);
-        answer = patience.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
+        response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
-    let answer = answer.map_err(of_access).inspect_err(|error| {
+    let response = response.map_err(access_error).inspect_err(|error| {
         if error.is_final() {
             kept.forget();
         }
     })?;
-    patience.progressed();
-    let layout = Layout::of_sealed(answer.size_bytes)?;
+    retry.progressed();
+    let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
         let place = kept.partial();
         move || match place {
@@ -269,36 +269,36 @@ async fn start(
             None => Ok((Unsealing::of_layout(key, layout, choose), 0)),
         }
     };
-    let opening = spawn_blocking(begin).await.expect("opening does not panic");
-    let (unsealing, offset) = opening.map_err(|error| not_opened(error, kept, &answer))?;
-    Ok((Started { grant, proof, answer, offset, patience }, unsealing))
+    let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
+    let (unsealing, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
+    Ok((Started { grant, proof, response, offset, retry }, unsealing))
 }
 
-/// What it means that a payload does not open, whose download is counted.
-fn not_opened(error: UnsealError, kept: &KeptGrant, answer: &DownloadAnswer) -> DownloadError {
+/// Converts a decryption error of a counted download.
+fn decryption_error(error: UnsealError, kept: &KeptGrant, response: &DownloadAnswer) -> DownloadError {
     match error {
         UnsealError::Output(error) => {
-            let again_until = kept.load().map(|_| answer.grant_expires_at);
+            let again_until = kept.load().map(|_| response.grant_expires_at);
             DownloadError::NotPlaced { error, again_until }
         }
         other => other.into(),
     }
 }
 
-/// Sorts refusals that are about the key or the transfer's end. Those of a HEAD come without words.
-fn of_access(error: ClientError) -> DownloadError {
+/// Maps error responses about the key or the transfer's end. Responses to HEAD have no body, only a status.
+fn access_error(error: ClientError) -> DownloadError {
     match (error.code(), &error) {
         (Some(ErrorCode::AccessInvalid | ErrorCode::AccessRequired), _) => DownloadError::WrongKey,
         (Some(ErrorCode::TransferExpired), _) => DownloadError::Gone(Status::Expired),
         (Some(ErrorCode::TransferExhausted), _) => DownloadError::Gone(Status::Exhausted),
         (Some(ErrorCode::TransferDeleted), _) => DownloadError::Gone(Status::Deleted),
-        (None, ClientError::Api(refusal)) if matches!(refusal.status, 401 | 403) => DownloadError::WrongKey,
+        (None, ClientError::Api(api)) if matches!(api.status, 401 | 403) => DownloadError::WrongKey,
         _ => error.into(),
     }
 }
 
 impl DownloadError {
-    /// What it means where a part of the payload is there, and another process can go on with it.
+    /// Converts a resumable error into [`DownloadError::Unfinished`] if there is a partial download.
     fn or_unfinished(self, kept: &KeptGrant) -> Self {
         match self {
             Self::Client(error) if error.is_worth_resuming() && kept.has_partial() => Self::Unfinished(error),
@@ -306,7 +306,7 @@ impl DownloadError {
         }
     }
 
-    /// Whether the transfer is not there any more.
+    /// Returns `true` if the transfer no longer exists or is no longer available.
     fn is_final(&self) -> bool {
         match self {
             Self::Gone(_) => true,
@@ -315,7 +315,7 @@ impl DownloadError {
         }
     }
 
-    /// Whether the first segment did not open: of all causes, a wrong key is the likeliest.
+    /// Returns `true` if the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
         matches!(self, Self::WrongKey | Self::Unseal(UnsealError::Open(OpenError::Unauthentic { index: 0 })))

@@ -1,4 +1,4 @@
-//! Fetching from the payload store: ranges side by side, handed on in their order.
+//! Downloads from the payload store: parallel range requests, passed on in order.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,68 +22,68 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
 
-/// Bytes in one request.
+/// Size of a range request, in bytes.
 pub(super) const RANGE: u64 = 2 << 20;
-/// Bytes that are handed on at once.
+/// Size of a piece passed on for decryption, in bytes.
 const PIECE: usize = 256 << 10;
-/// How many requests run at once. What they bring waits in memory until its turn comes.
-const AT_ONCE: usize = 4;
-/// How often in a row a store that was there before may be out of reach before another way is taken.
-const MOST_MISSES: u32 = 3;
+/// Maximum number of parallel requests. Their ranges wait in memory until all earlier ranges are passed on.
+const MAX_PARALLEL: usize = 4;
+/// Consecutive connection failures, after earlier success, before the download falls back to the service.
+const MAX_MISSES: u32 = 3;
 
 const CALL: &str = "download/create-presign-url";
 
-/// A payload to be fetched from its store.
+/// Download of one payload from its store.
 pub(super) struct Ranges {
     pub api: Api,
     pub id: TransferId,
     pub grant: Grant,
     pub proof: Option<AccessProof>,
     pub size: u64,
-    /// Whether to give up when the store is out of reach, since there is another way.
-    pub give_up: bool,
-    pub patience: RetryPolicy,
+    /// Whether to fail fast if the store is unreachable, because the service itself can deliver the payload.
+    pub fail_fast: bool,
+    pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
     pub store: Store,
-    pub url: Mutex<Current>,
-    /// Whether the store has ever answered.
-    pub touched: AtomicBool,
+    pub url: Mutex<CurrentUrl>,
+    /// Whether the store has ever responded.
+    pub contacted: AtomicBool,
     pub buffers: Buffers,
 }
 
-/// The URL in use.
+/// Presigned URL in use.
 #[derive(Clone)]
-pub(super) struct Current {
+pub(super) struct CurrentUrl {
     url: SignedUrl,
-    /// How many there were before it.
+    /// Number of URLs before this URL.
     number: u32,
 }
 
-impl Current {
-    /// Takes the first URL.
+impl CurrentUrl {
+    /// Validates the first URL.
     pub(super) fn first(store: &Store, url: &str) -> Result<Self, ClientError> {
         Ok(Self { url: store.url(url, CALL)?, number: 0 })
     }
 }
 
 impl Ranges {
-    /// Fetches everything from `offset` on into `pieces`, and moves `offset` with every piece that was handed on.
+    /// Downloads the payload from `offset` to its end into `pieces`. Advances `offset` with every piece passed on.
     pub(super) async fn run(self, offset: &mut u64, pieces: &mpsc::Sender<Bytes>) -> Result<(), FetchError> {
         let this = Arc::new(self);
         let begin = *offset;
         let starts = (0..(this.size - begin).div_ceil(RANGE)).map(move |number| begin + number * RANGE);
         let fetch = |start: u64| {
             let this = this.clone();
-            // A task of its own, so that it goes on while what came before is written.
+            // A task of its own, so that requests continue while earlier ranges are written.
             AbortOnDropHandle::new(tokio::spawn(async move { this.fetch(start..(start + RANGE).min(this.size)).await }))
         };
-        let mut ranges = stream::iter(starts).map(fetch).buffered(AT_ONCE);
+        let mut ranges = stream::iter(starts).map(fetch).buffered(MAX_PARALLEL);
         while let Some(range) = ranges.next().await {
-            let mut range = range.expect("fetching does not panic")?;
+            let mut range = range.expect("a range request does not panic")?;
             while !range.is_empty() {
                 let piece = range.split_to(PIECE.min(range.len()));
                 *offset += piece.len() as u64;
-                // What goes on behind its end is told by who opens it.
+                // The decrypter reports bytes beyond the end of the payload.
                 pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
                 this.progress.moved_to((*offset).min(this.size));
             }
@@ -91,21 +91,21 @@ impl Ranges {
         Ok(())
     }
 
-    /// Fetches one range, over as many connections as it takes.
+    /// Downloads one range, with retries.
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, FetchError> {
-        let mut patience = self.patience.anew();
-        let mut got = Got { bytes: self.buffers.take(), start: range.start, end: range.end };
+        let mut retry = self.retry.anew();
+        let mut buffer = RangeBuffer { bytes: self.buffers.take(), start: range.start, end: range.end };
         let (mut misses, mut is_fresh) = (0, false);
-        while got.next() < got.end {
+        while buffer.next() < buffer.end {
             let current = self.url.lock().await.clone();
-            let before = got.next();
-            let outcome = self.fetch_some(&current.url, &mut got, patience.stall()).await;
-            if got.next() > before {
-                patience.progressed();
+            let before = buffer.next();
+            let outcome = self.fetch_some(&current.url, &mut buffer, retry.stall()).await;
+            if buffer.next() > before {
+                retry.progressed();
             }
             let error = match outcome {
-                // The body was shorter than announced, which hyper reports, or announced shorter than it is.
-                Ok(()) if got.next() < got.end => ClientError::CutShort { origin: current.url.origin().clone() },
+                // The body is shorter than its announced length (hyper reports this), or the announced length is too short.
+                Ok(()) if buffer.next() < buffer.end => ClientError::CutShort { origin: current.url.origin().clone() },
                 Err(FetchError::Client(error)) => error,
                 outcome => {
                     outcome?;
@@ -115,81 +115,81 @@ impl Ranges {
             let was_fresh = std::mem::take(&mut is_fresh);
             match error.store_status() {
                 Some(403) if !was_fresh => {
-                    self.renew(current.number, &mut patience).await?;
+                    self.renew(current.number, &mut retry).await?;
                     is_fresh = true;
                     continue;
                 }
-                Some(404) => return Err(self.absent(error).await),
+                Some(404) => return Err(self.missing_payload(error).await),
                 _ => {}
             }
             misses = if error.is_store_out_of_reach() { misses + 1 } else { 0 };
-            let was_never_there = !self.touched.load(Ordering::Relaxed);
-            let gives_up = self.give_up && misses > 0 && (was_never_there || misses >= MOST_MISSES);
-            if gives_up || !error.is_transient() {
+            let never_contacted = !self.contacted.load(Ordering::Relaxed);
+            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_MISSES);
+            if fails_fast || !error.is_transient() {
                 return Err(error.into());
             }
-            patience.wait_after(error, &*self.progress).await?;
+            retry.wait_after(error, &*self.progress).await?;
         }
-        Ok(self.buffers.freeze(got.bytes))
+        Ok(self.buffers.freeze(buffer.bytes))
     }
 
-    /// Fetches in one request.
-    async fn fetch_some(&self, url: &SignedUrl, got: &mut Got, stall: Duration) -> Result<(), FetchError> {
+    /// Downloads the rest of a range in one request.
+    async fn fetch_some(&self, url: &SignedUrl, buffer: &mut RangeBuffer, stall: Duration) -> Result<(), FetchError> {
         let stalled = |moved| {
             let timeout = ClientError::Timeout { origin: url.origin().clone() };
             ClientError::from(StoreError::stalled(timeout, moved))
         };
-        let wanted = got.next()..got.end;
-        let is_whole = self.is_whole(&wanted);
-        let response = tokio::time::timeout(stall, url.get((!is_whole).then(|| wanted.clone())));
+        let requested = buffer.next()..buffer.end;
+        let is_whole = self.is_whole(&requested);
+        let response = tokio::time::timeout(stall, url.get((!is_whole).then(|| requested.clone())));
         let response = response.await.map_err(|_| stalled(false))?;
         if response.is_ok() || response.as_ref().is_err_and(|error| error.store_status().is_some()) {
-            self.touched.store(true, Ordering::Relaxed);
+            self.contacted.store(true, Ordering::Relaxed);
         }
         let mut response = response?;
-        if !self.brings(&response, &wanted) {
+        if !self.has_range(&response, &requested) {
             return Err(FetchError::OtherRange);
         }
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
-            got.bytes.extend_from_slice(&piece);
-            if got.next() > got.end && !is_whole {
+            buffer.bytes.extend_from_slice(&piece);
+            if buffer.next() > buffer.end && !is_whole {
                 return Err(FetchError::OtherRange);
             }
-            // A store that keeps its connection open is not waited for.
-            if got.next() >= got.end {
+            // Does not wait for the store to close the connection.
+            if buffer.next() >= buffer.end {
                 return Ok(());
             }
         }
     }
 
-    /// Whether a response brings what is wanted.
-    fn brings(&self, response: &Response, wanted: &Range<u64>) -> bool {
-        if self.is_whole(wanted) {
+    /// Returns `true` if the response has the requested range.
+    fn has_range(&self, response: &Response, requested: &Range<u64>) -> bool {
+        if self.is_whole(requested) {
             return response.status() == StatusCode::OK;
         }
         let range = ContentRange::of(response);
-        range.is_some_and(|range| range.start == wanted.start && range.total.is_none_or(|total| total == self.size))
+        range.is_some_and(|range| range.start == requested.start && range.total.is_none_or(|total| total == self.size))
     }
 
-    fn is_whole(&self, wanted: &Range<u64>) -> bool {
-        *wanted == (0..self.size)
+    fn is_whole(&self, requested: &Range<u64>) -> bool {
+        *requested == (0..self.size)
     }
 
-    /// Asks for a fresh URL, unless another range has. That counts no download.
-    async fn renew(&self, refused: u32, patience: &mut RetryPolicy) -> Result<(), FetchError> {
+    /// Requests a new URL, unless another range has done so already. Counts no download.
+    async fn renew(&self, rejected: u32, retry: &mut RetryPolicy) -> Result<(), FetchError> {
         let mut current = self.url.lock().await;
-        if current.number == refused {
+        if current.number == rejected {
             let ask = || self.api.begin_download(self.id, &self.grant, self.proof.as_ref());
-            let answer = patience.call(&*self.progress, ask).await?;
-            *current = Current { url: self.store.url(&answer.url, CALL)?, number: refused + 1 };
+            let response = retry.call(&*self.progress, ask).await?;
+            *current = CurrentUrl { url: self.store.url(&response.url, CALL)?, number: rejected + 1 };
         }
         Ok(())
     }
 
-    /// Why the store does not have the payload: only the service knows.
-    async fn absent(&self, error: ClientError) -> FetchError {
+    /// Asks the service why the store does not have the payload.
+    async fn missing_payload(&self, error: ClientError) -> FetchError {
         match self.api.status(self.id).await {
             Ok(status) if matches!(status.status, Status::Expired | Status::Deleted) => FetchError::Gone(status.status),
             Err(unknown) if unknown.code() == Some(ErrorCode::TransferNotFound) => unknown.into(),
@@ -198,16 +198,16 @@ impl Ranges {
     }
 }
 
-/// What has come of a range.
-struct Got {
+/// Received bytes of a range.
+struct RangeBuffer {
     bytes: Vec<u8>,
-    /// Where in the payload they begin.
+    /// Position of the first byte in the payload.
     start: u64,
     end: u64,
 }
 
-impl Got {
-    /// Where to go on.
+impl RangeBuffer {
+    /// Returns the position of the next missing byte in the payload.
     const fn next(&self) -> u64 {
         self.start + self.bytes.len() as u64
     }
