@@ -57,7 +57,7 @@ impl Fetching<'_> {
                 Err(FetchError::Client(error)) if error.is_transient() => {
                     retry.wait_after(error, self.progress).await?;
                 }
-                // The body is shorter than its announced length (hyper reports this), or the announced length is too short.
+                // Either hyper found the body shorter than its announced length, or the announced length is too short.
                 Ok(()) if offset < self.size => {
                     let cut = ClientError::CutShort { origin: self.api.origin().clone() };
                     retry.wait_after(cut, self.progress).await?;

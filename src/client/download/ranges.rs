@@ -104,7 +104,7 @@ impl Ranges {
                 retry.progressed();
             }
             let error = match outcome {
-                // The body is shorter than its announced length (hyper reports this), or the announced length is too short.
+                // Either hyper found the body shorter than its announced length, or the announced length is too short.
                 Ok(()) if buffer.next() < buffer.end => ClientError::CutShort { origin: current.url.origin().clone() },
                 Err(FetchError::Client(error)) => error,
                 outcome => {

@@ -26,7 +26,7 @@ pub(super) struct Receiving<'a> {
 }
 
 impl Receiving<'_> {
-    /// Downloads the payload of `response` from `offset` into `pieces`, until the receiver closes; returns the path used.
+    /// Downloads the payload from `offset` into `pieces`, until their receiver closes; returns the path used.
     pub(super) async fn run(
         &self,
         response: &DownloadAnswer,

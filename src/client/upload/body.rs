@@ -1,4 +1,4 @@
-//! The body of an upload request: sealed segments, in pieces that sockets like.
+//! Body of an upload request: streams sealed segments in large frames.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,64 +9,64 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::progress::Through;
+use super::progress::SentCounter;
 
-/// How many bytes are handed to the connection at once: writes of 64 KiB run at a quarter of the rate of larger ones.
+/// Size of a body frame, in bytes: with 64 KiB frames, throughput is a quarter of that with larger frames.
 const FRAME_BYTES: usize = 256 * 1024;
 
-/// How many bytes of a request were handed to its connection: stands still when the connection does.
+/// Counts the bytes of a request passed to its connection; stops while the connection is stalled.
 #[derive(Debug, Default)]
-pub(super) struct Meter(AtomicU64);
+pub(super) struct ByteCounter(AtomicU64);
 
-impl Meter {
-    /// The reading.
+impl ByteCounter {
+    /// Returns the number of bytes passed on so far.
     pub(super) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What is sent: a known number of bytes that arrive in groups of segments.
+/// Request body of known length that receives groups of segments from a channel.
 pub(super) struct PayloadBody {
     groups: mpsc::Receiver<Vec<Bytes>>,
-    /// The group that is being sent, last segment first.
+    /// The current group, last segment first.
     group: Vec<Bytes>,
     segment: Bytes,
     remaining: u64,
-    meter: Arc<Meter>,
-    through: Arc<Through>,
+    counter: Arc<ByteCounter>,
+    sent_counter: Arc<SentCounter>,
 }
 
-/// The segments ended early; whoever seals them knows why.
+/// The channel closed before the body was complete. The sealing task reports the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the payload could not be sealed to its end")]
-pub(super) struct CutShort;
+pub(super) struct IncompleteBody;
 
 impl PayloadBody {
-    /// A body of `length` bytes, which come through `groups`.
+    /// Creates a body of `length` bytes, received through `groups`.
     pub(super) fn new(
         groups: mpsc::Receiver<Vec<Bytes>>,
         length: u64,
-        meter: Arc<Meter>,
-        through: Arc<Through>,
+        counter: Arc<ByteCounter>,
+        sent_counter: Arc<SentCounter>,
     ) -> Self {
-        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: length, meter, through }
+        Self { groups, group: Vec::new(), segment: Bytes::new(), remaining: length, counter, sent_counter }
     }
 
     fn next_piece(&mut self) -> Bytes {
         let length = FRAME_BYTES.min(self.segment.len()).min(usize::try_from(self.remaining).unwrap_or(FRAME_BYTES));
         let piece = self.segment.split_to(length);
         self.remaining -= length as u64;
-        self.meter.0.fetch_add(length as u64, Ordering::Relaxed);
-        self.through.moved(length as u64);
+        self.counter.0.fetch_add(length as u64, Ordering::Relaxed);
+        self.sent_counter.add(length as u64);
         piece
     }
 }
 
 impl Body for PayloadBody {
     type Data = Bytes;
-    type Error = CutShort;
+    type Error = IncompleteBody;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, IncompleteBody>>> {
         let this = self.get_mut();
         if this.remaining == 0 {
             return Poll::Ready(None);
@@ -77,7 +77,7 @@ impl Body for PayloadBody {
                 continue;
             }
             let Some(mut group) = ready!(this.groups.poll_recv(cx)) else {
-                return Poll::Ready(Some(Err(CutShort)));
+                return Poll::Ready(Some(Err(IncompleteBody)));
             };
             group.reverse();
             this.group = group;
@@ -106,27 +106,27 @@ mod tests {
         for group in groups {
             sender.try_send(group).unwrap();
         }
-        PayloadBody::new(receiver, length, Arc::default(), Arc::new(Through::new(Arc::new(Silent))))
+        PayloadBody::new(receiver, length, Arc::default(), Arc::new(SentCounter::new(Arc::new(Silent))))
     }
 
     #[tokio::test]
-    async fn its_size_is_exact_all_the_way() {
+    async fn the_size_hint_is_exact_after_every_frame() {
         let segment = Bytes::from(vec![7; 600_000]);
         let mut body = body(vec![vec![segment.clone(), segment], vec![Bytes::from_static(b"end")]], 1_200_003);
-        let mut left = 1_200_003;
+        let mut remaining = 1_200_003;
         while let Some(frame) = body.frame().await {
             let piece = frame.unwrap().into_data().unwrap();
             assert!(!piece.is_empty() && piece.len() <= FRAME_BYTES);
-            left -= piece.len() as u64;
-            assert_eq!(body.size_hint().exact(), Some(left));
-            assert_eq!(body.is_end_stream(), left == 0);
+            remaining -= piece.len() as u64;
+            assert_eq!(body.size_hint().exact(), Some(remaining));
+            assert_eq!(body.is_end_stream(), remaining == 0);
         }
-        assert_eq!((left, body.meter.read()), (0, 1_200_003));
+        assert_eq!((remaining, body.counter.read()), (0, 1_200_003));
     }
 
     #[tokio::test]
     async fn segments_that_end_early_are_an_error() {
         let outcome = body(vec![vec![Bytes::from_static(b"abc")]], 4).collect().await;
-        assert_eq!(outcome.unwrap_err(), CutShort);
+        assert_eq!(outcome.unwrap_err(), IncompleteBody);
     }
 }

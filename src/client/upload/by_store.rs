@@ -1,4 +1,4 @@
-//! Sending to the payload store: parts go out side by side, each until it has arrived, until the service finds them whole.
+//! Uploads to the payload store: sends parts in parallel with retries, until the service has found all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,60 +16,66 @@ use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{CompletedTransfer, UploadInstruction};
 
-/// How many parts are on their way at once.
-const AT_ONCE: usize = 4;
-/// How many segments of each are sealed ahead.
+/// Maximum number of parts sent in parallel.
+const MAX_PARALLEL: usize = 4;
+/// Number of segments of each part sealed ahead.
 const SEAL_AHEAD: usize = 1;
-/// How often a part may break off after bytes of it have moved, without that time counting as a standstill.
-const MOST_BREAKS: u32 = 10;
-/// How often the service may find that parts are missing which have been sent.
-const MOST_ROUNDS: u32 = 5;
+/// Lost connections per part for which the time with moving bytes is excluded from the retry limit.
+const MAX_BREAKS: u32 = 10;
+/// Maximum number of rounds in which parts are sent, while the service still reports missing parts.
+const MAX_ROUNDS: u32 = 5;
 
-/// One payload on its way to its store.
+/// Upload of one payload to its store.
 pub(super) struct ByStore {
     api: Api,
     id: TransferId,
     plan: Plan,
     urls: Urls,
     payload: Payload,
-    patience: RetryPolicy,
+    retry: RetryPolicy,
     progress: Arc<dyn Progress>,
-    /// Whether the store has taken a byte, or answered.
-    touched: AtomicBool,
+    /// Whether the store has accepted a byte or responded.
+    contacted: AtomicBool,
 }
 
-/// What became of a part.
+/// Outcome of sending a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    /// The store has it.
+enum PartOutcome {
+    /// The store has the part.
     Arrived,
-    /// The store does not take it any more; only the service knows why.
+    /// The store no longer accepts the part; only the service knows why.
     Unknown,
 }
 
 impl ByStore {
-    /// The payload of the transfer `id`, to be sent as `instruction` and its `plan` say.
+    /// Prepares the upload of transfer `id`, as `instruction` and its `plan` say.
     pub(super) fn new(
         api: Api,
         id: TransferId,
         (plan, instruction): (Plan, UploadInstruction),
         payload: Payload,
-        patience: RetryPolicy,
+        retry: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {
         let urls = Urls::new(api.clone(), id, plan, instruction);
-        Self { api, id, plan, urls, payload, patience, progress, touched: AtomicBool::new(false) }
+        Self { api, id, plan, urls, payload, retry, progress, contacted: AtomicBool::new(false) }
     }
 
-    /// Sends what is `missing` and completes the upload. With `give_up`, a store that is out of reach from the beginning is
-    /// an error at once; [`is_untouched`](Self::is_untouched) tells it from others.
-    pub(super) async fn run(&mut self, mut missing: Vec<u32>, give_up: bool) -> Result<CompletedTransfer, UploadError> {
+    /// Sends the `missing` parts and completes the upload.
+    ///
+    /// With `fail_fast`, fails at once if the store is unreachable from the start;
+    /// [`is_untouched`](Self::is_untouched) tells this failure from others.
+    pub(super) async fn run(
+        &mut self,
+        mut missing: Vec<u32>,
+        fail_fast: bool,
+    ) -> Result<CompletedTransfer, UploadError> {
         let mut rounds = 0;
         loop {
             if !missing.is_empty() {
-                self.send(&missing, give_up).await?;
+                self.send(&missing, fail_fast).await?;
                 rounds += 1;
-                self.patience.progressed();
+                self.retry.progressed();
             }
             let error = match self.api.complete(self.id).await {
                 Ok(completed) => return self.payload.check_sent(self.payload.size()).map(|()| completed),
@@ -77,13 +83,13 @@ impl ByStore {
             };
             if error.code() == Some(ErrorCode::UploadIncomplete) {
                 let lost = ClientError::CutShort { origin: self.api.origin().clone() };
-                if rounds == MOST_ROUNDS {
+                if rounds == MAX_ROUNDS {
                     return Err(UploadError::GivenUp(lost));
                 }
-                self.patience.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
+                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
                 missing = self.missing().await?;
             } else if error.is_transient() {
-                self.patience.wait_after(error, &*self.progress).await?;
+                self.retry.wait_after(error, &*self.progress).await?;
                 missing = Vec::new();
             } else {
                 return Err(error.into());
@@ -91,101 +97,104 @@ impl ByStore {
         }
     }
 
-    /// Whether nothing of the payload can have arrived, because the store could never be reached.
+    /// Returns `true` if no byte can have arrived, because the store was never reached.
     pub(super) fn is_untouched(&self) -> bool {
-        !self.touched.load(Ordering::Relaxed)
+        !self.contacted.load(Ordering::Relaxed)
     }
 
-    /// Asks the service which parts have not arrived.
+    /// Asks the service which parts are missing.
     pub(super) async fn missing(&mut self) -> Result<Vec<u32>, UploadError> {
-        let state = self.patience.call(&*self.progress, || self.api.upload_status(self.id)).await?;
+        let state = self.retry.call(&*self.progress, || self.api.upload_status(self.id)).await?;
         Ok(match state.status {
             Status::Pending if !self.plan.is_single() => self.plan.missing(state.parts_received.unwrap_or_default()),
             Status::Pending if state.received_bytes < state.size_bytes => vec![1],
-            // Completing it again tells.
+            // The next call to complete shows the result.
             _ => Vec::new(),
         })
     }
 
-    /// Sends these parts, a few at once.
-    async fn send(&self, numbers: &[u32], give_up: bool) -> Result<(), UploadError> {
+    /// Sends the given parts, several in parallel.
+    async fn send(&self, numbers: &[u32], fail_fast: bool) -> Result<(), UploadError> {
         let length = |number: &u32| {
             let range = self.plan.range(*number);
             range.end - range.start
         };
-        let through = &self.payload.through;
-        through.set(self.payload.size() - numbers.iter().map(length).sum::<u64>());
-        self.urls.want(numbers);
-        let parts = stream::iter(numbers).map(|number| self.send_part(*number, give_up));
-        let arrived = parts.buffer_unordered(AT_ONCE).try_all(|sent| std::future::ready(sent == Sent::Arrived));
+        let sent_counter = &self.payload.sent_counter;
+        sent_counter.set(self.payload.size() - numbers.iter().map(length).sum::<u64>());
+        self.urls.set_next(numbers);
+        let parts = stream::iter(numbers).map(|number| self.send_part(*number, fail_fast));
+        let arrived =
+            parts.buffer_unordered(MAX_PARALLEL).try_all(|outcome| std::future::ready(outcome == PartOutcome::Arrived));
         if Box::pin(arrived).await? {
-            through.set(self.payload.size());
+            sent_counter.set(self.payload.size());
         } else {
-            // What is signed may be for an upload that is not there any more.
+            // The presigned URLs may belong to an upload that no longer exists.
             self.urls.forget_all();
         }
-        // The last segment was sealed while others were still being read.
+        // The last segment may have been sealed, with its own check, while others were still being read.
         let segments = self.payload.segments.clone();
         let check = spawn_blocking(move || segments.source().check_unchanged());
-        Ok(check.await.expect("looking at a file does not panic")?)
+        Ok(check.await.expect("checking a file does not panic")?)
     }
 
-    /// Sends one part until it has arrived, or cannot.
-    async fn send_part(&self, number: u32, give_up: bool) -> Result<Sent, UploadError> {
-        let mut patience = self.patience.anew();
+    /// Sends one part with retries, until the part has arrived or the store no longer accepts it.
+    async fn send_part(&self, number: u32, fail_fast: bool) -> Result<PartOutcome, UploadError> {
+        let mut retry = self.retry.anew();
         let mut breaks = 0;
         let mut signed: Option<Signed> = None;
-        // Whether the URL was asked for because the one before was refused, and was not used yet.
+        // Whether the URL replaces a rejected URL and was not used yet.
         let mut is_fresh = false;
         loop {
             let to = match signed.take() {
                 Some(signed) => signed,
-                None => match self.urls.take(number, &mut patience, &*self.progress).await {
-                    Err(error) if error.code() == Some(ErrorCode::TransferNotPending) => return Ok(Sent::Unknown),
+                None => match self.urls.take(number, &mut retry, &*self.progress).await {
+                    Err(error) if error.code() == Some(ErrorCode::TransferNotPending) => {
+                        return Ok(PartOutcome::Unknown);
+                    }
                     taken => taken?,
                 },
             };
-            let delivery = self.deliver(number, &to, &patience).await;
+            let delivery = self.deliver(number, &to, &retry).await;
             let error = match delivery.outcome {
-                Ok(()) => return Ok(Sent::Arrived),
+                Ok(()) => return Ok(PartOutcome::Arrived),
                 Err(UploadError::Client(error)) => error,
                 Err(local) => return Err(local),
             };
-            self.payload.through.lost(delivery.moved);
+            self.payload.sent_counter.subtract(delivery.moved);
             let was_fresh = std::mem::take(&mut is_fresh);
             match error.store_status() {
-                Some(412) if self.plan.is_single() => return Ok(Sent::Unknown),
-                Some(404) => return Ok(Sent::Unknown),
+                Some(412) if self.plan.is_single() => return Ok(PartOutcome::Unknown),
+                Some(404) => return Ok(PartOutcome::Unknown),
                 Some(403) if !was_fresh => {
-                    self.urls.forget(to.answer);
+                    self.urls.forget(to.response);
                     is_fresh = true;
                     continue;
                 }
                 _ => {}
             }
-            if !error.is_transient() || (give_up && self.is_untouched()) {
+            if !error.is_transient() || (fail_fast && self.is_untouched()) {
                 return Err(error.into());
             }
             breaks += u32::from(delivery.moved > 0);
-            if breaks <= MOST_BREAKS {
-                patience.was_moving(delivery.moving);
+            if breaks <= MAX_BREAKS {
+                retry.was_moving(delivery.moving);
             }
-            patience.wait_after(error, &*self.progress).await?;
+            retry.wait_after(error, &*self.progress).await?;
             if breaks < 2 {
                 signed = Some(to);
             } else {
-                // A store that refuses may cut the connection before its answer can be read.
-                self.urls.forget(to.answer);
+                // The store may have rejected the URL and closed the connection before its response could be read.
+                self.urls.forget(to.response);
             }
         }
     }
 
-    async fn deliver(&self, number: u32, to: &Signed, patience: &RetryPolicy) -> Delivery<()> {
+    async fn deliver(&self, number: u32, to: &Signed, retry: &RetryPolicy) -> Delivery<()> {
         let dispatch = Dispatch {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,
             origin: to.request.origin().clone(),
-            stall: patience.stall(),
+            stall: retry.stall(),
         };
         let mut delivery = self.payload.send(dispatch, |body| to.request.send(body)).await;
         delivery.outcome = delivery.outcome.map_err(|error| match error {
@@ -194,13 +203,13 @@ impl ByStore {
             }
             error => error,
         });
-        let answered = match &delivery.outcome {
+        let responded = match &delivery.outcome {
             Ok(()) => true,
             Err(UploadError::Client(error)) => error.store_status().is_some(),
             Err(_) => false,
         };
-        if answered || delivery.moved > 0 {
-            self.touched.store(true, Ordering::Relaxed);
+        if responded || delivery.moved > 0 {
+            self.contacted.store(true, Ordering::Relaxed);
         }
         delivery
     }

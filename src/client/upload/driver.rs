@@ -1,4 +1,4 @@
-//! Sending: the payload goes the way that the service names, or through the service where that way is blocked.
+//! Chooses the data path of an upload, and falls back to the service if the payload store is unreachable.
 
 use std::sync::Arc;
 
@@ -12,43 +12,44 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::wire::{CompletedTransfer, Flow, UploadInstruction};
 
-/// A payload to be sent.
+/// Upload of one prepared payload.
 pub(super) struct Sending {
     pub api: Api,
     pub id: TransferId,
     pub payload: Payload,
-    pub patience: RetryPolicy,
+    pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
 }
 
-/// What the service has of a payload already.
+/// Parts of a payload that the service already has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Already {
-    /// So many bytes from the front, where it comes through the service.
+pub(super) struct AlreadyReceived {
+    /// Received bytes from the start, for an upload through the service.
     pub bytes: u64,
-    /// These parts, as ranges of numbers with both ends, where it comes in parts.
+    /// Received parts as inclusive ranges of part numbers, for an upload in parts.
     pub parts: Vec<[u32; 2]>,
-    /// All of it, this way.
+    /// Data path of the payload, if the service has all of it.
     pub whole: Option<Flow>,
 }
 
 impl Sending {
-    /// Sends what is not there `already` and completes the upload; tells which way it went.
+    /// Sends the missing rest of the payload and completes the upload; returns the data path used.
     pub(super) async fn run(
         mut self,
         instruction: UploadInstruction,
         choice: FlowChoice,
-        already: Already,
+        already: AlreadyReceived,
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
         if let Some(flow) = already.whole {
             self.payload.check_sent(self.payload.size())?;
-            let completed = self.patience.call(&*self.progress, || self.api.complete(self.id)).await?;
+            let completed = self.retry.call(&*self.progress, || self.api.complete(self.id)).await?;
             return Ok((completed, flow));
         }
         let origin = self.api.origin();
         let Some(plan) = Plan::of(&instruction, self.payload.size(), origin)? else {
             choice.check(Flow::Bytes, origin)?;
-            self.progress.step(format_args!("the payload goes to {origin}, which has {} bytes of it", already.bytes));
+            self.progress
+                .step(format_args!("sending the payload to {origin}, which already has {} bytes", already.bytes));
             return self.by_service(address_of(&instruction), already.bytes).await;
         };
         let fallback = address_of(&instruction);
@@ -57,7 +58,7 @@ impl Sending {
         }
         let missing = if plan.is_single() { vec![1] } else { plan.missing(already.parts) };
         self.progress.step(format_args!(
-            "the payload goes to the store of {origin} in {} parts, of which {} are missing",
+            "sending the payload to the store of {origin} in {} parts, {} of them missing",
             plan.count(),
             missing.len()
         ));
@@ -67,10 +68,10 @@ impl Sending {
             self.id,
             (plan, instruction),
             self.payload.clone(),
-            self.patience.anew(),
+            self.retry.anew(),
             self.progress.clone(),
         );
-        let blocked = match by_store.run(missing, fallback.is_some()).await {
+        let store_error = match by_store.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
                 if fallback.is_some() && by_store.is_untouched() =>
             {
@@ -78,9 +79,9 @@ impl Sending {
             }
             outcome => return Ok((outcome?, Flow::Presigned)),
         };
-        self.progress.rerouted(&blocked);
+        self.progress.rerouted(&store_error);
         match self.by_service(fallback, 0).await {
-            // Something has arrived at the store after all, and an upload goes one way only.
+            // The store has received bytes after all, and one upload cannot use both paths.
             Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::WrongMode) => {
                 let missing = by_store.missing().await?;
                 Ok((by_store.run(missing, false).await?, Flow::Presigned))
@@ -101,14 +102,14 @@ impl Sending {
             self.id,
             address,
             self.payload.clone(),
-            self.patience.anew(),
+            self.retry.anew(),
             self.progress.clone(),
         );
         Ok((by_service.run(already).await?, Flow::Bytes))
     }
 }
 
-/// Where the service takes the payload itself, if it does.
+/// Returns the address at which the service itself accepts the payload, if it does.
 pub(super) fn address_of(instruction: &UploadInstruction) -> Option<String> {
     match instruction {
         UploadInstruction::Bytes { url } => Some(url.clone()),

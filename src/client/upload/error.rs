@@ -1,102 +1,102 @@
-//! Uploads that came to nothing.
+//! Errors of failed uploads.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{LedgerError, SourceError, Unsealable};
+use super::{JournalError, SourceError, Unsealable};
 use crate::client::{ClientError, Signal};
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 
-/// An upload that came to nothing.
+/// Failed upload.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// A call failed.
+    /// A request failed.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The server takes no content of this size.
-    #[error("{}", too_large(name, *size, *limit))]
+    /// The content exceeds the server's size limit.
+    #[error("{}", too_large_text(name, *size, *limit))]
     TooLarge {
-        /// What it is called.
+        /// The file's name.
         name: String,
-        /// Bytes of content, where they were counted to the end.
+        /// Content size in bytes; `None` if counting stopped at the limit.
         size: Option<u64>,
-        /// The server's limit, in bytes.
+        /// The server's limit on the content size, in bytes.
         limit: u64,
     },
-    /// The server takes no transfers of this lifetime.
-    #[error("this server keeps transfers for {} to {}", in_words(*min), in_words(*max))]
+    /// The server does not allow this lifetime.
+    #[error("this server allows lifetimes of {} to {}", duration_text(*min), duration_text(*max))]
     Lifetime {
-        /// The shortest it takes.
+        /// The shortest lifetime allowed.
         min: Duration,
-        /// The longest it takes.
+        /// The longest lifetime allowed.
         max: Duration,
     },
-    /// No transfer allows that many downloads.
-    #[error("a transfer allows 1 to {MAX_DOWNLOADS} downloads, or any number")]
+    /// The download limit is out of range.
+    #[error("the download limit must be 1 to {MAX_DOWNLOADS}, or none")]
     Downloads,
-    /// The file cannot be put into a payload.
+    /// The file does not fit the payload format.
     #[error(transparent)]
     Unsealable(#[from] Unsealable),
-    /// The file cannot be read as it was.
+    /// The file cannot be read, or has changed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The tags could not be recorded, or differ.
+    /// The segment tags could not be recorded, or differ from those recorded.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The server says that it has more than there is.
-    #[error("the server says that it has {received} bytes, and {sent} were sent")]
+    Journal(#[from] JournalError),
+    /// The server reports more bytes than were sent.
+    #[error("the server reports {received} received bytes, but only {sent} were sent")]
     TooManyBytes {
-        /// What it says.
+        /// Bytes that the server reports.
         received: u64,
-        /// What may have been sent.
+        /// Bytes that may have been sent.
         sent: u64,
     },
-    /// The upload needs a state, and there is no directory for it.
-    #[error("there is no home directory to keep the state of a large upload in")]
+    /// The upload needs a state file, and this user has no state directory.
+    #[error("no home directory for the state of a large upload")]
     NoStateDirectory,
-    /// The unfinished upload was begun with another passphrase.
-    #[error("the unfinished upload was begun with another passphrase")]
+    /// The unfinished upload was started with another passphrase.
+    #[error("the unfinished upload was started with another passphrase")]
     OtherPassphrase,
-    /// The unfinished transfer is gone, and its passphrase was not given again, which a new one takes.
-    #[error("the unfinished transfer is gone")]
+    /// The unfinished transfer no longer exists, and a new transfer needs its passphrase, which was not given.
+    #[error("the unfinished transfer no longer exists")]
     PassphraseNeeded,
-    /// The server takes everything and still lacks some of it, again and again.
+    /// The server repeatedly reports missing parts that were sent.
     #[error(transparent)]
     GivenUp(ClientError),
-    /// A call failed after bytes may have arrived, and another process can go on.
+    /// A request failed after bytes may have arrived, and another process can resume the upload.
     #[error("{error}")]
     Unfinished {
-        /// What failed.
+        /// The failed request.
         #[source]
         error: Box<ClientError>,
-        /// Which transfer is not finished.
+        /// The unfinished transfer.
         id: TransferId,
     },
-    /// The process was asked to end.
+    /// A signal interrupted the upload.
     #[error("the upload was interrupted")]
     Interrupted {
-        /// How.
+        /// The signal.
         signal: Signal,
-        /// What has become of the transfer.
+        /// State of the transfer after the interruption.
         left: Left,
     },
 }
 
-/// What is left of an upload that was interrupted.
+/// State of a transfer after its upload was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// Everything that another process needs to go on with this transfer.
+    /// Another process can resume the upload of this transfer.
     Resumable(TransferId),
-    /// Nothing: the transfer was deleted.
+    /// The transfer was deleted.
     Nothing,
-    /// Perhaps a transfer that goes by itself.
+    /// The transfer may still exist; it then expires by itself.
     Perhaps,
 }
 
 impl UploadError {
-    /// What it means where this transfer is unfinished, and another process can go on with it.
+    /// Converts a resumable error into [`UploadError::Unfinished`] for the transfer `id`.
     #[must_use]
     pub fn or_unfinished(self, id: TransferId) -> Self {
         match self {
@@ -105,35 +105,35 @@ impl UploadError {
         }
     }
 
-    /// Whether the file could not be read: another time it may be.
+    /// Returns `true` if reading the file failed, which may succeed later.
     pub(super) const fn is_unread(&self) -> bool {
         matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }))
     }
 
-    /// Whether the file is no longer what it was.
+    /// Returns `true` if the file has changed since the upload started.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
         matches!(
             self,
-            Self::Source(SourceError::Changed | SourceError::ChangedIn { .. }) | Self::Ledger(LedgerError::Changed)
+            Self::Source(SourceError::Changed | SourceError::ChangedIn { .. }) | Self::Journal(JournalError::Changed)
         )
     }
 }
 
-/// What is too large, in units that tell it from the limit.
-fn too_large(name: &str, size: Option<u64>, limit: u64) -> String {
+/// Formats the size and the limit in units that show their difference.
+fn too_large_text(name: &str, size: Option<u64>, limit: u64) -> String {
     let rounded = |bytes: u64| ByteSize(bytes).to_string();
     match size {
-        None => format!("{name} has more than {}, which is what the server takes at most", rounded(limit)),
+        None => format!("{name} is larger than {}, the server's limit", rounded(limit)),
         Some(size) if rounded(size) == rounded(limit) => {
-            format!("{name} has {size} bytes, and the server takes at most {limit}")
+            format!("{name} has {size} bytes, and the server's limit is {limit} bytes")
         }
-        Some(size) => format!("{name} has {}, and the server takes at most {}", rounded(size), rounded(limit)),
+        Some(size) => format!("{name} has {}, and the server's limit is {}", rounded(size), rounded(limit)),
     }
 }
 
-/// A duration in its largest whole unit, as people write it.
-fn in_words(duration: Duration) -> String {
+/// Formats a duration in its largest whole unit.
+fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
     let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));

@@ -1,4 +1,4 @@
-//! The upload engine: seals a file and sends it, in constant memory and whatever happens to the connection.
+//! Upload engine: seals a file and sends it with retries, in constant memory.
 
 mod body;
 mod by_service;
@@ -23,17 +23,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use error::{Left, UploadError};
-pub use journal::LedgerError;
+pub use journal::JournalError;
 pub use segments::Unsealable;
 pub use source::{Mark, Source, SourceError, Watched};
 pub use state::UploadState;
 pub use unfinished::{Earlier, Unfinished};
 
-use self::driver::{Already, Sending};
-use self::journal::Ledger;
-use self::progress::Through;
+use self::driver::{AlreadyReceived, Sending};
+use self::journal::Journal;
+use self::progress::SentCounter;
 use self::request::Payload;
-use self::session::Begun;
+use self::session::Session;
 use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
@@ -45,59 +45,59 @@ use crate::domain::limits::MAX_DOWNLOADS;
 use crate::domain::link::Link;
 use crate::domain::wire::{CompletedTransfer, Flow, Health};
 
-/// How long an upload that ends early tries to delete what it has begun.
-const CLEAN_UP: Duration = Duration::from_secs(2);
+/// Timeout for deleting the transfer of a failed upload.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What to send, and how.
+/// Parameters of an upload.
 pub struct Upload {
-    /// The file.
+    /// The file or archive to send.
     pub source: Source,
-    /// Its name and what else recipients learn. `size` is the source's.
+    /// The name and other metadata for recipients. `size` must be the source's.
     pub metadata: Metadata,
-    /// What the link's key does not open alone.
+    /// The passphrase required in addition to the link's key.
     pub passphrase: Option<Passphrase>,
-    /// How long the transfer lives; the server's default if `None`.
+    /// Lifetime of the transfer; `None` for the server's default.
     pub expires: Option<Duration>,
-    /// How many downloads it allows; any number if `None`.
+    /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
-    /// Where its state is kept if it is larger than 8 MiB; smaller ones do without.
+    /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
     pub state: StatePlace,
-    /// What to go on with.
+    /// Unfinished upload to resume.
     pub unfinished: Option<Box<Unfinished>>,
-    /// Which way it may go.
+    /// Allowed data path of the payload.
     pub flow: FlowChoice,
 }
 
-/// Where the state of a large upload is kept while it runs, so that another process can go on with it.
+/// Location of the state file of a large upload, which lets another process resume the upload.
 pub enum StatePlace {
-    /// In this directory, as the state of this command.
+    /// In a directory, under the digest of the command.
     Directory {
-        /// Which.
+        /// The directory.
         uploads: PathBuf,
-        /// What tells the command from others.
+        /// Digest that identifies the command.
         command: Sha256,
     },
-    /// Nowhere: nobody shall go on with it.
+    /// No state file: the upload is not to be resumed.
     Nowhere,
-    /// This user has no directory for it.
+    /// No state directory exists for this user.
     Missing,
 }
 
-/// An upload that is done.
+/// Completed upload.
 pub struct Uploaded {
     /// The link, with its key.
     pub link: Link,
-    /// The transfer, and what the server stored about its sender.
+    /// The transfer, and the sender's details as stored by the server.
     pub completed: CompletedTransfer,
-    /// Which way the payload went.
+    /// Data path of the payload.
     pub flow: Flow,
-    /// Bytes of content.
+    /// Content size, in bytes.
     pub content_bytes: u64,
-    /// An address that the server names for its links and that was not taken: what goes there can be read on the way.
+    /// Base URL that the server names for its links, rejected because it uses plain HTTP to another machine.
     pub refused_root: Option<BaseUrl>,
 }
 
-/// Checks `upload` against what the server of `api` accepts, before anything is created.
+/// Checks `upload` against the limits and data paths of the server, before a transfer is created.
 pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadError> {
     upload.flow.check(health.mode.upload, api.origin())?;
     let (size, limit) = (upload.source.size(), health.limits.max_content_bytes);
@@ -116,36 +116,36 @@ pub fn check(api: &Api, upload: &Upload, health: &Health) -> Result<(), UploadEr
     Ok(())
 }
 
-/// Uploads, after [`check`].
+/// Uploads after [`check`].
 pub async fn run(
     api: &Api,
     upload: Upload,
-    mut patience: RetryPolicy,
+    mut retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Uploaded, UploadError> {
     let content_bytes = upload.source.size();
     let flow = upload.flow;
-    let earlier = upload.unfinished.as_ref().map(|unfinished| unfinished.id());
-    let begun = tokio::select! {
-        begun = Box::pin(Begun::of(api, upload, &mut patience, &progress)) => begun?,
+    let unfinished_id = upload.unfinished.as_ref().map(|unfinished| unfinished.id());
+    let session = tokio::select! {
+        session = Box::pin(Session::of(api, upload, &mut retry, &progress)) => session?,
         signal = interrupt.raised() => {
-            let left = earlier.map_or(Left::Perhaps, Left::Resumable);
+            let left = unfinished_id.map_or(Left::Perhaps, Left::Resumable);
             return Err(UploadError::Interrupted { signal, left });
         }
     };
-    patience.progressed();
-    let Begun { id, page_url, link_key, segments, ledger, instruction, already } = begun;
-    let (segments, ledger) = (Arc::new(segments), Arc::new(ledger));
+    retry.progressed();
+    let Session { id, page_url, link_key, segments, journal, instruction, already } = session;
+    let (segments, journal) = (Arc::new(segments), Arc::new(journal));
     progress.begin(segments.layout().sealed_size());
     let payload = Payload {
         segments: segments.clone(),
-        ledger: ledger.clone(),
-        through: Arc::new(Through::of(segments, progress.clone())),
-        has_moved: Arc::new(AtomicBool::new(already != Already::default())),
+        journal: journal.clone(),
+        sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
+        has_moved: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let has_moved = payload.has_moved.clone();
-    let sending = Sending { api: api.clone(), id, payload, patience, progress: progress.clone() };
+    let sending = Sending { api: api.clone(), id, payload, retry, progress: progress.clone() };
     let outcome = tokio::select! {
         outcome = Box::pin(sending.run(instruction, flow, already)) => outcome,
         signal = interrupt.raised() => Err(UploadError::Interrupted { signal, left: Left::Perhaps }),
@@ -153,28 +153,28 @@ pub async fn run(
     progress.end();
     let error = match outcome {
         Ok((completed, flow)) => {
-            ledger.remove();
-            progress.step(format_args!("transfer {id} is complete"));
+            journal.remove();
+            progress.step(format_args!("upload of transfer {id} is complete"));
             let (link, refused_root) = link(api.root(), id, &page_url, link_key);
             return Ok(Uploaded { link, completed, flow, content_bytes, refused_root });
         }
         Err(error) => error,
     };
-    if !ledger.outlives_us() {
-        return Err(ended(api, id, &ledger, error).await);
+    if !journal.is_durable() {
+        return Err(clean_up(api, id, &journal, error).await);
     }
     let error = if has_moved.load(Ordering::Relaxed) { error.or_unfinished(id) } else { error };
     match error {
         UploadError::Interrupted { signal, .. } => Err(UploadError::Interrupted { signal, left: Left::Resumable(id) }),
         error if error.is_unread() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
-        error => Err(ended(api, id, &ledger, error).await),
+        error => Err(clean_up(api, id, &journal, error).await),
     }
 }
 
-/// Ends an upload that nobody can go on with.
-async fn ended(api: &Api, id: TransferId, ledger: &Ledger, error: UploadError) -> UploadError {
-    let deleted = tokio::time::timeout(CLEAN_UP, api.delete(id)).await;
-    ledger.remove();
+/// Deletes the transfer and the state file of an upload that cannot be resumed.
+async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadError) -> UploadError {
+    let deleted = tokio::time::timeout(CLEAN_UP_TIMEOUT, api.delete(id)).await;
+    journal.remove();
     match error {
         UploadError::Interrupted { signal, .. } => {
             let left = if matches!(deleted, Ok(Ok(_))) { Left::Nothing } else { Left::Perhaps };
@@ -184,12 +184,13 @@ async fn ended(api: &Api, id: TransferId, ledger: &Ledger, error: UploadError) -
     }
 }
 
-/// The link to a transfer: at the server's own public address where it names a fit one, else where it was `reached`.
-/// An address that lets others read along, where we did not, is given back instead.
+/// Builds the link to a transfer, at the public base URL that the server names, or else at the URL `reached`.
+///
+/// A named plain HTTP URL is rejected if the server was reached securely, and returned as the second value.
 fn link(reached: &BaseUrl, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<BaseUrl>) {
     let named = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id);
     let named = named.map_or_else(|| reached.clone(), |link| link.root);
-    let unfit = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
-    let (root, refused) = if unfit { (reached.clone(), Some(named)) } else { (named, None) };
-    (Link { root, transfer_id: id, key: Some(key) }, refused)
+    let is_unencrypted = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
+    let (root, rejected) = if is_unencrypted { (reached.clone(), Some(named)) } else { (named, None) };
+    (Link { root, transfer_id: id, key: Some(key) }, rejected)
 }

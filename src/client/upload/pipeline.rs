@@ -1,4 +1,4 @@
-//! The pipeline: segments are sealed a few ahead on several cores, recorded, and handed on in their order.
+//! Sealing pipeline: seals segments ahead on several cores, records their tags, and passes them on in order.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,17 +9,18 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::UploadError;
-use super::journal::Ledger;
+use super::journal::Journal;
 use super::segments::{Segment, Segments};
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 
-/// Seals the payload's bytes of `range`, which is not empty, up to the end of its last segment, and hands them to
-/// `groups`, each segment once its tag is recorded. Seals `ahead` segments at once.
+/// Seals the segments of the non-empty byte `range`, `ahead` at once, and sends them to `groups` in order.
 ///
-/// Returns early, and without an error, when nobody receives any more.
+/// Covers the range up to the end of its last segment. A segment is sent once its tag is recorded.
+///
+/// Returns early, without an error, when the receiver is closed.
 pub(super) async fn produce(
     segments: Arc<Segments>,
-    ledger: Arc<Ledger>,
+    journal: Arc<Journal>,
     range: Range<u64>,
     ahead: usize,
     groups: mpsc::Sender<Vec<Bytes>>,
@@ -34,7 +35,7 @@ pub(super) async fn produce(
     let mut sealed = sealed.buffered(ahead).try_ready_chunks(ahead);
     while let Some(group) = sealed.next().await {
         let group = group.map_err(|failed| UploadError::Source(failed.1))?;
-        record(&ledger, next, &group).await?;
+        record(&journal, next, &group).await?;
         next = next.wrapping_add(u32::try_from(group.len()).expect("a group has a few segments"));
         let bytes = group.into_iter().map(|segment| segment.bytes.slice(std::mem::take(&mut skip)..)).collect();
         if groups.send(bytes).await.is_err() {
@@ -44,15 +45,15 @@ pub(super) async fn produce(
     Ok(())
 }
 
-/// The number of the segment that holds byte `offset` of a payload.
+/// Returns the number of the segment that contains byte `offset` of the payload.
 fn segment_at(offset: u64) -> u32 {
     u32::try_from(offset / SEGMENT_SIZE as u64).expect("a payload has at most 2^32 segments")
 }
 
-async fn record(ledger: &Arc<Ledger>, first: u32, group: &[Segment]) -> Result<(), UploadError> {
+async fn record(journal: &Arc<Journal>, first: u32, group: &[Segment]) -> Result<(), UploadError> {
     let tags: Vec<_> = group.iter().map(|segment| segment.tag).collect();
-    let ledger = ledger.clone();
-    Ok(spawn_blocking(move || ledger.record(first, &tags)).await.expect("recording does not panic")?)
+    let journal = journal.clone();
+    Ok(spawn_blocking(move || journal.record(first, &tags)).await.expect("recording does not panic")?)
 }
 
 #[cfg(test)]
@@ -80,11 +81,11 @@ mod tests {
 
     async fn collect(
         segments: &Arc<Segments>,
-        ledger: &Arc<Ledger>,
+        journal: &Arc<Journal>,
         range: Range<u64>,
     ) -> Result<Vec<u8>, UploadError> {
         let (sender, mut receiver) = mpsc::channel(1);
-        let task = tokio::spawn(produce(segments.clone(), ledger.clone(), range, 2, sender));
+        let task = tokio::spawn(produce(segments.clone(), journal.clone(), range, 2, sender));
         let mut payload = Vec::new();
         while let Some(group) = receiver.recv().await {
             payload.extend(group.concat());
@@ -93,14 +94,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_payload_goes_on_at_any_byte() {
+    async fn a_payload_can_be_resumed_at_any_byte() {
         let (segments, _file) = segments(&vec![7; 5_000_000]);
-        let ledger = Arc::new(Ledger::new(None));
+        let journal = Arc::new(Journal::new(None));
         let size = segments.layout().sealed_size();
-        let whole = collect(&segments, &ledger, 0..size).await.unwrap();
+        let whole = collect(&segments, &journal, 0..size).await.unwrap();
         assert_eq!(whole.len() as u64, size);
         for offset in [1, 40, 1_048_576, 1_048_577, 3_000_000, whole.len() - 1] {
-            assert!(collect(&segments, &ledger, offset as u64..size).await.unwrap() == whole[offset..], "{offset}");
+            assert!(collect(&segments, &journal, offset as u64..size).await.unwrap() == whole[offset..], "{offset}");
         }
     }
 
@@ -108,29 +109,29 @@ mod tests {
     async fn ranges_of_whole_segments_make_up_a_payload_in_any_order() {
         const PART: u64 = 2 << 20;
         let (segments, _file) = segments(&vec![7; 5_000_000]);
-        let ledger = Arc::new(Ledger::new(None));
+        let journal = Arc::new(Journal::new(None));
         let size = segments.layout().sealed_size();
         let mut parts = Vec::new();
         for start in [2 * PART, 0, PART] {
             let end = (start + PART).min(size);
-            parts.push((start, collect(&segments, &ledger, start..end).await.unwrap()));
+            parts.push((start, collect(&segments, &journal, start..end).await.unwrap()));
         }
-        assert_eq!(ledger.recorded_bytes(), 5 << 20);
+        assert_eq!(journal.recorded_bytes(), 5 << 20);
         parts.sort();
         let parts: Vec<_> = parts.into_iter().map(|(_, part)| part).collect();
-        assert!(collect(&segments, &ledger, 0..size).await.unwrap() == parts.concat());
+        assert!(collect(&segments, &journal, 0..size).await.unwrap() == parts.concat());
     }
 
     #[tokio::test]
     async fn a_segment_with_other_content_is_not_sent_again() {
         use std::io::{Seek, SeekFrom};
         let (segments, mut file) = segments(&vec![7; 5_000_000]);
-        let ledger = Arc::new(Ledger::new(None));
+        let journal = Arc::new(Journal::new(None));
         let size = segments.layout().sealed_size();
-        collect(&segments, &ledger, 0..size).await.unwrap();
+        collect(&segments, &journal, 0..size).await.unwrap();
         file.seek(SeekFrom::Start(2_000_000)).unwrap();
         file.write_all(b"other").unwrap();
-        let outcome = collect(&segments, &ledger, 1_500_000..size).await;
+        let outcome = collect(&segments, &journal, 1_500_000..size).await;
         assert!(outcome.is_err_and(|error| error.is_changed()));
     }
 }

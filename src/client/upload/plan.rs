@@ -1,4 +1,4 @@
-//! How a payload is divided for its store, as the service has it.
+//! Division of a payload into parts for its store, as specified by the service.
 
 use std::ops::Range;
 
@@ -6,17 +6,19 @@ use crate::client::{ClientError, Origin};
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 use crate::domain::wire::{UploadInstruction, UploadPart};
 
-/// The parts of a payload.
+/// Part layout of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     size: u64,
-    /// Bytes in every part but the last; `None` where the payload is one object, which counts as one part.
+    /// Size of every part but the last, in bytes; `None` for a single object, which counts as one part.
     part_size: Option<u64>,
 }
 
 impl Plan {
-    /// How `instruction` divides a payload of `size` bytes. `None` where it goes through the service; an error where the
-    /// parts of `origin` do not make up the payload, or do not hold whole segments.
+    /// Validates how `instruction` divides a payload of `size` bytes; `None` for an upload through the service.
+    ///
+    /// # Errors
+    /// Fails if the parts named by `origin` do not add up to the payload, or do not consist of whole segments.
     pub(super) fn of(instruction: &UploadInstruction, size: u64, origin: &Origin) -> Result<Option<Self>, ClientError> {
         let (part_size, count) = match instruction {
             UploadInstruction::Bytes { .. } => return Ok(None),
@@ -24,40 +26,42 @@ impl Plan {
             UploadInstruction::Multipart { part_size_bytes, part_count, .. } => (*part_size_bytes, *part_count),
         };
         if part_size == 0 || !part_size.is_multiple_of(SEGMENT_SIZE as u64) {
-            let text = format!("{origin} wants parts of {part_size} bytes, and this version sends whole MiB only");
+            let text =
+                format!("{origin} requires parts of {part_size} bytes, this version supports only multiples of 1 MiB");
             return Err(ClientError::Unsupported(text));
         }
         if size.div_ceil(part_size) != u64::from(count) {
-            let source = format!("{count} parts of {part_size} bytes are no payload of {size} bytes").into();
+            let source =
+                format!("{count} parts of {part_size} bytes do not add up to a payload of {size} bytes").into();
             return Err(ClientError::Answer { origin: origin.clone(), call: "create", source });
         }
         Ok(Some(Self { size, part_size: Some(part_size) }))
     }
 
-    /// Bytes in the payload.
+    /// Returns the encrypted size of the payload, in bytes.
     pub(super) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether there is one object only, and no parts that have numbers.
+    /// Returns `true` if the payload is a single object without part numbers.
     pub(super) const fn is_single(&self) -> bool {
         self.part_size.is_none()
     }
 
-    /// How many parts there are.
+    /// Returns the number of parts.
     pub(super) fn count(&self) -> u32 {
         let count = self.part_size.map_or(1, |part_size| self.size.div_ceil(part_size));
-        u32::try_from(count).expect("the service has counted them in 32 bits")
+        u32::try_from(count).expect("the part count was checked against a 32-bit number")
     }
 
-    /// Which bytes of the payload the part of this number is, counted from 1.
+    /// Returns the byte range of part `number`, counted from 1.
     pub(super) fn range(&self, number: u32) -> Range<u64> {
         let part_size = self.part_size.unwrap_or(self.size);
         let start = u64::from(number - 1) * part_size;
         start..(start + part_size).min(self.size)
     }
 
-    /// The parts that are not in these ranges of numbers, which are anybody's.
+    /// Returns the parts outside the received ranges of part numbers. The ranges are untrusted.
     pub(super) fn missing(&self, mut received: Vec<[u32; 2]>) -> Vec<u32> {
         received.sort_unstable();
         let mut missing = Vec::new();
@@ -71,7 +75,7 @@ impl Plan {
     }
 }
 
-/// The signed parts of an instruction: the only object's is number 1.
+/// Returns the presigned parts of an instruction; a single object is part 1.
 pub(super) fn parts_of(instruction: UploadInstruction) -> Vec<UploadPart> {
     match instruction {
         UploadInstruction::Bytes { .. } => Vec::new(),
@@ -99,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_make_up_the_payload() {
+    fn parts_cover_the_payload() {
         let plan = plan(2 * MIB, 3, 5 * MIB + 7).unwrap().unwrap();
         assert_eq!(plan.count(), 3);
         let ranges: Vec<_> = (1..=3).map(|number| plan.range(number)).collect();
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_do_not_are_refused() {
+    fn invalid_part_layouts_are_rejected() {
         for (part_size, count, size) in
             [(2 * MIB, 2, 5 * MIB), (2 * MIB, 4, 5 * MIB), (2 * MIB, 0, 1), (MIB, 1, u64::MAX)]
         {
@@ -119,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_arrived_is_missing() {
+    fn parts_not_received_are_missing() {
         let plan = plan(MIB, 9, 9 * MIB).unwrap().unwrap();
         assert_eq!(plan.missing(vec![]), (1..=9).collect::<Vec<_>>());
         assert_eq!(plan.missing(vec![[2, 3], [7, 7]]), [1, 4, 5, 6, 8, 9]);
         assert_eq!(plan.missing(vec![[1, 9]]), [0; 0]);
-        // Whatever a server says.
+        // Overlapping, reversed and out-of-range values from a server.
         assert_eq!(plan.missing(vec![[8, u32::MAX], [5, 2], [0, 1], [4, 4], [2, 3]]), [5, 6, 7]);
     }
 }

@@ -1,4 +1,4 @@
-//! Delivery: a range of the payload goes out as the body of one request, sealed as it goes.
+//! Upload requests: sends a range of the payload as the body of one request, and seals the range on the way.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,111 +11,112 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::UploadError;
-use super::body::{Meter, PayloadBody};
-use super::journal::Ledger;
+use super::body::{ByteCounter, PayloadBody};
+use super::journal::Journal;
 use super::pipeline::produce;
-use super::progress::Through;
+use super::progress::SentCounter;
 use super::segments::Segments;
 use crate::client::{ClientError, Origin};
 
-/// How often to look whether bytes move.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval between checks for a stalled connection.
+const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A payload that can be sent, in ranges, several at once and any of them again.
+/// Payload whose ranges can be sent in any order, in parallel and repeatedly.
 #[derive(Clone)]
 pub(super) struct Payload {
     pub segments: Arc<Segments>,
-    pub ledger: Arc<Ledger>,
-    pub through: Arc<Through>,
-    /// Whether any of it may have arrived.
+    pub journal: Arc<Journal>,
+    pub sent_counter: Arc<SentCounter>,
+    /// Whether any byte may have arrived at the server.
     pub has_moved: Arc<AtomicBool>,
 }
 
-/// How a range is to be sent.
+/// Parameters of one upload request.
 pub(super) struct Dispatch {
-    /// Which bytes of the payload.
+    /// Byte range of the payload.
     pub range: Range<u64>,
-    /// How many segments are sealed ahead. With those being recorded, waiting and being sent it bounds what is in memory.
+    /// Number of segments sealed ahead. Limits memory, together with segments being recorded, queued and sent.
     pub ahead: usize,
-    /// Where to.
+    /// Origin of the request's URL.
     pub origin: Origin,
-    /// How long the connection may stand still.
+    /// Idle timeout of the connection.
     pub stall: Duration,
 }
 
-/// How a request went.
+/// Result of one upload request.
 pub(super) struct Delivery<T> {
-    /// The answer; a local fault where there was one, since that explains a broken request.
+    /// The response, or a local error, which takes precedence because it explains a broken request.
     pub outcome: Result<T, UploadError>,
-    /// How many bytes were handed to the connection.
+    /// Bytes passed to the connection.
     pub moved: u64,
-    /// How long they moved.
+    /// Time from the start until the last byte was passed on.
     pub moving: Duration,
 }
 
 impl Payload {
-    /// Bytes in the payload.
+    /// Returns the encrypted size of the payload, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.segments.layout().sealed_size()
     }
 
-    /// Sends a range in the request that `request` makes of it.
+    /// Sends a range of the payload as the body of the request that `request` builds.
     pub(super) async fn send<T, F>(&self, dispatch: Dispatch, request: impl FnOnce(Body) -> F) -> Delivery<T>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
         let Dispatch { range, ahead, origin, stall } = dispatch;
         let (sender, groups) = mpsc::channel(1);
-        let meter = Arc::<Meter>::default();
-        let body = PayloadBody::new(groups, range.end - range.start, meter.clone(), self.through.clone());
+        let counter = Arc::<ByteCounter>::default();
+        let body = PayloadBody::new(groups, range.end - range.start, counter.clone(), self.sent_counter.clone());
 
-        // Kept where it is found even if the request ends first.
-        let verdict = Arc::new(Mutex::new(None));
+        // Shared, so that the producer's error survives if the request ends first.
+        let producer_error = Arc::new(Mutex::new(None));
         let mut producer = JoinSet::new();
         producer.spawn({
-            let (verdict, segments, ledger) = (verdict.clone(), self.segments.clone(), self.ledger.clone());
+            let (producer_error, segments, journal) =
+                (producer_error.clone(), self.segments.clone(), self.journal.clone());
             async move {
-                // A second sender keeps the body waiting until the verdict is there.
-                let alive = sender.clone();
-                if let Err(error) = produce(segments, ledger, range, ahead, sender).await {
-                    *verdict.lock().expect("nothing panics while it holds this lock") = Some(error);
+                // A second sender keeps the channel open, and the body waiting, until the error is stored.
+                let keep_open = sender.clone();
+                if let Err(error) = produce(segments, journal, range, ahead, sender).await {
+                    *producer_error.lock().expect("no thread panics while holding this lock") = Some(error);
                 }
-                drop(alive);
+                drop(keep_open);
             }
         });
         let started = Instant::now();
-        let (answer, last_move) = unless_stalled(stall, &origin, &meter, request(Body::wrap(body))).await;
+        let (response, last_move) = abort_if_stalled(stall, &origin, &counter, request(Body::wrap(body))).await;
         producer.shutdown().await;
-        self.has_moved.fetch_or(meter.read() > 0, Ordering::Relaxed);
-        let local = verdict.lock().expect("nothing panics while it holds this lock").take();
-        let outcome = local.map_or_else(|| answer.map_err(UploadError::from), Err);
-        Delivery { outcome, moved: meter.read(), moving: last_move - started }
+        self.has_moved.fetch_or(counter.read() > 0, Ordering::Relaxed);
+        let local_error = producer_error.lock().expect("no thread panics while holding this lock").take();
+        let outcome = local_error.map_or_else(|| response.map_err(UploadError::from), Err);
+        Delivery { outcome, moved: counter.read(), moving: last_move - started }
     }
 
-    /// Checks that `received` bytes may have been sent: only those whose tags are recorded may.
+    /// Checks that the server reports no more bytes than may have been sent, that is, whose tags are recorded.
     pub(super) fn check_sent(&self, received: u64) -> Result<(), UploadError> {
-        let sent = self.ledger.recorded_bytes().min(self.size());
+        let sent = self.journal.recorded_bytes().min(self.size());
         if received > sent { Err(UploadError::TooManyBytes { received, sent }) } else { Ok(()) }
     }
 }
 
-/// Waits for a request as long as bytes move, and tells when they did so last.
-async fn unless_stalled<T>(
+/// Waits for a request while bytes move; returns its response and the time of the last movement.
+async fn abort_if_stalled<T>(
     limit: Duration,
     origin: &Origin,
-    meter: &Meter,
+    counter: &ByteCounter,
     request: impl Future<Output = Result<T, ClientError>>,
 ) -> (Result<T, ClientError>, Instant) {
     let mut request = std::pin::pin!(request);
-    let (mut reading, mut since) = (meter.read(), Instant::now());
+    let (mut last_count, mut last_move) = (counter.read(), Instant::now());
     loop {
-        if let Ok(answer) = tokio::time::timeout(LOOK.min(limit), &mut request).await {
-            return (answer, since);
+        if let Ok(response) = tokio::time::timeout(STALL_CHECK_INTERVAL.min(limit), &mut request).await {
+            return (response, last_move);
         }
-        if meter.read() != reading {
-            (reading, since) = (meter.read(), Instant::now());
-        } else if since.elapsed() > limit {
-            return (Err(ClientError::Timeout { origin: origin.clone() }), since);
+        if counter.read() != last_count {
+            (last_count, last_move) = (counter.read(), Instant::now());
+        } else if last_move.elapsed() > limit {
+            return (Err(ClientError::Timeout { origin: origin.clone() }), last_move);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The payload to send, segment by segment: envelope and content, sealed.
+//! Sealed segments of the payload to send: envelope and content.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
 
-/// Seals any segment of one payload, as often as is needed.
+/// Seals the segments of one payload, in any order and repeatedly.
 pub(super) struct Segments {
     source: Source,
     envelope: Vec<u8>,
@@ -20,38 +20,38 @@ pub(super) struct Segments {
     buffers: Buffers,
 }
 
-/// A sealed segment.
+/// Sealed segment.
 pub(super) struct Segment {
-    /// What is sent.
+    /// The sealed bytes, including the tag.
     pub(super) bytes: Bytes,
-    /// Its tag.
+    /// The segment's authentication tag.
     pub(super) tag: Tag,
 }
 
-/// A file that cannot be put into a payload.
+/// Content that does not fit the payload format.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsealable {
-    /// Its name takes too much room.
+    /// The file name does not fit the envelope.
     #[error("the envelope cannot be written")]
     Envelope(#[from] EnvelopeError),
-    /// It is too large for the format.
+    /// The content exceeds the format's maximum size.
     #[error(transparent)]
     Size(#[from] TooLarge),
 }
 
 impl Segments {
-    /// Puts `source` into a payload sealed with `key`, under a new header.
+    /// Prepares a new payload of `source`, sealed with `key` under a new header.
     pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::of(SEGMENT_SIZE) })
     }
 
-    /// Goes on with a payload that an earlier process has begun with this envelope and header.
+    /// Prepares the payload of an earlier process, with the same envelope and header.
     ///
-    /// Which plaintext was sealed before is not known here: whoever seals a segment again holds its tag against the
-    /// one that was recorded.
-    pub(super) fn again(
+    /// Does not check that the plaintext is the same: callers must compare the tag of each segment that is sealed again
+    /// with the recorded tag.
+    pub(super) fn resume(
         source: Source,
         envelope: Vec<u8>,
         key: &PayloadKey,
@@ -62,31 +62,31 @@ impl Segments {
         Ok(Self { source, envelope, layout, sealer, buffers: Buffers::of(SEGMENT_SIZE) })
     }
 
-    /// How the payload is divided.
+    /// Returns the payload's segment layout.
     #[must_use]
     pub(super) const fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// The file.
+    /// Returns the source of the content.
     #[must_use]
     pub(super) const fn source(&self) -> &Source {
         &self.source
     }
 
-    /// The envelope in front of the content.
+    /// Returns the envelope, which precedes the content.
     #[must_use]
     pub(super) fn envelope(&self) -> &[u8] {
         &self.envelope
     }
 
-    /// What seals.
+    /// Returns the sealer.
     #[must_use]
     pub(super) const fn sealer(&self) -> &Sealer {
         &self.sealer
     }
 
-    /// The file of an archive that lies at about this byte of the payload.
+    /// Returns the path of the archive's file near byte `sealed` of the payload.
     #[must_use]
     pub(super) fn name_at(&self, sealed: u64) -> Option<&str> {
         let index = u32::try_from(sealed / SEGMENT_SIZE as u64).ok()?.min(self.layout.last_index());
@@ -95,7 +95,7 @@ impl Segments {
         self.source.name_at(at.saturating_sub(self.envelope.len() as u64))
     }
 
-    /// Reads and seals segment `index`, which exists. Blocks.
+    /// Reads and seals segment `index`, which must exist. Blocks.
     pub(super) fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
         let mut buffer = self.buffers.take();
@@ -111,7 +111,7 @@ impl Segments {
         let last = self.layout.is_last(index);
         let tag = self.sealer.seal(index, last, &mut buffer);
         if last {
-            // Before the payload can be whole on the server, and not only after.
+            // Checked before the last segment is sent, so that a changed file is never complete on the server.
             self.source.check_unchanged()?;
         }
         Ok(Segment { bytes: self.buffers.freeze(buffer), tag })
@@ -135,7 +135,7 @@ mod tests {
     use crate::domain::crypto::sealed::OpenStream;
 
     #[test]
-    fn segments_make_a_payload_that_opens() {
+    fn sealed_segments_can_be_opened() {
         for size in [0, 1, 1_048_400, 1_048_520, 3_000_000] {
             let content: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[at as usize % 3]).collect();
             let mut file = tempfile::tempfile().unwrap();

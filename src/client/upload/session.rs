@@ -1,16 +1,16 @@
-//! The beginning of an upload: its transfer is created, or the one of an earlier process is found again.
+//! Start of an upload: creates a transfer, or resumes the transfer of an earlier process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::driver::Already;
-use super::journal::Ledger;
+use super::driver::AlreadyReceived;
+use super::journal::Journal;
 use super::segments::Segments;
 use super::state::UploadState;
-use super::unfinished::{Again, Unfinished};
-use super::{LedgerError, StatePlace, Upload, UploadError, ended};
+use super::unfinished::{Resumed, Unfinished};
+use super::{JournalError, StatePlace, Upload, UploadError, clean_up};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -21,36 +21,36 @@ use crate::domain::id::TransferId;
 use crate::domain::transfer::{PartPlan, Status, UploadKind};
 use crate::domain::wire::{CreateTransfer, CreatedTransfer, Flow, UploadInstruction, UploadStatus};
 
-/// Up to this many sealed bytes the tags stay in memory.
+/// Maximum encrypted size, in bytes, of an upload whose tags are kept in memory only.
 const IN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
-/// A transfer whose payload can be sent.
-pub(super) struct Begun {
+/// Upload session: a transfer that is ready to receive its payload.
+pub(super) struct Session {
     pub id: TransferId,
     pub page_url: String,
     pub link_key: LinkKey,
     pub segments: Segments,
-    pub ledger: Ledger,
+    pub journal: Journal,
     pub instruction: UploadInstruction,
-    pub already: Already,
+    pub already: AlreadyReceived,
 }
 
-impl Begun {
-    /// Goes on with what is unfinished of `upload`, or begins it.
+impl Session {
+    /// Resumes the unfinished upload, if `upload` has one, or starts a new upload.
     pub(super) async fn of(
         api: &Api,
         mut upload: Upload,
-        patience: &mut RetryPolicy,
+        retry: &mut RetryPolicy,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let Some(unfinished) = upload.unfinished.take() else {
-            return Self::anew(api, upload, patience, progress).await;
+            return Self::create(api, upload, retry, progress).await;
         };
         let id = unfinished.id;
-        match patience.call(&**progress, || api.upload_status(id)).await {
+        match retry.call(&**progress, || api.upload_status(id)).await {
             Ok(status) if matches!(status.status, Status::Pending | Status::Completed | Status::Exhausted) => {
-                let again = Self::again(api, upload, *unfinished, &status, (patience, progress)).await;
-                again.map_err(|error| error.or_unfinished(id))
+                let resumed = Self::resume(api, upload, *unfinished, &status, (retry, progress)).await;
+                resumed.map_err(|error| error.or_unfinished(id))
             }
             Err(error) if error.code() != Some(ErrorCode::TransferNotFound) => {
                 Err(UploadError::from(error).or_unfinished(id))
@@ -62,16 +62,16 @@ impl Begun {
                     return Err(UploadError::PassphraseNeeded);
                 }
                 progress.begins_anew(id);
-                Self::anew(api, upload, patience, progress).await
+                Self::create(api, upload, retry, progress).await
             }
         }
     }
 
-    /// Creates a transfer, and the file that tells of it.
-    async fn anew(
+    /// Creates a transfer and its state file.
+    async fn create(
         api: &Api,
         upload: Upload,
-        patience: &mut RetryPolicy,
+        retry: &mut RetryPolicy,
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads) = (upload.expires, upload.max_downloads);
@@ -79,107 +79,108 @@ impl Begun {
         let (link_key, key, segments, place) =
             spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
         let place = state_directory(segments.layout().sealed_size(), place)?;
-        let asked = CreateTransfer {
+        let request = CreateTransfer {
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
             max_downloads,
             access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
         };
-        let created = patience.call(&**progress, || api.create(&asked)).await?;
-        progress
-            .step(format_args!("transfer {} is created, for {} sealed bytes", created.transfer_id, asked.size_bytes));
-        let ledger = match place {
-            None => Ledger::new(None),
+        let created = retry.call(&**progress, || api.create(&request)).await?;
+        progress.step(format_args!(
+            "transfer {} is created, encrypted size {} bytes",
+            created.transfer_id, request.size_bytes
+        ));
+        let journal = match place {
+            None => Journal::new(None),
             Some((uploads, command)) => {
                 let server = api.root().to_string();
                 let state = UploadState::of(command, server, &created, &segments, (&link_key, &key));
-                Self::ledger(api, created.transfer_id, uploads, state, segments.layout().segments()).await?
+                Self::journal(api, created.transfer_id, uploads, state, segments.layout().segments()).await?
             }
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
-        Ok(Self { id, page_url, link_key, segments, ledger, instruction, already: Already::default() })
+        Ok(Self { id, page_url, link_key, segments, journal, instruction, already: AlreadyReceived::default() })
     }
 
-    /// A ledger that stands in a file. Without it nothing is sent.
-    async fn ledger(
+    /// Creates a journal with a state file. Deletes the transfer if the file cannot be written.
+    async fn journal(
         api: &Api,
         id: TransferId,
         uploads: PathBuf,
         state: UploadState,
         segments: u64,
-    ) -> Result<Ledger, UploadError> {
+    ) -> Result<Journal, UploadError> {
         let create = move || state.keep(&uploads, segments);
         match spawn_blocking(create).await.expect("writing a file does not panic") {
-            Ok(file) => Ok(Ledger::new(Some(file))),
-            Err(error) => Err(ended(api, id, &Ledger::new(None), LedgerError::Write(error).into()).await),
+            Ok(file) => Ok(Journal::new(Some(file))),
+            Err(error) => Err(clean_up(api, id, &Journal::new(None), JournalError::Write(error).into()).await),
         }
     }
 
-    /// Goes on where an earlier process has stopped.
-    async fn again(
+    /// Resumes the upload of an earlier process.
+    async fn resume(
         api: &Api,
         mut upload: Upload,
         unfinished: Unfinished,
         status: &UploadStatus,
-        (patience, progress): (&mut RetryPolicy, &Arc<dyn Progress>),
+        (retry, progress): (&mut RetryPolicy, &Arc<dyn Progress>),
     ) -> Result<Self, UploadError> {
         let id = unfinished.id;
         let passphrase = upload.passphrase.take();
         let source = upload.source;
         let check = move || (unfinished.check(source, passphrase.as_ref()), unfinished);
         let (checked, unfinished) = spawn_blocking(check).await.expect("sealing does not panic");
-        let again = match checked {
+        let resumed = match checked {
             Ok(segments) => {
-                progress
-                    .step(format_args!("transfer {id} is gone on with: what was sent is what the source still holds"));
-                unfinished.go_on(segments)
+                progress.step(format_args!("resuming transfer {id}: the source matches the segments already sent"));
+                unfinished.resume(segments)
             }
-            // Another time it may be the right one, or the disk may be read.
+            // The right passphrase or a readable disk may let a later attempt succeed.
             Err(error) if !error.is_changed() => return Err(error),
             Err(error) => {
                 unfinished.remove();
-                return Err(ended(api, id, &Ledger::new(None), error).await);
+                return Err(clean_up(api, id, &Journal::new(None), error).await);
             }
         };
-        let instruction = instruction(api, &again, status, patience, progress).await?;
-        let Again { id, page_url, link_key, segments, ledger, .. } = again;
-        Ok(Self { id, page_url, link_key, segments, ledger, instruction, already: already(status) })
+        let instruction = instruction(api, &resumed, status, retry, progress).await?;
+        let Resumed { id, page_url, link_key, segments, journal, .. } = resumed;
+        Ok(Self { id, page_url, link_key, segments, journal, instruction, already: already(status) })
     }
 }
 
-/// Where to send the rest, as the service says it now.
+/// Asks the service how to send the rest of the payload.
 async fn instruction(
     api: &Api,
-    again: &Again,
+    resumed: &Resumed,
     status: &UploadStatus,
-    patience: &mut RetryPolicy,
+    retry: &mut RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<UploadInstruction, ClientError> {
-    let through_the_service = || again.bytes_url.clone().map(|url| UploadInstruction::Bytes { url });
+    let bytes_instruction = || resumed.bytes_url.clone().map(|url| UploadInstruction::Bytes { url });
     if (status.status != Status::Pending || status.kind == Some(UploadKind::Bytes))
-        && let Some(bytes) = through_the_service()
+        && let Some(bytes) = bytes_instruction()
     {
         return Ok(bytes);
     }
-    // One part tells how it is divided; the others are asked for when their turn comes.
+    // The URL of part 1 comes with the part layout; the other URLs are requested as they are needed.
     let numbers: &[u32] = if PartPlan::of(status.size_bytes).is_some() { &[1] } else { &[] };
-    match patience.call(&**progress, || api.upload_urls(again.id, numbers)).await {
-        Err(error) if error.code() == Some(ErrorCode::WrongMode) => through_the_service().ok_or(error),
+    match retry.call(&**progress, || api.upload_urls(resumed.id, numbers)).await {
+        Err(error) if error.code() == Some(ErrorCode::WrongMode) => bytes_instruction().ok_or(error),
         instruction => instruction,
     }
 }
 
-fn already(status: &UploadStatus) -> Already {
+fn already(status: &UploadStatus) -> AlreadyReceived {
     let flow = if status.kind == Some(UploadKind::Bytes) { Flow::Bytes } else { Flow::Presigned };
-    Already {
+    AlreadyReceived {
         bytes: if flow == Flow::Bytes { status.received_bytes } else { 0 },
         parts: status.parts_received.clone().unwrap_or_default(),
         whole: (status.status != Status::Pending).then_some(flow),
     }
 }
 
-/// Where the state of an upload of so many sealed bytes is kept, if anywhere.
+/// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
 fn state_directory(sealed: u64, place: StatePlace) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
     match place {
         _ if sealed <= IN_MEMORY_BYTES => Ok(None),
@@ -189,13 +190,13 @@ fn state_directory(sealed: u64, place: StatePlace) -> Result<Option<(PathBuf, Sh
     }
 }
 
-/// Draws the key and prepares the segments. Blocks: a passphrase is stretched.
+/// Generates the key and prepares the segments. Blocks, because a passphrase goes through a slow key derivation.
 fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StatePlace), UploadError> {
     let link_key = match upload.passphrase {
         None => LinkKey::random(),
         Some(_) => LinkKey::random_with_passphrase(),
     };
-    let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind is chosen by the passphrase");
+    let key = link_key.payload_key(upload.passphrase.as_ref()).expect("the key's kind matches the passphrase");
     let segments = Segments::new(upload.source, &upload.metadata, &key)?;
     Ok((link_key, key, segments, upload.state))
 }

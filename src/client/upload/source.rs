@@ -1,4 +1,4 @@
-//! What to send: read at any place, and watched for changes.
+//! Source of the content: reads at any offset and detects changes.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::client::pack::{Entry, Plan, nanos};
 use crate::domain::crypto::digest::Sha256;
 
-/// Something of known size that must not change while it is sent: a file, or several as one archive.
+/// Content of known size that must not change while it is sent: one file, or several files as an archive.
 #[derive(Debug)]
 pub struct Source(Kind);
 
@@ -18,7 +18,7 @@ enum Kind {
     Archive { plan: Plan, modified: Option<SystemTime> },
 }
 
-/// An open file of known size, watched for changes.
+/// Open file of known size, watched for changes.
 #[derive(Debug)]
 pub struct Watched {
     file: File,
@@ -26,8 +26,9 @@ pub struct Watched {
     mark: Mark,
 }
 
-/// What changes with a file even where its time of modification is set back: beside that time, device, inode, and time of
-/// change.
+/// Fingerprint of a file's version: modification time, device, inode and change time.
+///
+/// The change time reveals a change even if the modification time was set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     modified: Option<SystemTime>,
@@ -39,27 +40,27 @@ type Inode = (u64, u64, i64, i64);
 #[cfg(not(unix))]
 type Inode = ();
 
-/// The file cannot be read as it was.
+/// The source cannot be read, or has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It is not what it was when the upload began.
+    /// The file has changed since the upload started.
     #[error("the file changed while it was being sent")]
     Changed,
-    /// One file of an archive is not what it was.
+    /// A file of an archive has changed.
     #[error("{name} changed while it was being sent")]
     ChangedIn {
-        /// Its path within the archive.
+        /// The file's path within the archive.
         name: String,
     },
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("the file cannot be read")]
     Read(#[from] io::Error),
-    /// One file of an archive cannot be read.
+    /// A file of an archive cannot be read.
     #[error("{name} cannot be read")]
     ReadIn {
-        /// Its path within the archive.
+        /// The file's path within the archive.
         name: String,
-        /// Why not.
+        /// The I/O error.
         #[source]
         source: io::Error,
     },
@@ -71,18 +72,18 @@ impl Source {
         Self::of(File::open(path)?)
     }
 
-    /// Takes a file that is open already.
+    /// Uses an open file.
     pub fn of(file: File) -> io::Result<Self> {
         Watched::of(file).map(|file| Self(Kind::One(file)))
     }
 
-    /// Takes what `plan` makes of several files. `modified` is when their directory was.
+    /// Uses the archive that `plan` describes. `modified` is the modification time of its directory.
     #[must_use]
     pub const fn archive(plan: Plan, modified: Option<SystemTime>) -> Self {
         Self(Kind::Archive { plan, modified })
     }
 
-    /// The plan, where this is an archive.
+    /// Returns the archive's plan; `None` for a single file.
     #[must_use]
     pub const fn plan(&self) -> Option<&Plan> {
         match &self.0 {
@@ -91,7 +92,7 @@ impl Source {
         }
     }
 
-    /// How many bytes there are to send.
+    /// Returns the content size, in bytes.
     #[must_use]
     pub const fn size(&self) -> u64 {
         match &self.0 {
@@ -100,7 +101,7 @@ impl Source {
         }
     }
 
-    /// When the file or the directory was last modified, in milliseconds since 1970 (UTC).
+    /// Returns the modification time of the file or directory, in milliseconds since 1970 (UTC).
     #[must_use]
     pub fn modified_ms(&self) -> Option<i64> {
         let modified = match &self.0 {
@@ -110,8 +111,9 @@ impl Source {
         modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
     }
 
-    /// A digest of what a later process can compare, before it reads everything, to tell whether this is still the same: of
-    /// a file its size and time, of an archive those of each entry, and its path.
+    /// Returns a digest that changes with the source, for comparison by a later process without reading the content.
+    ///
+    /// Covers size and modification time of a file; for an archive, these and the path of each entry.
     #[must_use]
     pub fn identity(&self) -> Sha256 {
         match &self.0 {
@@ -123,13 +125,13 @@ impl Source {
         }
     }
 
-    /// The file of an archive that the byte at `offset` belongs to.
+    /// Returns the path of the archive's file that contains the byte at `offset`.
     #[must_use]
     pub fn name_at(&self, offset: u64) -> Option<&str> {
         self.plan()?.at(offset).map(Entry::path)
     }
 
-    /// Fills `buffer` with the bytes from `offset` on. Several threads may do so at once.
+    /// Fills `buffer` with the bytes from `offset` on. Safe to call from several threads at once.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         match &self.0 {
             Kind::One(file) => file.read_exact_at(buffer, offset),
@@ -137,7 +139,7 @@ impl Source {
         }
     }
 
-    /// Checks that size, times and inode are what they were.
+    /// Checks that size, times and inode are unchanged.
     pub fn check_unchanged(&self) -> Result<(), SourceError> {
         match &self.0 {
             Kind::One(file) => file.check_unchanged(),
@@ -147,13 +149,13 @@ impl Source {
 }
 
 impl Watched {
-    /// Takes a file that is open already.
+    /// Uses an open file.
     fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self { size: metadata.len(), mark: Mark::of(&metadata), file })
     }
 
-    /// Opens what was a plain file when it was looked at: no link, and nothing that would have to be waited for.
+    /// Opens a path that was a regular file when listed: follows no symlink, and never blocks on a FIFO or device.
     pub(in crate::client) fn open_plain(path: &Path) -> io::Result<Self> {
         let mut options = File::options();
         options.read(true);
@@ -184,25 +186,25 @@ impl Watched {
 
     fn check_unchanged(&self) -> Result<(), SourceError> {
         let metadata = self.file.metadata()?;
-        let same = metadata.len() == self.size && self.mark.is_of(&metadata);
-        if same { Ok(()) } else { Err(SourceError::Changed) }
+        let is_same = metadata.len() == self.size && self.mark.is_of(&metadata);
+        if is_same { Ok(()) } else { Err(SourceError::Changed) }
     }
 }
 
 impl Mark {
-    /// The mark of a file.
+    /// Returns the fingerprint of a file's metadata.
     pub(in crate::client) fn of(metadata: &Metadata) -> Self {
         Self { modified: modified(metadata), inode: inode(metadata) }
     }
 
-    /// Whether the file has this mark.
+    /// Returns `true` if the metadata has this fingerprint.
     pub(in crate::client) fn is_of(&self, metadata: &Metadata) -> bool {
         *self == Self::of(metadata)
     }
 }
 
 fn modified(metadata: &Metadata) -> Option<SystemTime> {
-    // Some file systems keep no such time; the size alone is watched there, and every tag that is sealed twice.
+    // Without modification times on a file system, only the size and the tags of segments sealed again are compared.
     metadata.modified().ok()
 }
 
@@ -242,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_noticed() {
+    fn a_change_is_detected() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"content").unwrap();
         let source = Source::open(file.path()).unwrap();
@@ -260,12 +262,12 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_change_is_noticed_although_the_time_was_set_back() {
+    fn a_change_is_detected_after_the_time_was_set_back() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"content").unwrap();
         file.as_file().set_modified(UNIX_EPOCH).unwrap();
         let source = Source::open(file.path()).unwrap();
-        // Times of change come from a clock that may tick a hundred times a second only.
+        // The clock of change times may have a resolution of only 10 ms.
         let changed = (0..1_000_000).any(|_| {
             std::fs::write(file.path(), b"CONTENT").unwrap();
             file.as_file().set_modified(UNIX_EPOCH).unwrap();
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn another_size_or_time_is_another_identity() {
+    fn the_identity_changes_with_size_and_time() {
         let identity = |size, seconds| {
             let file = tempfile::tempfile().unwrap();
             file.set_len(size).unwrap();

@@ -1,4 +1,4 @@
-//! The state of an upload on disk: `uploads/{id}`, a file of tags behind what a payload is made from.
+//! State file of an upload, `uploads/{id}`: keys and parameters of the payload, followed by its segment tags.
 
 use std::fs::File;
 use std::io;
@@ -17,40 +17,40 @@ use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::sealed::Tag;
 use crate::domain::wire::CreatedTransfer;
 
-/// The version of the form that is written here.
+/// Version of the format that this version writes.
 const VERSION: u8 = 2;
 
-/// What stands in front of the tags. Has no `Debug` output: it holds the keys.
+/// Line in front of the tags. Has no `Debug` output, since it contains the keys.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct UploadState {
-    /// The version of this form: 2.
+    /// Version of this format: 2.
     pub v: u8,
-    /// What was to be sent, and how: the same command goes on with it.
+    /// Digest of the command: only the same command resumes the upload.
     #[zeroize(skip)]
     pub command: Sha256,
-    /// What the source was, as far as can be told without reading it.
+    /// Identity of the source, from its metadata.
     #[zeroize(skip)]
     pub source: Sha256,
-    /// The service's address.
+    /// Base URL of the service.
     pub server: String,
-    /// Which transfer.
+    /// Id of the transfer.
     pub transfer_id: String,
-    /// The key as it stands in the link.
+    /// The key in the link's text form.
     pub link_key: String,
-    /// The key that the payload is sealed with, in base64url.
+    /// The payload key, in base64url.
     pub payload_key: String,
     /// The payload's header, in base64url.
     pub header: String,
-    /// The envelope in front of the content, in base64url.
+    /// The envelope, which precedes the content, in base64url.
     pub envelope: String,
-    /// The page of the transfer, as the service names it.
+    /// URL of the transfer's page, as the service names it.
     pub page_url: String,
-    /// Where the service takes the payload itself, if it does.
+    /// Address at which the service itself accepts the payload, if it does.
     pub bytes_url: Option<String>,
 }
 
 impl UploadState {
-    /// What is kept of an upload by `command` to the service at `server`, which has `created` a transfer for it.
+    /// Creates the state of an upload by `command` to the service at `server`, for the transfer `created` there.
     pub(super) fn of(
         command: Sha256,
         server: String,
@@ -73,7 +73,7 @@ impl UploadState {
         }
     }
 
-    /// Makes the file of it in the directory `uploads`, durably: nothing is sent before it is there. Blocks.
+    /// Creates the state file in the directory `uploads`, durably: nothing is sent before the file exists. Blocks.
     pub(super) fn keep(&self, uploads: &Path, segments: u64) -> io::Result<TagFile> {
         let mut file = TagFile::create(uploads.join(&self.transfer_id), self, segments)?;
         match file.sync_all() {
@@ -85,18 +85,20 @@ impl UploadState {
         }
     }
 
-    /// Reads a state file: the state, and the tag of every segment that may have been sent.
+    /// Reads a state file: the state, and a tag for every segment that may have been sent.
     pub fn read(path: &Path) -> io::Result<(Self, Vec<Option<Tag>>)> {
-        checked(tag_file::read(&mut File::open(path)?)?)
+        check_version(tag_file::read(&mut File::open(path)?)?)
     }
 
-    /// Reads what a state file holds.
+    /// Parses the contents of a state file.
     pub fn parse(bytes: &[u8]) -> io::Result<(Self, Vec<Option<Tag>>)> {
-        checked(tag_file::parse(bytes)?)
+        check_version(tag_file::parse(bytes)?)
     }
 }
 
-fn checked(contents: tag_file::TagFileContents<UploadState>) -> io::Result<tag_file::TagFileContents<UploadState>> {
+fn check_version(
+    contents: tag_file::TagFileContents<UploadState>,
+) -> io::Result<tag_file::TagFileContents<UploadState>> {
     if contents.0.v == VERSION { Ok(contents) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
@@ -122,7 +124,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_state_is_read_as_it_was_kept() {
+    fn a_saved_state_is_read_back() {
         let uploads = tempfile::tempdir().unwrap();
         let state = state();
         let file = state.keep(uploads.path(), 5).unwrap();
@@ -133,7 +135,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_state_of_another_version_is_none() {
+    fn a_state_of_another_version_is_rejected() {
         let mut other = serde_json::to_value(state()).unwrap();
         other["v"] = 1.into();
         assert!(UploadState::parse(format!("{other}\n").as_bytes()).is_err());

@@ -1,4 +1,4 @@
-//! Unfinished uploads: what an earlier process has left, so that this one can go on.
+//! Unfinished uploads of earlier processes, and how to resume them.
 
 use std::fs;
 use std::io;
@@ -8,11 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::journal::Ledger;
+use super::journal::Journal;
 use super::segments::Segments;
 use super::source::{Source, SourceError};
 use super::state::UploadState;
-use super::{LedgerError, UploadError};
+use super::{JournalError, UploadError};
 use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::crypto::digest::Sha256;
@@ -21,7 +21,7 @@ use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
 
-/// An upload that an earlier process has begun and not ended, and that no other process goes on with.
+/// Unfinished upload of an earlier process, locked by this process.
 pub struct Unfinished {
     pub(super) id: TransferId,
     pub(super) page_url: String,
@@ -35,18 +35,18 @@ pub struct Unfinished {
     file: TagFile,
 }
 
-/// What is found of earlier uploads by one command.
+/// Result of the search for an unfinished upload of a command.
 pub enum Earlier {
-    /// Nothing.
+    /// No unfinished upload exists.
     None,
-    /// One that can be gone on with.
+    /// An unfinished upload can be resumed.
     Unfinished(Box<Unfinished>),
-    /// One that another process is at.
+    /// Another process is running the upload.
     Busy,
 }
 
 impl Unfinished {
-    /// The latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
+    /// Finds the latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
     pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<Earlier> {
         leftovers::remove_old(uploads);
         let entries = match fs::read_dir(uploads) {
@@ -61,7 +61,7 @@ impl Unfinished {
             .collect();
         files.sort();
         for (_, path) in files {
-            // What cannot be read is of another version, or was cut short by a crash before anything was sent.
+            // Unreadable files have another version, or were truncated by a crash before anything was sent.
             let Ok((state, _)) = UploadState::read(&path) else { continue };
             if state.command != command || state.server != server {
                 continue;
@@ -73,7 +73,7 @@ impl Unfinished {
                         return Ok(Earlier::Unfinished(Box::new(unfinished)));
                     }
                 }
-                // Its process has ended it meanwhile.
+                // The other process has finished in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -81,9 +81,9 @@ impl Unfinished {
         Ok(Earlier::None)
     }
 
-    /// Forgets the upload of this transfer, which is gone, in the directory `uploads`.
+    /// Removes the state file of a deleted transfer from the directory `uploads`.
     pub fn forget(uploads: &Path, id: TransferId) {
-        // It may never have been there.
+        // The file may not exist.
         let _ = fs::remove_file(uploads.join(id.to_string()));
     }
 
@@ -105,25 +105,26 @@ impl Unfinished {
         })
     }
 
-    /// Which transfer it is.
+    /// Returns the transfer's id.
     #[must_use]
     pub const fn id(&self) -> TransferId {
         self.id
     }
 
-    /// Whether its link opens with a passphrase only.
+    /// Returns `true` if the link needs a passphrase.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
         self.link_key.needs_passphrase()
     }
 
-    /// Forgets it: there is nothing more to go on with.
+    /// Removes the state file of an upload that cannot be resumed.
     pub(super) fn remove(self) {
         self.file.remove();
     }
 
-    /// Holds `source` against everything that may have been sent, and gives what seals the rest. Blocks for as long as it
-    /// takes to read that much of the source.
+    /// Compares `source` with all segments that may have been sent, and returns the payload to seal the rest from.
+    ///
+    /// Blocks for the time of reading and sealing those segments.
     pub(super) fn check(&self, source: Source, passphrase: Option<&Passphrase>) -> Result<Segments, UploadError> {
         if let Some(passphrase) = passphrase {
             let key = self.link_key.payload_key(Some(passphrase));
@@ -134,7 +135,7 @@ impl Unfinished {
         if source.identity() != self.source {
             return Err(SourceError::Changed.into());
         }
-        let segments = Segments::again(source, self.envelope.clone(), &self.key, self.header.clone())?;
+        let segments = Segments::resume(source, self.envelope.clone(), &self.key, self.header.clone())?;
         if segments.layout().segments() != self.tags.len() as u64 {
             return Err(SourceError::Changed.into());
         }
@@ -142,30 +143,30 @@ impl Unfinished {
         Ok(segments)
     }
 
-    /// Goes on with it: `segments` are what [`check`](Self::check) has found.
-    pub(super) fn go_on(self, segments: Segments) -> Again {
+    /// Resumes the upload with the `segments` that [`check`](Self::check) returned.
+    pub(super) fn resume(self, segments: Segments) -> Resumed {
         let Self { id, page_url, bytes_url, link_key, tags, file, .. } = self;
-        Again { id, page_url, bytes_url, link_key, segments, ledger: Ledger::resumed(file, tags) }
+        Resumed { id, page_url, bytes_url, link_key, segments, journal: Journal::resumed(file, tags) }
     }
 }
 
-/// An unfinished upload whose source is what it was.
-pub(super) struct Again {
+/// Unfinished upload whose source is unchanged.
+pub(super) struct Resumed {
     pub id: TransferId,
     pub page_url: String,
     pub bytes_url: Option<String>,
     pub link_key: LinkKey,
     pub segments: Segments,
-    pub ledger: Ledger,
+    pub journal: Journal,
 }
 
-/// Seals again what may have been sent, on two cores, and compares the tags.
+/// Seals the recorded segments again, on two threads, and compares their tags.
 fn compare(segments: &Segments, tags: &[Option<Tag>]) -> Result<(), UploadError> {
     let recorded: Vec<(u32, Tag)> = (0..).zip(tags).filter_map(|(index, tag)| Some((index, (*tag)?))).collect();
     let check = |half: &[(u32, Tag)]| {
         half.iter().try_for_each(|(index, tag)| {
             let is_same = segments.seal(*index)?.tag == *tag;
-            if is_same { Ok(()) } else { Err(UploadError::from(LedgerError::Changed)) }
+            if is_same { Ok(()) } else { Err(UploadError::from(JournalError::Changed)) }
         })
     };
     let (first, second) = recorded.split_at(recorded.len() / 2);

@@ -1,4 +1,4 @@
-//! Signed URLs of a payload's parts: those that came with the transfer, and further and fresh ones as they are needed.
+//! Presigned URLs of a payload's parts: those that came with the transfer, and others requested on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -9,117 +9,117 @@ use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{UploadInstruction, UploadRequest};
 
-/// The most URLs that are asked for at once.
-const MOST_URLS: usize = 100;
+/// Maximum number of URLs per request.
+const MAX_URLS: usize = 100;
 
-/// What they are asked for by.
+/// Name of the API call that requests URLs.
 const CALL: &str = "upload/create-presign-urls";
 
-/// What is signed of one payload, and what is yet to be.
+/// Cache of presigned requests for the parts of one payload.
 pub(super) struct Urls {
     api: Api,
     id: TransferId,
     plan: Plan,
     store: Store,
-    book: Mutex<Book>,
-    /// One asks at a time, and for others too.
-    asking: tokio::sync::Mutex<()>,
+    cache: Mutex<UrlCache>,
+    /// Held while requesting URLs: one task requests for all.
+    request_lock: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct Book {
-    /// What is signed, and the number of the answer that it came in.
+struct UrlCache {
+    /// Presigned requests by part number, each with the number of the response that contained it.
     signed: BTreeMap<u32, (u64, UploadRequest)>,
-    /// The parts that nobody has taken a URL for yet.
-    wanted: BTreeSet<u32>,
-    answers: u64,
+    /// Parts without a URL in use yet.
+    next_parts: BTreeSet<u32>,
+    responses: u64,
 }
 
-/// A signed request for one part.
+/// Presigned request for one part.
 pub(super) struct Signed {
     pub request: SignedPut,
-    /// The number of the answer that it came in: those that came with it run out when it does.
-    pub answer: u64,
+    /// Number of the response that contained the request. All URLs of one response expire together.
+    pub response: u64,
 }
 
 impl Urls {
-    /// The URLs for the parts of `plan`, of which `instruction` brings the first.
+    /// Creates the cache for the parts of `plan`, with the first URLs from `instruction`.
     pub(super) fn new(api: Api, id: TransferId, plan: Plan, instruction: UploadInstruction) -> Self {
         let store = Store::of(&api);
-        let this = Self { api, id, plan, store, book: Mutex::default(), asking: tokio::sync::Mutex::default() };
-        this.book().enter(instruction);
+        let this = Self { api, id, plan, store, cache: Mutex::default(), request_lock: tokio::sync::Mutex::default() };
+        this.cache().add(instruction);
         this
     }
 
-    /// Says which parts are going to be sent next, in what order.
-    pub(super) fn want(&self, numbers: &[u32]) {
-        self.book().wanted = numbers.iter().copied().collect();
+    /// Sets the parts to be sent next.
+    pub(super) fn set_next(&self, numbers: &[u32]) {
+        self.cache().next_parts = numbers.iter().copied().collect();
     }
 
-    /// Takes the request for the part of this number, and asks for one if there is none.
+    /// Takes the request for part `number` from the cache, or asks the service for URLs.
     pub(super) async fn take(
         &self,
         number: u32,
-        patience: &mut RetryPolicy,
+        retry: &mut RetryPolicy,
         progress: &dyn Progress,
     ) -> Result<Signed, ClientError> {
-        if let Some(signed) = self.look_up(number) {
+        if let Some(signed) = self.take_cached(number) {
             return signed;
         }
-        let _asking = self.asking.lock().await;
-        // Somebody else may have asked meanwhile.
-        if let Some(signed) = self.look_up(number) {
+        let _request_lock = self.request_lock.lock().await;
+        // Another task may have requested the URL meanwhile.
+        if let Some(signed) = self.take_cached(number) {
             return signed;
         }
-        let numbers = self.book().missing(number, self.plan.is_single());
-        let answer = patience.call(progress, || self.api.upload_urls(self.id, &numbers)).await?;
-        if Plan::of(&answer, self.plan.size(), self.api.origin())? != Some(self.plan) {
-            return Err(self.store.invalid_response(CALL, "it divides the payload in another way than before"));
+        let numbers = self.cache().missing(number, self.plan.is_single());
+        let response = retry.call(progress, || self.api.upload_urls(self.id, &numbers)).await?;
+        if Plan::of(&response, self.plan.size(), self.api.origin())? != Some(self.plan) {
+            return Err(self.store.invalid_response(CALL, "the part layout differs from the earlier response"));
         }
-        self.book().enter(answer);
-        self.look_up(number)
-            .unwrap_or_else(|| Err(self.store.invalid_response(CALL, "a part that was asked for is missing")))
+        self.cache().add(response);
+        self.take_cached(number)
+            .unwrap_or_else(|| Err(self.store.invalid_response(CALL, "a requested part is missing")))
     }
 
-    /// Forgets what came with this answer or an earlier one: the store does not take it any more.
-    pub(super) fn forget(&self, answer: u64) {
-        self.book().signed.retain(|_, (from, _)| *from > answer);
+    /// Discards the requests of response `answer` and earlier responses, which the store no longer accepts.
+    pub(super) fn forget(&self, response: u64) {
+        self.cache().signed.retain(|_, (from, _)| *from > response);
     }
 
-    /// Forgets everything that is signed.
+    /// Discards all cached requests.
     pub(super) fn forget_all(&self) {
         self.forget(u64::MAX);
     }
 
-    fn look_up(&self, number: u32) -> Option<Result<Signed, ClientError>> {
-        let mut book = self.book();
-        let (answer, request) = book.signed.remove(&number)?;
-        book.wanted.remove(&number);
-        drop(book);
-        let call = if answer == 1 { "create" } else { CALL };
-        Some(self.store.put(&request, call).map(|request| Signed { request, answer }))
+    fn take_cached(&self, number: u32) -> Option<Result<Signed, ClientError>> {
+        let mut cache = self.cache();
+        let (response, request) = cache.signed.remove(&number)?;
+        cache.next_parts.remove(&number);
+        drop(cache);
+        let call = if response == 1 { "create" } else { CALL };
+        Some(self.store.put(&request, call).map(|request| Signed { request, response }))
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("nothing panics while it holds this lock")
+    fn cache(&self) -> MutexGuard<'_, UrlCache> {
+        self.cache.lock().expect("no thread panics while holding this lock")
     }
 }
 
-impl Book {
-    fn enter(&mut self, instruction: UploadInstruction) {
-        self.answers += 1;
-        let answer = self.answers;
-        let signed = parts_of(instruction).into_iter().map(|part| (part.number, (answer, part.request)));
+impl UrlCache {
+    fn add(&mut self, instruction: UploadInstruction) {
+        self.responses += 1;
+        let response = self.responses;
+        let signed = parts_of(instruction).into_iter().map(|part| (part.number, (response, part.request)));
         self.signed.extend(signed);
     }
 
-    /// What to ask for: this part, and those that come next and have no URL. No numbers at all mean the only object.
+    /// Returns the parts to request URLs for: `number` and the next parts without a URL. Empty for a single object.
     fn missing(&self, number: u32, is_single: bool) -> Vec<u32> {
         if is_single {
             return Vec::new();
         }
-        let next = self.wanted.range(number + 1..).copied().filter(|next| !self.signed.contains_key(next));
-        std::iter::once(number).chain(next).take(MOST_URLS).collect()
+        let next = self.next_parts.range(number + 1..).copied().filter(|next| !self.signed.contains_key(next));
+        std::iter::once(number).chain(next).take(MAX_URLS).collect()
     }
 }
 
@@ -130,20 +130,20 @@ mod tests {
     use crate::domain::wire::UploadPart;
 
     #[test]
-    fn a_few_urls_are_asked_for_ahead() {
+    fn urls_are_requested_ahead() {
         let request = UploadRequest { method: "PUT".into(), url: "https://b.example".into(), headers: BTreeMap::new() };
         let parts = (1..=3).map(|number| UploadPart { number, request: request.clone() }).collect();
-        let mut book = Book { wanted: (1..=500).collect(), ..Book::default() };
-        book.enter(UploadInstruction::Multipart {
+        let mut cache = UrlCache { next_parts: (1..=500).collect(), ..UrlCache::default() };
+        cache.add(UploadInstruction::Multipart {
             part_size_bytes: 1 << 20,
             part_count: 500,
             parts,
             url_expires_at: Timestamp::from_millis(0),
             fallback_url: None,
         });
-        assert_eq!(book.missing(4, false), (4..104).collect::<Vec<_>>());
-        assert_eq!(book.missing(450, false), (450..=500).collect::<Vec<_>>());
-        assert_eq!(book.missing(1, false)[..3], [1, 4, 5], "what is signed already is asked for again");
-        assert_eq!(book.missing(1, true), [0; 0]);
+        assert_eq!(cache.missing(4, false), (4..104).collect::<Vec<_>>());
+        assert_eq!(cache.missing(450, false), (450..=500).collect::<Vec<_>>());
+        assert_eq!(cache.missing(1, false)[..3], [1, 4, 5], "a cached URL is requested again");
+        assert_eq!(cache.missing(1, true), [0; 0]);
     }
 }

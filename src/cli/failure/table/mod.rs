@@ -9,7 +9,7 @@ use crate::cli::output::escape;
 use crate::client::decrypt::{NotUnpacked, OutputError, UnsealError};
 use crate::client::download::DownloadError;
 use crate::client::pack::PackError;
-use crate::client::upload::{LedgerError, Left, SourceError, UploadError};
+use crate::client::upload::{JournalError, Left, SourceError, UploadError};
 use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
@@ -244,7 +244,7 @@ fn of_upload(error: &UploadError) -> Failure {
         UploadError::Source(
             SourceError::Changed | SourceError::ChangedIn { .. } | SourceError::Read(_) | SourceError::ReadIn { .. },
         ) => Failure::new(Exit::LocalFile, "file_unreadable", message),
-        UploadError::Ledger(LedgerError::Changed | LedgerError::Write(_)) => {
+        UploadError::Journal(JournalError::Changed | JournalError::Write(_)) => {
             Failure::new(Exit::LocalFile, "state_unwritable", message)
                 .hint("check the disk and the permissions of the state directory")
         }

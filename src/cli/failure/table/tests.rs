@@ -43,7 +43,7 @@ fn error_responses_have_the_documented_exit_status() {
 fn local_failures_have_the_documented_exit_status() {
     let exit = |error: anyhow::Error| of(&error).exit;
     assert_eq!(exit(UploadError::Source(SourceError::Changed).into()), Exit::LocalFile);
-    assert_eq!(exit(UploadError::Ledger(LedgerError::Changed).into()), Exit::LocalFile);
+    assert_eq!(exit(UploadError::Journal(JournalError::Changed).into()), Exit::LocalFile);
     assert_eq!(exit(UploadError::TooLarge { name: "x".to_owned(), size: Some(2), limit: 1 }.into()), Exit::TooMuch);
     assert_eq!(exit(UploadError::Downloads.into()), Exit::Usage);
     let interrupted = |signal| UploadError::Interrupted { signal, left: Left::Nothing }.into();
