@@ -9,12 +9,12 @@ const MAX_IDLE: usize = 6;
 
 /// Pool of buffers of one size. A buffer returns to the pool when its last reference is dropped.
 #[derive(Clone)]
-pub(super) struct Buffers {
+pub(super) struct BufferPool {
     size: usize,
     idle: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
-impl Buffers {
+impl BufferPool {
     /// Creates a pool of buffers with a capacity of `size` bytes.
     pub(super) fn of(size: usize) -> Self {
         Self { size, idle: Arc::default() }
@@ -34,7 +34,7 @@ impl Buffers {
 
 struct PooledBuffer {
     buffer: Vec<u8>,
-    pool: Buffers,
+    pool: BufferPool,
 }
 
 impl AsRef<[u8]> for PooledBuffer {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_buffer_returns_when_its_last_reference_is_dropped() {
-        let buffers = Buffers::of(1_000);
+        let buffers = BufferPool::of(1_000);
         let mut buffer = buffers.take();
         buffer.extend_from_slice(b"content");
         let address = buffer.as_ptr();
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_buffer_that_has_grown_is_not_reused() {
-        let buffers = Buffers::of(4);
+        let buffers = BufferPool::of(4);
         let mut buffer = buffers.take();
         buffer.extend_from_slice(b"longer than four");
         drop(buffers.freeze(buffer));

@@ -14,7 +14,7 @@ use crate::domain::version::V1;
 
 /// History entry of one upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
+pub struct HistoryEntry {
     /// Version of this format.
     pub v: V1,
     /// Id of the upload's transfer.
@@ -57,7 +57,7 @@ impl History {
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be written.
-    pub fn add(&self, sent: &Sent) -> io::Result<()> {
+    pub fn add(&self, sent: &HistoryEntry) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_private(folder)?;
         }
@@ -78,7 +78,7 @@ impl History {
     ///
     /// # Errors
     /// Returns an I/O error if the file exists but cannot be read.
-    pub fn read(&self) -> io::Result<Vec<Sent>> {
+    pub fn read(&self) -> io::Result<Vec<HistoryEntry>> {
         match self.open(false) {
             Ok(mut file) => Ok(parse(&read_text(&mut file)?).map(|(_, sent)| sent).collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -90,7 +90,7 @@ impl History {
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be read.
-    pub fn peek(&self) -> io::Result<Vec<Sent>> {
+    pub fn peek(&self) -> io::Result<Vec<HistoryEntry>> {
         Ok(parse(&read_text(&mut File::open(&self.0)?)?).map(|(_, sent)| sent).collect())
     }
 
@@ -145,7 +145,7 @@ impl History {
 }
 
 /// Parses the valid lines, and yields each with its entry.
-fn parse(text: &str) -> impl Iterator<Item = (&str, Sent)> {
+fn parse(text: &str) -> impl Iterator<Item = (&str, HistoryEntry)> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok().map(|sent| (line, sent)))
 }
 
@@ -175,8 +175,8 @@ fn is_private(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn sent(name: &str) -> Sent {
-        Sent {
+    fn sent(name: &str) -> HistoryEntry {
+        HistoryEntry {
             v: V1,
             transfer_id: TransferId::random(),
             sent_at: Timestamp::from_millis(1),

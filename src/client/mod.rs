@@ -30,7 +30,7 @@ pub mod unpack;
 pub mod upload;
 
 pub use flow::FlowChoice;
-pub use history::{History, Sent};
+pub use history::{History, HistoryEntry};
 pub use http::admin::AdminApi;
 pub use http::api::{Api, RecordPage};
 pub use http::error::{ApiError, ClientError};
@@ -41,4 +41,4 @@ pub use http::transport::{Transport, TransportOptions};
 pub use interrupt::{Interrupt, Signal};
 pub use progress::{Progress, Silent};
 pub use store::StoreError;
-pub use unfinished::{UnfinishedTransfer, Way};
+pub use unfinished::{Direction, UnfinishedTransfer};

@@ -26,7 +26,7 @@ pub trait Progress: Send + Sync {
     fn step(&self, message: fmt::Arguments<'_>);
 
     /// Reports that the transfer `gone` of an unfinished upload no longer exists, and that the upload starts over.
-    fn begins_anew(&self, gone: TransferId);
+    fn restarting(&self, gone: TransferId);
 
     /// Ends the reports, after success and after failure.
     fn end(&self);
@@ -42,6 +42,6 @@ impl Progress for Silent {
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
     fn rerouted(&self, _cause: &dyn std::error::Error) {}
     fn step(&self, _message: fmt::Arguments<'_>) {}
-    fn begins_anew(&self, _gone: TransferId) {}
+    fn restarting(&self, _gone: TransferId) {}
     fn end(&self) {}
 }

@@ -17,7 +17,7 @@ use crate::domain::id::TransferId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnfinishedTransfer {
     /// Direction of the transfer.
-    pub kind: Way,
+    pub kind: Direction,
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// The file name shown to recipients, or the path of the partial download.
@@ -29,7 +29,7 @@ pub struct UnfinishedTransfer {
 /// Direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Way {
+pub enum Direction {
     /// To the service.
     Upload,
     /// From the service.
@@ -50,14 +50,14 @@ impl UnfinishedTransfer {
         let head = URL_SAFE_NO_PAD.decode(&state.envelope).ok()?;
         let name = envelope::decode(&head).ok()??.metadata.filename;
         let transfer_id = state.transfer_id.parse().ok()?;
-        Some(Self { kind: Way::Upload, transfer_id, name, server: state.server.clone() })
+        Some(Self { kind: Direction::Upload, transfer_id, name, server: state.server.clone() })
     }
 
     fn download(path: &Path) -> Option<Self> {
         let transfer_id = path.file_name()?.to_str()?.split('-').next()?.parse().ok()?;
         let (part, server) = part_of(path)?;
         let name = part.exists().then(|| part.display().to_string())?;
-        Some(Self { kind: Way::Download, transfer_id, name, server })
+        Some(Self { kind: Direction::Download, transfer_id, name, server })
     }
 }
 

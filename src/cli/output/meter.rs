@@ -153,7 +153,7 @@ impl Progress for Meter {
         }
     }
 
-    fn begins_anew(&self, gone: TransferId) {
+    fn restarting(&self, gone: TransferId) {
         self.warn(&format!("the unfinished transfer {gone} no longer exists; starting a new one"));
     }
 

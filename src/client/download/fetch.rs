@@ -13,7 +13,7 @@ use crate::domain::crypto::proof::Grant;
 use crate::domain::transfer::Status;
 
 /// Download of one payload under one grant.
-pub(super) struct Fetching<'a> {
+pub(super) struct ServiceDownload<'a> {
     pub api: &'a Api,
     pub address: &'a str,
     pub grant: &'a Grant,
@@ -39,7 +39,7 @@ impl From<ClientError> for FetchError {
     }
 }
 
-impl Fetching<'_> {
+impl ServiceDownload<'_> {
     /// Downloads the payload from `offset` to its end into `pieces`, with retries.
     pub(super) async fn run(
         &self,
@@ -49,9 +49,9 @@ impl Fetching<'_> {
     ) -> Result<(), FetchError> {
         while offset < self.size {
             let before = offset;
-            let outcome = self.fetch_from(&mut offset, pieces, retry.stall()).await;
+            let outcome = self.fetch_from(&mut offset, pieces, retry.idle_timeout()).await;
             if offset > before {
-                retry.progressed();
+                retry.reset();
             }
             match outcome {
                 Err(FetchError::Client(error)) if error.is_transient() => {
@@ -59,7 +59,7 @@ impl Fetching<'_> {
                 }
                 // Either hyper found the body shorter than its announced length, or the announced length is too short.
                 Ok(()) if offset < self.size => {
-                    let cut = ClientError::CutShort { origin: self.api.origin().clone() };
+                    let cut = ClientError::Incomplete { origin: self.api.origin().clone() };
                     retry.wait_after(cut, self.progress).await?;
                 }
                 outcome => outcome?,

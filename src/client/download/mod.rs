@@ -83,12 +83,12 @@ pub enum DownloadError {
     Unseal(#[from] UnsealError),
     /// The output cannot be written, after the download was counted.
     #[error("{error}")]
-    NotPlaced {
+    OutputFailed {
         /// The output error.
         #[source]
         error: OutputError,
         /// Time until which a retry does not count as another download; `None` if the grant could not be saved.
-        again_until: Option<Timestamp>,
+        free_retry_until: Option<Timestamp>,
     },
     /// A request failed, and another process can resume from the partial download.
     #[error(transparent)]
@@ -259,7 +259,7 @@ async fn start(
             kept.forget();
         }
     })?;
-    retry.progressed();
+    retry.reset();
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
         let place = kept.partial();
@@ -278,8 +278,8 @@ async fn start(
 fn decryption_error(error: UnsealError, kept: &KeptGrant, response: &DownloadAnswer) -> DownloadError {
     match error {
         UnsealError::Output(error) => {
-            let again_until = kept.load().map(|_| response.grant_expires_at);
-            DownloadError::NotPlaced { error, again_until }
+            let free_retry_until = kept.load().map(|_| response.grant_expires_at);
+            DownloadError::OutputFailed { error, free_retry_until }
         }
         other => other.into(),
     }
@@ -301,7 +301,7 @@ impl DownloadError {
     /// Converts a resumable error into [`DownloadError::Unfinished`] if there is a partial download.
     fn or_unfinished(self, kept: &KeptGrant) -> Self {
         match self {
-            Self::Client(error) if error.is_worth_resuming() && kept.has_partial() => Self::Unfinished(error),
+            Self::Client(error) if error.is_resumable() && kept.has_partial() => Self::Unfinished(error),
             other => other,
         }
     }

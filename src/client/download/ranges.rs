@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::fetch::FetchError;
-use crate::client::buffers::Buffers;
+use crate::client::buffers::BufferPool;
 use crate::client::http::content_range::ContentRange;
 use crate::client::store::{SignedUrl, Store};
 use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
@@ -48,7 +48,7 @@ pub(super) struct Ranges {
     pub url: Mutex<CurrentUrl>,
     /// Whether the store has ever responded.
     pub contacted: AtomicBool,
-    pub buffers: Buffers,
+    pub buffers: BufferPool,
 }
 
 /// Presigned URL in use.
@@ -93,19 +93,21 @@ impl Ranges {
 
     /// Downloads one range, with retries.
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, FetchError> {
-        let mut retry = self.retry.anew();
+        let mut retry = self.retry.renewed();
         let mut buffer = RangeBuffer { bytes: self.buffers.take(), start: range.start, end: range.end };
         let (mut misses, mut is_fresh) = (0, false);
         while buffer.next() < buffer.end {
             let current = self.url.lock().await.clone();
             let before = buffer.next();
-            let outcome = self.fetch_some(&current.url, &mut buffer, retry.stall()).await;
+            let outcome = self.fetch_some(&current.url, &mut buffer, retry.idle_timeout()).await;
             if buffer.next() > before {
-                retry.progressed();
+                retry.reset();
             }
             let error = match outcome {
                 // Either hyper found the body shorter than its announced length, or the announced length is too short.
-                Ok(()) if buffer.next() < buffer.end => ClientError::CutShort { origin: current.url.origin().clone() },
+                Ok(()) if buffer.next() < buffer.end => {
+                    ClientError::Incomplete { origin: current.url.origin().clone() }
+                }
                 Err(FetchError::Client(error)) => error,
                 outcome => {
                     outcome?;
@@ -122,7 +124,7 @@ impl Ranges {
                 Some(404) => return Err(self.missing_payload(error).await),
                 _ => {}
             }
-            misses = if error.is_store_out_of_reach() { misses + 1 } else { 0 };
+            misses = if error.is_store_unreachable() { misses + 1 } else { 0 };
             let never_contacted = !self.contacted.load(Ordering::Relaxed);
             let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_MISSES);
             if fails_fast || !error.is_transient() {

@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc};
 
-use super::fetch::{FetchError, Fetching};
+use super::fetch::{FetchError, ServiceDownload};
 use super::ranges::{CurrentUrl, RANGE, Ranges};
 use super::{DownloadError, access_error};
-use crate::client::buffers::Buffers;
+use crate::client::buffers::BufferPool;
 use crate::client::store::Store;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::crypto::proof::{AccessProof, Grant};
@@ -44,7 +44,7 @@ impl Receiving<'_> {
             (Flow::Presigned, _) => {
                 let fail_fast = choice == FlowChoice::Auto && response.fallback_url.is_some();
                 match self.fetch_from_store(response, fail_fast, &mut offset, &pieces, &retry).await {
-                    Err(FetchError::Client(error)) if fail_fast && error.is_store_out_of_reach() => {
+                    Err(FetchError::Client(error)) if fail_fast && error.is_store_unreachable() => {
                         self.progress.rerouted(&error);
                     }
                     outcome => return to_download_result(outcome, Flow::Presigned),
@@ -53,8 +53,8 @@ impl Receiving<'_> {
             }
         };
         let size = response.size_bytes;
-        let fetching = Fetching { api: self.api, address, grant: &self.grant, size, progress: &*self.progress };
-        to_download_result(fetching.run(offset, &pieces, retry.anew()).await, Flow::Bytes)
+        let fetching = ServiceDownload { api: self.api, address, grant: &self.grant, size, progress: &*self.progress };
+        to_download_result(fetching.run(offset, &pieces, retry.renewed()).await, Flow::Bytes)
     }
 
     async fn fetch_from_store(
@@ -74,12 +74,12 @@ impl Receiving<'_> {
             proof: self.proof.clone(),
             size: response.size_bytes,
             fail_fast,
-            retry: retry.anew(),
+            retry: retry.renewed(),
             progress: self.progress.clone(),
             store,
             url,
             contacted: AtomicBool::new(false),
-            buffers: Buffers::of(usize::try_from(RANGE).expect("a range fits into usize")),
+            buffers: BufferPool::of(usize::try_from(RANGE).expect("a range fits into usize")),
         };
         ranges.run(offset, pieces).await
     }

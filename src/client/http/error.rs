@@ -86,7 +86,7 @@ pub enum ClientError {
     },
     /// The server transferred or stored fewer bytes than it announced.
     #[error("{origin} ended the transfer early")]
-    CutShort {
+    Incomplete {
         /// The server's origin.
         origin: Origin,
     },
@@ -109,7 +109,7 @@ pub enum ClientError {
     },
     /// The server sent a response that this version cannot parse or that contradicts the request.
     #[error("{origin} sent an invalid response to `{call}`")]
-    Answer {
+    InvalidResponse {
         /// The server's origin.
         origin: Origin,
         /// Name of the API call.
@@ -185,12 +185,12 @@ impl ClientError {
         match self {
             Self::Api(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::CutShort { .. } => true,
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => true,
             Self::Flow { .. }
             | Self::Certificate { .. }
             | Self::NotTls { .. }
             | Self::Redirected { .. }
-            | Self::Answer { .. }
+            | Self::InvalidResponse { .. }
             | Self::Unsupported(_)
             | Self::PlainHttp { .. }
             | Self::ForeignOrigin(_)
@@ -211,7 +211,7 @@ impl ClientError {
 
     /// Returns `true` if a later process may resume the transfer that failed with this error.
     #[must_use]
-    pub(crate) fn is_worth_resuming(&self) -> bool {
+    pub(crate) fn is_resumable(&self) -> bool {
         // A captive portal or another network may have caused these.
         let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
@@ -228,8 +228,8 @@ impl ClientError {
 
     /// Returns `true` if the payload store cannot be reached from this machine.
     #[must_use]
-    pub(crate) fn is_store_out_of_reach(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_out_of_reach())
+    pub(crate) fn is_store_unreachable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unreachable())
     }
 
     /// Returns the retry delay that the server or the payload store requested.

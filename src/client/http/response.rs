@@ -49,7 +49,7 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     name: &'static str,
     response: Response,
 ) -> Result<T, ClientError> {
-    let invalid = |source| ClientError::Answer { origin: origin.clone(), call: name, source };
+    let invalid = |source| ClientError::InvalidResponse { origin: origin.clone(), call: name, source };
     let body = match read(response, MAX_RESPONSE_BYTES).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(invalid("the response is too long".into())),

@@ -13,7 +13,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// Maximum time that a connection may stay idle before its request is aborted.
-const MAX_STALL: Duration = Duration::from_secs(30);
+const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Retries with backoff until a time limit without progress is reached.
 #[derive(Clone, Debug)]
@@ -32,25 +32,25 @@ impl RetryPolicy {
 
     /// Returns a copy with its full time limit, starting now.
     #[must_use]
-    pub fn anew(&self) -> Self {
+    pub fn renewed(&self) -> Self {
         Self::new(self.limit)
     }
 
     /// Restarts the time limit and the backoff after progress.
-    pub fn progressed(&mut self) {
+    pub fn reset(&mut self) {
         self.since = Instant::now();
         self.delay = FIRST_DELAY;
     }
 
     /// Excludes a period of `moving` from the time limit: bytes were sent, but not acknowledged yet.
-    pub fn was_moving(&mut self, moving: Duration) {
+    pub fn exclude(&mut self, moving: Duration) {
         self.since = (self.since + moving).min(Instant::now());
     }
 
     /// Returns the idle timeout of a connection: a third of the time limit, at most 30 s.
     #[must_use]
-    pub fn stall(&self) -> Duration {
-        MAX_STALL.min(self.limit / 3)
+    pub fn idle_timeout(&self) -> Duration {
+        MAX_IDLE_TIMEOUT.min(self.limit / 3)
     }
 
     /// Returns the delay before the retry after `error`; `None` if it would exceed the time limit.
@@ -117,11 +117,11 @@ mod tests {
         let mut retry = RetryPolicy::new(Duration::from_secs(20));
         retry.since = retry.since.checked_sub(Duration::from_secs(30)).unwrap();
         assert_eq!(retry.next_delay(&unavailable(None)), None);
-        retry.was_moving(Duration::from_secs(25));
+        retry.exclude(Duration::from_secs(25));
         assert!(retry.next_delay(&unavailable(None)).is_some());
         retry.since = retry.since.checked_sub(Duration::from_secs(15)).unwrap();
         assert_eq!(retry.next_delay(&unavailable(None)), None);
-        retry.was_moving(Duration::from_mins(1));
+        retry.exclude(Duration::from_mins(1));
         assert!(retry.since <= Instant::now(), "excluded time is not credited in advance");
     }
 

@@ -19,13 +19,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 pub enum StoreError {
     /// No connection to the store could be made.
     #[error(transparent)]
-    NotReached(ClientError),
+    Unreachable(ClientError),
     /// The connection to the store was lost.
     #[error(transparent)]
     Lost(ClientError),
     /// A service on another machine returned a URL of this machine's loopback interface.
     #[error("the server names {origin} as its payload store, which is a loopback address of this machine")]
-    OnThisMachine {
+    Loopback {
         /// Origin of the URL.
         origin: Origin,
     },
@@ -58,15 +58,15 @@ impl StoreError {
     pub(super) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
         let connects = error.is_connect();
         match ClientError::of_request(origin, error) {
-            error if connects => Self::NotReached(error),
-            error @ (ClientError::Certificate { .. } | ClientError::NotTls { .. }) => Self::NotReached(error),
+            error if connects => Self::Unreachable(error),
+            error @ (ClientError::Certificate { .. } | ClientError::NotTls { .. }) => Self::Unreachable(error),
             error => Self::Lost(error),
         }
     }
 
     /// Classifies a stalled request: lost if bytes have `moved`, else the store was not reached.
     pub(in crate::client) const fn stalled(error: ClientError, moved: bool) -> Self {
-        if moved { Self::Lost(error) } else { Self::NotReached(error) }
+        if moved { Self::Lost(error) } else { Self::Unreachable(error) }
     }
 
     /// Parses an error response. Never fails: a response without a code is an error with its status alone.
@@ -82,8 +82,8 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotReached(error) | Self::Lost(error) => error.is_transient(),
-            Self::OnThisMachine { .. } => false,
+            Self::Unreachable(error) | Self::Lost(error) => error.is_transient(),
+            Self::Loopback { .. } => false,
             // 409 is a concurrent write of the same object, which ends.
             Self::Refused { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
             // Sent with status 400 after slow or broken connections.
@@ -93,8 +93,8 @@ impl StoreError {
 
     /// Returns `true` if the store cannot be reached from this machine.
     #[must_use]
-    pub const fn is_out_of_reach(&self) -> bool {
-        matches!(self, Self::NotReached(_) | Self::OnThisMachine { .. })
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Loopback { .. })
     }
 
     /// Returns the HTTP status of the store's error response, if this is one.
@@ -113,8 +113,8 @@ impl StoreError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
-            Self::NotReached(error) | Self::Lost(error) => error.retry_after(),
-            Self::OnThisMachine { .. } => None,
+            Self::Unreachable(error) | Self::Lost(error) => error.retry_after(),
+            Self::Loopback { .. } => None,
         }
     }
 }

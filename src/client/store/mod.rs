@@ -69,7 +69,7 @@ impl Store {
         let origin = Origin::from(&root);
         // Otherwise a remote service could make us send requests to services on this machine.
         if root.is_loopback() && !self.service.is_loopback() {
-            return Err(StoreError::OnThisMachine { origin }.into());
+            return Err(StoreError::Loopback { origin }.into());
         }
         let client = self.client(&root, &origin)?;
         Ok(SignedUrl { url, origin, client })
@@ -87,7 +87,7 @@ impl Store {
 
     /// Creates the error for an invalid response to `call`.
     pub(super) fn invalid_response(&self, call: &'static str, reason: &str) -> ClientError {
-        ClientError::Answer { origin: self.origin.clone(), call, source: reason.into() }
+        ClientError::InvalidResponse { origin: self.origin.clone(), call, source: reason.into() }
     }
 
     fn client(&self, root: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
@@ -182,7 +182,7 @@ mod tests {
             ["file:///etc/passwd?secret", "/x?secret", "ftp://b.example/?secret", "https://me:secret@b.example/", ""]
         {
             let error = store.url(invalid, "create").err().unwrap();
-            assert!(matches!(error, ClientError::Answer { .. }), "{invalid}");
+            assert!(matches!(error, ClientError::InvalidResponse { .. }), "{invalid}");
             assert!(!describe(&error).contains("secret"), "{error:?}");
         }
         let unencrypted = store.url("http://b.example/?secret", "create").err().unwrap();

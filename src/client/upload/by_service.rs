@@ -83,11 +83,11 @@ impl ByService {
             range: offset..self.payload.size(),
             ahead: SEAL_AHEAD,
             origin: self.api.origin().clone(),
-            stall: self.retry.stall(),
+            stall: self.retry.idle_timeout(),
         };
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
         let delivery = self.payload.send(dispatch, request).await;
-        self.retry.was_moving(delivery.moving);
+        self.retry.exclude(delivery.moving);
         delivery.outcome
     }
 
@@ -101,10 +101,10 @@ impl ByService {
             || (whole && self.acknowledged_bytes > self.last_restart)
         {
             self.last_restart = self.acknowledged_bytes;
-            self.retry.progressed();
+            self.retry.reset();
         } else {
             // A server may lose bytes that were not durable, and accept few at a time, but within the time limit only.
-            let lost = ClientError::CutShort { origin: self.api.origin().clone() };
+            let lost = ClientError::Incomplete { origin: self.api.origin().clone() };
             self.retry.wait_after(lost, &*self.progress).await?;
         }
         Ok(received)

@@ -75,14 +75,14 @@ impl ByStore {
             if !missing.is_empty() {
                 self.send(&missing, fail_fast).await?;
                 rounds += 1;
-                self.retry.progressed();
+                self.retry.reset();
             }
             let error = match self.api.complete(self.id).await {
                 Ok(completed) => return self.payload.check_sent(self.payload.size()).map(|()| completed),
                 Err(error) => error,
             };
             if error.code() == Some(ErrorCode::UploadIncomplete) {
-                let lost = ClientError::CutShort { origin: self.api.origin().clone() };
+                let lost = ClientError::Incomplete { origin: self.api.origin().clone() };
                 if rounds == MAX_ROUNDS {
                     return Err(UploadError::GivenUp(lost));
                 }
@@ -139,7 +139,7 @@ impl ByStore {
 
     /// Sends one part with retries, until the part has arrived or the store no longer accepts it.
     async fn send_part(&self, number: u32, fail_fast: bool) -> Result<PartOutcome, UploadError> {
-        let mut retry = self.retry.anew();
+        let mut retry = self.retry.renewed();
         let mut breaks = 0;
         let mut signed: Option<Signed> = None;
         // Whether the URL replaces a rejected URL and was not used yet.
@@ -177,7 +177,7 @@ impl ByStore {
             }
             breaks += u32::from(delivery.moved > 0);
             if breaks <= MAX_BREAKS {
-                retry.was_moving(delivery.moving);
+                retry.exclude(delivery.moving);
             }
             retry.wait_after(error, &*self.progress).await?;
             if breaks < 2 {
@@ -194,7 +194,7 @@ impl ByStore {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,
             origin: to.request.origin().clone(),
-            stall: retry.stall(),
+            stall: retry.idle_timeout(),
         };
         let mut delivery = self.payload.send(dispatch, |body| to.request.send(body)).await;
         delivery.outcome = delivery.outcome.map_err(|error| match error {

@@ -13,7 +13,7 @@ use crate::domain::id::TransferId;
 use crate::domain::wire::{CompletedTransfer, Flow, UploadInstruction};
 
 /// Upload of one prepared payload.
-pub(super) struct Sending {
+pub(super) struct Driver {
     pub api: Api,
     pub id: TransferId,
     pub payload: Payload,
@@ -32,7 +32,7 @@ pub(super) struct AlreadyReceived {
     pub whole: Option<Flow>,
 }
 
-impl Sending {
+impl Driver {
     /// Sends the missing rest of the payload and completes the upload; returns the data path used.
     pub(super) async fn run(
         mut self,
@@ -68,7 +68,7 @@ impl Sending {
             self.id,
             (plan, instruction),
             self.payload.clone(),
-            self.retry.anew(),
+            self.retry.renewed(),
             self.progress.clone(),
         );
         let store_error = match by_store.run(missing, fallback.is_some()).await {
@@ -102,7 +102,7 @@ impl Sending {
             self.id,
             address,
             self.payload.clone(),
-            self.retry.anew(),
+            self.retry.renewed(),
             self.progress.clone(),
         );
         Ok((by_service.run(already).await?, Flow::Bytes))

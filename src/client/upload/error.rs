@@ -80,19 +80,19 @@ pub enum UploadError {
         /// The signal.
         signal: Signal,
         /// State of the transfer after the interruption.
-        left: Left,
+        state: InterruptedState,
     },
 }
 
 /// State of a transfer after its upload was interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum InterruptedState {
     /// Another process can resume the upload of this transfer.
     Resumable(TransferId),
     /// The transfer was deleted.
-    Nothing,
+    Deleted,
     /// The transfer may still exist; it then expires by itself.
-    Perhaps,
+    Unknown,
 }
 
 impl UploadError {
@@ -100,7 +100,7 @@ impl UploadError {
     #[must_use]
     pub fn or_unfinished(self, id: TransferId) -> Self {
         match self {
-            Self::Client(error) if error.is_worth_resuming() => Self::Unfinished { error: Box::new(error), id },
+            Self::Client(error) if error.is_resumable() => Self::Unfinished { error: Box::new(error), id },
             other => other,
         }
     }

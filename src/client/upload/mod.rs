@@ -22,14 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use error::{Left, UploadError};
+pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use segments::Unsealable;
 pub use source::{Mark, Source, SourceError, Watched};
 pub use state::UploadState;
 pub use unfinished::{Earlier, Unfinished};
 
-use self::driver::{AlreadyReceived, Sending};
+use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
 use self::progress::SentCounter;
 use self::request::Payload;
@@ -130,11 +130,11 @@ pub async fn run(
     let session = tokio::select! {
         session = Box::pin(Session::of(api, upload, &mut retry, &progress)) => session?,
         signal = interrupt.raised() => {
-            let left = unfinished_id.map_or(Left::Perhaps, Left::Resumable);
-            return Err(UploadError::Interrupted { signal, left });
+            let state = unfinished_id.map_or(InterruptedState::Unknown, InterruptedState::Resumable);
+            return Err(UploadError::Interrupted { signal, state });
         }
     };
-    retry.progressed();
+    retry.reset();
     let Session { id, page_url, link_key, segments, journal, instruction, already } = session;
     let (segments, journal) = (Arc::new(segments), Arc::new(journal));
     progress.begin(segments.layout().sealed_size());
@@ -145,10 +145,10 @@ pub async fn run(
         has_moved: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
     let has_moved = payload.has_moved.clone();
-    let sending = Sending { api: api.clone(), id, payload, retry, progress: progress.clone() };
+    let sending = Driver { api: api.clone(), id, payload, retry, progress: progress.clone() };
     let outcome = tokio::select! {
         outcome = Box::pin(sending.run(instruction, flow, already)) => outcome,
-        signal = interrupt.raised() => Err(UploadError::Interrupted { signal, left: Left::Perhaps }),
+        signal = interrupt.raised() => Err(UploadError::Interrupted { signal, state: InterruptedState::Unknown }),
     };
     progress.end();
     let error = match outcome {
@@ -165,7 +165,9 @@ pub async fn run(
     }
     let error = if has_moved.load(Ordering::Relaxed) { error.or_unfinished(id) } else { error };
     match error {
-        UploadError::Interrupted { signal, .. } => Err(UploadError::Interrupted { signal, left: Left::Resumable(id) }),
+        UploadError::Interrupted { signal, .. } => {
+            Err(UploadError::Interrupted { signal, state: InterruptedState::Resumable(id) })
+        }
         error if error.is_unread() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
@@ -177,8 +179,9 @@ async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadErr
     journal.remove();
     match error {
         UploadError::Interrupted { signal, .. } => {
-            let left = if matches!(deleted, Ok(Ok(_))) { Left::Nothing } else { Left::Perhaps };
-            UploadError::Interrupted { signal, left }
+            let state =
+                if matches!(deleted, Ok(Ok(_))) { InterruptedState::Deleted } else { InterruptedState::Unknown };
+            UploadError::Interrupted { signal, state }
         }
         other => other,
     }

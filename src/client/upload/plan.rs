@@ -33,7 +33,7 @@ impl Plan {
         if size.div_ceil(part_size) != u64::from(count) {
             let source =
                 format!("{count} parts of {part_size} bytes do not add up to a payload of {size} bytes").into();
-            return Err(ClientError::Answer { origin: origin.clone(), call: "create", source });
+            return Err(ClientError::InvalidResponse { origin: origin.clone(), call: "create", source });
         }
         Ok(Some(Self { size, part_size: Some(part_size) }))
     }
@@ -115,7 +115,10 @@ mod tests {
         for (part_size, count, size) in
             [(2 * MIB, 2, 5 * MIB), (2 * MIB, 4, 5 * MIB), (2 * MIB, 0, 1), (MIB, 1, u64::MAX)]
         {
-            assert!(matches!(plan(part_size, count, size), Err(ClientError::Answer { .. })), "{part_size} {count}");
+            assert!(
+                matches!(plan(part_size, count, size), Err(ClientError::InvalidResponse { .. })),
+                "{part_size} {count}"
+            );
         }
         for part_size in [0, 1, MIB - 1, 3 * MIB / 2] {
             assert!(matches!(plan(part_size, 4, 4 * MIB), Err(ClientError::Unsupported(_))), "{part_size}");

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::source::{Source, SourceError};
-use crate::client::buffers::Buffers;
+use crate::client::buffers::BufferPool;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
@@ -17,7 +17,7 @@ pub(super) struct Segments {
     envelope: Vec<u8>,
     layout: Layout,
     sealer: Sealer,
-    buffers: Buffers,
+    buffers: BufferPool,
 }
 
 /// Sealed segment.
@@ -44,7 +44,7 @@ impl Segments {
     pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
-        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: Buffers::of(SEGMENT_SIZE) })
+        Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: BufferPool::of(SEGMENT_SIZE) })
     }
 
     /// Prepares the payload of an earlier process, with the same envelope and header.
@@ -59,7 +59,7 @@ impl Segments {
     ) -> Result<Self, Unsealable> {
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         let sealer = Sealer::from_header(key, header);
-        Ok(Self { source, envelope, layout, sealer, buffers: Buffers::of(SEGMENT_SIZE) })
+        Ok(Self { source, envelope, layout, sealer, buffers: BufferPool::of(SEGMENT_SIZE) })
     }
 
     /// Returns the payload's segment layout.

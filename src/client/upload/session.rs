@@ -61,7 +61,7 @@ impl Session {
                 if lacks_passphrase {
                     return Err(UploadError::PassphraseNeeded);
                 }
-                progress.begins_anew(id);
+                progress.restarting(id);
                 Self::create(api, upload, retry, progress).await
             }
         }

@@ -14,7 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::{escape, table};
-use crate::client::{History, Sent, UnfinishedTransfer, Way};
+use crate::client::{Direction, History, HistoryEntry, UnfinishedTransfer};
 use crate::domain::id::TransferId;
 
 /// Arguments of `sgsend history`.
@@ -30,13 +30,13 @@ pub(crate) struct Arguments {
 
 #[derive(Serialize)]
 struct Output {
-    items: Vec<Sent>,
+    items: Vec<HistoryEntry>,
     next: Option<String>,
     unfinished: Vec<UnfinishedTransfer>,
 }
 
 impl Output {
-    fn of(items: Vec<Sent>) -> Self {
+    fn of(items: Vec<HistoryEntry>) -> Self {
         Self { items, next: None, unfinished: unfinished() }
     }
 }
@@ -67,13 +67,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     print(items, context)
 }
 
-fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
+fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
         printer.json_of(&Output::of(items))?;
         return Ok(());
     }
-    let row = |sent: &Sent| {
+    let row = |sent: &HistoryEntry| {
         let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
         let expires = format!("expires {}", sent.expires_at.for_people());
         let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
@@ -88,8 +88,8 @@ fn print(items: Vec<Sent>, context: &Context) -> Result<()> {
         let (name, server) = (escape::one_line(&transfer.name), escape::one_line(&transfer.server));
         let (kind, id) = (
             match transfer.kind {
-                Way::Upload => "upload to",
-                Way::Download => "download from",
+                Direction::Upload => "upload to",
+                Direction::Download => "download from",
             },
             transfer.transfer_id,
         );

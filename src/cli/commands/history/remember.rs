@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::of_user;
-use crate::client::Sent;
+use crate::client::HistoryEntry;
 use crate::client::upload::Uploaded;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::version::V1;
@@ -28,7 +28,7 @@ impl UploadArguments {
         }
         let status = &uploaded.completed.status;
         let key = uploaded.link.key.as_ref().filter(|_| self.keep_key);
-        Ok(of_user()?.add(&Sent {
+        Ok(of_user()?.add(&HistoryEntry {
             v: V1,
             transfer_id: status.transfer_id,
             sent_at: SystemClock.now(),

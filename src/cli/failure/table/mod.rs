@@ -9,7 +9,7 @@ use crate::cli::output::escape;
 use crate::client::decrypt::{NotUnpacked, OutputError, UnsealError};
 use crate::client::download::DownloadError;
 use crate::client::pack::PackError;
-use crate::client::upload::{JournalError, Left, SourceError, UploadError};
+use crate::client::upload::{InterruptedState, JournalError, SourceError, UploadError};
 use crate::client::{ApiError, ClientError, StoreError};
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
@@ -97,7 +97,7 @@ fn of_client(error: &ClientError) -> Failure {
         ClientError::NotTls { .. } => {
             network("not_tls").hint("this port serves plain http: use an http address, or the https port")
         }
-        ClientError::Broken { .. } | ClientError::CutShort { .. } => {
+        ClientError::Broken { .. } | ClientError::Incomplete { .. } => {
             network("connection_lost").hint("retry").retryable()
         }
         ClientError::Timeout { .. } => network("timeout").hint("retry, or allow more time with --timeout").retryable(),
@@ -105,7 +105,7 @@ fn of_client(error: &ClientError) -> Failure {
             let to = to.as_ref().map_or_else(String::new, |to| format!(": {to}"));
             network("redirected").hint(format!("use the target of the redirect{to}"))
         }
-        ClientError::Answer { .. } => network("unknown_answer")
+        ClientError::InvalidResponse { .. } => network("unknown_answer")
             .hint("check that the address belongs to an sgsend service, and that sgsend is up to date"),
         ClientError::Unsupported(_) => {
             Failure::new(Exit::Other, "unsupported", message).hint("use a newer version of sgsend")
@@ -127,14 +127,12 @@ fn of_store(error: &StoreError) -> Failure {
     const USE_SERVER: &str =
         "the server keeps payloads in this store; --flow bytes transfers them through the server, if it allows that";
     match error {
-        StoreError::NotReached(inner) => {
+        StoreError::Unreachable(inner) => {
             let failure = of_client(inner);
             if matches!(inner, ClientError::Certificate { .. }) { failure } else { failure.hint(USE_SERVER) }
         }
         StoreError::Lost(inner) => of_client(inner),
-        StoreError::OnThisMachine { .. } => {
-            Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER)
-        }
+        StoreError::Loopback { .. } => Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER),
         StoreError::Refused { .. } => {
             let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
             let failure = Failure { retryable: error.is_transient(), ..failure };
@@ -258,12 +256,14 @@ fn of_upload(error: &UploadError) -> Failure {
             Failure::usage(message).hint("enter that passphrase, or omit --resume to start a new upload with this one")
         }
         UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),
-        UploadError::Interrupted { signal, left } => {
+        UploadError::Interrupted { signal, state } => {
             let failure = Failure::interrupted(*signal);
-            match left {
-                Left::Resumable(id) => Failure { resumable: Some(true), ..failure }.hint(resume_or_delete(*id)),
-                Left::Nothing => failure.hint("the unfinished transfer was deleted"),
-                Left::Perhaps => {
+            match state {
+                InterruptedState::Resumable(id) => {
+                    Failure { resumable: Some(true), ..failure }.hint(resume_or_delete(*id))
+                }
+                InterruptedState::Deleted => failure.hint("the unfinished transfer was deleted"),
+                InterruptedState::Unknown => {
                     failure.hint("an unfinished transfer may remain on the server, which removes it within a day")
                 }
             }
@@ -304,7 +304,7 @@ fn of_download(error: &DownloadError) -> Failure {
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
         DownloadError::OtherRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
         DownloadError::Unseal(error) => of_unseal(error),
-        DownloadError::NotPlaced { error, again_until } => of_counted(error, *again_until),
+        DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
         DownloadError::Interrupted { signal, resumable } => {
             let failure = Failure { resumable: Some(*resumable), ..Failure::interrupted(*signal) };
@@ -318,7 +318,7 @@ fn of_download(error: &DownloadError) -> Failure {
 }
 
 /// Converts an output error after the server has counted the download.
-fn of_counted(error: &OutputError, again_until: Option<Timestamp>) -> Failure {
+fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
     const COUNTED: &str = "the download was counted";
     let failure = of_output(error);
     if matches!(error, OutputError::Unpack(_)) || failure.exit == Exit::Done {
@@ -330,7 +330,7 @@ fn of_counted(error: &OutputError, again_until: Option<Timestamp>) -> Failure {
         OutputError::Refused(_) => "run the same command with another -o",
         _ => "fix the problem and run the same command, or choose another -o",
     };
-    let hint = again_until.map_or_else(
+    let hint = free_retry_until.map_or_else(
         || format!("{COUNTED}: {command}; it counts as another download, since no partial download could be kept"),
         |until| format!("{COUNTED}: {command}; until {} this does not count again", until.for_people()),
     );

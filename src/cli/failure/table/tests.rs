@@ -46,7 +46,7 @@ fn local_failures_have_the_documented_exit_status() {
     assert_eq!(exit(UploadError::Journal(JournalError::Changed).into()), Exit::LocalFile);
     assert_eq!(exit(UploadError::TooLarge { name: "x".to_owned(), size: Some(2), limit: 1 }.into()), Exit::TooMuch);
     assert_eq!(exit(UploadError::Downloads.into()), Exit::Usage);
-    let interrupted = |signal| UploadError::Interrupted { signal, left: Left::Nothing }.into();
+    let interrupted = |signal| UploadError::Interrupted { signal, state: InterruptedState::Deleted }.into();
     assert_eq!(exit(interrupted(Signal::Interrupt)), Exit::Interrupted);
     assert_eq!(exit(interrupted(Signal::Terminate)), Exit::Terminated);
     assert_eq!(exit(DownloadError::WrongKey.into()), Exit::WrongKey);
@@ -68,9 +68,9 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
     assert_eq!((denied.exit, denied.code.as_ref(), denied.retryable), (Exit::Network, "store_refused", false));
     assert_eq!(denied.message, "the payload store https://store.example refused with AccessDenied (status 403)");
     assert!(refused(503, None).retryable);
-    let silent = of_store(StoreError::NotReached(ClientError::Timeout { origin: origin() }));
+    let silent = of_store(StoreError::Unreachable(ClientError::Timeout { origin: origin() }));
     assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
-    let away = of_store(StoreError::OnThisMachine { origin: origin() });
+    let away = of_store(StoreError::Loopback { origin: origin() });
     assert_eq!((away.exit, away.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
     let flow = of(&ClientError::Flow { origin: origin(), flow: Flow::Bytes }.into());
     assert_eq!((flow.exit, flow.code.as_ref()), (Exit::Usage, "flow_unavailable"));

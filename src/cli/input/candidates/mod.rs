@@ -11,7 +11,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 
 use crate::cli::config::paths;
 use crate::cli::output::escape;
-use crate::client::{History, Sent};
+use crate::client::{History, HistoryEntry};
 
 /// Adds completion candidates to the arguments of `command` and of all its subcommands.
 pub(crate) fn add(command: Command) -> Command {
@@ -36,7 +36,7 @@ fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let history = paths::state_directory().map(|state| History::of(&state));
     let sent = history.and_then(|history| history.peek().ok()).unwrap_or_default();
     let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
-    let word = |sent: &Sent| if by_link { sent.link.clone() } else { sent.transfer_id.to_string() };
+    let word = |sent: &HistoryEntry| if by_link { sent.link.clone() } else { sent.transfer_id.to_string() };
     let matching = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
     let candidates = matching.enumerate().map(|(order, (word, sent))| {
         let (name, size) = (escape::one_line(&sent.name), ByteSize(sent.size));
