@@ -138,7 +138,7 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            key_attempts: FailedAttempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
+            admin_key_attempts: FailedAttempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
             page_policy,
             response_budget: ResponseBudget::default(),
         };
@@ -168,9 +168,10 @@ impl Server {
             let published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
             let proxied = published || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
-            let sites = ConnectionLimit::new(AppState(self.app.clone()), timeouts.connections, limiter.is_some());
+            let connection_limit =
+                ConnectionLimit::new(AppState(self.app.clone()), timeouts.connections, limiter.is_some());
             let router = router(&self.app, service, &self.settings, limiter);
-            let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, sites };
+            let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
         }
         let mut background = JoinSet::new();

@@ -11,7 +11,7 @@ use super::store::{Durability, InvalidLocation, S3Location};
 use crate::domain::audit::{IpMode, WriteMode};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
-use crate::domain::limits::free_space::MinFree;
+use crate::domain::limits::free_space::MinFreeSpace;
 use crate::server::middleware::cors::AllowedOrigin;
 use crate::server::net::client_address::ClientAddress;
 use crate::server::net::rate_limit::RateLimit;
@@ -43,7 +43,7 @@ pub struct Settings {
     /// An existing store keeps its retention.
     pub retain_audit: Duration,
     /// Free disk space that uploads must leave, for a store in a folder.
-    pub min_free: MinFree,
+    pub min_free: MinFreeSpace,
     /// When audit records of reads and error responses are written.
     pub audit: WriteMode,
     /// Timeouts, the minimum rate, and the connection limit.
@@ -72,7 +72,7 @@ impl Settings {
             allow_origins: Vec::new(),
             public_url: None,
             retain_audit: DEFAULT_RETENTION,
-            min_free: MinFree::default(),
+            min_free: MinFreeSpace::default(),
             audit: WriteMode::default(),
             timeouts: Timeouts::default(),
             bytes_fallback: true,

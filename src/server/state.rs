@@ -34,7 +34,7 @@ pub(super) struct App {
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,
-    pub(super) key_attempts: FailedAttempts<NetworkKey>,
+    pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
     pub(super) response_budget: ResponseBudget,
 }

@@ -1,6 +1,6 @@
 //! Free disk space: open uploads reserve their declared size.
 
-use sgsend::domain::limits::free_space::MinFree;
+use sgsend::domain::limits::free_space::MinFreeSpace;
 use sgsend::server::StorageLocation;
 
 use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there};
@@ -9,7 +9,7 @@ use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there}
 async fn open_uploads_reserve_their_remaining_bytes() {
     let Some(disk) = SmallDisk::mount("64m") else { return };
     let service = Service::at(StorageLocation::File(disk.path().join("store")));
-    let service = service.with(|settings| settings.min_free = MinFree::Bytes(20 << 20)).start().await;
+    let service = service.with(|settings| settings.min_free = MinFreeSpace::Bytes(20 << 20)).start().await;
     let sender = service.sender().await;
     let (first, second) = (sender.create(25_000_000, "").await, sender.create(25_000_000, "").await);
     let open = half_sent(&service, &sender, &first, 25_000_000, b"the beginning").await;

@@ -19,23 +19,23 @@ const CACHED_COUNTS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Hour number and download count per transfer and network, within this process.
 #[derive(Debug)]
-pub(crate) struct NewGrants(Mutex<LruCache<(TransferId, NetworkKey), (u64, u32)>>);
+pub(crate) struct DownloadRateLimit(Mutex<LruCache<(TransferId, NetworkKey), (u64, u32)>>);
 
-impl Default for NewGrants {
+impl Default for DownloadRateLimit {
     fn default() -> Self {
         Self(Mutex::new(LruCache::new(CACHED_COUNTS)))
     }
 }
 
-impl NewGrants {
+impl DownloadRateLimit {
     /// Counts one new download.
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the end of the hour, if the limit is reached.
-    pub(crate) fn take(&self, id: TransferId, site: NetworkKey, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn try_count(&self, id: TransferId, network: NetworkKey, now: Timestamp) -> Result<(), Error> {
         let hour = now.as_millis() / HOUR_MS;
         let mut counts = self.0.lock().expect("the lock is never poisoned");
-        let count = counts.get_or_insert_mut((id, site), || (hour, 0));
+        let count = counts.get_or_insert_mut((id, network), || (hour, 0));
         if count.0 != hour {
             *count = (hour, 0);
         }
@@ -53,15 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_counts_so_many_downloads_an_hour() {
-        let (grants, id, now) = (NewGrants::default(), TransferId::random(), Timestamp::from_millis(HOUR_MS - 1_000));
+    fn downloads_are_limited_per_network_transfer_and_hour() {
+        let (grants, id, now) =
+            (DownloadRateLimit::default(), TransferId::random(), Timestamp::from_millis(HOUR_MS - 1_000));
         let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
-        let taken = (0..PER_HOUR + 5).filter(|_| grants.take(id, one, now).is_ok()).count();
+        let taken = (0..PER_HOUR + 5).filter(|_| grants.try_count(id, one, now).is_ok()).count();
         assert_eq!(taken, PER_HOUR as usize);
-        let error = grants.take(id, one, now).unwrap_err();
+        let error = grants.try_count(id, one, now).unwrap_err();
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(1)));
-        grants.take(id, other, now).unwrap();
-        grants.take(TransferId::random(), one, now).unwrap();
-        grants.take(id, one, now.plus(Duration::from_secs(1))).unwrap();
+        grants.try_count(id, other, now).unwrap();
+        grants.try_count(TransferId::random(), one, now).unwrap();
+        grants.try_count(id, one, now.plus(Duration::from_secs(1))).unwrap();
     }
 }

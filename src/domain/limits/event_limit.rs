@@ -12,7 +12,7 @@ use crate::domain::id::TransferId;
 use crate::domain::timestamp::{Day, Timestamp};
 
 /// Maximum number of client events per transfer.
-pub(crate) const PER_TRANSFER: u32 = 1_000;
+pub(crate) const MAX_EVENTS_PER_TRANSFER: u32 = 1_000;
 /// Maximum number of events per transfer and UTC day from one grant, or from one network without a grant.
 const PER_CLIENT: u32 = 20;
 /// Maximum number of events per transfer and UTC day from one network, across all its grants.
@@ -25,18 +25,18 @@ const CACHED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
 /// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Claimant {
+pub(crate) enum EventSource {
     /// Client with this grant, identified by the grant's SHA-256.
     Grant(Sha256),
     /// Client without a grant, identified by its network.
-    Site(NetworkKey),
+    Network(NetworkKey),
 }
 
 /// Event counts of this process and UTC day.
 ///
-/// The first event of a transfer requires its total from the store, set by [`ClaimBudgets::learn`].
+/// The first event of a transfer requires its total from the store, set by [`EventLimit::set_total`].
 #[derive(Debug)]
-pub(crate) struct ClaimBudgets(Mutex<Today>);
+pub(crate) struct EventLimit(Mutex<Today>);
 
 #[derive(Debug)]
 struct Today {
@@ -47,34 +47,40 @@ struct Today {
 #[derive(Debug)]
 struct Claims {
     total: u32,
-    by_client: HashMap<Claimant, u32>,
+    by_client: HashMap<EventSource, u32>,
     by_network: HashMap<NetworkKey, u32>,
 }
 
-impl Default for ClaimBudgets {
+impl Default for EventLimit {
     fn default() -> Self {
         Self(Mutex::new(Today { day: None, transfers: LruCache::new(CACHED_TRANSFERS) }))
     }
 }
 
-impl ClaimBudgets {
+impl EventLimit {
     /// Sets the total number of client events of a transfer, unless already known.
-    pub(crate) fn learn(&self, id: TransferId, total: u32, now: Timestamp) {
+    pub(crate) fn set_total(&self, id: TransferId, total: u32, now: Timestamp) {
         let mut today = self.0.lock().expect("the lock is never poisoned");
         today.of(now).get_or_insert(id, || Claims { total, by_client: HashMap::new(), by_network: HashMap::new() });
     }
 
     /// Counts one event; returns `false` if a limit is reached.
     ///
-    /// Returns `None` if the transfer's total is unknown: call [`ClaimBudgets::learn`] and retry.
-    pub(crate) fn take(&self, id: TransferId, claimant: Claimant, site: NetworkKey, now: Timestamp) -> Option<bool> {
+    /// Returns `None` if the transfer's total is unknown: call [`EventLimit::set_total`] and retry.
+    pub(crate) fn try_count(
+        &self,
+        id: TransferId,
+        source: EventSource,
+        network: NetworkKey,
+        now: Timestamp,
+    ) -> Option<bool> {
         let mut today = self.0.lock().expect("the lock is never poisoned");
         let claims = today.of(now).get_mut(&id)?;
-        if claims.total >= PER_TRANSFER {
+        if claims.total >= MAX_EVENTS_PER_TRANSFER {
             return Some(false);
         }
         let (of_client, of_network) =
-            (claims.by_client.entry(claimant).or_default(), claims.by_network.entry(site).or_default());
+            (claims.by_client.entry(source).or_default(), claims.by_network.entry(network).or_default());
         if *of_client >= PER_CLIENT || *of_network >= PER_NETWORK {
             return Some(false);
         }
@@ -101,30 +107,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_with_many_grants_leaves_room_for_others() {
-        let (budgets, now, id) = (ClaimBudgets::default(), Timestamp::from_millis(0), TransferId::random());
+    fn a_network_with_many_grants_does_not_exhaust_the_transfer_limit() {
+        let (limit, now, id) = (EventLimit::default(), Timestamp::from_millis(0), TransferId::random());
         let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
-        budgets.learn(id, 0, now);
-        let grants = (0..50_u8).flat_map(|grant| [Claimant::Grant(Sha256::of(&[grant])); 30]);
-        let added = grants.filter(|grant| budgets.take(id, *grant, one, now) == Some(true)).count();
+        limit.set_total(id, 0, now);
+        let grants = (0..50_u8).flat_map(|grant| [EventSource::Grant(Sha256::of(&[grant])); 30]);
+        let added = grants.filter(|grant| limit.try_count(id, *grant, one, now) == Some(true)).count();
         assert_eq!(added, PER_NETWORK as usize);
-        assert_eq!(budgets.take(id, Claimant::Site(other), other, now), Some(true));
+        assert_eq!(limit.try_count(id, EventSource::Network(other), other, now), Some(true));
     }
 
     #[test]
     fn many_transfers_take_bounded_memory() {
-        let (budgets, now) = (ClaimBudgets::default(), Timestamp::from_millis(0));
-        let site = NetworkKey::of_test(1);
-        let claimant = Claimant::Site(site);
+        let (limit, now) = (EventLimit::default(), Timestamp::from_millis(0));
+        let network = NetworkKey::of_test(1);
+        let source = EventSource::Network(network);
         let id = TransferId::random();
-        assert_eq!(budgets.take(id, claimant, site, now), None, "the total is not read from the store");
-        budgets.learn(id, PER_TRANSFER - 1, now);
-        assert_eq!(budgets.take(id, claimant, site, now), Some(true));
-        assert_eq!(budgets.take(id, claimant, site, now), Some(false));
+        assert_eq!(limit.try_count(id, source, network, now), None, "the total is not read from the store");
+        limit.set_total(id, MAX_EVENTS_PER_TRANSFER - 1, now);
+        assert_eq!(limit.try_count(id, source, network, now), Some(true));
+        assert_eq!(limit.try_count(id, source, network, now), Some(false));
         for _ in 0..CACHED_TRANSFERS.get() {
-            budgets.learn(TransferId::random(), 0, now);
+            limit.set_total(TransferId::random(), 0, now);
         }
-        assert_eq!(budgets.0.lock().unwrap().transfers.len(), CACHED_TRANSFERS.get());
-        assert_eq!(budgets.take(id, claimant, site, now), None, "the total of an evicted transfer is not read again");
+        assert_eq!(limit.0.lock().unwrap().transfers.len(), CACHED_TRANSFERS.get());
+        assert_eq!(
+            limit.try_count(id, source, network, now),
+            None,
+            "the total of an evicted transfer is not read again"
+        );
     }
 }

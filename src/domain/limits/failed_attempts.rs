@@ -15,11 +15,11 @@ const MAX_KEYS: usize = 262_144;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// The secret is correct.
-    Right,
+    Correct,
     /// The secret is wrong: a failed attempt.
     Wrong,
     /// The request contains no usable secret; not counted as an attempt.
-    Nothing,
+    Missing,
 }
 
 /// Counts failed attempts per key in consecutive time windows, within this process.
@@ -40,7 +40,7 @@ impl<K: Eq + Hash> FailedAttempts<K> {
     /// Allows each key `max_failures` failed attempts per `window`.
     ///
     /// # Panics
-    /// [`FailedAttempts::judge`] panics if `window` is shorter than one millisecond.
+    /// [`FailedAttempts::check`] panics if `window` is shorter than one millisecond.
     #[must_use]
     pub fn new(max_failures: u32, window: Duration) -> Self {
         Self { max_failures, window, counts: Mutex::new(Window { number: 0, failures: HashMap::new() }) }
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> FailedAttempts<K> {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the window ends. `verify` is not called then, so the response reveals nothing.
-    pub fn judge(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Attempt) -> Result<Attempt, Error> {
+    pub fn check(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Attempt) -> Result<Attempt, Error> {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         let number = now.as_millis() / window;
         let mut counts = self.counts.lock().expect("`verify` does not panic");
@@ -66,11 +66,11 @@ impl<K: Eq + Hash> FailedAttempts<K> {
             let retry_after = Duration::from_millis((number + 1) * window - now.as_millis());
             return Err(Error::RateLimited { retry_after });
         }
-        let shown = verify();
-        if shown == Attempt::Wrong {
+        let attempt = verify();
+        if attempt == Attempt::Wrong {
             *counts.failures.entry(key).or_default() += 1;
         }
-        Ok(shown)
+        Ok(attempt)
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn guess<K: Eq + Hash>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
-        attempts.judge(key, now, || Attempt::Wrong)
+        attempts.check(key, now, || Attempt::Wrong)
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         for _ in 0..10 {
             guess(&attempts, 1, NOW).unwrap();
         }
-        let error = attempts.judge(1, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
+        let error = attempts.check(1, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(20)));
         guess(&attempts, 2, NOW).unwrap();
         guess(&attempts, 1, NOW.plus(Duration::from_secs(20))).unwrap();
@@ -99,8 +99,8 @@ mod tests {
     #[test]
     fn only_wrong_secrets_count() {
         let attempts = FailedAttempts::new(1, Duration::from_mins(1));
-        for shown in [Attempt::Right, Attempt::Nothing, Attempt::Right, Attempt::Wrong] {
-            assert_eq!(attempts.judge(1, NOW, || shown).unwrap(), shown);
+        for attempt in [Attempt::Correct, Attempt::Missing, Attempt::Correct, Attempt::Wrong] {
+            assert_eq!(attempts.check(1, NOW, || attempt).unwrap(), attempt);
         }
         guess(&attempts, 1, NOW).unwrap_err();
     }

@@ -9,7 +9,7 @@ const MIN_RESERVE: u64 = 256 << 20;
 
 /// Minimum free space that uploads must leave; deletions, clean-up and records may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MinFree {
+pub enum MinFreeSpace {
     /// Percentage of the disk size, but at least 256 MiB.
     Percent(u8),
     /// Size in bytes.
@@ -28,12 +28,12 @@ pub struct FreeSpace {
 /// Text that is neither a percentage below 100% nor a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a percentage up to 99% or a size, such as 5% or 10GiB")]
-pub struct InvalidMinFree;
+pub struct InvalidMinFreeSpace;
 
-impl MinFree {
+impl MinFreeSpace {
     /// Returns whether writing `bytes` more bytes leaves enough of the free space `room`.
     #[must_use]
-    pub fn leaves(self, room: FreeSpace, bytes: u64) -> bool {
+    pub fn allows(self, room: FreeSpace, bytes: u64) -> bool {
         let reserve = match self {
             Self::Percent(percent) => (room.total / 100).saturating_mul(u64::from(percent)).max(MIN_RESERVE),
             Self::Bytes(bytes) => bytes,
@@ -42,22 +42,22 @@ impl MinFree {
     }
 }
 
-impl Default for MinFree {
+impl Default for MinFreeSpace {
     fn default() -> Self {
         Self::Percent(5)
     }
 }
 
-impl FromStr for MinFree {
-    type Err = InvalidMinFree;
+impl FromStr for MinFreeSpace {
+    type Err = InvalidMinFreeSpace;
 
-    fn from_str(text: &str) -> Result<Self, InvalidMinFree> {
+    fn from_str(text: &str) -> Result<Self, InvalidMinFreeSpace> {
         match text.strip_suffix('%') {
             Some(percent) => {
-                let percent = percent.parse().map_err(|_| InvalidMinFree)?;
-                if percent < 100 { Ok(Self::Percent(percent)) } else { Err(InvalidMinFree) }
+                let percent = percent.parse().map_err(|_| InvalidMinFreeSpace)?;
+                if percent < 100 { Ok(Self::Percent(percent)) } else { Err(InvalidMinFreeSpace) }
             }
-            None => text.parse().map(|ByteSize(bytes)| Self::Bytes(bytes)).map_err(|_| InvalidMinFree),
+            None => text.parse().map(|ByteSize(bytes)| Self::Bytes(bytes)).map_err(|_| InvalidMinFreeSpace),
         }
     }
 }
@@ -70,23 +70,23 @@ mod tests {
 
     #[test]
     fn percentages_and_sizes_are_parsed() {
-        assert_eq!("5%".parse(), Ok(MinFree::default()));
-        assert_eq!("0".parse(), Ok(MinFree::Bytes(0)));
-        assert_eq!("10GiB".parse(), Ok(MinFree::Bytes(10 << 30)));
+        assert_eq!("5%".parse(), Ok(MinFreeSpace::default()));
+        assert_eq!("0".parse(), Ok(MinFreeSpace::Bytes(0)));
+        assert_eq!("10GiB".parse(), Ok(MinFreeSpace::Bytes(10 << 30)));
         for bad in ["", "%", "100%", "-1%", "5.5%", "much", "-1"] {
-            assert_eq!(bad.parse::<MinFree>(), Err(InvalidMinFree), "{bad}");
+            assert_eq!(bad.parse::<MinFreeSpace>(), Err(InvalidMinFreeSpace), "{bad}");
         }
     }
 
     #[test]
     fn the_reserve_is_exact() {
         let room = FreeSpace { free: 1_000 * MIB, total: 10_000 * MIB };
-        let five_percent = MinFree::default();
-        assert!(five_percent.leaves(room, 500 * MIB) && !five_percent.leaves(room, 500 * MIB + 1));
-        let bytes = MinFree::Bytes(1_000 * MIB);
-        assert!(bytes.leaves(room, 0) && !bytes.leaves(room, 1));
+        let five_percent = MinFreeSpace::default();
+        assert!(five_percent.allows(room, 500 * MIB) && !five_percent.allows(room, 500 * MIB + 1));
+        let bytes = MinFreeSpace::Bytes(1_000 * MIB);
+        assert!(bytes.allows(room, 0) && !bytes.allows(room, 1));
         let small = FreeSpace { free: 300 * MIB, total: 1_000 * MIB };
-        assert!(five_percent.leaves(small, 44 * MIB) && !five_percent.leaves(small, 45 * MIB));
-        assert!(!MinFree::Bytes(u64::MAX).leaves(room, u64::MAX));
+        assert!(five_percent.allows(small, 44 * MIB) && !five_percent.allows(small, 45 * MIB));
+        assert!(!MinFreeSpace::Bytes(u64::MAX).allows(room, u64::MAX));
     }
 }

@@ -22,7 +22,7 @@ impl Default for KeyedMutex {
 
 impl KeyedMutex {
     /// Locks the stripe of `id`; waits while an object in the same stripe is locked.
-    pub(crate) async fn wait(&self, id: impl Spread) -> MutexGuard<'_, ()> {
+    pub(crate) async fn lock(&self, id: impl Spread) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await
     }
 }

@@ -83,7 +83,7 @@ impl Transfers {
         {
             return Err(exceeded);
         }
-        let space = match self.check_room(terms.size_bytes).await {
+        let space = match self.check_free_space(terms.size_bytes).await {
             Err(full) if !self.is_known(token, request).await? => return Err(full),
             space => space,
         };

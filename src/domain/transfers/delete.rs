@@ -111,7 +111,7 @@ impl Transfers {
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, Transfer>, Error> + Send,
     ) -> Result<Transfer, Error> {
         // Under this lock, no other task here releases the bytes; `release_quota` detects releases by other processes.
-        let _lock = self.0.turns.wait(id).await;
+        let _lock = self.0.turns.lock(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
         let releases = for_good && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
         let transfer = self.change_in_turn(id, decide).await?;

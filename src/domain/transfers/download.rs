@@ -82,10 +82,10 @@ impl Transfers {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
         let key = (transfer.transfer_id, scope.asked().network_key);
-        let verify = || if proof.matches(digest) { Attempt::Right } else { Attempt::Wrong };
-        match self.0.guesses.judge(key, self.now(), verify)? {
-            Attempt::Right => Ok(()),
-            Attempt::Wrong | Attempt::Nothing => Err(Error::AccessInvalid),
+        let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
+        match self.0.failed_proofs.check(key, self.now(), verify)? {
+            Attempt::Correct => Ok(()),
+            Attempt::Wrong | Attempt::Missing => Err(Error::AccessInvalid),
         }
     }
 
@@ -160,7 +160,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
-        self.0.new_grants.take(id, scope.asked().network_key, now)?;
+        self.0.download_rate_limit.try_count(id, scope.asked().network_key, now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let with = Self::audited(id, scope, now, answer, &[EventKind::DownloadGranted], tally);

@@ -5,7 +5,7 @@ use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Sour
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::limits::event_limit::{Claimant, PER_TRANSFER};
+use crate::domain::limits::event_limit::{EventSource, MAX_EVENTS_PER_TRANSFER};
 use crate::domain::store::{Commit, StorageKey};
 use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
@@ -30,12 +30,12 @@ impl Transfers {
         grant: Option<&Grant>,
     ) -> Result<EventAdded, Error> {
         let id = transfer.transfer_id;
-        let claimant = if let Some(grant) = grant {
+        let source = if let Some(grant) = grant {
             self.check_grant(scope, transfer, proof, grant).await?;
-            Claimant::Grant(grant.digest())
+            EventSource::Grant(grant.digest())
         } else {
             self.check_proof(scope, transfer, proof)?;
-            Claimant::Site(scope.asked().network_key)
+            EventSource::Network(scope.asked().network_key)
         };
         let now = self.now();
         let state = transfer.state_at(now);
@@ -44,9 +44,9 @@ impl Transfers {
             return Err(Error::NotCompleted);
         }
         let within_limits = loop {
-            match self.0.claims.take(id, claimant, scope.asked().network_key, now) {
+            match self.0.event_limit.try_count(id, source, scope.asked().network_key, now) {
                 Some(within_limits) => break within_limits,
-                None => self.0.claims.learn(id, self.count_claims(id).await?, now),
+                None => self.0.event_limit.set_total(id, self.count_claims(id).await?, now),
             }
         };
         if !within_limits {
@@ -92,7 +92,7 @@ impl Transfers {
             };
             claims +=
                 u32::try_from(page.iter().filter(|(_, value)| is_client_event(value)).count()).unwrap_or(u32::MAX);
-            if page.len() < PAGE || claims >= PER_TRANSFER {
+            if page.len() < PAGE || claims >= MAX_EVENTS_PER_TRANSFER {
                 return Ok(claims);
             }
             after = page.into_iter().last().map(|(key, _)| key);

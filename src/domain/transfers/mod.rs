@@ -40,7 +40,7 @@ use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
 use crate::domain::limits::failed_attempts::FailedAttempts;
-use crate::domain::limits::free_space::MinFree;
+use crate::domain::limits::free_space::MinFreeSpace;
 
 /// Maximum number of wrong access proofs per transfer, network and [`WRONG_PROOFS_WINDOW`].
 const MAX_WRONG_PROOFS: u32 = 10;
@@ -58,12 +58,12 @@ struct Inner {
     audit: AuditLog,
     rules: Rules,
     counts: counts::DownloadCounts,
-    claims: crate::domain::limits::event_limit::ClaimBudgets,
+    event_limit: crate::domain::limits::event_limit::EventLimit,
     turns: crate::domain::limits::keyed_mutex::KeyedMutex,
     token_turns: crate::domain::limits::keyed_mutex::KeyedMutex,
-    guesses: FailedAttempts<(TransferId, NetworkKey)>,
+    failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
     settled: quota::CompletedEntries,
-    new_grants: crate::domain::limits::download_limit::NewGrants,
+    download_rate_limit: crate::domain::limits::download_limit::DownloadRateLimit,
     open_uploads: open_uploads::OpenUploads,
 }
 
@@ -77,7 +77,7 @@ pub struct Rules {
     /// Form in which client addresses are stored.
     pub ip_mode: IpMode,
     /// Free space that uploads must leave.
-    pub min_free: MinFree,
+    pub min_free: MinFreeSpace,
     /// Whether payloads may also pass through this service when presigned URLs are available.
     pub bytes_fallback: bool,
 }
@@ -92,8 +92,8 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, claims, turns, token_turns, settled, open_uploads, new_grants) = Default::default();
-        let guesses = FailedAttempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
+        let (counts, event_limit, turns, token_turns, settled, open_uploads, download_rate_limit) = Default::default();
+        let failed_proofs = FailedAttempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
         Self(Arc::new(Inner {
             store,
             clock,
@@ -101,12 +101,12 @@ impl Transfers {
             audit,
             rules,
             counts,
-            claims,
+            event_limit,
             turns,
             token_turns,
-            guesses,
+            failed_proofs,
             settled,
-            new_grants,
+            download_rate_limit,
             open_uploads,
         }))
     }
@@ -150,7 +150,7 @@ impl Transfers {
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
-        let _lock = self.0.turns.wait(id).await;
+        let _lock = self.0.turns.lock(id).await;
         self.change_in_turn(id, decide).await
     }
 

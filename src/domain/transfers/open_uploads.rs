@@ -62,12 +62,12 @@ impl OpenUpload {
     }
 
     /// Returns whether at least one byte has arrived.
-    pub(super) fn has_brought_any(&self) -> bool {
+    pub(super) fn has_received_any(&self) -> bool {
         self.received_any
     }
 
     /// Subtracts received bytes from the expected bytes.
-    pub(super) fn arrived(&mut self, bytes: u64) {
+    pub(super) fn add_received(&mut self, bytes: u64) {
         self.received_any |= bytes > 0;
         let bytes = bytes.min(self.outstanding);
         self.outstanding -= bytes;
@@ -104,17 +104,17 @@ impl Transfers {
     /// [`Error::StorageFull`] if the free space is too small.
     pub(super) async fn expect_bytes(&self, open: &mut OpenUpload, bytes: u64) -> Result<(), Error> {
         open.expect(bytes);
-        self.check_room(0).await
+        self.check_free_space(0).await
     }
 
     /// Checks the free space for `bytes` more bytes in addition to all outstanding bytes.
     ///
     /// # Errors
     /// [`Error::StorageFull`] if the free space is too small.
-    pub(super) async fn check_room(&self, bytes: u64) -> Result<(), Error> {
+    pub(super) async fn check_free_space(&self, bytes: u64) -> Result<(), Error> {
         let Some(room) = self.store().room().await? else { return Ok(()) };
         let needed = self.0.open_uploads.outstanding().saturating_add(bytes);
-        if self.rules().min_free.leaves(room, needed) { Ok(()) } else { Err(Error::StorageFull) }
+        if self.rules().min_free.allows(room, needed) { Ok(()) } else { Err(Error::StorageFull) }
     }
 }
 
@@ -131,9 +131,9 @@ mod tests {
             open
         };
         let (mut first, second) = (begin(100), begin(50));
-        first.arrived(30);
+        first.add_received(30);
         assert_eq!(uploads.outstanding(), 120);
-        first.arrived(1_000);
+        first.add_received(1_000);
         assert_eq!(uploads.outstanding(), 50, "bytes beyond the expected ones change other uploads");
         drop((first, second));
         assert_eq!((uploads.outstanding(), uploads.lock().by_token.len()), (0, 0));

@@ -110,7 +110,7 @@ impl Transfers {
         about: Option<TransferId>,
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
-        let _lock = self.0.token_turns.wait(token).await;
+        let _lock = self.0.token_turns.lock(token).await;
         let settled = self.0.settled.of(token);
         let key = StorageKey::token(token);
         let mut backoff = Backoff::of_changes();

@@ -110,7 +110,7 @@ impl Transfers {
         };
         let received_bytes = writer.close().await?;
         // A request without bytes changes nothing; its audit records are limited like the records of reads.
-        if open.has_brought_any() {
+        if open.has_received_any() {
             self.note_arrival(scope, id, ended.is_ok()).await?;
         }
         ended.map(|()| Received { transfer_id: id, received_bytes })
@@ -140,10 +140,10 @@ impl Transfers {
             let Some(rest) = remaining.checked_sub(length) else { return Ok(BodyOutcome::TooLong) };
             remaining = rest;
             writer.write(chunk).await?;
-            open.arrived(length);
+            open.add_received(length);
             unchecked_bytes += length;
             if unchecked_bytes >= SPACE_CHECK_BYTES {
-                self.check_room(0).await?;
+                self.check_free_space(0).await?;
                 unchecked_bytes = 0;
             }
             let now = self.now();

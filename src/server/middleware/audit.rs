@@ -59,7 +59,7 @@ pub(crate) struct AuditLayer {
 /// Runs a handler to its end even if the client disconnects, and records the request.
 pub(crate) async fn follow(State(middleware): State<AuditLayer>, request: Request, next: Next) -> Response {
     let slot = match request.extensions().get::<RequestSlots>() {
-        Some(slots) => Some(slots.take().await),
+        Some(slots) => Some(slots.acquire().await),
         None => None,
     };
     // Runs in its own task: a client that disconnects aborts neither the change half-way nor its audit record.
@@ -99,7 +99,7 @@ async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Respons
     };
     // Only for reads, which clients can retry: the response to a change is needed to learn its result.
     let is_read = method == "GET" && action.is_some();
-    if is_read && let Err(error) = middleware.app.response_budget.hold(&mut response) {
+    if is_read && let Err(error) = middleware.app.response_budget.reserve(&mut response) {
         response = ApiError::from(error).into_response();
     }
     let api_error = response.extensions().get::<ApiError>().cloned();

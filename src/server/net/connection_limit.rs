@@ -34,7 +34,7 @@ impl ConnectionLimit {
     }
 
     /// Returns a permit for a connection from `peer`, or `None` if its network is at the limit.
-    pub(crate) fn admit(&self, peer: IpAddr) -> Option<ConnectionPermit> {
+    pub(crate) fn acquire(&self, peer: IpAddr) -> Option<ConnectionPermit> {
         let Some(max) = self.max.filter(|_| !self.app.client_address.proxies.trusts(peer.to_canonical())) else {
             return Some(ConnectionPermit(None));
         };

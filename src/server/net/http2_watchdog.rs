@@ -12,7 +12,7 @@ use http::Response;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::response_budget::HeldAnswer;
+use super::response_budget::ResponsePermit;
 use crate::server::settings::Timeouts;
 
 /// Checks per timeout.
@@ -93,9 +93,9 @@ impl Open {
 impl Stream {
     /// Wraps the response body, so that the request ends when the body is dropped.
     pub(crate) fn answer(self, mut response: Response<Body>) -> Response<Body> {
-        let held = response.extensions_mut().remove::<HeldAnswer>();
+        let permit = response.extensions_mut().remove::<ResponsePermit>();
         self.set_waits_for_client(true);
-        response.map(|inner| Body::new(ResponseBody { inner, stream: self, _held: held }))
+        response.map(|inner| Body::new(ResponseBody { inner, stream: self, _permit: permit }))
     }
 
     fn set_waits_for_client(&self, waits: bool) {
@@ -117,7 +117,7 @@ impl Drop for Stream {
 struct ResponseBody {
     inner: Body,
     stream: Stream,
-    _held: Option<HeldAnswer>,
+    _permit: Option<ResponsePermit>,
 }
 
 impl http_body::Body for ResponseBody {

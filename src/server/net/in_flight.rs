@@ -16,7 +16,7 @@ pub(crate) struct RequestSlots {
 }
 
 /// The slot of one in-flight request, released on drop.
-pub(crate) struct Place {
+pub(crate) struct RequestSlot {
     _slot: OwnedSemaphorePermit,
     _connection: Arc<OwnedSemaphorePermit>,
 }
@@ -28,8 +28,8 @@ impl RequestSlots {
     }
 
     /// Waits for a free slot.
-    pub(crate) async fn take(&self) -> Place {
+    pub(crate) async fn acquire(&self) -> RequestSlot {
         let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
-        Place { _slot: slot, _connection: self.connection.clone() }
+        RequestSlot { _slot: slot, _connection: self.connection.clone() }
     }
 }

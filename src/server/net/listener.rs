@@ -51,7 +51,7 @@ pub(crate) struct Listener {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) timeouts: Timeouts,
     /// Limits the connections of each client network.
-    pub(crate) sites: ConnectionLimit,
+    pub(crate) connection_limit: ConnectionLimit,
 }
 
 impl Listener {
@@ -72,7 +72,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some(network_permit) = self.sites.admit(peer.ip()) else { continue };
+                    let Some(network_permit) = self.connection_limit.acquire(peer.ip()) else { continue };
                     let connection = shared.clone().connection(stream, peer, stop.clone(), permit);
                     let abort = abort.clone();
                     connections.spawn(async move {

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_addresses_take_bounded_room_and_hide_nobody() {
+    fn a_million_addresses_use_bounded_memory_and_lift_no_limit() {
         let (table, start) = (Table::new(limit("1/s:2")), Instant::now());
         let known = u32::MAX;
         table.count(known, start).unwrap();

@@ -26,7 +26,7 @@ pub(crate) struct ResponseBudget(Arc<Semaphore>);
 
 /// The share of one response in the budget, returned when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct HeldAnswer {
+pub(crate) struct ResponsePermit {
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
@@ -43,7 +43,7 @@ impl ResponseBudget {
     ///
     /// # Errors
     /// [`Error::RateLimited`] if the budget is used up.
-    pub(crate) fn hold(&self, response: &mut Response) -> Result<(), Error> {
+    pub(crate) fn reserve(&self, response: &mut Response) -> Result<(), Error> {
         let bytes = response.body().size_hint().lower();
         if bytes <= UNCOUNTED_BYTES || response.extensions().get::<PayloadAnswer>().is_some() {
             return Ok(());
@@ -51,7 +51,7 @@ impl ResponseBudget {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let permit = self.0.clone().try_acquire_many_owned(units);
         let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
-        response.extensions_mut().insert(HeldAnswer { _permit: Arc::new(permit) });
+        response.extensions_mut().insert(ResponsePermit { _permit: Arc::new(permit) });
         Ok(())
     }
 }
@@ -63,11 +63,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_much_waits_to_be_taken_and_no_more() {
+    fn buffered_responses_are_capped() {
         let budget = ResponseBudget::default();
         let page = || {
             let mut page = vec![b'x'; 200 * 1024].into_response();
-            budget.hold(&mut page).map(|()| page)
+            budget.reserve(&mut page).map(|()| page)
         };
         let mut unread = Vec::new();
         while let Ok(page) = page() {
@@ -75,8 +75,8 @@ mod tests {
         }
         assert_eq!(unread.len(), 64 * 1024 / 200);
         let mut short = "short".into_response();
-        budget.hold(&mut short).unwrap();
-        assert!(short.extensions().get::<HeldAnswer>().is_none(), "a short response used budget");
+        budget.reserve(&mut short).unwrap();
+        assert!(short.extensions().get::<ResponsePermit>().is_none(), "a short response used budget");
         unread.pop();
         page().unwrap();
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sgsend::domain::audit::{ServiceName, WriteMode};
 use sgsend::domain::clock::ManualClock;
-use sgsend::domain::limits::free_space::MinFree;
+use sgsend::domain::limits::free_space::MinFreeSpace;
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::server::{AdminKey, Server, Settings, StorageLocation};
 use tempfile::TempDir;
@@ -71,7 +71,7 @@ impl Service {
         let mut settings = Settings::new(storage);
         settings.audit = WriteMode::Through;
         // Test results must not depend on this machine's free disk space.
-        settings.min_free = MinFree::Bytes(0);
+        settings.min_free = MinFreeSpace::Bytes(0);
         settings.admin_key = Some(AdminKey::new(ADMIN_KEY).unwrap());
         Self { settings, folder }
     }

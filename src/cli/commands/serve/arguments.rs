@@ -18,7 +18,7 @@ use crate::cli::input::s3_options::S3Options;
 use crate::domain::address::{TrustedProxies, network};
 use crate::domain::audit::{IpMode, ServiceName};
 use crate::domain::base_url::BaseUrl;
-use crate::domain::limits::free_space::MinFree;
+use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
 use crate::server::store::Durability;
 use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
@@ -114,7 +114,7 @@ pub(super) struct Common {
     allow_origin: Vec<AllowedOrigin>,
     /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
     #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value = "5%")]
-    min_free: MinFree,
+    min_free: MinFreeSpace,
     /// Retention of audit records after the end of a transfer; fixed when the store is created
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
     retain_audit: Duration,

@@ -51,7 +51,7 @@ impl World {
             retain_audit: RETAIN,
             ip_mode: IpMode::Hashed,
             bytes_fallback: true,
-            min_free: MinFree::default(),
+            min_free: MinFreeSpace::default(),
         };
         let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, rules);
         let tokens = Tokens::new(store.clone(), clock.clone());

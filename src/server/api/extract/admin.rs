@@ -33,12 +33,12 @@ impl FromRequestParts<AppState> for Admin {
         let (network, now) = (scope.asked().network_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
-        let attempt = app.key_attempts.judge(network, now, || match by_header {
-            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Attempt::Right,
+        let attempt = app.admin_key_attempts.check(network, now, || match by_header {
+            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
             None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
         })?;
-        if attempt != Attempt::Right {
+        if attempt != Attempt::Correct {
             return Err(Error::AdminKeyInvalid.into());
         }
         scope.note_admin();
@@ -51,12 +51,12 @@ impl FromRequestParts<AppState> for Admin {
 
 fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Attempt {
     if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
-        Attempt::Right
+        Attempt::Correct
     // An expired session is not a guess at the key.
     } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
         Attempt::Wrong
     } else {
-        Attempt::Nothing
+        Attempt::Missing
     }
 }
 

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 
 use super::folder::room_at;
 use super::{Durability, FileStore};
-use crate::domain::limits::free_space::MinFree;
+use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::store::{StoreError, StoreHeader};
 
@@ -64,7 +64,7 @@ fn room(folder: &Path) -> Finding {
         Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "check the disk with `df`"),
     };
     let detail = format!("{} of {} free", ByteSize(space.free), ByteSize(space.total));
-    if !MinFree::default().leaves(space, 0) {
+    if !MinFreeSpace::default().allows(space, 0) {
         let hint = "free space on the disk, or lower --min-free: the service rejects uploads now";
         return Finding::warning(NAME, detail, hint);
     }
