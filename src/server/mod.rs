@@ -46,6 +46,7 @@ use crate::domain::crypto::random;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::FailedAttempts;
+use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
 use crate::domain::store::{MemoryStore, Store, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{Rules, Swept, Transfers};
@@ -60,10 +61,6 @@ use net::response_budget::ResponseBudget;
 use state::{App, AppState};
 use store::{FileStore, open_bucket};
 
-/// Maximum wrong admin keys per [`WRONG_KEY_WINDOW`] from one IPv4 address or IPv6 `/48`.
-const MAX_WRONG_KEYS: u32 = 10;
-/// Window for counting wrong admin keys.
-const WRONG_KEY_WINDOW: Duration = Duration::from_mins(1);
 /// Interval for adding counted downloads to their transfers.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval for writing counters buffered in the store.
@@ -138,7 +135,7 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            admin_key_attempts: FailedAttempts::new(MAX_WRONG_KEYS, WRONG_KEY_WINDOW),
+            admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),
         };

@@ -1,25 +1,14 @@
 //! Daily limits on audit records of reads and rejected requests, per transfer.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
-
-use lru::LruCache;
 
 use super::Skipped;
 use crate::domain::id::TransferId;
-use crate::domain::timestamp::{Day, Timestamp};
+use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REFUSALS, RECORDED_STRAYS};
+use crate::domain::limits::table::Table;
+use crate::domain::limits::window::Window;
+use crate::domain::timestamp::Timestamp;
 
-/// Maximum recorded reads of one transfer, per process and UTC day.
-const MAX_READS: u32 = 10_000;
-/// Maximum recorded rejected or failed requests for one transfer, per process and UTC day.
-const MAX_REFUSALS: u32 = 1_000;
-/// Maximum recorded requests of each [`Stray`] kind, per process and UTC day.
-const MAX_STRAYS: u32 = 10_000;
-/// Capacity of the LRU map of per-transfer budgets.
-///
-/// An evicted transfer starts with a fresh budget. Forcing an eviction takes requests for 32 768 other transfers, which
-/// causes more records than the evicted budget had suppressed.
-const TRACKED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
 /// Minimum interval between two reports of suppressed records of a transfer, in milliseconds.
 const REPORT_INTERVAL_MS: u64 = 60_000;
 
@@ -35,7 +24,7 @@ pub(super) enum Spends {
 /// Kind of a request that belongs to no transfer.
 ///
 /// Each kind has its own budget, so that a flood of one kind does not suppress records of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stray {
     /// The request names no transfer, or one that does not exist.
     Unknown,
@@ -50,12 +39,11 @@ pub(super) enum Stray {
 /// Record budgets of one UTC day.
 ///
 /// Without budgets, a client that knows a transfer id could fill the store with records, or flood the audit trail
-/// before an attack.
-#[derive(Debug)]
+/// before an attack. A transfer's two budgets are evicted together, and skipped records are reported after the eviction,
+/// so only the strays are a plain [`Window`].
 pub(super) struct Budgets {
-    day: Option<Day>,
-    strays: [u32; 4],
-    used: LruCache<TransferId, Used>,
+    strays: Window<Stray>,
+    used: Table<TransferId, Used>,
     suppressed: HashMap<TransferId, Suppressed>,
 }
 
@@ -76,7 +64,7 @@ struct Suppressed {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { day: None, strays: [0; 4], used: LruCache::new(TRACKED_TRANSFERS), suppressed: HashMap::new() }
+        Self { strays: Window::new(RECORDED_STRAYS), used: Table::new(AUDIT_TABLE), suppressed: HashMap::new() }
     }
 }
 
@@ -85,18 +73,20 @@ impl Budgets {
     ///
     /// Returns whether the record may be written.
     pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
-        self.start_day(now);
-        let budget = self.used.get_or_insert_mut(id, Used::default);
-        let (used, limit) = match spends {
-            Spends::Read => (&mut budget.reads, MAX_READS),
-            Spends::Refusal => (&mut budget.refusals, MAX_REFUSALS),
-        };
-        if *used < limit {
-            *used += 1;
-            return true;
+        let budget = self.used.get_or_insert(id, now, Used::default);
+        let allowed = budget.is_some_and(|budget| {
+            let (used, limit) = match spends {
+                Spends::Read => (&mut budget.reads, MAX_RECORDED_READS),
+                Spends::Refusal => (&mut budget.refusals, MAX_RECORDED_REFUSALS),
+            };
+            let allowed = *used < limit;
+            *used += u32::from(allowed);
+            allowed
+        });
+        if !allowed {
+            self.skip(id, spends);
         }
-        self.skip(id, spends);
-        false
+        allowed
     }
 
     /// Counts a skipped record, because of an exhausted budget or a full queue.
@@ -110,11 +100,7 @@ impl Budgets {
 
     /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
     pub(super) fn take_stray(&mut self, stray: Stray, now: Timestamp) -> bool {
-        self.start_day(now);
-        let used = &mut self.strays[stray as usize];
-        let allowed = *used < MAX_STRAYS;
-        *used += u32::from(allowed);
-        allowed
+        self.strays.try_count(stray, now).is_ok()
     }
 
     /// Counts a skipped client event.
@@ -139,15 +125,6 @@ impl Budgets {
         });
         due
     }
-
-    fn start_day(&mut self, now: Timestamp) {
-        let today = now.day();
-        if self.day.as_ref() != Some(&today) {
-            self.used.clear();
-            self.strays = [0; 4];
-            self.day = Some(today);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -159,8 +136,8 @@ mod tests {
     #[test]
     fn reads_and_refusals_have_separate_budgets() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        let recorded = (0..MAX_READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
-        assert_eq!(recorded, MAX_READS as usize);
+        let recorded = (0..MAX_RECORDED_READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
+        assert_eq!(recorded, MAX_RECORDED_READS as usize);
         assert!(budgets.take(id, Spends::Refusal, now), "reads exhausted the budget of refusals");
         assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer exhausted another's budget");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
@@ -174,8 +151,8 @@ mod tests {
     #[test]
     fn stray_kinds_have_separate_budgets() {
         let (mut budgets, now) = (Budgets::default(), Timestamp::from_millis(0));
-        let recorded = (0..MAX_STRAYS + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
-        assert_eq!(recorded, MAX_STRAYS as usize);
+        let recorded = (0..RECORDED_STRAYS.max + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
+        assert_eq!(recorded, RECORDED_STRAYS.max as usize);
         assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
         assert!(budgets.take_stray(Stray::Limited, now.plus(Duration::from_hours(24))));
     }
@@ -183,13 +160,13 @@ mod tests {
     #[test]
     fn eviction_bounds_memory_and_keeps_the_counts_of_skipped_records() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        for _ in 0..=MAX_REFUSALS {
+        for _ in 0..=MAX_RECORDED_REFUSALS {
             budgets.take(id, Spends::Refusal, now);
         }
-        for _ in 0..TRACKED_TRANSFERS.get() + 5 {
+        for _ in 0..AUDIT_TABLE.capacity.get() + 5 {
             budgets.take(TransferId::random(), Spends::Read, now);
         }
-        assert_eq!(budgets.used.len(), TRACKED_TRANSFERS.get());
+        assert_eq!(budgets.used.len(), AUDIT_TABLE.capacity.get());
         assert!(budgets.take(id, Spends::Refusal, now), "the least recently used budget was not evicted");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
         assert_eq!(budgets.suppressed.len(), 1);

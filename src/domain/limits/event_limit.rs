@@ -1,27 +1,14 @@
 //! Limits on client events per transfer, client and network.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
-use lru::LruCache;
-
+use super::policies::{EVENT_TABLE, MAX_EVENTS_PER_CLIENT, MAX_EVENTS_PER_NETWORK, MAX_EVENTS_PER_TRANSFER};
+use super::table::Table;
 use crate::domain::address::NetworkKey;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
-use crate::domain::timestamp::{Day, Timestamp};
-
-/// Maximum number of client events per transfer.
-pub(crate) const MAX_EVENTS_PER_TRANSFER: u32 = 1_000;
-/// Maximum number of events per transfer and UTC day from one grant, or from one network without a grant.
-const PER_CLIENT: u32 = 20;
-/// Maximum number of events per transfer and UTC day from one network, across all its grants.
-const PER_NETWORK: u32 = 200;
-
-/// Maximum number of transfers with event counts in memory; beyond it, the least recently used transfer is evicted.
-///
-/// The total of an evicted transfer is read again from the store; only its per-client counts restart at 0.
-const CACHED_TRANSFERS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+use crate::domain::timestamp::Timestamp;
 
 /// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,18 +21,11 @@ pub(crate) enum EventSource {
 
 /// Event counts of this process and UTC day.
 ///
-/// The first event of a transfer requires its total from the store, set by [`EventLimit::set_total`].
-#[derive(Debug)]
-pub(crate) struct EventLimit(Mutex<Today>);
+/// Three counts decide together, and the total outlives the day, so this is no plain [`Window`](super::window::Window):
+/// the first event of a transfer requires its total from the store, set by [`EventLimit::set_total`].
+pub(crate) struct EventLimit(Mutex<Table<TransferId, EventCounts>>);
 
-#[derive(Debug)]
-struct Today {
-    day: Option<Day>,
-    transfers: LruCache<TransferId, Claims>,
-}
-
-#[derive(Debug)]
-struct Claims {
+struct EventCounts {
     total: u32,
     by_client: HashMap<EventSource, u32>,
     by_network: HashMap<NetworkKey, u32>,
@@ -53,15 +33,15 @@ struct Claims {
 
 impl Default for EventLimit {
     fn default() -> Self {
-        Self(Mutex::new(Today { day: None, transfers: LruCache::new(CACHED_TRANSFERS) }))
+        Self(Mutex::new(Table::new(EVENT_TABLE)))
     }
 }
 
 impl EventLimit {
     /// Sets the total number of client events of a transfer, unless already known.
     pub(crate) fn set_total(&self, id: TransferId, total: u32, now: Timestamp) {
-        let mut today = self.0.lock().expect("the lock is never poisoned");
-        today.of(now).get_or_insert(id, || Claims { total, by_client: HashMap::new(), by_network: HashMap::new() });
+        let counts = || EventCounts { total, by_client: HashMap::new(), by_network: HashMap::new() };
+        self.0.lock().expect("the lock is never poisoned").get_or_insert(id, now, counts);
     }
 
     /// Counts one event; returns `false` if a limit is reached.
@@ -74,31 +54,20 @@ impl EventLimit {
         network: NetworkKey,
         now: Timestamp,
     ) -> Option<bool> {
-        let mut today = self.0.lock().expect("the lock is never poisoned");
-        let claims = today.of(now).get_mut(&id)?;
-        if claims.total >= MAX_EVENTS_PER_TRANSFER {
+        let mut transfers = self.0.lock().expect("the lock is never poisoned");
+        let counts = transfers.get_mut(&id, now)?;
+        if counts.total >= MAX_EVENTS_PER_TRANSFER {
             return Some(false);
         }
         let (of_client, of_network) =
-            (claims.by_client.entry(source).or_default(), claims.by_network.entry(network).or_default());
-        if *of_client >= PER_CLIENT || *of_network >= PER_NETWORK {
+            (counts.by_client.entry(source).or_default(), counts.by_network.entry(network).or_default());
+        if *of_client >= MAX_EVENTS_PER_CLIENT || *of_network >= MAX_EVENTS_PER_NETWORK {
             return Some(false);
         }
         *of_client += 1;
         *of_network += 1;
-        claims.total += 1;
+        counts.total += 1;
         Some(true)
-    }
-}
-
-impl Today {
-    fn of(&mut self, now: Timestamp) -> &mut LruCache<TransferId, Claims> {
-        let today = now.day();
-        if self.day.as_ref() != Some(&today) {
-            self.day = Some(today);
-            self.transfers.clear();
-        }
-        &mut self.transfers
     }
 }
 
@@ -113,7 +82,7 @@ mod tests {
         limit.set_total(id, 0, now);
         let grants = (0..50_u8).flat_map(|grant| [EventSource::Grant(Sha256::of(&[grant])); 30]);
         let added = grants.filter(|grant| limit.try_count(id, *grant, one, now) == Some(true)).count();
-        assert_eq!(added, PER_NETWORK as usize);
+        assert_eq!(added, MAX_EVENTS_PER_NETWORK as usize);
         assert_eq!(limit.try_count(id, EventSource::Network(other), other, now), Some(true));
     }
 
@@ -127,10 +96,10 @@ mod tests {
         limit.set_total(id, MAX_EVENTS_PER_TRANSFER - 1, now);
         assert_eq!(limit.try_count(id, source, network, now), Some(true));
         assert_eq!(limit.try_count(id, source, network, now), Some(false));
-        for _ in 0..CACHED_TRANSFERS.get() {
+        for _ in 0..EVENT_TABLE.capacity.get() {
             limit.set_total(TransferId::random(), 0, now);
         }
-        assert_eq!(limit.0.lock().unwrap().transfers.len(), CACHED_TRANSFERS.get());
+        assert_eq!(limit.0.lock().unwrap().len(), EVENT_TABLE.capacity.get());
         assert_eq!(
             limit.try_count(id, source, network, now),
             None,

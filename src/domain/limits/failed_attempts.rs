@@ -1,19 +1,14 @@
 //! Limit on failed attempts to guess a secret, per key and time window.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Mutex;
-use std::time::Duration;
 
+use super::window::{Window, WindowPolicy};
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
 
-/// Maximum number of keys with failed attempts in one time window. While the table is full, other keys are rejected.
-const MAX_KEYS: usize = 262_144;
-
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// The secret is correct.
     Correct,
     /// The secret is wrong: a failed attempt.
@@ -23,27 +18,12 @@ pub enum Attempt {
 }
 
 /// Counts failed attempts per key in consecutive time windows, within this process.
-#[derive(Debug)]
-pub struct FailedAttempts<K> {
-    max_failures: u32,
-    window: Duration,
-    counts: Mutex<Window<K>>,
-}
-
-#[derive(Debug)]
-struct Window<K> {
-    number: u64,
-    failures: HashMap<K, u32>,
-}
+pub(crate) struct FailedAttempts<K: Eq + Hash>(Window<K>);
 
 impl<K: Eq + Hash> FailedAttempts<K> {
-    /// Allows each key `max_failures` failed attempts per `window`.
-    ///
-    /// # Panics
-    /// [`FailedAttempts::check`] panics if `window` is shorter than one millisecond.
-    #[must_use]
-    pub fn new(max_failures: u32, window: Duration) -> Self {
-        Self { max_failures, window, counts: Mutex::new(Window { number: 0, failures: HashMap::new() }) }
+    /// Creates a limit without failed attempts.
+    pub(crate) fn new(policy: WindowPolicy) -> Self {
+        Self(Window::new(policy))
     }
 
     /// Runs `verify` and counts its failure, unless `key` has reached the limit.
@@ -52,32 +32,20 @@ impl<K: Eq + Hash> FailedAttempts<K> {
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the window ends. `verify` is not called then, so the response reveals nothing.
-    pub fn check(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Attempt) -> Result<Attempt, Error> {
-        let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
-        let number = now.as_millis() / window;
-        let mut counts = self.counts.lock().expect("`verify` does not panic");
-        // A request that read the clock just before a window ended counts in the following window.
-        if number != counts.number && number + 1 != counts.number {
-            *counts = Window { number, failures: HashMap::new() };
-        }
-        let failures = counts.failures.get(&key).copied();
-        let full = failures.is_none() && counts.failures.len() >= MAX_KEYS;
-        if full || failures.is_some_and(|failures| failures >= self.max_failures) {
-            let retry_after = Duration::from_millis((number + 1) * window - now.as_millis());
-            return Err(Error::RateLimited { retry_after });
-        }
-        let attempt = verify();
-        if attempt == Attempt::Wrong {
-            *counts.failures.entry(key).or_default() += 1;
-        }
-        Ok(attempt)
+    pub(crate) fn check(&self, key: K, now: Timestamp, verify: impl FnOnce() -> Attempt) -> Result<Attempt, Error> {
+        self.0.count_if(key, now, verify, |attempt| *attempt == Attempt::Wrong)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
+    use super::*;
+    use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
+
+    const MAX_KEYS: usize = 262_144;
+    const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..WRONG_ADMIN_KEYS };
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn guess<K: Eq + Hash>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
@@ -86,7 +54,7 @@ mod tests {
 
     #[test]
     fn after_ten_failures_nothing_is_verified_until_the_window_ends() {
-        let attempts = FailedAttempts::new(10, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(WRONG_ADMIN_KEYS);
         for _ in 0..10 {
             guess(&attempts, 1, NOW).unwrap();
         }
@@ -98,7 +66,7 @@ mod tests {
 
     #[test]
     fn only_wrong_secrets_count() {
-        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(ONCE_A_MINUTE);
         for attempt in [Attempt::Correct, Attempt::Missing, Attempt::Correct, Attempt::Wrong] {
             assert_eq!(attempts.check(1, NOW, || attempt).unwrap(), attempt);
         }
@@ -107,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_request_with_an_earlier_clock_resets_no_window() {
-        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(ONCE_A_MINUTE);
         let before = Timestamp::from_millis(59_999);
         let after = Timestamp::from_millis(60_000);
         guess(&attempts, 1, after).unwrap();
@@ -118,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_full_table_rejects_new_keys_and_evicts_none() {
-        let attempts = FailedAttempts::new(1, Duration::from_mins(1));
+        let attempts = FailedAttempts::new(ONCE_A_MINUTE);
         for key in 0..MAX_KEYS {
             guess(&attempts, key, NOW).unwrap();
         }

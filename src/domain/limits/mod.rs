@@ -1,10 +1,21 @@
-//! Limits of a service: sizes, lifetimes and download counts.
+//! Limits of a service: sizes, lifetimes and download counts, and the limiters of a process.
+//!
+//! There are two generic limiters: [`Window`](window::Window) counts per key and time window,
+//! [`Concurrency`](concurrency::Concurrency) permits a number of uses at once per key. [`policies`] states the numbers,
+//! units and eviction of each limit.
+//!
+//! Limits of another shape use what they can: client events and audit budgets keep several counts per transfer in one
+//! [`Table`](table::Table). Requests per connection and the bytes of buffered responses have no key: a semaphore is
+//! enough. The rate limit of requests keeps a time per key instead of a count, and its entries end at any time.
 
-pub(super) mod download_limit;
+pub(crate) mod concurrency;
 pub(super) mod event_limit;
-pub mod failed_attempts;
+pub(crate) mod failed_attempts;
 pub mod free_space;
 pub(super) mod keyed_mutex;
+pub(crate) mod policies;
+pub(super) mod table;
+pub(crate) mod window;
 
 use std::time::Duration;
 

@@ -160,7 +160,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
-        self.0.download_rate_limit.try_count(id, scope.asked().network_key, now)?;
+        self.0.download_rate_limit.try_count((id, scope.asked().network_key), now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let with = Self::audited(id, scope, now, answer, &[EventKind::DownloadGranted], tally);

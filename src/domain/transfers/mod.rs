@@ -41,11 +41,8 @@ use super::transfer::{Status, Transfer};
 use super::wire::Mode;
 use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::free_space::MinFreeSpace;
-
-/// Maximum number of wrong access proofs per transfer, network and [`WRONG_PROOFS_WINDOW`].
-const MAX_WRONG_PROOFS: u32 = 10;
-/// Time window of the limit on wrong access proofs.
-const WRONG_PROOFS_WINDOW: Duration = Duration::from_hours(1);
+use crate::domain::limits::policies::{NEW_DOWNLOADS, WRONG_PROOFS};
+use crate::domain::limits::window::Window;
 
 /// Transfers of a store.
 #[derive(Clone)]
@@ -63,7 +60,7 @@ struct Inner {
     token_turns: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
     settled: quota::CompletedEntries,
-    download_rate_limit: crate::domain::limits::download_limit::DownloadRateLimit,
+    download_rate_limit: Window<(TransferId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
 }
 
@@ -92,8 +89,8 @@ impl Transfers {
         audit: AuditLog,
         rules: Rules,
     ) -> Self {
-        let (counts, event_limit, turns, token_turns, settled, open_uploads, download_rate_limit) = Default::default();
-        let failed_proofs = FailedAttempts::new(MAX_WRONG_PROOFS, WRONG_PROOFS_WINDOW);
+        let (counts, event_limit, turns, token_turns, settled, open_uploads) = Default::default();
+        let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(Inner {
             store,
             clock,
@@ -106,7 +103,7 @@ impl Transfers {
             token_turns,
             failed_proofs,
             settled,
-            download_rate_limit,
+            download_rate_limit: Window::new(NEW_DOWNLOADS),
             open_uploads,
         }))
     }

@@ -1,55 +1,57 @@
 //! Uploads in progress in this process: number per sender token, and total of outstanding bytes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
+use crate::domain::limits::concurrency::{Concurrency, Permit};
+use crate::domain::limits::policies::MAX_UPLOADS_PER_TOKEN;
 use crate::domain::transfer::Transfer;
 
-/// Maximum number of concurrent uploads per sender token: half of a store's limit, so that no sender uses all of it.
-const PER_TOKEN: u32 = 32;
 /// Retry delay for a sender over the limit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Counters of all uploads in progress.
-#[derive(Clone, Debug, Default)]
-pub(super) struct OpenUploads(Arc<Mutex<Open>>);
-
-#[derive(Debug, Default)]
-struct Open {
-    by_token: HashMap<TokenId, u32>,
-    outstanding: u64,
+/// All uploads in progress.
+pub(super) struct OpenUploads {
+    limit: Concurrency<TokenId>,
+    outstanding: Outstanding,
 }
+
+/// Number of expected bytes not yet received, over all uploads. Not a limit of its own: the free space limits it.
+#[derive(Clone, Default)]
+struct Outstanding(Arc<Mutex<u64>>);
 
 /// Upload in progress; dropping it ends its part of the counters.
 pub(super) struct OpenUpload {
-    all: OpenUploads,
-    token: TokenId,
+    _permit: Permit<TokenId>,
+    all: Outstanding,
     outstanding: u64,
     received_any: bool,
 }
 
-impl OpenUploads {
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().expect("the lock is never poisoned")
+impl Default for OpenUploads {
+    fn default() -> Self {
+        Self { limit: Concurrency::per_key(MAX_UPLOADS_PER_TOKEN), outstanding: Outstanding::default() }
     }
+}
 
+impl OpenUploads {
     /// Returns the number of expected bytes not yet received, over all uploads.
     fn outstanding(&self) -> u64 {
-        self.lock().outstanding
+        *self.outstanding.lock()
     }
 
     fn begin(&self, token: TokenId) -> Result<OpenUpload, Error> {
-        let mut open = self.lock();
-        let of_token = open.by_token.entry(token).or_default();
-        if *of_token >= PER_TOKEN {
-            return Err(Error::RateLimited { retry_after: RETRY_AFTER });
-        }
-        *of_token += 1;
-        Ok(OpenUpload { all: self.clone(), token, outstanding: 0, received_any: false })
+        let permit = self.limit.try_acquire(token).ok_or(Error::RateLimited { retry_after: RETRY_AFTER })?;
+        Ok(OpenUpload { _permit: permit, all: self.outstanding.clone(), outstanding: 0, received_any: false })
+    }
+}
+
+impl Outstanding {
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.0.lock().expect("the lock is never poisoned")
     }
 }
 
@@ -57,8 +59,8 @@ impl OpenUpload {
     /// Adds `bytes` expected bytes.
     fn expect(&mut self, bytes: u64) {
         self.outstanding = self.outstanding.saturating_add(bytes);
-        let mut open = self.all.lock();
-        open.outstanding = open.outstanding.saturating_add(bytes);
+        let mut all = self.all.lock();
+        *all = all.saturating_add(bytes);
     }
 
     /// Returns whether at least one byte has arrived.
@@ -71,21 +73,15 @@ impl OpenUpload {
         self.received_any |= bytes > 0;
         let bytes = bytes.min(self.outstanding);
         self.outstanding -= bytes;
-        let mut open = self.all.lock();
-        open.outstanding = open.outstanding.saturating_sub(bytes);
+        let mut all = self.all.lock();
+        *all = all.saturating_sub(bytes);
     }
 }
 
 impl Drop for OpenUpload {
     fn drop(&mut self) {
-        let mut open = self.all.lock();
-        open.outstanding = open.outstanding.saturating_sub(self.outstanding);
-        if let Some(of_token) = open.by_token.get_mut(&self.token) {
-            *of_token -= 1;
-            if *of_token == 0 {
-                open.by_token.remove(&self.token);
-            }
-        }
+        let mut all = self.all.lock();
+        *all = all.saturating_sub(self.outstanding);
     }
 }
 
@@ -136,13 +132,13 @@ mod tests {
         first.add_received(1_000);
         assert_eq!(uploads.outstanding(), 50, "bytes beyond the expected ones change other uploads");
         drop((first, second));
-        assert_eq!((uploads.outstanding(), uploads.lock().by_token.len()), (0, 0));
+        assert_eq!((uploads.outstanding(), uploads.limit.len()), (0, 0));
     }
 
     #[test]
     fn concurrent_uploads_are_limited_per_token() {
         let (uploads, token) = (OpenUploads::default(), TokenId::random());
-        let mut open: Vec<_> = (0..PER_TOKEN).map(|_| uploads.begin(token).unwrap()).collect();
+        let mut open: Vec<_> = (0..MAX_UPLOADS_PER_TOKEN).map(|_| uploads.begin(token).unwrap()).collect();
         assert!(matches!(uploads.begin(token), Err(Error::RateLimited { .. })));
         assert!(uploads.begin(TokenId::random()).is_ok(), "the limit of one token blocks another");
         open.pop();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The request slots of one connection.
+/// The request slots of one connection: a limit without keys, which makes requests wait.
 ///
 /// A closed connection counts against its listener's connection limit until its last in-flight request ends.
 #[derive(Clone)]

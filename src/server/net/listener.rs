@@ -25,6 +25,7 @@ use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, Streams};
 use super::in_flight::RequestSlots;
 use super::write_timeout::WriteTimeout;
+use crate::domain::limits::policies::MAX_REQUESTS_PER_CONNECTION;
 use crate::server::Encrypted;
 use crate::server::middleware::audit::Peer;
 use crate::server::settings::Timeouts;
@@ -37,8 +38,6 @@ const READ_BUFFER: usize = 128 * 1024;
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// HTTP/2 flow-control window of a connection, in bytes, shared by all its streams.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Maximum concurrent requests per connection.
-const MAX_STREAMS: u32 = 32;
 /// Maximum response bytes buffered per HTTP/2 stream.
 const SEND_BUFFER: usize = 256 * 1024;
 /// Pause after a failed accept, for example without a free file descriptor.
@@ -116,7 +115,7 @@ impl Shared {
         permit: OwnedSemaphorePermit,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let request_slots = RequestSlots::new(MAX_STREAMS as usize, permit);
+        let request_slots = RequestSlots::new(MAX_REQUESTS_PER_CONNECTION as usize, permit);
         let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
         let stream = WriteTimeout::new(stream, self.timeouts.silence);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
@@ -162,7 +161,7 @@ impl Shared {
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(MAX_STREAMS)
+            .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
             .keep_alive_interval(self.timeouts.head)

@@ -7,20 +7,21 @@ use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::error::Error;
+use crate::domain::limits::policies::RESPONSE_BUDGET_BYTES;
 use crate::server::middleware::audit::PayloadAnswer;
 
 /// Size of a unit of the budget, in bytes.
-const UNIT: u64 = 1024;
+const UNIT: usize = 1024;
 /// Largest response outside the budget, in bytes.
 ///
 /// A connection needs more memory than that for any request.
-const UNCOUNTED_BYTES: u64 = 2 * UNIT;
-/// The budget in units: 64 MiB, enough for about 300 list pages of 1000 records.
-const BUDGET_UNITS: usize = 64 * 1024;
+const UNCOUNTED_BYTES: u64 = 2 * UNIT as u64;
 /// `Retry-After` of a request rejected for lack of budget.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The memory budget for buffered responses of one server process.
+///
+/// A limit on bytes in all, without keys: a semaphore whose permits have the size of the response.
 #[derive(Debug)]
 pub(crate) struct ResponseBudget(Arc<Semaphore>);
 
@@ -32,7 +33,7 @@ pub(crate) struct ResponsePermit {
 
 impl Default for ResponseBudget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_UNITS)))
+        Self(Arc::new(Semaphore::new(RESPONSE_BUDGET_BYTES / UNIT)))
     }
 }
 
@@ -48,7 +49,7 @@ impl ResponseBudget {
         if bytes <= UNCOUNTED_BYTES || response.extensions().get::<PayloadAnswer>().is_some() {
             return Ok(());
         }
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes.div_ceil(UNIT as u64)).unwrap_or(u32::MAX);
         let permit = self.0.clone().try_acquire_many_owned(units);
         let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
         response.extensions_mut().insert(ResponsePermit { _permit: Arc::new(permit) });
