@@ -19,35 +19,12 @@ tests=(bash -ec '
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SGSEND_S3_CACHE:-$root/target/s3}
 
-say() { echo "$*" >&2; }
-fail() { say "s3.sh: $*"; exit 2; }
+script=s3.sh
+# shellcheck source=tests/install.sh
+. "$root/tests/install.sh"
 
-# need_tools: checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
-need_tools() {
-  if command -v curl >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null; then return; fi
-  if [ "${CI:-}" != true ]; then
-    fail "needs curl, and python3 with venv; on Debian: apt-get install curl python3-venv"
-  fi
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends curl ca-certificates python3 python3-venv
-}
-
-# install SERVER: installs into $cache/SERVER. The list of installed packages is saved last, so an interrupted
-# installation, a changed list of packages and a removed Python all lead to a new installation.
-install() {
-  local venv=$cache/$1 wanted=$root/tests/s3/$1-requirements.txt
-  mkdir -p "$cache"
-  (
-    flock 9
-    if cmp -s "$wanted" "$venv/installed" && "$venv/bin/python" -c ''; then exit; fi
-    say "== Installing $1 into $venv"
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$venv/installing"
-    mv "$venv/installing" "$venv/installed"
-  ) 9>"$cache/$1.lock"
-}
+# install SERVER: fills $cache/SERVER.
+install() { install_python "$root/tests/s3/$1-requirements.txt" "$cache/$1"; }
 
 folder='' server='' command='' ports=()
 stop() {
@@ -131,7 +108,12 @@ for name in "$@"; do
   case $name in localstack | seaweedfs) ;; *) fail "unknown server '$name'; use localstack or seaweedfs" ;; esac
 done
 
-need_tools
+need_packages curl:curl
+need_python
+if [ "$only" = install ]; then
+  for name in "$@"; do install "$name"; done
+  exit
+fi
 if [ -z "$only" ]; then cd "$root"; fi
 failed=()
 for name in "$@"; do

@@ -1,0 +1,39 @@
+# Functions that install what the test scripts need. Sourced by them; each script sets `script` to its name for messages.
+
+say() { echo "$*" >&2; }
+fail() { say "$script: $*"; exit 2; }
+
+# need_packages PROGRAM:PACKAGE...: installs the Debian packages of missing programs in CI; elsewhere it names them and fails.
+need_packages() {
+  local missing=() pair
+  for pair in "$@"; do command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}"); done
+  if [ ${#missing[@]} = 0 ]; then return; fi
+  if [ "${CI:-}" != true ]; then fail "needs ${missing[*]}; on Debian: apt-get install ${missing[*]}"; fi
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# need_python: the same for Python with venv.
+need_python() {
+  if python3 -c 'import venv, ensurepip' 2>/dev/null; then return; fi
+  if [ "${CI:-}" != true ]; then fail "needs python3 with venv; on Debian: apt-get install python3-venv"; fi
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends python3 python3-venv
+}
+
+# install_python REQUIREMENTS FOLDER: fills FOLDER with a virtual environment of these packages. A copy of the list is
+# written last: an interrupted installation, another list or a Python that is gone lead to a new installation.
+install_python() {
+  local wanted=$1 venv=$2
+  mkdir -p "$(dirname "$venv")"
+  (
+    flock 9
+    if cmp -s "$wanted" "$venv/installed" && "$venv/bin/python" -c ''; then exit; fi
+    say "== Installing $(basename "$wanted" .txt) into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
+    cp "$wanted" "$venv/installing"
+    mv "$venv/installing" "$venv/installed"
+  ) 9>"$venv.lock"
+}
