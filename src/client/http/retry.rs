@@ -42,7 +42,7 @@ impl RetryPolicy {
         self.delay = FIRST_DELAY;
     }
 
-    /// Excludes a period of `moving` from the time limit: bytes were sent, but not acknowledged yet.
+    /// Excludes the last `moving` from the time limit: bytes were sent, but not acknowledged yet.
     pub fn exclude(&mut self, moving: Duration) {
         self.since = (self.since + moving).min(Instant::now());
     }

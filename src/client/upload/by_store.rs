@@ -131,7 +131,7 @@ impl ByStore {
             // The presigned URLs may belong to an upload that no longer exists.
             self.urls.forget_all();
         }
-        // The last segment may have been sealed, with its own check, while others were still being read.
+        // The last segment's own check may have run while other segments were still being read.
         let segments = self.payload.segments.clone();
         let check = spawn_blocking(move || segments.source().check_unchanged());
         Ok(check.await.expect("checking a file does not panic")?)

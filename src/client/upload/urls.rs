@@ -81,7 +81,7 @@ impl Urls {
             .unwrap_or_else(|| Err(self.store.invalid_response(CALL, "a requested part is missing")))
     }
 
-    /// Discards the requests of response number `response` and of earlier responses, which the store no longer accepts.
+    /// Discards the URLs from the response with this number and from earlier responses: the store rejects them.
     pub(super) fn forget(&self, response: u64) {
         self.cache().signed.retain(|_, (from, _)| *from > response);
     }
