@@ -15,9 +15,9 @@ fn content_of_100_mib_is_sent_and_one_byte_more_is_refused() {
     let path = home.path().join("large.bin");
     File::create(&path).unwrap().set_len(LIMIT + 1).unwrap();
     let path = path.to_str().unwrap();
-    home.run_at(&serving, &["upload", path]).failed(7, "at most 104857600");
+    home.run_at(&serving, &["upload", path]).failed(7, "limit is 104857600");
     let piped = home.pipe_at(&serving, &["upload", "-"], &std::fs::read(path).unwrap());
-    piped.failed(7, "more than 100.0 mib");
+    piped.failed(7, "larger than 100.0 mib");
     let path_of_more = home.path().join("larger.bin");
     File::create(&path_of_more).unwrap().set_len(LIMIT + (37 << 20)).unwrap();
     let told = home.run_at(&serving, &["upload", path_of_more.to_str().unwrap()]);

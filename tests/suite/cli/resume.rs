@@ -164,7 +164,7 @@ fn a_repeatedly_interrupted_download_counts_once() {
         "{fetched} bytes were downloaded, with interruptions at {points:?}"
     );
     let again = world.run(&["download", link.trim(), "-o", "c.bin"]);
-    again.failed(4, "every download");
+    again.failed(4, "download limit");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn a_dry_run_lists_the_files_and_creates_no_transfer() {
 
     let small = home.serve_any(&["--max-size", "3KiB"]);
     home.log_in(&small);
-    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "at most 3.0 kib");
+    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "limit is 3.0 kib");
 }
 
 #[test]
