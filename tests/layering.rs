@@ -40,13 +40,13 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "src/server/store",
-        except: &["src/server/store/s3/examination"],
+        except: &["src/server/store/s3/diagnose"],
         modules: &["client", "cli"],
         crates: &["clap", "reqwest", "axum", "hyper", "indicatif", "directories", "anyhow"],
     },
     // The bucket checks send plain HTTP requests, so they may use reqwest's URL types.
     Layer {
-        folder: "src/server/store/s3/examination",
+        folder: "src/server/store/s3/diagnose",
         except: &[],
         modules: &["client", "cli"],
         crates: &["clap", "axum", "hyper", "rusqlite", "indicatif", "directories", "anyhow"],

@@ -13,8 +13,8 @@ use crate::server::api::extract;
 use crate::server::api::extract::{Json, Params};
 
 #[allow(dead_code, reason = "the fuzz targets use only the parser")]
-#[path = "store/s3/stored.rs"]
-mod stored;
+#[path = "store/s3/object_format.rs"]
+mod object_format;
 
 /// Parses a request body as the handlers do.
 #[must_use]
@@ -46,12 +46,12 @@ pub fn own_origin(mut parts: Parts, encrypted: bool) -> Option<Url> {
 /// Parses a bucket object into its content, the records in its write log, and the re-encoded object.
 #[must_use]
 pub fn stored_object(body: &Bytes, content: Option<usize>) -> Option<(Bytes, Vec<(String, Bytes)>, Bytes)> {
-    let stored = stored::Stored::parse("key", String::new(), body, content).ok()?;
-    let version = stored.known.to_version();
-    assert_eq!(stored::Known::from_version(&version).as_ref(), Some(&stored.known));
-    let Some(trail) = stored.known.trail else { return Some((stored.content.clone(), Vec::new(), stored.content)) };
-    let records = trail.records().unwrap_or_default();
+    let stored = object_format::StoredObject::parse("key", String::new(), body, content).ok()?;
+    let version = stored.version.to_version();
+    assert_eq!(object_format::ObjectVersion::from_version(&version).as_ref(), Some(&stored.version));
+    let Some(log) = stored.version.log else { return Some((stored.content.clone(), Vec::new(), stored.content)) };
+    let records = log.records().unwrap_or_default();
     let records = records.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
-    let encoded = trail.attach(&stored.content);
+    let encoded = log.attach(&stored.content);
     Some((stored.content, records, encoded))
 }

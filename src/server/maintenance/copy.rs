@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
-use crate::server::store::{S3Location, is_folder_open, open_bucket_at_rest};
+use crate::server::store::{S3Location, is_folder_open, open_bucket_offline};
 use crate::server::{Settings, StartError, StorageLocation, open_store};
 
 /// The reasons why a storage cannot be copied.
@@ -63,7 +63,7 @@ pub async fn copy_store(
     }
     let from = match from {
         StorageLocation::S3(location) => {
-            open_bucket_at_rest(&location).await.map_err(|error| StartError::Storage(error.into()))?
+            open_bucket_offline(&location).await.map_err(|error| StartError::Storage(error.into()))?
         }
         other => open_store(&Settings::new(other)).await?,
     };

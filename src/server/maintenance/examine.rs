@@ -12,7 +12,7 @@ pub async fn examine(storage: &StorageLocation, page: Option<&BaseUrl>) -> Vec<F
     match storage {
         // A memory storage exists only inside a running server.
         StorageLocation::Memory => Vec::new(),
-        StorageLocation::File(folder) => store::examine_folder(folder).await,
-        StorageLocation::S3(location) => store::examine_bucket(location, page).await,
+        StorageLocation::File(folder) => store::diagnose_folder(folder).await,
+        StorageLocation::S3(location) => store::diagnose_bucket(location, page).await,
     }
 }

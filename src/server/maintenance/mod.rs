@@ -1,4 +1,4 @@
-//! Store maintenance for every kind of storage: integrity check, copy and examination.
+//! Store maintenance for every kind of storage: integrity check, copy and diagnosis.
 
 pub(super) mod check;
 pub(super) mod copy;

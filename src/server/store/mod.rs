@@ -11,8 +11,8 @@ mod s3;
 mod s3;
 mod s3_location;
 
-pub use file::{Durability, FileStore, OpenError, examine as examine_folder, is_open as is_folder_open};
+pub use file::{Durability, FileStore, OpenError, diagnose as diagnose_folder, is_open as is_folder_open};
 #[cfg(feature = "s3")]
 pub use s3::S3Store;
-pub use s3::{examine as examine_bucket, open as open_bucket, open_at_rest as open_bucket_at_rest};
+pub use s3::{diagnose as diagnose_bucket, open as open_bucket, open_offline as open_bucket_offline};
 pub use s3_location::{InvalidLocation, S3Location};

@@ -21,11 +21,11 @@ pub async fn open(_: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Unfit`], always.
-pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
+pub async fn open_offline(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
     open(location).await
 }
 
 /// Returns a single finding: this build does not support S3.
-pub async fn examine(_: &S3Location, _: Option<&BaseUrl>) -> Vec<Finding> {
+pub async fn diagnose(_: &S3Location, _: Option<&BaseUrl>) -> Vec<Finding> {
     vec![Finding::problem("bucket", NO_S3, "use a build of sgsend with the s3 feature, which is on by default")]
 }

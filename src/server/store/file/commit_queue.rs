@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{is_busy, is_full, store_error};
-use super::transaction::{Answer, write_all};
+use super::transaction::{CommitOutcome, write_all};
 use crate::domain::store::{Commit, StoreError};
 
 /// Maximum number of queued commits, and of commits in one transaction.
@@ -26,7 +26,7 @@ pub(super) struct CommitQueue {
 
 struct Waiting {
     commit: Commit,
-    answer: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<CommitOutcome>,
 }
 
 impl CommitQueue {
@@ -40,12 +40,12 @@ impl CommitQueue {
     /// Writes `commit` and returns once it is durable.
     ///
     /// Dropping the future does not cancel the write.
-    pub(super) async fn write(&self, commit: Commit) -> Answer {
-        let (answer, answered) = oneshot::channel();
+    pub(super) async fn write(&self, commit: Commit) -> CommitOutcome {
+        let (reply, replied) = oneshot::channel();
         let waiting = self.waiting.as_ref().expect("the sender is taken only by Drop");
         let ended = || StoreError::unavailable("the writer thread of the store has ended");
-        waiting.send(Waiting { commit, answer }).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        waiting.send(Waiting { commit, reply }).await.map_err(|_| ended())?;
+        replied.await.map_err(|_| ended())?
     }
 }
 
@@ -72,21 +72,21 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
 /// database fails the whole batch, since further attempts would be busy, too.
 fn write_batch(connection: &mut Connection, batch: Vec<Waiting>) {
     match write_all(connection, batch.iter().map(|waiting| &waiting.commit)) {
-        Ok(answers) => {
-            for (waiting, answer) in batch.into_iter().zip(answers) {
-                waiting.answer(answer);
+        Ok(outcomes) => {
+            for (waiting, reply) in batch.into_iter().zip(outcomes) {
+                waiting.reply(reply);
             }
         }
         Err(error) if batch.len() == 1 || is_busy(&error) => {
             let error = Arc::new(error);
             for waiting in batch {
-                waiting.answer(Err(store_error(Arc::clone(&error))));
+                waiting.reply(Err(store_error(Arc::clone(&error))));
             }
         }
         Err(_) => {
             for waiting in batch {
-                let answer = write_alone(connection, &waiting.commit);
-                waiting.answer(answer);
+                let reply = write_alone(connection, &waiting.commit);
+                waiting.reply(reply);
             }
         }
     }
@@ -96,7 +96,7 @@ fn write_batch(connection: &mut Connection, batch: Vec<Waiting>) {
 ///
 /// If the disk is full, checkpoints the write-ahead log into the database, which makes the log's space reusable, and
 /// retries once.
-fn write_alone(connection: &mut Connection, commit: &Commit) -> Answer {
+fn write_alone(connection: &mut Connection, commit: &Commit) -> CommitOutcome {
     let mut written = write_all(connection, std::iter::once(commit));
     if written.as_ref().is_err_and(is_full)
         && connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_ok()
@@ -104,14 +104,14 @@ fn write_alone(connection: &mut Connection, commit: &Commit) -> Answer {
         written = write_all(connection, std::iter::once(commit));
     }
     match written {
-        Ok(answers) => answers.into_iter().next().expect("write_all returns one result per commit"),
+        Ok(outcomes) => outcomes.into_iter().next().expect("write_all returns one result per commit"),
         Err(error) => Err(store_error(Arc::new(error))),
     }
 }
 
 impl Waiting {
-    fn answer(self, answer: Answer) {
+    fn reply(self, reply: CommitOutcome) {
         // The receiver may have been dropped; the commit stays written.
-        drop(self.answer.send(answer));
+        drop(self.reply.send(reply));
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn create_file(path: &Path) -> io::Result<()> {
 }
 
 /// Opens this process's only writing connection.
-pub(super) fn writing(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+pub(super) fn open_writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     use_write_ahead_log(&connection)?;
     connection.pragma_update(None, "synchronous", if durability == Durability::Full { "FULL" } else { "OFF" })?;
@@ -95,7 +95,7 @@ pub(super) fn sync_log(path: &Path, durability: Durability) -> io::Result<()> {
 }
 
 /// Opens a read-only connection.
-pub(super) fn reading(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 

@@ -13,7 +13,7 @@ use crate::domain::store::Held;
 /// Returns the free and total space of the disk that holds `path`.
 ///
 /// Space reserved for the superuser does not count as free.
-pub(super) fn room_at(path: &Path) -> io::Result<FreeSpace> {
+pub(super) fn free_space_at(path: &Path) -> io::Result<FreeSpace> {
     let disk = rustix::fs::statvfs(path)?;
     let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
     Ok(FreeSpace { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
@@ -70,7 +70,7 @@ impl Folder {
     }
 
     /// Lists at most `limit` payloads after `after`, in the order of their IDs.
-    pub(super) fn held(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<Held>> {
+    pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<Held>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
         shards.sort();
@@ -116,23 +116,23 @@ fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
 
 /// Returns the length of a file; `None` if the file does not exist.
 pub(super) fn length(path: &Path) -> io::Result<Option<u64>> {
-    present(fs::metadata(path)).map(|found| found.map(|found| found.len()))
+    optional(fs::metadata(path)).map(|found| found.map(|found| found.len()))
 }
 
 /// Returns the number of hard links to an open file; 0 once it has been removed.
 #[cfg(unix)]
-pub(super) fn names(file: &fs::Metadata) -> u64 {
+pub(super) fn hard_links(file: &fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(file)
 }
 
 /// Returns 1: on this system an open file cannot be removed.
 #[cfg(not(unix))]
-pub(super) fn names(_: &fs::Metadata) -> u64 {
+pub(super) fn hard_links(_: &fs::Metadata) -> u64 {
     1
 }
 
 /// Turns a "not found" error into `None`.
-pub(super) fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn optional<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -7,17 +7,17 @@
 
 mod commit_queue;
 mod connection;
-mod download;
-mod examination;
+mod diagnose;
 mod folder;
 mod open_error;
 mod part;
 mod payloads;
-mod readers;
+mod read_pool;
+mod reader;
 mod records;
 mod recovery;
 mod transaction;
-mod upload;
+mod writer;
 
 use std::fmt;
 use std::path::Path;
@@ -25,12 +25,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use examination::examine;
+pub use diagnose::diagnose;
 pub use open_error::OpenError;
 
 use commit_queue::CommitQueue;
-use folder::{Folder, make_directory, room_at};
-use readers::Readers;
+use folder::{Folder, free_space_at, make_directory};
+use read_pool::ReadPool;
 
 use crate::domain::limits::free_space::FreeSpace;
 use crate::domain::store::{Store, StoreError};
@@ -48,13 +48,13 @@ pub enum Durability {
 ///
 /// Clones share the connections. Dropping the last clone waits until all queued commits are written.
 #[derive(Clone)]
-pub struct FileStore(Arc<Parts>);
+pub struct FileStore(Arc<Inner>);
 
 /// State shared by the clones of a store.
 ///
 /// Fields are dropped in order: the writing connection closes last, and so removes the write-ahead log.
-struct Parts {
-    readers: Arc<Readers>,
+struct Inner {
+    read_pool: Arc<ReadPool>,
     commits: CommitQueue,
     payloads: Arc<Folder>,
 }
@@ -70,19 +70,19 @@ impl FileStore {
         let payloads = directory.join("payloads");
         make_directory(&payloads, durability)
             .map_err(|source| OpenError::Directory { path: payloads.clone(), source })?;
-        recovery::cut_back(directory, &payloads, durability)
+        recovery::truncate_unsynced(directory, &payloads, durability)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         let records = directory.join("records.sqlite");
         connection::create_file(&records)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        let writing = connection::writing(&records, durability)
+        let writer = connection::open_writer(&records, durability)
             .map_err(|source| OpenError::Records { path: records.clone(), source })?;
         connection::sync_log(&records, durability)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        let commits = CommitQueue::start(writing)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        Ok(Self(Arc::new(Parts {
-            readers: Arc::new(Readers::of(records)),
+        let commits =
+            CommitQueue::start(writer).map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        Ok(Self(Arc::new(Inner {
+            read_pool: Arc::new(ReadPool::of(records)),
             commits,
             payloads: Arc::new(Folder::new(payloads, durability)),
         })))
@@ -105,7 +105,7 @@ pub fn is_open(directory: &Path) -> Result<bool, OpenError> {
 impl Store for FileStore {
     async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
-        blocking(move || Ok(Some(room_at(folder.path())?))).await
+        blocking(move || Ok(Some(free_space_at(folder.path())?))).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Durability;
-use super::folder::{Folder, length, make_directory, names, present};
+use super::folder::{Folder, hard_links, length, make_directory, optional};
 use crate::domain::id::TransferId;
 use crate::domain::store::StoreError;
 
@@ -19,7 +19,7 @@ use crate::domain::store::StoreError;
 const SYNC_EVERY: u64 = 8 << 20;
 
 /// Returns the number of bytes that are certainly on disk in a partial file of `length` bytes.
-pub(super) const fn sure_of(length: u64) -> u64 {
+pub(super) const fn synced_prefix(length: u64) -> u64 {
     length.saturating_sub(1) / SYNC_EVERY * SYNC_EVERY
 }
 
@@ -49,7 +49,7 @@ impl Part {
     /// # Errors
     /// [`StoreError::OffsetMismatch`] for another length or a finished payload, [`StoreError::WriterBusy`] while
     /// another writer holds the lock.
-    pub(super) fn ending_at(folder: &Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
+    pub(super) fn open_at(folder: &Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         let finished = folder.finished(id);
         if let Some(received_bytes) = length(&finished)? {
             return Err(StoreError::OffsetMismatch { received_bytes });
@@ -77,7 +77,7 @@ impl Part {
     fn take(folder: &Arc<Folder>, id: TransferId, create: bool) -> Result<Option<Self>, StoreError> {
         let path = folder.part(id);
         loop {
-            let Some(file) = present(open(&path, create))? else {
+            let Some(file) = optional(open(&path, create))? else {
                 if !create {
                     return Ok(None);
                 }
@@ -107,7 +107,7 @@ impl Part {
     /// # Errors
     /// [`StoreError::NoPayload`] if the file was removed, since the written bytes could never be found.
     pub(super) fn append(&mut self, mut pieces: Vec<Bytes>) -> Result<(), StoreError> {
-        if names(&self.file.metadata()?) == 0 {
+        if hard_links(&self.file.metadata()?) == 0 {
             return Err(StoreError::NoPayload);
         }
         while !pieces.is_empty() {
@@ -156,7 +156,7 @@ impl Part {
         if self.folder.durability() == Durability::Full {
             self.sync()?;
         }
-        if is_at(&self.file, &path)? && present(std::fs::rename(&path, self.folder.finished(self.id)))?.is_some() {
+        if is_at(&self.file, &path)? && optional(std::fs::rename(&path, self.folder.finished(self.id)))?.is_some() {
             self.folder.sync(self.id)?;
         }
         Ok(())
@@ -185,7 +185,7 @@ impl Part {
     }
 
     fn remove(&self) -> io::Result<()> {
-        present(std::fs::remove_file(self.folder.part(self.id))).map(drop)
+        optional(std::fs::remove_file(self.folder.part(self.id))).map(drop)
     }
 }
 
@@ -229,7 +229,7 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let opened = file.metadata()?;
-    let named = present(std::fs::metadata(path))?;
+    let named = optional(std::fs::metadata(path))?;
     Ok(named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())))
 }
 

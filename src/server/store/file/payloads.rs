@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::download::Download;
-use super::folder::{names, present};
+use super::folder::{hard_links, optional};
 use super::part::Part;
-use super::upload::Upload;
+use super::reader::PayloadReader;
+use super::writer::FileWriter;
 use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreError};
@@ -22,7 +22,7 @@ use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreEr
 /// keeps its content.
 fn empty(path: &Path) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
-    if names(&file.metadata()?) == 1 { file.set_len(0) } else { Ok(()) }
+    if hard_links(&file.metadata()?) == 1 { file.set_len(0) } else { Ok(()) }
 }
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl Payloads for FileStore {
     }
 
     async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
-        Ok(Box::new(Upload::open(Arc::clone(&self.0.payloads), id, offset).await?))
+        Ok(Box::new(FileWriter::open(Arc::clone(&self.0.payloads), id, offset).await?))
     }
 
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
@@ -52,8 +52,8 @@ impl Payloads for FileStore {
 
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
-        let download = blocking(move || Download::open(&folder, id, &range)).await?;
-        Ok(download.into_stream())
+        let reader = blocking(move || PayloadReader::open(&folder, id, &range)).await?;
+        Ok(reader.into_stream())
     }
 
     /// Removes the partial file first: a concurrent `finish` then has nothing to rename and leaves no finished file.
@@ -61,11 +61,11 @@ impl Payloads for FileStore {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
             for file in [folder.part(id), folder.finished(id)] {
-                present(empty(&file))?;
-                present(fs::remove_file(file))?;
+                optional(empty(&file))?;
+                optional(fs::remove_file(file))?;
             }
             // Another process may have crashed between removing the files and syncing the directory.
-            present(folder.sync(id))?;
+            optional(folder.sync(id))?;
             Ok(())
         })
         .await
@@ -73,6 +73,6 @@ impl Payloads for FileStore {
 
     async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
-        blocking(move || Ok(folder.held(after, limit)?)).await
+        blocking(move || Ok(folder.list(after, limit)?)).await
     }
 }

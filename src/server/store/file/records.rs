@@ -20,7 +20,7 @@ impl Records for FileStore {
                 })
                 .optional()
         };
-        self.0.readers.read(query).await
+        self.0.read_pool.read(query).await
     }
 
     async fn keys(
@@ -36,7 +36,7 @@ impl Records for FileStore {
                 .query_map((range.from, range.before, limit), key)?
                 .collect()
         };
-        self.0.readers.read(query).await
+        self.0.read_pool.read(query).await
     }
 
     async fn list(
@@ -52,7 +52,7 @@ impl Records for FileStore {
                 .query_map((range.from, range.before, limit), |row| Ok((key(row)?, bytes(row, "value")?.into())))?
                 .collect()
         };
-        self.0.readers.read(query).await
+        self.0.read_pool.read(query).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::Durability;
 use super::folder::sync_directory;
-use super::part::sure_of;
+use super::part::synced_prefix;
 
 /// Name of the file that holds the boot ID under which the partial files were written.
 const BOOT_FILE: &str = "last-boot";
@@ -19,7 +19,7 @@ const BOOT_FILE: &str = "last-boot";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Truncates the partial files under `payloads` to their synced length if the system was rebooted since the last call.
-pub(super) fn cut_back(directory: &Path, payloads: &Path, durability: Durability) -> io::Result<()> {
+pub(super) fn truncate_unsynced(directory: &Path, payloads: &Path, durability: Durability) -> io::Result<()> {
     let Ok(this_boot) = fs::read(BOOT_ID) else { return Ok(()) };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -53,7 +53,7 @@ pub(super) fn cut_back(directory: &Path, payloads: &Path, durability: Durability
 
 fn truncate(path: &Path, durability: Durability) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
-    file.set_len(sure_of(file.metadata()?.len()))?;
+    file.set_len(synced_prefix(file.metadata()?.len()))?;
     if durability == Durability::Full { file.sync_all() } else { Ok(()) }
 }
 
@@ -73,7 +73,7 @@ mod tests {
         }
         fs::write(directory.path().join(BOOT_FILE), last_boot).unwrap();
         for _ in 0..2 {
-            cut_back(directory.path(), &payloads, Durability::Full).unwrap();
+            truncate_unsynced(directory.path(), &payloads, Durability::Full).unwrap();
         }
         assert_eq!(fs::metadata(whole).unwrap().len(), length as u64, "a finished payload was truncated");
         fs::metadata(part).unwrap().len()

@@ -7,7 +7,7 @@ use crate::domain::stats::DayStats;
 use crate::domain::store::{Commit, Condition, StorageKey, StoreError, Version, to_json};
 
 /// Outcome of one commit in a transaction that succeeds.
-pub(super) type Answer = Result<Option<Version>, StoreError>;
+pub(super) type CommitOutcome = Result<Option<Version>, StoreError>;
 
 /// Writes all `commits` in one transaction; a rejected commit changes nothing and does not affect the others.
 ///
@@ -16,22 +16,22 @@ pub(super) type Answer = Result<Option<Version>, StoreError>;
 pub(super) fn write_all<'a>(
     connection: &mut Connection,
     commits: impl Iterator<Item = &'a Commit>,
-) -> rusqlite::Result<Vec<Answer>> {
+) -> rusqlite::Result<Vec<CommitOutcome>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut done: i64 = transaction.prepare_cached("SELECT done FROM commits")?.query_row([], |row| row.get("done"))?;
-    let mut answers = Vec::with_capacity(commits.size_hint().0);
+    let mut outcomes = Vec::with_capacity(commits.size_hint().0);
     for commit in commits {
         done += 1;
-        answers.push(match check(&transaction, commit)? {
+        outcomes.push(match check(&transaction, commit)? {
             Ok(stats) => Ok(write(&transaction, commit, stats.as_ref(), done)?),
             Err(rejected) => Err(rejected),
         });
     }
-    if answers.iter().any(Result::is_ok) {
+    if outcomes.iter().any(Result::is_ok) {
         transaction.prepare_cached("UPDATE commits SET done = ?1")?.execute([done])?;
         transaction.commit()?;
     }
-    Ok(answers)
+    Ok(outcomes)
 }
 
 /// Checks everything that can reject a commit before it is written; returns the day's counters after the commit.

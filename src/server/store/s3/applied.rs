@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use lru::LruCache;
 
-use super::stored::WriteId;
+use super::object_format::WriteId;
 
 /// Maximum number of remembered writes. The records of a forgotten write are written once more than necessary.
 const KNOWN: NonZeroUsize = NonZeroUsize::new(8_192).expect("the capacity is not zero");

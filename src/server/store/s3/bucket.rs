@@ -13,7 +13,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, Part};
 use bytes::Bytes;
 
-use super::stored::{CONTENT_LENGTH, Stored};
+use super::object_format::{CONTENT_LENGTH, StoredObject};
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::S3Location;
 
@@ -43,7 +43,7 @@ pub(super) struct Bucket {
 pub(super) const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// Object as stored in the bucket.
-pub(super) struct Read {
+pub(super) struct ReadObject {
     pub(super) etag: String,
     pub(super) body: Bytes,
     /// Length of the content in bytes, if the body has a write log after it.
@@ -52,9 +52,9 @@ pub(super) struct Read {
 
 /// Condition of a write.
 #[derive(Clone, Debug)]
-pub(super) enum Only {
+pub(super) enum WriteCondition {
     /// No condition: an existing object is overwritten.
-    Always,
+    Unconditional,
     /// The object does not exist.
     IfAbsent,
     /// The object still has this entity tag.
@@ -65,10 +65,10 @@ pub(super) enum Only {
 #[derive(Debug)]
 pub(super) enum PutError {
     /// The condition does not hold: 412, or 404 for a removed object.
-    Refused,
+    ConditionFailed,
     /// The outcome is unknown, since the write may have been or may still be applied: a concurrent write, a lost
     /// response or a server error.
-    Unclear(StoreError),
+    UnknownOutcome(StoreError),
 }
 
 /// Part of a multipart upload, as listed by the server.
@@ -108,25 +108,25 @@ impl Bucket {
     }
 
     /// Reads an object and splits it into content and write log; `None` if the object does not exist.
-    pub(super) async fn get(&self, key: &StorageKey) -> Result<Option<Stored>, StoreError> {
+    pub(super) async fn get(&self, key: &StorageKey) -> Result<Option<StoredObject>, StoreError> {
         let Some(read) = self.read(key).await? else { return Ok(None) };
-        Stored::parse(key.as_str(), read.etag, &read.body, read.content).map(Some)
+        StoredObject::parse(key.as_str(), read.etag, &read.body, read.content).map(Some)
     }
 
     /// Reads an object; `None` if it does not exist.
-    pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<Read>, StoreError> {
+    pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<ReadObject>, StoreError> {
         let request = self.client.get_object().bucket(&self.name).key(self.object(key));
         let mut found = match request.send().await {
             Ok(found) => found,
             Err(error) if status(&error) == Some(404) && !is_missing_bucket(&error) => return Ok(None),
-            Err(error) => return Err(fault(error)),
+            Err(error) => return Err(request_error(error)),
         };
         let etag = found.e_tag.take().unwrap_or_default();
         let content = found.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
         // An unparsable length is as wrong as one that is too large.
         let content = content.map(|content| content.parse().unwrap_or(usize::MAX));
         let body = found.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
-        Ok(Some(Read { etag, body, content }))
+        Ok(Some(ReadObject { etag, body, content }))
     }
 
     /// Opens a non-empty range of an object; `None` if the object is missing or shorter.
@@ -145,7 +145,7 @@ impl Bucket {
             }
             Ok(_) => Ok(None),
             Err(error) if matches!(status(&error), Some(404 | 416)) && !is_missing_bucket(&error) => Ok(None),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
@@ -154,7 +154,7 @@ impl Bucket {
         match self.client.head_object().bucket(&self.name).key(self.object(key)).send().await {
             Ok(found) => Ok(Some(length(found.content_length()))),
             Err(error) if status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
@@ -167,7 +167,7 @@ impl Bucket {
         key: &StorageKey,
         body: Bytes,
         content: Option<usize>,
-        only: &Only,
+        condition: &WriteCondition,
     ) -> Result<String, PutError> {
         let large = body.len() > SMALL_BYTES;
         let mut request = self.client.put_object().bucket(&self.name).key(self.object(key));
@@ -178,13 +178,13 @@ impl Bucket {
         request = request
             .content_type(if json && content.is_none() { "application/json" } else { "application/octet-stream" })
             .body(body.into());
-        request = match only {
-            Only::Always => request,
-            Only::IfAbsent => request.if_none_match("*"),
-            Only::IfMatch(etag) => request.if_match(etag),
+        request = match condition {
+            WriteCondition::Unconditional => request,
+            WriteCondition::IfAbsent => request.if_none_match("*"),
+            WriteCondition::IfMatch(etag) => request.if_match(etag),
         };
         let mut once = Builder::new();
-        if !matches!(only, Only::Always) {
+        if !matches!(condition, WriteCondition::Unconditional) {
             once = once.retry_config(RetryConfig::disabled());
         }
         if large {
@@ -192,13 +192,15 @@ impl Bucket {
         }
         match request.customize().config_override(once).send().await {
             // A response without an entity tag may not come from the S3 server itself.
-            Ok(put) => put
-                .e_tag
-                .ok_or_else(|| PutError::Unclear(StoreError::unavailable("response to a write without an ETag"))),
+            Ok(put) => put.e_tag.ok_or_else(|| {
+                PutError::UnknownOutcome(StoreError::unavailable("response to a write without an ETag"))
+            }),
             Err(error) => Err(match status(&error) {
-                Some(412) => PutError::Refused,
-                Some(404) if matches!(only, Only::IfMatch(_)) && !is_missing_bucket(&error) => PutError::Refused,
-                _ => PutError::Unclear(fault(error)),
+                Some(412) => PutError::ConditionFailed,
+                Some(404) if matches!(condition, WriteCondition::IfMatch(_)) && !is_missing_bucket(&error) => {
+                    PutError::ConditionFailed
+                }
+                _ => PutError::UnknownOutcome(request_error(error)),
             }),
         }
     }
@@ -221,7 +223,7 @@ impl Bucket {
                 .set_start_after(after.map(|after| format!("{}{after}", self.prefix)))
                 .set_continuation_token(token)
                 .max_keys(page);
-            let listed = request.send().await.map_err(fault)?;
+            let listed = request.send().await.map_err(request_error)?;
             let names = listed.contents().iter().filter_map(|object| object.key());
             let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
             found.extend(own.map(|name| StorageKey::from_backend(name.to_owned())));
@@ -236,14 +238,15 @@ impl Bucket {
     /// Lists one page of the keys of unfinished multipart uploads with the prefix `prefix` after `after`.
     ///
     /// The flag tells whether more pages follow.
-    pub(super) async fn keys_of_uploads(
+    pub(super) async fn upload_keys(
         &self,
         prefix: &str,
         after: Option<&StorageKey>,
     ) -> Result<(Vec<StorageKey>, bool), StoreError> {
         let request = self.client.list_multipart_uploads().bucket(&self.name);
         let request = request.prefix(format!("{}{prefix}", self.prefix));
-        let listed = request.set_key_marker(after.map(|after| self.object(after))).send().await.map_err(fault)?;
+        let listed =
+            request.set_key_marker(after.map(|after| self.object(after))).send().await.map_err(request_error)?;
         let names = listed.uploads().iter().filter_map(|upload| upload.key());
         let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
         let mut keys: Vec<_> = own.map(|name| StorageKey::from_backend(name.to_owned())).collect();
@@ -258,13 +261,14 @@ impl Bucket {
     pub(super) async fn remove(&self, keys: &[StorageKey]) -> Result<(), StoreError> {
         if let [key] = keys {
             let request = self.client.delete_object().bucket(&self.name).key(self.object(key));
-            return request.send().await.map(drop).map_err(fault);
+            return request.send().await.map(drop).map_err(request_error);
         }
         for some in keys.chunks(PAGE) {
             let name = |key| ObjectIdentifier::builder().key(self.object(key)).build().expect("the key is set");
             let all = Delete::builder().set_objects(Some(some.iter().map(name).collect())).quiet(true);
             let all = all.build().expect("the objects are set");
-            let done = self.client.delete_objects().bucket(&self.name).delete(all).send().await.map_err(fault)?;
+            let done =
+                self.client.delete_objects().bucket(&self.name).delete(all).send().await.map_err(request_error)?;
             if let Some(error) = done.errors().first() {
                 return Err(StoreError::unavailable(format!("cannot remove objects: {error:?}")));
             }
@@ -273,9 +277,9 @@ impl Bucket {
     }
 
     /// Starts a multipart upload and returns its ID.
-    pub(super) async fn begin_parts(&self, key: &StorageKey) -> Result<String, StoreError> {
+    pub(super) async fn start_multipart(&self, key: &StorageKey) -> Result<String, StoreError> {
         let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object(key));
-        let begun = request.content_type("application/octet-stream").send().await.map_err(fault)?;
+        let begun = request.content_type("application/octet-stream").send().await.map_err(request_error)?;
         begun
             .upload_id
             .ok_or_else(|| StoreError::unavailable("response to a new multipart upload without an upload ID"))
@@ -296,7 +300,7 @@ impl Bucket {
             Ok(put) => Ok(put.e_tag.unwrap_or_default()),
             // The upload was aborted when its transfer's payload was removed.
             Err(error) if status(&error) == Some(404) => Err(StoreError::NoPayload),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
@@ -308,7 +312,7 @@ impl Bucket {
             let listed = match request.set_part_number_marker(marker).send().await {
                 Ok(listed) => listed,
                 Err(error) if status(&error) == Some(404) => return Ok(Vec::new()),
-                Err(error) => return Err(fault(error)),
+                Err(error) => return Err(request_error(error)),
             };
             found.extend(listed.parts().iter().cloned());
             marker =
@@ -325,14 +329,14 @@ impl Bucket {
         match request.max_parts(1).send().await {
             Ok(_) => Ok(true),
             Err(error) if status(&error) == Some(404) => Ok(false),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
     /// Completes a multipart upload, unless the object exists already.
     ///
     /// Succeeds as well if the upload has ended before: the caller must check whether the object exists.
-    pub(super) async fn join_parts(
+    pub(super) async fn complete_multipart(
         &self,
         key: &StorageKey,
         upload: &str,
@@ -347,25 +351,31 @@ impl Bucket {
             Ok(_) => Ok(()),
             // The upload was completed or aborted before.
             Err(error) if matches!(status(&error), Some(404 | 412)) => Ok(()),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
     /// Aborts a multipart upload and removes its parts.
-    pub(super) async fn abort_parts(&self, key: &StorageKey, upload: &str) -> Result<(), StoreError> {
+    pub(super) async fn abort_multipart(&self, key: &StorageKey, upload: &str) -> Result<(), StoreError> {
         let request = self.client.abort_multipart_upload().bucket(&self.name).key(self.object(key)).upload_id(upload);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
-            Err(error) => Err(fault(error)),
+            Err(error) => Err(request_error(error)),
         }
     }
 
     /// Lists the unfinished multipart uploads of an object.
-    pub(super) async fn open_uploads(&self, key: &StorageKey) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn unfinished_uploads(&self, key: &StorageKey) -> Result<Vec<String>, StoreError> {
         let name = self.object(key);
-        let listed =
-            self.client.list_multipart_uploads().bucket(&self.name).prefix(&name).send().await.map_err(fault)?;
+        let listed = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.name)
+            .prefix(&name)
+            .send()
+            .await
+            .map_err(request_error)?;
         let of_key = listed.uploads().iter().filter(|upload| upload.key() == Some(&name));
         Ok(of_key.filter_map(|upload| upload.upload_id().map(str::to_owned)).collect())
     }
@@ -414,10 +424,10 @@ fn is_missing_bucket<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 
 /// Response that says nothing about an object.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum S3Error {
     /// The server responded with an error.
     #[error("S3 server responded {status} {code}{}{message}", if message.is_empty() { "" } else { ": " })]
-    Answer {
+    Response {
         /// HTTP status.
         status: u16,
         /// Error code, such as `AccessDenied`.
@@ -427,11 +437,11 @@ pub(super) enum Fault {
     },
     /// The server did not respond, or the request could not be sent.
     #[error("no response from the S3 server")]
-    Silence(#[source] Box<dyn std::error::Error + Send + Sync>),
+    NoResponse(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Converts an SDK error that says nothing about an object into a store error.
-pub(super) fn fault<E>(error: SdkError<E>) -> StoreError
+pub(super) fn request_error<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -439,8 +449,12 @@ where
         Some(507) => StoreError::Full,
         Some(status) => {
             let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-            StoreError::unavailable(Fault::Answer { status, code: text(error.code()), message: text(error.message()) })
+            StoreError::unavailable(S3Error::Response {
+                status,
+                code: text(error.code()),
+                message: text(error.message()),
+            })
         }
-        None => StoreError::unavailable(Fault::Silence(error.into_source().unwrap_or_else(Into::into))),
+        None => StoreError::unavailable(S3Error::NoResponse(error.into_source().unwrap_or_else(Into::into))),
     }
 }

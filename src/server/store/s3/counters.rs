@@ -14,9 +14,9 @@ const DAYS: usize = 1_000;
 
 /// Counter changes by day since the last write to the bucket.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Mutex<BTreeMap<Day, CounterDelta>>);
+pub(super) struct CounterBuffer(Mutex<BTreeMap<Day, CounterDelta>>);
 
-impl Sums {
+impl CounterBuffer {
     /// Adds the counter changes of a commit.
     pub(super) fn add(&self, tally: &CounterDelta) {
         let mut days = self.0.lock().expect("no thread panics while holding the lock");
@@ -31,10 +31,10 @@ impl Sums {
 
 impl S3Store {
     /// Adds the pending changes to the counters in the bucket; keeps those that cannot be written.
-    pub(super) async fn write_sums(&self) -> Result<(), StoreError> {
-        while let Some(sum) = self.0.sums.take_first() {
+    pub(super) async fn write_counters(&self) -> Result<(), StoreError> {
+        while let Some(sum) = self.0.counters.take_first() {
             if let Err(error) = self.write_sum(&sum).await {
-                self.0.sums.add(&sum);
+                self.0.counters.add(&sum);
                 return Err(error);
             }
         }

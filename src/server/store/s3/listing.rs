@@ -10,29 +10,29 @@ use crate::domain::store::{Held, Records, StorageKey, StoreError};
 const PAGE: usize = 1_000;
 
 /// Objects found, by transfer.
-type Found = BTreeMap<TransferId, Parts>;
+type Found = BTreeMap<TransferId, FoundObjects>;
 
 #[derive(Clone, Copy, Default)]
-struct Parts {
+struct FoundObjects {
     whole: bool,
     /// `upload.json`, which remains beside a complete payload.
-    arriving: bool,
+    manifest: bool,
     /// Objects with pieces of a payload, or an unfinished multipart upload.
     pieces: bool,
 }
 
 impl S3Store {
     /// Lists at most `limit` payloads after `after`, in the order of their IDs.
-    pub(super) async fn list_held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    pub(super) async fn list_payloads(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
         // The first `limit` IDs of the union are among the first `limit` of each list.
         let mut found = self.objects(after, limit).await?;
         for id in self.uploads(after, limit).await? {
             found.entry(id).or_default().pieces = true;
         }
-        let held = |(id, parts): (TransferId, Parts)| Held {
+        let held = |(id, parts): (TransferId, FoundObjects)| Held {
             id,
             whole: parts.whole,
-            unfinished: parts.pieces || (parts.arriving && !parts.whole),
+            unfinished: parts.pieces || (parts.manifest && !parts.whole),
         };
         Ok(found.into_iter().take(limit).map(held).collect())
     }
@@ -49,7 +49,7 @@ impl S3Store {
                 let parts = found.entry(id).or_default();
                 match key {
                     key if *key == StorageKey::payload(id) => parts.whole = true,
-                    key if *key == StorageKey::payload_arriving(id) => parts.arriving = true,
+                    key if *key == StorageKey::payload_arriving(id) => parts.manifest = true,
                     _ => parts.pieces = true,
                 }
             }
@@ -64,7 +64,7 @@ impl S3Store {
         let (mut found, mut after) = (Vec::new(), after.map(StorageKey::behind_transfer));
         let prefix = StorageKey::all_transfers();
         loop {
-            let (keys, more) = self.bucket().keys_of_uploads(prefix.as_str(), after.as_ref()).await?;
+            let (keys, more) = self.bucket().upload_keys(prefix.as_str(), after.as_ref()).await?;
             found.extend(keys.iter().filter_map(StorageKey::transfer_id));
             found.dedup();
             if !more || found.len() >= limit {

@@ -23,30 +23,30 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// Contents of `transfers/{transfer_id}/upload.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Arriving {
+pub(super) struct UploadManifest {
     v: V1,
     /// ID of the multipart upload that clients send parts to by presigned URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
     /// Bytes that were uploaded through the service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) poured: Option<Poured>,
+    #[serde(default, rename = "poured", skip_serializing_if = "Option::is_none")]
+    pub(super) service_upload: Option<ServiceUpload>,
     /// Encrypted size in bytes, once the payload is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) whole: Option<u64>,
     /// Lease of the current writer or finisher.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) holder: Option<Holder>,
+    #[serde(default, rename = "holder", skip_serializing_if = "Option::is_none")]
+    pub(super) lease: Option<Lease>,
 }
 
 /// Durable bytes of an upload through the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Poured {
+pub(super) struct ServiceUpload {
     /// ID of their multipart upload, once there are enough bytes for a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) upload: Option<String>,
     /// Parts of the payload, in order. Other parts of the multipart upload do not count.
-    pub(super) parts: Vec<PouredPart>,
+    pub(super) parts: Vec<ServicePart>,
     /// Number of the next part. A writer that takes over an expired lease skips the number of a part that may still
     /// arrive.
     pub(super) next: u32,
@@ -57,7 +57,7 @@ pub(super) struct Poured {
 
 /// Uploaded part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PouredPart {
+pub(super) struct ServicePart {
     pub(super) number: u32,
     pub(super) etag: String,
     pub(super) size: u64,
@@ -72,13 +72,13 @@ pub(super) struct Tail {
 
 /// Lease on a payload, which excludes other writers until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Holder {
+pub(super) struct Lease {
     pub(super) until: Timestamp,
     /// Whether the lease is for finishing the payload. Two finishers may run at once, two writers may not.
     pub(super) finishes: bool,
 }
 
-impl Poured {
+impl ServiceUpload {
     /// Returns the number of uploaded bytes.
     pub(super) fn length(&self) -> u64 {
         let parts: u64 = self.parts.iter().map(|part| part.size).sum();
@@ -86,38 +86,38 @@ impl Poured {
     }
 }
 
-impl Holder {
+impl Lease {
     /// Creates a lease that starts now.
     pub(super) fn new(finishes: bool) -> Self {
         Self { until: SystemClock.now().plus(LEASE), finishes }
     }
 
     /// Returns whether the lease has not expired.
-    pub(super) fn is_live(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         self.until > SystemClock.now()
     }
 }
 
-impl Arriving {
+impl UploadManifest {
     /// Creates the manifest of a complete payload of `length` bytes.
     pub(super) fn whole(length: u64) -> Self {
         Self { whole: Some(length), ..Self::default() }
     }
 
     /// Returns whether a writer or finisher has a valid lease.
-    pub(super) fn is_held(&self) -> bool {
-        self.holder.as_ref().is_some_and(Holder::is_live)
+    pub(super) fn is_leased(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::is_valid)
     }
 
     /// Returns whether a writer has a valid lease.
-    pub(super) fn is_written(&self) -> bool {
-        self.holder.as_ref().is_some_and(|holder| holder.is_live() && !holder.finishes)
+    pub(super) fn has_writer(&self) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.is_valid() && !lease.finishes)
     }
 }
 
 impl S3Store {
     /// Reads the manifest of a payload; `None` if nothing has arrived, or the payload came in one presigned PUT.
-    pub(super) async fn arriving(&self, id: TransferId) -> Result<Option<Versioned<Arriving>>, StoreError> {
+    pub(super) async fn manifest(&self, id: TransferId) -> Result<Option<Versioned<UploadManifest>>, StoreError> {
         read(self, &StorageKey::payload_arriving(id)).await
     }
 
@@ -125,11 +125,11 @@ impl S3Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another operation changed the manifest.
-    pub(super) async fn set_arriving(
+    pub(super) async fn write_manifest(
         &self,
         id: TransferId,
         condition: Condition,
-        value: &Arriving,
+        value: &UploadManifest,
     ) -> Result<Version, StoreError> {
         let change = Change { key: StorageKey::payload_arriving(id), condition, value: to_json(value) };
         let version = self.commit(Commit::of(change)).await?;

@@ -8,14 +8,14 @@ mod actions;
 mod applied;
 mod bucket;
 mod counters;
-mod examination;
+mod diagnose;
 mod listing;
 mod manifest;
+mod object_format;
 mod payloads;
 mod presigner;
 mod probe;
 mod records;
-mod stored;
 mod writer;
 
 use std::fmt;
@@ -25,11 +25,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use examination::examine;
+pub use diagnose::diagnose;
 
 use applied::AppliedWrites;
 use bucket::Bucket;
-use counters::Sums;
+use counters::CounterBuffer;
 
 use super::S3Location;
 use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
@@ -45,12 +45,12 @@ const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Store in an S3 bucket. Clones share the connections.
 #[derive(Clone)]
-pub struct S3Store(Arc<Parts>);
+pub struct S3Store(Arc<Inner>);
 
-struct Parts {
+struct Inner {
     bucket: Bucket,
-    settled: AppliedWrites,
-    sums: Sums,
+    applied: AppliedWrites,
+    counters: CounterBuffer,
     location: S3Location,
     /// Permits for uploads whose parts are buffered in memory.
     writers: Arc<Semaphore>,
@@ -70,7 +70,7 @@ pub async fn open(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// # Errors
 /// As [`open`].
-pub async fn open_at_rest(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
+pub async fn open_offline(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(S3Store::with(location, Duration::ZERO).await))
 }
 
@@ -82,16 +82,16 @@ impl S3Store {
 
     async fn with(location: &S3Location, outbox_delay: Duration) -> Self {
         let bucket = Bucket::at(location).await;
-        let (settled, sums) = Default::default();
+        let (applied, counters) = Default::default();
         let writers = Arc::new(Semaphore::new(WRITERS));
-        Self(Arc::new(Parts { bucket, settled, sums, location: location.clone(), writers, outbox_delay }))
+        Self(Arc::new(Inner { bucket, applied, counters, location: location.clone(), writers, outbox_delay }))
     }
 
     /// Waits for a permit for another upload.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] after 10 s.
-    async fn writer_place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+    async fn writer_permit(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         let permit = tokio::time::timeout(WRITER_TIMEOUT, self.0.writers.clone().acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::unavailable("too many concurrent uploads through this service"))?;
         Ok(permit.expect("the semaphore is never closed"))
@@ -109,11 +109,11 @@ impl Store for S3Store {
     }
 
     async fn prove(&self, key: &StorageKey) -> Result<(), StoreError> {
-        probe::prove(self.bucket(), key).await
+        probe::check_conditional_writes(self.bucket(), key).await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        self.write_sums().await
+        self.write_counters().await
     }
 }
 

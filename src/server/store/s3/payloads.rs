@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
 use super::S3Store;
-use super::manifest::{Arriving, Holder, Poured};
+use super::manifest::{Lease, ServiceUpload, UploadManifest};
 use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
@@ -17,13 +17,13 @@ use crate::domain::store::{
 
 /// Maximum number of listed pieces of one payload. There is normally one, or two after a server crash.
 const PIECES: usize = 1_000;
-/// FailedAttempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
+/// Attempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
 const TRIES: u32 = 5;
 
 #[async_trait]
 impl Payloads for S3Store {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
-        match self.arriving(id).await? {
+        match self.manifest(id).await? {
             Some(found) => self.arrived_length(id, &found.value).await,
             None => self.whole_length(id).await,
         }
@@ -35,15 +35,15 @@ impl Payloads for S3Store {
 
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
         for _ in 0..TRIES {
-            let Some(found) = self.arriving(id).await? else { return self.whole_length(id).await };
-            if found.value.is_written() {
+            let Some(found) = self.manifest(id).await? else { return self.whole_length(id).await };
+            if found.value.has_writer() {
                 return Err(StoreError::WriterBusy);
             }
             let length = self.arrived_length(id, &found.value).await?;
             if length != size || found.value.whole.is_some() {
                 return Ok(length);
             }
-            match self.put_together(id, found).await {
+            match self.complete(id, found).await {
                 Err(StoreError::Conflict) => {}
                 finished => return finished,
             }
@@ -67,9 +67,9 @@ impl Payloads for S3Store {
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        let (whole, arriving) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
+        let (whole, manifest) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
         // Removed first: a concurrent `finish` checks at its end whether the manifest still exists.
-        self.bucket().remove(&[arriving]).await?;
+        self.bucket().remove(&[manifest]).await?;
         self.bucket().remove(std::slice::from_ref(&whole)).await?;
         if self.abort_uploads(id).await? {
             // A multipart upload may have been completed between the removal and the abort.
@@ -79,7 +79,7 @@ impl Payloads for S3Store {
     }
 
     async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
-        self.list_held(after, limit).await
+        self.list_payloads(after, limit).await
     }
 }
 
@@ -90,11 +90,11 @@ impl S3Store {
     }
 
     /// Returns the number of received bytes of a payload that may be unfinished.
-    async fn arrived_length(&self, id: TransferId, arriving: &Arriving) -> Result<u64, StoreError> {
-        let parts = match arriving {
-            Arriving { whole: Some(length), .. } => return Ok(*length),
-            Arriving { poured: Some(poured), .. } => return Ok(poured.length()),
-            Arriving { presigned: Some(upload), .. } => self.presigned_parts(id, upload).await?,
+    async fn arrived_length(&self, id: TransferId, manifest: &UploadManifest) -> Result<u64, StoreError> {
+        let parts = match manifest {
+            UploadManifest { whole: Some(length), .. } => return Ok(*length),
+            UploadManifest { service_upload: Some(service_upload), .. } => return Ok(service_upload.length()),
+            UploadManifest { presigned: Some(upload), .. } => self.presigned_parts(id, upload).await?,
             _ => Vec::new(),
         };
         match parts.iter().map(|part| part.size).sum() {
@@ -108,16 +108,16 @@ impl S3Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another operation changed the manifest.
-    async fn put_together(&self, id: TransferId, found: Versioned<Arriving>) -> Result<u64, StoreError> {
-        let (mut arriving, key) = (found.value, StorageKey::payload(id));
-        arriving.holder = Some(Holder::new(true));
-        let version = self.set_arriving(id, Condition::Is(found.version), &arriving).await?;
+    async fn complete(&self, id: TransferId, found: Versioned<UploadManifest>) -> Result<u64, StoreError> {
+        let (mut manifest, key) = (found.value, StorageKey::payload(id));
+        manifest.lease = Some(Lease::new(true));
+        let version = self.write_manifest(id, Condition::Is(found.version), &manifest).await?;
         // The object exists if another server completed it and crashed before it recorded the completion.
         let mut length = self.whole_length(id).await?;
         if length == 0 {
-            let joined = match (&arriving.poured, &arriving.presigned) {
-                (Some(poured), _) => self.join_poured(id, poured).await,
-                (None, Some(upload)) => self.join_presigned(id, upload).await,
+            let joined = match (&manifest.service_upload, &manifest.presigned) {
+                (Some(service_upload), _) => self.complete_service_upload(id, service_upload).await,
+                (None, Some(upload)) => self.complete_presigned_upload(id, upload).await,
                 (None, None) => Ok(()),
             };
             length = self.whole_length(id).await?;
@@ -129,10 +129,10 @@ impl S3Store {
             }
         }
         // The parts are gone, removed by a lifecycle rule or by the bucket's owner: the upload starts again.
-        let outcome = if length == 0 { Arriving::default() } else { Arriving::whole(length) };
-        match self.set_arriving(id, Condition::Is(version), &outcome).await {
+        let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::whole(length) };
+        match self.write_manifest(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}
-            Err(StoreError::Conflict) if self.arriving(id).await?.is_none() => {
+            Err(StoreError::Conflict) if self.manifest(id).await?.is_none() => {
                 // The payload was removed, perhaps before its object was completed.
                 self.bucket().remove(&[key]).await?;
                 return Ok(0);
@@ -156,42 +156,42 @@ impl S3Store {
         let key = StorageKey::payload(id);
         // Each round aborts one page of uploads.
         for round in 0..TRIES {
-            let uploads = self.bucket().open_uploads(&key).await?;
+            let uploads = self.bucket().unfinished_uploads(&key).await?;
             if uploads.is_empty() {
                 return Ok(round > 0);
             }
             for upload in uploads {
-                self.bucket().abort_parts(&key, &upload).await?;
+                self.bucket().abort_multipart(&key, &upload).await?;
             }
         }
         Ok(true)
     }
 
     /// Completes the multipart upload that clients have sent parts to.
-    async fn join_presigned(&self, id: TransferId, upload: &str) -> Result<(), StoreError> {
+    async fn complete_presigned_upload(&self, id: TransferId, upload: &str) -> Result<(), StoreError> {
         let parts = self.presigned_parts(id, upload).await?;
         if parts.is_empty() {
             return Ok(());
         }
         let parts = parts.into_iter().map(|part| (part.number, part.etag));
-        self.bucket().join_parts(&StorageKey::payload(id), upload, parts).await
+        self.bucket().complete_multipart(&StorageKey::payload(id), upload, parts).await
     }
 
     /// Completes the object from the bytes that were uploaded through the service.
-    async fn join_poured(&self, id: TransferId, poured: &Poured) -> Result<(), StoreError> {
+    async fn complete_service_upload(&self, id: TransferId, service_upload: &ServiceUpload) -> Result<(), StoreError> {
         let key = StorageKey::payload(id);
-        let tail = match &poured.tail {
+        let tail = match &service_upload.tail {
             Some(tail) => self.bucket().read(&StorageKey::payload_piece(id, &tail.name)).await?.map(|read| read.body),
             None => None,
         };
-        let Some(upload) = &poured.upload else {
-            return self.put_once(&key, tail.unwrap_or_default()).await;
+        let Some(upload) = &service_upload.upload else {
+            return self.put_immutable(&key, tail.unwrap_or_default()).await;
         };
-        let mut parts: Vec<_> = poured.parts.iter().map(|part| (part.number, part.etag.clone())).collect();
+        let mut parts: Vec<_> = service_upload.parts.iter().map(|part| (part.number, part.etag.clone())).collect();
         if let Some(tail) = tail {
-            parts.push((poured.next, self.bucket().put_part(&key, upload, poured.next, tail).await?));
+            parts.push((service_upload.next, self.bucket().put_part(&key, upload, service_upload.next, tail).await?));
         }
-        self.bucket().join_parts(&key, upload, parts.into_iter()).await
+        self.bucket().complete_multipart(&key, upload, parts.into_iter()).await
     }
 
     async fn remove_pieces(&self, id: TransferId) -> Result<(), StoreError> {

@@ -8,8 +8,8 @@ use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{Bucket, fault};
-use super::manifest::Arriving;
+use super::bucket::{Bucket, request_error};
+use super::manifest::UploadManifest;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, StoreError};
@@ -44,14 +44,14 @@ impl Presigner for S3Store {
                 .upload_id(&upload)
                 .part_number(i32::try_from(number).expect("there are at most 10 000 parts"))
                 .content_length(signed_length(length));
-            let signed = request.presigned(config.clone()).await.map_err(fault)?;
+            let signed = request.presigned(config.clone()).await.map_err(request_error)?;
             Ok(describe(&signed, lifetime))
         };
         stream::iter(numbers.iter().copied()).then(sign).try_collect().await
     }
 
     async fn arrived(&self, id: TransferId) -> Result<Vec<u32>, StoreError> {
-        match self.arriving(id).await?.and_then(|found| found.value.presigned) {
+        match self.manifest(id).await?.and_then(|found| found.value.presigned) {
             Some(upload) => Ok(self.presigned_parts(id, &upload).await?.into_iter().map(|part| part.number).collect()),
             None => Ok(Vec::new()),
         }
@@ -70,15 +70,15 @@ impl S3Store {
     async fn presigned_upload(&self, id: TransferId) -> Result<String, StoreError> {
         let key = StorageKey::payload(id);
         loop {
-            let (mut arriving, condition) = match self.arriving(id).await? {
+            let (mut manifest, condition) = match self.manifest(id).await? {
                 Some(found) => (found.value, Condition::Is(found.version)),
-                None => (Arriving::default(), Condition::Absent),
+                None => (UploadManifest::default(), Condition::Absent),
             };
-            if arriving.whole.is_some() || arriving.poured.is_some() {
+            if manifest.whole.is_some() || manifest.service_upload.is_some() {
                 // The payload was uploaded through the service meanwhile.
                 return Err(StoreError::NoPayload);
             }
-            if let Some(upload) = arriving.presigned {
+            if let Some(upload) = manifest.presigned {
                 if self.bucket().is_open(&key, &upload).await? {
                     return Ok(upload);
                 }
@@ -86,13 +86,13 @@ impl S3Store {
                     "an unfinished upload is missing from the bucket: check for a lifecycle rule that aborts uploads"
                 );
             }
-            let upload = self.bucket().begin_parts(&key).await?;
-            arriving.presigned = Some(upload.clone());
-            match self.set_arriving(id, condition, &arriving).await {
+            let upload = self.bucket().start_multipart(&key).await?;
+            manifest.presigned = Some(upload.clone());
+            match self.write_manifest(id, condition, &manifest).await {
                 Ok(_) => return Ok(upload),
                 // Another server started an upload first. All parts must go into one upload.
                 Err(error) => {
-                    self.bucket().abort_parts(&key, &upload).await?;
+                    self.bucket().abort_multipart(&key, &upload).await?;
                     if !matches!(error, StoreError::Conflict) {
                         return Err(error);
                     }
@@ -117,7 +117,7 @@ pub(super) async fn sign_put(
         .content_type("application/octet-stream")
         .content_length(signed_length(size))
         .if_none_match("*");
-    let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+    let signed = request.presigned(signing(lifetime)?).await.map_err(request_error)?;
     Ok(describe(&signed, lifetime))
 }
 
@@ -128,7 +128,7 @@ pub(super) async fn sign_get(
     lifetime: Duration,
 ) -> Result<SignedRequest, StoreError> {
     let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object(key));
-    let signed = request.presigned(signing(lifetime)?).await.map_err(fault)?;
+    let signed = request.presigned(signing(lifetime)?).await.map_err(request_error)?;
     Ok(describe(&signed, lifetime))
 }
 

@@ -1,20 +1,20 @@
 //! Probe for conditional writes: without them two servers could both count the last download.
 
-use super::bucket::{Bucket, NO_ETAG, Only, PutError};
+use super::bucket::{Bucket, NO_ETAG, PutError, WriteCondition};
 use crate::domain::store::{StorageKey, StoreError};
 
 /// Rewrites the object at `key` unchanged under two conditions that do not hold.
 ///
 /// # Errors
 /// [`StoreError::Unfit`] if the server accepts either of the two writes.
-pub(super) async fn prove(bucket: &Bucket, key: &StorageKey) -> Result<(), StoreError> {
+pub(super) async fn check_conditional_writes(bucket: &Bucket, key: &StorageKey) -> Result<(), StoreError> {
     let gone = || StoreError::unavailable("the probe object is missing");
     let found = bucket.read(key).await?.ok_or_else(gone)?;
-    let other = Only::IfMatch(NO_ETAG.to_owned());
-    for (only, header) in [(Only::IfAbsent, "If-None-Match: *"), (other, "If-Match")] {
-        match bucket.put(key, found.body.clone(), found.content, &only).await {
-            Err(PutError::Refused) => {}
-            Err(PutError::Unclear(error)) => return Err(error),
+    let other = WriteCondition::IfMatch(NO_ETAG.to_owned());
+    for (condition, header) in [(WriteCondition::IfAbsent, "If-None-Match: *"), (other, "If-Match")] {
+        match bucket.put(key, found.body.clone(), found.content, &condition).await {
+            Err(PutError::ConditionFailed) => {}
+            Err(PutError::UnknownOutcome(error)) => return Err(error),
             Ok(_) => {
                 return Err(StoreError::Unfit(format!(
                     "this S3 server ignores {header} on writes: two servers could both grant the last download"

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{NO_ETAG, Only, PutError};
-use super::stored::{Known, WriteId, WriteLog};
+use super::bucket::{NO_ETAG, PutError, WriteCondition};
+use super::object_format::{ObjectVersion, WriteId, WriteLog};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
 use crate::domain::store::{
@@ -30,13 +30,13 @@ const CONCURRENCY: usize = 32;
 impl Records for S3Store {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         let Some(found) = self.bucket().get(key).await? else { return Ok(None) };
-        if let Some(trail) = &found.known.trail
-            && SystemClock.now().since(trail.at) >= self.0.outbox_delay
-            && let Err(error) = self.settle(trail).await
+        if let Some(log) = &found.version.log
+            && SystemClock.now().since(log.at) >= self.0.outbox_delay
+            && let Err(error) = self.write_outbox(log).await
         {
             tracing::warn!(error = %chain(&error), "cannot store the records of an earlier write yet");
         }
-        Ok(Some(Versioned { value: found.content, version: found.known.to_version() }))
+        Ok(Some(Versioned { value: found.content, version: found.version.to_version() }))
     }
 
     async fn keys(
@@ -88,7 +88,7 @@ impl Records for S3Store {
         }
         // Counted last: a failed commit is retried, and must not count twice.
         if let Some(tally) = &commit.tally {
-            self.0.sums.add(tally);
+            self.0.counters.add(tally);
         }
         Ok(version)
     }
@@ -101,7 +101,7 @@ pub(super) fn backoff() -> Backoff {
 
 /// Actual outcome of a write whose response is missing or ambiguous.
 enum WriteOutcome {
-    Applied(Known),
+    Applied(ObjectVersion),
     /// The object is unchanged.
     NotApplied,
     /// Another write was applied first.
@@ -116,17 +116,17 @@ impl S3Store {
         let before = match &change.condition {
             Condition::Absent => None,
             // A version of another backend matches no object here.
-            Condition::Is(version) => Some(Known::from_version(version).ok_or(StoreError::Conflict)?),
+            Condition::Is(version) => Some(ObjectVersion::from_version(version).ok_or(StoreError::Conflict)?),
         };
-        if let Some(trail) = before.as_ref().and_then(|before| before.trail.as_ref()) {
-            self.settle(trail).await?;
+        if let Some(log) = before.as_ref().and_then(|before| before.log.as_ref()) {
+            self.write_outbox(log).await?;
         }
         let id = WriteId::random();
-        let before_trail = before.as_ref().and_then(|before| before.trail.as_ref());
-        let trail = WriteLog::after(before_trail, id.clone(), SystemClock.now(), records);
-        let written = self.write(&change, before.as_ref(), &id, &trail).await?;
+        let log_before = before.as_ref().and_then(|before| before.log.as_ref());
+        let log = WriteLog::after(log_before, id.clone(), SystemClock.now(), records);
+        let written = self.write(&change, before.as_ref(), &id, &log).await?;
         match self.put_records(records.to_vec()).await {
-            Ok(()) => self.0.settled.insert(id),
+            Ok(()) => self.0.applied.insert(id),
             // The records are durable in the outbox of the written object.
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "cannot store the records of a write yet");
@@ -142,39 +142,39 @@ impl S3Store {
     async fn write(
         &self,
         change: &Change,
-        before: Option<&Known>,
+        before: Option<&ObjectVersion>,
         id: &WriteId,
-        trail: &WriteLog,
-    ) -> Result<Known, StoreError> {
-        let body = trail.attach(&change.value);
-        let only = before.map_or(Only::IfAbsent, |before| Only::IfMatch(before.etag.clone()));
+        log: &WriteLog,
+    ) -> Result<ObjectVersion, StoreError> {
+        let body = log.attach(&change.value);
+        let condition = before.map_or(WriteCondition::IfAbsent, |before| WriteCondition::IfMatch(before.etag.clone()));
         let mut backoff = backoff();
-        let mut unclear = None;
+        let mut last_error = None;
         loop {
-            match self.bucket().put(&change.key, body.clone(), Some(change.value.len()), &only).await {
-                Ok(etag) => return Ok(Known { etag, trail: Some(trail.clone()) }),
-                Err(PutError::Refused) => {}
-                Err(PutError::Unclear(StoreError::Full)) => return Err(StoreError::Full),
-                Err(PutError::Unclear(error)) => unclear = Some(error),
+            match self.bucket().put(&change.key, body.clone(), Some(change.value.len()), &condition).await {
+                Ok(etag) => return Ok(ObjectVersion { etag, log: Some(log.clone()) }),
+                Err(PutError::ConditionFailed) => {}
+                Err(PutError::UnknownOutcome(StoreError::Full)) => return Err(StoreError::Full),
+                Err(PutError::UnknownOutcome(error)) => last_error = Some(error),
             }
-            match self.outcome_of(&change.key, before, id, trail.seq).await {
-                Ok(WriteOutcome::Applied(known)) => {
-                    let overtaken = known.trail.as_ref().is_none_or(|trail| trail.last() != Some(id));
+            match self.outcome_of(&change.key, before, id, log.seq).await {
+                Ok(WriteOutcome::Applied(version)) => {
+                    let overtaken = version.log.as_ref().is_none_or(|log| log.last() != Some(id));
                     // The caller must not continue from the version of a later write.
-                    return Ok(if overtaken { Known { etag: NO_ETAG.to_owned(), ..known } } else { known });
+                    return Ok(if overtaken { ObjectVersion { etag: NO_ETAG.to_owned(), ..version } } else { version });
                 }
                 Ok(WriteOutcome::Overtaken) => return Err(StoreError::Conflict),
-                Ok(WriteOutcome::Unknown) if unclear.is_none() => return Err(StoreError::Conflict),
+                Ok(WriteOutcome::Unknown) if last_error.is_none() => return Err(StoreError::Conflict),
                 Ok(WriteOutcome::Unknown) => {
                     let text = "cannot tell whether a write was applied: too many later writes to the object";
                     return Err(StoreError::unavailable(text));
                 }
                 Ok(WriteOutcome::NotApplied) => {}
-                Err(error) => unclear = Some(error),
+                Err(error) => last_error = Some(error),
             }
             if backoff.is_over() {
                 let rejected = || StoreError::unavailable("the bucket rejects a write whose condition holds");
-                return Err(unclear.unwrap_or_else(rejected));
+                return Err(last_error.unwrap_or_else(rejected));
             }
             backoff.pause().await;
         }
@@ -183,17 +183,17 @@ impl S3Store {
     async fn outcome_of(
         &self,
         key: &StorageKey,
-        before: Option<&Known>,
+        before: Option<&ObjectVersion>,
         id: &WriteId,
         seq: u64,
     ) -> Result<WriteOutcome, StoreError> {
-        let now = self.bucket().get(key).await?.map(|found| found.known);
+        let now = self.bucket().get(key).await?.map(|found| found.version);
         Ok(match (now, before) {
             (Some(now), Some(before)) if now.etag == before.etag => WriteOutcome::NotApplied,
             (None, None) => WriteOutcome::NotApplied,
             // The object was removed, or replaced by one without a write log.
-            (None, Some(_)) | (Some(Known { trail: None, .. }), _) => WriteOutcome::Overtaken,
-            (Some(now), _) => match now.trail.as_ref().map_or(Some(false), |trail| trail.remembers(id, seq)) {
+            (None, Some(_)) | (Some(ObjectVersion { log: None, .. }), _) => WriteOutcome::Overtaken,
+            (Some(now), _) => match now.log.as_ref().map_or(Some(false), |log| log.contains(id, seq)) {
                 Some(true) => WriteOutcome::Applied(now),
                 Some(false) => WriteOutcome::Overtaken,
                 None => WriteOutcome::Unknown,
@@ -201,40 +201,45 @@ impl S3Store {
         })
     }
 
-    /// Stores the outbox records of the latest write in `trail`, unless they are known to be stored.
-    async fn settle(&self, trail: &WriteLog) -> Result<(), StoreError> {
-        let Some(id) = trail.last().filter(|_| !trail.outbox.is_empty()) else { return Ok(()) };
-        if self.0.settled.contains(id) {
+    /// Stores the outbox records of the latest write in `log`, unless they are known to be stored.
+    async fn write_outbox(&self, log: &WriteLog) -> Result<(), StoreError> {
+        let Some(id) = log.last().filter(|_| !log.outbox.is_empty()) else { return Ok(()) };
+        if self.0.applied.contains(id) {
             return Ok(());
         }
-        self.put_records(trail.records()?).await?;
-        self.0.settled.insert(id.clone());
+        self.put_records(log.records()?).await?;
+        self.0.applied.insert(id.clone());
         Ok(())
     }
 
     /// Stores records that do not exist yet.
     async fn put_records(&self, records: Vec<(StorageKey, Bytes)>) -> Result<(), StoreError> {
-        let put = |(key, value)| async move { self.put_once(&key, value).await };
+        let put = |(key, value)| async move { self.put_immutable(&key, value).await };
         stream::iter(records).map(put).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
     /// Writes an immutable object, with retries until it exists.
     ///
     /// Every writer would write the same bytes, so an existing object is a success.
-    pub(super) async fn put_once(&self, key: &StorageKey, value: Bytes) -> Result<(), StoreError> {
-        self.put_with_retries(key, value, &Only::IfAbsent).await
+    pub(super) async fn put_immutable(&self, key: &StorageKey, value: Bytes) -> Result<(), StoreError> {
+        self.put_with_retries(key, value, &WriteCondition::IfAbsent).await
     }
 
     async fn put_always(&self, key: &StorageKey) -> Result<(), StoreError> {
-        self.put_with_retries(key, Bytes::new(), &Only::Always).await
+        self.put_with_retries(key, Bytes::new(), &WriteCondition::Unconditional).await
     }
 
-    async fn put_with_retries(&self, key: &StorageKey, value: Bytes, only: &Only) -> Result<(), StoreError> {
+    async fn put_with_retries(
+        &self,
+        key: &StorageKey,
+        value: Bytes,
+        condition: &WriteCondition,
+    ) -> Result<(), StoreError> {
         let mut backoff = backoff();
         loop {
-            match self.bucket().put(key, value.clone(), None, only).await {
-                Ok(_) | Err(PutError::Refused) => return Ok(()),
-                Err(PutError::Unclear(error)) => {
+            match self.bucket().put(key, value.clone(), None, condition).await {
+                Ok(_) | Err(PutError::ConditionFailed) => return Ok(()),
+                Err(PutError::UnknownOutcome(error)) => {
                     if matches!(error, StoreError::Full) || backoff.is_over() {
                         return Err(error);
                     }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::S3Store;
-use super::manifest::{Arriving, Holder, Poured, PouredPart, Tail};
+use super::manifest::{Lease, ServicePart, ServiceUpload, Tail, UploadManifest};
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
@@ -32,8 +32,8 @@ struct Work {
     store: S3Store,
     id: TransferId,
     /// State before this writer, restored by `discard`.
-    before: Poured,
-    arriving: Arriving,
+    before: ServiceUpload,
+    manifest: UploadManifest,
     version: Version,
     written_at: Instant,
     /// Buffered bytes after the last started part.
@@ -58,32 +58,32 @@ impl S3Writer {
     /// [`StoreError::OffsetMismatch`] if another number of bytes has arrived, [`StoreError::WriterBusy`] while another
     /// writer or finisher has the lease.
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
-        let permit = store.writer_place().await?;
-        let (mut arriving, condition) = if let Some(found) = store.arriving(id).await? {
+        let permit = store.writer_permit().await?;
+        let (mut manifest, condition) = if let Some(found) = store.manifest(id).await? {
             (found.value, Condition::Is(found.version))
         } else {
             // Without a manifest the payload is either empty or complete.
             if let Some(length) = store.bucket().length(&StorageKey::payload(id)).await? {
                 return Err(StoreError::OffsetMismatch { received_bytes: length });
             }
-            (Arriving::default(), Condition::Absent)
+            (UploadManifest::default(), Condition::Absent)
         };
-        if let Some(length) = arriving.whole {
+        if let Some(length) = manifest.whole {
             return Err(StoreError::OffsetMismatch { received_bytes: length });
         }
-        if arriving.is_held() {
+        if manifest.is_leased() {
             return Err(StoreError::WriterBusy);
         }
-        let mut poured = arriving.poured.take().unwrap_or_default();
-        if poured.length() != offset {
-            return Err(StoreError::OffsetMismatch { received_bytes: poured.length() });
+        let mut service_upload = manifest.service_upload.take().unwrap_or_default();
+        if service_upload.length() != offset {
+            return Err(StoreError::OffsetMismatch { received_bytes: service_upload.length() });
         }
         // The previous writer let its lease expire and may still be sending a part.
-        poured.next = poured.next.max(1) + u32::from(arriving.holder.is_some());
-        let before = poured.clone();
-        arriving.poured = Some(poured);
-        arriving.holder = Some(Holder::new(false));
-        let version = match store.set_arriving(id, condition, &arriving).await {
+        service_upload.next = service_upload.next.max(1) + u32::from(manifest.lease.is_some());
+        let before = service_upload.clone();
+        manifest.service_upload = Some(service_upload);
+        manifest.lease = Some(Lease::new(false));
+        let version = match store.write_manifest(id, condition, &manifest).await {
             Err(StoreError::Conflict) => return Err(StoreError::WriterBusy),
             set => set?,
         };
@@ -92,7 +92,7 @@ impl S3Writer {
             store,
             id,
             before,
-            arriving,
+            manifest,
             version,
             written_at,
             buffered: BytesMut::new(),
@@ -144,13 +144,13 @@ impl Drop for S3Writer {
 }
 
 impl Work {
-    fn poured(&mut self) -> &mut Poured {
-        self.arriving.poured.get_or_insert_default()
+    fn service_upload(&mut self) -> &mut ServiceUpload {
+        self.manifest.service_upload.get_or_insert_default()
     }
 
     async fn read_tail(&mut self) -> Result<BytesMut, StoreError> {
         let id = self.id;
-        let Some(tail) = &self.poured().tail else { return Ok(BytesMut::new()) };
+        let Some(tail) = &self.service_upload().tail else { return Ok(BytesMut::new()) };
         let key = StorageKey::payload_piece(id, &tail.name);
         let read = self.store.bucket().read(&key).await?.ok_or(StoreError::NoPayload)?;
         Ok(BytesMut::from(read.body))
@@ -162,7 +162,7 @@ impl Work {
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let before = self.poured().parts.len() + usize::from(self.uploading.is_some());
+            let before = self.service_upload().parts.len() + usize::from(self.uploading.is_some());
             let space = part_size(before) - self.buffered.len();
             let (now, later) = rest.split_at(space.min(rest.len()));
             self.buffered.extend_from_slice(now);
@@ -181,12 +181,12 @@ impl Work {
     async fn begin_part(&mut self) -> Result<(), StoreError> {
         self.end_part().await?;
         let key = StorageKey::payload(self.id);
-        if self.poured().upload.is_none() {
-            self.poured().upload = Some(self.store.bucket().begin_parts(&key).await?);
+        if self.service_upload().upload.is_none() {
+            self.service_upload().upload = Some(self.store.bucket().start_multipart(&key).await?);
             self.keep().await?;
         }
-        let upload = self.poured().upload.clone().expect("an upload was started above");
-        let (number, body) = (self.poured().next, std::mem::take(&mut self.buffered).freeze());
+        let upload = self.service_upload().upload.clone().expect("an upload was started above");
+        let (number, body) = (self.service_upload().next, std::mem::take(&mut self.buffered).freeze());
         let (size, bucket) = (body.len() as u64, self.store.bucket().clone());
         let task = tokio::spawn(async move { bucket.put_part(&key, &upload, number, body).await });
         self.uploading = Some(PartUpload { number, size, task });
@@ -202,16 +202,16 @@ impl Work {
             Err(error) => {
                 self.broken = true;
                 // The part may still arrive, so its number is not reused.
-                self.poured().next = upload.number + 1;
+                self.service_upload().next = upload.number + 1;
                 return Err(error);
             }
         };
-        let part = PouredPart { number: upload.number, etag, size: upload.size };
-        let poured = self.poured();
-        poured.next = part.number + 1;
-        poured.parts.push(part);
+        let part = ServicePart { number: upload.number, etag, size: upload.size };
+        let service_upload = self.service_upload();
+        service_upload.next = part.number + 1;
+        service_upload.parts.push(part);
         // The part starts with the tail's bytes. The tail object remains for `discard`.
-        poured.tail = None;
+        service_upload.tail = None;
         self.keep().await
     }
 
@@ -220,11 +220,11 @@ impl Work {
     /// # Errors
     /// [`StoreError::NoPayload`] if another writer took over the lease or the payload was removed.
     async fn keep(&mut self) -> Result<(), StoreError> {
-        if self.arriving.holder.is_some() {
-            self.arriving.holder = Some(Holder::new(false));
+        if self.manifest.lease.is_some() {
+            self.manifest.lease = Some(Lease::new(false));
         }
         let condition = Condition::Is(self.version.clone());
-        self.version = match self.store.set_arriving(self.id, condition, &self.arriving).await {
+        self.version = match self.store.write_manifest(self.id, condition, &self.manifest).await {
             Err(StoreError::Conflict) => return Err(StoreError::NoPayload),
             set => set?,
         };
@@ -243,7 +243,7 @@ impl Work {
 
     async fn close(mut self) -> Result<u64, StoreError> {
         match self.release().await {
-            Err(StoreError::NoPayload) => match self.store.arriving(self.id).await? {
+            Err(StoreError::NoPayload) => match self.store.manifest(self.id).await? {
                 None => Ok(0),
                 Some(_) => Err(StoreError::NoPayload),
             },
@@ -255,24 +255,24 @@ impl Work {
     async fn release(&mut self) -> Result<u64, StoreError> {
         let sent = self.end_part().await;
         let mut added = None;
-        let known = self.poured().tail.as_ref().map_or(0, |tail| tail.size);
+        let known = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
         if !self.broken && self.buffered.len() as u64 != known {
             let tail = Tail { name: random::name(), size: self.buffered.len() as u64 };
             let key = StorageKey::payload_piece(self.id, &tail.name);
-            self.store.put_once(&key, std::mem::take(&mut self.buffered).freeze()).await?;
+            self.store.put_immutable(&key, std::mem::take(&mut self.buffered).freeze()).await?;
             added = Some(tail.clone());
-            self.poured().tail = Some(tail);
+            self.service_upload().tail = Some(tail);
         }
-        self.arriving.holder = None;
+        self.manifest.lease = None;
         if let Err(error) = self.keep().await {
             self.drop_tail(added.as_ref()).await;
             return Err(error);
         }
-        let kept = self.poured().tail.clone();
+        let kept = self.service_upload().tail.clone();
         if self.before.tail != kept {
             self.drop_tail(self.before.tail.as_ref()).await;
         }
-        sent.map(|()| self.poured().length())
+        sent.map(|()| self.service_upload().length())
     }
 
     async fn discard(mut self) -> Result<(), StoreError> {
@@ -282,23 +282,24 @@ impl Work {
             Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
             None => !self.broken,
         };
-        let (begun, before, reached) = (self.poured().upload.clone(), self.before.clone(), self.poured().next);
-        let (poured, unused) = if before.parts.is_empty() {
-            (Poured { upload: None, next: 1, ..before }, begun)
+        let (begun, before, reached) =
+            (self.service_upload().upload.clone(), self.before.clone(), self.service_upload().next);
+        let (service_upload, unused) = if before.parts.is_empty() {
+            (ServiceUpload { upload: None, next: 1, ..before }, begun)
         } else {
             // New parts replace those with the same numbers; the number of a part that may still arrive is not reused.
             let next = if ended { before.next } else { reached + 1 };
-            (Poured { upload: begun, next, ..before }, None)
+            (ServiceUpload { upload: begun, next, ..before }, None)
         };
-        *self.poured() = poured;
-        self.arriving.holder = None;
+        *self.service_upload() = service_upload;
+        self.manifest.lease = None;
         match self.keep().await {
             // The payload was removed, with everything that this writer wrote.
             Err(StoreError::NoPayload) => return Ok(()),
             kept => kept?,
         }
         if let Some(upload) = unused
-            && let Err(error) = self.store.bucket().abort_parts(&StorageKey::payload(self.id), &upload).await
+            && let Err(error) = self.store.bucket().abort_multipart(&StorageKey::payload(self.id), &upload).await
         {
             tracing::debug!(error = %chain(&error), "cannot abort a discarded multipart upload yet");
         }

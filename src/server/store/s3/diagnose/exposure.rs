@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::Grant;
 
-use super::refusal::setting;
+use super::failure::setting;
 use crate::domain::maintenance::finding::Finding;
 use crate::server::store::s3::actions::{GET_ACCESS_BLOCK, GET_ACL, GET_POLICY_STATUS};
 use crate::server::store::s3::bucket::Bucket;

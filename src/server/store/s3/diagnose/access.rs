@@ -4,15 +4,15 @@ use aws_config::BehaviorVersion;
 use aws_sdk_s3::config::ProvideCredentials;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 
+use super::failure::describe_error;
 use super::presigned::unsigned_get;
-use super::refusal::why;
-use super::scratch::{Scratch, as_stranger};
+use super::scratch::{Scratch, send_without_credentials};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::timestamp::Timestamp;
 use crate::server::store::s3::actions::LIST;
-use crate::server::store::s3::bucket::{fault, status};
+use crate::server::store::s3::bucket::{request_error, status};
 
 /// Checks that credentials are configured.
 pub(super) async fn credentials() -> Finding {
@@ -29,10 +29,12 @@ pub(super) async fn credentials() -> Finding {
 
 /// Compares this machine's clock with the server's.
 pub(super) async fn clock(scratch: &Scratch) -> Finding {
-    let response = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.absent).await?).await };
+    let response = async { send_without_credentials(unsigned_get(&scratch.bucket, &scratch.absent).await?).await };
     match response.await {
         Ok(response) => Finding::clock(response.date.as_deref().and_then(Timestamp::from_http_date), SystemClock.now()),
-        Err(error) => Finding::cannot_tell("clock", why(&error), "make sure that this machine can reach the server"),
+        Err(error) => {
+            Finding::cannot_tell("clock", describe_error(&error), "make sure that this machine can reach the server")
+        }
     }
 }
 
@@ -70,5 +72,5 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
         }
         _ => "check that the endpoint is an S3 server".to_owned(),
     };
-    (Finding::problem(NAME, why(&fault(error)), hint), code == "AccessDenied")
+    (Finding::problem(NAME, describe_error(&request_error(error)), hint), code == "AccessDenied")
 }

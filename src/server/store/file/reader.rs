@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::folder::{Folder, names, present};
+use super::folder::{Folder, hard_links, optional};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadStream, StoreError};
 
@@ -16,26 +16,26 @@ use crate::domain::store::{PayloadStream, StoreError};
 const BLOCK: u64 = 256 << 10;
 
 /// Unread rest of a range of a payload.
-pub(super) struct Download {
+pub(super) struct PayloadReader {
     file: File,
     remaining: u64,
 }
 
 /// Read-ahead state of a download.
 enum Ahead {
-    Unread(Download),
+    Unread(PayloadReader),
     Reading(Option<Reading>),
 }
 
-type Reading = JoinHandle<(Download, io::Result<Bytes>)>;
+type Reading = JoinHandle<(PayloadReader, io::Result<Bytes>)>;
 
-impl Download {
+impl PayloadReader {
     /// Opens a range of a finished payload.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if the payload is missing or shorter than the range.
     pub(super) fn open(folder: &Folder, id: TransferId, range: &Range<u64>) -> Result<Self, StoreError> {
-        let mut file = present(File::open(folder.finished(id)))?.ok_or(StoreError::NoPayload)?;
+        let mut file = optional(File::open(folder.finished(id)))?.ok_or(StoreError::NoPayload)?;
         if range.start > range.end || range.end > file.metadata()?.len() {
             return Err(StoreError::NoPayload);
         }
@@ -76,7 +76,8 @@ impl Download {
         let mut block = Vec::with_capacity(usize::try_from(wanted).expect("a block fits in memory"));
         let read = (&self.file).take(wanted).read_to_end(&mut block)?;
         if read as u64 != wanted {
-            let kind = if names(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
+            let kind =
+                if hard_links(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
             return Err(kind.into());
         }
         self.remaining -= wanted;

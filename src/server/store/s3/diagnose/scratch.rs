@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::refusal::problem;
+use super::failure::problem;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
@@ -34,7 +34,7 @@ pub(super) struct Scratch {
 }
 
 /// Response to a request without credentials.
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) date: Option<String>,
     pub(super) body: Bytes,
@@ -58,8 +58,8 @@ impl Scratch {
     pub(super) async fn remove(&self) -> Finding {
         const NAME: &str = "delete";
         // Failed multipart checks may leave uploads behind; their findings have reported the cause.
-        for upload in self.bucket.open_uploads(&self.joined).await.unwrap_or_default() {
-            let _ = self.bucket.abort_parts(&self.joined, &upload).await;
+        for upload in self.bucket.unfinished_uploads(&self.joined).await.unwrap_or_default() {
+            let _ = self.bucket.abort_multipart(&self.joined, &upload).await;
         }
         let removed = async {
             self.bucket.remove(&[self.joined.clone(), self.presigned.clone()]).await?;
@@ -79,11 +79,11 @@ impl Scratch {
 }
 
 /// Sends a request without credentials, as the holder of a URL does.
-pub(super) async fn as_stranger(request: http::Request<Bytes>) -> Result<Answer, StoreError> {
+pub(super) async fn send_without_credentials(request: http::Request<Bytes>) -> Result<Response, StoreError> {
     let failed = |error: reqwest::Error| StoreError::unavailable(chain(&error.without_url()));
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build();
     let request = request.try_into().map_err(failed)?;
     let response = client.map_err(failed)?.execute(request).await.map_err(failed)?;
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-    Ok(Answer { status: response.status().as_u16(), date, body: response.bytes().await.map_err(failed)? })
+    Ok(Response { status: response.status().as_u16(), date, body: response.bytes().await.map_err(failed)? })
 }

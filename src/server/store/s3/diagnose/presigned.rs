@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::refusal::why;
-use super::scratch::{Answer, CONTENT, OTHER, Scratch, as_stranger};
+use super::failure::describe_error;
+use super::scratch::{CONTENT, OTHER, Response, Scratch, send_without_credentials};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{SignedRequest, StorageKey, StoreError};
 use crate::server::store::s3::bucket::Bucket;
@@ -26,7 +26,7 @@ const BROKEN: &str = "check region, endpoint, path style and any proxy in front 
 pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
     let signed = match sign_put(&scratch.bucket, &scratch.presigned, CONTENT.len() as u64, LIFETIME).await {
         Ok(signed) => signed,
-        Err(error) => return vec![Finding::problem("presigned_put", why(&error), BROKEN)],
+        Err(error) => return vec![Finding::problem("presigned_put", describe_error(&error), BROKEN)],
     };
     vec![
         put_tampered(&signed).await,
@@ -54,7 +54,7 @@ async fn put(signed: &SignedRequest) -> Finding {
     match send(signed, CONTENT).await {
         Ok(answer) if answer.is_success() => Finding::ok(NAME, "a client can upload a payload"),
         Ok(answer) => Finding::problem(NAME, answer.describe("to a correctly signed URL"), BROKEN),
-        Err(error) => Finding::problem(NAME, why(&error), BROKEN),
+        Err(error) => Finding::problem(NAME, describe_error(&error), BROKEN),
     }
 }
 
@@ -69,7 +69,7 @@ async fn put_again(signed: &SignedRequest) -> Finding {
             "use a server that supports it: otherwise a presigned URL can replace a complete payload",
         ),
         Ok(answer) => Finding::cannot_tell(NAME, answer.describe("instead of 412"), BROKEN),
-        Err(error) => Finding::cannot_tell(NAME, why(&error), BROKEN),
+        Err(error) => Finding::cannot_tell(NAME, describe_error(&error), BROKEN),
     }
 }
 
@@ -85,22 +85,22 @@ async fn get(scratch: &Scratch) -> Finding {
             Finding::ok(NAME, "a client can download a payload")
         }
         Ok((_, answer)) => Finding::problem(NAME, answer.describe("to a correctly signed URL"), BROKEN),
-        Err(error) => Finding::problem(NAME, why(&error), BROKEN),
+        Err(error) => Finding::problem(NAME, describe_error(&error), BROKEN),
     }
 }
 
 async fn get_unsigned(scratch: &Scratch) -> Finding {
-    let answer = async { as_stranger(unsigned_get(&scratch.bucket, &scratch.object).await?).await };
+    let answer = async { send_without_credentials(unsigned_get(&scratch.bucket, &scratch.object).await?).await };
     rejected("anonymous_get", answer.await, "a request without a signature", PUBLIC)
 }
 
 /// Checks that the server rejected a request; `hint` is the fix if the request was accepted.
-fn rejected(name: &'static str, outcome: Result<Answer, StoreError>, request: &str, hint: &str) -> Finding {
+fn rejected(name: &'static str, outcome: Result<Response, StoreError>, request: &str, hint: &str) -> Finding {
     match outcome {
         Ok(answer) if matches!(answer.status, 401 | 403) => Finding::ok(name, format!("{request} is rejected")),
         Ok(answer) if answer.is_success() => Finding::problem(name, format!("{request} is accepted"), hint),
         Ok(answer) => Finding::cannot_tell(name, answer.describe(&format!("to {request}")), BROKEN),
-        Err(error) => Finding::cannot_tell(name, why(&error), BROKEN),
+        Err(error) => Finding::cannot_tell(name, describe_error(&error), BROKEN),
     }
 }
 
@@ -111,8 +111,8 @@ pub(super) async fn unsigned_get(bucket: &Bucket, key: &StorageKey) -> Result<Re
     request(&signed, Bytes::new())
 }
 
-async fn send(signed: &SignedRequest, body: Bytes) -> Result<Answer, StoreError> {
-    as_stranger(request(signed, body)?).await
+async fn send(signed: &SignedRequest, body: Bytes) -> Result<Response, StoreError> {
+    send_without_credentials(request(signed, body)?).await
 }
 
 fn request(signed: &SignedRequest, body: Bytes) -> Result<Request<Bytes>, StoreError> {
@@ -123,7 +123,7 @@ fn request(signed: &SignedRequest, body: Bytes) -> Result<Request<Bytes>, StoreE
     request.body(body).map_err(StoreError::unavailable)
 }
 
-impl Answer {
+impl Response {
     fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

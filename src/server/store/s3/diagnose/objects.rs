@@ -1,11 +1,11 @@
 //! Checks of writing, reading, measuring and listing objects, and of the response for a missing object.
 
-use super::refusal::problem;
+use super::failure::problem;
 use super::scratch::{CONTENT, Scratch};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{GET, LIST, PUT};
-use crate::server::store::s3::bucket::{Bucket, Only, PutError};
+use crate::server::store::s3::bucket::{Bucket, PutError, WriteCondition};
 
 /// Writes the object that the other checks use. If the write fails, its finding is the only one.
 pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
@@ -18,10 +18,10 @@ pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
 async fn put(scratch: &Scratch) -> Result<Finding, Finding> {
     const NAME: &str = "put";
     let failed = |error: &StoreError| problem(NAME, PUT, error);
-    match scratch.bucket.put(&scratch.object, CONTENT, None, &Only::IfAbsent).await {
+    match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfAbsent).await {
         Ok(_) => Ok(Finding::ok(NAME, format!("wrote {}", scratch.bucket.object(&scratch.object)))),
-        Err(PutError::Unclear(error)) => Err(failed(&error)),
-        Err(PutError::Refused) => Err(failed(&StoreError::Conflict)),
+        Err(PutError::UnknownOutcome(error)) => Err(failed(&error)),
+        Err(PutError::ConditionFailed) => Err(failed(&StoreError::Conflict)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{BucketVersioningStatus, LifecycleRule, ObjectLockEnabled};
 
-use super::refusal::setting;
+use super::failure::setting;
 use crate::domain::maintenance::finding::Finding;
 use crate::server::store::s3::actions::{GET_ENCRYPTION, GET_LIFECYCLE, GET_LOGGING, GET_OBJECT_LOCK, GET_VERSIONING};
 use crate::server::store::s3::bucket::Bucket;

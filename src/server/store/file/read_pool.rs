@@ -7,20 +7,20 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::blocking;
-use super::connection::{reading, store_error};
+use super::connection::{open_reader, store_error};
 use crate::domain::store::StoreError;
 
 /// Maximum number of concurrent reads.
 const READERS: usize = 4;
 
 /// Pool of read-only connections, opened on demand.
-pub(super) struct Readers {
+pub(super) struct ReadPool {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
 
-impl Readers {
+impl ReadPool {
     /// Creates a pool for the database at `path`.
     pub(super) fn of(path: PathBuf) -> Self {
         Self { path, idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
@@ -32,10 +32,10 @@ impl Readers {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
-        let readers = Arc::clone(self);
+        let read_pool = Arc::clone(self);
         blocking(move || {
             let _permit = permit;
-            readers.run(query).map_err(|error| store_error(Arc::new(error)))
+            read_pool.run(query).map_err(|error| store_error(Arc::new(error)))
         })
         .await
     }
@@ -43,7 +43,7 @@ impl Readers {
     /// Runs `query` on an idle or new connection, and drops the connection if the query fails.
     fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let idle = self.idle().pop();
-        let connection = idle.map_or_else(|| reading(&self.path), Ok)?;
+        let connection = idle.map_or_else(|| open_reader(&self.path), Ok)?;
         let found = query(&connection)?;
         self.idle().push(connection);
         Ok(found)

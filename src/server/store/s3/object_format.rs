@@ -40,12 +40,12 @@ pub(super) struct WriteLog {
     /// Time of the latest write.
     pub(super) at: Timestamp,
     /// Records of the latest write, for another server to store if the writer crashed first.
-    pub(super) outbox: Vec<Pending>,
+    pub(super) outbox: Vec<OutboxRecord>,
 }
 
 /// Record in the outbox, stored or not yet stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pending {
+pub(super) struct OutboxRecord {
     key: String,
     base64: String,
 }
@@ -57,7 +57,7 @@ impl WriteLog {
         writes.push(id);
         writes.drain(..writes.len().saturating_sub(MAX_WRITES));
         let pending =
-            |(key, value): &(StorageKey, Bytes)| Pending { key: key.to_string(), base64: STANDARD.encode(value) };
+            |(key, value): &(StorageKey, Bytes)| OutboxRecord { key: key.to_string(), base64: STANDARD.encode(value) };
         Self {
             seq: before.map_or(0, |before| before.seq) + 1,
             writes,
@@ -74,7 +74,7 @@ impl WriteLog {
     /// Returns whether the write `id` was applied; `None` if it may have dropped out of the log.
     ///
     /// `seq` is the sequence number that the write would have.
-    pub(super) fn remembers(&self, id: &WriteId, seq: u64) -> Option<bool> {
+    pub(super) fn contains(&self, id: &WriteId, seq: u64) -> Option<bool> {
         if self.writes.contains(id) {
             return Some(true);
         }
@@ -84,7 +84,7 @@ impl WriteLog {
 
     /// Decodes the records of the latest write.
     pub(super) fn records(&self) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        let record = |pending: &Pending| {
+        let record = |pending: &OutboxRecord| {
             let value = STANDARD.decode(&pending.base64).map_err(StoreError::unavailable)?;
             Ok((StorageKey::from_backend(pending.key.clone()), value.into()))
         };
@@ -99,36 +99,37 @@ impl WriteLog {
 
 /// Object as read from the bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredObject {
     pub(super) content: Bytes,
-    pub(super) known: Known,
+    pub(super) version: ObjectVersion,
 }
 
 /// Contents of a [`Version`] of this backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct ObjectVersion {
     /// Entity tag, the condition of the next write.
     pub(super) etag: String,
     /// Write log of the object; `None` for an immutable object.
-    pub(super) trail: Option<WriteLog>,
+    #[serde(rename = "trail")]
+    pub(super) log: Option<WriteLog>,
 }
 
-impl Stored {
+impl StoredObject {
     /// Splits an object whose content has `length` bytes into content and write log.
     ///
     /// Without `length` the whole body is content.
     pub(super) fn parse(key: &str, etag: String, body: &Bytes, length: Option<usize>) -> Result<Self, StoreError> {
         let Some(length) = length else {
-            return Ok(Self { content: body.clone(), known: Known { etag, trail: None } });
+            return Ok(Self { content: body.clone(), version: ObjectVersion { etag, log: None } });
         };
         let corrupt = || StoreError::unavailable(format!("{key} is shorter than its metadata say"));
-        let trail = body.get(length.saturating_add(1)..).ok_or_else(corrupt)?;
-        let known = Known { etag, trail: Some(from_json(key, trail)?) };
-        Ok(Self { content: body.slice(..length), known })
+        let log = body.get(length.saturating_add(1)..).ok_or_else(corrupt)?;
+        let version = ObjectVersion { etag, log: Some(from_json(key, log)?) };
+        Ok(Self { content: body.slice(..length), version })
     }
 }
 
-impl Known {
+impl ObjectVersion {
     /// Encodes the version for callers.
     pub(super) fn to_version(&self) -> Version {
         Version(serde_json::to_string(self).expect("strings and numbers always serialise to JSON"))
@@ -144,46 +145,46 @@ impl Known {
 mod tests {
     use super::*;
 
-    fn trail(before: Option<&WriteLog>) -> WriteLog {
+    fn log(before: Option<&WriteLog>) -> WriteLog {
         let records = [(StorageKey::from_backend("events/1.json".to_owned()), Bytes::from_static(b"{}\n\xff"))];
         WriteLog::after(before, WriteId::random(), Timestamp::from_millis(7), &records)
     }
 
     #[test]
     fn an_object_is_split_as_it_was_joined() {
-        let trail = trail(None);
+        let log = log(None);
         for content in [&b""[..], b"{}", b"two\nlines\n"] {
             let content = Bytes::from_static(content);
-            let body = trail.attach(&content);
-            let stored = Stored::parse("x", "e".to_owned(), &body, Some(content.len())).unwrap();
-            assert_eq!((stored.content, stored.known.trail), (content, Some(trail.clone())));
+            let body = log.attach(&content);
+            let stored = StoredObject::parse("x", "e".to_owned(), &body, Some(content.len())).unwrap();
+            assert_eq!((stored.content, stored.version.log), (content, Some(log.clone())));
         }
-        let plain = Stored::parse("x", "e".to_owned(), &Bytes::from_static(b"plain"), None).unwrap();
-        assert_eq!((&plain.content[..], plain.known.trail), (&b"plain"[..], None));
+        let plain = StoredObject::parse("x", "e".to_owned(), &Bytes::from_static(b"plain"), None).unwrap();
+        assert_eq!((&plain.content[..], plain.version.log), (&b"plain"[..], None));
         for length in [5, 99, usize::MAX] {
-            assert!(Stored::parse("x", String::new(), &Bytes::from_static(b"plain"), Some(length)).is_err());
+            assert!(StoredObject::parse("x", String::new(), &Bytes::from_static(b"plain"), Some(length)).is_err());
         }
     }
 
     #[test]
     fn a_version_survives_encoding_and_decoding() {
-        let known = Known { etag: "\"e\"".to_owned(), trail: Some(trail(None)) };
-        assert_eq!(Known::from_version(&known.to_version()), Some(known.clone()));
-        assert_eq!(known.trail.unwrap().records().unwrap()[0].1, &b"{}\n\xff"[..]);
-        assert_eq!(Known::from_version(&Version("17".to_owned())), None);
+        let version = ObjectVersion { etag: "\"e\"".to_owned(), log: Some(log(None)) };
+        assert_eq!(ObjectVersion::from_version(&version.to_version()), Some(version.clone()));
+        assert_eq!(version.log.unwrap().records().unwrap()[0].1, &b"{}\n\xff"[..]);
+        assert_eq!(ObjectVersion::from_version(&Version("17".to_owned())), None);
     }
 
     #[test]
     fn the_latest_writes_are_remembered() {
-        let first = trail(None);
+        let first = log(None);
         let id = first.last().unwrap().clone();
         let mut latest = first;
         for _ in 1..MAX_WRITES {
-            latest = trail(Some(&latest));
+            latest = log(Some(&latest));
         }
-        assert_eq!((latest.seq, latest.remembers(&id, 1)), (64, Some(true)));
-        latest = trail(Some(&latest));
-        assert_eq!((latest.writes.len(), latest.remembers(&id, 1)), (MAX_WRITES, None));
-        assert_eq!(latest.remembers(&WriteId::random(), 2), Some(false));
+        assert_eq!((latest.seq, latest.contains(&id, 1)), (64, Some(true)));
+        latest = log(Some(&latest));
+        assert_eq!((latest.writes.len(), latest.contains(&id, 1)), (MAX_WRITES, None));
+        assert_eq!(latest.contains(&WriteId::random(), 2), Some(false));
     }
 }

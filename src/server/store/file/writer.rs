@@ -21,7 +21,7 @@ const BLOCK: usize = 1 << 20;
 const PIECES: usize = 1024;
 
 /// Buffers incoming pieces into blocks; while one block is written, the next one is buffered.
-pub(super) struct Upload {
+pub(super) struct FileWriter {
     folder: Arc<Folder>,
     id: TransferId,
     start: u64,
@@ -41,11 +41,11 @@ enum Hold {
     Gone,
 }
 
-impl Upload {
+impl FileWriter {
     /// Opens a payload for writing at `offset`.
     pub(super) async fn open(folder: Arc<Folder>, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         let shared = Arc::clone(&folder);
-        let part = blocking(move || Part::ending_at(&shared, id, offset)).await?;
+        let part = blocking(move || Part::open_at(&shared, id, offset)).await?;
         Ok(Self {
             folder,
             id,
@@ -102,7 +102,7 @@ fn append(mut part: Part, pieces: Vec<Bytes>) -> JoinHandle<(Part, Result<(), St
 }
 
 #[async_trait]
-impl PayloadWriter for Upload {
+impl PayloadWriter for FileWriter {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::unavailable("an earlier write of this payload failed"));
@@ -144,7 +144,7 @@ impl PayloadWriter for Upload {
     }
 }
 
-impl Drop for Upload {
+impl Drop for FileWriter {
     /// Writes the buffered pieces in the background.
     ///
     /// On a slow connection that breaks, the buffer may be most of what the upload has sent.
@@ -178,10 +178,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
         let id = TransferId::random();
-        let mut first = Upload::open(folder.clone(), id, 0).await.unwrap();
+        let mut first = FileWriter::open(folder.clone(), id, 0).await.unwrap();
         first.write(Bytes::from_static(b"acknowledged")).await.unwrap();
         assert_eq!(Box::new(first).close().await.unwrap(), 12);
-        let mut second = Upload::open(folder.clone(), id, 12).await.unwrap();
+        let mut second = FileWriter::open(folder.clone(), id, 12).await.unwrap();
         // Simulates a failed sync: only bytes up to this length can be trusted.
         let Hold::Idle(part) = &mut second.part else { panic!("no write is in progress yet") };
         part.truncate(5).unwrap();

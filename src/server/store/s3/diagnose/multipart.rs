@@ -1,6 +1,6 @@
 //! Checks of multipart uploads.
 
-use super::refusal::{needed, problem};
+use super::failure::{problem, require};
 use super::scratch::{CONTENT, OTHER, Scratch};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
@@ -21,21 +21,21 @@ pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
 
 async fn complete(scratch: &Scratch, findings: &mut Vec<Finding>) -> Result<(), Finding> {
     let (bucket, key) = (&scratch.bucket, &scratch.joined);
-    let upload = needed("multipart_create", PUT, bucket.begin_parts(key).await)?;
+    let upload = require("multipart_create", PUT, bucket.start_multipart(key).await)?;
     findings.push(Finding::ok("multipart_create", "a multipart upload was started"));
 
-    let etag = needed("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
+    let etag = require("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
     findings.push(Finding::ok("multipart_put_part", "a part was uploaded"));
 
-    let uploads = needed("multipart_list", LIST_UPLOADS, bucket.open_uploads(key).await)?;
+    let uploads = require("multipart_list", LIST_UPLOADS, bucket.unfinished_uploads(key).await)?;
     findings.push(reported("multipart_list", uploads.contains(&upload), "unfinished uploads are listed"));
 
-    let parts = needed("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
+    let parts = require("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
     let listed = parts.iter().any(|part| part.number == 1 && part.size == CONTENT.len() as u64);
     findings.push(reported("multipart_list_parts", listed, "uploaded parts are listed"));
 
-    needed("multipart_complete", PUT, bucket.join_parts(key, &upload, [(1, etag)].into_iter()).await)?;
-    let read = needed("multipart_complete", PUT, bucket.read(key).await)?;
+    require("multipart_complete", PUT, bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await)?;
+    let read = require("multipart_complete", PUT, bucket.read(key).await)?;
     if read.is_some_and(|read| read.body == CONTENT) {
         findings.push(Finding::ok("multipart_complete", "a multipart upload was completed"));
         return Ok(());
@@ -49,10 +49,10 @@ async fn never_overwrites(scratch: &Scratch) -> Finding {
     const NAME: &str = "multipart_if_none_match";
     let (bucket, key) = (&scratch.bucket, &scratch.joined);
     let tried = async {
-        let upload = bucket.begin_parts(key).await?;
+        let upload = bucket.start_multipart(key).await?;
         let etag = bucket.put_part(key, &upload, 1, OTHER).await?;
-        bucket.join_parts(key, &upload, [(1, etag)].into_iter()).await?;
-        bucket.abort_parts(key, &upload).await?;
+        bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await?;
+        bucket.abort_multipart(key, &upload).await?;
         bucket.read(key).await
     };
     match tried.await {
@@ -70,14 +70,14 @@ async fn abort(scratch: &Scratch) -> Finding {
     const NAME: &str = "multipart_abort";
     let (bucket, key) = (&scratch.bucket, &scratch.joined);
     let begun = async {
-        let upload = bucket.begin_parts(key).await?;
+        let upload = bucket.start_multipart(key).await?;
         bucket.put_part(key, &upload, 1, OTHER).await?;
         Ok::<_, StoreError>(upload)
     };
     let aborted = async {
         let upload = begun.await?;
-        bucket.abort_parts(key, &upload).await?;
-        Ok::<_, StoreError>(!bucket.open_uploads(key).await?.contains(&upload))
+        bucket.abort_multipart(key, &upload).await?;
+        Ok::<_, StoreError>(!bucket.unfinished_uploads(key).await?.contains(&upload))
     };
     match aborted.await {
         Ok(gone) => reported(NAME, gone, "a multipart upload was aborted"),

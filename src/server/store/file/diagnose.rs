@@ -7,14 +7,14 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 
-use super::folder::room_at;
+use super::folder::free_space_at;
 use super::{Durability, FileStore};
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::store::{StoreError, StoreHeader};
 
 /// Checks the store in `folder`; does not create a store.
-pub async fn examine(folder: &Path) -> Vec<Finding> {
+pub async fn diagnose(folder: &Path) -> Vec<Finding> {
     let mut findings = vec![exists(folder)];
     if findings[0].verdict == Verdict::Ok {
         findings.extend([private(folder), writable(folder), room(folder), opens(folder).await]);
@@ -59,7 +59,7 @@ fn writable(folder: &Path) -> Finding {
 
 fn room(folder: &Path) -> Finding {
     const NAME: &str = "room";
-    let space = match room_at(folder) {
+    let space = match free_space_at(folder) {
         Ok(space) => space,
         Err(error) => return Finding::cannot_tell(NAME, error.to_string(), "check the disk with `df`"),
     };

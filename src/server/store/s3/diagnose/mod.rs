@@ -7,10 +7,10 @@ mod conditions;
 mod configuration;
 mod cors;
 mod exposure;
+mod failure;
 mod multipart;
 mod objects;
 mod presigned;
-mod refusal;
 mod scratch;
 
 use super::bucket::Bucket;
@@ -22,7 +22,7 @@ use scratch::Scratch;
 /// Checks the bucket at `location`, and its CORS rules for the web page `page` if given.
 ///
 /// Checks that depend on a failed check are skipped.
-pub async fn examine(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
+pub async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
     let scratch = Scratch::new(Bucket::at(location).await);
     let mut findings = vec![access::credentials().await];
     if findings[0].verdict != Verdict::Ok {

@@ -1,11 +1,11 @@
 //! Checks of conditional writes: without them two servers could both count the last download.
 
-use super::refusal::problem;
+use super::failure::problem;
 use super::scratch::{CONTENT, OTHER, Scratch};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::PUT;
-use crate::server::store::s3::bucket::{NO_ETAG, Only, PutError};
+use crate::server::store::s3::bucket::{NO_ETAG, PutError, WriteCondition};
 
 const HINT: &str =
     "use an S3 server that supports conditional writes: otherwise two servers could both grant the last download";
@@ -17,20 +17,20 @@ pub(super) async fn examine(scratch: &Scratch) -> [Finding; 2] {
 
 async fn if_none_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_none_match";
-    match scratch.bucket.put(&scratch.object, OTHER, None, &Only::IfAbsent).await {
-        Err(PutError::Refused) => Finding::ok(NAME, "an existing object is not overwritten"),
+    match scratch.bucket.put(&scratch.object, OTHER, None, &WriteCondition::IfAbsent).await {
+        Err(PutError::ConditionFailed) => Finding::ok(NAME, "an existing object is not overwritten"),
         Ok(_) => Finding::problem(NAME, "this server ignores If-None-Match: * on writes", HINT),
-        Err(PutError::Unclear(error)) => problem(NAME, PUT, &error),
+        Err(PutError::UnknownOutcome(error)) => problem(NAME, PUT, &error),
     }
 }
 
 async fn if_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_match";
-    let other = Only::IfMatch(NO_ETAG.to_owned());
+    let other = WriteCondition::IfMatch(NO_ETAG.to_owned());
     match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
-        Err(PutError::Refused) => {}
+        Err(PutError::ConditionFailed) => {}
         Ok(_) => return Finding::problem(NAME, "this server ignores If-Match on writes", HINT),
-        Err(PutError::Unclear(error)) => return problem(NAME, PUT, &error),
+        Err(PutError::UnknownOutcome(error)) => return problem(NAME, PUT, &error),
     }
     match replaces_unchanged(scratch).await {
         Ok(true) => Finding::ok(NAME, "an object is overwritten only if it is unchanged"),
@@ -42,9 +42,9 @@ async fn if_match(scratch: &Scratch) -> Finding {
 /// Returns whether a write with the object's current entity tag succeeds.
 async fn replaces_unchanged(scratch: &Scratch) -> Result<bool, StoreError> {
     let Some(read) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
-    match scratch.bucket.put(&scratch.object, CONTENT, None, &Only::IfMatch(read.etag)).await {
+    match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfMatch(read.etag)).await {
         Ok(_) => Ok(true),
-        Err(PutError::Refused) => Ok(false),
-        Err(PutError::Unclear(error)) => Err(error),
+        Err(PutError::ConditionFailed) => Ok(false),
+        Err(PutError::UnknownOutcome(error)) => Err(error),
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::CorsRule;
 
-use super::refusal::setting;
+use super::failure::setting;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::Finding;
 use crate::server::store::s3::actions::GET_CORS;
