@@ -1,6 +1,5 @@
-//! S3 requests and the interpretation of their responses.
+//! Bucket of a store: its client, and the requests for whole objects.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -8,11 +7,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, Part};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
 
+use super::error::{PutError, is_missing_bucket, request_error, status};
 use super::object_format::{CONTENT_LENGTH, StoredObject};
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::S3Location;
@@ -36,7 +35,7 @@ pub(super) struct Bucket {
     pub(super) client: Client,
     pub(super) name: String,
     /// Key prefix: empty, or with a trailing `/`.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 /// Entity tag that matches no object: it has the form of an MD5 hash, but no content has this hash.
@@ -59,24 +58,6 @@ pub(super) enum WriteCondition {
     IfAbsent,
     /// The object still has this entity tag.
     IfMatch(String),
-}
-
-/// Error of a write.
-#[derive(Debug)]
-pub(super) enum PutError {
-    /// The condition does not hold: 412, or 404 for a removed object.
-    ConditionFailed,
-    /// The outcome is unknown, since the write may have been or may still be applied: a concurrent write, a lost
-    /// response or a server error.
-    UnknownOutcome(StoreError),
-}
-
-/// Part of a multipart upload, as listed by the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ListedPart {
-    pub(super) number: u32,
-    pub(super) etag: String,
-    pub(super) size: u64,
 }
 
 impl Bucket {
@@ -235,28 +216,6 @@ impl Bucket {
         Ok(found)
     }
 
-    /// Lists one page of the keys of unfinished multipart uploads with the prefix `prefix` after `after`.
-    ///
-    /// The flag tells whether more pages follow.
-    pub(super) async fn upload_keys(
-        &self,
-        prefix: &str,
-        after: Option<&StorageKey>,
-    ) -> Result<(Vec<StorageKey>, bool), StoreError> {
-        let request = self.client.list_multipart_uploads().bucket(&self.name);
-        let request = request.prefix(format!("{}{prefix}", self.prefix));
-        let listed =
-            request.set_key_marker(after.map(|after| self.object(after))).send().await.map_err(request_error)?;
-        let names = listed.uploads().iter().filter_map(|upload| upload.key());
-        let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
-        let mut keys: Vec<_> = own.map(|name| StorageKey::from_backend(name.to_owned())).collect();
-        // Some S3-compatible servers ignore the order or the marker.
-        keys.retain(|key| after.is_none_or(|after| key > after));
-        keys.sort();
-        let more = listed.is_truncated() == Some(true) && !keys.is_empty();
-        Ok((keys, more))
-    }
-
     /// Removes objects; missing objects are no error.
     pub(super) async fn remove(&self, keys: &[StorageKey]) -> Result<(), StoreError> {
         if let [key] = keys {
@@ -275,186 +234,14 @@ impl Bucket {
         }
         Ok(())
     }
-
-    /// Starts a multipart upload and returns its ID.
-    pub(super) async fn start_multipart(&self, key: &StorageKey) -> Result<String, StoreError> {
-        let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object(key));
-        let begun = request.content_type("application/octet-stream").send().await.map_err(request_error)?;
-        begun
-            .upload_id
-            .ok_or_else(|| StoreError::unavailable("response to a new multipart upload without an upload ID"))
-    }
-
-    /// Uploads a part and returns its entity tag.
-    pub(super) async fn put_part(
-        &self,
-        key: &StorageKey,
-        upload: &str,
-        number: u32,
-        body: Bytes,
-    ) -> Result<String, StoreError> {
-        let request = self.client.upload_part().bucket(&self.name).key(self.object(key)).upload_id(upload);
-        let request = request.part_number(part_number(number)).body(body.into());
-        let put = request.customize().config_override(Builder::new().timeout_config(large_timeouts())).send().await;
-        match put {
-            Ok(put) => Ok(put.e_tag.unwrap_or_default()),
-            // The upload was aborted when its transfer's payload was removed.
-            Err(error) if status(&error) == Some(404) => Err(StoreError::NoPayload),
-            Err(error) => Err(request_error(error)),
-        }
-    }
-
-    /// Lists the arrived parts of a multipart upload, in order; empty if the upload has ended.
-    pub(super) async fn parts(&self, key: &StorageKey, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
-        let (mut found, mut marker) = (Vec::new(), None);
-        loop {
-            let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
-            let listed = match request.set_part_number_marker(marker).send().await {
-                Ok(listed) => listed,
-                Err(error) if status(&error) == Some(404) => return Ok(Vec::new()),
-                Err(error) => return Err(request_error(error)),
-            };
-            found.extend(listed.parts().iter().cloned());
-            marker =
-                listed.next_part_number_marker().map(str::to_owned).filter(|_| listed.is_truncated() == Some(true));
-            if marker.is_none() {
-                return Ok(latest(found));
-            }
-        }
-    }
-
-    /// Returns whether a multipart upload still accepts parts.
-    pub(super) async fn is_open(&self, key: &StorageKey, upload: &str) -> Result<bool, StoreError> {
-        let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
-        match request.max_parts(1).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if status(&error) == Some(404) => Ok(false),
-            Err(error) => Err(request_error(error)),
-        }
-    }
-
-    /// Completes a multipart upload, unless the object exists already.
-    ///
-    /// Succeeds as well if the upload has ended before: the caller must check whether the object exists.
-    pub(super) async fn complete_multipart(
-        &self,
-        key: &StorageKey,
-        upload: &str,
-        parts: impl Iterator<Item = (u32, String)>,
-    ) -> Result<(), StoreError> {
-        let part = |(number, etag)| CompletedPart::builder().part_number(part_number(number)).e_tag(etag).build();
-        let all = CompletedMultipartUpload::builder().set_parts(Some(parts.map(part).collect())).build();
-        let request = self.client.complete_multipart_upload().bucket(&self.name).key(self.object(key));
-        let request = request.upload_id(upload).multipart_upload(all).if_none_match("*");
-        let large = Builder::new().timeout_config(large_timeouts());
-        match request.customize().config_override(large).send().await {
-            Ok(_) => Ok(()),
-            // The upload was completed or aborted before.
-            Err(error) if matches!(status(&error), Some(404 | 412)) => Ok(()),
-            Err(error) => Err(request_error(error)),
-        }
-    }
-
-    /// Aborts a multipart upload and removes its parts.
-    pub(super) async fn abort_multipart(&self, key: &StorageKey, upload: &str) -> Result<(), StoreError> {
-        let request = self.client.abort_multipart_upload().bucket(&self.name).key(self.object(key)).upload_id(upload);
-        match request.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if status(&error) == Some(404) => Ok(()),
-            Err(error) => Err(request_error(error)),
-        }
-    }
-
-    /// Lists the unfinished multipart uploads of an object.
-    pub(super) async fn unfinished_uploads(&self, key: &StorageKey) -> Result<Vec<String>, StoreError> {
-        let name = self.object(key);
-        let listed = self
-            .client
-            .list_multipart_uploads()
-            .bucket(&self.name)
-            .prefix(&name)
-            .send()
-            .await
-            .map_err(request_error)?;
-        let of_key = listed.uploads().iter().filter(|upload| upload.key() == Some(&name));
-        Ok(of_key.filter_map(|upload| upload.upload_id().map(str::to_owned)).collect())
-    }
-}
-
-/// Returns the listed parts in order; of a part that was sent twice, which some servers list twice, the latest.
-fn latest(listed: Vec<Part>) -> Vec<ListedPart> {
-    let mut parts = BTreeMap::new();
-    for part in listed {
-        let number = part.part_number().and_then(|number| number.try_into().ok()).unwrap_or(0);
-        let kept = parts.entry(number).or_insert_with(|| part.clone());
-        if part.last_modified() > kept.last_modified() {
-            *kept = part;
-        }
-    }
-    let describe = |(number, part): (u32, Part)| ListedPart {
-        number,
-        etag: part.e_tag().unwrap_or_default().to_owned(),
-        size: length(part.size()),
-    };
-    parts.into_iter().map(describe).collect()
 }
 
 /// Returns the timeouts of requests with a large body.
-fn large_timeouts() -> TimeoutConfig {
+pub(super) fn large_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(LARGE_ATTEMPT).build()
 }
 
-fn part_number(number: u32) -> i32 {
-    i32::try_from(number).expect("there are at most 10 000 parts")
-}
-
-fn length(length: Option<i64>) -> u64 {
+/// Converts a length in a response; 0 if it is missing or negative.
+pub(super) fn length(length: Option<i64>) -> u64 {
     length.and_then(|length| length.try_into().ok()).unwrap_or(0)
-}
-
-/// Returns the HTTP status of the response behind an error.
-pub(super) fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
-/// Returns whether the bucket itself is missing, in contrast to an object.
-fn is_missing_bucket<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.code() == Some("NoSuchBucket")
-}
-
-/// Response that says nothing about an object.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum S3Error {
-    /// The server responded with an error.
-    #[error("S3 server responded {status} {code}{}{message}", if message.is_empty() { "" } else { ": " })]
-    Response {
-        /// HTTP status.
-        status: u16,
-        /// Error code, such as `AccessDenied`.
-        code: String,
-        /// Human-readable message of the server.
-        message: String,
-    },
-    /// The server did not respond, or the request could not be sent.
-    #[error("no response from the S3 server")]
-    NoResponse(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Converts an SDK error that says nothing about an object into a store error.
-pub(super) fn request_error<E>(error: SdkError<E>) -> StoreError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    match status(&error) {
-        Some(507) => StoreError::Full,
-        Some(status) => {
-            let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-            StoreError::unavailable(S3Error::Response {
-                status,
-                code: text(error.code()),
-                message: text(error.message()),
-            })
-        }
-        None => StoreError::unavailable(S3Error::NoResponse(error.into_source().unwrap_or_else(Into::into))),
-    }
 }

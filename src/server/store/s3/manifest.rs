@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::S3Store;
-use super::bucket::ListedPart;
+use super::multipart::ListedPart;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::store::{

@@ -8,7 +8,8 @@ use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{Bucket, request_error};
+use super::bucket::Bucket;
+use super::error::request_error;
 use super::manifest::UploadManifest;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;

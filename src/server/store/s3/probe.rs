@@ -1,6 +1,7 @@
 //! Probe for conditional writes: without them two servers could both count the last download.
 
-use super::bucket::{Bucket, NO_ETAG, PutError, WriteCondition};
+use super::bucket::{Bucket, NO_ETAG, WriteCondition};
+use super::error::PutError;
 use crate::domain::store::{StorageKey, StoreError};
 
 /// Rewrites the object at `key` unchanged under two conditions that do not hold.

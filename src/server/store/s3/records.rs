@@ -11,7 +11,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{NO_ETAG, PutError, WriteCondition};
+use super::bucket::{NO_ETAG, WriteCondition};
+use super::error::PutError;
 use super::object_format::{ObjectVersion, WriteId, WriteLog};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;

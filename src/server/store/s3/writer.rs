@@ -1,125 +1,35 @@
-//! Payload writer of the S3 backend: parts of a multipart upload, and a tail object for the rest.
-
-use std::time::Duration;
+//! Payload writer of the S3 backend.
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use bytes::Bytes;
 
 use super::S3Store;
-use super::manifest::{Lease, ServicePart, ServiceUpload, Tail, UploadManifest};
-use crate::domain::crypto::random;
+use super::leased_upload::LeasedUpload;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
-use crate::domain::store::{Condition, PayloadWriter, StorageKey, StoreError, Version};
-
-/// Size of each of the first parts in bytes (8 MiB). An upload buffers up to two parts in memory.
-const PART: usize = 8 << 20;
-/// Size of later parts in bytes (72 MiB), so that 10 000 parts hold the largest payload that can be configured.
-const LATER_PART: usize = 72 << 20;
-/// Number of parts with the smaller size.
-const FIRST_PARTS: usize = 500;
-/// Renewal interval of the lease during a slow upload.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+use crate::domain::store::{PayloadWriter, StoreError};
 
 /// Payload writer; empty once it is closed or dropped.
-pub(super) struct S3Writer(Option<Work>);
-
-/// State of a writer that has the payload's lease.
-struct Work {
-    store: S3Store,
-    id: TransferId,
-    /// State before this writer, restored by `discard`.
-    before: ServiceUpload,
-    manifest: UploadManifest,
-    version: Version,
-    written_at: Instant,
-    /// Buffered bytes after the last started part.
-    buffered: BytesMut,
-    uploading: Option<PartUpload>,
-    /// Whether a part failed; bytes after it cannot be stored.
-    broken: bool,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Part upload in progress.
-struct PartUpload {
-    number: u32,
-    size: u64,
-    task: JoinHandle<Result<String, StoreError>>,
-}
+pub(super) struct S3Writer(Option<LeasedUpload>);
 
 impl S3Writer {
-    /// Takes the payload's lease for writing at `offset`.
+    /// Takes the payload's lease for writing at `offset`, as [`LeasedUpload::open`] does.
     ///
     /// # Errors
-    /// [`StoreError::OffsetMismatch`] if another number of bytes has arrived, [`StoreError::WriterBusy`] while another
-    /// writer or finisher has the lease.
+    /// Those of [`LeasedUpload::open`].
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
-        let permit = store.writer_permit().await?;
-        let (mut manifest, condition) = if let Some(found) = store.manifest(id).await? {
-            (found.value, Condition::Is(found.version))
-        } else {
-            // Without a manifest the payload is either empty or complete.
-            if let Some(length) = store.bucket().length(&StorageKey::payload(id)).await? {
-                return Err(StoreError::OffsetMismatch { received_bytes: length });
-            }
-            (UploadManifest::default(), Condition::Absent)
-        };
-        if let Some(length) = manifest.whole {
-            return Err(StoreError::OffsetMismatch { received_bytes: length });
-        }
-        if manifest.is_leased() {
-            return Err(StoreError::WriterBusy);
-        }
-        let mut service_upload = manifest.service_upload.take().unwrap_or_default();
-        if service_upload.length() != offset {
-            return Err(StoreError::OffsetMismatch { received_bytes: service_upload.length() });
-        }
-        // The previous writer let its lease expire and may still be sending a part.
-        service_upload.next = service_upload.next.max(1) + u32::from(manifest.lease.is_some());
-        let before = service_upload.clone();
-        manifest.service_upload = Some(service_upload);
-        manifest.lease = Some(Lease::new(false));
-        let version = match store.write_manifest(id, condition, &manifest).await {
-            Err(StoreError::Conflict) => return Err(StoreError::WriterBusy),
-            set => set?,
-        };
-        let (store, written_at) = (store.clone(), Instant::now());
-        let mut work = Work {
-            store,
-            id,
-            before,
-            manifest,
-            version,
-            written_at,
-            buffered: BytesMut::new(),
-            uploading: None,
-            broken: false,
-            _permit: permit,
-        };
-        match work.read_tail().await {
-            Ok(tail) => work.buffered = tail,
-            Err(error) => {
-                work.broken = true;
-                let _ = work.release().await;
-                return Err(error);
-            }
-        }
-        Ok(Self(Some(work)))
+        Ok(Self(Some(LeasedUpload::open(store, id, offset).await?)))
     }
 
-    fn work(&mut self) -> &mut Work {
-        self.0.as_mut().expect("the state is taken only by close, discard and drop")
+    fn upload(&mut self) -> &mut LeasedUpload {
+        self.0.as_mut().expect("the upload is taken only by close, discard and drop")
     }
 }
 
 #[async_trait]
 impl PayloadWriter for S3Writer {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        self.work().write(bytes).await
+        self.upload().write(bytes).await
     }
 
     async fn close(mut self: Box<Self>) -> Result<u64, StoreError> {
@@ -133,181 +43,12 @@ impl PayloadWriter for S3Writer {
 
 impl Drop for S3Writer {
     fn drop(&mut self) {
-        let Some(work) = self.0.take() else { return };
+        let Some(upload) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Err(error) = work.close().await {
+            if let Err(error) = upload.close().await {
                 tracing::debug!(error = %chain(&error), "cannot store the last bytes of an interrupted upload");
             }
         });
     }
-}
-
-impl Work {
-    fn service_upload(&mut self) -> &mut ServiceUpload {
-        self.manifest.service_upload.get_or_insert_default()
-    }
-
-    async fn read_tail(&mut self) -> Result<BytesMut, StoreError> {
-        let id = self.id;
-        let Some(tail) = &self.service_upload().tail else { return Ok(BytesMut::new()) };
-        let key = StorageKey::payload_piece(id, &tail.name);
-        let read = self.store.bucket().read(&key).await?.ok_or(StoreError::NoPayload)?;
-        Ok(BytesMut::from(read.body))
-    }
-
-    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        if self.broken {
-            return Err(StoreError::unavailable("an earlier part of this payload failed"));
-        }
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let before = self.service_upload().parts.len() + usize::from(self.uploading.is_some());
-            let space = part_size(before) - self.buffered.len();
-            let (now, later) = rest.split_at(space.min(rest.len()));
-            self.buffered.extend_from_slice(now);
-            rest = later;
-            if now.len() == space {
-                self.begin_part().await?;
-            }
-        }
-        if self.written_at.elapsed() >= RENEW_EVERY {
-            self.keep().await?;
-        }
-        Ok(())
-    }
-
-    /// Starts to upload the buffer as a part, once the previous part is recorded.
-    async fn begin_part(&mut self) -> Result<(), StoreError> {
-        self.end_part().await?;
-        let key = StorageKey::payload(self.id);
-        if self.service_upload().upload.is_none() {
-            self.service_upload().upload = Some(self.store.bucket().start_multipart(&key).await?);
-            self.keep().await?;
-        }
-        let upload = self.service_upload().upload.clone().expect("an upload was started above");
-        let (number, body) = (self.service_upload().next, std::mem::take(&mut self.buffered).freeze());
-        let (size, bucket) = (body.len() as u64, self.store.bucket().clone());
-        let task = tokio::spawn(async move { bucket.put_part(&key, &upload, number, body).await });
-        self.uploading = Some(PartUpload { number, size, task });
-        Ok(())
-    }
-
-    /// Waits for the part upload in progress and records the part.
-    async fn end_part(&mut self) -> Result<(), StoreError> {
-        let Some(upload) = self.uploading.take() else { return Ok(()) };
-        let arrived = upload.task.await.map_err(StoreError::unavailable).flatten();
-        let etag = match arrived {
-            Ok(etag) => etag,
-            Err(error) => {
-                self.broken = true;
-                // The part may still arrive, so its number is not reused.
-                self.service_upload().next = upload.number + 1;
-                return Err(error);
-            }
-        };
-        let part = ServicePart { number: upload.number, etag, size: upload.size };
-        let service_upload = self.service_upload();
-        service_upload.next = part.number + 1;
-        service_upload.parts.push(part);
-        // The part starts with the tail's bytes. The tail object remains for `discard`.
-        service_upload.tail = None;
-        self.keep().await
-    }
-
-    /// Writes the manifest and renews the lease.
-    ///
-    /// # Errors
-    /// [`StoreError::NoPayload`] if another writer took over the lease or the payload was removed.
-    async fn keep(&mut self) -> Result<(), StoreError> {
-        if self.manifest.lease.is_some() {
-            self.manifest.lease = Some(Lease::new(false));
-        }
-        let condition = Condition::Is(self.version.clone());
-        self.version = match self.store.write_manifest(self.id, condition, &self.manifest).await {
-            Err(StoreError::Conflict) => return Err(StoreError::NoPayload),
-            set => set?,
-        };
-        self.written_at = Instant::now();
-        Ok(())
-    }
-
-    /// Removes an unused tail object; if that fails, finishing or removing the payload does.
-    async fn drop_tail(&self, tail: Option<&Tail>) {
-        if let Some(tail) = tail
-            && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
-        {
-            tracing::debug!(error = %chain(&error), "cannot remove an unused tail object of an upload yet");
-        }
-    }
-
-    async fn close(mut self) -> Result<u64, StoreError> {
-        match self.release().await {
-            Err(StoreError::NoPayload) => match self.store.manifest(self.id).await? {
-                None => Ok(0),
-                Some(_) => Err(StoreError::NoPayload),
-            },
-            kept => kept,
-        }
-    }
-
-    /// Stores the buffered bytes and releases the lease; returns the number of received bytes.
-    async fn release(&mut self) -> Result<u64, StoreError> {
-        let sent = self.end_part().await;
-        let mut added = None;
-        let known = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
-        if !self.broken && self.buffered.len() as u64 != known {
-            let tail = Tail { name: random::name(), size: self.buffered.len() as u64 };
-            let key = StorageKey::payload_piece(self.id, &tail.name);
-            self.store.put_immutable(&key, std::mem::take(&mut self.buffered).freeze()).await?;
-            added = Some(tail.clone());
-            self.service_upload().tail = Some(tail);
-        }
-        self.manifest.lease = None;
-        if let Err(error) = self.keep().await {
-            self.drop_tail(added.as_ref()).await;
-            return Err(error);
-        }
-        let kept = self.service_upload().tail.clone();
-        if self.before.tail != kept {
-            self.drop_tail(self.before.tail.as_ref()).await;
-        }
-        sent.map(|()| self.service_upload().length())
-    }
-
-    async fn discard(mut self) -> Result<(), StoreError> {
-        // Waits for the part in progress: an arrived part can be removed, whereas a part that arrives later would
-        // occupy space that no quota counts.
-        let ended = match self.uploading.take() {
-            Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
-            None => !self.broken,
-        };
-        let (begun, before, reached) =
-            (self.service_upload().upload.clone(), self.before.clone(), self.service_upload().next);
-        let (service_upload, unused) = if before.parts.is_empty() {
-            (ServiceUpload { upload: None, next: 1, ..before }, begun)
-        } else {
-            // New parts replace those with the same numbers; the number of a part that may still arrive is not reused.
-            let next = if ended { before.next } else { reached + 1 };
-            (ServiceUpload { upload: begun, next, ..before }, None)
-        };
-        *self.service_upload() = service_upload;
-        self.manifest.lease = None;
-        match self.keep().await {
-            // The payload was removed, with everything that this writer wrote.
-            Err(StoreError::NoPayload) => return Ok(()),
-            kept => kept?,
-        }
-        if let Some(upload) = unused
-            && let Err(error) = self.store.bucket().abort_multipart(&StorageKey::payload(self.id), &upload).await
-        {
-            tracing::debug!(error = %chain(&error), "cannot abort a discarded multipart upload yet");
-        }
-        Ok(())
-    }
-}
-
-/// Returns the size of the part that follows `before` parts, in bytes.
-fn part_size(before: usize) -> usize {
-    if before < FIRST_PARTS { PART } else { LATER_PART }
 }

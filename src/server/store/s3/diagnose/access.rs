@@ -12,7 +12,7 @@ use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::timestamp::Timestamp;
 use crate::server::store::s3::actions::LIST;
-use crate::server::store::s3::bucket::{request_error, status};
+use crate::server::store::s3::error::{request_error, status};
 
 /// Checks that credentials are configured.
 pub(super) async fn credentials() -> Finding {

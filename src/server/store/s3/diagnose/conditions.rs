@@ -5,7 +5,8 @@ use super::scratch::{CONTENT, OTHER, Scratch};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::PUT;
-use crate::server::store::s3::bucket::{NO_ETAG, PutError, WriteCondition};
+use crate::server::store::s3::bucket::{NO_ETAG, WriteCondition};
+use crate::server::store::s3::error::PutError;
 
 const HINT: &str =
     "use an S3 server that supports conditional writes: otherwise two servers could both grant the last download";

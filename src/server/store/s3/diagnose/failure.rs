@@ -5,7 +5,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
-use crate::server::store::s3::bucket::{S3Error, request_error};
+use crate::server::store::s3::error::{S3Error, request_error};
 
 /// Turns the failure of a step that needs the IAM action `action` into a finding.
 pub(super) fn require<T>(name: &'static str, action: &str, outcome: Result<T, StoreError>) -> Result<T, Finding> {

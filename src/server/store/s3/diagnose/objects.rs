@@ -5,7 +5,8 @@ use super::scratch::{CONTENT, Scratch};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{GET, LIST, PUT};
-use crate::server::store::s3::bucket::{Bucket, PutError, WriteCondition};
+use crate::server::store::s3::bucket::{Bucket, WriteCondition};
+use crate::server::store::s3::error::PutError;
 
 /// Writes the object that the other checks use. If the write fails, its finding is the only one.
 pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
