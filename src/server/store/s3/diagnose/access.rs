@@ -4,9 +4,8 @@ use aws_config::BehaviorVersion;
 use aws_sdk_s3::config::ProvideCredentials;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 
-use super::failure::describe_error;
-use super::presigned::unsigned_get;
-use super::scratch::{Scratch, send_without_credentials};
+use super::presigned::{send_without_credentials, unsigned_get};
+use super::{Scratch, describe_error};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;

@@ -3,21 +3,40 @@
 //! The checks write under `PREFIX/doctor/`, which no store uses, and remove their objects afterwards.
 
 mod access;
-mod conditions;
-mod configuration;
-mod cors;
-mod exposure;
-mod failure;
-mod multipart;
 mod objects;
 mod presigned;
-mod scratch;
+mod settings;
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use bytes::Bytes;
+
+use super::actions::DELETE;
 use super::bucket::Bucket;
+use super::error::{S3Error, request_error};
 use crate::domain::base_url::BaseUrl;
+use crate::domain::crypto::random;
+use crate::domain::error::chain;
 use crate::domain::maintenance::finding::{Finding, Verdict};
+use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::S3Location;
-use scratch::Scratch;
+
+/// Content of every scratch object.
+const CONTENT: Bytes = Bytes::from_static(b"sgsend doctor was here");
+/// Different content with the same length.
+const OTHER: Bytes = Bytes::from_static(b"SGSEND DOCTOR WAS HERE");
+
+/// Scratch keys of one run of the checks.
+struct Scratch {
+    bucket: Bucket,
+    /// Object that exists during all checks.
+    object: StorageKey,
+    /// Object of a multipart upload.
+    joined: StorageKey,
+    /// Object written by a presigned URL.
+    presigned: StorageKey,
+    /// Object that is never written.
+    absent: StorageKey,
+}
 
 /// Checks the bucket at `location`, and its CORS rules for the web page `page` if given.
 ///
@@ -35,15 +54,120 @@ pub async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Find
         return findings;
     }
     let before = findings.len();
-    findings.extend(objects::examine(&scratch).await);
+    findings.extend(objects::objects(&scratch).await);
     if findings[before].verdict == Verdict::Ok {
-        findings.extend(multipart::examine(&scratch).await);
-        findings.extend(conditions::examine(&scratch).await);
-        findings.extend(presigned::examine(&scratch).await);
+        findings.extend(objects::multipart_uploads(&scratch).await);
+        findings.extend(objects::conditional_writes(&scratch).await);
+        findings.extend(presigned::presigned_urls(&scratch).await);
         findings.push(scratch.remove().await);
     }
-    findings.push(cors::examine(&scratch.bucket, page).await);
-    findings.extend(exposure::examine(&scratch.bucket).await);
-    findings.extend(configuration::examine(&scratch.bucket).await);
+    findings.push(settings::cors(&scratch.bucket, page).await);
+    findings.extend(settings::public_access(&scratch.bucket).await);
+    findings.extend(settings::configuration(&scratch.bucket).await);
     findings
+}
+
+impl Scratch {
+    /// Creates scratch keys in `bucket` with a random prefix, which no other run uses.
+    fn new(bucket: Bucket) -> Self {
+        let run = random::name();
+        let key = |name: &str| StorageKey::from_backend(format!("doctor/{run}/{name}"));
+        Self {
+            bucket,
+            object: key("object"),
+            joined: key("joined"),
+            presigned: key("presigned"),
+            absent: key("absent"),
+        }
+    }
+
+    /// Removes all scratch objects.
+    async fn remove(&self) -> Finding {
+        const NAME: &str = "delete";
+        // Failed multipart checks may leave uploads behind; their findings have reported the cause.
+        for upload in self.bucket.unfinished_uploads(&self.joined).await.unwrap_or_default() {
+            let _ = self.bucket.abort_multipart(&self.joined, &upload).await;
+        }
+        let removed = async {
+            self.bucket.remove(&[self.joined.clone(), self.presigned.clone()]).await?;
+            self.bucket.remove(std::slice::from_ref(&self.object)).await?;
+            self.bucket.length(&self.object).await
+        };
+        match removed.await {
+            Ok(None) => Finding::ok(NAME, "one object per request, and several per request"),
+            Ok(Some(_)) => Finding::problem(
+                NAME,
+                "a deleted object still exists",
+                "use a server with consistent responses: deleted payloads must be gone at once",
+            ),
+            Err(error) => problem(NAME, DELETE, &error),
+        }
+    }
+}
+
+/// Turns the failure of a step that needs the IAM action `action` into a finding.
+fn require<T>(name: &'static str, action: &str, outcome: Result<T, StoreError>) -> Result<T, Finding> {
+    outcome.map_err(|error| problem(name, action, &error))
+}
+
+/// Creates the finding of a failed step that needs the IAM action `action`.
+fn problem(name: &'static str, action: &str, error: &StoreError) -> Finding {
+    let hint = match status(error) {
+        Some(401 | 403) => format!("allow {action}: examples/aws/iam-policy.json lists all required actions"),
+        Some(405 | 501) => "this server lacks a feature that a store requires: use another server".to_owned(),
+        _ => "retry; if the error persists, contact the operator of the S3 server".to_owned(),
+    };
+    Finding::problem(name, describe_error(error), hint)
+}
+
+/// Returns a bucket setting; `None` if it is unset, which the server reports by the error code `unset`.
+///
+/// # Errors
+/// A finding for a setting that cannot be read, which needs the IAM action `action`.
+fn setting<T, E>(
+    name: &'static str,
+    action: &str,
+    unset: Option<&str>,
+    response: Result<T, SdkError<E>>,
+) -> Result<Option<T>, Finding>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match response {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if unset.is_some() && error.code() == unset => Ok(None),
+        Err(error) => {
+            let error = request_error(error);
+            let hint = match status(&error) {
+                Some(401 | 403) => {
+                    format!("allow {action}: examples/aws/iam-policy-doctor.json lists all required actions")
+                }
+                _ => "this server does not report the setting: check it manually".to_owned(),
+            };
+            Err(Finding::cannot_tell(name, describe_error(&error), hint))
+        }
+    }
+}
+
+/// Returns the HTTP status of an error response.
+fn status(error: &StoreError) -> Option<u16> {
+    match s3_error_of(error) {
+        Some(S3Error::Response { status, .. }) => Some(*status),
+        _ => None,
+    }
+}
+
+fn s3_error_of(error: &StoreError) -> Option<&S3Error> {
+    match error {
+        StoreError::Unavailable(source) => source.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Formats an error with all its causes, without the common prefix of store errors.
+fn describe_error(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable(source) => chain(source.as_ref()),
+        other => chain(other),
+    }
 }

@@ -1,15 +1,18 @@
-//! Checks of writing, reading, measuring and listing objects, and of the response for a missing object.
+//! Checks of requests for objects: whole objects, multipart uploads and conditional writes.
 
-use super::failure::problem;
-use super::scratch::{CONTENT, Scratch};
+use super::{CONTENT, OTHER, Scratch, problem, require};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
-use crate::server::store::s3::actions::{GET, LIST, PUT};
-use crate::server::store::s3::bucket::{Bucket, WriteCondition};
+use crate::server::store::s3::actions::{ABORT, GET, LIST, LIST_PARTS, LIST_UPLOADS, PUT};
+use crate::server::store::s3::bucket::{Bucket, NO_ETAG, WriteCondition};
 use crate::server::store::s3::error::PutError;
 
+/// Hint for a server without conditional writes.
+const CONDITION_HINT: &str =
+    "use an S3 server that supports conditional writes: otherwise two servers could both grant the last download";
+
 /// Writes the object that the other checks use. If the write fails, its finding is the only one.
-pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
+pub(super) async fn objects(scratch: &Scratch) -> Vec<Finding> {
     match put(scratch).await {
         Ok(put) => vec![put, get(scratch).await, head(scratch).await, list(scratch).await, absent(scratch).await],
         Err(failed) => vec![failed],
@@ -71,4 +74,129 @@ async fn absent(scratch: &Scratch) -> Finding {
 /// Reports a server with wrong responses.
 fn inconsistent(name: &'static str, detail: &str) -> Finding {
     Finding::problem(name, detail, "use a server with consistent responses")
+}
+
+/// Completes a multipart upload, then tries to replace its object with a second one, then aborts a third one.
+pub(super) async fn multipart_uploads(scratch: &Scratch) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Later steps depend on the failed one and are skipped.
+    if let Err(failed) = complete(scratch, &mut findings).await {
+        findings.push(failed);
+        return findings;
+    }
+    findings.push(never_overwrites(scratch).await);
+    findings.push(abort(scratch).await);
+    findings
+}
+
+async fn complete(scratch: &Scratch, findings: &mut Vec<Finding>) -> Result<(), Finding> {
+    let (bucket, key) = (&scratch.bucket, &scratch.joined);
+    let upload = require("multipart_create", PUT, bucket.start_multipart(key).await)?;
+    findings.push(Finding::ok("multipart_create", "a multipart upload was started"));
+
+    let etag = require("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
+    findings.push(Finding::ok("multipart_put_part", "a part was uploaded"));
+
+    let uploads = require("multipart_list", LIST_UPLOADS, bucket.unfinished_uploads(key).await)?;
+    findings.push(reported("multipart_list", uploads.contains(&upload), "unfinished uploads are listed"));
+
+    let parts = require("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
+    let listed = parts.iter().any(|part| part.number == 1 && part.size == CONTENT.len() as u64);
+    findings.push(reported("multipart_list_parts", listed, "uploaded parts are listed"));
+
+    require("multipart_complete", PUT, bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await)?;
+    let read = require("multipart_complete", PUT, bucket.read(key).await)?;
+    if read.is_some_and(|read| read.body == CONTENT) {
+        findings.push(Finding::ok("multipart_complete", "a multipart upload was completed"));
+        return Ok(());
+    }
+    let hint = "use a server with consistent responses";
+    Err(Finding::problem("multipart_complete", "the completed object differs from its parts", hint))
+}
+
+/// Checks that `CompleteMultipartUpload` with `If-None-Match: *` does not replace an existing object.
+async fn never_overwrites(scratch: &Scratch) -> Finding {
+    const NAME: &str = "multipart_if_none_match";
+    let (bucket, key) = (&scratch.bucket, &scratch.joined);
+    let tried = async {
+        let upload = bucket.start_multipart(key).await?;
+        let etag = bucket.put_part(key, &upload, 1, OTHER).await?;
+        bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await?;
+        bucket.abort_multipart(key, &upload).await?;
+        bucket.read(key).await
+    };
+    match tried.await {
+        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "an existing object is not overwritten"),
+        Ok(_) => Finding::problem(
+            NAME,
+            "this server ignores If-None-Match: * on CompleteMultipartUpload",
+            "use a server that supports it: otherwise a presigned URL can replace a complete payload",
+        ),
+        Err(error) => problem(NAME, PUT, &error),
+    }
+}
+
+async fn abort(scratch: &Scratch) -> Finding {
+    const NAME: &str = "multipart_abort";
+    let (bucket, key) = (&scratch.bucket, &scratch.joined);
+    let begun = async {
+        let upload = bucket.start_multipart(key).await?;
+        bucket.put_part(key, &upload, 1, OTHER).await?;
+        Ok::<_, StoreError>(upload)
+    };
+    let aborted = async {
+        let upload = begun.await?;
+        bucket.abort_multipart(key, &upload).await?;
+        Ok::<_, StoreError>(!bucket.unfinished_uploads(key).await?.contains(&upload))
+    };
+    match aborted.await {
+        Ok(gone) => reported(NAME, gone, "a multipart upload was aborted"),
+        Err(error) => problem(NAME, ABORT, &error),
+    }
+}
+
+fn reported(name: &'static str, correct: bool, detail: &str) -> Finding {
+    if correct {
+        return Finding::ok(name, detail);
+    }
+    Finding::problem(name, "the server reports multipart uploads incorrectly", "use a server with consistent responses")
+}
+
+/// Checks `If-None-Match` and `If-Match` on writes to an existing object.
+pub(super) async fn conditional_writes(scratch: &Scratch) -> [Finding; 2] {
+    [if_none_match(scratch).await, if_match(scratch).await]
+}
+
+async fn if_none_match(scratch: &Scratch) -> Finding {
+    const NAME: &str = "put_if_none_match";
+    match scratch.bucket.put(&scratch.object, OTHER, None, &WriteCondition::IfAbsent).await {
+        Err(PutError::ConditionFailed) => Finding::ok(NAME, "an existing object is not overwritten"),
+        Ok(_) => Finding::problem(NAME, "this server ignores If-None-Match: * on writes", CONDITION_HINT),
+        Err(PutError::UnknownOutcome(error)) => problem(NAME, PUT, &error),
+    }
+}
+
+async fn if_match(scratch: &Scratch) -> Finding {
+    const NAME: &str = "put_if_match";
+    let other = WriteCondition::IfMatch(NO_ETAG.to_owned());
+    match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
+        Err(PutError::ConditionFailed) => {}
+        Ok(_) => return Finding::problem(NAME, "this server ignores If-Match on writes", CONDITION_HINT),
+        Err(PutError::UnknownOutcome(error)) => return problem(NAME, PUT, &error),
+    }
+    match replaces_unchanged(scratch).await {
+        Ok(true) => Finding::ok(NAME, "an object is overwritten only if it is unchanged"),
+        Ok(false) => Finding::problem(NAME, "this server rejects a write whose condition holds", CONDITION_HINT),
+        Err(error) => problem(NAME, PUT, &error),
+    }
+}
+
+/// Returns whether a write with the object's current entity tag succeeds.
+async fn replaces_unchanged(scratch: &Scratch) -> Result<bool, StoreError> {
+    let Some(read) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
+    match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfMatch(read.etag)).await {
+        Ok(_) => Ok(true),
+        Err(PutError::ConditionFailed) => Ok(false),
+        Err(PutError::UnknownOutcome(error)) => Err(error),
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::failure::describe_error;
-use super::scratch::{CONTENT, OTHER, Response, Scratch, send_without_credentials};
+use super::{CONTENT, OTHER, Scratch, describe_error};
+use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{SignedRequest, StorageKey, StoreError};
 use crate::server::store::s3::bucket::Bucket;
@@ -15,6 +15,9 @@ use crate::server::store::s3::presigner::{sign_get, sign_put};
 /// Lifetime of the presigned URLs.
 const LIFETIME: Duration = Duration::from_mins(5);
 
+/// Timeout of one request without credentials.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Hint for a server whose presigned URLs allow more than they were signed for.
 const UNSAFE: &str = "use a server that verifies signatures: otherwise a URL allows more than it was signed for";
 /// Hint for a publicly readable bucket.
@@ -22,8 +25,15 @@ const PUBLIC: &str = "make the bucket private and block public access, or use a 
 /// Hint for a server whose presigned URLs do not work.
 const BROKEN: &str = "check region, endpoint, path style and any proxy in front of the S3 server";
 
+/// Response to a request without credentials.
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) date: Option<String>,
+    pub(super) body: Bytes,
+}
+
 /// Uses presigned URLs as clients do, and in ways that must be rejected.
-pub(super) async fn examine(scratch: &Scratch) -> Vec<Finding> {
+pub(super) async fn presigned_urls(scratch: &Scratch) -> Vec<Finding> {
     let signed = match sign_put(&scratch.bucket, &scratch.presigned, CONTENT.len() as u64, LIFETIME).await {
         Ok(signed) => signed,
         Err(error) => return vec![Finding::problem("presigned_put", describe_error(&error), BROKEN)],
@@ -52,8 +62,8 @@ async fn put_longer(signed: &SignedRequest) -> Finding {
 async fn put(signed: &SignedRequest) -> Finding {
     const NAME: &str = "presigned_put";
     match send(signed, CONTENT).await {
-        Ok(answer) if answer.is_success() => Finding::ok(NAME, "a client can upload a payload"),
-        Ok(answer) => Finding::problem(NAME, answer.describe("to a correctly signed URL"), BROKEN),
+        Ok(response) if response.is_success() => Finding::ok(NAME, "a client can upload a payload"),
+        Ok(response) => Finding::problem(NAME, response.describe("to a correctly signed URL"), BROKEN),
         Err(error) => Finding::problem(NAME, describe_error(&error), BROKEN),
     }
 }
@@ -62,13 +72,13 @@ async fn put(signed: &SignedRequest) -> Finding {
 async fn put_again(signed: &SignedRequest) -> Finding {
     const NAME: &str = "presigned_put_again";
     match send(signed, OTHER).await {
-        Ok(answer) if answer.status == 412 => Finding::ok(NAME, "a URL writes once and overwrites no object"),
-        Ok(answer) if answer.is_success() => Finding::problem(
+        Ok(response) if response.status == 412 => Finding::ok(NAME, "a URL writes once and overwrites no object"),
+        Ok(response) if response.is_success() => Finding::problem(
             NAME,
             "this server ignores If-None-Match: * on presigned writes",
             "use a server that supports it: otherwise a presigned URL can replace a complete payload",
         ),
-        Ok(answer) => Finding::cannot_tell(NAME, answer.describe("instead of 412"), BROKEN),
+        Ok(response) => Finding::cannot_tell(NAME, response.describe("instead of 412"), BROKEN),
         Err(error) => Finding::cannot_tell(NAME, describe_error(&error), BROKEN),
     }
 }
@@ -77,29 +87,29 @@ async fn get(scratch: &Scratch) -> Finding {
     const NAME: &str = "presigned_get";
     let downloaded = async {
         let expected = scratch.bucket.read(&scratch.object).await?.map(|read| read.body);
-        let answer = send(&sign_get(&scratch.bucket, &scratch.object, LIFETIME).await?, Bytes::new()).await?;
-        Ok::<_, StoreError>((expected, answer))
+        let response = send(&sign_get(&scratch.bucket, &scratch.object, LIFETIME).await?, Bytes::new()).await?;
+        Ok::<_, StoreError>((expected, response))
     };
     match downloaded.await {
-        Ok((Some(expected), answer)) if answer.is_success() && answer.body == expected => {
+        Ok((Some(expected), response)) if response.is_success() && response.body == expected => {
             Finding::ok(NAME, "a client can download a payload")
         }
-        Ok((_, answer)) => Finding::problem(NAME, answer.describe("to a correctly signed URL"), BROKEN),
+        Ok((_, response)) => Finding::problem(NAME, response.describe("to a correctly signed URL"), BROKEN),
         Err(error) => Finding::problem(NAME, describe_error(&error), BROKEN),
     }
 }
 
 async fn get_unsigned(scratch: &Scratch) -> Finding {
-    let answer = async { send_without_credentials(unsigned_get(&scratch.bucket, &scratch.object).await?).await };
-    rejected("anonymous_get", answer.await, "a request without a signature", PUBLIC)
+    let response = async { send_without_credentials(unsigned_get(&scratch.bucket, &scratch.object).await?).await };
+    rejected("anonymous_get", response.await, "a request without a signature", PUBLIC)
 }
 
 /// Checks that the server rejected a request; `hint` is the fix if the request was accepted.
 fn rejected(name: &'static str, outcome: Result<Response, StoreError>, request: &str, hint: &str) -> Finding {
     match outcome {
-        Ok(answer) if matches!(answer.status, 401 | 403) => Finding::ok(name, format!("{request} is rejected")),
-        Ok(answer) if answer.is_success() => Finding::problem(name, format!("{request} is accepted"), hint),
-        Ok(answer) => Finding::cannot_tell(name, answer.describe(&format!("to {request}")), BROKEN),
+        Ok(response) if matches!(response.status, 401 | 403) => Finding::ok(name, format!("{request} is rejected")),
+        Ok(response) if response.is_success() => Finding::problem(name, format!("{request} is accepted"), hint),
+        Ok(response) => Finding::cannot_tell(name, response.describe(&format!("to {request}")), BROKEN),
         Err(error) => Finding::cannot_tell(name, describe_error(&error), BROKEN),
     }
 }
@@ -121,6 +131,16 @@ fn request(signed: &SignedRequest, body: Bytes) -> Result<Request<Bytes>, StoreE
         request = request.header(name, value);
     }
     request.body(body).map_err(StoreError::unavailable)
+}
+
+/// Sends a request without credentials, as the holder of a URL does.
+pub(super) async fn send_without_credentials(request: http::Request<Bytes>) -> Result<Response, StoreError> {
+    let failed = |error: reqwest::Error| StoreError::unavailable(chain(&error.without_url()));
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build();
+    let request = request.try_into().map_err(failed)?;
+    let response = client.map_err(failed)?.execute(request).await.map_err(failed)?;
+    let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    Ok(Response { status: response.status().as_u16(), date, body: response.bytes().await.map_err(failed)? })
 }
 
 impl Response {
