@@ -1,5 +1,10 @@
 use super::*;
-use crate::client::{Origin, Signal};
+use crate::client::decrypt::OutputError;
+use crate::client::upload::{InterruptedState, JournalError, SourceError};
+use crate::client::{ApiError, Origin, Signal, StoreError};
+use crate::domain::crypto::sealed::OpenError;
+use crate::domain::error::ErrorCode;
+use crate::domain::transfer::Status;
 use crate::domain::wire::Flow;
 
 fn error_response(status: u16, code: Option<ErrorCode>) -> anyhow::Error {

@@ -1,0 +1,123 @@
+//! Failures of downloads, and of decrypting, writing and unpacking their content.
+
+use std::io;
+
+use super::api::of_client;
+use super::{of_io, resumable, with_root_cause};
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::output::escape;
+use crate::client::decrypt::{NotUnpacked, OutputError, UnsealError};
+use crate::client::download::DownloadError;
+use crate::domain::crypto::envelope::EnvelopeError;
+use crate::domain::crypto::sealed::OpenError;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::Status;
+
+/// Hint for an unfinished download.
+const RESUME_DOWNLOAD: &str = "run the same command with --resume; it does not count as another download";
+
+pub(super) fn of_download(error: &DownloadError) -> Failure {
+    let message = with_root_cause(error);
+    match error {
+        DownloadError::Client(error) => of_client(error),
+        DownloadError::Gone(status) => {
+            let (code, reason) = match status {
+                Status::Expired => ("transfer_expired", "expired"),
+                Status::Exhausted => ("transfer_exhausted", "exhausted"),
+                Status::Deleted | Status::Pending | Status::Completed => ("transfer_deleted", "deleted"),
+            };
+            let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to upload it again");
+            Failure { reason: Some(reason), ..failure }
+        }
+        DownloadError::NotComplete => {
+            Failure::new(Exit::Other, "not_completed", message).hint("retry when the upload has finished").retryable()
+        }
+        DownloadError::WrongKey => wrong_key(message),
+        DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
+        DownloadError::OtherRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
+        DownloadError::Unseal(error) => of_unseal(error),
+        DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
+        DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
+        DownloadError::Interrupted { signal, resumable } => {
+            let failure = Failure { resumable: Some(*resumable), ..Failure::interrupted(*signal) };
+            failure.hint(if *resumable {
+                RESUME_DOWNLOAD
+            } else {
+                "no partial download was kept; run the command again"
+            })
+        }
+    }
+}
+
+/// Converts an output error after the server has counted the download.
+fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
+    const COUNTED: &str = "the download was counted";
+    let failure = of_output(error);
+    if matches!(error, OutputError::Unpack(_)) || failure.exit == Exit::Done {
+        return failure;
+    }
+    let command = match error {
+        OutputError::Exists(_) => "run the same command with --rename or --overwrite",
+        OutputError::NotNew(_) => "run the same command with --rename or --no-extract",
+        OutputError::Refused(_) => "run the same command with another -o",
+        _ => "fix the problem and run the same command, or choose another -o",
+    };
+    let hint = free_retry_until.map_or_else(
+        || format!("{COUNTED}: {command}; it counts as another download, since no partial download could be kept"),
+        |until| format!("{COUNTED}: {command}; until {} this does not count again", until.for_people()),
+    );
+    failure.hint(hint)
+}
+
+fn wrong_key(message: String) -> Failure {
+    Failure::new(Exit::WrongKey, "wrong_key", message)
+        .hint("check that the link is complete, and the passphrase, if it has one")
+}
+
+pub(super) fn of_unseal(error: &UnsealError) -> Failure {
+    let message = with_root_cause(error);
+    let damaged = |message| Failure::new(Exit::WrongKey, "damaged_payload", message);
+    match error {
+        UnsealError::Open(OpenError::Unauthentic { index: 0 }) => wrong_key(message),
+        UnsealError::Open(OpenError::Header(_)) => {
+            damaged(message).hint("check that the file is an encrypted payload of a service, not its decrypted content")
+        }
+        UnsealError::Open(OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended) => {
+            damaged(message).hint("the data before this point is authentic, the rest is missing; download it again")
+        }
+        UnsealError::Envelope(EnvelopeError::NotAnEnvelope) => {
+            damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
+        }
+        UnsealError::Envelope(_) => damaged(message).hint("ask the sender to upload it again"),
+        UnsealError::Output(error) => of_output(error),
+    }
+}
+
+fn of_output(error: &OutputError) -> Failure {
+    let message = with_root_cause(error);
+    match error {
+        OutputError::Exists(_) => Failure::new(Exit::LocalFile, "file_exists", message)
+            .hint("choose another name with --rename or -o, or replace the file with --overwrite"),
+        OutputError::NotNew(_) => Failure::new(Exit::LocalFile, "file_exists", message)
+            .hint("choose another name with --rename or -o, or save the archive itself with --no-extract"),
+        OutputError::Unpack(failed) => of_unpack(failed),
+        OutputError::Busy(_) => Failure::new(Exit::LocalFile, "file_busy", message)
+            .hint("wait for the other process, or choose another directory with -o"),
+        OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
+        OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
+            .hint("check the disk, the directory and its permissions, or choose another directory with -o"),
+        OutputError::Refused(_) => Failure::new(Exit::LocalFile, "file_refused", message)
+            .hint("name a file with -o, or print to the terminal with -o -"),
+    }
+}
+
+fn of_unpack(failed: &NotUnpacked) -> Failure {
+    let message = with_root_cause(&failed.error);
+    let code = if failed.error.is_unsafe() { "unsafe_archive" } else { "file_unwritable" };
+    let hint = failed.kept.as_ref().map_or_else(
+        || "nothing was unpacked; --no-extract saves the archive itself".to_owned(),
+        |kept| format!("nothing was unpacked; the archive is in {}; list it with tar -tvf", escape::for_shell(kept)),
+    );
+    Failure::new(Exit::LocalFile, code, message).hint(hint)
+}

@@ -1,0 +1,77 @@
+//! Failures of uploads, and of packing their files.
+
+use super::api::of_client;
+use super::{resumable, with_root_cause};
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::client::pack::PackError;
+use crate::client::upload::{InterruptedState, JournalError, SourceError, UploadError};
+use crate::domain::id::TransferId;
+
+pub(super) fn of_upload(error: &UploadError) -> Failure {
+    let message = with_root_cause(error);
+    if error.is_changed() {
+        return Failure::new(Exit::LocalFile, "file_changed", message)
+            .hint("the transfer was deleted; upload the file again when no program writes to it");
+    }
+    match error {
+        UploadError::Client(error) | UploadError::GivenUp(error) => of_client(error),
+        UploadError::TooLarge { .. } => Failure::new(Exit::TooMuch, "payload_too_large", message).hint("upload less"),
+        UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
+        UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
+        UploadError::Unsealable(_) => {
+            Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
+        }
+        UploadError::Source(
+            SourceError::Changed | SourceError::ChangedIn { .. } | SourceError::Read(_) | SourceError::ReadIn { .. },
+        ) => Failure::new(Exit::LocalFile, "file_unreadable", message),
+        UploadError::Journal(JournalError::Changed | JournalError::Write(_)) => {
+            Failure::new(Exit::LocalFile, "state_unwritable", message)
+                .hint("check the disk and the permissions of the state directory")
+        }
+        UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
+            .hint("the server reports a wrong size; report it to the operator of the server"),
+        UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
+            .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
+        UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
+            .hint("run the command again to start a new upload; it needs the passphrase"),
+        UploadError::OtherPassphrase => {
+            Failure::usage(message).hint("enter that passphrase, or omit --resume to start a new upload with this one")
+        }
+        UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),
+        UploadError::Interrupted { signal, state } => {
+            let failure = Failure::interrupted(*signal);
+            match state {
+                InterruptedState::Resumable(id) => {
+                    Failure { resumable: Some(true), ..failure }.hint(resume_or_delete(*id))
+                }
+                InterruptedState::Deleted => failure.hint("the unfinished transfer was deleted"),
+                InterruptedState::Unknown => {
+                    failure.hint("an unfinished transfer may remain on the server, which removes it within a day")
+                }
+            }
+        }
+    }
+}
+
+/// Returns the hint for an unfinished upload.
+fn resume_or_delete(id: TransferId) -> String {
+    format!("resume: run the same command with --resume; or delete it: sgsend delete {id}")
+}
+
+pub(super) fn of_pack(error: &PackError) -> Failure {
+    const EXCLUDE: &str = "nothing was uploaded; exclude it with --exclude";
+    let message = with_root_cause(error);
+    let failed = |code| Failure::new(Exit::LocalFile, code, message.clone());
+    match error {
+        PackError::Unreadable { .. } => failed("file_unreadable")
+            .hint("nothing was uploaded; check the path and its permissions, or exclude it with --exclude"),
+        PackError::Link(_) => failed("link_leads_out").hint(EXCLUDE),
+        PackError::Name(_) => {
+            failed("unfit_name").hint("nothing was uploaded; rename it, or exclude it with --exclude")
+        }
+        PackError::Special(_) => failed("special_file").hint("nothing was uploaded; omit the path"),
+        PackError::TooMany => failed("too_many_files").hint("upload it in parts, or pack it first and upload one file"),
+        PackError::Nothing => Failure::usage(message).hint("omit --exclude, or name other paths"),
+    }
+}
