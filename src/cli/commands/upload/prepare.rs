@@ -1,0 +1,112 @@
+//! Everything before the transfer is created: opens the input, reads the secrets, checks the limits.
+
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use tokio::task::spawn_blocking;
+
+use super::Arguments;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
+use crate::cli::input::content::{Wanted, check_there};
+use crate::client::Api;
+use crate::client::upload::{self, StatePlace, Upload, UploadError};
+use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::envelope::{Archive, Metadata};
+
+/// Maximum number of skipped entries that are named in warnings.
+const MAX_WARNINGS: usize = 20;
+
+impl Arguments {
+    /// Returns a digest of the command (server, paths and options), by which `--resume` finds its unfinished upload.
+    fn digest(&self, context: &Context) -> Result<Sha256> {
+        let absolute = |path: &PathBuf| {
+            let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
+            path.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    Failure::new(Exit::LocalFile, "no_directory", "the current directory no longer exists")
+                        .hint("change to an existing directory")
+                }
+                _ => Failure::usage(format!("invalid path: {error}")),
+            })
+        };
+        let paths = self.paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
+        let has_passphrase =
+            self.passphrase || self.passphrase_file.is_some() || context.environment.passphrase_file.is_some();
+        let terms = (
+            context.settings.server().to_string(),
+            paths,
+            &self.exclude,
+            self.name.as_deref(),
+            self.expires.map(|expires| expires.as_secs()),
+            self.downloads,
+            has_passphrase,
+            format!("{:?}", self.flow.choice()),
+        );
+        Ok(Sha256::of(&serde_json::to_vec(&terms)?))
+    }
+}
+
+/// Opens the input, reads the secrets and checks the server's limits, before creating the transfer.
+pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
+    if arguments.passphrase {
+        check_there(&arguments.paths)?;
+    }
+    let (command, resume) = (arguments.digest(context)?, arguments.resume);
+    let api = context.api_as_sender(context.settings.server()).await?;
+    let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
+    // The saved state of an unfinished upload contains the key derived from its passphrase.
+    let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
+    let passphrase = match arguments.passphrase_file.or_else(|| context.environment.passphrase_file.clone()) {
+        _ if arguments.dry_run => None,
+        None if !arguments.passphrase => None,
+        Some(file) if !arguments.passphrase => Some(context.prompt.passphrase(Some(file), true).await?),
+        _ if is_known => None,
+        _ => Some(context.prompt.passphrase(None, true).await?),
+    };
+    let health = api.health().await.map_err(|error| match &unfinished {
+        Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
+        None => error.into(),
+    })?;
+    let wanted = Wanted {
+        paths: arguments.paths,
+        name: arguments.name,
+        exclude: arguments.exclude,
+        limit: health.limits.max_content_bytes,
+    };
+    let found = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
+    for left_out in found.left_out.iter().take(MAX_WARNINGS) {
+        context.printer.warning(&format!("{} is {} and is skipped", left_out.path, left_out.what));
+    }
+    if let Some(others) = found.left_out.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
+        context.printer.warning(&format!("{others} more entries are skipped"));
+    }
+    for glob in &found.unused_globs {
+        context.printer.warning(&format!("--exclude {glob} matches nothing"));
+    }
+    if found.is_renamed {
+        context.printer.warning(&format!("recipients see the name {}", found.name));
+    }
+    let source = found.source;
+    let metadata = Metadata {
+        filename: found.name,
+        size: source.size(),
+        content_type: None,
+        modified_ms: source.modified_ms().filter(|_| !found.is_stream),
+        archive: source.plan().map(|_| Archive::Tar),
+    };
+    let upload = Upload {
+        source,
+        metadata,
+        passphrase,
+        expires: arguments.expires,
+        max_downloads: arguments.downloads,
+        state: if found.is_spooled { StatePlace::Nowhere } else { resume.place(command) },
+        unfinished,
+        flow: arguments.flow.choice(),
+    };
+    upload::check(&api, &upload, &health)?;
+    Ok((api, upload))
+}
