@@ -24,6 +24,7 @@ if [ -z "${LOAD_BIN:-}" ]; then
   LOAD_BIN=${CARGO_TARGET_DIR:-$root/target}/release/examples/load
 fi
 load=$(realpath "$LOAD_BIN")
+# shellcheck source=examples/services.sh
 . "$root/examples/services.sh"
 
 # After a stall, the open uploads of a single sender would exceed the limit of a token.

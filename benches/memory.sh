@@ -11,6 +11,7 @@ size=${size%B}
 examples=$(dirname "$0")/../examples
 # Options for the services that services.sh starts.
 SERVE_OPTIONS=(--max-size "${size}B")
+# shellcheck source=examples/services.sh
 . "$examples/services.sh"
 
 "$sgsend" --quiet --server "$public" --admin-server "$admin" token create memory --login >/dev/null

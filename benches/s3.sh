@@ -16,6 +16,7 @@ s3() { aws --endpoint-url "$endpoint" "$@"; }
 s3 s3api create-bucket --bucket "$bucket" >/dev/null
 SERVE_STORAGE="s3://$bucket/bench?endpoint=$endpoint&path_style=1"
 SERVE_OPTIONS=(--max-size "$size")
+# shellcheck source=examples/services.sh
 . "$(dirname "$0")/../examples/services.sh"
 
 file=$work/large.bin

@@ -11,6 +11,7 @@ set -euo pipefail
 size=$(numfmt --from=iec-i --suffix=B "${1:-1GiB}")
 rounds=${2:-5}
 SERVE_OPTIONS=(--max-size "$size" --durability "${DURABILITY:-none}")
+# shellcheck source=examples/services.sh
 . "$(dirname "$0")/../examples/services.sh"
 
 file=$work/large.bin

@@ -10,6 +10,7 @@ set -euo pipefail
 sealed=$(realpath "${1:?usage: curl.sh SEALED_FILE}")
 [ -f "$sealed" ] || { echo "file not found: $sealed" >&2; exit 2; }
 if [ -z "${SERVER:-}" ]; then
+  # shellcheck source=examples/services.sh
   . "$(dirname "$0")/services.sh"
   SERVER=$public
   TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create curl)

@@ -10,6 +10,7 @@ file=$(realpath "${1:-$(dirname "$0")/../README.md}")
 [ -f "$file" ] || { echo "file not found: $file" >&2; exit 2; }
 
 echo "== Starting both services"
+# shellcheck source=examples/services.sh
 . "$(dirname "$0")/services.sh"
 echo "public  $public"
 echo "admin   $admin"

@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the variables are for the scripts that source this file
 # Sourced by the examples: starts both services over a new store, on free ports of this machine.
 #
 # Sets $sgsend (the binary), $work (a temporary folder), $public and $admin (URLs). Everything is stopped and removed

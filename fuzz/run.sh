@@ -2,13 +2,16 @@
 # Fuzzes the parsers and checks their invariants.
 #
 #   fuzz/run.sh [SECONDS] [TARGET]...      SECONDS per target (default: 30), two at a time; default: all targets
+#   fuzz/run.sh build                      only builds the targets
 #
 # Starts from the inputs in fuzz/corpus and those found by earlier runs, which are kept below the target folder:
 # fuzz/target, or CARGO_TARGET_DIR/fuzz. Saves each failing input in fuzz/artifacts and exits with status 1. Needs a C++
-# compiler; a stable toolchain suffices. Installs cargo-fuzz if it is missing.
+# compiler; a stable toolchain suffices, without cargo-fuzz. FUZZ_OPT=3 builds with more optimisation, for long runs.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+build_only=''
+if [ "${1:-}" = build ]; then build_only=1; shift; fi
 seconds=${1:-30}
 shift || true
 if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
@@ -26,14 +29,18 @@ for target in "${targets[@]}"; do
   fi
 done
 
-if ! cargo fuzz --version >/dev/null 2>&1; then cargo install --locked cargo-fuzz; fi
-
 kept=${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}
 kept=${kept:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
-# No address sanitizer: the crate forbids unsafe code, so the possible findings are panics and violated invariants, and
-# the targets run faster without it. RUSTC_BOOTSTRAP allows the unstable coverage flag on a stable toolchain.
-RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir . --sanitizer none --target "$host" --target-dir "$kept"
+# The flags of cargo-fuzz for coverage. No address sanitizer: the crate forbids unsafe code, so the possible findings are
+# panics and violated invariants, and the targets run faster without it.
+flags=(--cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module)
+for option in level=4 inline-8bit-counters pc-table trace-compares; do
+  flags+=("-Cllvm-args=-sanitizer-coverage-$option")
+done
+CARGO_TARGET_DIR=$kept RUSTFLAGS="${flags[*]}" CARGO_PROFILE_RELEASE_OPT_LEVEL=${FUZZ_OPT:-1} \
+  cargo build --release --locked --target "$host"
+if [ -n "$build_only" ]; then exit; fi
 
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT

@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # `script` is set by the scripts that source this file
 # Functions that install what the test scripts need. Sourced by them; each script sets `script` to its name for messages.
 
 say() { echo "$*" >&2; }

@@ -2,6 +2,7 @@
 # Fuzzes both services with Schemathesis: valid and invalid requests, checked against the OpenAPI document.
 #
 #   tests/schemathesis.sh [memory|file|s3]...      over each of these stores in turn (default: memory file)
+#   tests/schemathesis.sh install                  only installs Schemathesis
 #
 # FUZZ_SEED repeats a run; FUZZ_EXAMPLES is the number of random cases per operation (default: 20), in addition to the
 # boundary cases. s3 uses a running S3 server, as in `tests/s3.sh run SERVER -- tests/schemathesis.sh s3`, or starts
@@ -15,43 +16,28 @@ wanted=$root/tests/schemathesis/requirements.txt
 examples=${FUZZ_EXAMPLES:-20}
 export FUZZ_SEED=${FUZZ_SEED:-$RANDOM$RANDOM}
 
-say() { echo "$*" >&2; }
-fail() { say "schemathesis.sh: $*"; exit 2; }
+script=schemathesis.sh
+# shellcheck source=tests/install.sh
+. "$root/tests/install.sh"
 
 stores=("$@")
 if [ ${#stores[@]} = 0 ]; then stores=(memory file); fi
 for store in "${stores[@]}"; do
-  case $store in memory | file | s3) ;; *) fail "unknown store '$store'; use memory, file or s3" ;; esac
+  case $store in memory | file | s3 | install) ;; *) fail "unknown store '$store'; use memory, file or s3" ;; esac
 done
 if [[ " ${stores[*]} " == *" s3 "* && -z "${SGSEND_TEST_S3_ENDPOINT:-}" ]]; then
   exec "$root/tests/s3.sh" run localstack -- "$0" "${stores[@]}"
 fi
 
-# Checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
-if ! { command -v curl && python3 -c 'import venv, ensurepip'; } >/dev/null 2>&1; then
-  if [ "${CI:-}" != true ]; then fail "needs curl, and python3 with venv; on Debian: apt-get install curl python3-venv"; fi
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends curl ca-certificates python3 python3-venv
-fi
+need_packages curl:curl
+need_python
+install_python "$wanted" "$cache/venv"
+if [ "${stores[0]}" = install ]; then exit; fi
 if [ -z "${SGSEND_BIN:-}" ]; then
   cargo build --locked --manifest-path "$root/Cargo.toml"
   SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
 fi
 sgsend=$(realpath "$SGSEND_BIN")
-
-# The list of installed packages is saved last, so that an interrupted installation or a changed list leads to a new
-# installation.
-mkdir -p "$cache"
-(
-  flock 9
-  if cmp -s "$wanted" "$cache/venv/installed" && "$cache/venv/bin/python" -c ''; then exit; fi
-  say "== Installing schemathesis into $cache/venv"
-  rm -rf "$cache/venv"
-  python3 -m venv "$cache/venv"
-  "$cache/venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
-  cp "$wanted" "$cache/venv/installing"
-  mv "$cache/venv/installing" "$cache/venv/installed"
-) 9>"$cache/lock"
 
 work=$(mktemp -d)
 server=''

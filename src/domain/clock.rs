@@ -39,7 +39,7 @@ impl ManualClock {
         self.0.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// StatusMoves the clock forward by `by`.
+    /// Moves the clock forward by `by`.
     pub fn advance(&self, by: Duration) {
         self.set(self.now().plus(by));
     }

@@ -1,4 +1,4 @@
-//! SQLite contention: another process holds the database lock for a while.
+//! `SQLite` contention: another process holds the database lock for a while.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The OpenAPI description, checked against the route table and the error codes.
+//! The `OpenAPI` description, checked against the route table and the error codes.
 
 use std::collections::BTreeSet;
 

@@ -114,7 +114,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
         match (arguments.resume, kept.has_partial()) {
             (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
             (false, true) => {
-                context.printer.note("an unfinished download of this transfer exists: resume it with --resume")
+                context.printer.note("an unfinished download of this transfer exists: resume it with --resume");
             }
             _ => {}
         }

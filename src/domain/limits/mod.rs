@@ -1,11 +1,11 @@
 //! Limits of a service: sizes, lifetimes and download counts, and the limiters of a process.
 //!
-//! There are two generic limiters: [`Window`](window::Window) counts per key and time window,
-//! [`Concurrency`](concurrency::Concurrency) permits a number of uses at once per key. [`policies`] states the numbers,
+//! There are two generic limiters: `Window` counts per key and time window,
+//! `Concurrency` permits a number of uses at once per key. `policies` states the numbers,
 //! units and eviction of each limit.
 //!
 //! Limits of another shape use what they can: client events and audit budgets keep several counts per transfer in one
-//! [`Table`](table::Table). Requests per connection and the bytes of buffered responses have no key: a semaphore is
+//! `Table`. Requests per connection and the bytes of buffered responses have no key: a semaphore is
 //! enough. The rate limit of requests keeps a time per key instead of a count, and its entries end at any time.
 
 pub(crate) mod concurrency;

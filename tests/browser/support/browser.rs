@@ -37,7 +37,7 @@ pub(crate) struct Browser {
     _turn: Turn,
 }
 
-/// A WebDriver session. A failed test ends the browser through its driver, without closing the session.
+/// A `WebDriver` session. A failed test ends the browser through its driver, without closing the session.
 pub(super) struct Session(WebDriver);
 
 impl std::ops::Deref for Session {
@@ -161,7 +161,7 @@ impl Browser {
         answer.json()["value"].clone()
     }
 
-    /// Sends a DevTools command; Chromium only.
+    /// Sends a `DevTools` command; Chromium only.
     pub(crate) async fn tell(&self, method: &str, parameters: Value) -> Value {
         assert_eq!(self.kind, Kind::Chromium, "{method}");
         self.session.cdp().send_raw(method, parameters).await.unwrap()

@@ -1,4 +1,4 @@
-//! WebDriver processes: one per browser, each on its own port.
+//! `WebDriver` processes: one per browser, each on its own port.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;

@@ -109,7 +109,7 @@ pub(super) struct Common {
     /// only this machine can connect]
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<Rate>,
-    /// Web origin that may call the public service (CORS), such as https://app.example; can be repeated
+    /// Web origin that may call the public service (CORS): scheme and host, as browsers send them; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
     /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size

@@ -69,8 +69,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let created = api.create_token(&request).await.map_err(refused)?;
     let printer = &context.printer;
     // Printed before anything else can fail: the token cannot be shown again.
-    let printed = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
-    if let Err(error) = printed {
+    let output = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
+    if let Err(error) = output {
         return Err(unprinted(&api, created.item.token_id, &error).await.into());
     }
     if !printer.is_json() {

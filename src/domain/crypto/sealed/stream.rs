@@ -68,15 +68,15 @@ impl OpenStream {
         Self::build(Opening::Waiting(key), Some(layout))
     }
 
-    /// Resumes a payload of known size after its first `opened` segments.
+    /// Resumes a payload of known size after its first `segments_opened` segments.
     ///
     /// The first pushed byte must be the first byte of the next segment. If all segments were already opened, no bytes
     /// may be pushed, and [`finish`](Self::finish) succeeds.
     #[must_use]
-    pub fn resume(opener: Opener, layout: Layout, opened: u64) -> Self {
+    pub fn resume(opener: Opener, layout: Layout, segments_opened: u64) -> Self {
         let mut stream = Self::build(Opening::Ready(Box::new(opener)), Some(layout));
-        stream.opened = opened;
-        if opened >= layout.segments() {
+        stream.opened = segments_opened;
+        if segments_opened >= layout.segments() {
             stream.state = State::Complete;
         }
         stream

@@ -57,7 +57,7 @@ fn records(home: &Home, serving: &Serving, link: &str) -> Vec<Value> {
     audit["items"].as_array().unwrap_or_else(|| panic!("{audit}")).clone()
 }
 
-/// StatusMoves a used service from one storage to another, and checks that users find the same state.
+/// Moves a used service from one storage to another, and checks that users find the same state.
 fn moved(from: &str, to: &str) {
     let home = Home::new();
     let before = serve(&home, from, "127.0.0.1:0");
