@@ -59,18 +59,24 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "src/cli",
-        except: &["src/cli/serve", "src/cli/doctor", "src/cli/s3_options.rs", "src/cli/store", "src/cli/sweep.rs"],
+        except: &[
+            "src/cli/commands/serve",
+            "src/cli/commands/doctor",
+            "src/cli/commands/store",
+            "src/cli/commands/sweep.rs",
+            "src/cli/input/s3_options.rs",
+        ],
         modules: &["server"],
         crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
     },
     Layer {
-        folder: "src/cli/doctor",
+        folder: "src/cli/commands/doctor",
         except: &[],
         modules: &[],
         crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
     },
     Layer {
-        folder: "src/cli/serve",
+        folder: "src/cli/commands/serve",
         except: &[],
         modules: &["client"],
         crates: &["axum", "rusqlite", "hyper", "reqwest", "aws_sdk_s3"],
