@@ -249,7 +249,7 @@ async fn chosen_limits_are_applied() {
         assert_eq!((lifetime, status["max_downloads"].as_u64()), (86_400_000, Some(1)));
         assert_eq!(status["access_proof"], true, "the ID alone would permit downloads");
         assert_eq!(service.download(&link, &[]), b"hello");
-        service.home.run(&["download", &link, "-o", "-"]).failed(4, "used");
+        service.home.run(&["download", &link, "-o", "-"]).failed(4, "limit");
     })
     .await;
 }

@@ -70,7 +70,7 @@ fn a_name_conflict_keeps_the_counted_download() {
     home.run(&["download", &link]).failed(9, "exists");
     home.run(&["download", &link]).failed(9, "exists");
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
-    home.run(&["download", &link, "-o", "-"]).failed(4, "used");
+    home.run(&["download", &link, "-o", "-"]).failed(4, "limit");
     let kept = home.path().join(".local/state/sgsend/downloads");
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "a grant is still stored");
 }
