@@ -28,15 +28,13 @@ use tokio_util::sync::CancellationToken;
 pub use admin_key::{AdminKey, WeakAdminKey};
 pub use api::error::status_of;
 pub use api::routes::{ROUTES, Route};
-pub use maintenance::check::check_store;
-pub use maintenance::copy::{CopyStoreError, copy_store};
-pub use maintenance::examine::examine;
+pub use maintenance::copy::CopyStoreError;
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddress;
 pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::tls::TlsError;
-pub use settings::{DEFAULT_RETENTION, InvalidStorage, Rate, Settings, StorageLocation, Timeouts, TlsFiles};
-pub use store::folder_state::{StoreFolder, look_at as look_at_folder};
+pub use settings::{DEFAULT_RETENTION, Rate, Settings, Timeouts, TlsFiles};
+pub use store::{FolderState, InvalidStorage, StorageLocation};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
@@ -47,7 +45,7 @@ use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
-use crate::domain::store::{MemoryStore, Store, open_header};
+use crate::domain::store::{Store, open_header};
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{Rules, Swept, Transfers};
 use api::error::ApiError;
@@ -59,7 +57,6 @@ use net::listener::Listener;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use state::{App, AppState};
-use store::{FileStore, open_bucket};
 
 /// Interval for adding counted downloads to their transfers.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
@@ -103,7 +100,7 @@ impl Server {
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
-        let store = open_store(&settings).await?;
+        let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =
             open_header(&*store, settings.retain_audit).await.map_err(|error| StartError::Storage(error.into()))?;
         if header.retain_audit() != settings.retain_audit {
@@ -201,19 +198,6 @@ impl Server {
             tracing::error!("the last audit records could not be written in time; they are lost");
         }
     }
-}
-
-async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
-    let (folder, durability) = match &settings.storage {
-        StorageLocation::Memory => return Ok(Arc::new(MemoryStore::default())),
-        StorageLocation::S3(location) => {
-            return open_bucket(location).await.map_err(|error| StartError::Storage(error.into()));
-        }
-        StorageLocation::File(folder) => (folder.clone(), settings.durability),
-    };
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&folder, durability)).await;
-    let opened = opened.map_err(|panic| StartError::Storage(panic.into()))?;
-    Ok(Arc::new(opened.map_err(|error| StartError::Storage(error.into()))?))
 }
 
 fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Option<Arc<RateLimiter>>) -> Router {

@@ -1,13 +1,12 @@
 //! Configuration of a server, as validated values.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use http::HeaderName;
 
 use super::admin_key::AdminKey;
-use super::store::{Durability, InvalidLocation, S3Location};
+use super::store::{Durability, StorageLocation};
 use crate::domain::audit::{IpMode, WriteMode};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
@@ -109,41 +108,6 @@ impl Rate {
     }
 }
 
-/// The kind and location of a storage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StorageLocation {
-    /// In the memory of this process; lost when the process ends.
-    Memory,
-    /// In a local folder.
-    File(PathBuf),
-    /// In an S3 bucket.
-    S3(S3Location),
-}
-
-/// The error for text that is not a storage location.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidStorage {
-    /// The kind of storage is unknown.
-    #[error("unknown storage: use file:FOLDER, s3://BUCKET or memory:")]
-    Kind,
-    /// The S3 location is malformed.
-    #[error(transparent)]
-    S3(#[from] InvalidLocation),
-}
-
-impl FromStr for StorageLocation {
-    type Err = InvalidStorage;
-
-    fn from_str(text: &str) -> Result<Self, InvalidStorage> {
-        match text.split_once(':') {
-            Some(("memory", "")) => Ok(Self::Memory),
-            Some(("file", folder)) if !folder.is_empty() => Ok(Self::File(folder.into())),
-            Some(("s3", _)) => Ok(Self::S3(text.parse()?)),
-            _ => Err(InvalidStorage::Kind),
-        }
-    }
-}
-
 /// Paths of the TLS certificate and key, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -210,16 +174,5 @@ mod tests {
         }
         let low: RateLimit = "1/s".parse().unwrap();
         assert_eq!(limit(Rate::Limited(low), true, false), Some(low));
-    }
-
-    #[test]
-    fn storage_locations_are_parsed() {
-        assert_eq!("memory:".parse(), Ok(StorageLocation::Memory));
-        assert_eq!("file:/srv/sgsend".parse(), Ok(StorageLocation::File("/srv/sgsend".into())));
-        for bad in ["", "memory", "memory:x", "file:", "/srv/sgsend", "http://example.org"] {
-            assert_eq!(bad.parse::<StorageLocation>(), Err(InvalidStorage::Kind), "{bad:?} was accepted");
-        }
-        assert!(matches!("s3://bucket/prefix".parse(), Ok(StorageLocation::S3(_))));
-        assert_eq!("s3:".parse::<StorageLocation>(), Err(InvalidStorage::S3(InvalidLocation::Form)));
     }
 }

@@ -39,12 +39,12 @@ struct Output {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     log::start(&context.printer)?;
     let storage = arguments.s3.apply(arguments.storage)?;
-    if storage == StorageLocation::Memory {
+    if !storage.is_persistent() {
         let failure = Failure::usage("a memory: storage exists in one process only, which cleans up itself");
         return Err(failure.hint("name the storage of a service that does not run permanently").into());
     }
     check_holds_store(&storage)?;
-    let in_bucket = matches!(storage, StorageLocation::S3(_));
+    let in_bucket = storage.is_remote();
     let failed = |error| why_not_started(&error, in_bucket);
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
     let swept = server.sweep().await.map_err(failed)?;

@@ -22,7 +22,7 @@ impl S3Options {
     /// Applies the options to an S3 storage.
     pub(crate) fn apply(&self, storage: StorageLocation) -> Result<StorageLocation, Failure> {
         match storage {
-            StorageLocation::S3(_) if !cfg!(feature = "s3") => {
+            storage if !storage.is_supported() => {
                 let failure = Failure::usage("this sgsend was built without S3");
                 Err(failure.hint("use a folder: --storage file:FOLDER"))
             }

@@ -69,6 +69,13 @@ impl FromStr for S3Location {
     }
 }
 
+impl S3Location {
+    /// Returns the URL without path style and region, which do not tell storages apart.
+    pub(super) fn name(&self) -> String {
+        Self { path_style: false, region: None, ..self.clone() }.to_string()
+    }
+}
+
 fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
     let url = Url::parse(text).map_err(|_| InvalidLocation::Endpoint)?;
     let bare = url.username().is_empty() && url.password().is_none();

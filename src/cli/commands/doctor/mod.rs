@@ -16,7 +16,7 @@ use crate::cli::input::s3_options::S3Options;
 use crate::cli::output::printer::Printer;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::maintenance::finding::{Finding, Verdict};
-use crate::server::{StorageLocation, examine};
+use crate::server::StorageLocation;
 
 /// Width of the column with the check names, in characters.
 const NAME_WIDTH: usize = 23;
@@ -51,11 +51,11 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
         }
         Some(storage) => {
             let storage = arguments.s3.apply(storage)?;
-            if storage == StorageLocation::Memory {
+            if !storage.is_persistent() {
                 let failure = Failure::usage("a memory: storage exists in one process only and cannot be checked");
                 return Err(failure.hint("use another storage, or omit --storage").into());
             }
-            examine(&storage, arguments.public_url.as_ref()).await
+            storage.diagnose(arguments.public_url.as_ref()).await
         }
     };
     let ok = count(&findings, Verdict::Problem) == 0;

@@ -201,7 +201,7 @@ impl Common {
             Failure::usage("this user has no data directory").hint("name a folder with --storage file:FOLDER")
         })?;
         match self.s3.apply(storage)? {
-            StorageLocation::Memory if !self.one_process => {
+            storage if !storage.is_persistent() && !self.one_process => {
                 let failure = Failure::usage(
                     "a memory: storage exists in one process only, so the other service could not use it",
                 );

@@ -28,7 +28,7 @@ use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
 use crate::domain::store::StoreError;
-use crate::server::{Server, StartError, StorageLocation, TlsError};
+use crate::server::{Server, StartError, TlsError};
 
 /// Default listen address of the public service.
 const PUBLIC_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> a
     let (listens, common) = arguments.which.split();
     let mut settings = common.settings()?;
     check_not_foreign(&settings.storage)?;
-    let in_bucket = matches!(settings.storage, StorageLocation::S3(_));
+    let in_bucket = settings.storage.is_remote();
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
         // A key is generated only if neither the listener nor the store is reachable from other machines.

@@ -11,7 +11,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::s3_options::S3Options;
 use crate::cli::output::table;
 use crate::domain::maintenance::check::Finding;
-use crate::server::{StorageLocation, check_store};
+use crate::server::StorageLocation;
 
 /// Arguments of `sgsend store check`.
 #[derive(Args)]
@@ -39,8 +39,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     let storage = arguments.s3.apply(arguments.storage)?;
     super::check_lasting(&storage)?;
     check_holds_store(&storage)?;
-    let in_bucket = matches!(storage, StorageLocation::S3(_));
-    let report = check_store(storage).await.map_err(|error| why_not_started(&error, in_bucket))?;
+    let report = storage.check().await.map_err(|error| why_not_started(&error, storage.is_remote()))?;
     let (is_ok, printer) = (report.found == 0, &context.printer);
     if printer.is_json() {
         let (found, objects) = (report.found, report.objects);

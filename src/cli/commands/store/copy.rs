@@ -17,7 +17,7 @@ use crate::client::Progress;
 use crate::domain::error::chain;
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch};
 use crate::domain::store::StoreError;
-use crate::server::{CopyStoreError, StorageLocation, copy_store};
+use crate::server::{CopyStoreError, StorageLocation};
 
 /// Hint for an unfinished copy.
 const RESUME: &str = "resume: run the same command again; nothing is copied twice";
@@ -88,11 +88,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
         check_built(storage)?;
     }
     check_holds_store(&from)?;
-    let in_bucket = [&from, &to].into_iter().any(|storage| matches!(storage, StorageLocation::S3(_)));
+    let in_bucket = from.is_remote() || to.is_remote();
     let shown = Shown { meter: context.meter("copy"), begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
-        outcome = Box::pin(copy_store(from, to, &shown)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
+        outcome = Box::pin(from.copy_to(&to, &shown)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
         signal = interrupt.raised() => Err(interrupted(signal, shown.begun.load(Ordering::Relaxed))),
     };
     shown.meter.end();
@@ -123,13 +123,13 @@ fn print(copied: &Copied, context: &Context) -> Result<()> {
 }
 
 fn check_built(storage: &StorageLocation) -> Result<(), Failure> {
-    if cfg!(feature = "s3") || !matches!(storage, StorageLocation::S3(_)) {
+    if storage.is_supported() {
         return Ok(());
     }
     Err(Failure::usage("this sgsend was built without S3").hint("use folders: file:FOLDER"))
 }
 
-/// Converts an error of `copy_store` to a failure.
+/// Converts an error of a copy to a failure.
 fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::server::{StorageLocation, StoreFolder, look_at_folder};
+use crate::server::{FolderState, StorageLocation};
 
 /// Parses a storage URL.
 pub(crate) fn storage(text: &str) -> Result<StorageLocation, String> {
@@ -19,10 +19,10 @@ pub(crate) fn storage(text: &str) -> Result<StorageLocation, String> {
 
 /// Rejects a folder without a store, in which opening would create a new one.
 pub(crate) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure> {
-    let StorageLocation::File(folder) = storage else { return Ok(()) };
-    match look_at_folder(folder) {
-        Ok(StoreFolder::Store) => Ok(()),
-        Ok(StoreFolder::Free | StoreFolder::Foreign) => {
+    let Some(folder) = storage.folder() else { return Ok(()) };
+    match FolderState::of(folder) {
+        Ok(FolderState::Store) => Ok(()),
+        Ok(FolderState::Usable | FolderState::HasOtherFiles) => {
             let problem = if folder.exists() { "contains no storage" } else { "does not exist" };
             let message = format!("the folder {} {problem}", folder.display());
             Err(Failure::new(Exit::LocalFile, "storage_unavailable", message)
@@ -34,10 +34,10 @@ pub(crate) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure
 
 /// Rejects a folder with foreign files, which a new store would be mixed with.
 pub(crate) fn check_not_foreign(storage: &StorageLocation) -> Result<(), Failure> {
-    let StorageLocation::File(folder) = storage else { return Ok(()) };
-    match look_at_folder(folder) {
-        Ok(StoreFolder::Store | StoreFolder::Free) => Ok(()),
-        Ok(StoreFolder::Foreign) => {
+    let Some(folder) = storage.folder() else { return Ok(()) };
+    match FolderState::of(folder) {
+        Ok(FolderState::Store | FolderState::Usable) => Ok(()),
+        Ok(FolderState::HasOtherFiles) => {
             let message = format!("the folder {} contains other files and no storage", folder.display());
             Err(Failure::new(Exit::LocalFile, "not_empty", message).hint("use a new or empty folder"))
         }

@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
 
 /// Rejects a storage that ends with its process.
 fn check_lasting(storage: &StorageLocation) -> Result<(), Failure> {
-    if *storage != StorageLocation::Memory {
+    if storage.is_persistent() {
         return Ok(());
     }
     let failure = Failure::usage("a memory: storage exists in one process only");

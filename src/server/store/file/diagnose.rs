@@ -14,7 +14,7 @@ use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::store::{StoreError, StoreHeader};
 
 /// Checks the store in `folder`; does not create a store.
-pub async fn diagnose(folder: &Path) -> Vec<Finding> {
+pub(super) async fn diagnose(folder: &Path) -> Vec<Finding> {
     let mut findings = vec![exists(folder)];
     if findings[0].verdict == Verdict::Ok {
         findings.extend([private(folder), writable(folder), room(folder), opens(folder).await]);

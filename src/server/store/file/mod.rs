@@ -9,6 +9,7 @@ mod commit_queue;
 mod connection;
 mod diagnose;
 mod folder;
+mod folder_state;
 mod open_error;
 mod part;
 mod payloads;
@@ -16,6 +17,7 @@ mod read_pool;
 mod reader;
 mod records;
 mod recovery;
+mod storage;
 mod transaction;
 mod writer;
 
@@ -25,8 +27,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use diagnose::diagnose;
+pub use folder_state::FolderState;
 pub use open_error::OpenError;
+pub(super) use storage::FolderStorage;
 
 use commit_queue::CommitQueue;
 use folder::{Folder, free_space_at, make_directory};
@@ -93,7 +96,7 @@ impl FileStore {
 ///
 /// # Errors
 /// [`OpenError::Records`] if the database cannot be opened.
-pub fn is_open(directory: &Path) -> Result<bool, OpenError> {
+fn is_open(directory: &Path) -> Result<bool, OpenError> {
     let path = directory.join("records.sqlite");
     if !path.exists() {
         return Ok(false);

@@ -19,6 +19,7 @@ mod payloads;
 mod presigner;
 mod probe;
 mod records;
+mod storage;
 mod writer;
 
 use std::fmt;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use diagnose::diagnose;
+pub(super) use storage::BucketStorage;
 
 use applied::AppliedWrites;
 use bucket::Bucket;
@@ -61,26 +62,15 @@ struct Inner {
     outbox_delay: Duration,
 }
 
-/// Opens the store at `location`, as [`S3Store::open`] does.
-///
-/// # Errors
-/// None. The stub for builds without S3 has the same signature and rejects every bucket.
-pub async fn open(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(S3Store::open(location).await))
-}
-
-/// Opens the store at `location` while no server uses it: reads write pending outbox records immediately.
-///
-/// # Errors
-/// As [`open`].
-pub async fn open_offline(location: &S3Location) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(S3Store::with(location, Duration::ZERO).await))
-}
-
 impl S3Store {
     /// Opens the store at `location`. An unreachable bucket shows at the first request.
     pub async fn open(location: &S3Location) -> Self {
         Self::with(location, OUTBOX_DELAY).await
+    }
+
+    /// Opens the store at `location` while no server uses it: reads write pending outbox records immediately.
+    async fn open_offline(location: &S3Location) -> Self {
+        Self::with(location, Duration::ZERO).await
     }
 
     async fn with(location: &S3Location, outbox_delay: Duration) -> Self {

@@ -41,7 +41,7 @@ struct Scratch {
 /// Checks the bucket at `location`, and its CORS rules for the web page `page` if given.
 ///
 /// Checks that depend on a failed check are skipped.
-pub async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
+pub(super) async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> Vec<Finding> {
     let scratch = Scratch::new(Bucket::at(location).await);
     let mut findings = vec![access::credentials().await];
     if findings[0].verdict != Verdict::Ok {

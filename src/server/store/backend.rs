@@ -1,0 +1,86 @@
+//! Interface of a kind of storage: opening, and what maintenance needs to know before it opens a storage.
+//!
+//! A new kind of storage implements [`Backend`] in a folder of its own and is registered in [`StorageLocation`].
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::file::Durability;
+use super::location::StorageLocation;
+use crate::domain::base_url::BaseUrl;
+use crate::domain::maintenance::finding::Finding;
+use crate::domain::store::Store;
+
+/// Error of a backend, as source of an error that names the storage.
+pub(in crate::server) type BackendError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Kind of storage at one location, not opened yet.
+#[async_trait]
+pub(in crate::server) trait Backend: Send + Sync {
+    /// Opens the storage for a service; creates a folder's storage if there is none.
+    ///
+    /// # Errors
+    /// If the storage can be neither opened nor created.
+    async fn open(&self, durability: Durability) -> Result<Arc<dyn Store>, BackendError>;
+
+    /// Opens the storage while no service uses it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    async fn open_offline(&self) -> Result<Arc<dyn Store>, BackendError> {
+        self.open(Durability::Full).await
+    }
+
+    /// Runs the diagnostic checks; `page` is the origin of the web page that must reach the storage from browsers.
+    async fn diagnose(&self, page: Option<&BaseUrl>) -> Vec<Finding>;
+
+    /// Returns the name of the storage in an incomplete copy of it, independent of links and connection options.
+    fn name(&self) -> String;
+
+    /// Returns whether `other` is the same storage, or one contains the other.
+    fn overlaps(&self, other: &StorageLocation) -> bool {
+        self.name() == other.backend().name()
+    }
+
+    /// Checks that there is a storage, for backends whose [`open`](Self::open) would create one.
+    ///
+    /// # Errors
+    /// If there is no storage.
+    fn check_exists(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns whether there is no storage but other data, which a new storage would be mixed with.
+    ///
+    /// # Errors
+    /// If the location cannot be read.
+    fn has_other_files(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Returns the folder of the storage if a process has it open; `None` as well if the backend cannot tell.
+    ///
+    /// # Errors
+    /// If the storage cannot be opened.
+    fn folder_in_use(&self) -> Result<Option<PathBuf>, BackendError> {
+        Ok(None)
+    }
+
+    /// Returns whether the storage outlives its process.
+    fn is_persistent(&self) -> bool {
+        true
+    }
+
+    /// Returns whether the storage is reached over the network.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Returns whether this build contains the backend.
+    fn is_supported(&self) -> bool {
+        true
+    }
+}

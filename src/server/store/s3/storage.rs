@@ -1,0 +1,40 @@
+//! `s3://BUCKET/PREFIX` as a kind of storage: opening and maintenance.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{S3Store, diagnose};
+use crate::domain::base_url::BaseUrl;
+use crate::domain::maintenance::finding::Finding;
+use crate::domain::store::Store;
+use crate::server::store::backend::{Backend, BackendError};
+use crate::server::store::{Durability, S3Location};
+
+/// Storage in a bucket.
+pub(in crate::server::store) struct BucketStorage<'a>(pub(in crate::server::store) &'a S3Location);
+
+#[async_trait]
+impl Backend for BucketStorage<'_> {
+    /// Opens the store, as [`S3Store::open`] does. The durability is the bucket's own.
+    async fn open(&self, _: Durability) -> Result<Arc<dyn Store>, BackendError> {
+        Ok(Arc::new(S3Store::open(self.0).await))
+    }
+
+    /// Opens the store so that reads write pending outbox records immediately.
+    async fn open_offline(&self) -> Result<Arc<dyn Store>, BackendError> {
+        Ok(Arc::new(S3Store::open_offline(self.0).await))
+    }
+
+    async fn diagnose(&self, page: Option<&BaseUrl>) -> Vec<Finding> {
+        diagnose::diagnose(self.0, page).await
+    }
+
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+}
