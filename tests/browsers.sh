@@ -42,7 +42,7 @@ install() {
     cd "$SGSEND_BROWSERS_CACHE"
     if [ "$(bin/geckodriver --version 2>/dev/null | sed -n '1s/geckodriver \([^ ]*\).*/\1/p')" != "$geckodriver" ]; then
       say "== Building geckodriver $geckodriver"
-      cargo install geckodriver --quiet --debug --locked --version "$geckodriver" --root . --force
+      env -u CARGO_TARGET_DIR cargo install geckodriver --quiet --debug --locked --version "$geckodriver" --root . --force
     fi
     if ! grep -qs "\"version\": \"$axe\"" node_modules/axe-core/package.json; then
       say "== Installing axe-core $axe"

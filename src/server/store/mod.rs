@@ -1,6 +1,6 @@
 //! Persistent store backends: a local folder (`file:`) and an S3 bucket (`s3:`).
 //!
-//! [`StorageLocation`] chooses the [`backend`] of a storage URL. [`MemoryStore`](crate::domain::store::MemoryStore) is
+//! [`StorageLocation`] chooses the `backend` of a storage URL. [`MemoryStore`](crate::domain::store::MemoryStore) is
 //! the reference implementation of a store.
 
 pub(super) mod backend;
