@@ -63,7 +63,7 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
         }
         (_, "RequestTimeTooSkewed") => "synchronise this machine's clock, for example with NTP".to_owned(),
         (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
-            "check that access key and secret belong together, and to this server".to_owned()
+            "check the credentials: access key and secret must belong together, and to this server".to_owned()
         }
         (Some(301 | 307 | 400), _) => "check region and endpoint: the bucket is not at this endpoint".to_owned(),
         (Some(401 | 403), _) => {
