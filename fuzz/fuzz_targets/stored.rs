@@ -22,7 +22,7 @@ fn check_transfer(mut transfer: Transfer) {
     let state = transfer.state_at(NOW);
     assert!(transfer.deadline().is_none_or(|deadline| deadline > NOW) || state.status() == Status::Expired);
     assert!(transfer.retained_until(RETAINED) >= state.ended_at().unwrap_or_default().min(transfer.expires_at));
-    let _ = transfer.next_due(NOW, RETAINED);
+    let _ = transfer.next_sweep_at(NOW, RETAINED);
     assert!(transfer.downloads_remaining() <= transfer.max_downloads);
     let grant = transfer.new_grant(Sha256::of(b"grant"), NOW);
     assert!(grant.expires_at <= transfer.expires_at);
@@ -39,10 +39,10 @@ fn check_transfer(mut transfer: Transfer) {
         assert!(transfer.count_download(Sha256::of(b"grant"), NOW).is_ok());
         assert_eq!(transfer.download_count(), before + 1);
     }
-    transfer.settle(NOW);
-    transfer.release(NOW);
-    assert!(transfer.settle(NOW).is_none(), "a second call changed the transfer again");
-    if transfer.payload != PayloadState::Kept {
+    transfer.apply_expiry(NOW);
+    transfer.release_payload(NOW);
+    assert!(transfer.apply_expiry(NOW).is_none(), "a second call changed the transfer again");
+    if transfer.payload != PayloadState::Stored {
         assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
     }
     is_written_as_it_is(&transfer);

@@ -47,7 +47,7 @@ use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
 use crate::domain::store::{Store, open_header};
 use crate::domain::token::service::Tokens;
-use crate::domain::transfers::{Rules, Swept, Transfers};
+use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use api::error::ApiError;
 use metrics::Metrics;
 use middleware::audit::AuditLayer;
@@ -111,14 +111,14 @@ impl Server {
         let (audit, flusher) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), settings.audit);
         let store_origin = web::store_origin(&*store).await.map_err(|error| StartError::Storage(error.into()))?;
         let page_policy = web::Policy::new(store_origin.as_ref());
-        let rules = Rules {
+        let transfer_settings = TransferSettings {
             limits: settings.limits,
             retain_audit: header.retain_audit(),
             ip_mode: settings.ip_mode,
             min_free: settings.min_free,
             bytes_fallback: settings.bytes_fallback,
         };
-        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), rules);
+        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit.clone(), transfer_settings);
         let app = App {
             tokens: Tokens::new(store.clone(), clock.clone()),
             store,
@@ -182,7 +182,7 @@ impl Server {
     ///
     /// # Errors
     /// [`StartError::Storage`] if the store cannot be listed. A failed transfer is counted and left for the next sweep.
-    pub async fn sweep(self) -> Result<Swept, StartError> {
+    pub async fn sweep(self) -> Result<SweepResult, StartError> {
         let swept = self.app.transfers.sweep().await.map_err(|error| StartError::Storage(error.into()));
         self.shut_down().await;
         swept

@@ -49,18 +49,18 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
     let swept = server.sweep().await.map_err(failed)?;
     if swept.failed > 0 {
-        let text = format!("{} of {} transfers could not be cleaned up", swept.failed, swept.looked_at);
+        let text = format!("{} of {} transfers could not be cleaned up", swept.failed, swept.processed);
         return Err(Failure::new(Exit::Network, "sweep_unfinished", text)
             .hint("run the command again in a minute")
             .into());
     }
     if context.printer.is_json() {
-        let (looked_at, payloads_removed, forgotten) = (swept.looked_at, swept.payloads_removed, swept.forgotten);
+        let (looked_at, payloads_removed, forgotten) = (swept.processed, swept.payloads_removed, swept.removed);
         context.printer.json(&Output { v: 1, ok: true, looked_at, payloads_removed, forgotten })?;
     } else {
-        let looked_at = format!("checked           {}", swept.looked_at);
+        let looked_at = format!("checked           {}", swept.processed);
         let removed = format!("payloads removed  {}", swept.payloads_removed);
-        context.printer.result(&format!("{looked_at}\n{removed}\nrecords removed   {}", swept.forgotten))?;
+        context.printer.result(&format!("{looked_at}\n{removed}\nrecords removed   {}", swept.removed))?;
     }
     Ok(())
 }

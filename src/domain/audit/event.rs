@@ -96,7 +96,7 @@ pub struct Event {
 impl Event {
     /// Creates a server event.
     #[must_use]
-    pub const fn of_server(id: RecordId, request_id: Option<RecordId>, at: Timestamp, kind: EventKind) -> Self {
+    pub const fn server(id: RecordId, request_id: Option<RecordId>, at: Timestamp, kind: EventKind) -> Self {
         Self { v: V1, id, request_id, at, kind, source: Source::Server, client: None, skipped: None }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::budget::{Budgets, Spends, Stray};
-use super::scope::keyed;
+use super::scope::with_transfer_keys;
 use super::{AuditState, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::error::{ErrorCode, chain};
@@ -102,7 +102,7 @@ impl AuditLog {
             }
         };
         let mut entry = Entry {
-            named: scope.named(),
+            named: scope.transfer_id(),
             exists: scope.exists(),
             stray: stray_of(scope, code),
             spends,
@@ -196,8 +196,8 @@ impl Writer {
             };
             if self.within_budget(transfer, &entry) {
                 records.extend(match transfer {
-                    Some(id) => keyed(id, &entry.records),
-                    None => stray(&entry.records),
+                    Some(id) => with_transfer_keys(id, &entry.records),
+                    None => with_service_keys(&entry.records),
                 });
             }
             receipts.extend(entry.written);
@@ -243,8 +243,8 @@ impl Writer {
         let now = self.clock.now();
         let due = self.budgets.lock().expect("no code panics while holding this lock").take_untold(now, last);
         let event = |(id, skipped)| {
-            let event = Event::of_server(self.ids.next(now), None, now, EventKind::AuditTruncated);
-            keyed(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
+            let event = Event::server(self.ids.next(now), None, now, EventKind::AuditTruncated);
+            with_transfer_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])
         };
         due.into_iter().flat_map(event).collect()
     }
@@ -262,7 +262,7 @@ fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
 }
 
 /// Pairs records that belong to no transfer with their storage keys, as serialised JSON.
-pub(crate) fn stray(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+pub(crate) fn with_service_keys(records: &[Record]) -> Vec<(StorageKey, Bytes)> {
     let put = |record| (StorageKey::service_record(record), to_json(record));
     records.iter().map(put).collect()
 }

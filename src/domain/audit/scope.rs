@@ -77,7 +77,7 @@ pub struct RequestScope {
 #[derive(Default)]
 struct Progress {
     token_id: Option<TokenId>,
-    named: Option<TransferId>,
+    transfer_id: Option<TransferId>,
     exists: bool,
     admin: bool,
     bytes_in: u64,
@@ -102,24 +102,24 @@ impl RequestScope {
     }
 
     /// Sets the token used for the request.
-    pub fn note_token(&self, token_id: TokenId) {
+    pub fn set_token(&self, token_id: TokenId) {
         self.progress().token_id = Some(token_id);
     }
 
     /// Sets the transfer named by the request, which may not exist.
-    pub fn note_named(&self, id: TransferId) {
-        self.progress().named = Some(id);
+    pub fn set_transfer(&self, id: TransferId) {
+        self.progress().transfer_id = Some(id);
     }
 
     /// Sets the transfer named by the request, and marks it as existing.
-    pub fn note_exists(&self, id: TransferId) {
+    pub fn set_existing_transfer(&self, id: TransferId) {
         let mut progress = self.progress();
-        progress.named = Some(id);
+        progress.transfer_id = Some(id);
         progress.exists = true;
     }
 
     /// Marks the request as authenticated by an admin.
-    pub fn note_admin(&self) {
+    pub fn set_admin(&self) {
         self.progress().admin = true;
     }
 
@@ -130,7 +130,7 @@ impl RequestScope {
     }
 
     /// Adds to the number of body bytes received.
-    pub fn note_bytes_in(&self, bytes: u64) {
+    pub fn add_bytes_in(&self, bytes: u64) {
         self.progress().bytes_in += bytes;
     }
 
@@ -154,8 +154,8 @@ impl RequestScope {
 
     /// Returns the transfer named by the request.
     #[must_use]
-    pub fn named(&self) -> Option<TransferId> {
-        self.progress().named
+    pub fn transfer_id(&self) -> Option<TransferId> {
+        self.progress().transfer_id
     }
 
     /// Tells whether the named transfer is known to exist.
@@ -209,17 +209,17 @@ impl RequestScope {
 
     /// Builds the record of a server event caused by this request.
     #[must_use]
-    pub fn event_record(&self, now: Timestamp, kind: EventKind) -> Record {
-        Record::Event(Event::of_server(self.next_id(now), Some(self.asked.request_id), now, kind))
+    pub fn server_event_record(&self, now: Timestamp, kind: EventKind) -> Record {
+        Record::Event(Event::server(self.next_id(now), Some(self.asked.request_id), now, kind))
     }
 
     /// Builds the record of an event reported by the client.
     #[must_use]
-    pub fn claim_record(&self, now: Timestamp, kind: EventKind) -> Record {
+    pub fn client_event_record(&self, now: Timestamp, kind: EventKind) -> Record {
         Record::Event(Event {
             source: Source::Client,
             client: Some(self.asked.client.clone()),
-            ..Event::of_server(self.next_id(now), Some(self.asked.request_id), now, kind)
+            ..Event::server(self.next_id(now), Some(self.asked.request_id), now, kind)
         })
     }
 
@@ -227,17 +227,17 @@ impl RequestScope {
     ///
     /// These are the action and event records and, for [`Answer::Whole`], the request record.
     #[must_use]
-    pub fn records_of_change(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
+    pub fn change_records(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
         let request = match answer {
             Answer::Whole { status } => Some(self.request_record(now, status, None, 0)),
             Answer::Later => None,
         };
         let action = self.action_record(now, Outcome::Done, None);
-        let events = events.iter().map(|kind| self.event_record(now, *kind));
+        let events = events.iter().map(|kind| self.server_event_record(now, *kind));
         request.into_iter().chain([action]).chain(events).collect()
     }
 
-    /// Marks the records from [`RequestScope::records_of_change`] as written.
+    /// Marks the records from [`RequestScope::change_records`] as written.
     pub fn note_committed(&self, answer: Answer) {
         self.progress().audit_state = match answer {
             Answer::Whole { .. } => AuditState::Complete,
@@ -248,7 +248,7 @@ impl RequestScope {
 
 /// Pairs records of transfer `id` with their storage keys, as serialised JSON.
 #[must_use]
-pub(crate) fn keyed(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
+pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(StorageKey, Bytes)> {
     records.iter().map(|record| (StorageKey::transfer_record(id, record), to_json(record))).collect()
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-pub use quota::{Entry, Mark, Quota, Step, Verdict};
+pub use quota::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark};
 
 use super::error::Error;
 use super::id::{TokenId, decode_lower_hex};
@@ -51,7 +51,7 @@ impl PlainToken {
 
     /// Returns the hash of the secret, for storage.
     #[must_use]
-    pub fn hashed(&self) -> HashedToken {
+    pub fn hash_secret(&self) -> HashedToken {
         HashedToken(Sha256::of(self.secret.as_slice()))
     }
 
@@ -168,7 +168,7 @@ mod tests {
             v: V1,
             token_id: plain.token_id(),
             name: "press office".to_owned(),
-            secret_sha256: plain.hashed(),
+            secret_sha256: plain.hash_secret(),
             created_at: Timestamp::from_millis(0),
             expires_at: Some(Timestamp::from_millis(100)),
             revoked_at: None,
@@ -183,7 +183,7 @@ mod tests {
         let text = plain.to_text();
         assert_eq!(text.len(), 85);
         let parsed: PlainToken = text.parse().unwrap();
-        assert_eq!(parsed.hashed(), plain.hashed());
+        assert_eq!(parsed.hash_secret(), plain.hash_secret());
         assert_eq!(parsed.token_id(), plain.token_id());
         for bad in ["", "sgs_", "sgs__", &text[1..], &text[..84], &text.to_uppercase(), &format!("{}0", *text)] {
             assert!(bad.parse::<PlainToken>().is_err(), "{bad:?} is accepted");

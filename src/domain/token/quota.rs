@@ -35,17 +35,17 @@ pub struct Quota {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Unsettled {
     transfer_id: TransferId,
-    step: Step,
+    step: QuotaStep,
     bytes: u64,
     at: Timestamp,
     /// Distinguishes several reservations for the same transfer; `None` for a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    mark: Option<Mark>,
+    mark: Option<ReservationMark>,
 }
 
 impl Unsettled {
-    const fn name(&self) -> Entry {
-        Entry { transfer_id: self.transfer_id, step: self.step, mark: self.mark }
+    const fn name(&self) -> QuotaEntry {
+        QuotaEntry { transfer_id: self.transfer_id, step: self.step, mark: self.mark }
     }
 }
 
@@ -54,9 +54,9 @@ impl Unsettled {
 /// The transfer records the mark of the reservation used for its creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Mark(u32);
+pub struct ReservationMark(u32);
 
-impl Mark {
+impl ReservationMark {
     fn random() -> Self {
         Self(u32::from_be_bytes(random::bytes()))
     }
@@ -65,7 +65,7 @@ impl Mark {
 /// Change of a quota for a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Step {
+pub enum QuotaStep {
     /// Reserved a share of the quota, before the creation of the transfer.
     Reserved,
     /// Released the bytes, before the transfer recorded the release.
@@ -74,36 +74,36 @@ pub enum Step {
 
 /// Identifies an entry of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub struct QuotaEntry {
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Step recorded by the entry.
-    pub step: Step,
+    pub step: QuotaStep,
     /// Mark of the reservation; `None` for a release.
-    pub mark: Option<Mark>,
+    pub mark: Option<ReservationMark>,
 }
 
-impl Entry {
+impl QuotaEntry {
     /// Identifies a reservation of a transfer.
     #[must_use]
-    pub const fn reserved(transfer_id: TransferId, mark: Mark) -> Self {
-        Self { transfer_id, step: Step::Reserved, mark: Some(mark) }
+    pub const fn reserved(transfer_id: TransferId, mark: ReservationMark) -> Self {
+        Self { transfer_id, step: QuotaStep::Reserved, mark: Some(mark) }
     }
 
     /// Identifies the release of a transfer.
     #[must_use]
     pub const fn released(transfer_id: TransferId) -> Self {
-        Self { transfer_id, step: Step::Released, mark: None }
+        Self { transfer_id, step: QuotaStep::Released, mark: None }
     }
 }
 
 /// Outcome of checking an abandoned entry against its transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum EntryOutcome {
     /// The transfer has recorded the step: the entry is obsolete.
-    Settled,
+    Completed,
     /// No transfer uses the reservation, nor ever will: the reservation is released.
-    NeverCame,
+    Unused,
 }
 
 impl Quota {
@@ -130,17 +130,17 @@ impl Quota {
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`]; nothing is reserved then.
-    pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<Mark, Error> {
-        let matches = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Reserved;
+    pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<ReservationMark, Error> {
+        let matches = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == QuotaStep::Reserved;
         if let Some(Unsettled { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(matches) {
             // A retry is about to create the transfer, so its entry must not count as abandoned.
             *at = now;
             return Ok(*mark);
         }
-        let (transfers_created, bytes_held) = self.with(bytes)?;
+        let (transfers_created, bytes_held) = self.after_adding(bytes)?;
         (self.transfers_created, self.bytes_held) = (transfers_created, bytes_held);
-        let mark = Mark::random();
-        self.unsettled.push(Unsettled { transfer_id, step: Step::Reserved, bytes, at: now, mark: Some(mark) });
+        let mark = ReservationMark::random();
+        self.unsettled.push(Unsettled { transfer_id, step: QuotaStep::Reserved, bytes, at: now, mark: Some(mark) });
         Ok(mark)
     }
 
@@ -148,7 +148,7 @@ impl Quota {
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`] if either number is over its limit.
-    pub fn with(&self, bytes: u64) -> Result<(u64, u64), Error> {
+    pub fn after_adding(&self, bytes: u64) -> Result<(u64, u64), Error> {
         let exceeded = |limit: Option<u64>, used: u64| limit.is_some_and(|limit| used > limit);
         let transfers_created = self.transfers_created.saturating_add(1);
         if exceeded(self.max_transfers, transfers_created) {
@@ -162,8 +162,8 @@ impl Quota {
     }
 
     /// Releases a reservation whose transfer was not created.
-    pub fn cancel(&mut self, transfer_id: TransferId, mark: Mark) {
-        if let Some(removed) = self.take(transfer_id, Step::Reserved, Some(mark)) {
+    pub fn cancel(&mut self, transfer_id: TransferId, mark: ReservationMark) {
+        if let Some(removed) = self.take(transfer_id, QuotaStep::Reserved, Some(mark)) {
             self.transfers_created = self.transfers_created.saturating_sub(1);
             self.bytes_held = self.bytes_held.saturating_sub(removed.bytes);
         }
@@ -171,43 +171,43 @@ impl Quota {
 
     /// Releases the bytes of a transfer whose payload is removed; idempotent while the release has an entry.
     pub fn release(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) {
-        let is_release = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == Step::Released;
+        let is_release = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == QuotaStep::Released;
         if self.unsettled.iter().any(is_release) {
             return;
         }
         self.bytes_held = self.bytes_held.saturating_sub(bytes);
-        self.unsettled.push(Unsettled { transfer_id, step: Step::Released, bytes, at: now, mark: None });
+        self.unsettled.push(Unsettled { transfer_id, step: QuotaStep::Released, bytes, at: now, mark: None });
     }
 
     /// Drops an entry whose step its transfer has recorded; returns whether the entry existed.
-    pub fn settle(&mut self, entry: Entry) -> bool {
+    pub fn drop_entry(&mut self, entry: QuotaEntry) -> bool {
         self.take(entry.transfer_id, entry.step, entry.mark).is_some()
     }
 
     /// Iterates over the entries possibly not yet recorded in their transfers, each with its bytes.
-    pub fn unsettled(&self) -> impl Iterator<Item = (Entry, u64)> {
+    pub fn pending_entries(&self) -> impl Iterator<Item = (QuotaEntry, u64)> {
         self.unsettled.iter().map(|entry| (entry.name(), entry.bytes))
     }
 
     /// Iterates over the entries at least an hour old.
-    pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
+    pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = QuotaEntry> {
         let old = move |entry: &&Unsettled| entry.at.plus(ABANDONED_AFTER) <= now;
         self.unsettled.iter().filter(old).map(Unsettled::name)
     }
 
     /// Drops or cancels abandoned entries according to `verdicts`; entries without a verdict stay.
-    pub fn end_abandoned(&mut self, verdicts: &HashMap<Entry, Verdict>, now: Timestamp) {
+    pub fn end_abandoned(&mut self, verdicts: &HashMap<QuotaEntry, EntryOutcome>, now: Timestamp) {
         let abandoned: Vec<_> = self.abandoned(now).collect();
         for entry in abandoned {
             match (verdicts.get(&entry), entry.mark) {
-                (Some(Verdict::NeverCame), Some(mark)) => self.cancel(entry.transfer_id, mark),
-                (Some(_), _) => drop(self.settle(entry)),
+                (Some(EntryOutcome::Unused), Some(mark)) => self.cancel(entry.transfer_id, mark),
+                (Some(_), _) => drop(self.drop_entry(entry)),
                 (None, _) => {}
             }
         }
     }
 
-    fn take(&mut self, transfer_id: TransferId, step: Step, mark: Option<Mark>) -> Option<Unsettled> {
+    fn take(&mut self, transfer_id: TransferId, step: QuotaStep, mark: Option<ReservationMark>) -> Option<Unsettled> {
         let matches = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
         let index = self.unsettled.iter().position(matches)?;
         Some(self.unsettled.remove(index))
@@ -262,11 +262,11 @@ mod tests {
         let mark = quota.reserve(id, 10, NOW).unwrap();
         assert_eq!(quota.reserve(id, 10, NOW).unwrap(), mark);
         assert_eq!(used(&quota), (1, 10));
-        assert!(quota.settle(Entry::reserved(id, mark)));
+        assert!(quota.drop_entry(QuotaEntry::reserved(id, mark)));
         quota.release(id, 10, NOW);
         quota.release(id, 10, NOW);
         assert_eq!(used(&quota), (1, 0));
-        assert!(quota.settle(Entry::released(id)));
+        assert!(quota.drop_entry(QuotaEntry::released(id)));
         assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries are left");
     }
 
@@ -274,7 +274,7 @@ mod tests {
     fn cancelling_releases_only_the_reservation_with_the_same_mark() {
         let (mut quota, id) = (quota(), TransferId::random());
         let first = quota.reserve(id, 10, NOW).unwrap();
-        quota.settle(Entry::reserved(id, first));
+        quota.drop_entry(QuotaEntry::reserved(id, first));
         let second = quota.reserve(id, 10, NOW).unwrap();
         assert_eq!(used(&quota), (2, 20));
         quota.cancel(id, first);
@@ -287,17 +287,17 @@ mod tests {
     fn abandoned_entries_end_by_their_verdicts() {
         let [created, never, released, unknown] = [(); 4].map(|()| TransferId::random());
         let mut quota = Quota::new(None, Some(1_000)).unwrap();
-        let [created, never, released, unknown] =
-            [created, never, released, unknown].map(|id| Entry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
-        quota.settle(released);
+        let [created, never, released, unknown] = [created, never, released, unknown]
+            .map(|id| QuotaEntry::reserved(id, quota.reserve(id, 100, NOW).unwrap()));
+        quota.drop_entry(released);
         quota.release(released.transfer_id, 100, NOW);
         assert_eq!(quota.abandoned(NOW.plus(Duration::from_mins(59))).count(), 0);
         let later = NOW.plus(ABANDONED_AFTER);
         assert_eq!(quota.abandoned(later).count(), 4);
         let verdicts = [
-            (created, Verdict::Settled),
-            (never, Verdict::NeverCame),
-            (Entry::released(released.transfer_id), Verdict::Settled),
+            (created, EntryOutcome::Completed),
+            (never, EntryOutcome::Unused),
+            (QuotaEntry::released(released.transfer_id), EntryOutcome::Completed),
         ];
         quota.end_abandoned(&verdicts.into(), later);
         assert_eq!(quota.bytes_held(), Some(200));

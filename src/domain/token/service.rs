@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{PlainToken, Quota, Token, TokenStatus};
-use crate::domain::audit::{Answer, RequestScope, stray};
+use crate::domain::audit::{Answer, RequestScope, with_service_keys};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TokenId;
@@ -64,15 +64,15 @@ impl Tokens {
             v: V1,
             token_id: plain.token_id(),
             name: request.name,
-            secret_sha256: plain.hashed(),
+            secret_sha256: plain.hash_secret(),
             created_at: now,
             expires_at: request.expires_in_s.map(|seconds| now.plus(Duration::from_secs(seconds))),
             revoked_at: None,
             last_used_at: None,
             quota: Quota::new(request.max_transfers, request.max_total_bytes),
         };
-        scope.note_token(token.token_id);
-        let records = stray(&scope.records_of_change(now, ANSWER, &[]));
+        scope.set_token(token.token_id);
+        let records = with_service_keys(&scope.change_records(now, ANSWER, &[]));
         let key = StorageKey::token(token.token_id);
         create(&*self.store, key, &token, Commit { records, ..Commit::default() }).await?;
         scope.note_committed(ANSWER);
@@ -98,7 +98,7 @@ impl Tokens {
         let found = read::<Token>(&*self.store, &key).await?.ok_or(Error::TokenInvalid)?;
         let now = self.clock.now();
         found.value.check(&plain, now)?;
-        scope.note_token(found.value.token_id);
+        scope.set_token(found.value.token_id);
         let mut token = found.value;
         if token.note_use(now) {
             // A failure to record the use is logged, but does not fail the request.
@@ -140,7 +140,7 @@ impl Tokens {
     pub async fn revoke(&self, scope: &RequestScope, id: TokenId) -> Result<TokenItem, Error> {
         const ANSWER: Answer = Answer::Whole { status: 200 };
         let now = self.clock.now();
-        scope.note_token(id);
+        scope.set_token(id);
         let key = StorageKey::token(id);
         let (token, changed) = swap(
             &*self.store,
@@ -151,7 +151,7 @@ impl Tokens {
                     return Ok(Swap::Keep((token, false)));
                 }
                 token.revoked_at = Some(now);
-                let records = stray(&scope.records_of_change(now, ANSWER, &[]));
+                let records = with_service_keys(&scope.change_records(now, ANSWER, &[]));
                 Ok(Swap::write(token.clone(), Commit { records, ..Commit::default() }, (token, true)))
             },
         )

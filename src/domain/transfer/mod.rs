@@ -16,7 +16,7 @@ use super::audit::EventKind;
 use super::error::Error;
 use super::id::{TokenId, TransferId};
 use super::timestamp::Timestamp;
-use super::token::Mark;
+use super::token::ReservationMark;
 use super::version::V1;
 use super::wire::Flow;
 use crate::domain::crypto::digest::Sha256;
@@ -71,7 +71,7 @@ pub struct Transfer {
     pub holds_quota: bool,
     /// Mark of the quota reservation used for the creation; `None` if the token has no quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<Mark>,
+    pub reservation: Option<ReservationMark>,
     /// Whether the transfer's records are being removed; the counters no longer include the transfer then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
@@ -79,7 +79,7 @@ pub struct Transfer {
 
 /// Terms of a transfer, set by the sender at creation.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct TransferTerms {
     /// Encrypted size of the payload, in bytes.
     pub size_bytes: u64,
     /// Lifetime of the transfer.
@@ -93,7 +93,7 @@ pub struct Terms {
 impl Transfer {
     /// Creates a pending transfer of the token `token_id`.
     #[must_use]
-    pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &Terms, now: Timestamp) -> Self {
+    pub fn new(transfer_id: TransferId, token_id: TokenId, terms: &TransferTerms, now: Timestamp) -> Self {
         Self {
             v: V1,
             transfer_id,
@@ -110,7 +110,7 @@ impl Transfer {
             upload_urls_until: None,
             grants: Vec::new(),
             downloads: 0,
-            payload: PayloadState::Kept,
+            payload: PayloadState::Stored,
             holds_quota: false,
             reservation: None,
             forgotten: false,
@@ -143,7 +143,7 @@ impl Transfer {
     }
 
     /// Applies expiry to the stored state; returns the event if the transfer has expired.
-    pub fn settle(&mut self, now: Timestamp) -> Option<EventKind> {
+    pub fn apply_expiry(&mut self, now: Timestamp) -> Option<EventKind> {
         let state = self.state_at(now);
         let changed = state != self.state;
         self.state = state;
@@ -185,7 +185,7 @@ impl Transfer {
     pub fn check_downloadable(&self, now: Timestamp, granted: bool) -> Result<(), Error> {
         match self.state_at(now) {
             State::Completed { .. } => Ok(()),
-            State::Exhausted { .. } if granted && self.payload == PayloadState::Kept => Ok(()),
+            State::Exhausted { .. } if granted && self.payload == PayloadState::Stored => Ok(()),
             State::Pending => Err(Error::NotCompleted),
             State::Exhausted { .. } => Err(Error::TransferExhausted),
             State::Expired { .. } => Err(Error::TransferExpired),
@@ -206,9 +206,9 @@ impl Transfer {
 
     /// Returns whether the complete payload can still be downloaded.
     #[must_use]
-    pub fn keeps_payload(&self) -> bool {
+    pub fn is_downloadable(&self) -> bool {
         let downloadable = matches!(self.state, State::Completed { .. } | State::Exhausted { .. });
-        downloadable && self.payload == PayloadState::Kept
+        downloadable && self.payload == PayloadState::Stored
     }
 
     /// Returns whether the payload is uploaded through this service or by presigned URLs.
@@ -234,7 +234,7 @@ impl Transfer {
     }
 
     /// Records that all upload URLs have expired after the removal of the payload; its bytes no longer count as used.
-    pub fn forget_upload_urls(&mut self) {
+    pub fn clear_upload_urls(&mut self) {
         self.upload_urls_until = None;
         self.holds_quota = false;
     }
@@ -260,7 +260,7 @@ impl Transfer {
             return false;
         }
         self.state = State::Deleted { at: now, completed_at: self.state.completed_at(), cause };
-        self.release(now);
+        self.release_payload(now);
         true
     }
 
@@ -299,15 +299,15 @@ impl Transfer {
     /// Releases the payload for removal if no client may download it any more; returns whether this call released it.
     ///
     /// A released payload is never served again.
-    pub fn release(&mut self, now: Timestamp) -> bool {
+    pub fn release_payload(&mut self, now: Timestamp) -> bool {
         let unreachable = match self.state {
             State::Pending | State::Completed { .. } => false,
             State::Exhausted { .. } => self.last_grant_expires_at().is_none_or(|last| last <= now),
             State::Expired { .. } | State::Deleted { .. } => true,
         };
-        let releases = unreachable && self.payload == PayloadState::Kept;
+        let releases = unreachable && self.payload == PayloadState::Stored;
         if releases {
-            self.payload = PayloadState::Released;
+            self.payload = PayloadState::PendingRemoval;
         }
         releases
     }
@@ -318,13 +318,13 @@ impl Transfer {
 
     /// Returns the time at which the sweeper should process the transfer next.
     #[must_use]
-    pub fn next_due(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
+    pub fn next_sweep_at(&self, now: Timestamp, retain_audit: Duration) -> Timestamp {
         if let Some(deadline) = self.deadline() {
             return deadline;
         }
         match self.payload {
-            PayloadState::Kept => self.last_grant_expires_at().unwrap_or(now),
-            PayloadState::Released => now,
+            PayloadState::Stored => self.last_grant_expires_at().unwrap_or(now),
+            PayloadState::PendingRemoval => now,
             PayloadState::Removed => self.upload_urls_until.unwrap_or_else(|| self.retained_until(retain_audit)),
         }
     }

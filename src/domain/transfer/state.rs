@@ -125,9 +125,11 @@ impl State {
 pub enum PayloadState {
     /// Stored, or being uploaded.
     #[default]
-    Kept,
+    #[serde(rename = "kept")]
+    Stored,
     /// No longer downloadable; its removal is pending.
-    Released,
+    #[serde(rename = "released")]
+    PendingRemoval,
     /// Removed.
     Removed,
 }

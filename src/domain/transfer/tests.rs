@@ -5,7 +5,8 @@ use super::*;
 const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 
 fn transfer(max_downloads: Option<u32>) -> Transfer {
-    let terms = Terms { size_bytes: 1_000, lifetime: Duration::from_hours(48), max_downloads, access_sha256: None };
+    let terms =
+        TransferTerms { size_bytes: 1_000, lifetime: Duration::from_hours(48), max_downloads, access_sha256: None };
     Transfer::new(TransferId::random(), TokenId::random(), &terms, START)
 }
 
@@ -32,8 +33,8 @@ fn a_completed_transfer_expires_exactly_at_its_expiry_time() {
     assert_eq!(transfer.state_at(last).status(), Status::Completed);
     assert_eq!(transfer.state_at(transfer.expires_at).status(), Status::Expired);
     assert!(matches!(transfer.check_downloadable(transfer.expires_at, true), Err(Error::TransferExpired)));
-    assert_eq!(transfer.settle(last), None);
-    assert_eq!(transfer.settle(transfer.expires_at), Some(EventKind::TransferExpired));
+    assert_eq!(transfer.apply_expiry(last), None);
+    assert_eq!(transfer.apply_expiry(transfer.expires_at), Some(EventKind::TransferExpired));
     assert_eq!(transfer.state.completed_at(), Some(START));
 }
 
@@ -45,9 +46,9 @@ fn an_exhausted_payload_stays_until_its_last_grant_expires() {
     assert!(granted.exhausted);
     assert!(transfer.check_downloadable(START, true).is_ok());
     assert!(matches!(transfer.check_downloadable(START, false), Err(Error::TransferExhausted)));
-    assert!(!transfer.release(START));
-    assert_eq!(transfer.next_due(START, Duration::ZERO), granted.grant.expires_at);
-    assert!(transfer.release(granted.grant.expires_at));
+    assert!(!transfer.release_payload(START));
+    assert_eq!(transfer.next_sweep_at(START, Duration::ZERO), granted.grant.expires_at);
+    assert!(transfer.release_payload(granted.grant.expires_at));
     assert!(matches!(transfer.check_downloadable(START, true), Err(Error::TransferExhausted)));
 }
 
@@ -119,10 +120,10 @@ proptest! {
                     prop_assert_eq!(transfer.state.status(), Status::Deleted);
                 }
                 Step::Settle => {
-                    transfer.settle(now);
+                    transfer.apply_expiry(now);
                 }
                 Step::Release => {
-                    transfer.release(now);
+                    transfer.release_payload(now);
                 }
             }
             let after = transfer.state_at(now).status();
@@ -131,7 +132,7 @@ proptest! {
                 prop_assert!(transfer.download_count() <= u64::from(limit));
                 prop_assert_eq!(transfer.downloads_remaining() == Some(0), transfer.grants.len() == limit as usize);
             }
-            if transfer.payload != PayloadState::Kept {
+            if transfer.payload != PayloadState::Stored {
                 prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload can be downloaded");
                 prop_assert!(transfer.note_bytes(now).is_err(), "a released payload can be written");
             }

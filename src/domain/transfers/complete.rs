@@ -1,6 +1,6 @@
 //! Completion of an upload.
 
-use super::{Transfers, moved};
+use super::{Transfers, status_change};
 use crate::domain::audit::{Answer, EventKind, RequestScope};
 use crate::domain::error::Error;
 use crate::domain::stats::CounterDelta;
@@ -26,7 +26,7 @@ impl Transfers {
                 return Err(Error::UploadIncomplete { received_bytes, size_bytes });
             }
             if received_bytes > size_bytes {
-                self.end(scope, id, DeletionCause::SizeMismatch, None).await?;
+                self.mark_deleted_and_remove(scope, id, DeletionCause::SizeMismatch, None).await?;
                 return Err(Error::SizeMismatch);
             }
         }
@@ -39,7 +39,7 @@ impl Transfers {
                 let tally = CounterDelta {
                     completed: 1,
                     bytes: transfer.size_bytes,
-                    ..moved(now, Status::Pending, Status::Completed)
+                    ..status_change(now, Status::Pending, Status::Completed)
                 };
                 let with = Self::audited(id, scope, now, OK, &[EventKind::TransferCompleted], tally);
                 Ok(Swap::write(transfer.clone(), with, (transfer, true)))

@@ -12,8 +12,8 @@ use crate::domain::id::TransferId;
 use crate::domain::limits::{DEFAULT_LIFETIME, Limits, MAX_DOWNLOADS, MAX_LIFETIME, MIN_LIFETIME};
 use crate::domain::stats::{CounterDelta, StatusMoves};
 use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
-use crate::domain::token::{Entry, Token};
-use crate::domain::transfer::{Status, Terms, Transfer};
+use crate::domain::token::{QuotaEntry, Token};
+use crate::domain::transfer::{Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
 
@@ -24,7 +24,7 @@ const CREATED: Answer = Answer::Whole { status: 201 };
 
 /// `creates/{…}.json`: idempotency record, with the created transfer and the hash of the request body.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::domain) struct Creation {
+pub(in crate::domain) struct IdempotencyRecord {
     v: V1,
     pub(in crate::domain) transfer_id: TransferId,
     body_sha256: Sha256,
@@ -34,7 +34,7 @@ pub(in crate::domain) struct Creation {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] with the name of the invalid member; [`Error::PayloadTooLarge`].
-pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<Terms, Error> {
+pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTerms, Error> {
     let reject = |text: String| Err(Error::InvalidRequest(text));
     if request.size_bytes == 0 {
         return reject("size_bytes must be at least 1".to_owned());
@@ -57,7 +57,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<Terms, Erro
     if request.size_bytes > limits.max_payload_bytes() {
         return Err(Error::PayloadTooLarge { limit_bytes: limits.max_payload_bytes() });
     }
-    Ok(Terms {
+    Ok(TransferTerms {
         size_bytes: request.size_bytes,
         lifetime,
         max_downloads: request.max_downloads,
@@ -76,7 +76,7 @@ impl Transfers {
         token: &Token,
         request: &CreateTransfer,
     ) -> Result<Transfer, Error> {
-        let terms = new_terms(request, self.rules().limits)?;
+        let terms = new_terms(request, self.settings().limits)?;
         // Rejects before writing an idempotency record, which is removed only together with a transfer.
         if let Err(exceeded) = self.check_quota(token, terms.size_bytes)
             && !self.is_known(token, request).await?
@@ -98,7 +98,7 @@ impl Transfers {
                 (id, Some(under))
             }
         };
-        scope.note_named(id);
+        scope.set_transfer(id);
         space?;
         let reservation = self.reserve_quota(token, id, terms.size_bytes).await?;
         let now = self.now();
@@ -120,10 +120,10 @@ impl Transfers {
         };
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {
-                scope.note_exists(id);
+                scope.set_existing_transfer(id);
                 scope.note_committed(answer);
                 if let Some(mark) = reservation {
-                    self.note_settled(token.token_id, Entry::reserved(id, mark));
+                    self.note_completed(token.token_id, QuotaEntry::reserved(id, mark));
                 }
                 Ok(transfer)
             }
@@ -143,7 +143,7 @@ impl Transfers {
     /// Checks the quota, unless abandoned reservations in it may still be released.
     fn check_quota(&self, token: &Token, bytes: u64) -> Result<(), Error> {
         match &token.quota {
-            Some(quota) if quota.abandoned(self.now()).next().is_none() => quota.with(bytes).map(drop),
+            Some(quota) if quota.abandoned(self.now()).next().is_none() => quota.after_adding(bytes).map(drop),
             _ => Ok(()),
         }
     }
@@ -167,13 +167,13 @@ impl Transfers {
     async fn id_under(&self, under: &StorageKey, request: &CreateTransfer) -> Result<(TransferId, bool), Error> {
         let body = CreateTransfer { idempotency_key: None, ..request.clone() };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
-        let creation = Creation { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
+        let creation = IdempotencyRecord { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
         match create(self.store(), under.clone(), &creation, Commit::default()).await {
             Ok(()) => return Ok((creation.transfer_id, false)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
-        let first = read::<Creation>(self.store(), under).await?.ok_or(StoreError::Conflict)?.value;
+        let first = read::<IdempotencyRecord>(self.store(), under).await?.ok_or(StoreError::Conflict)?.value;
         if first.body_sha256 != creation.body_sha256 {
             return Err(Error::IdempotencyMismatch);
         }

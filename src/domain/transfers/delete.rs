@@ -1,12 +1,12 @@
 //! Deletion of a transfer, and removal of released payloads.
 
-use super::{Transfers, moved};
-use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, keyed};
+use super::{Transfers, status_change};
+use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, StorageKey, Swap, read};
-use crate::domain::token::Entry;
+use crate::domain::token::QuotaEntry;
 use crate::domain::transfer::{DeletionCause, PayloadState, Transfer};
 
 /// Response recorded with the deletion while removing the payload, which decides the response, is still pending.
@@ -15,14 +15,14 @@ const ANSWER: Answer = Answer::Later;
 impl Transfers {
     /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
-        self.end(scope, id, DeletionCause::Requested, Some(ANSWER)).await
+        self.mark_deleted_and_remove(scope, id, DeletionCause::Requested, Some(ANSWER)).await
     }
 
     /// Changes a transfer's state to `deleted`, then removes its payload.
     ///
     /// The order matters: a downloadable payload must never be partly removed. With `answer`, the commit includes the
     /// request's audit records; without `answer`, the error response is recorded elsewhere.
-    pub(super) async fn end(
+    pub(super) async fn mark_deleted_and_remove(
         &self,
         scope: &RequestScope,
         id: TransferId,
@@ -36,12 +36,12 @@ impl Transfers {
                 if !transfer.delete(now, cause) {
                     return Ok(Swap::Keep((transfer, false)));
                 }
-                let tally = moved(now, before, transfer.state.status());
+                let tally = status_change(now, before, transfer.state.status());
                 let with = if let Some(answer) = answer {
                     Self::audited(id, scope, now, answer, &[EventKind::TransferDeleted], tally)
                 } else {
-                    let event = scope.event_record(now, EventKind::TransferDeleted);
-                    Commit { records: keyed(id, &[event]), tally: Some(tally), ..Commit::default() }
+                    let event = scope.server_event_record(now, EventKind::TransferDeleted);
+                    Commit { records: with_transfer_keys(id, &[event]), tally: Some(tally), ..Commit::default() }
                 };
                 // If this process ends before the removal of the payload, the sweeper removes the payload.
                 let with = Commit { hints: vec![StorageKey::due(now, id)], ..with };
@@ -68,18 +68,18 @@ impl Transfers {
         let now = self.now();
         // The bytes count as used while an upload URL may write the payload again.
         let for_good = transfer.upload_urls_until.is_none_or(|until| until <= now);
-        self.give_up_room(id, for_good, |mut transfer| {
-            if transfer.payload != PayloadState::Released {
+        self.change_after_removal(id, for_good, |mut transfer| {
+            if transfer.payload != PayloadState::PendingRemoval {
                 return Ok(Swap::Keep(transfer));
             }
             transfer.payload = PayloadState::Removed;
             if for_good {
-                transfer.forget_upload_urls();
+                transfer.clear_upload_urls();
             }
-            let event = Event::of_server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
+            let event = Event::server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
-                records: keyed(id, &[Record::Event(event)]),
+                records: with_transfer_keys(id, &[Record::Event(event)]),
                 tally: Some(CounterDelta { bytes_removed: counted, ..CounterDelta::on(now.day()) }),
                 ..Commit::default()
             };
@@ -93,30 +93,30 @@ impl Transfers {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
         let now = self.now();
-        self.give_up_room(id, true, |mut transfer| {
+        self.change_after_removal(id, true, |mut transfer| {
             if transfer.upload_urls_until.is_none_or(|until| until > now) {
                 return Ok(Swap::Keep(transfer));
             }
-            transfer.forget_upload_urls();
+            transfer.clear_upload_urls();
             Ok(Swap::write(transfer.clone(), Commit::default(), transfer))
         })
         .await
     }
 
     /// Changes a transfer whose payload is removed; if `for_good`, first releases its bytes in the token's quota.
-    async fn give_up_room(
+    async fn change_after_removal(
         &self,
         id: TransferId,
         for_good: bool,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, Transfer>, Error> + Send,
     ) -> Result<Transfer, Error> {
         // Under this lock, no other task here releases the bytes; `release_quota` detects releases by other processes.
-        let _lock = self.0.turns.lock(id).await;
+        let _lock = self.0.transfer_locks.lock(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
         let releases = for_good && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
-        let transfer = self.change_in_turn(id, decide).await?;
+        let transfer = self.change_locked(id, decide).await?;
         if releases && !transfer.holds_quota {
-            self.note_settled(transfer.token_id, Entry::released(id));
+            self.note_completed(transfer.token_id, QuotaEntry::released(id));
         }
         Ok(transfer)
     }

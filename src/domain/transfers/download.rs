@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Transfers, moved};
+use super::{Transfers, status_change};
 use crate::domain::audit::{Answer, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
@@ -15,18 +15,18 @@ use crate::domain::transfer::{GrantRecord, Status, Transfer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownGrant {
     /// The client chose the grant for a new download, which is counted next.
-    IsNew,
+    CountsDownload,
     /// The grant is an error or a guess, and is rejected.
-    IsRefused,
+    Rejected,
 }
 
 /// Permission to download.
 #[derive(Clone, Copy, Debug)]
-pub enum Authorised {
+pub enum DownloadPermission {
     /// By a grant: the download is already counted.
     ByGrant(GrantRecord),
     /// By an access proof, or without a proof if not required: sending the payload counts a download.
-    ToBeCounted,
+    Uncounted,
 }
 
 impl Transfers {
@@ -45,7 +45,7 @@ impl Transfers {
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
         unknown: UnknownGrant,
-    ) -> Result<Authorised, Error> {
+    ) -> Result<DownloadPermission, Error> {
         let now = self.now();
         let known = match grant {
             Some(grant) => self.find_grant(transfer, grant).await?,
@@ -58,13 +58,13 @@ impl Transfers {
         match (live, known, grant) {
             (Some(live), ..) => {
                 transfer.check_downloadable(now, true)?;
-                Ok(Authorised::ByGrant(live))
+                Ok(DownloadPermission::ByGrant(live))
             }
             (None, Some(_), _) => Err(Error::GrantExpired),
-            (None, None, Some(_)) if unknown == UnknownGrant::IsRefused => Err(Error::GrantInvalid),
+            (None, None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
             (None, None, _) => {
                 transfer.check_downloadable(now, false)?;
-                Ok(Authorised::ToBeCounted)
+                Ok(DownloadPermission::Uncounted)
             }
         }
     }
@@ -137,8 +137,8 @@ impl Transfers {
                 let mut hints = Vec::new();
                 if granted.exhausted {
                     events.push(EventKind::TransferExhausted);
-                    tally = moved(now, Status::Completed, Status::Exhausted);
-                    hints.push(StorageKey::due(transfer.next_due(now, self.rules().retain_audit), id));
+                    tally = status_change(now, Status::Completed, Status::Exhausted);
+                    hints.push(StorageKey::due(transfer.next_sweep_at(now, self.settings().retain_audit), id));
                 }
                 tally.downloads = 1;
                 let with = Commit { hints, ..Self::audited(id, scope, now, answer, &events, tally) };

@@ -1,7 +1,7 @@
 //! Client events: unverified claims of clients, recorded as such.
 
 use super::{Transfers, UnknownGrant};
-use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, keyed};
+use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -54,11 +54,11 @@ impl Transfers {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
-        let mut records = scope.records_of_change(now, CREATED, &[]);
-        let event = scope.claim_record(now, kind.into());
+        let mut records = scope.change_records(now, CREATED, &[]);
+        let event = scope.client_event_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
         records.push(event);
-        self.store().commit(Commit { records: keyed(id, &records), ..Commit::default() }).await?;
+        self.store().commit(Commit { records: with_transfer_keys(id, &records), ..Commit::default() }).await?;
         scope.note_committed(CREATED);
         Ok(added)
     }
@@ -74,7 +74,7 @@ impl Transfers {
         proof: Option<&AccessProof>,
         grant: &Grant,
     ) -> Result<(), Error> {
-        match self.authorise(scope, transfer, proof, Some(grant), UnknownGrant::IsRefused).await {
+        match self.authorise(scope, transfer, proof, Some(grant), UnknownGrant::Rejected).await {
             // Clients may still add events after the end of the transfer.
             Ok(_) | Err(Error::TransferExpired | Error::TransferDeleted | Error::TransferExhausted) => Ok(()),
             Err(error) => Err(error),

@@ -20,16 +20,16 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(in crate::domain) use create::Creation;
+pub(in crate::domain) use create::IdempotencyRecord;
 pub use create::new_terms;
-pub use download::{Authorised, UnknownGrant};
+pub use download::{DownloadPermission, UnknownGrant};
 pub(in crate::domain) use list::page_size;
 pub use presign::DownloadUrl;
-pub use sweep::Swept;
+pub use sweep::SweepResult;
 pub use upload::{BodyError, Upload};
 
 use super::address::NetworkKey;
-use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, keyed};
+use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, with_transfer_keys};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
@@ -53,11 +53,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<RecordIds>,
     audit: AuditLog,
-    rules: Rules,
+    settings: TransferSettings,
     counts: counts::DownloadCounts,
     event_limit: crate::domain::limits::event_limit::EventLimit,
-    turns: crate::domain::limits::keyed_mutex::KeyedMutex,
-    token_turns: crate::domain::limits::keyed_mutex::KeyedMutex,
+    transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
+    token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
     settled: quota::CompletedEntries,
     download_rate_limit: Window<(TransferId, NetworkKey)>,
@@ -66,7 +66,7 @@ struct Inner {
 
 /// Settings that apply to all transfers of a service.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct TransferSettings {
     /// Limits on new transfers.
     pub limits: Limits,
     /// Retention period of audit records after the end of a transfer.
@@ -80,27 +80,27 @@ pub struct Rules {
 }
 
 impl Transfers {
-    /// Creates the service over the transfers of `store`, with the settings `rules`.
+    /// Creates the service over the transfers of `store`, with `settings`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         ids: Arc<RecordIds>,
         audit: AuditLog,
-        rules: Rules,
+        settings: TransferSettings,
     ) -> Self {
-        let (counts, event_limit, turns, token_turns, settled, open_uploads) = Default::default();
+        let (counts, event_limit, transfer_locks, token_locks, settled, open_uploads) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(Inner {
             store,
             clock,
             ids,
             audit,
-            rules,
+            settings,
             counts,
             event_limit,
-            turns,
-            token_turns,
+            transfer_locks,
+            token_locks,
             failed_proofs,
             settled,
             download_rate_limit: Window::new(NEW_DOWNLOADS),
@@ -110,8 +110,8 @@ impl Transfers {
 
     /// Returns the settings for all transfers.
     #[must_use]
-    pub fn rules(&self) -> &Rules {
-        &self.0.rules
+    pub fn settings(&self) -> &TransferSettings {
+        &self.0.settings
     }
 
     /// Returns the mode of transfers: presigned URLs if the store supports them, else through the service.
@@ -135,9 +135,9 @@ impl Transfers {
     /// # Errors
     /// [`Error::TransferNotFound`].
     pub async fn find(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
-        scope.note_named(id);
+        scope.set_transfer(id);
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
-        scope.note_exists(id);
+        scope.set_existing_transfer(id);
         Ok(found.value)
     }
 
@@ -147,12 +147,12 @@ impl Transfers {
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
-        let _lock = self.0.turns.lock(id).await;
-        self.change_in_turn(id, decide).await
+        let _lock = self.0.transfer_locks.lock(id).await;
+        self.change_locked(id, decide).await
     }
 
     /// Changes a transfer by compare-and-swap; the caller holds the transfer's lock.
-    async fn change_in_turn<A: Send>(
+    async fn change_locked<A: Send>(
         &self,
         id: TransferId,
         decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
@@ -169,13 +169,13 @@ impl Transfers {
         events: &[EventKind],
         tally: CounterDelta,
     ) -> Commit {
-        let records = keyed(id, &scope.records_of_change(now, answer, events));
+        let records = with_transfer_keys(id, &scope.change_records(now, answer, events));
         Commit { records, tally: Some(tally), ..Commit::default() }
     }
 }
 
 /// Creates the counter change of a transfer whose stored status changes.
-fn moved(now: Timestamp, from: Status, to: Status) -> CounterDelta {
+fn status_change(now: Timestamp, from: Status, to: Status) -> CounterDelta {
     CounterDelta { moved: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
 }
 

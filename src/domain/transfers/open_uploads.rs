@@ -110,7 +110,7 @@ impl Transfers {
     pub(super) async fn check_free_space(&self, bytes: u64) -> Result<(), Error> {
         let Some(room) = self.store().room().await? else { return Ok(()) };
         let needed = self.0.open_uploads.outstanding().saturating_add(bytes);
-        if self.rules().min_free.allows(room, needed) { Ok(()) } else { Err(Error::StorageFull) }
+        if self.settings().min_free.allows(room, needed) { Ok(()) } else { Err(Error::StorageFull) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Transfers;
-use crate::domain::audit::{Answer, RequestScope, keyed};
+use crate::domain::audit::{Answer, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, Presigner, SignedRequest, Swap};
@@ -93,8 +93,8 @@ impl Transfers {
                 if !transfer.note_upload_urls(now, UPLOAD_LIFETIME)? {
                     return Ok(Swap::Keep(false));
                 }
-                let records = scope.map(|scope| scope.records_of_change(now, ANSWER, &[])).unwrap_or_default();
-                let with = Commit { records: keyed(id, &records), ..Commit::default() };
+                let records = scope.map(|scope| scope.change_records(now, ANSWER, &[])).unwrap_or_default();
+                let with = Commit { records: with_transfer_keys(id, &records), ..Commit::default() };
                 Ok(Swap::write(transfer, with, true))
             })
             .await?;
@@ -111,7 +111,7 @@ impl Transfers {
         numbers: &[u32],
     ) -> Result<UploadInstruction, Error> {
         let id = transfer.transfer_id;
-        let fallback_url = self.rules().bytes_fallback.then(|| upload_path(id));
+        let fallback_url = self.settings().bytes_fallback.then(|| upload_path(id));
         let Some(plan) = PartPlan::of(transfer.size_bytes) else {
             let signed = presigner.put(id, transfer.size_bytes, UPLOAD_LIFETIME).await?;
             let url_expires_at = signed.expires_at;
@@ -149,7 +149,7 @@ impl Transfers {
             flow: Flow::Presigned,
             url: signed.url,
             expires_at: signed.expires_at,
-            fallback_url: self.rules().bytes_fallback.then_some(path),
+            fallback_url: self.settings().bytes_fallback.then_some(path),
         })
     }
 
@@ -158,7 +158,7 @@ impl Transfers {
     /// # Errors
     /// [`Error::WrongMode`] if clients must use presigned URLs.
     pub fn check_bytes_allowed(&self) -> Result<(), Error> {
-        let allowed = self.store().presigner().is_none() || self.rules().bytes_fallback;
+        let allowed = self.store().presigner().is_none() || self.settings().bytes_fallback;
         if allowed { Ok(()) } else { Err(Error::WrongMode) }
     }
 
@@ -166,7 +166,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::WrongMode`] if this is not allowed, or if the payload store has already received bytes.
-    pub(super) async fn fix_bytes(&self, transfer: &Transfer) -> Result<(), Error> {
+    pub(super) async fn switch_to_bytes(&self, transfer: &Transfer) -> Result<(), Error> {
         self.check_bytes_allowed()?;
         if transfer.upload_flow() == Flow::Bytes {
             return Ok(());

@@ -8,25 +8,25 @@ use crate::domain::error::Error;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::store::{Backoff, Change, Commit, Condition, StorageKey, StoreError, read, to_json};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Entry, Mark, Quota, Step, Token, Verdict};
+use crate::domain::token::{EntryOutcome, Quota, QuotaEntry, QuotaStep, ReservationMark, Token};
 use crate::domain::transfer::Transfer;
 
 /// Quota entries already recorded in their transfers, as far as this process knows.
 ///
 /// The next write of their token drops these entries.
 #[derive(Debug, Default)]
-pub(super) struct CompletedEntries(Mutex<HashMap<TokenId, HashSet<Entry>>>);
+pub(super) struct CompletedEntries(Mutex<HashMap<TokenId, HashSet<QuotaEntry>>>);
 
 impl CompletedEntries {
-    fn note(&self, token: TokenId, entry: Entry) {
+    fn note(&self, token: TokenId, entry: QuotaEntry) {
         self.lock().entry(token).or_default().insert(entry);
     }
 
-    fn of(&self, token: TokenId) -> HashSet<Entry> {
+    fn of(&self, token: TokenId) -> HashSet<QuotaEntry> {
         self.lock().get(&token).cloned().unwrap_or_default()
     }
 
-    fn forget(&self, token: TokenId, dropped: &HashSet<Entry>) {
+    fn forget(&self, token: TokenId, dropped: &HashSet<QuotaEntry>) {
         let mut settled = self.lock();
         if let Some(entries) = settled.get_mut(&token) {
             entries.retain(|entry| !dropped.contains(entry));
@@ -36,7 +36,7 @@ impl CompletedEntries {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, HashSet<Entry>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, HashSet<QuotaEntry>>> {
         self.0.lock().expect("the lock is never poisoned")
     }
 }
@@ -46,7 +46,12 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].
-    pub(super) async fn reserve_quota(&self, token: &Token, id: TransferId, bytes: u64) -> Result<Option<Mark>, Error> {
+    pub(super) async fn reserve_quota(
+        &self,
+        token: &Token,
+        id: TransferId,
+        bytes: u64,
+    ) -> Result<Option<ReservationMark>, Error> {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
         let verdicts = self.check_abandoned(quota, now).await?;
@@ -58,10 +63,10 @@ impl Transfers {
     }
 
     /// Releases a reservation, unless the transfer, created by a concurrent request, uses this very reservation.
-    pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: Mark) -> Result<(), Error> {
+    pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: ReservationMark) -> Result<(), Error> {
         let id = transfer.transfer_id;
         if transfer.reservation == Some(mark) {
-            self.note_settled(transfer.token_id, Entry::reserved(id, mark));
+            self.note_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
             return Ok(());
         }
         let cancelled = self.change_quota(transfer.token_id, None, |quota, _| {
@@ -86,7 +91,7 @@ impl Transfers {
     }
 
     /// Notes that a transfer has recorded the step of a quota entry, so that the entry can be dropped.
-    pub(super) fn note_settled(&self, token: TokenId, entry: Entry) {
+    pub(super) fn note_completed(&self, token: TokenId, entry: QuotaEntry) {
         self.0.settled.note(token, entry);
     }
 
@@ -95,8 +100,8 @@ impl Transfers {
     /// After the removal, the entry would look like a reservation whose transfer was never created.
     pub(super) async fn forget_reservation(&self, transfer: &Transfer) -> Result<(), Error> {
         let Some(mark) = transfer.reservation else { return Ok(()) };
-        let entry = Entry::reserved(transfer.transfer_id, mark);
-        let dropped = self.change_quota(transfer.token_id, None, |quota, _| Ok(quota.settle(entry).then_some(())));
+        let entry = QuotaEntry::reserved(transfer.transfer_id, mark);
+        let dropped = self.change_quota(transfer.token_id, None, |quota, _| Ok(quota.drop_entry(entry).then_some(())));
         dropped.await.map(drop)
     }
 
@@ -110,7 +115,7 @@ impl Transfers {
         about: Option<TransferId>,
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
-        let _lock = self.0.token_turns.lock(token).await;
+        let _lock = self.0.token_locks.lock(token).await;
         let settled = self.0.settled.of(token);
         let key = StorageKey::token(token);
         let mut backoff = Backoff::of_changes();
@@ -121,7 +126,7 @@ impl Transfers {
                 None => None,
             };
             let Some(quota) = &mut found.value.quota else { return Ok(None) };
-            let dropped = settled.iter().filter(|entry| quota.settle(**entry)).count();
+            let dropped = settled.iter().filter(|entry| quota.drop_entry(**entry)).count();
             let result = decide(quota, transfer.as_ref().map(|found| &found.value))?;
             if result.is_none() && dropped == 0 {
                 return Ok(None);
@@ -140,17 +145,19 @@ impl Transfers {
     }
 
     /// Checks abandoned entries against their transfers. Abandoned entries are rare: each is left by a killed process.
-    async fn check_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<Entry, Verdict>, Error> {
+    async fn check_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
         let mut verdicts = HashMap::new();
         for entry in quota.abandoned(now) {
             let key = StorageKey::transfer(entry.transfer_id);
             let found = read::<Transfer>(self.store(), &key).await?.map(|found| found.value);
             let verdict = match (found, entry.step) {
-                (Some(transfer), Step::Reserved) if transfer.reservation == entry.mark => Some(Verdict::Settled),
-                (_, Step::Reserved) => Some(Verdict::NeverCame),
+                (Some(transfer), QuotaStep::Reserved) if transfer.reservation == entry.mark => {
+                    Some(EntryOutcome::Completed)
+                }
+                (_, QuotaStep::Reserved) => Some(EntryOutcome::Unused),
                 // The transfer has not recorded the release yet; the sweeper will.
-                (Some(transfer), Step::Released) if transfer.holds_quota => None,
-                (_, Step::Released) => Some(Verdict::Settled),
+                (Some(transfer), QuotaStep::Released) if transfer.holds_quota => None,
+                (_, QuotaStep::Released) => Some(EntryOutcome::Completed),
             };
             verdicts.extend(verdict.map(|verdict| (entry, verdict)));
         }

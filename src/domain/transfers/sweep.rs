@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
-use super::{Transfers, moved};
-use crate::domain::audit::{Event, Record, keyed};
+use super::{Transfers, status_change};
+use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::stats::{CounterDelta, StatusMoves};
@@ -29,23 +29,23 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Result of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepResult {
     /// Number of schedule entries processed.
-    pub looked_at: u64,
+    pub processed: u64,
     /// Number of payloads removed.
     pub payloads_removed: u64,
     /// Number of transfers removed completely, including their records.
-    pub forgotten: u64,
+    pub removed: u64,
     /// Number of failed transfers, scheduled again.
     pub failed: u64,
 }
 
-impl Swept {
+impl SweepResult {
     const fn and(self, other: Self) -> Self {
         Self {
-            looked_at: self.looked_at + other.looked_at,
+            processed: self.processed + other.processed,
             payloads_removed: self.payloads_removed + other.payloads_removed,
-            forgotten: self.forgotten + other.forgotten,
+            removed: self.removed + other.removed,
             failed: self.failed + other.failed,
         }
     }
@@ -55,12 +55,12 @@ impl Transfers {
     /// Processes all transfers due by the schedule, and removes service records and counters of old days.
     ///
     /// Cancelling the sweep at any point is safe.
-    pub async fn sweep(&self) -> Result<Swept, Error> {
+    pub async fn sweep(&self) -> Result<SweepResult, Error> {
         let now = self.now();
-        self.remove_days(&StorageKey::all_service_records(), now.minus(self.rules().retain_audit), 0).await?;
+        self.remove_days(&StorageKey::all_service_records(), now.minus(self.settings().retain_audit), 0).await?;
         // The most recent day stays regardless of its age, since it contains the totals.
         self.remove_days(&StorageKey::all_stats(), now.minus(STATS_RETENTION), 1).await?;
-        let mut swept = Swept::default();
+        let mut swept = SweepResult::default();
         let mut after = None;
         loop {
             let page = self.store().keys(&StorageKey::all_due(), after.as_ref(), PAGE).await?;
@@ -94,8 +94,8 @@ impl Transfers {
     }
 
     /// Processes one schedule entry; a failed transfer is scheduled again, so that it does not block others.
-    async fn process(&self, entry: StorageKey) -> Swept {
-        let mut swept = Swept { looked_at: 1, ..Swept::default() };
+    async fn process(&self, entry: StorageKey) -> SweepResult {
+        let mut swept = SweepResult { processed: 1, ..SweepResult::default() };
         let Some(due) = ScheduleEntry::from_key(&entry) else {
             Self::report(None, self.reschedule(entry, None).await);
             return swept;
@@ -121,13 +121,13 @@ impl Transfers {
         }
     }
 
-    async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut Swept) -> Result<(), Error> {
-        let mut transfer = self.settle(id).await?;
-        if transfer.payload == PayloadState::Released {
+    async fn process_transfer(&self, id: TransferId, entry: StorageKey, swept: &mut SweepResult) -> Result<(), Error> {
+        let mut transfer = self.apply_expiry(id).await?;
+        if transfer.payload == PayloadState::PendingRemoval {
             transfer = self.remove_payload(&transfer, None).await?;
             swept.payloads_removed += 1;
         }
-        let (now, retain) = (self.now(), self.rules().retain_audit);
+        let (now, retain) = (self.now(), self.settings().retain_audit);
         if transfer.payload == PayloadState::Removed && transfer.upload_urls_until.is_some_and(|until| until <= now) {
             transfer = self.remove_late_payload(&transfer).await?;
         }
@@ -135,28 +135,28 @@ impl Transfers {
         let over = transfer.payload == PayloadState::Removed && !urls_valid && transfer.retained_until(retain) <= now;
         if over || transfer.forgotten {
             self.forget_reservation(&transfer).await?;
-            self.count_out(id).await?;
-            swept.forgotten += 1;
-            return self.forget(&transfer, entry).await;
+            self.subtract_from_counters(id).await?;
+            swept.removed += 1;
+            return self.remove_records(&transfer, entry).await;
         }
-        let next = transfer.next_due(now, retain).max(now.plus(RETRY_AFTER));
+        let next = transfer.next_sweep_at(now, retain).max(now.plus(RETRY_AFTER));
         self.reschedule(entry, Some(StorageKey::due(next, id))).await
     }
 
     /// Persists the expiry of a transfer and the release of its payload, if either is due.
-    pub(super) async fn settle(&self, id: TransferId) -> Result<Transfer, Error> {
+    pub(super) async fn apply_expiry(&self, id: TransferId) -> Result<Transfer, Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
             let before = transfer.state.status();
-            let event = transfer.settle(now);
-            let released = transfer.release(now);
+            let event = transfer.apply_expiry(now);
+            let released = transfer.release_payload(now);
             if event.is_none() && !released {
                 return Ok(Swap::Keep(transfer));
             }
-            let event_record = |kind| Record::Event(Event::of_server(self.0.ids.next(now), None, now, kind));
+            let event_record = |kind| Record::Event(Event::server(self.0.ids.next(now), None, now, kind));
             let with = Commit {
-                records: keyed(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
-                tally: event.map(|_| moved(now, before, transfer.state.status())),
+                records: with_transfer_keys(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
+                tally: event.map(|_| status_change(now, before, transfer.state.status())),
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
@@ -172,7 +172,7 @@ impl Transfers {
     }
 
     /// Removes a transfer with all its records; its state goes last, so that a sweep after a crash continues.
-    async fn forget(&self, transfer: &Transfer, entry: StorageKey) -> Result<(), Error> {
+    async fn remove_records(&self, transfer: &Transfer, entry: StorageKey) -> Result<(), Error> {
         let id = transfer.transfer_id;
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
         self.store().remove(id).await?;
@@ -192,7 +192,7 @@ impl Transfers {
     }
 
     /// Subtracts a transfer from the counters, once, even if several sweepers or schedule entries process it.
-    async fn count_out(&self, id: TransferId) -> Result<(), Error> {
+    async fn subtract_from_counters(&self, id: TransferId) -> Result<(), Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
             if transfer.forgotten {

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::Transfers;
 use super::open_uploads::OpenUpload;
-use crate::domain::audit::{Answer, RequestScope, keyed};
+use crate::domain::audit::{Answer, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
@@ -81,7 +81,7 @@ impl Transfers {
     {
         let id = transfer.transfer_id;
         transfer.check_pending(self.now())?;
-        self.fix_bytes(transfer).await?;
+        self.switch_to_bytes(transfer).await?;
         // Before opening the writer: a sender over its limit must not take a slot from other senders.
         let mut open = self.begin_upload(transfer)?;
         let mut writer = self.store().writer(id, upload.offset).await?;
@@ -136,7 +136,7 @@ impl Transfers {
                 Err(error) => return Ok(BodyOutcome::Partial(error)),
             };
             let length = chunk.len() as u64;
-            scope.note_bytes_in(length);
+            scope.add_bytes_in(length);
             let Some(rest) = remaining.checked_sub(length) else { return Ok(BodyOutcome::TooLong) };
             remaining = rest;
             writer.write(chunk).await?;
@@ -160,15 +160,15 @@ impl Transfers {
         const ANSWER: Answer = Answer::Whole { status: 200 };
         let now = self.now();
         let commit = || {
-            let records = if whole { scope.records_of_change(now, ANSWER, &[]) } else { Vec::new() };
-            Commit { records: keyed(id, &records), ..Commit::default() }
+            let records = if whole { scope.change_records(now, ANSWER, &[]) } else { Vec::new() };
+            Commit { records: with_transfer_keys(id, &records), ..Commit::default() }
         };
         let result = self.change(id, |transfer| with_bytes_noted(transfer, now, commit())).await;
         match &result {
             Ok(()) if whole => scope.note_committed(ANSWER),
             // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)
-                if self.settle(id).await?.payload != PayloadState::Kept =>
+                if self.apply_expiry(id).await?.payload != PayloadState::Stored =>
             {
                 self.store().remove(id).await?;
             }

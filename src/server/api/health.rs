@@ -33,7 +33,7 @@ fn health(app: &App, service: ServiceName) -> Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         service,
         mode: app.transfers.mode(),
-        limits: app.transfers.rules().limits.into(),
+        limits: app.transfers.settings().limits.into(),
     }
 }
 

@@ -85,7 +85,7 @@ async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Respons
     let scope =
         Arc::new(RequestScope::new(request_info(&middleware, &request, template, action), middleware.app.ids.clone()));
     if let Some(id) = transfer_in_path(request.uri().path()) {
-        scope.note_named(id);
+        scope.set_transfer(id);
     }
     let encrypted = middleware.encrypted_before || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
     let request = prepare(request, &scope, &middleware);

@@ -17,7 +17,7 @@ use crate::domain::id::{TokenId, TransferId};
 use crate::domain::stats::{DayStats, StatusSums};
 use crate::domain::store::{Prefix, ScheduleEntry, StorageKey, Store, StoreError, StoreHeader, from_json};
 use crate::domain::token::Token;
-use crate::domain::transfers::Creation;
+use crate::domain::transfers::IdempotencyRecord;
 use quotas::Account;
 
 /// Number of objects per list request.
@@ -189,7 +189,7 @@ impl<'a> Check<'a> {
         while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 // An idempotency record without a transfer is left by a crash; a retried request reuses it.
-                self.parse::<Creation>(key, value);
+                self.parse::<IdempotencyRecord>(key, value);
             }
         }
         Ok(())

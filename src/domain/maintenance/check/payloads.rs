@@ -48,7 +48,7 @@ impl Check<'_> {
             PayloadState::Removed if transfer.upload_urls_until.is_none() => {
                 self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
-            PayloadState::Kept if transfer.state != State::Pending && held.whole && held.unfinished => {
+            PayloadState::Stored if transfer.state != State::Pending && held.whole && held.unfinished => {
                 let advice = "leave them if there is enough free space: they are removed together with the payload";
                 self.find("upload_left", &key, "parts of an upload remain beside the complete payload", advice);
             }

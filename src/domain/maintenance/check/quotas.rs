@@ -3,7 +3,7 @@
 use super::Check;
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError, read};
-use crate::domain::token::{Entry, Quota, Step};
+use crate::domain::token::{Quota, QuotaEntry, QuotaStep};
 use crate::domain::transfer::Transfer;
 
 /// Quota use of one token, as recorded and as found.
@@ -13,7 +13,7 @@ pub(super) struct Account {
     recorded: Option<u64>,
     /// Quota entries possibly not yet recorded in their transfers, after a crash. Few, since the next transfer of the
     /// token completes them.
-    unsettled: Vec<(Entry, u64)>,
+    unsettled: Vec<(QuotaEntry, u64)>,
     /// Total bytes of the transfers that count against the quota.
     pub(super) held: u64,
 }
@@ -21,7 +21,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn of(quota: Option<&Quota>) -> Self {
         let recorded = quota.and_then(Quota::bytes_held);
-        let unsettled = quota.filter(|_| recorded.is_some()).map(|quota| quota.unsettled().collect());
+        let unsettled = quota.filter(|_| recorded.is_some()).map(|quota| quota.pending_entries().collect());
         Self { recorded, unsettled: unsettled.unwrap_or_default(), held: 0 }
     }
 }
@@ -37,10 +37,10 @@ impl Check<'_> {
             for (entry, bytes) in account.unsettled {
                 let transfer = self.read_transfer(entry.transfer_id).await?;
                 match (entry.step, transfer) {
-                    (Step::Reserved, Some(transfer)) if transfer.reservation == entry.mark => {}
-                    (Step::Reserved, _) => reserved += bytes,
-                    (Step::Released, Some(transfer)) if transfer.holds_quota => released += bytes,
-                    (Step::Released, _) => {}
+                    (QuotaStep::Reserved, Some(transfer)) if transfer.reservation == entry.mark => {}
+                    (QuotaStep::Reserved, _) => reserved += bytes,
+                    (QuotaStep::Released, Some(transfer)) if transfer.holds_quota => released += bytes,
+                    (QuotaStep::Released, _) => {}
                 }
             }
             let (recorded, held) = (recorded.saturating_add(released), account.held.saturating_add(reserved));

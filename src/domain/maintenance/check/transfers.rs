@@ -97,7 +97,7 @@ impl Check<'_> {
     }
 
     async fn payload(&mut self, transfer: &Transfer, key: &StorageKey) -> Result<(), StoreError> {
-        if !transfer.keeps_payload() {
+        if !transfer.is_downloadable() {
             return Ok(());
         }
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);

@@ -181,8 +181,8 @@ impl Copying<'_> {
         let transfer = self.read_transfer(id).await?;
         if let Some(transfer) = &transfer {
             match pass {
-                Pass::Write if transfer.keeps_payload() => self.copy_payload(transfer).await?,
-                Pass::Compare if transfer.keeps_payload() => self.compare_payload(transfer).await?,
+                Pass::Write if transfer.is_downloadable() => self.copy_payload(transfer).await?,
+                Pass::Compare if transfer.is_downloadable() => self.compare_payload(transfer).await?,
                 Pass::Compare if transfer.state == State::Pending => drop(add(&self.counts.pending, 1)),
                 _ => {}
             }

@@ -45,7 +45,7 @@ impl Copying<'_> {
     async fn was_copied(&self, transfer: &Transfer) -> Result<bool, StoreError> {
         let id = transfer.transfer_id;
         let copied = read::<Transfer>(self.to, &StorageKey::transfer(id)).await?;
-        Ok(copied.is_some_and(|copied| copied.value.keeps_payload()) && is_whole(self.to, transfer).await?)
+        Ok(copied.is_some_and(|copied| copied.value.is_downloadable()) && is_whole(self.to, transfer).await?)
     }
 
     /// Returns the number of payload bytes copied by an earlier run; removes a copy longer than the source.
@@ -130,7 +130,7 @@ impl Copying<'_> {
         loop {
             let page = self.to.held(after, PAGE).await.map_err(CopyError::To)?;
             for held in &page {
-                if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.keeps_payload()) {
+                if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
                     self.to.remove(held.id).await.map_err(CopyError::To)?;
                 }
             }

@@ -68,14 +68,14 @@ async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
     let scope = world.scope(ActionName::DownloadGrant);
     let found = world.transfers.find(&scope, id).await.unwrap();
     for grant in [None, Some(&grant)] {
-        let authorised = world.transfers.authorise(&scope, &found, None, grant, UnknownGrant::IsNew).await;
+        let authorised = world.transfers.authorise(&scope, &found, None, grant, UnknownGrant::CountsDownload).await;
         assert!(matches!(authorised, Err(Error::TransferExpired)), "{authorised:?}");
     }
     assert!(world.transfers.open(&scope, &found, 0..3).await.is_err(), "the payload of an expired transfer is served");
     // A sweep with the wrong clock does not lose schedule entries of the correct clock.
-    assert_eq!(world.transfers.sweep().await.unwrap(), Swept::default());
+    assert_eq!(world.transfers.sweep().await.unwrap(), SweepResult::default());
     world.clock.set(transfer.expires_at.plus(RETAIN));
-    assert_eq!(world.transfers.sweep().await.unwrap().forgotten, 1);
+    assert_eq!(world.transfers.sweep().await.unwrap().removed, 1);
 }
 
 #[tokio::test]
@@ -89,7 +89,8 @@ async fn a_grant_counts_one_download_on_any_day() {
         world.set_to_day(day);
         let scope = world.scope(ActionName::DownloadGrant);
         let found = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
-        let authorised = world.transfers.authorise(&scope, &found, None, Some(&grant), UnknownGrant::IsNew).await;
+        let authorised =
+            world.transfers.authorise(&scope, &found, None, Some(&grant), UnknownGrant::CountsDownload).await;
         assert_eq!(authorised.is_ok(), live, "on day {day}: {authorised:?}");
         assert_eq!(found.download_count(), 1);
     }

@@ -46,14 +46,14 @@ impl World {
     fn of(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
-        let rules = Rules {
+        let settings = TransferSettings {
             limits: Limits::default(),
             retain_audit: RETAIN,
             ip_mode: IpMode::Hashed,
             bytes_fallback: true,
             min_free: MinFreeSpace::default(),
         };
-        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, rules);
+        let transfers = Transfers::new(store.clone(), clock.clone(), ids.clone(), audit, settings);
         let tokens = Tokens::new(store.clone(), clock.clone());
         Self { store, clock, transfers, tokens, ids }
     }
@@ -131,9 +131,9 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
     assert_eq!(world.store.received(id).await.unwrap(), 0);
     assert_eq!(world.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
-    assert_eq!(world.transfers.sweep().await.unwrap().looked_at, 0, "a swept transfer is immediately due again");
+    assert_eq!(world.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
     world.clock.set(transfer.expires_at.plus(RETAIN));
-    assert_eq!(world.transfers.sweep().await.unwrap().forgotten, 1);
+    assert_eq!(world.transfers.sweep().await.unwrap().removed, 1);
     assert_eq!(world.keys(&StorageKey::everything_of(id)).await, [""; 0]);
     assert_eq!(world.keys(&StorageKey::all_due()).await, [""; 0]);
     let stats = world.transfers.overview(&world.tokens).await.unwrap();
@@ -141,7 +141,7 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
 }
 
 #[tokio::test]
-async fn a_request_that_brings_no_byte_leaves_no_record_outside_the_budgets() {
+async fn an_upload_request_without_bytes_writes_no_records() {
     let world = World::new();
     let transfer = world.created(None).await;
     let everything = StorageKey::everything_of(transfer.transfer_id);
@@ -193,7 +193,7 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
 }
 
 #[tokio::test]
-async fn more_bytes_than_declared_in_the_store_end_the_transfer() {
+async fn a_payload_larger_than_declared_ends_the_transfer() {
     let world = World::new();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
@@ -294,7 +294,7 @@ async fn an_unreadable_transfer_does_not_block_others() {
     let transfer = world.completed(None).await;
     world.clock.set(transfer.expires_at);
     let swept = world.transfers.sweep().await.unwrap();
-    assert_eq!((swept.looked_at, swept.payloads_removed), (2, 1));
+    assert_eq!((swept.processed, swept.payloads_removed), (2, 1));
     let hints = world.keys(&StorageKey::all_due()).await;
     assert!(
         hints.iter().any(|hint| hint.ends_with(&broken.to_string())),

@@ -117,7 +117,7 @@ async fn a_token_without_quota_is_never_given_a_quota() {
 }
 
 #[tokio::test]
-async fn two_servers_that_are_asked_for_the_same_count_it_once() {
+async fn two_servers_creating_the_same_transfer_count_it_once() {
     let world = World::new();
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_removed_transfer_still_counts_as_created() {
     // The first process never writes the token again.
     let other = World::beside(&world);
     world.clock.set(transfer.expires_at.plus(RETAIN));
-    assert_eq!(other.transfers.sweep().await.unwrap().forgotten, 1);
+    assert_eq!(other.transfers.sweep().await.unwrap().removed, 1);
     create(&other, &token, 2).await.unwrap();
     assert_eq!(used(&world, &token).await, (2, 3));
 }

@@ -109,7 +109,7 @@ pub(super) async fn set_cookie(
     if app.admin_key_attempts.check(network, now, check)? != Attempt::Correct {
         return Err(Error::AdminKeyInvalid.into());
     }
-    scope.note_admin();
+    scope.set_admin();
     let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(encrypted, &origin) };
     let set = cookie.set(&key.new_session(now), SESSION);
     Ok(([(SET_COOKIE, set)], JsonResponse(Session { expires_at: now.plus(SESSION) })).into_response())

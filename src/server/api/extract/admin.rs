@@ -41,7 +41,7 @@ impl FromRequestParts<AppState> for Admin {
         if attempt != Attempt::Correct {
             return Err(Error::AdminKeyInvalid.into());
         }
-        scope.note_admin();
+        scope.set_admin();
         if by_header.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
             origin_of(parts)?;
         }

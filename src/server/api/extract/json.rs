@@ -24,7 +24,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(why_ended)?;
             let data = frame.into_data().unwrap_or_default();
-            scope.note_bytes_in(data.len() as u64);
+            scope.add_bytes_in(data.len() as u64);
             if bytes.len() + data.len() > MAX_JSON_BYTES {
                 return Err(Error::PayloadTooLarge { limit_bytes: MAX_JSON_BYTES as u64 }.into());
             }

@@ -29,6 +29,6 @@ pub(super) async fn complete(
     let flow = transfer.upload_flow();
     Ok(JsonResponse(CompletedTransfer {
         status: TransferStatus::of(&transfer, app.transfers.mode(), app.now()),
-        transparency: Transparency::for_sender(app.transfers.rules().ip_mode, flow),
+        transparency: Transparency::for_sender(app.transfers.settings().ip_mode, flow),
     }))
 }

@@ -7,7 +7,7 @@ use crate::domain::audit::Answer;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::domain::transfers::{DownloadPermission, UnknownGrant};
 use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Json, Proofs, Scope};
@@ -33,12 +33,12 @@ pub(super) async fn create_presign_url(
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
     let authorised = app
         .transfers
-        .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::IsNew)
+        .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::CountsDownload)
         .await?;
     let grant = chosen.unwrap_or_else(Grant::random);
     let record = match authorised {
-        Authorised::ByGrant(record) => record,
-        Authorised::ToBeCounted => {
+        DownloadPermission::ByGrant(record) => record,
+        DownloadPermission::Uncounted => {
             app.transfers.count(&scope, &transfer, &grant, Answer::Whole { status: 200 }).await?
         }
     };
@@ -52,6 +52,6 @@ pub(super) async fn create_presign_url(
         grant: grant.to_text().to_string(),
         grant_expires_at: record.expires_at,
         size_bytes: transfer.size_bytes,
-        transparency: Transparency::for_recipient(app.transfers.rules().ip_mode, url.flow),
+        transparency: Transparency::for_recipient(app.transfers.settings().ip_mode, url.flow),
     }))
 }

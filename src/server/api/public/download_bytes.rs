@@ -15,7 +15,7 @@ use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Transfer;
-use crate::domain::transfers::{Authorised, UnknownGrant};
+use crate::domain::transfers::{DownloadPermission, UnknownGrant};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
@@ -77,7 +77,7 @@ pub(super) async fn get_bytes(
     let grant = param.or(proofs.grant)?;
     let authorised = app
         .transfers
-        .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused)
+        .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::Rejected)
         .await?;
     app.transfers.check_bytes_allowed()?;
     // Only a response with payload bytes counts as a download.
@@ -89,7 +89,7 @@ pub(super) async fn get_bytes(
     // Opens the payload before the download is counted: a failed read must not use up the download limit.
     let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
     let mut new_grant = None;
-    if matches!(authorised, Authorised::ToBeCounted) {
+    if matches!(authorised, DownloadPermission::Uncounted) {
         let grant = Grant::random();
         app.transfers.count(&scope, &transfer, &grant, Answer::Later).await?;
         new_grant = Some(grant);
@@ -137,7 +137,7 @@ pub(super) async fn head_bytes(
     let grant = param.or(proofs.grant)?;
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     headers.remove(RANGE);
-    app.transfers.authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::IsRefused).await?;
+    app.transfers.authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::Rejected).await?;
     match select(&headers, &etag(&transfer), transfer.size_bytes) {
         Selection::Whole => {}
         other => return without_bytes(&transfer, &other),
