@@ -3,6 +3,7 @@
 mod action;
 mod budget;
 mod client;
+mod commit;
 mod event;
 mod log;
 mod record;
@@ -11,10 +12,11 @@ mod scope;
 
 pub use action::{Action, ActionName, Outcome};
 pub use client::{ClientSummary, IpMode};
+pub use commit::RecordedCommit;
 pub use event::{Event, EventKind, Skipped, Source};
 pub(crate) use log::with_service_keys;
 pub use log::{AuditLog, Flusher, WriteMode};
 pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
 pub(crate) use scope::with_transfer_keys;
-pub use scope::{Answer, AuditState, RequestInfo, RequestScope};
+pub use scope::{AuditState, ChangeResult, RequestInfo, RequestScope, SuccessStatus};

@@ -51,26 +51,31 @@ pub enum AuditState {
     Complete,
 }
 
-/// Kind of response to a change, which decides when the request record is written.
+/// Result of a change by a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// A short response with a known status: the request record is committed together with the change.
-    Whole {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// A payload, or a response after more work: the request record is written once the result is known.
+pub enum ChangeResult {
+    /// Created a transfer, a token or an event.
+    Created,
+    /// Changed something that exists.
+    Done,
+    /// Changed something, but the result of the request depends on further work.
     Later,
 }
 
+/// Returns the HTTP status for the result of a change; `None` if it is not known before the response.
+///
+/// The API layer provides this function, since the domain knows no statuses.
+pub type SuccessStatus = fn(ChangeResult) -> Option<u16>;
+
 /// Audit scope of a request in progress.
 ///
-/// Handlers and the domain add the facts that they determine; code that commits a change takes its audit records from
-/// the scope.
+/// Handlers and the domain add the facts that they determine. A change by the request is committed as a
+/// [`RecordedCommit`](super::RecordedCommit), which takes its audit records from the scope.
 pub struct RequestScope {
     asked: RequestInfo,
     started: Instant,
     ids: Arc<RecordIds>,
+    success_status: SuccessStatus,
     progress: Mutex<Progress>,
 }
 
@@ -87,8 +92,8 @@ struct Progress {
 impl RequestScope {
     /// Creates the scope of a request that has just arrived.
     #[must_use]
-    pub fn new(asked: RequestInfo, ids: Arc<RecordIds>) -> Self {
-        Self { asked, started: Instant::now(), ids, progress: Mutex::default() }
+    pub fn new(asked: RequestInfo, ids: Arc<RecordIds>, success_status: SuccessStatus) -> Self {
+        Self { asked, started: Instant::now(), ids, success_status, progress: Mutex::default() }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -223,26 +228,27 @@ impl RequestScope {
         })
     }
 
-    /// Builds the audit records to commit together with a change.
+    /// Builds the audit records to commit together with a change, and returns them with the state after the commit.
     ///
-    /// These are the action and event records and, for [`Answer::Whole`], the request record.
+    /// These are the action and event records and, if the HTTP status is known by now, the request record. The commit
+    /// sets the state: see [`RecordedCommit`](super::RecordedCommit).
     #[must_use]
-    pub fn change_records(&self, now: Timestamp, answer: Answer, events: &[EventKind]) -> Vec<Record> {
-        let request = match answer {
-            Answer::Whole { status } => Some(self.request_record(now, status, None, 0)),
-            Answer::Later => None,
-        };
+    pub(super) fn change_records(
+        &self,
+        now: Timestamp,
+        result: ChangeResult,
+        events: &[EventKind],
+    ) -> (Vec<Record>, AuditState) {
+        let request = (self.success_status)(result).map(|status| self.request_record(now, status, None, 0));
+        let state = if request.is_some() { AuditState::Complete } else { AuditState::Action };
         let action = self.action_record(now, Outcome::Done, None);
         let events = events.iter().map(|kind| self.server_event_record(now, *kind));
-        request.into_iter().chain([action]).chain(events).collect()
+        (request.into_iter().chain([action]).chain(events).collect(), state)
     }
 
-    /// Marks the records from [`RequestScope::change_records`] as written.
-    pub fn note_committed(&self, answer: Answer) {
-        self.progress().audit_state = match answer {
-            Answer::Whole { .. } => AuditState::Complete,
-            Answer::Later => AuditState::Action,
-        };
+    /// Sets the audit records that are written.
+    pub(super) fn set_audit_state(&self, state: AuditState) {
+        self.progress().audit_state = state;
     }
 }
 

@@ -4,24 +4,25 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Backoff, Change, Commit, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
+use super::{Backoff, Change, Condition, Prefix, StorageKey, Store, StoreError, Versioned};
+use crate::domain::audit::RecordedCommit;
 
 /// Result of a read: the value with its version; `None` if the object does not exist.
 pub type Read<T> = Result<Option<Versioned<T>>, StoreError>;
 
 /// Decision about an object that was read, with the result of the operation.
-pub enum Swap<T, A> {
+pub enum Swap<'scope, T, A> {
     /// Leave the object unchanged.
     Keep(A),
-    /// Write the object, with the other writes of the commit. [`swap`] sets the commit's `change`.
-    Write(Box<(T, Commit)>, A),
+    /// Write the object, with the other writes of the commit. [`swap`] adds the change of the object.
+    Write(Box<(T, RecordedCommit<'scope>)>, A),
 }
 
-impl<T, A> Swap<T, A> {
+impl<'scope, T, A> Swap<'scope, T, A> {
     /// Writes `value` together with the other writes in `with`.
     #[must_use]
-    pub fn write(value: T, with: Commit, answer: A) -> Self {
-        Self::Write(Box::new((value, with)), answer)
+    pub fn write(value: T, with: impl Into<RecordedCommit<'scope>>, answer: A) -> Self {
+        Self::Write(Box::new((value, with.into())), answer)
     }
 }
 
@@ -68,14 +69,14 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the object already exists.
-pub async fn create<T: Serialize>(
+pub async fn create<'scope, T: Serialize>(
     store: &dyn Store,
     key: StorageKey,
     value: &T,
-    with: Commit,
+    with: impl Into<RecordedCommit<'scope>>,
 ) -> Result<(), StoreError> {
     let change = Change { key, condition: Condition::Absent, value: to_json(value) };
-    store.commit(Commit { change: Some(change), ..with }).await.map(drop)
+    with.into().apply(store, Some(change)).await.map(drop)
 }
 
 /// Changes an object by compare-and-swap, with retries on conflicts.
@@ -86,11 +87,11 @@ pub async fn create<T: Serialize>(
 /// # Errors
 /// Errors of `decide`; `missing()` if the object does not exist; [`StoreError::Conflict`] if other writers keep
 /// changing the object for 10 seconds.
-pub async fn swap<T, A, E>(
+pub async fn swap<'scope, T, A, E>(
     store: &dyn Store,
     key: &StorageKey,
     missing: impl Fn() -> E + Send,
-    mut decide: impl FnMut(T) -> Result<Swap<T, A>, E> + Send,
+    mut decide: impl FnMut(T) -> Result<Swap<'scope, T, A>, E> + Send,
 ) -> Result<A, E>
 where
     T: Serialize + DeserializeOwned + Send,
@@ -105,7 +106,7 @@ where
             Swap::Write(write, answer) => (write.0, write.1, answer),
         };
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
-        match store.commit(Commit { change: Some(change), ..commit }).await {
+        match commit.apply(store, Some(change)).await {
             Ok(_) => return Ok(answer),
             Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
             Err(error) => return Err(error.into()),

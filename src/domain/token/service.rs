@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{PlainToken, Quota, Token, TokenStatus};
-use crate::domain::audit::{Answer, RequestScope, with_service_keys};
+use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TokenId;
@@ -43,7 +43,6 @@ impl Tokens {
     /// # Errors
     /// [`Error::InvalidRequest`] with the name of the invalid member.
     pub async fn create(&self, scope: &RequestScope, request: CreateToken) -> Result<(Token, PlainToken), Error> {
-        const ANSWER: Answer = Answer::Whole { status: 201 };
         let length = request.name.chars().count();
         if !(1..=MAX_NAME_CHARS).contains(&length) || request.name.chars().any(char::is_control) {
             let text = format!("name must have 1 to {MAX_NAME_CHARS} characters and no control characters");
@@ -72,10 +71,8 @@ impl Tokens {
             quota: Quota::new(request.max_transfers, request.max_total_bytes),
         };
         scope.set_token(token.token_id);
-        let records = with_service_keys(&scope.change_records(now, ANSWER, &[]));
         let key = StorageKey::token(token.token_id);
-        create(&*self.store, key, &token, Commit { records, ..Commit::default() }).await?;
-        scope.note_committed(ANSWER);
+        create(&*self.store, key, &token, scope.service_commit(now, ChangeResult::Created)).await?;
         Ok((token, plain))
     }
 
@@ -138,27 +135,22 @@ impl Tokens {
     /// # Errors
     /// [`Error::TokenNotFound`].
     pub async fn revoke(&self, scope: &RequestScope, id: TokenId) -> Result<TokenItem, Error> {
-        const ANSWER: Answer = Answer::Whole { status: 200 };
         let now = self.clock.now();
         scope.set_token(id);
         let key = StorageKey::token(id);
-        let (token, changed) = swap(
+        let token = swap(
             &*self.store,
             &key,
             || Error::TokenNotFound,
             |mut token: Token| {
                 if token.revoked_at.is_some() {
-                    return Ok(Swap::Keep((token, false)));
+                    return Ok(Swap::Keep(token));
                 }
                 token.revoked_at = Some(now);
-                let records = with_service_keys(&scope.change_records(now, ANSWER, &[]));
-                Ok(Swap::write(token.clone(), Commit { records, ..Commit::default() }, (token, true)))
+                Ok(Swap::write(token.clone(), scope.service_commit(now, ChangeResult::Done), token))
             },
         )
         .await?;
-        if changed {
-            scope.note_committed(ANSWER);
-        }
         Ok(TokenItem::of(&token, now))
     }
 

@@ -1,13 +1,11 @@
 //! Completion of an upload.
 
 use super::{Transfers, status_change};
-use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::error::Error;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::Swap;
+use crate::domain::store::{Commit, Swap};
 use crate::domain::transfer::{DeletionCause, Status, Transfer};
-
-const OK: Answer = Answer::Whole { status: 200 };
 
 impl Transfers {
     /// Completes a transfer if the stored payload has exactly the declared size; idempotent.
@@ -31,23 +29,20 @@ impl Transfers {
             }
         }
         let now = self.now();
-        let (transfer, changed) = self
-            .change(id, |mut transfer| {
-                if !transfer.complete(now)? {
-                    return Ok(Swap::Keep((transfer, false)));
-                }
-                let tally = CounterDelta {
-                    completed: 1,
-                    bytes: transfer.size_bytes,
-                    ..status_change(now, Status::Pending, Status::Completed)
-                };
-                let with = Self::audited(id, scope, now, OK, &[EventKind::TransferCompleted], tally);
-                Ok(Swap::write(transfer.clone(), with, (transfer, true)))
-            })
-            .await?;
-        if changed {
-            scope.note_committed(OK);
-        }
-        Ok(transfer)
+        self.change(id, |mut transfer| {
+            if !transfer.complete(now)? {
+                return Ok(Swap::Keep(transfer));
+            }
+            let tally = CounterDelta {
+                completed: 1,
+                bytes: transfer.size_bytes,
+                ..status_change(now, Status::Pending, Status::Completed)
+            };
+            let with = Commit { tally: Some(tally), ..Commit::default() };
+            let events = [EventKind::TransferCompleted];
+            let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
+            Ok(Swap::write(transfer.clone(), with, transfer))
+        })
+        .await
     }
 }

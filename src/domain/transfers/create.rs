@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Transfers;
-use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -16,11 +16,6 @@ use crate::domain::token::{QuotaEntry, Token};
 use crate::domain::transfer::{Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
 use crate::domain::wire::CreateTransfer;
-
-/// Response recorded at creation while signing the upload URLs, which decides the response, is still pending.
-const SIGNING: Answer = Answer::Later;
-/// Response to a request that created a transfer.
-const CREATED: Answer = Answer::Whole { status: 201 };
 
 /// `creates/{…}.json`: idempotency record, with the created transfer and the hash of the request body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,21 +102,19 @@ impl Transfers {
         transfer.reservation = reservation;
         transfer.holds_quota = token.quota.as_ref().is_some_and(|quota| quota.max_total_bytes.is_some());
         self.offer_presigned(&mut transfer, now)?;
-        let answer = if transfer.upload.is_some() { SIGNING } else { CREATED };
+        // Signing the upload URLs, which may fail, decides the response.
+        let result = if transfer.upload.is_some() { ChangeResult::Later } else { ChangeResult::Created };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
         let tally = CounterDelta {
             created: 1,
             moved: StatusMoves::one(None, Some(Status::Pending)),
             ..CounterDelta::on(now.day())
         };
-        let with = Commit {
-            hints: vec![StorageKey::due(deadline, id)],
-            ..Self::audited(id, scope, now, answer, &[EventKind::TransferCreated], tally)
-        };
+        let with = Commit { hints: vec![StorageKey::due(deadline, id)], tally: Some(tally), ..Commit::default() };
+        let with = scope.transfer_commit(id, now, result, &[EventKind::TransferCreated], with);
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {
                 scope.set_existing_transfer(id);
-                scope.note_committed(answer);
                 if let Some(mark) = reservation {
                     self.note_completed(token.token_id, QuotaEntry::reserved(id, mark));
                 }

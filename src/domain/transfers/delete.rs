@@ -1,7 +1,7 @@
 //! Deletion of a transfer, and removal of released payloads.
 
 use super::{Transfers, status_change};
-use crate::domain::audit::{Answer, Event, EventKind, Record, RequestScope, with_transfer_keys};
+use crate::domain::audit::{ChangeResult, Event, EventKind, Record, RequestScope, with_transfer_keys};
 use crate::domain::error::Error;
 use crate::domain::id::{RecordId, TransferId};
 use crate::domain::stats::CounterDelta;
@@ -9,48 +9,44 @@ use crate::domain::store::{Commit, StorageKey, Swap, read};
 use crate::domain::token::QuotaEntry;
 use crate::domain::transfer::{DeletionCause, PayloadState, Transfer};
 
-/// Response recorded with the deletion while removing the payload, which decides the response, is still pending.
-const ANSWER: Answer = Answer::Later;
-
 impl Transfers {
     /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
-        self.mark_deleted_and_remove(scope, id, DeletionCause::Requested, Some(ANSWER)).await
+        // Removing the payload, which may fail, decides the response.
+        self.mark_deleted_and_remove(scope, id, DeletionCause::Requested, Some(ChangeResult::Later)).await
     }
 
     /// Changes a transfer's state to `deleted`, then removes its payload.
     ///
-    /// The order matters: a downloadable payload must never be partly removed. With `answer`, the commit includes the
-    /// request's audit records; without `answer`, the error response is recorded elsewhere.
+    /// The order matters: a downloadable payload must never be partly removed. With `result`, the commit includes the
+    /// request's audit records; without `result`, the error response is recorded elsewhere.
     pub(super) async fn mark_deleted_and_remove(
         &self,
         scope: &RequestScope,
         id: TransferId,
         cause: DeletionCause,
-        answer: Option<Answer>,
+        result: Option<ChangeResult>,
     ) -> Result<Transfer, Error> {
         let now = self.now();
-        let (transfer, changed) = self
+        let transfer = self
             .change(id, |mut transfer| {
                 let before = transfer.state.status();
                 if !transfer.delete(now, cause) {
-                    return Ok(Swap::Keep((transfer, false)));
+                    return Ok(Swap::Keep(transfer));
                 }
                 let tally = status_change(now, before, transfer.state.status());
-                let with = if let Some(answer) = answer {
-                    Self::audited(id, scope, now, answer, &[EventKind::TransferDeleted], tally)
+                // If this process ends before the removal of the payload, the sweeper removes the payload.
+                let hints = vec![StorageKey::due(now, id)];
+                let with = Commit { hints, tally: Some(tally), ..Commit::default() };
+                let with = if let Some(result) = result {
+                    scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
                 } else {
                     let event = scope.server_event_record(now, EventKind::TransferDeleted);
-                    Commit { records: with_transfer_keys(id, &[event]), tally: Some(tally), ..Commit::default() }
+                    Commit { records: with_transfer_keys(id, &[event]), ..with }.into()
                 };
-                // If this process ends before the removal of the payload, the sweeper removes the payload.
-                let with = Commit { hints: vec![StorageKey::due(now, id)], ..with };
-                Ok(Swap::write(transfer.clone(), with, (transfer, true)))
+                Ok(Swap::write(transfer.clone(), with, transfer))
             })
             .await?;
-        if let (true, Some(answer)) = (changed, answer) {
-            scope.note_committed(answer);
-        }
         if transfer.payload == PayloadState::Removed {
             return Ok(transfer);
         }
@@ -108,7 +104,7 @@ impl Transfers {
         &self,
         id: TransferId,
         for_good: bool,
-        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, Transfer>, Error> + Send,
+        decide: impl FnMut(Transfer) -> Result<Swap<'static, Transfer, Transfer>, Error> + Send,
     ) -> Result<Transfer, Error> {
         // Under this lock, no other task here releases the bytes; `release_quota` detects releases by other processes.
         let _lock = self.0.transfer_locks.lock(id).await;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Transfers, status_change};
-use crate::domain::audit::{Answer, EventKind, RequestScope};
+use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
@@ -108,12 +108,12 @@ impl Transfers {
         scope: &RequestScope,
         transfer: &Transfer,
         grant: &Grant,
-        answer: Answer,
+        result: ChangeResult,
     ) -> Result<GrantRecord, Error> {
         if transfer.max_downloads.is_some() {
-            self.count_limited(scope, transfer, grant, answer).await
+            self.count_limited(scope, transfer, grant, result).await
         } else {
-            self.count_unlimited(scope, transfer, grant, answer).await
+            self.count_unlimited(scope, transfer, grant, result).await
         }
     }
 
@@ -122,33 +122,29 @@ impl Transfers {
         scope: &RequestScope,
         transfer: &Transfer,
         grant: &Grant,
-        answer: Answer,
+        result: ChangeResult,
     ) -> Result<GrantRecord, Error> {
         let (id, digest) = (transfer.transfer_id, grant.digest());
         let now = self.now();
-        let (record, counted) = self
-            .change(id, |mut transfer| {
-                if let Some(known) = transfer.find_grant(&digest) {
-                    return Ok(Swap::Keep((known, false)));
-                }
-                let granted = transfer.count_download(digest, now)?;
-                let mut events = vec![EventKind::DownloadGranted];
-                let mut tally = CounterDelta::on(now.day());
-                let mut hints = Vec::new();
-                if granted.exhausted {
-                    events.push(EventKind::TransferExhausted);
-                    tally = status_change(now, Status::Completed, Status::Exhausted);
-                    hints.push(StorageKey::due(transfer.next_sweep_at(now, self.settings().retain_audit), id));
-                }
-                tally.downloads = 1;
-                let with = Commit { hints, ..Self::audited(id, scope, now, answer, &events, tally) };
-                Ok(Swap::write(transfer, with, (granted.grant, true)))
-            })
-            .await?;
-        if counted {
-            scope.note_committed(answer);
-        }
-        Ok(record)
+        self.change(id, |mut transfer| {
+            if let Some(known) = transfer.find_grant(&digest) {
+                return Ok(Swap::Keep(known));
+            }
+            let granted = transfer.count_download(digest, now)?;
+            let mut events = vec![EventKind::DownloadGranted];
+            let mut tally = CounterDelta::on(now.day());
+            let mut hints = Vec::new();
+            if granted.exhausted {
+                events.push(EventKind::TransferExhausted);
+                tally = status_change(now, Status::Completed, Status::Exhausted);
+                hints.push(StorageKey::due(transfer.next_sweep_at(now, self.settings().retain_audit), id));
+            }
+            tally.downloads = 1;
+            let with = Commit { hints, tally: Some(tally), ..Commit::default() };
+            let with = scope.transfer_commit(id, now, result, &events, with);
+            Ok(Swap::write(transfer, with, granted.grant))
+        })
+        .await
     }
 
     async fn count_unlimited(
@@ -156,17 +152,17 @@ impl Transfers {
         scope: &RequestScope,
         transfer: &Transfer,
         grant: &Grant,
-        answer: Answer,
+        result: ChangeResult,
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
         self.0.download_rate_limit.try_count((id, scope.asked().network_key), now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
-        let with = Self::audited(id, scope, now, answer, &[EventKind::DownloadGranted], tally);
+        let with = Commit { tally: Some(tally), ..Commit::default() };
+        let with = scope.transfer_commit(id, now, result, &[EventKind::DownloadGranted], with);
         match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {
             Ok(()) => {
-                scope.note_committed(answer);
                 self.0.counts.add(id, 1);
                 Ok(record)
             }

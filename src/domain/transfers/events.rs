@@ -1,7 +1,7 @@
 //! Client events: unverified claims of clients, recorded as such.
 
 use super::{Transfers, UnknownGrant};
-use crate::domain::audit::{Answer, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
+use crate::domain::audit::{ChangeResult, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -13,8 +13,6 @@ use crate::domain::wire::{ClientEventKind, EventAdded};
 
 /// Number of events per list request while counting.
 const PAGE: usize = 1_000;
-
-const CREATED: Answer = Answer::Whole { status: 201 };
 
 impl Transfers {
     /// Adds a client event to a transfer's audit records.
@@ -54,12 +52,11 @@ impl Transfers {
             self.0.audit.skip_event(id);
             return Err(Error::EventLimitReached);
         }
-        let mut records = scope.change_records(now, CREATED, &[]);
+        let mut commit = scope.transfer_commit(id, now, ChangeResult::Created, &[], Commit::default());
         let event = scope.client_event_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
-        records.push(event);
-        self.store().commit(Commit { records: with_transfer_keys(id, &records), ..Commit::default() }).await?;
-        scope.note_committed(CREATED);
+        commit.add_records(with_transfer_keys(id, &[event]));
+        commit.apply(self.store(), None).await?;
         Ok(added)
     }
 

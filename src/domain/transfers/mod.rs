@@ -29,13 +29,13 @@ pub use sweep::SweepResult;
 pub use upload::{BodyError, Upload};
 
 use super::address::NetworkKey;
-use super::audit::{Answer, AuditLog, EventKind, IpMode, RequestScope, with_transfer_keys};
+use super::audit::{AuditLog, IpMode, RequestScope};
 use super::clock::Clock;
 use super::error::Error;
 use super::id::{RecordIds, TransferId};
 use super::limits::Limits;
 use super::stats::{CounterDelta, StatusMoves};
-use super::store::{Commit, StorageKey, Store, Swap, read, swap};
+use super::store::{StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
@@ -142,35 +142,24 @@ impl Transfers {
     }
 
     /// Changes a transfer by compare-and-swap, under the transfer's lock in this process.
-    async fn change<A: Send>(
+    ///
+    /// A change by a request writes the commit of its scope, which also records the request.
+    async fn change<'scope, A: Send>(
         &self,
         id: TransferId,
-        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
+        decide: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
         let _lock = self.0.transfer_locks.lock(id).await;
         self.change_locked(id, decide).await
     }
 
     /// Changes a transfer by compare-and-swap; the caller holds the transfer's lock.
-    async fn change_locked<A: Send>(
+    async fn change_locked<'scope, A: Send>(
         &self,
         id: TransferId,
-        decide: impl FnMut(Transfer) -> Result<Swap<Transfer, A>, Error> + Send,
+        decide: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, A>, Error> + Send,
     ) -> Result<A, Error> {
         swap(self.store(), &StorageKey::transfer(id), || Error::TransferNotFound, decide).await
-    }
-
-    /// Creates the commit of a change by a request: audit records of the request and its events, and counters.
-    fn audited(
-        id: TransferId,
-        scope: &RequestScope,
-        now: Timestamp,
-        answer: Answer,
-        events: &[EventKind],
-        tally: CounterDelta,
-    ) -> Commit {
-        let records = with_transfer_keys(id, &scope.change_records(now, answer, events));
-        Commit { records, tally: Some(tally), ..Commit::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Transfers;
-use crate::domain::audit::{Answer, RequestScope, with_transfer_keys};
+use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, Presigner, SignedRequest, Swap};
@@ -85,23 +85,23 @@ impl Transfers {
             return Ok(());
         }
         let id = transfer.transfer_id;
-        let changed = self
-            .change(id, |mut transfer| {
-                if transfer.upload_flow() == Flow::Bytes {
-                    return Err(Error::WrongMode);
+        self.change(id, |mut transfer| {
+            if transfer.upload_flow() == Flow::Bytes {
+                return Err(Error::WrongMode);
+            }
+            if !transfer.note_upload_urls(now, UPLOAD_LIFETIME)? {
+                return Ok(Swap::Keep(()));
+            }
+            let with = Commit::default();
+            Ok(match scope {
+                // Signing, which may fail, decides the response.
+                Some(scope) => {
+                    Swap::write(transfer, scope.transfer_commit(id, now, ChangeResult::Later, &[], with), ())
                 }
-                if !transfer.note_upload_urls(now, UPLOAD_LIFETIME)? {
-                    return Ok(Swap::Keep(false));
-                }
-                let records = scope.map(|scope| scope.change_records(now, ANSWER, &[])).unwrap_or_default();
-                let with = Commit { records: with_transfer_keys(id, &records), ..Commit::default() };
-                Ok(Swap::write(transfer, with, true))
+                None => Swap::write(transfer, with, ()),
             })
-            .await?;
-        if let (true, Some(scope)) = (changed, scope) {
-            scope.note_committed(ANSWER);
-        }
-        Ok(())
+        })
+        .await
     }
 
     async fn sign_upload(
@@ -183,9 +183,6 @@ impl Transfers {
         .await
     }
 }
-
-/// Response recorded with a change before signing, since signing may still fail.
-const ANSWER: Answer = Answer::Later;
 
 fn check_numbers(transfer: &Transfer, numbers: &[u32]) -> Result<(), Error> {
     let reject = |text: String| Err(Error::InvalidRequest(text));

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::Transfers;
 use super::open_uploads::OpenUpload;
-use crate::domain::audit::{Answer, RequestScope, with_transfer_keys};
+use crate::domain::audit::{ChangeResult, RecordedCommit, RequestScope};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, PayloadWriter, StoreError, Swap};
@@ -148,7 +148,7 @@ impl Transfers {
             }
             let now = self.now();
             if now.since(recorded_at) >= ACTIVITY_INTERVAL {
-                self.change(id, |transfer| with_bytes_noted(transfer, now, Commit::default())).await?;
+                self.change(id, |transfer| with_bytes_noted(transfer, now, Commit::default().into())).await?;
                 recorded_at = now;
             }
         }
@@ -157,15 +157,13 @@ impl Transfers {
 
     /// Records upload activity at the end of a request; removes the written bytes if the transfer has ended meanwhile.
     async fn note_arrival(&self, scope: &RequestScope, id: TransferId, whole: bool) -> Result<(), Error> {
-        const ANSWER: Answer = Answer::Whole { status: 200 };
         let now = self.now();
         let commit = || {
-            let records = if whole { scope.change_records(now, ANSWER, &[]) } else { Vec::new() };
-            Commit { records: with_transfer_keys(id, &records), ..Commit::default() }
+            let with = Commit::default();
+            if whole { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
         };
         let result = self.change(id, |transfer| with_bytes_noted(transfer, now, commit())).await;
         match &result {
-            Ok(()) if whole => scope.note_committed(ANSWER),
             // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)
                 if self.apply_expiry(id).await?.payload != PayloadState::Stored =>
@@ -222,7 +220,11 @@ enum BodyOutcome {
 }
 
 /// Records upload activity at `now` in a transfer.
-fn with_bytes_noted(mut transfer: Transfer, now: Timestamp, with: Commit) -> Result<Swap<Transfer, ()>, Error> {
+fn with_bytes_noted(
+    mut transfer: Transfer,
+    now: Timestamp,
+    with: RecordedCommit<'_>,
+) -> Result<Swap<'_, Transfer, ()>, Error> {
     transfer.note_bytes(now)?;
     Ok(Swap::write(transfer, with, ()))
 }

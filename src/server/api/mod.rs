@@ -9,3 +9,6 @@ pub(super) mod paging;
 pub(super) mod public;
 pub mod range;
 pub(super) mod routes;
+mod success;
+
+pub(super) use success::success_status;

@@ -21,6 +21,7 @@ use crate::domain::id::TransferId;
 use crate::server::Encrypted;
 use crate::server::api::error::ApiError;
 use crate::server::api::routes::Route;
+use crate::server::api::success_status;
 use crate::server::metrics::RequestSample;
 use crate::server::net::in_flight::RequestSlots;
 use crate::server::net::rate_limit::RateLimiter;
@@ -82,8 +83,8 @@ async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Respons
         (None, Some(route)) => route.action,
         (None, None) => Some(ActionName::RouteNone),
     };
-    let scope =
-        Arc::new(RequestScope::new(request_info(&middleware, &request, template, action), middleware.app.ids.clone()));
+    let info = request_info(&middleware, &request, template, action);
+    let scope = Arc::new(RequestScope::new(info, middleware.app.ids.clone(), success_status));
     if let Some(id) = transfer_in_path(request.uri().path()) {
         scope.set_transfer(id);
     }

@@ -20,7 +20,7 @@ impl World {
 
     async fn count(&self, transfer: &Transfer, grant: &Grant) -> Result<(), Error> {
         let scope = self.scope(ActionName::DownloadGrant);
-        self.transfers.count(&scope, transfer, grant, Answer::Whole { status: 200 }).await.map(drop)
+        self.transfers.count(&scope, transfer, grant, ChangeResult::Done).await.map(drop)
     }
 }
 

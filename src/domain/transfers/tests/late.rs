@@ -82,7 +82,7 @@ async fn the_download_limit_holds_on_a_slow_store() {
     let transfer = worlds[0].completed(Some(3)).await;
     let count = async |world: &World| {
         let scope = world.scope(ActionName::DownloadGrant);
-        let answer = Answer::Whole { status: 200 };
+        let answer = ChangeResult::Done;
         world.transfers.count(&scope, &transfer, &Grant::random(), answer).await
     };
     let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;

@@ -9,11 +9,13 @@ use futures_util::stream;
 
 use super::*;
 use crate::domain::address::AddressPolicy;
-use crate::domain::audit::{ActionName, Record, RecordKind, RequestInfo, ServiceName, WriteMode};
+use crate::domain::audit::{
+    ActionName, AuditState, ChangeResult, EventKind, Record, RecordKind, RequestInfo, ServiceName, WriteMode,
+};
 use crate::domain::clock::ManualClock;
 use crate::domain::crypto::proof::Grant;
 use crate::domain::stats::TransferCounts;
-use crate::domain::store::{MemoryStore, Prefix};
+use crate::domain::store::{Commit, MemoryStore, Prefix};
 use crate::domain::token::Token;
 use crate::domain::token::service::Tokens;
 use crate::domain::wire::{CreateToken, CreateTransfer};
@@ -72,7 +74,11 @@ impl World {
             client_key: policy.key_of(None),
             network_key: policy.network_of(None),
         };
-        RequestScope::new(asked, self.ids.clone())
+        RequestScope::new(asked, self.ids.clone(), |result| match result {
+            ChangeResult::Created => Some(201),
+            ChangeResult::Done => Some(200),
+            ChangeResult::Later => None,
+        })
     }
 
     async fn token(&self) -> Token {
@@ -179,7 +185,7 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let transfer = world.completed(Some(1)).await;
     let scope = world.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
-    let answer = Answer::Whole { status: 200 };
+    let answer = ChangeResult::Done;
     let record = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
     let again = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
     assert_eq!(record, again);
@@ -303,12 +309,31 @@ async fn an_unreadable_transfer_does_not_block_others() {
 }
 
 #[tokio::test]
+async fn a_commit_marks_its_records_in_the_scope_once_written() {
+    let world = World::new();
+    let transfer = world.completed(Some(1)).await;
+    let scope = world.scope(ActionName::DownloadGrant);
+    let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
+    drop(commit);
+    assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
+    let grant = Grant::random();
+    world.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    assert_eq!(scope.audit_state(), AuditState::Complete);
+    let again = world.scope(ActionName::DownloadGrant);
+    world.transfers.count(&again, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    assert_eq!(again.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
+    let deleting = world.scope(ActionName::TransferDelete);
+    world.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
+    assert_eq!(deleting.audit_state(), AuditState::Action);
+}
+
+#[tokio::test]
 async fn downloads_of_an_unlimited_transfer_are_counted() {
     let world = World::new();
     let transfer = world.completed(None).await;
     for _ in 0..3 {
         let scope = world.scope(ActionName::DownloadGrant);
-        world.transfers.count(&scope, &transfer, &Grant::random(), Answer::Whole { status: 200 }).await.unwrap();
+        world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
     }
     world.transfers.flush_counts().await;
     world.transfers.flush_counts().await;

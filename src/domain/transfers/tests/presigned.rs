@@ -179,7 +179,7 @@ async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
     let transfer = found(&world, id).await;
     let scope = world.scope(ActionName::DownloadGrant);
-    let grant = world.transfers.count(&scope, &transfer, &Grant::random(), Answer::Later).await.unwrap();
+    let grant = world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.unwrap();
     let lifetime = async |at: Timestamp| {
         world.clock.set(at);
         world.transfers.download_url(&transfer, &grant).await.unwrap();

@@ -3,7 +3,7 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 
-use crate::domain::audit::Answer;
+use crate::domain::audit::ChangeResult;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -38,9 +38,7 @@ pub(super) async fn create_presign_url(
     let grant = chosen.unwrap_or_else(Grant::random);
     let record = match authorised {
         DownloadPermission::ByGrant(record) => record,
-        DownloadPermission::Uncounted => {
-            app.transfers.count(&scope, &transfer, &grant, Answer::Whole { status: 200 }).await?
-        }
+        DownloadPermission::Uncounted => app.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await?,
     };
     let url = app.transfers.download_url(&transfer, &record).await?;
     Ok(JsonResponse(DownloadAnswer {

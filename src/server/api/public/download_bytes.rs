@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::audit::Answer;
+use crate::domain::audit::ChangeResult;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
@@ -91,7 +91,7 @@ pub(super) async fn get_bytes(
     let mut new_grant = None;
     if matches!(authorised, DownloadPermission::Uncounted) {
         let grant = Grant::random();
-        app.transfers.count(&scope, &transfer, &grant, Answer::Later).await?;
+        app.transfers.count(&scope, &transfer, &grant, ChangeResult::Later).await?;
         new_grant = Some(grant);
     }
     let mut response = (status, Body::from_stream(payload)).into_response();

@@ -8,7 +8,6 @@ use futures_util::TryStreamExt;
 
 use self::failing::Failing;
 use super::*;
-use crate::domain::audit::Answer;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
 use crate::domain::store::{Change, Condition, Payloads, Records, StoreError, StoreHeader, open_header};
@@ -67,7 +66,7 @@ async fn used() -> World {
 async fn download(world: &World, id: TransferId) -> Result<(), Error> {
     let scope = world.scope(ActionName::DownloadGrant);
     let transfer = world.transfers.find(&scope, id).await?;
-    world.transfers.count(&scope, &transfer, &Grant::random(), Answer::Later).await.map(drop)
+    world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.map(drop)
 }
 
 async fn ids(world: &World) -> Vec<TransferId> {
