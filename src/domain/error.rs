@@ -9,140 +9,161 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::store::StoreError;
 
-/// Reason for rejecting or failing a request, with the data of the error response.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
+/// Defines [`Error`] and [`ErrorCode`] from one list: variant with its data, code, and text of the error.
+macro_rules! errors {
+    ($(
+        $(#[$doc:meta])+
+        $variant:ident $(($($unnamed:tt)+))? $({ $($named:tt)+ })? = $code:literal, $text:literal;
+    )+) => {
+        /// Reason for rejecting or failing a request, with the data of the error response.
+        #[derive(Debug, thiserror::Error)]
+        pub enum Error {
+            $(
+                $(#[$doc])+
+                #[error($text)]
+                $variant $(($($unnamed)+))? $({ $($named)+ })?,
+            )+
+        }
+
+        impl Error {
+            /// Returns the stable code of this error.
+            #[must_use]
+            pub const fn code(&self) -> ErrorCode {
+                match self {
+                    $(Self::$variant { .. } => ErrorCode::$variant,)+
+                }
+            }
+        }
+
+        /// The stable `code` of an error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $(
+                #[doc = concat!("`", $code, "`")]
+                #[serde(rename = $code)]
+                $variant,
+            )+
+        }
+
+        impl ErrorCode {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Returns the code as used in responses and records.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+
+            /// Parses a code; returns `None` for a code unknown to this version.
+            #[must_use]
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($code => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+errors! {
     /// A member of the request is missing, unknown or out of range.
-    #[error("{0}")]
-    InvalidRequest(String),
+    InvalidRequest(String) = "invalid_request", "{0}";
     /// An id in the path is malformed.
-    #[error("{0}")]
-    InvalidId(String),
+    InvalidId(String) = "invalid_id", "{0}";
     /// The request has no sender token.
-    #[error("a sender token is required")]
-    TokenMissing,
+    TokenMissing = "token_missing", "a sender token is required";
     /// The token is malformed or unknown, or its secret is wrong; the response does not distinguish these causes.
-    #[error("the sender token is invalid")]
-    TokenInvalid,
+    TokenInvalid = "token_invalid", "the sender token is invalid";
     /// The transfer requires an access proof.
-    #[error("this transfer requires an access proof")]
-    AccessRequired,
+    AccessRequired = "access_required", "this transfer requires an access proof";
     /// The admin key or session is missing or wrong.
-    #[error("the admin key is missing or wrong")]
-    AdminKeyInvalid,
+    AdminKeyInvalid = "admin_key_invalid", "the admin key is missing or wrong";
     /// The token was revoked.
-    #[error("the sender token was revoked")]
-    TokenRevoked,
+    TokenRevoked = "token_revoked", "the sender token was revoked";
     /// The token has expired.
-    #[error("the sender token has expired")]
-    TokenExpired,
+    TokenExpired = "token_expired", "the sender token has expired";
     /// The transfer was created with another token.
-    #[error("this transfer was created with another sender token")]
-    NotYourTransfer,
+    NotYourTransfer = "not_your_transfer", "this transfer was created with another sender token";
     /// The access proof is wrong.
-    #[error("the access proof is wrong")]
-    AccessInvalid,
+    AccessInvalid = "access_invalid", "the access proof is wrong";
     /// The grant was not issued for this transfer.
-    #[error("this grant was not issued for this transfer")]
-    GrantInvalid,
+    GrantInvalid = "grant_invalid", "this grant was not issued for this transfer";
     /// A state-changing request authenticated by cookie has a foreign origin.
-    #[error("origin not allowed: the request must come from a page of this service")]
-    OriginNotAllowed,
+    OriginNotAllowed = "origin_not_allowed", "origin not allowed: the request must come from a page of this service";
     /// The transfer does not exist.
-    #[error("no such transfer")]
-    TransferNotFound,
+    TransferNotFound = "transfer_not_found", "no such transfer";
     /// The token does not exist.
-    #[error("no such token")]
-    TokenNotFound,
+    TokenNotFound = "token_not_found", "no such token";
     /// The route does not exist.
-    #[error("no such route")]
-    RouteNotFound,
+    RouteNotFound = "route_not_found", "no such route";
     /// The route exists, but does not allow the method.
-    #[error("this route does not allow this method")]
-    MethodNotAllowed,
+    MethodNotAllowed = "method_not_allowed", "this route does not allow this method";
     /// The upload is already finished.
-    #[error("the upload of this transfer is already finished")]
-    TransferNotPending,
+    TransferNotPending = "transfer_not_pending", "the upload of this transfer is already finished";
     /// The stored payload is incomplete.
-    #[error("the upload is incomplete: received {received_bytes} of {size_bytes} bytes")]
     UploadIncomplete {
         /// Number of bytes stored so far.
         received_bytes: u64,
         /// Declared encrypted size in bytes.
         size_bytes: u64,
-    },
+    } = "upload_incomplete", "the upload is incomplete: received {received_bytes} of {size_bytes} bytes";
     /// The offset differs from the number of stored bytes.
-    #[error("the upload must continue at offset {received_bytes}")]
     OffsetMismatch {
         /// Number of bytes stored so far.
         received_bytes: u64,
-    },
+    } = "offset_mismatch", "the upload must continue at offset {received_bytes}";
     /// Another request is writing this payload.
-    #[error("another request is uploading this payload")]
-    UploadInProgress,
+    UploadInProgress = "upload_in_progress", "another request is uploading this payload";
     /// The stored object's size differs from the declared size; the transfer was deleted.
-    #[error("the size of the stored payload differs from the declared size, so the transfer was deleted")]
-    SizeMismatch,
+    SizeMismatch = "size_mismatch", "the size of the stored payload differs from the declared size, so the transfer was deleted";
     /// The idempotency key was already used for a different request body.
-    #[error("this idempotency key was already used with a different request body")]
-    IdempotencyMismatch,
+    IdempotencyMismatch = "idempotency_mismatch", "this idempotency key was already used with a different request body";
     /// The upload is not finished yet.
-    #[error("the upload of this transfer is not finished")]
-    NotCompleted,
+    NotCompleted = "not_completed", "the upload of this transfer is not finished";
     /// The transfer's mode (presigned URLs or bytes through the service) does not use this route.
-    #[error("this route does not match the mode of this transfer")]
-    WrongMode,
+    WrongMode = "wrong_mode", "this route does not match the mode of this transfer";
     /// The transfer has expired.
-    #[error("this transfer has expired")]
-    TransferExpired,
+    TransferExpired = "transfer_expired", "this transfer has expired";
     /// The download limit is reached.
-    #[error("the download limit of this transfer is reached")]
-    TransferExhausted,
+    TransferExhausted = "transfer_exhausted", "the download limit of this transfer is reached";
     /// The transfer was deleted.
-    #[error("this transfer was deleted")]
-    TransferDeleted,
+    TransferDeleted = "transfer_deleted", "this transfer was deleted";
     /// The grant has expired.
-    #[error("this grant has expired")]
-    GrantExpired,
+    GrantExpired = "grant_expired", "this grant has expired";
     /// The request body arrived too slowly, or stopped.
-    #[error("the request timed out: its body arrived too slowly")]
-    RequestTimeout,
+    RequestTimeout = "request_timeout", "the request timed out: its body arrived too slowly";
     /// The body or the declared payload is over the size limit.
-    #[error("the size is over the limit of {limit_bytes} bytes")]
     PayloadTooLarge {
         /// The limit, in bytes.
         limit_bytes: u64,
-    },
+    } = "payload_too_large", "the size is over the limit of {limit_bytes} bytes";
     /// The range lies outside the payload.
-    #[error("the range is outside the payload of {size_bytes} bytes")]
     RangeNotSatisfiable {
         /// Encrypted size of the payload in bytes.
         size_bytes: u64,
-    },
+    } = "range_not_satisfiable", "the range is outside the payload of {size_bytes} bytes";
     /// The client exceeds a rate limit.
-    #[error("too many requests")]
     RateLimited {
         /// Delay before the client should retry.
         retry_after: Duration,
-    },
+    } = "rate_limited", "too many requests";
     /// The token's quota is exceeded.
-    #[error("the quota of this sender token is exceeded: {member}")]
     QuotaExceeded {
         /// Name of the limit in a `tokens/create` request.
         member: &'static str,
-    },
+    } = "quota_exceeded", "the quota of this sender token is exceeded: {member}";
     /// The transfer's limit of client events is reached.
-    #[error("the event limit of this transfer is reached")]
-    EventLimitReached,
+    EventLimitReached = "event_limit_reached", "the event limit of this transfer is reached";
     /// An unexpected error of this server.
-    #[error("internal server error")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>) = "internal_error", "internal server error";
     /// A storage operation failed.
-    #[error("the storage is unavailable")]
-    StorageUnavailable(#[source] StoreError),
+    StorageUnavailable(#[source] StoreError) = "storage_unavailable", "the storage is unavailable";
     /// The store has no free space.
-    #[error("the storage is full")]
-    StorageFull,
+    StorageFull = "storage_full", "the storage is full";
 }
 
 impl From<StoreError> for Error {
@@ -183,126 +204,3 @@ impl PartialSchema for ErrorCode {
 }
 
 impl ToSchema for ErrorCode {}
-
-/// Defines [`ErrorCode`] and its conversions from one list.
-macro_rules! error_codes {
-    ($($variant:ident = $text:literal),+ $(,)?) => {
-        /// The stable `code` of an error.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum ErrorCode {
-            $(
-                #[doc = concat!("`", $text, "`")]
-                #[serde(rename = $text)]
-                $variant,
-            )+
-        }
-
-        impl ErrorCode {
-            /// All codes.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Returns the code as used in responses and records.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-
-            /// Parses a code; returns `None` for a code unknown to this version.
-            #[must_use]
-            pub fn from_text(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-error_codes! {
-    InvalidRequest = "invalid_request",
-    InvalidId = "invalid_id",
-    TokenMissing = "token_missing",
-    TokenInvalid = "token_invalid",
-    AccessRequired = "access_required",
-    AdminKeyInvalid = "admin_key_invalid",
-    TokenRevoked = "token_revoked",
-    TokenExpired = "token_expired",
-    NotYourTransfer = "not_your_transfer",
-    AccessInvalid = "access_invalid",
-    GrantInvalid = "grant_invalid",
-    OriginNotAllowed = "origin_not_allowed",
-    TransferNotFound = "transfer_not_found",
-    TokenNotFound = "token_not_found",
-    RouteNotFound = "route_not_found",
-    MethodNotAllowed = "method_not_allowed",
-    TransferNotPending = "transfer_not_pending",
-    UploadIncomplete = "upload_incomplete",
-    OffsetMismatch = "offset_mismatch",
-    UploadInProgress = "upload_in_progress",
-    SizeMismatch = "size_mismatch",
-    IdempotencyMismatch = "idempotency_mismatch",
-    NotCompleted = "not_completed",
-    WrongMode = "wrong_mode",
-    TransferExpired = "transfer_expired",
-    TransferExhausted = "transfer_exhausted",
-    TransferDeleted = "transfer_deleted",
-    GrantExpired = "grant_expired",
-    RequestTimeout = "request_timeout",
-    PayloadTooLarge = "payload_too_large",
-    RangeNotSatisfiable = "range_not_satisfiable",
-    RateLimited = "rate_limited",
-    QuotaExceeded = "quota_exceeded",
-    EventLimitReached = "event_limit_reached",
-    InternalError = "internal_error",
-    StorageUnavailable = "storage_unavailable",
-    StorageFull = "storage_full",
-}
-
-impl Error {
-    /// Returns the stable code of this error.
-    #[must_use]
-    pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
-            Self::InvalidId(_) => ErrorCode::InvalidId,
-            Self::TokenMissing => ErrorCode::TokenMissing,
-            Self::TokenInvalid => ErrorCode::TokenInvalid,
-            Self::AccessRequired => ErrorCode::AccessRequired,
-            Self::AdminKeyInvalid => ErrorCode::AdminKeyInvalid,
-            Self::TokenRevoked => ErrorCode::TokenRevoked,
-            Self::TokenExpired => ErrorCode::TokenExpired,
-            Self::NotYourTransfer => ErrorCode::NotYourTransfer,
-            Self::AccessInvalid => ErrorCode::AccessInvalid,
-            Self::GrantInvalid => ErrorCode::GrantInvalid,
-            Self::OriginNotAllowed => ErrorCode::OriginNotAllowed,
-            Self::TransferNotFound => ErrorCode::TransferNotFound,
-            Self::TokenNotFound => ErrorCode::TokenNotFound,
-            Self::RouteNotFound => ErrorCode::RouteNotFound,
-            Self::MethodNotAllowed => ErrorCode::MethodNotAllowed,
-            Self::TransferNotPending => ErrorCode::TransferNotPending,
-            Self::UploadIncomplete { .. } => ErrorCode::UploadIncomplete,
-            Self::OffsetMismatch { .. } => ErrorCode::OffsetMismatch,
-            Self::UploadInProgress => ErrorCode::UploadInProgress,
-            Self::SizeMismatch => ErrorCode::SizeMismatch,
-            Self::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
-            Self::NotCompleted => ErrorCode::NotCompleted,
-            Self::WrongMode => ErrorCode::WrongMode,
-            Self::TransferExpired => ErrorCode::TransferExpired,
-            Self::TransferExhausted => ErrorCode::TransferExhausted,
-            Self::TransferDeleted => ErrorCode::TransferDeleted,
-            Self::GrantExpired => ErrorCode::GrantExpired,
-            Self::RequestTimeout => ErrorCode::RequestTimeout,
-            Self::PayloadTooLarge { .. } => ErrorCode::PayloadTooLarge,
-            Self::RangeNotSatisfiable { .. } => ErrorCode::RangeNotSatisfiable,
-            Self::RateLimited { .. } => ErrorCode::RateLimited,
-            Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
-            Self::EventLimitReached => ErrorCode::EventLimitReached,
-            Self::Internal(_) => ErrorCode::InternalError,
-            Self::StorageUnavailable(_) => ErrorCode::StorageUnavailable,
-            Self::StorageFull => ErrorCode::StorageFull,
-        }
-    }
-}

@@ -22,9 +22,9 @@ pub struct Route {
 }
 
 /// Error codes of every audited route.
-const RECORDED: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable, StorageFull];
+const RECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable, StorageFull];
 /// Error codes of every route without audit records.
-const UNRECORDED: &[ErrorCode] = &[RateLimited, InternalError, StorageUnavailable];
+const UNRECORDED: &[ErrorCode] = &[RateLimited, Internal, StorageUnavailable];
 
 /// Errors of an id in the path.
 const ID: &[ErrorCode] = &[InvalidId];

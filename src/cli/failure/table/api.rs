@@ -142,7 +142,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::RateLimited | ErrorCode::EventLimitReached => (Exit::TooMuch, Some("retry later")),
         ErrorCode::UploadInProgress
         | ErrorCode::RequestTimeout
-        | ErrorCode::InternalError
+        | ErrorCode::Internal
         | ErrorCode::StorageUnavailable => (Exit::Network, Some("retry later")),
         ErrorCode::StorageFull => (Exit::Network, Some("report it to the operator of the server")),
     }
