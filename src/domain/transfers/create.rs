@@ -15,7 +15,7 @@ use crate::domain::store::{Commit, StorageKey, StoreError, create, read};
 use crate::domain::token::{QuotaEntry, Token};
 use crate::domain::transfer::{Status, Transfer, TransferTerms};
 use crate::domain::version::V1;
-use crate::domain::wire::CreateTransfer;
+use crate::domain::wire::{CreateTransfer, UploadInstruction};
 
 /// `creates/{…}.json`: idempotency record, with the created transfer and the hash of the request body.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,12 +60,32 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
     })
 }
 
+/// Created transfer, with the way to upload its payload.
+#[derive(Debug)]
+pub struct NewTransfer {
+    /// State of the transfer.
+    pub transfer: Transfer,
+    /// How to upload the payload: through this service, or with the first presigned URLs.
+    pub upload: UploadInstruction,
+}
+
 impl Transfers {
     /// Creates a transfer, or returns the transfer created earlier with the same idempotency key.
     ///
     /// # Errors
     /// As [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`]; [`Error::StorageFull`].
     pub async fn create(
+        &self,
+        scope: &RequestScope,
+        token: &Token,
+        request: &CreateTransfer,
+    ) -> Result<NewTransfer, Error> {
+        let transfer = self.find_or_create(scope, token, request).await?;
+        let upload = self.upload_instruction(&transfer).await?;
+        Ok(NewTransfer { transfer, upload })
+    }
+
+    async fn find_or_create(
         &self,
         scope: &RequestScope,
         token: &Token,

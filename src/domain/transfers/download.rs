@@ -1,101 +1,107 @@
-//! Authorisation and counting of downloads.
+//! Downloads: access, count and payload.
 
 use std::ops::Range;
 
-use super::{Transfers, status_change};
+use super::authorise::{DownloadPermission, UnknownGrant};
+use super::{DownloadUrl, Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
-use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::stats::CounterDelta;
-use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create, read};
+use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};
 
-/// Treatment of an unknown grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownGrant {
-    /// The client chose the grant for a new download, which is counted next.
-    CountsDownload,
-    /// The grant is an error or a guess, and is rejected.
-    Rejected,
+/// Counted download, with the location of the payload.
+pub struct CreatedDownload {
+    /// Grant of the download.
+    pub grant: Grant,
+    /// Record of the grant.
+    pub record: GrantRecord,
+    /// Location of the payload.
+    pub url: DownloadUrl,
 }
 
-/// Permission to download.
-#[derive(Clone, Copy, Debug)]
-pub enum DownloadPermission {
-    /// By a grant: the download is already counted.
-    ByGrant(GrantRecord),
-    /// By an access proof, or without a proof if not required: sending the payload counts a download.
-    Uncounted,
+/// Counted download of payload bytes through this service.
+pub struct PayloadDownload {
+    /// Range of the bytes in the payload.
+    pub range: Range<u64>,
+    /// Stream of the bytes.
+    pub payload: PayloadStream,
+    /// Grant of a download that was requested without a grant.
+    pub new_grant: Option<Grant>,
 }
 
 impl Transfers {
-    /// Authorises a download in any mode: checks access proof, grant and state, in this order.
+    /// Counts a download under `grant`, or under a new grant, and returns the location of the payload.
     ///
-    /// A valid grant replaces the access proof, and still works at the download limit, but not after expiry
-    /// or deletion.
+    /// A repeated call with the same grant counts nothing.
+    ///
+    /// # Errors
+    /// As [`Transfers::check_download`], but without [`Error::GrantInvalid`]; [`Error::TransferExhausted`],
+    /// [`Error::RateLimited`].
+    pub async fn create_download(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+        grant: Option<Grant>,
+    ) -> Result<CreatedDownload, Error> {
+        let permission = self.authorise(scope, transfer, proof, grant.as_ref(), UnknownGrant::CountsDownload).await?;
+        let grant = grant.unwrap_or_else(Grant::random);
+        let record = match permission {
+            DownloadPermission::ByGrant(record) => record,
+            DownloadPermission::Uncounted => self.count(scope, transfer, &grant, ChangeResult::Done).await?,
+        };
+        let url = self.download_url(transfer, &record).await?;
+        Ok(CreatedDownload { grant, record, url })
+    }
+
+    /// Checks whether a client may download, and counts nothing; works in any mode.
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
     /// [`Error::GrantInvalid`]; as [`Transfer::check_downloadable`].
-    pub async fn authorise(
+    pub async fn check_download(
         &self,
         scope: &RequestScope,
         transfer: &Transfer,
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
-        unknown: UnknownGrant,
-    ) -> Result<DownloadPermission, Error> {
-        let now = self.now();
-        let known = match grant {
-            Some(grant) => self.find_grant(transfer, grant).await?,
-            None => None,
-        };
-        let live = known.filter(|known| known.expires_at > now);
-        if live.is_none() {
-            self.check_proof(scope, transfer, proof)?;
-        }
-        match (live, known, grant) {
-            (Some(live), ..) => {
-                transfer.check_downloadable(now, true)?;
-                Ok(DownloadPermission::ByGrant(live))
-            }
-            (None, Some(_), _) => Err(Error::GrantExpired),
-            (None, None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
-            (None, None, _) => {
-                transfer.check_downloadable(now, false)?;
-                Ok(DownloadPermission::Uncounted)
-            }
-        }
+    ) -> Result<(), Error> {
+        self.authorise(scope, transfer, proof, grant, UnknownGrant::Rejected).await.map(drop)
     }
 
-    /// Checks the access proof, if the transfer requires a proof.
+    /// Opens a range of a payload, and counts a download unless `grant` has counted it.
+    ///
+    /// Without a range, only checks the request, and returns `None`.
     ///
     /// # Errors
-    /// [`Error::AccessRequired`], [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
-    pub(super) fn check_proof(
+    /// As [`Transfers::check_download`]; [`Error::WrongMode`] if clients must use presigned URLs;
+    /// [`Error::TransferExhausted`], [`Error::RateLimited`].
+    pub async fn download(
         &self,
         scope: &RequestScope,
         transfer: &Transfer,
         proof: Option<&AccessProof>,
-    ) -> Result<(), Error> {
-        let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
-        let proof = proof.ok_or(Error::AccessRequired)?;
-        let key = (transfer.transfer_id, scope.asked().network_key);
-        let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
-        match self.0.failed_proofs.check(key, self.now(), verify)? {
-            Attempt::Correct => Ok(()),
-            Attempt::Wrong | Attempt::Missing => Err(Error::AccessInvalid),
-        }
-    }
-
-    async fn find_grant(&self, transfer: &Transfer, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
-        let digest = grant.digest();
-        if transfer.max_downloads.is_some() {
-            return Ok(transfer.find_grant(&digest));
-        }
-        let key = StorageKey::grant(transfer.transfer_id, &digest);
-        Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))
+        grant: Option<&Grant>,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<PayloadDownload>, Error> {
+        let permission = self.authorise(scope, transfer, proof, grant, UnknownGrant::Rejected).await?;
+        self.check_bytes_allowed()?;
+        // Only a response with payload bytes counts as a download.
+        let Some(range) = range else { return Ok(None) };
+        // Opens the payload before the download is counted: a failed read must not use up the download limit.
+        let payload = self.open(scope, transfer, range.clone()).await?;
+        let new_grant = match permission {
+            DownloadPermission::ByGrant(_) => None,
+            DownloadPermission::Uncounted => {
+                let grant = Grant::random();
+                // The size of the response is known when its body ends.
+                self.count(scope, transfer, &grant, ChangeResult::Later).await?;
+                Some(grant)
+            }
+        };
+        Ok(Some(PayloadDownload { range, payload, new_grant }))
     }
 
     /// Counts a download under `grant` and persists the count; a repeated call with the same grant counts nothing.
@@ -103,7 +109,7 @@ impl Transfers {
     /// # Errors
     /// [`Error::TransferExhausted`] if the download limit is reached, even under concurrent requests;
     /// [`Error::RateLimited`] for too many new downloads of an unlimited transfer from one network.
-    pub async fn count(
+    pub(super) async fn count(
         &self,
         scope: &RequestScope,
         transfer: &Transfer,
@@ -173,7 +179,7 @@ impl Transfers {
     }
 
     /// Opens a range of a payload for an authorised client.
-    pub async fn open(
+    pub(super) async fn open(
         &self,
         scope: &RequestScope,
         transfer: &Transfer,

@@ -1,6 +1,7 @@
 //! Client events: unverified claims of clients, recorded as such.
 
-use super::{Transfers, UnknownGrant};
+use super::Transfers;
+use super::authorise::UnknownGrant;
 use crate::domain::audit::{ChangeResult, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;

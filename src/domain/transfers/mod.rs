@@ -1,8 +1,9 @@
 //! Operations on transfers, one module per operation.
 //!
 //! Callers authorise the sender or admin before an operation, by loading the transfer that they pass. Only access to
-//! downloads is checked here, by [`Transfers::authorise`].
+//! downloads is checked here.
 
+mod authorise;
 mod complete;
 mod counts;
 mod create;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(in crate::domain) use create::IdempotencyRecord;
-pub use create::new_terms;
-pub use download::{DownloadPermission, UnknownGrant};
+pub use create::{NewTransfer, new_terms};
+pub use download::{CreatedDownload, PayloadDownload};
 pub(in crate::domain) use list::page_size;
 pub use presign::DownloadUrl;
 pub use sweep::SweepResult;

@@ -43,7 +43,7 @@ impl Transfers {
     }
 
     /// Returns how to upload the payload: through this service, or with the first presigned URLs.
-    pub async fn upload_instruction(&self, transfer: &Transfer) -> Result<UploadInstruction, Error> {
+    pub(super) async fn upload_instruction(&self, transfer: &Transfer) -> Result<UploadInstruction, Error> {
         let bytes = UploadInstruction::Bytes { url: upload_path(transfer.transfer_id) };
         match (self.store().presigner(), transfer.upload_flow()) {
             // After completion, the route for uploads through this service rejects bytes with the reason.
@@ -137,7 +137,7 @@ impl Transfers {
     }
 
     /// Returns the download URL of the payload for a client with a grant.
-    pub async fn download_url(&self, transfer: &Transfer, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
+    pub(super) async fn download_url(&self, transfer: &Transfer, grant: &GrantRecord) -> Result<DownloadUrl, Error> {
         let path = download_path(transfer.transfer_id);
         let Some(presigner) = self.store().presigner() else {
             let expires_at = grant.expires_at;
@@ -157,7 +157,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::WrongMode`] if clients must use presigned URLs.
-    pub fn check_bytes_allowed(&self) -> Result<(), Error> {
+    pub(super) fn check_bytes_allowed(&self) -> Result<(), Error> {
         let allowed = self.store().presigner().is_none() || self.settings().bytes_fallback;
         if allowed { Ok(()) } else { Err(Error::WrongMode) }
     }

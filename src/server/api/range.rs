@@ -20,6 +20,18 @@ pub enum Selection {
     PreconditionFailed,
 }
 
+impl Selection {
+    /// Returns the range of bytes to send from a payload of `size` encrypted bytes; `None` for a response without bytes.
+    #[must_use]
+    pub fn range(&self, size: u64) -> Option<Range<u64>> {
+        match self {
+            Self::Whole => Some(0..size),
+            Self::Part(range) => Some(range.clone()),
+            Self::Unsatisfiable | Self::NotModified | Self::PreconditionFailed => None,
+        }
+    }
+}
+
 /// Evaluates the conditional and range headers of a request for a payload of `size` encrypted bytes.
 ///
 /// Ignores malformed and multiple ranges, as RFC 9110 section 14.2 allows.

@@ -1,7 +1,7 @@
 //! Clocks set forward and back by days.
 
 use super::*;
-use crate::domain::transfers::UnknownGrant;
+use crate::domain::transfers::authorise::UnknownGrant;
 
 const DAY: Duration = Duration::from_hours(24);
 

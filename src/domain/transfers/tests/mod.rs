@@ -96,7 +96,7 @@ impl World {
             idempotency_key: Some("ab".repeat(32)),
         };
         let scope = self.scope(ActionName::TransferCreate);
-        self.transfers.create(&scope, &self.token().await, &wanted).await.unwrap()
+        self.transfers.create(&scope, &self.token().await, &wanted).await.unwrap().transfer
     }
 
     async fn send(&self, transfer: &Transfer, bytes: &'static [u8]) -> Result<(), Error> {

@@ -19,7 +19,8 @@ async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error
     };
     // Reads the stored token again, like a request does.
     let token = world.tokens.find(token.token_id).await.unwrap();
-    world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &wanted).await
+    let new = world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &wanted).await;
+    new.map(|new| new.transfer)
 }
 
 async fn used(world: &World, token: &Token) -> (u64, u64) {

@@ -140,7 +140,8 @@ async fn quotas_that_differ_from_their_transfers_are_reported() {
         access_sha256: None,
         idempotency_key: None,
     };
-    let transfer = world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &create).await.unwrap();
+    let transfer =
+        world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &create).await.unwrap().transfer;
     assert_eq!(world.findings().await, []);
     let key = StorageKey::token(token.token_id);
     for (bytes, finding) in [(2, "quota"), (4, "quota_high")] {

@@ -5,6 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use crate::domain::id::TransferId;
+use crate::domain::transfers::NewTransfer;
 use crate::domain::wire::{CreateTransfer, CreatedTransfer};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Json, Scope, Sender};
@@ -25,9 +26,8 @@ pub(super) async fn create(
     Sender(token): Sender,
     Json(request): Json<CreateTransfer>,
 ) -> Result<(StatusCode, JsonResponse<CreatedTransfer>), ApiError> {
-    let transfer = app.transfers.create(&scope, &token, &request).await?;
+    let NewTransfer { transfer, upload } = app.transfers.create(&scope, &token, &request).await?;
     let id = transfer.transfer_id;
-    let upload = app.transfers.upload_instruction(&transfer).await?;
     let created = CreatedTransfer {
         transfer_id: id,
         status: transfer.state_at(app.now()).status(),

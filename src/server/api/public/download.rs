@@ -3,11 +3,10 @@
 use axum::Json as JsonResponse;
 use axum::extract::State;
 
-use crate::domain::audit::ChangeResult;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::transfers::{DownloadPermission, UnknownGrant};
+use crate::domain::transfers::CreatedDownload;
 use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Json, Proofs, Scope};
@@ -31,16 +30,8 @@ pub(super) async fn create_presign_url(
 ) -> Result<JsonResponse<DownloadAnswer>, ApiError> {
     let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
-    let authorised = app
-        .transfers
-        .authorise(&scope, &transfer, proofs.access.as_ref(), chosen.as_ref(), UnknownGrant::CountsDownload)
-        .await?;
-    let grant = chosen.unwrap_or_else(Grant::random);
-    let record = match authorised {
-        DownloadPermission::ByGrant(record) => record,
-        DownloadPermission::Uncounted => app.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await?,
-    };
-    let url = app.transfers.download_url(&transfer, &record).await?;
+    let CreatedDownload { grant, record, url } =
+        app.transfers.create_download(&scope, &transfer, proofs.access.as_ref(), chosen).await?;
     Ok(JsonResponse(DownloadAnswer {
         mode: url.flow,
         method: "GET".to_owned(),

@@ -10,12 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::domain::audit::ChangeResult;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Transfer;
-use crate::domain::transfers::{DownloadPermission, UnknownGrant};
+use crate::domain::transfers::PayloadDownload;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
@@ -75,28 +74,16 @@ pub(super) async fn get_bytes(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let grant = param.or(proofs.grant)?;
-    let authorised = app
-        .transfers
-        .authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::Rejected)
-        .await?;
-    app.transfers.check_bytes_allowed()?;
-    // Only a response with payload bytes counts as a download.
-    let (status, range) = match select(&headers, &etag(&transfer), transfer.size_bytes) {
-        Selection::Whole => (StatusCode::OK, 0..transfer.size_bytes),
-        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        other => return without_bytes(&transfer, &other),
+    let selection = select(&headers, &etag(&transfer), transfer.size_bytes);
+    let range = selection.range(transfer.size_bytes);
+    let download = app.transfers.download(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), range).await?;
+    let Some(PayloadDownload { range, payload, new_grant }) = download else {
+        return without_bytes(&transfer, &selection);
     };
-    // Opens the payload before the download is counted: a failed read must not use up the download limit.
-    let payload = app.transfers.open(&scope, &transfer, range.clone()).await?;
-    let mut new_grant = None;
-    if matches!(authorised, DownloadPermission::Uncounted) {
-        let grant = Grant::random();
-        app.transfers.count(&scope, &transfer, &grant, ChangeResult::Later).await?;
-        new_grant = Some(grant);
-    }
-    let mut response = (status, Body::from_stream(payload)).into_response();
+    let mut response = Body::from_stream(payload).into_response();
     describe(response.headers_mut(), &transfer, &range);
-    if status == StatusCode::PARTIAL_CONTENT {
+    if matches!(selection, Selection::Part(_)) {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let text = format!("bytes {}-{}/{}", range.start, range.end - 1, transfer.size_bytes);
         let text = HeaderValue::from_str(&text).expect("digits are a valid header value");
         response.headers_mut().insert(CONTENT_RANGE, text);
@@ -137,7 +124,7 @@ pub(super) async fn head_bytes(
     let grant = param.or(proofs.grant)?;
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     headers.remove(RANGE);
-    app.transfers.authorise(&scope, &transfer, proofs.access.as_ref(), grant.as_ref(), UnknownGrant::Rejected).await?;
+    app.transfers.check_download(&scope, &transfer, proofs.access.as_ref(), grant.as_ref()).await?;
     match select(&headers, &etag(&transfer), transfer.size_bytes) {
         Selection::Whole => {}
         other => return without_bytes(&transfer, &other),

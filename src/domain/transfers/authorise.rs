@@ -1,0 +1,98 @@
+//! Authorisation of downloads by access proofs and grants.
+
+use super::Transfers;
+use crate::domain::audit::RequestScope;
+use crate::domain::crypto::proof::{AccessProof, Grant};
+use crate::domain::error::Error;
+use crate::domain::limits::failed_attempts::Attempt;
+use crate::domain::store::{StorageKey, read};
+use crate::domain::transfer::{GrantRecord, Transfer};
+
+/// Treatment of an unknown grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnknownGrant {
+    /// The client chose the grant for a new download, which is counted next.
+    CountsDownload,
+    /// The grant is an error or a guess, and is rejected.
+    Rejected,
+}
+
+/// Permission to download.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum DownloadPermission {
+    /// By a grant: the download is already counted.
+    ByGrant(GrantRecord),
+    /// By an access proof, or without a proof if not required: sending the payload counts a download.
+    Uncounted,
+}
+
+impl Transfers {
+    /// Authorises a download in any mode: checks access proof, grant and state, in this order.
+    ///
+    /// A valid grant replaces the access proof, and still works at the download limit, but not after expiry
+    /// or deletion.
+    ///
+    /// # Errors
+    /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
+    /// [`Error::GrantInvalid`]; as [`Transfer::check_downloadable`].
+    pub(super) async fn authorise(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+        grant: Option<&Grant>,
+        unknown: UnknownGrant,
+    ) -> Result<DownloadPermission, Error> {
+        let now = self.now();
+        let known = match grant {
+            Some(grant) => self.find_grant(transfer, grant).await?,
+            None => None,
+        };
+        let live = known.filter(|known| known.expires_at > now);
+        if live.is_none() {
+            self.check_proof(scope, transfer, proof)?;
+        }
+        match (live, known, grant) {
+            (Some(live), ..) => {
+                transfer.check_downloadable(now, true)?;
+                Ok(DownloadPermission::ByGrant(live))
+            }
+            (None, Some(_), _) => Err(Error::GrantExpired),
+            (None, None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
+            (None, None, _) => {
+                transfer.check_downloadable(now, false)?;
+                Ok(DownloadPermission::Uncounted)
+            }
+        }
+    }
+
+    /// Checks the access proof, if the transfer requires a proof.
+    ///
+    /// # Errors
+    /// [`Error::AccessRequired`], [`Error::AccessInvalid`]; [`Error::RateLimited`] after too many wrong proofs.
+    pub(super) fn check_proof(
+        &self,
+        scope: &RequestScope,
+        transfer: &Transfer,
+        proof: Option<&AccessProof>,
+    ) -> Result<(), Error> {
+        let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
+        let proof = proof.ok_or(Error::AccessRequired)?;
+        let key = (transfer.transfer_id, scope.asked().network_key);
+        let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
+        match self.0.failed_proofs.check(key, self.now(), verify)? {
+            Attempt::Correct => Ok(()),
+            Attempt::Wrong | Attempt::Missing => Err(Error::AccessInvalid),
+        }
+    }
+
+    /// Reads the record of a grant of this transfer.
+    pub(super) async fn find_grant(&self, transfer: &Transfer, grant: &Grant) -> Result<Option<GrantRecord>, Error> {
+        let digest = grant.digest();
+        if transfer.max_downloads.is_some() {
+            return Ok(transfer.find_grant(&digest));
+        }
+        let key = StorageKey::grant(transfer.transfer_id, &digest);
+        Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))
+    }
+}
