@@ -73,6 +73,7 @@ impl Budgets {
     ///
     /// Returns whether the record may be written.
     pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
+        self.enter_day(now);
         let budget = self.used.get_or_insert(id, now, Used::default);
         let allowed = budget.is_some_and(|budget| {
             let (used, limit) = match spends {
@@ -100,7 +101,14 @@ impl Budgets {
 
     /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
     pub(super) fn take_stray(&mut self, stray: Stray, now: Timestamp) -> bool {
+        self.enter_day(now);
         self.strays.try_count(stray, now).is_ok()
+    }
+
+    /// Starts all budgets over together if `now` is in another day.
+    fn enter_day(&mut self, now: Timestamp) {
+        self.strays.enter_window(now);
+        self.used.enter_window(now);
     }
 
     /// Counts a skipped client event.
@@ -154,7 +162,14 @@ mod tests {
         let recorded = (0..RECORDED_STRAYS.max + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
         assert_eq!(recorded, RECORDED_STRAYS.max as usize);
         assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
-        assert!(budgets.take_stray(Stray::Limited, now.plus(Duration::from_hours(24))));
+        let tomorrow = now.plus(Duration::from_hours(24));
+        assert!(budgets.take_stray(Stray::Limited, tomorrow));
+        for _ in 0..RECORDED_STRAYS.max {
+            budgets.take_stray(Stray::Limited, tomorrow);
+        }
+        assert!(!budgets.take_stray(Stray::Limited, tomorrow));
+        budgets.take(TransferId::random(), Spends::Read, now);
+        assert!(budgets.take_stray(Stray::Limited, tomorrow), "the budgets of a day did not start over together");
     }
 
     #[test]

@@ -34,8 +34,14 @@ const fn guesses_per(window: Duration) -> TablePolicy {
 
 /// New downloads per transfer without a download limit and network: 1 000 per hour, since each leaves records for
 /// months; 65 536 pairs of transfer and network.
-pub(crate) const NEW_DOWNLOADS: WindowPolicy =
-    WindowPolicy { max: 1_000, table: evicting(HOUR, NonZeroUsize::new(65_536).unwrap()) };
+pub(crate) const NEW_DOWNLOADS: WindowPolicy = WindowPolicy {
+    max: 1_000,
+    table: TablePolicy {
+        // A request that read the clock before the hour ended must not reset the counts of others.
+        earlier_clock: EarlierClock::KeyStartsOver,
+        ..evicting(HOUR, NonZeroUsize::new(65_536).unwrap())
+    },
+};
 
 /// Maximum number of client events per transfer, in all.
 pub(crate) const MAX_EVENTS_PER_TRANSFER: u32 = 1_000;

@@ -40,6 +40,9 @@ pub(crate) enum EarlierClock {
     CountsInCurrentWindow,
     /// Any time in another window starts a new window.
     StartsOver,
+    /// Any time in another window starts a new window for the requested key alone. Keys of other windows stay until they
+    /// are evicted, so this suits only [`WhenFull::EvictLeastRecentlyUsed`].
+    KeyStartsOver,
 }
 
 /// Values per key, which last until the time window ends.
@@ -47,7 +50,13 @@ pub(crate) struct Table<K: Eq + Hash, V> {
     policy: TablePolicy,
     /// Number of the current window, counted from the Unix epoch.
     number: Option<u64>,
-    entries: Entries<K, V>,
+    entries: Entries<K, Entry<V>>,
+}
+
+/// Value with the number of its window, which differs from the table's only under [`EarlierClock::KeyStartsOver`].
+struct Entry<V> {
+    number: u64,
+    value: V,
 }
 
 /// One variant per [`WhenFull`]: only eviction needs the order of use.
@@ -88,29 +97,35 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
     /// Returns the value of `key` in the window of `now`, and marks it as used.
     pub(crate) fn get_mut(&mut self, key: &K, now: Timestamp) -> Option<&mut V> {
-        self.enter_window(now);
-        match &mut self.entries {
+        let number = self.enter_window(now);
+        let entry = match &mut self.entries {
             Entries::Rejecting(entries) => entries.get_mut(key),
             Entries::Evicting(entries) => entries.get_mut(key),
-        }
+        };
+        entry.filter(|entry| entry.number == number).map(|entry| &mut entry.value)
     }
 
     /// Returns the value of `key` in the window of `now`, inserted if it is missing.
     ///
     /// Returns `None` for a new key if the table [rejects](Table::rejects_new_keys) it.
-    pub(crate) fn get_or_insert(&mut self, key: K, now: Timestamp, value: impl FnOnce() -> V) -> Option<&mut V> {
-        self.enter_window(now);
+    pub(crate) fn get_or_insert(&mut self, key: K, now: Timestamp, value: impl Fn() -> V) -> Option<&mut V> {
+        let number = self.enter_window(now);
         let rejects = self.rejects_new_keys();
-        match &mut self.entries {
+        let entry = || Entry { number, value: value() };
+        let kept = match &mut self.entries {
             Entries::Rejecting(entries) => {
                 if rejects {
-                    entries.get_mut(&key)
+                    entries.get_mut(&key)?
                 } else {
-                    Some(entries.entry(key).or_insert_with(value))
+                    entries.entry(key).or_insert_with(entry)
                 }
             }
-            Entries::Evicting(entries) => Some(entries.get_or_insert_mut(key, value)),
+            Entries::Evicting(entries) => entries.get_or_insert_mut(key, entry),
+        };
+        if kept.number != number {
+            *kept = entry();
         }
+        Some(&mut kept.value)
     }
 
     /// Returns whether the table is full, and its policy is to reject new keys.
@@ -121,19 +136,24 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Empties the table if `now` is in another window.
-    fn enter_window(&mut self, now: Timestamp) {
+    /// Empties the table if `now` is in another window, and returns the number of the window that counts.
+    pub(crate) fn enter_window(&mut self, now: Timestamp) -> u64 {
         let number = self.policy.number_at(now);
-        let counts_in_current = self.policy.earlier_clock == EarlierClock::CountsInCurrentWindow
-            && self.number.is_some_and(|current| number + 1 == current);
-        if self.number != Some(number) && !counts_in_current {
-            self.number = Some(number);
+        if let Some(current) = self.number
+            && self.policy.earlier_clock == EarlierClock::CountsInCurrentWindow
+            && number + 1 == current
+        {
+            return current;
+        }
+        if self.number != Some(number) && self.policy.earlier_clock != EarlierClock::KeyStartsOver {
             match &mut self.entries {
                 // A new map: a flood in one window must not hold memory in the following ones.
                 Entries::Rejecting(entries) => *entries = HashMap::new(),
                 Entries::Evicting(entries) => entries.clear(),
             }
         }
+        self.number = Some(number);
+        number
     }
 
     #[cfg(test)]
@@ -194,5 +214,12 @@ mod tests {
         let mut starting_over = table(WhenFull::RejectNewKeys, EarlierClock::StartsOver);
         starting_over.get_or_insert(1, NOON, || 10);
         assert_eq!(starting_over.get_mut(&1, BEFORE_NOON), None);
+        assert_eq!(starting_over.get_mut(&1, NOON), None);
+        let mut by_key = table(WhenFull::EvictLeastRecentlyUsed, EarlierClock::KeyStartsOver);
+        by_key.get_or_insert(1, NOON, || 10);
+        by_key.get_or_insert(2, NOON, || 20);
+        assert_eq!(by_key.get_or_insert(2, BEFORE_NOON, || 21), Some(&mut 21));
+        assert_eq!(by_key.get_mut(&1, NOON), Some(&mut 10), "another key started over");
+        assert_eq!(by_key.get_mut(&2, NOON), None);
     }
 }

@@ -28,6 +28,11 @@ impl<K: Eq + Hash> Window<K> {
         Self { max: policy.max, counts: Mutex::new(Table::new(policy.table)) }
     }
 
+    /// Ends the current window if `now` is in another one, for limits that start over together.
+    pub(crate) fn enter_window(&self, now: Timestamp) {
+        self.counts.lock().expect("`action` does not panic").enter_window(now);
+    }
+
     /// Counts one, unless `key` has reached the limit.
     ///
     /// # Errors
@@ -84,7 +89,12 @@ mod tests {
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(1)));
         downloads.try_count((id, other), now).unwrap();
         downloads.try_count((TransferId::random(), one), now).unwrap();
-        downloads.try_count((id, one), now.plus(Duration::from_secs(1))).unwrap();
+        let next_hour = now.plus(Duration::from_secs(1));
+        for _ in 0..1_000 {
+            downloads.try_count((id, one), next_hour).unwrap();
+        }
+        downloads.try_count((id, other), now).unwrap();
+        downloads.try_count((id, one), next_hour).unwrap_err();
     }
 
     #[test]
