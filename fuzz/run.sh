@@ -32,14 +32,14 @@ done
 kept=${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}
 kept=${kept:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
-# The flags of cargo-fuzz for coverage. No address sanitizer: the crate forbids unsafe code, so the possible findings are
+# Flags for coverage, after those of cargo-fuzz. No address sanitizer: the crate forbids unsafe code, so the possible findings are
 # panics and violated invariants, and the targets run faster without it.
 flags=(--cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module)
 for option in level=4 inline-8bit-counters pc-table trace-compares; do
   flags+=("-Cllvm-args=-sanitizer-coverage-$option")
 done
-CARGO_TARGET_DIR=$kept RUSTFLAGS="${flags[*]}" CARGO_PROFILE_RELEASE_OPT_LEVEL=${FUZZ_OPT:-1} \
-  cargo build --release --locked --target "$host"
+if [ -n "${FUZZ_OPT:-}" ]; then export CARGO_PROFILE_RELEASE_OPT_LEVEL=$FUZZ_OPT; fi
+CARGO_TARGET_DIR=$kept RUSTFLAGS="${flags[*]}" cargo build --release --locked --target "$host"
 if [ -n "$build_only" ]; then exit; fi
 
 logs=$(mktemp -d)

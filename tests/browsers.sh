@@ -15,24 +15,9 @@ geckodriver=0.37.1 axe=4.14.1
 root=$(cd "$(dirname "$0")/.." && pwd)
 export SGSEND_BROWSERS_CACHE=${SGSEND_BROWSERS_CACHE:-$root/target/browsers}
 
-say() { echo "$*" >&2; }
-fail() { say "browsers.sh: $*"; exit 2; }
-
-# any PROGRAM...: succeeds if one of the programs is installed.
-any() { command -v "$@" >/dev/null; }
-
-# need_tools: checks the system packages. CI installs missing packages; elsewhere, the script fails and names them.
-need_tools() {
-  local missing=()
-  any chromium chromium-browser || missing+=(chromium)
-  any chromedriver || missing+=(chromium-driver)
-  any firefox-esr firefox || missing+=(firefox-esr)
-  any npm || missing+=(nodejs npm)
-  if [ ${#missing[@]} = 0 ]; then return; fi
-  if [ "${CI:-}" != true ]; then fail "needs ${missing[*]}; on Debian: apt-get install ${missing[*]}"; fi
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends "${missing[@]}"
-}
+script=browsers.sh
+# shellcheck source=tests/install.sh
+. "$root/tests/install.sh"
 
 # install: installs these versions into the cache, unless they are present.
 install() {
@@ -51,7 +36,8 @@ install() {
   ) 9>"$SGSEND_BROWSERS_CACHE/install.lock"
 }
 
-need_tools
+need_packages "chromium chromium-browser:chromium" chromedriver:chromium-driver "firefox-esr firefox:firefox-esr" \
+  "npm:nodejs npm"
 install
 case ${1:-} in
   '')

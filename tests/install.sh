@@ -5,10 +5,16 @@
 say() { echo "$*" >&2; }
 fail() { say "$script: $*"; exit 2; }
 
-# need_packages PROGRAM:PACKAGE...: installs the Debian packages of missing programs in CI; elsewhere it names them and fails.
+# need_packages "PROGRAM...:PACKAGE..." ...: where none of the programs of an argument is installed, installs its Debian
+# packages in CI; elsewhere it names them and fails.
 need_packages() {
-  local missing=() pair
-  for pair in "$@"; do command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}"); done
+  local missing=() pair programs packages
+  for pair in "$@"; do
+    read -ra programs <<<"${pair%%:*}"
+    read -ra packages <<<"${pair#*:}"
+    # `command -v` succeeds if it finds any of them.
+    command -v "${programs[@]}" >/dev/null || missing+=("${packages[@]}")
+  done
   if [ ${#missing[@]} = 0 ]; then return; fi
   if [ "${CI:-}" != true ]; then fail "needs ${missing[*]}; on Debian: apt-get install ${missing[*]}"; fi
   apt-get update -q

@@ -113,7 +113,7 @@ for name in "$@"; do
   case $name in localstack | seaweedfs) ;; *) fail "unknown server '$name'; use localstack or seaweedfs" ;; esac
 done
 
-need_packages curl:curl
+need_packages "curl:curl ca-certificates"
 need_python
 if [ -n "$install_only" ]; then
   for name in "$@"; do install "$name"; done

@@ -29,7 +29,7 @@ if [[ " ${stores[*]} " == *" s3 "* && -z "${SGSEND_TEST_S3_ENDPOINT:-}" ]]; then
   exec "$root/tests/s3.sh" run localstack -- "$0" "${stores[@]}"
 fi
 
-need_packages curl:curl
+need_packages "curl:curl ca-certificates"
 need_python
 install_python "$wanted" "$cache/venv"
 if [ "${stores[0]}" = install ]; then exit; fi
