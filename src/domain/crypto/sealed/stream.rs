@@ -12,7 +12,7 @@ use crate::domain::crypto::key::PayloadKey;
 /// complete. After an error, every call returns the same error.
 ///
 /// ```
-/// # use sgsend::domain::{key::PayloadKey, sealed::{OpenError, OpenStream}};
+/// # use sgsend::domain::crypto::{key::PayloadKey, sealed::{OpenError, OpenStream}};
 /// fn open(key: PayloadKey, chunks: &[&[u8]], mut write: impl FnMut(&[u8])) -> Result<(), OpenError> {
 ///     let mut stream = OpenStream::new(key);
 ///     for mut chunk in chunks.iter().copied() {
