@@ -17,7 +17,7 @@ const SIZES: [usize; 6] = [0, 1, 1_048_520, 1_048_521, 2_097_080, 2_097_081];
 
 /// Common prelude of all scripts in this file.
 const COMMON: &str = r#"
-    const load = (name) => import(new URL(`web/${name}.js`, args.root));
+    const load = (name) => import(new URL(`web/format/${name}.js`, args.root));
     const [sealed, keys, bytes, envelopes] = await Promise.all(["sealed", "key", "bytes", "envelope"].map(load));
     const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     const toBase64 = (whole) => {

@@ -75,7 +75,7 @@ async fn only_the_payload_is_ever_encrypted() {
     let service = Service::start();
     let seal = "
         const load = (name) => import(new URL(`web/${name}.js`, location.href));
-        const [{ Payload }, { LinkKey }] = await Promise.all(['sealing', 'key'].map(load));
+        const [{ Payload }, { LinkKey }] = await Promise.all(['send/payload', 'format/key'].map(load));
         const content = new Blob([new Uint8Array(3_000_000)]);
         const metadata = { filename: 'a', size: content.size };
         const payload = await Payload.of({ content, metadata }, await LinkKey.random(false).payloadKey());

@@ -137,7 +137,7 @@ async fn names_become_safe_in_the_same_way() {
     each(async |browser| {
         browser.goto(&service.page()).await;
         let names = attacking_names();
-        let safe = each_of(browser, "names", "script.safeName", &names).await;
+        let safe = each_of(browser, "format/file-name", "script.safeName", &names).await;
         for (name, safe) in names.iter().zip(safe) {
             assert_eq!(safe, safe_file_name(name), "{name:?}");
         }
@@ -150,7 +150,7 @@ async fn the_same_characters_are_removed_from_names() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        let script = of_every_character("names", "safeName", "judge(text) !== text");
+        let script = of_every_character("format/file-name", "safeName", "judge(text) !== text");
         let changed = browser.script(&script, json!(null)).await;
         let apart = apart(&changed, &every_character(|text| safe_file_name(text) != text));
         assert!(apart.is_empty(), "{}: {apart:?}", apart.len());
@@ -162,7 +162,7 @@ async fn the_same_characters_are_removed_from_names() {
 async fn halves_of_characters_and_long_names_become_safe_at_once() {
     let service = Service::start();
     let script = "
-        const { safeName } = await import(new URL('web/names.js', location.href));
+        const { safeName } = await import(new URL('web/format/file-name.js', location.href));
         const lone = ['\\ud800', 'a\\udc00b', '\\ud83e\\udd80\\ud83e.txt', '\\udc00.bashrc', '\\ud800con'];
         const halves = lone.map(safeName);
         const many = 65_536;
@@ -212,7 +212,7 @@ async fn archives_accept_the_same_paths() {
     paths.extend([63, 64].map(|count| format!("{}/{}", "ü".repeat(127), "🦀".repeat(count))));
     each(async |browser| {
         browser.goto(&service.page()).await;
-        let reasons = each_of(browser, "archive-path", "script.whyUnfit", &paths).await;
+        let reasons = each_of(browser, "format/archive-path", "script.whyUnfit", &paths).await;
         for (path, reason) in paths.iter().zip(reasons) {
             assert_eq!(ArchivePath::parse(path).is_ok(), reason.is_null(), "{path:?}: {reason}");
         }
@@ -220,7 +220,7 @@ async fn archives_accept_the_same_paths() {
     .await;
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        let unfit = of_every_character("archive-path", "whyUnfit", "judge(text) !== undefined");
+        let unfit = of_every_character("format/archive-path", "whyUnfit", "judge(text) !== undefined");
         let found = browser.script(&unfit, json!(null)).await;
         let apart = apart(&found, &every_character(|text| ArchivePath::parse(text).is_err()));
         assert!(apart.is_empty(), "{}: {apart:?}", apart.len());
@@ -275,7 +275,7 @@ async fn keys_are_found_in_mangled_links() {
         browser.goto(&service.page()).await;
         let find = "((text) => script.LinkKey.find(text)?.toString())";
         for (texts, expected) in [(&mangled[..], json!(KEY)), (&alone[..], json!(KEY)), (&broken[..], json!(null))] {
-            for (text, found) in texts.iter().zip(each_of(browser, "key", find, texts).await) {
+            for (text, found) in texts.iter().zip(each_of(browser, "format/key", find, texts).await) {
                 assert_eq!(found, expected, "{text:?}");
             }
         }
@@ -284,7 +284,7 @@ async fn keys_are_found_in_mangled_links() {
             let read = text.parse::<Link>().ok().and_then(|link| link.key);
             assert_eq!(read.is_some(), mangled.contains(text), "{text:?}");
         }
-        let locked = each_of(browser, "key", find, &[text.replace("v1.", "v1p.")]).await;
+        let locked = each_of(browser, "format/key", find, &[text.replace("v1.", "v1p.")]).await;
         assert_eq!(locked, [json!(KEY.replace("v1.", "v1p."))]);
     })
     .await;
@@ -330,7 +330,7 @@ async fn qr_codes_match_another_encoder() {
     texts.extend([link.to_owned(), "Grüße 報告書 🦀".to_owned()]);
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        for (text, code) in texts.iter().zip(each_of(browser, "qr", "script.qrCode", &texts).await) {
+        for (text, code) in texts.iter().zip(each_of(browser, "ui/qr", "script.qrCode", &texts).await) {
             let rows = code.as_array().unwrap();
             let modules: Vec<bool> =
                 rows.iter().flat_map(|row| row.as_array().unwrap()).map(|module| module.as_bool().unwrap()).collect();

@@ -49,7 +49,7 @@ const ADMIN: &[&str] = &[
 ];
 
 /// Routes that the description omits: those that serve the description, and those of page assets.
-const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/web/{file}", "/save/worker.js"];
+const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/web/{*path}", "/save/worker.js"];
 
 fn client(service: &Started, name: ServiceName) -> Api {
     match name {
@@ -84,7 +84,7 @@ async fn every_route_is_described_and_responds() {
         for route in table.into_iter().chain(undescribed) {
             let (method, path) = route.split_once(' ').unwrap();
             let path = path.replace("{transfer_id}", &"0".repeat(32)).replace("{token_id}", &"0".repeat(16));
-            let path = path.replace("{file}", "style.css");
+            let path = path.replace("{*path}", "style.css");
             let answer = client(&service, name).request(method, &path).send().await;
             let missing = answer.status == 404 && method != "HEAD" && answer.code() == "route_not_found";
             assert!(!missing && answer.status != 405, "{route}: {answer:?}");

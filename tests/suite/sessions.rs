@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sgsend::domain::audit::ServiceName;
 use sgsend::server::ROUTES;
+use url::Url;
 
 use crate::support::{ADMIN_KEY, Answer, START, Service, Started};
 
@@ -31,7 +32,7 @@ const OPEN: [(&str, &str); 9] = [
     ("GET", "/health"),
     ("GET", "/health/ready"),
     ("GET", "/"),
-    ("GET", "/web/{file}"),
+    ("GET", "/web/{*path}"),
     ("GET", "/auth/set-cookie-form"),
     ("GET", "/auth/set-cookie-form.js"),
     ("POST", "/auth/set-auth-cookie"),
@@ -163,7 +164,9 @@ fn set_cookies(answer: &Answer) -> Vec<&str> {
 async fn login_pages_run_only_scripts_of_this_service() {
     let service = Service::any().start().await;
     let mut forms = Vec::new();
-    for (path, root, script) in [("/auth/set-cookie-form", "auth/", "set-cookie-form.js"), ("/", "", "web/admin.js")] {
+    for (path, root, script) in
+        [("/auth/set-cookie-form", "auth/", "set-cookie-form.js"), ("/", "", "web/admin/main.js")]
+    {
         let page = service.admin_without_key().get(path).send().await;
         let policy = page.header("content-security-policy").to_owned();
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
@@ -190,20 +193,22 @@ async fn every_asset_of_the_admin_page_exists() {
         assert_eq!(answer.status, 200, "{name}");
         String::from_utf8(answer.body.to_vec()).unwrap()
     };
-    let mut loaded = vec!["admin.js".to_owned()];
+    let mut loaded = vec!["admin/main.js".to_owned()];
     let mut next = 0;
     while let Some(name) = loaded.get(next).cloned() {
         let script = load(&name).await;
-        let imports = script.lines().filter_map(|line| line.split_once(" from \"./")?.1.strip_suffix("\";"));
-        let new: Vec<_> = imports.map(str::to_owned).filter(|name| !loaded.contains(name)).collect();
+        let url = Url::parse("http://service/").unwrap().join(&name).unwrap();
+        let imports = script.lines().filter_map(|line| line.split_once(" from \"")?.1.strip_suffix("\";"));
+        let names = imports.map(|import| url.join(import).unwrap().path()[1..].to_owned());
+        let new: Vec<_> = names.filter(|name| !loaded.contains(name)).collect();
         loaded.extend(new);
         next += 1;
     }
     // One script opens sessions on this page and on the form's page.
-    assert!(loaded.iter().any(|name| name == "admin-session.js"), "the page loads {loaded:?}");
+    assert!(loaded.iter().any(|name| name == "admin/session.js"), "the page loads {loaded:?}");
     let form = service.admin_without_key().get("/auth/set-cookie-form.js").send().await;
-    assert!(String::from_utf8_lossy(&form.body).contains(" from \"../web/admin-session.js\";"), "{form:?}");
-    service.public().get("/web/admin.js").refused("route_not_found").await;
+    assert!(String::from_utf8_lossy(&form.body).contains(" from \"../web/admin/session.js\";"), "{form:?}");
+    service.public().get("/web/admin/main.js").refused("route_not_found").await;
 }
 
 #[tokio::test]

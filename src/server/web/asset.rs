@@ -23,9 +23,9 @@ macro_rules! asset {
 pub(super) use asset;
 
 impl Asset {
-    /// Returns the file name in URLs.
-    pub(super) fn name(&self) -> &'static str {
-        self.path.rsplit('/').next().unwrap_or(self.path)
+    /// Returns the path in URLs, relative to `/web/`.
+    pub(super) fn url_path(&self) -> &'static str {
+        self.path.strip_prefix("scripts/").unwrap_or(self.path)
     }
 
     fn media_type(&self) -> HeaderValue {

@@ -23,58 +23,58 @@ pub(super) use policy::{Policy, store_origin};
 
 /// Assets of all pages.
 const SHARED: &[Asset] = &[
-    asset!("style.css"),
     asset!("icon.svg"),
-    asset!("scripts/copying.js"),
-    asset!("scripts/events.js"),
-    asset!("scripts/format.js"),
-    asset!("scripts/page.js"),
-    asset!("scripts/service.js"),
+    asset!("style.css"),
+    asset!("scripts/api.js"),
+    asset!("scripts/ui/clipboard.js"),
+    asset!("scripts/ui/dom.js"),
+    asset!("scripts/ui/format.js"),
+    asset!("scripts/ui/labels.js"),
 ];
 
 /// Assets of the upload and download pages.
 const PUBLIC: &[Asset] = &[
-    asset!("scripts/archive-path.js"),
-    asset!("scripts/by-service.js"),
-    asset!("scripts/by-store.js"),
-    asset!("scripts/bytes.js"),
-    asset!("scripts/chosen.js"),
-    asset!("scripts/download.js"),
-    asset!("scripts/envelope.js"),
-    asset!("scripts/key.js"),
-    asset!("scripts/local.js"),
-    asset!("scripts/names.js"),
-    asset!("scripts/payload.js"),
-    asset!("scripts/preview.js"),
-    asset!("scripts/progress.js"),
-    asset!("scripts/put.js"),
-    asset!("scripts/qr.js"),
-    asset!("scripts/ready.js"),
-    asset!("scripts/receive.js"),
-    asset!("scripts/refusals.js"),
-    asset!("scripts/saving.js"),
-    asset!("scripts/sealed.js"),
-    asset!("scripts/sealing.js"),
-    asset!("scripts/send.js"),
-    asset!("scripts/tar.js"),
-    asset!("scripts/token.js"),
-    asset!("scripts/upload.js"),
-    asset!("scripts/watching.js"),
+    asset!("scripts/format/archive-path.js"),
+    asset!("scripts/format/bytes.js"),
+    asset!("scripts/format/envelope.js"),
+    asset!("scripts/format/file-name.js"),
+    asset!("scripts/format/key.js"),
+    asset!("scripts/format/sealed.js"),
+    asset!("scripts/format/tar.js"),
+    asset!("scripts/receive/browser-errors.js"),
+    asset!("scripts/receive/download.js"),
+    asset!("scripts/receive/main.js"),
+    asset!("scripts/receive/payload-reader.js"),
+    asset!("scripts/receive/preview.js"),
+    asset!("scripts/receive/save.js"),
+    asset!("scripts/send/main.js"),
+    asset!("scripts/send/payload.js"),
+    asset!("scripts/send/put.js"),
+    asset!("scripts/send/selection.js"),
+    asset!("scripts/send/service-upload.js"),
+    asset!("scripts/send/status.js"),
+    asset!("scripts/send/store-upload.js"),
+    asset!("scripts/send/token-storage.js"),
+    asset!("scripts/send/upload.js"),
+    asset!("scripts/ui/browser-support.js"),
+    asset!("scripts/ui/error-messages.js"),
+    asset!("scripts/ui/progress.js"),
+    asset!("scripts/ui/qr.js"),
 ];
 
 /// Assets of the admin page.
 const ADMIN: &[Asset] = &[
-    asset!("scripts/admin.js"),
-    asset!("scripts/admin-call.js"),
-    asset!("scripts/admin-confirm.js"),
-    asset!("scripts/admin-new-token.js"),
-    asset!("scripts/admin-overview.js"),
-    asset!("scripts/admin-session.js"),
-    asset!("scripts/admin-tokens.js"),
-    asset!("scripts/admin-transfer.js"),
-    asset!("scripts/amount.js"),
-    asset!("scripts/plot.js"),
-    asset!("scripts/timeline.js"),
+    asset!("scripts/admin/api.js"),
+    asset!("scripts/admin/chart.js"),
+    asset!("scripts/admin/confirm.js"),
+    asset!("scripts/admin/main.js"),
+    asset!("scripts/admin/new-token.js"),
+    asset!("scripts/admin/overview.js"),
+    asset!("scripts/admin/parse.js"),
+    asset!("scripts/admin/session.js"),
+    asset!("scripts/admin/timeline.js"),
+    asset!("scripts/admin/tokens.js"),
+    asset!("scripts/admin/transfer.js"),
 ];
 
 /// Service worker that turns a stream of a page into a browser download; its scope is `/save/` only.
@@ -117,8 +117,8 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         ServiceName::Public => PUBLIC,
         ServiceName::Admin => ADMIN,
     };
-    let file = async move |Path(name): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
-        let asset = SHARED.iter().chain(own).find(|asset| asset.name() == name);
+    let file = async move |Path(path): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
+        let asset = SHARED.iter().chain(own).find(|asset| asset.url_path() == path);
         Ok(asset.ok_or(Error::RouteNotFound)?.answer(&headers))
     };
     let worker = async |State(app): State<AppState>, headers: HeaderMap| -> Response {
@@ -126,7 +126,7 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response.into_response()
     };
-    let routes = Router::new().route("/web/{file}", get(file));
+    let routes = Router::new().route("/web/{*path}", get(file));
     match service {
         ServiceName::Public => routes.route("/save/worker.js", get(worker)),
         ServiceName::Admin => routes,

@@ -1,8 +1,8 @@
 // Renders the audit records of a transfer.
 
-import { EVENTS, STATES } from "./events.js";
-import { size, time } from "./format.js";
-import { element } from "./page.js";
+import { element } from "../ui/dom.js";
+import { size, time } from "../ui/format.js";
+import { EVENTS, STATES } from "../ui/labels.js";
 
 /** Transfer state after each event. */
 const STATE_AFTER = {

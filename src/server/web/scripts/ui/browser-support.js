@@ -1,6 +1,6 @@
 // Checks the browser's features.
 
-import { byId, hide, show } from "./page.js";
+import { byId, hide, show } from "./dom.js";
 
 /**
  * Shows the element `id` in place of the fallback for unsupported browsers; returns whether the browser is supported.

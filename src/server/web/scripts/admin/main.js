@@ -1,11 +1,11 @@
 // Admin page: navigation between views, and the end of the session.
 
-import { asAdmin, attempt } from "./admin-call.js";
-import { showOverview, watchOverview } from "./admin-overview.js";
-import { showTokens, watchTokens } from "./admin-tokens.js";
-import { showTransfer, watchTransfer } from "./admin-transfer.js";
-import { byId, hide, say, show, when } from "./page.js";
-import { Refused } from "./service.js";
+import { Refused } from "../api.js";
+import { byId, hide, say, show, when } from "../ui/dom.js";
+import { asAdmin, attempt } from "./api.js";
+import { showOverview, watchOverview } from "./overview.js";
+import { showTokens, watchTokens } from "./tokens.js";
+import { showTransfer, watchTransfer } from "./transfer.js";
 
 const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransfer };
 

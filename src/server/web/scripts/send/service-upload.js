@@ -1,7 +1,7 @@
 // Uploads a payload through the service in pieces; received bytes are never sent again.
 
+import { at, call, patiently, root, Unreachable } from "../api.js";
 import { put } from "./put.js";
-import { at, call, patiently, root, Unreachable } from "./service.js";
 
 /** Piece size in bytes; a multiple of the segment size. */
 const PIECE = 8 * 1024 * 1024;

@@ -1,6 +1,6 @@
 // Confirmation dialog for irreversible actions.
 
-import { byId } from "./page.js";
+import { byId } from "../ui/dom.js";
 
 /** Shows the dialog and returns whether the user confirmed; Escape cancels. `yes` labels the confirming button. */
 export function confirmed(title, text, yes) {

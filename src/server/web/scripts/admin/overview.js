@@ -1,9 +1,9 @@
 // Current numbers of the service and its activity in the last 30 days.
 
-import { asAdmin, attempt } from "./admin-call.js";
-import { size, time } from "./format.js";
-import { byId, element, say, when } from "./page.js";
-import { barPlot, dayName } from "./plot.js";
+import { byId, element, say, when } from "../ui/dom.js";
+import { size, time } from "../ui/format.js";
+import { asAdmin, attempt } from "./api.js";
+import { barPlot, dayName } from "./chart.js";
 
 /** Daily measures, in the order of the columns. */
 const MEASURES = [

@@ -1,7 +1,7 @@
 // Uploads a payload to the store with presigned URLs: in one request, or in parallel parts.
 
+import { call, patiently, Unreachable } from "../api.js";
 import { put } from "./put.js";
-import { call, patiently, Unreachable } from "./service.js";
 
 /** Number of parallel part uploads. */
 const CONCURRENCY = 3;

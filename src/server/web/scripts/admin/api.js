@@ -1,9 +1,9 @@
 // API calls that need an admin session; asks for the admin key once the session has ended, and keeps typed text.
 
-import { openSession } from "./admin-session.js";
-import { pause } from "./format.js";
-import { byId, complain, hide, say, show } from "./page.js";
-import { call, Refused } from "./service.js";
+import { call, Refused } from "../api.js";
+import { byId, complain, hide, say, show } from "../ui/dom.js";
+import { pause } from "../ui/format.js";
+import { openSession } from "./session.js";
 
 /** A change was not made, since the session had ended. */
 class NotDone extends Error {

@@ -1,9 +1,9 @@
 // Saves files to the browser's downloads.
 
-import { hex, random } from "./bytes.js";
-import { Stopped, TooLarge } from "./local.js";
-import { element } from "./page.js";
-import { root, sleep } from "./service.js";
+import { root, sleep } from "../api.js";
+import { hex, random } from "../format/bytes.js";
+import { element } from "../ui/dom.js";
+import { Stopped, TooLarge } from "./browser-errors.js";
 
 /** Largest file that is buffered in memory, in bytes, for browsers that cannot stream a download. */
 const MAX_IN_MEMORY = 512 * 1024 * 1024;

@@ -1,10 +1,10 @@
 // Lists and revokes sender tokens.
 
-import { asAdmin, attempt } from "./admin-call.js";
-import { confirmed } from "./admin-confirm.js";
-import { watchNewToken } from "./admin-new-token.js";
-import { size, time } from "./format.js";
-import { byId, element, say, when } from "./page.js";
+import { byId, element, say, when } from "../ui/dom.js";
+import { size, time } from "../ui/format.js";
+import { asAdmin, attempt } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { watchNewToken } from "./new-token.js";
 
 const PAGE = 50;
 

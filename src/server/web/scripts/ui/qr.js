@@ -1,7 +1,7 @@
 // QR codes (ISO/IEC 18004) in byte mode with error correction level M.
 
-import { utf8 } from "./bytes.js";
-import { svg } from "./page.js";
+import { utf8 } from "../format/bytes.js";
+import { svg } from "./dom.js";
 
 /** Error correction codewords per block and number of blocks of each version from 1 (level M). */
 const LEVEL_M = [

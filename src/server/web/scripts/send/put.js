@@ -1,6 +1,6 @@
 // Sends a request with upload progress, which `fetch` does not report.
 
-import { Refused, Unreachable } from "./service.js";
+import { Refused, Unreachable } from "../api.js";
 
 /** Timeout of a connection without upload progress, in milliseconds. */
 const TIMEOUT = 60_000;

@@ -1,17 +1,17 @@
 // Download page of a link: shows the transfer, and downloads and decrypts it on request.
 
+import { call, patiently, Refused, request } from "../api.js";
+import { safeName } from "../format/file-name.js";
+import { AccessProof, LinkKey } from "../format/key.js";
+import { Layout } from "../format/sealed.js";
+import { begin } from "../ui/browser-support.js";
+import { byId, complain, hide, say, show, showTransparency, when } from "../ui/dom.js";
+import { inWords } from "../ui/error-messages.js";
+import { size, time } from "../ui/format.js";
+import { Progress } from "../ui/progress.js";
 import { Download } from "./download.js";
-import { size, time } from "./format.js";
-import { AccessProof, LinkKey } from "./key.js";
-import { safeName } from "./names.js";
-import { byId, complain, hide, say, show, showTransparency, when } from "./page.js";
 import { preview, previewable } from "./preview.js";
-import { Progress } from "./progress.js";
-import { begin } from "./ready.js";
-import { inWords } from "./refusals.js";
-import { newFile } from "./saving.js";
-import { Layout } from "./sealed.js";
-import { call, patiently, Refused, request } from "./service.js";
+import { newFile } from "./save.js";
 
 const transferId = location.pathname.split("/").findLast((part) => part !== "");
 const path = `/transfers/id/${transferId}`;

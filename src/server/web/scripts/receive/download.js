@@ -1,10 +1,10 @@
 // Downloads and decrypts a payload segment by segment, in bounded memory.
 
-import { readEnvelope } from "./envelope.js";
-import { randomGrant } from "./key.js";
-import { PayloadReader, Source } from "./payload.js";
-import { Cipher, Damaged, Layout } from "./sealed.js";
-import { call } from "./service.js";
+import { call } from "../api.js";
+import { readEnvelope } from "../format/envelope.js";
+import { randomGrant } from "../format/key.js";
+import { Cipher, Damaged, Layout } from "../format/sealed.js";
+import { PayloadReader, Source } from "./payload-reader.js";
 
 /** Number of segments decrypted in parallel. */
 const PARALLEL = 4;

@@ -1,11 +1,11 @@
 // Shows the history of a transfer and deletes transfers.
 
-import { asAdmin, attempt } from "./admin-call.js";
-import { confirmed } from "./admin-confirm.js";
-import { fact } from "./admin-overview.js";
-import { count, time } from "./format.js";
-import { byId, complain, hide, say, show, when } from "./page.js";
-import { Refused } from "./service.js";
+import { Refused } from "../api.js";
+import { byId, complain, hide, say, show, when } from "../ui/dom.js";
+import { count, time } from "../ui/format.js";
+import { asAdmin, attempt } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { fact } from "./overview.js";
 import { item, summary } from "./timeline.js";
 
 /** Records per request. */

@@ -1,8 +1,8 @@
 // Files, folders and text selected for an upload.
 
-import { whyUnfit } from "./archive-path.js";
-import { hex, random } from "./bytes.js";
-import { tarOf } from "./tar.js";
+import { whyUnfit } from "../format/archive-path.js";
+import { hex, random } from "../format/bytes.js";
+import { tarOf } from "../format/tar.js";
 
 /** Selected files and folders by path. */
 export class Chosen {

@@ -1,9 +1,9 @@
 // Creates sender tokens and shows each of them once.
 
-import { asAdmin, attempt } from "./admin-call.js";
-import { bytesIn, countIn, secondsIn } from "./amount.js";
-import { copy } from "./copying.js";
-import { byId, complain, say, when } from "./page.js";
+import { copy } from "../ui/clipboard.js";
+import { byId, complain, say, when } from "../ui/dom.js";
+import { asAdmin, attempt } from "./api.js";
+import { bytesIn, countIn, secondsIn } from "./parse.js";
 
 /** Longest lifetime of a token that expires, in seconds: 100 years. */
 const MAX_LIFETIME = 3_153_600_000;

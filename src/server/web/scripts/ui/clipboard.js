@@ -1,6 +1,6 @@
 // Copies fields to the clipboard.
 
-import { byId, complain, say } from "./page.js";
+import { byId, complain, say } from "./dom.js";
 
 /** Copies the value of the field `id` and reports it; `what` starts the message. */
 export async function copy(id, what) {

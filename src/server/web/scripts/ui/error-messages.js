@@ -1,9 +1,9 @@
 // Error messages for people, with suggestions.
 
+import { Unreachable } from "../api.js";
+import { Damaged } from "../format/sealed.js";
+import { Stopped, TooLarge } from "../receive/browser-errors.js";
 import { pause } from "./format.js";
-import { Stopped, TooLarge } from "./local.js";
-import { Damaged } from "./sealed.js";
-import { Unreachable } from "./service.js";
 
 const BY_CODE = {
   transfer_not_found: "There is no such transfer on this server. Is the link whole?",

@@ -1,6 +1,6 @@
 // Previews of images and texts, shown in the page on request.
 
-import { element } from "./page.js";
+import { element } from "../ui/dom.js";
 
 /** Image types that browsers show without running scripts in them, by file extension. */
 const PICTURES = new Map([

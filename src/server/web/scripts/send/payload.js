@@ -1,7 +1,7 @@
 // Encrypts a payload segment by segment during the upload; it never exists as a whole.
 
-import { envelopeHead } from "./envelope.js";
-import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "./sealed.js";
+import { envelopeHead } from "../format/envelope.js";
+import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "../format/sealed.js";
 
 /** The content has changed since the upload started. */
 export class Changed extends Error {

@@ -1,6 +1,6 @@
 // Bar charts of daily numbers.
 
-import { element, svg } from "./page.js";
+import { element, svg } from "../ui/dom.js";
 
 const STEP = 10;
 const GAP = 2;

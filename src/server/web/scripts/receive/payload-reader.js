@@ -1,6 +1,6 @@
 // Reads a payload in order, with reconnects.
 
-import { at, call, patiently, refusal, root, Unreachable } from "./service.js";
+import { at, call, patiently, refusal, root, Unreachable } from "../api.js";
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;

@@ -1,8 +1,8 @@
 // Opens an admin session in this browser.
 
-import { pause, time } from "./format.js";
-import { byId, complain, say, when } from "./page.js";
-import { call, Refused } from "./service.js";
+import { call, Refused } from "../api.js";
+import { byId, complain, say, when } from "../ui/dom.js";
+import { pause, time } from "../ui/format.js";
 
 /** Promise of the requested session, and its resolver. */
 let opening;

@@ -1,9 +1,9 @@
 // Creates, uploads and completes a transfer.
 
-import { hex, random } from "./bytes.js";
-import { sendByService } from "./by-service.js";
-import { OutOfReach, sendParts, sendWhole } from "./by-store.js";
-import { call, patiently } from "./service.js";
+import { call, patiently } from "../api.js";
+import { hex, random } from "../format/bytes.js";
+import { sendByService } from "./service-upload.js";
+import { OutOfReach, sendParts, sendWhole } from "./store-upload.js";
 
 /** Timeout of a deletion, in milliseconds. */
 const DELETE_TIMEOUT = 15_000;

@@ -1,19 +1,19 @@
 // Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
-import { Chosen, textContent } from "./chosen.js";
-import { copy } from "./copying.js";
-import { count, size, span } from "./format.js";
-import { AccessProof, LinkKey } from "./key.js";
-import { byId, complain, element, hide, say, show, showTransparency, when } from "./page.js";
-import { Progress } from "./progress.js";
-import { qrImage } from "./qr.js";
-import { begin } from "./ready.js";
-import { inWords } from "./refusals.js";
-import { Payload } from "./sealing.js";
-import { at, call, patiently, root } from "./service.js";
-import { keepToken, keptToken } from "./token.js";
+import { at, call, patiently, root } from "../api.js";
+import { AccessProof, LinkKey } from "../format/key.js";
+import { begin } from "../ui/browser-support.js";
+import { copy } from "../ui/clipboard.js";
+import { byId, complain, element, hide, say, show, showTransparency, when } from "../ui/dom.js";
+import { inWords } from "../ui/error-messages.js";
+import { count, size, span } from "../ui/format.js";
+import { Progress } from "../ui/progress.js";
+import { qrImage } from "../ui/qr.js";
+import { Payload } from "./payload.js";
+import { Chosen, textContent } from "./selection.js";
+import { showStatus, Watching } from "./status.js";
+import { keepToken, keptToken } from "./token-storage.js";
 import { Upload } from "./upload.js";
-import { showStatus, Watching } from "./watching.js";
 
 const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
 

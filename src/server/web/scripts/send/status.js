@@ -1,9 +1,9 @@
 // Shows the status and events of a transfer after its upload, until stopped.
 
-import { EVENTS, STATES } from "./events.js";
-import { time } from "./format.js";
-import { byId, element } from "./page.js";
-import { call } from "./service.js";
+import { call } from "../api.js";
+import { byId, element } from "../ui/dom.js";
+import { time } from "../ui/format.js";
+import { EVENTS, STATES } from "../ui/labels.js";
 
 /** Polling interval, in milliseconds. */
 const POLL_INTERVAL = 3_000;

@@ -1,7 +1,7 @@
 // Progress bar with transfer rate.
 
+import { byId, hide, show } from "./dom.js";
 import { size, span } from "./format.js";
-import { byId, hide, show } from "./page.js";
 
 /** Time span of the rate measurement, in milliseconds. */
 const WINDOW = 5_000;
