@@ -1,67 +1,67 @@
-//! Files that cannot be packed.
+//! Errors of packing files into an archive.
 
 use std::fmt;
 use std::io;
 
 use super::MAX_ENTRIES;
 
-/// How many entries are named at most.
-const NAMED: usize = 5;
+/// Maximum number of paths that an error message names per reason.
+const MAX_NAMED: usize = 5;
 
-/// Files that cannot be packed. Nothing was sent.
+/// Reason why files cannot be packed; nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// Some cannot be read.
+    /// Some entries cannot be read.
     #[error("{entries}")]
     Unreadable {
-        /// Which, and why.
+        /// The entries and their errors.
         entries: Named,
-        /// Why the first cannot.
+        /// Error of the first unreadable entry.
         #[source]
         source: io::Error,
     },
-    /// Links lead to what is not sent, or may.
+    /// Some symbolic links point, or may point, outside the archive.
     #[error("{0}")]
     Link(Named),
-    /// Some have names that no recipient would unpack.
+    /// Some names are rejected by every recipient.
     #[error("{0}")]
     Name(Named),
-    /// A path that was named is neither a file nor a directory.
+    /// A given path is neither a file nor a directory.
     #[error("{0} is neither a file nor a directory")]
     Special(String),
-    /// There are too many entries.
+    /// The archive would have more than [`MAX_ENTRIES`] entries.
     #[error("there are more than {MAX_ENTRIES} files and directories")]
     TooMany,
-    /// Everything that was named is excluded.
+    /// All given paths are excluded.
     #[error("everything is excluded, and nothing is left to send")]
     Nothing,
 }
 
-/// Some entries with what is wrong with them, a few of each kind by their names.
+/// Rejected entries, grouped by reason; a few paths of each group are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named(Vec<Group>);
 
-/// The entries with the same thing wrong.
+/// Entries that are rejected for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Group {
-    why: String,
+    reason: String,
     names: Vec<String>,
-    unnamed: usize,
+    unlisted: usize,
 }
 
 impl Named {
-    /// One more.
-    pub(super) fn add(&mut self, name: String, why: &dyn fmt::Display) {
-        let why = why.to_string();
-        let at = self.0.iter().position(|group| group.why == why).unwrap_or_else(|| {
-            self.0.push(Group { why, names: Vec::new(), unnamed: 0 });
+    /// Adds an entry with the reason for its rejection.
+    pub(super) fn add(&mut self, name: String, reason: &dyn fmt::Display) {
+        let reason = reason.to_string();
+        let index = self.0.iter().position(|group| group.reason == reason).unwrap_or_else(|| {
+            self.0.push(Group { reason, names: Vec::new(), unlisted: 0 });
             self.0.len() - 1
         });
-        let group = &mut self.0[at];
-        if group.names.len() < NAMED { group.names.push(name) } else { group.unnamed += 1 }
+        let group = &mut self.0[index];
+        if group.names.len() < MAX_NAMED { group.names.push(name) } else { group.unlisted += 1 }
     }
 
-    /// Whether there are none.
+    /// Returns whether no entry was added.
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -69,12 +69,12 @@ impl Named {
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Group { why, names, unnamed }) in self.0.iter().enumerate() {
+        for (index, Group { reason, names, unlisted }) in self.0.iter().enumerate() {
             let first = names.first().map_or("", String::as_str);
-            write!(f, "{}{first} {why}", if at == 0 { "" } else { "; " })?;
+            write!(f, "{}{first} {reason}", if index == 0 { "" } else { "; " })?;
             if let Some(others @ [_, ..]) = names.get(1..) {
-                let more = if *unnamed > 0 { format!(" and {unnamed} more") } else { String::new() };
-                write!(f, " (like {}{more})", others.join(", "))?;
+                let rest = if *unlisted > 0 { format!(" and {unlisted} more") } else { String::new() };
+                write!(f, " (like {}{rest})", others.join(", "))?;
             }
         }
         Ok(())

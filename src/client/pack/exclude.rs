@@ -1,22 +1,22 @@
-//! What is left out because the sender says so.
+//! Exclusion of files from an archive by glob patterns.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// Globs, each matched against the path within the archive and against the bare name.
+/// Globs, matched against the path within the archive and against the file name.
 #[derive(Debug, Default)]
 pub struct Exclude {
     set: GlobSet,
     globs: Vec<String>,
-    /// The places of those that have matched anything.
+    /// Indexes of the globs that have matched a path.
     used: RefCell<BTreeSet<usize>>,
 }
 
-/// A text that is not a glob.
+/// Error for text that is not a valid glob.
 #[derive(Debug, thiserror::Error)]
-#[error("{glob} is not a glob")]
+#[error("{glob} is not a valid glob")]
 pub struct InvalidGlob {
     glob: String,
     #[source]
@@ -24,12 +24,12 @@ pub struct InvalidGlob {
 }
 
 impl Exclude {
-    /// Reads globs: `*` and `?` stay within a name, `**` goes through directories.
+    /// Parses globs: `*` and `?` match within one name, `**` matches any number of directories.
     pub fn parse(globs: &[String]) -> Result<Self, InvalidGlob> {
         let mut set = GlobSetBuilder::new();
         for text in globs {
             let invalid = |source| InvalidGlob { glob: text.clone(), source };
-            // As people write them: a directory with a slash behind it, a path from here.
+            // Accepts a trailing slash for directories and a leading `./` for relative paths.
             let glob = text.trim_end_matches('/');
             let glob = glob.strip_prefix("./").unwrap_or(glob);
             set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(invalid)?);
@@ -38,7 +38,7 @@ impl Exclude {
         Ok(Self { set, globs: globs.to_vec(), used: RefCell::default() })
     }
 
-    /// Whether the entry at `path` is left out, and what is in it too.
+    /// Returns whether the entry at `path` is excluded; excluding a directory excludes its contents.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
@@ -47,11 +47,11 @@ impl Exclude {
         !matching.is_empty()
     }
 
-    /// The globs that have matched nothing so far.
+    /// Returns the globs that have not matched any path yet.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
         let used = self.used.borrow();
-        let unused = self.globs.iter().enumerate().filter(|(place, _)| !used.contains(place));
+        let unused = self.globs.iter().enumerate().filter(|(index, _)| !used.contains(index));
         unused.map(|(_, glob)| glob.clone()).collect()
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn globs_match_paths_and_bare_names() {
+    fn globs_match_paths_and_file_names() {
         let exclude =
             |globs: &[&str]| Exclude::parse(&globs.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         let log = exclude(&["*.log", "./build/*", "**/cache/", "docs/**/x"]);

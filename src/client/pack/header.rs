@@ -1,4 +1,4 @@
-//! What stands in front of an entry in a tar: its header, and a pax header before that where it does not hold everything.
+//! Tar headers: a ustar header per entry, preceded by a pax header for values that do not fit.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,14 +6,14 @@ use tar::{EntryType, Header};
 
 use super::plan::{Entry, Kind};
 
-/// tar counts in blocks of so many bytes.
+/// Block size of tar in bytes.
 pub(super) const BLOCK: u64 = 512;
-/// The longest name and target that a header itself holds.
+/// Maximum length of a name or link target in a ustar header, in bytes.
 const FIELD: usize = 100;
-/// The largest number that a header holds in octal digits: what is beyond stands in the pax header.
+/// Maximum number in a ustar header (11 octal digits); larger sizes are stored in a pax header.
 const MAX_SIZE: u64 = 0o777_7777_7777;
 
-/// The bytes in front of an entry's content: whole blocks.
+/// Encodes the headers of an entry, padded to whole blocks.
 pub(super) fn head(entry: &Entry) -> Vec<u8> {
     let path = if entry.is_directory() { format!("{}/", entry.path()) } else { entry.path().to_owned() };
     let (kind, size, target) = match &entry.kind {
@@ -37,7 +37,7 @@ pub(super) fn head(entry: &Entry) -> Vec<u8> {
     }
     let mut head = Vec::new();
     if !records.is_empty() {
-        // Its own name is of no meaning; it shows where pax headers are unknown.
+        // Programs without support for pax unpack the header as a file with this name.
         let fields = Fields { name: "pax-header", target: "", mode: 0o644, seconds, size: records.len() as u64 };
         head.extend_from_slice(header(EntryType::XHeader, &fields).as_bytes());
         head.append(&mut records);
@@ -56,7 +56,7 @@ struct Fields<'a> {
     size: u64,
 }
 
-/// A ustar header that says nothing of who owns the file.
+/// Creates a ustar header without the file's owner.
 fn header(kind: EntryType, fields: &Fields<'_>) -> Header {
     let mut header = Header::new_ustar();
     let raw = header.as_old_mut();
@@ -67,16 +67,16 @@ fn header(kind: EntryType, fields: &Fields<'_>) -> Header {
     header.set_uid(0);
     header.set_gid(0);
     header.set_size(fields.size);
-    // Eleven octal digits reach into the year 2242, and what is later is no time of a file.
+    // 11 octal digits suffice until the year 2242.
     header.set_mtime(u64::try_from(fields.seconds).unwrap_or(0).min(MAX_SIZE));
     header.set_cksum();
     header
 }
 
-/// Puts as much of `text` into a field as there is room for, in ASCII. What is lost stands in the pax header.
+/// Copies `text` into a field, truncated and with non-ASCII bytes replaced; the pax header has the complete text.
 fn copy(field: &mut [u8; FIELD], text: &str) {
-    for (place, byte) in field.iter_mut().zip(text.bytes()) {
-        *place = if byte.is_ascii() { byte } else { b'_' };
+    for (target, byte) in field.iter_mut().zip(text.bytes()) {
+        *target = if byte.is_ascii() { byte } else { b'_' };
     }
 }
 
@@ -84,7 +84,7 @@ fn fits(text: &str) -> bool {
     text.is_ascii() && text.len() <= FIELD
 }
 
-/// `LENGTH KEY=VALUE\n`, where the length counts its own digits too.
+/// Appends the pax record `LENGTH KEY=VALUE\n`; the length includes its own digits.
 fn record(records: &mut Vec<u8>, key: &str, value: &str) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
@@ -94,7 +94,7 @@ fn record(records: &mut Vec<u8>, key: &str, value: &str) {
     records.extend_from_slice(format!("{length} {key}={value}\n").as_bytes());
 }
 
-/// Whole seconds since 1970, rounded down.
+/// Returns the whole seconds since the Unix epoch (UTC), rounded down; 0 without a time.
 fn seconds(time: Option<SystemTime>) -> i64 {
     let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     match time.map(|time| time.duration_since(UNIX_EPOCH)) {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_counts_its_own_digits() {
+    fn the_length_of_a_record_includes_its_own_digits() {
         for length in [0, 1, 87, 88, 89, 90, 91, 985, 986, 987, 988, 4_000] {
             let mut records = Vec::new();
             record(&mut records, "path", &"x".repeat(length));

@@ -1,5 +1,6 @@
-//! Packing: a directory, or several files and directories, as one tar that can be read at any offset, again and again,
-//! and is never written anywhere.
+//! Packs files and directories into a virtual tar archive.
+//!
+//! The archive can be read at any offset, any number of times, and is never stored.
 
 mod error;
 mod exclude;
@@ -14,5 +15,5 @@ pub(in crate::client) use plan::nanos;
 pub use plan::{Entry, Kind, Plan};
 pub use walk::{LeftOut, Packed, Top, pack};
 
-/// The most entries in an archive.
+/// Maximum number of entries in an archive.
 pub const MAX_ENTRIES: usize = 1_000_000;

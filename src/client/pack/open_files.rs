@@ -1,4 +1,4 @@
-//! A few files that are open because they are read piece by piece.
+//! LRU cache of open files that are being read in pieces.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,31 +7,31 @@ use lru::LruCache;
 
 use crate::client::upload::Watched;
 
-/// How many stay open. Segments are read by a few threads at once, each at its own place.
-const KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("it is not zero");
+/// Maximum number of cached files. A few threads read different segments of the archive in parallel.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(8).expect("the capacity is not zero");
 
-/// Those that were read last, by the number of their entry.
+/// Most recently read files, by entry index.
 #[derive(Debug)]
 pub(super) struct OpenFiles(Mutex<LruCache<usize, Arc<Watched>>>);
 
 impl Default for OpenFiles {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(KEPT)))
+        Self(Mutex::new(LruCache::new(CAPACITY)))
     }
 }
 
 impl OpenFiles {
-    /// The file of this entry, if it is open.
+    /// Returns the open file of an entry, if it is cached.
     pub(super) fn get(&self, index: usize) -> Option<Arc<Watched>> {
         self.files().get(&index).cloned()
     }
 
-    /// Keeps the file of this entry, in place of the one that was read longest ago.
+    /// Caches the file of an entry; evicts the least recently read file.
     pub(super) fn keep(&self, index: usize, file: Arc<Watched>) {
         self.files().put(index, file);
     }
 
     fn files(&self) -> MutexGuard<'_, LruCache<usize, Arc<Watched>>> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock().expect("no code panics while holding this lock")
     }
 }

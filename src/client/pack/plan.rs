@@ -1,4 +1,4 @@
-//! The plan of an archive: its entries, and where in the tar each of them stands.
+//! Plan of an archive: its entries and their offsets in the tar.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,78 +10,78 @@ use crate::client::upload::{Mark, SourceError, Watched};
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
 use crate::domain::crypto::digest::Sha256;
 
-/// What a tar ends with: two blocks of zeros.
+/// Size of the end-of-archive marker in bytes: two zero blocks.
 const END: u64 = 2 * BLOCK;
 
-/// An archive that is made up while it is read.
+/// Virtual archive, whose bytes are generated when they are read.
 #[derive(Debug)]
 pub struct Plan {
     entries: Vec<Entry>,
-    /// What the first parts of paths stand for on disk.
+    /// Paths on disk of the top-level entries.
     roots: Vec<PathBuf>,
     size: u64,
     open: OpenFiles,
 }
 
-/// An entry of an archive.
+/// Entry of an archive.
 #[derive(Debug)]
 pub struct Entry {
     path: ArchivePath,
-    /// Which root it is below, and where in the path what is below it begins.
+    /// Index of the root on disk, and byte offset in `path` at which the path below the root starts.
     root: u32,
     below: u16,
     pub(super) mode: u32,
     pub(super) modified: Option<SystemTime>,
     pub(super) kind: Kind,
-    /// Where in the tar its header begins, and how many blocks that has.
+    /// Offset of the headers in the tar in bytes, and their size in blocks.
     offset: u64,
     head_blocks: u16,
 }
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Debug)]
 pub enum Kind {
-    /// A directory.
+    /// Directory.
     Directory,
-    /// A regular file.
+    /// Regular file.
     File {
-        /// Its bytes.
+        /// Content size in bytes.
         size: u64,
-        /// What changes with it.
+        /// State of the file when it was planned, to detect changes.
         mark: Mark,
     },
-    /// A symbolic link that leads to within the archive.
+    /// Symbolic link to a path within the archive.
     Link {
-        /// Where to.
+        /// Target of the link.
         target: LinkTarget,
     },
 }
 
 impl Entry {
-    /// An entry `path`, of which what follows the first `below` bytes is looked for below the root of this number.
+    /// Creates an entry that is read from the root with index `root`, at the part of `path` after `below` bytes.
     pub(super) fn new(path: ArchivePath, (root, below): (u32, u16), mode: u32, kind: Kind) -> Self {
         Self { path, root, below, mode, modified: None, kind, offset: 0, head_blocks: 0 }
     }
 
-    /// Its path within the archive.
+    /// Returns the path within the archive.
     #[must_use]
     pub fn path(&self) -> &str {
         self.path.as_str()
     }
 
-    /// What it is.
+    /// Returns the kind of the entry.
     #[must_use]
     pub const fn kind(&self) -> &Kind {
         &self.kind
     }
 
-    /// Whether it is a directory.
+    /// Returns whether the entry is a directory.
     #[must_use]
     pub const fn is_directory(&self) -> bool {
         matches!(self.kind, Kind::Directory)
     }
 
-    /// Bytes of content.
+    /// Returns the content size in bytes; 0 for directories and links.
     #[must_use]
     pub const fn size(&self) -> u64 {
         match self.kind {
@@ -96,36 +96,36 @@ impl Entry {
 }
 
 impl Plan {
-    /// Gives each entry its place.
+    /// Creates a plan and computes the offset of each entry.
     pub(super) fn new(mut entries: Vec<Entry>, roots: Vec<PathBuf>) -> Self {
         let mut offset = 0;
         for entry in &mut entries {
             entry.offset = offset;
-            entry.head_blocks = u16::try_from(head(entry).len() as u64 / BLOCK).expect("paths are a few KiB at most");
+            entry.head_blocks = u16::try_from(head(entry).len() as u64 / BLOCK).expect("paths have a few KiB at most");
             offset = entry.content_offset() + entry.size().next_multiple_of(BLOCK);
         }
         Self { entries, roots, size: offset + END, open: OpenFiles::default() }
     }
 
-    /// Bytes of the whole tar.
+    /// Returns the size of the archive in bytes.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// What is in it, in the order of the tar.
+    /// Returns the entries in the order of the archive.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// How many of them are files.
+    /// Returns the number of files.
     #[must_use]
     pub fn files(&self) -> usize {
         self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).count()
     }
 
-    /// A digest of paths, kinds, permissions, sizes, targets and times.
+    /// Returns a hash of the paths, kinds, permissions, sizes, link targets and modification times.
     #[must_use]
     pub fn identity(&self) -> Sha256 {
         let numbers: Vec<_> = self.entries.iter().map(numbers).collect();
@@ -138,18 +138,18 @@ impl Plan {
         }))
     }
 
-    /// The entry whose header or content stands at `offset`; none behind the last.
+    /// Returns the entry whose headers or content include the byte at `offset`; `None` in the end-of-archive marker.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<&Entry> {
         let index = self.entries.partition_point(|entry| entry.offset <= offset).checked_sub(1)?;
         (offset + END < self.size).then(|| &self.entries[index])
     }
 
-    /// Fills `buffer` with the tar's bytes from `offset` on. Several threads may do so at once.
+    /// Fills `buffer` with the archive's bytes from `offset`. Safe to call from several threads in parallel.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         let end = offset + buffer.len() as u64;
-        debug_assert!(end <= self.size, "there is nothing behind the end");
-        // Gaps behind contents, and the end, are zeros.
+        debug_assert!(end <= self.size, "the range exceeds the archive");
+        // Padding and the end-of-archive marker are zeros.
         buffer.fill(0);
         let first = self.entries.partition_point(|entry| entry.offset <= offset).saturating_sub(1);
         for (index, entry) in self.entries.iter().enumerate().skip(first).take_while(|(_, entry)| entry.offset < end) {
@@ -170,7 +170,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Checks that every file is what it was.
+    /// Checks that no file has changed since the plan was created.
     pub fn check_unchanged(&self) -> Result<(), SourceError> {
         for entry in &self.entries {
             if let Kind::File { size, mark } = &entry.kind {
@@ -205,7 +205,7 @@ impl Plan {
         let path = self.disk_path(entry);
         let file = Watched::open_plain(&path).map_err(|source| match path.symlink_metadata() {
             Ok(metadata) if mark.is_of(&metadata) => SourceError::ReadIn { name: entry.path().to_owned(), source },
-            // Gone, or something else by now.
+            // The file was removed or replaced.
             _ => changed(entry),
         })?;
         if file.mark() == mark && file.size() == *size { Ok(file) } else { Err(changed(entry)) }
@@ -222,7 +222,7 @@ fn changed(entry: &Entry) -> SourceError {
     SourceError::ChangedIn { name: entry.path().to_owned() }
 }
 
-/// Kind, permissions, size and time as fixed bytes.
+/// Encodes kind, permissions, size and modification time in a fixed length.
 fn numbers(entry: &Entry) -> [u8; 29] {
     let kind = match entry.kind {
         Kind::Directory => 0,
@@ -237,7 +237,7 @@ fn numbers(entry: &Entry) -> [u8; 29] {
     numbers
 }
 
-/// Nanoseconds since 1970.
+/// Returns the nanoseconds since the Unix epoch (UTC); `i128::MIN` without a time.
 pub(in crate::client) fn nanos(time: Option<SystemTime>) -> i128 {
     let signed = |nanos: u128| i128::try_from(nanos).unwrap_or(i128::MAX);
     match time.map(|time| time.duration_since(UNIX_EPOCH)) {
@@ -247,12 +247,12 @@ pub(in crate::client) fn nanos(time: Option<SystemTime>) -> i128 {
     }
 }
 
-/// What two ranges have in common; empty, and within the first, where that is nothing.
+/// Returns the intersection of two ranges; if it is empty, an empty range within the first.
 fn overlap(start: u64, end: u64, other_start: u64, other_end: u64) -> (u64, u64) {
     let from = start.max(other_start).min(end);
     (from, end.min(other_end).max(from))
 }
 
 fn index_of(distance: u64) -> usize {
-    usize::try_from(distance).expect("it lies within a buffer or a header")
+    usize::try_from(distance).expect("the distance lies within a buffer or header")
 }

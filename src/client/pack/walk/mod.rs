@@ -1,4 +1,4 @@
-//! The walk: what there is below some paths, in an order that does not depend on the disk.
+//! Walks directory trees in an order that does not depend on the file system.
 
 use std::cell::Cell;
 use std::fs::{self, FileType, Metadata};
@@ -14,40 +14,41 @@ use super::plan::{Entry, Kind, Plan};
 use crate::client::upload::Mark;
 use crate::domain::archive_path::{ArchivePath, LinkTarget, Unfit};
 
-/// A path to be packed.
+/// Path to be packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Top {
-    /// What it is called in the archive; nothing where the content of a directory is the archive.
+    /// Name in the archive; empty if the contents of the directory are the top level of the archive.
     pub name: String,
-    /// Where it is.
+    /// Path on disk.
     pub path: PathBuf,
 }
 
-/// What was packed, and what was not.
+/// Result of packing.
 #[derive(Debug)]
 pub struct Packed {
-    /// The archive.
+    /// Plan of the archive.
     pub plan: Plan,
-    /// What no archive of ours holds, by path.
+    /// Skipped entries in the order of their paths: sockets, FIFOs and devices.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Something that is neither file nor directory nor link.
+/// Skipped entry that is neither a file, a directory nor a symbolic link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its path within the archive.
+    /// Path within the archive.
     pub path: String,
-    /// What it is.
+    /// Kind of the entry, such as "a socket".
     pub what: &'static str,
 }
 
-/// Plans an archive of `tops` without what `exclude` matches. Blocks: it looks at every file.
+/// Plans an archive of `tops` without the entries that `exclude` matches. Blocks: reads the metadata of every file.
 ///
-/// Links below them are kept as links, and only those that lead to within the archive; the paths themselves are followed.
+/// Follows symbolic links given as `tops`. Symbolic links below them are packed as links, and must point to a path
+/// within the archive.
 pub fn pack(tops: Vec<Top>, exclude: &Exclude) -> Result<Packed, PackError> {
-    let faults = Faults::default();
+    let problems = Problems::default();
     let mut walk =
-        Walk { exclude, roots: Vec::new(), entries: Vec::new(), left_out: Vec::new(), excluded: false, faults };
+        Walk { exclude, roots: Vec::new(), entries: Vec::new(), left_out: Vec::new(), excluded: false, problems };
     let mut tops = tops;
     tops.sort_by(|one, other| one.name.cmp(&other.name));
     let named = !tops.is_empty();
@@ -58,7 +59,7 @@ pub fn pack(tops: Vec<Top>, exclude: &Exclude) -> Result<Packed, PackError> {
     for top in &tops {
         walk.top(top)?;
     }
-    walk.faults.check()?;
+    walk.problems.check()?;
     if walk.entries.is_empty() && walk.excluded {
         return Err(PackError::Nothing);
     }
@@ -70,21 +71,21 @@ struct Walk<'a> {
     roots: Vec<PathBuf>,
     entries: Vec<Entry>,
     left_out: Vec<LeftOut>,
-    /// Whether anything was left out because the sender says so.
+    /// Whether `exclude` has matched an entry.
     excluded: bool,
-    faults: Faults,
+    problems: Problems,
 }
 
-/// What speaks against sending; all of it is looked for, so that it can be mended at once.
+/// Problems that prevent packing. The walk continues after a problem, so that users can fix all of them at once.
 #[derive(Default)]
-struct Faults {
+struct Problems {
     unreadable: Named,
     unreadable_source: Option<io::Error>,
     links: Named,
     names: Named,
 }
 
-impl Faults {
+impl Problems {
     fn unreadable(&mut self, path: String, source: io::Error) {
         self.unreadable.add(path, &format_args!("cannot be read: {source}"));
         self.unreadable_source.get_or_insert(source);
@@ -106,30 +107,30 @@ impl Walk<'_> {
         let metadata = match fs::metadata(&top.path) {
             Ok(metadata) => metadata,
             Err(source) => {
-                self.faults.unreadable(top.path.display().to_string(), source);
+                self.problems.unreadable(top.path.display().to_string(), source);
                 return Ok(());
             }
         };
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(PackError::Special(top.path.display().to_string()));
         }
-        // A link that was named on the command line stands for what it leads to.
+        // A symbolic link on the command line is replaced by its target.
         let target = fs::canonicalize(&top.path).unwrap_or_else(|_| top.path.clone());
-        let root = u32::try_from(self.roots.len()).expect("a command line names fewer paths");
+        let root = u32::try_from(self.roots.len()).expect("a command line has fewer than 2^32 paths");
         self.roots.push(target.clone());
         let exclude = self.exclude;
         let walk = WalkDir::new(&target).follow_links(false).sort_by_file_name().into_iter();
         let excluded = Cell::new(false);
         let walk = walk.filter_entry(|entry| {
-            let is_out = entry.depth() > 0 && exclude.matches(&name_below(&top.name, &target, entry.path()));
-            excluded.set(excluded.get() || is_out);
-            !is_out
+            let is_excluded = entry.depth() > 0 && exclude.matches(&name_below(&top.name, &target, entry.path()));
+            excluded.set(excluded.get() || is_excluded);
+            !is_excluded
         });
         for entry in walk {
             match entry {
                 Err(error) => {
                     let path = error.path().unwrap_or(&target).display().to_string();
-                    self.faults.unreadable(path, error.into());
+                    self.problems.unreadable(path, error.into());
                 }
                 Ok(entry) if entry.depth() == 0 && top.name.is_empty() => {}
                 Ok(entry) => {
@@ -152,7 +153,7 @@ impl Walk<'_> {
     fn entry(&mut self, name: &str, (root, below): (u32, usize), path: &Path) {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
-            Err(source) => return self.faults.unreadable(name.to_owned(), source),
+            Err(source) => return self.problems.unreadable(name.to_owned(), source),
         };
         if let Some(what) = special(metadata.file_type()) {
             self.left_out.push(LeftOut { path: name.to_owned(), what });
@@ -162,8 +163,8 @@ impl Walk<'_> {
         let parsed = if is_text { ArchivePath::parse(name) } else { Err(Unfit::NotUnicode) };
         let archive_path = match parsed {
             Ok(path) => path,
-            Err(why) => {
-                self.faults.names.add(name.to_owned(), &why);
+            Err(reason) => {
+                self.problems.names.add(name.to_owned(), &reason);
                 return;
             }
         };
@@ -172,15 +173,15 @@ impl Walk<'_> {
         } else if metadata.is_symlink() {
             match link(path, &archive_path) {
                 Ok(Ok(target)) => Kind::Link { target },
-                Ok(Err(why)) => {
-                    self.faults.links.add(name.to_owned(), &why);
+                Ok(Err(reason)) => {
+                    self.problems.links.add(name.to_owned(), &reason);
                     return;
                 }
-                Err(source) => return self.faults.unreadable(name.to_owned(), source),
+                Err(source) => return self.problems.unreadable(name.to_owned(), source),
             }
         } else {
             if let Err(source) = check_readable(path) {
-                return self.faults.unreadable(name.to_owned(), source);
+                return self.problems.unreadable(name.to_owned(), source);
             }
             Kind::File { size: metadata.len(), mark: Mark::of(&metadata) }
         };
@@ -191,7 +192,7 @@ impl Walk<'_> {
     }
 }
 
-/// The name within the archive of what is at `path`, below `root`.
+/// Returns the path within the archive of an entry at `path`, which is below `root` on disk.
 fn name_below(top: &str, root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     let below = below.components().map(|part| part.as_os_str().to_string_lossy());
@@ -214,19 +215,19 @@ fn check_readable(path: &Path) -> io::Result<()> {
     fs::File::open(path).map(drop)
 }
 
-/// Who may read, write and execute, and nothing else.
+/// Returns the read, write and execute permissions, without set-user-ID, set-group-ID and sticky bits.
 #[cfg(unix)]
 fn mode(metadata: &Metadata, _: &Kind) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
 }
 
-/// What is usual, where there are no such permissions.
+/// Returns the usual permissions, on systems without Unix permissions.
 #[cfg(not(unix))]
 fn mode(_: &Metadata, kind: &Kind) -> u32 {
     if matches!(kind, Kind::File { .. }) { 0o644 } else { 0o755 }
 }
 
-/// What no archive of ours holds.
+/// Returns the description of a socket, FIFO or device, which archives do not contain; `None` for other kinds.
 #[cfg(unix)]
 fn special(kind: FileType) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt;

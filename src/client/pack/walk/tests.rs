@@ -24,7 +24,7 @@ fn write(path: &Path, content: &[u8]) {
 }
 
 #[test]
-fn a_tar_is_the_same_at_every_offset() {
+fn reads_at_any_offset_return_the_same_archive() {
     let folder = tempfile::tempdir().unwrap();
     for (name, size) in [("a", 0), ("b/c", 1), ("b/d", 511), ("b/e", 512), ("b/f", 513), ("z", 70_000)] {
         let content: Vec<u8> = (0..size).map(|at: u32| at.to_le_bytes()[0]).collect();
@@ -61,7 +61,7 @@ fn a_tar_is_the_same_at_every_offset() {
 }
 
 #[test]
-fn threads_read_a_large_file_at_once() {
+fn threads_read_a_large_file_in_parallel() {
     let folder = tempfile::tempdir().unwrap();
     let content: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[at as usize % 3]).collect();
     write(&folder.path().join("large"), &content);
@@ -84,7 +84,7 @@ fn threads_read_a_large_file_at_once() {
 }
 
 #[test]
-fn order_names_and_identity_depend_on_nothing_else() {
+fn order_and_identity_do_not_depend_on_creation_order() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let files = ["b/2", "b/1", "a", "c/d/e", "empty/x"];
     for (folder, files) in [(&one, files.to_vec()), (&other, files.iter().rev().copied().collect())] {
@@ -109,7 +109,7 @@ fn order_names_and_identity_depend_on_nothing_else() {
 }
 
 #[test]
-fn what_is_excluded_is_not_even_looked_at() {
+fn excluded_entries_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.txt", "a.log", "target/x", "d/target/y", "d/b.txt", "build/z"] {
         write(&folder.path().join(name), b"x");
@@ -121,7 +121,7 @@ fn what_is_excluded_is_not_even_looked_at() {
 }
 
 #[test]
-fn several_paths_stand_under_their_last_names() {
+fn several_paths_are_packed_under_their_names() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("x/b/1"), b"one");
     write(&folder.path().join("y/a"), b"two");
@@ -137,7 +137,7 @@ fn several_paths_stand_under_their_last_names() {
 }
 
 #[test]
-fn a_file_that_changes_is_named() {
+fn an_error_names_a_changed_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("d/f");
     for change in [
@@ -176,7 +176,7 @@ mod on_unix {
     use super::*;
 
     #[test]
-    fn links_within_are_kept_and_others_are_named() {
+    fn links_within_the_archive_are_kept_and_others_rejected() {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("d/f"), b"x");
         symlink("d/f", folder.path().join("l")).unwrap();
@@ -199,13 +199,13 @@ mod on_unix {
     }
 
     #[test]
-    fn names_that_nobody_would_unpack_are_named() {
+    fn names_that_recipients_reject_are_listed() {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("keep"), b"x");
         write(&folder.path().join("line\nfeed"), b"x");
-        let is_of = |why: Unfit| {
+        let is_of = |reason: Unfit| {
             let error = packed(folder.path(), &[]).unwrap_err();
-            matches!(error, PackError::Name(_)) && error.to_string().ends_with(&why.to_string())
+            matches!(error, PackError::Name(_)) && error.to_string().ends_with(&reason.to_string())
         };
         assert!(is_of(Unfit::Control));
         let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"latin-\xe9");
@@ -215,18 +215,18 @@ mod on_unix {
     }
 
     #[test]
-    fn each_bad_name_is_told_with_its_own_reason() {
+    fn each_rejected_name_is_listed_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a\\b", "c\nd", "e\\f"] {
             write(&folder.path().join(name), b"x");
         }
-        let told = packed(folder.path(), &[]).unwrap_err().to_string();
+        let message = packed(folder.path(), &[]).unwrap_err().to_string();
         let (backslash, control) = (Unfit::Backslash, Unfit::Control);
-        assert_eq!(told, format!("a\\b {backslash} (like e\\f); c\nd {control}"));
+        assert_eq!(message, format!("a\\b {backslash} (like e\\f); c\nd {control}"));
     }
 
     #[test]
-    fn a_tree_of_which_everything_is_excluded_is_not_sent() {
+    fn a_tree_without_remaining_entries_is_not_sent() {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("d/f"), b"x");
         assert!(matches!(packed(folder.path(), &["*"]), Err(PackError::Nothing)));
@@ -234,7 +234,7 @@ mod on_unix {
     }
 
     #[test]
-    fn sockets_and_fifos_are_left_out_and_told_of() {
+    fn sockets_and_fifos_are_skipped_and_listed() {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("f"), b"x");
         let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
@@ -249,7 +249,7 @@ mod on_unix {
     }
 
     #[test]
-    fn only_permissions_of_reading_writing_and_executing_travel() {
+    fn only_read_write_and_execute_permissions_are_packed() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("f");
         write(&file, b"x");
@@ -262,9 +262,9 @@ mod on_unix {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn unreadable_files_are_listed() {
         if rustix::process::geteuid().is_root() {
-            // Nothing is closed to root; the missing path stands for it.
+            // Root can read every file, so a missing path is used instead.
             let error = pack(vec![Top { name: "x".into(), path: "/nonexistent/x".into() }], &Exclude::default());
             assert!(error.unwrap_err().to_string().contains("/nonexistent/x"));
             return;
