@@ -1,55 +1,55 @@
-//! Archives that were not unpacked.
+//! Errors of unpacking an archive.
 
 use std::io;
 
-/// An archive that was not unpacked.
+/// Reason why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// An entry would do harm, or more than an archive of ours does.
-    #[error("the archive is unsafe: {entry} {why}")]
+    /// An entry is unsafe, or of a kind that `sgsend` does not pack.
+    #[error("the archive is unsafe: {entry} {reason}")]
     Refused {
-        /// Its path.
+        /// Path of the entry.
         entry: String,
-        /// What is wrong with it.
-        why: String,
+        /// Reason for the rejection.
+        reason: String,
     },
-    /// There are too many entries.
+    /// The archive has too many entries.
     #[error("the archive is unsafe: it has more than {limit} entries")]
     TooMany {
-        /// How many may be.
+        /// Maximum number of entries.
         limit: usize,
     },
-    /// It is not a sound tar.
+    /// The archive is not a valid tar.
     #[error("the archive is damaged: {0}")]
     Damaged(&'static str),
-    /// It cannot be read.
+    /// Reading the archive failed.
     #[error("the archive cannot be read")]
     Read(#[source] io::Error),
-    /// A file cannot be written.
+    /// Writing an entry failed.
     #[error("{entry} cannot be unpacked")]
     Write {
-        /// Its path within the archive.
+        /// Path of the entry within the archive.
         entry: String,
-        /// Why not.
+        /// Cause of the failure.
         #[source]
         source: io::Error,
     },
-    /// It was told to stop.
+    /// Unpacking was cancelled.
     #[error("unpacking was interrupted")]
     Stopped,
 }
 
 impl UnpackError {
-    /// Whether the archive is at fault, and not this machine.
+    /// Returns whether the archive is the cause, not this machine.
     #[must_use]
     pub const fn is_unsafe(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::TooMany { .. } | Self::Damaged(_))
     }
 
-    pub(super) fn refused(entry: &[u8], why: &dyn std::fmt::Display) -> Self {
-        const SHOWN: usize = 500;
-        let shown = &entry[..entry.len().min(SHOWN)];
+    pub(super) fn refused(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
+        const MAX_SHOWN: usize = 500;
+        let shown = &entry[..entry.len().min(MAX_SHOWN)];
         let entry = if shown.is_empty() { "an entry".to_owned() } else { String::from_utf8_lossy(shown).into_owned() };
-        Self::Refused { entry, why: why.to_string() }
+        Self::Refused { entry, reason: reason.to_string() }
     }
 }

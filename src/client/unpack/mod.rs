@@ -1,9 +1,9 @@
-//! Unpacking: a stranger's tar becomes files in a directory of our own, or nothing at all.
+//! Unpacks untrusted tar archives into a new directory.
 //!
-//! Paths are joined and opened one after the other here, without file descriptors of directories. That is safe because
-//! the directory is new, ours, and closed to every other user, and because nothing in it is a link before the last file
-//! is written: `tree` makes links last. What exists already is never opened, so names that a file system takes for the
-//! same, and entries that stand there twice, are refused by the system itself.
+//! Files are opened by path, without file descriptors of their directories. This is safe because the directory is new
+//! and accessible to this user only, and because it contains no symbolic link until the last file is written: `tree`
+//! creates the links last. Existing files are never opened, so the operating system itself rejects duplicate entries
+//! and names that the file system treats as equal.
 
 mod error;
 mod pax;
@@ -23,18 +23,20 @@ use self::tree::Tree;
 use super::pack::MAX_ENTRIES;
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
 
-/// A file that was unpacked.
+/// Unpacked file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnpackedFile {
-    /// Its path within the archive.
+    /// Path within the archive.
     pub name: String,
-    /// Its bytes.
+    /// Content size in bytes.
     pub size: u64,
 }
 
-/// Unpacks the tar `input` into `directory`, which is empty and closed to others. Blocks.
+/// Unpacks the tar `input` into `directory`, which must be empty and accessible to this user only. Blocks.
 ///
-/// If it fails, what was unpacked until then is still there, and shall be removed by the caller.
+/// # Errors
+///
+/// After an error the caller must remove the entries that were unpacked before it.
 pub fn unpack(input: impl Read, directory: &Path, watch: &Watch) -> Result<Vec<UnpackedFile>, UnpackError> {
     unpack_up_to(MAX_ENTRIES, input, directory, watch)
 }
@@ -49,16 +51,16 @@ fn unpack_up_to(
     let mut tree = Tree::new(directory, limit)?;
     while let Some(entry) = reader.next()? {
         watch.check()?;
-        let refused = |why: &dyn std::fmt::Display| UnpackError::refused(&entry.path, why);
-        let text = std::str::from_utf8(&entry.path).map_err(|_| refused(&"is not a name in UTF-8"))?;
+        let refused = |reason: &dyn std::fmt::Display| UnpackError::refused(&entry.path, reason);
+        let text = std::str::from_utf8(&entry.path).map_err(|_| refused(&"has a name that is not UTF-8"))?;
         let is_directory = matches!(entry.kind, Kind::Directory);
         let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
-        // As `tar -C directory .` names what it packs.
+        // `tar -C directory .` prefixes all names with `./`.
         let text = text.strip_prefix("./").unwrap_or(text);
         if is_directory && text == "." {
             continue;
         }
-        let path = ArchivePath::parse(text).map_err(|why| refused(&why))?;
+        let path = ArchivePath::parse(text).map_err(|reason| refused(&reason))?;
         watch.at(path.as_str());
         match &entry.kind {
             Kind::Directory => tree.directory(&path, entry.mode, entry.modified)?,
@@ -68,8 +70,9 @@ fn unpack_up_to(
                 tree.finish_file(entry.modified)?;
             }
             Kind::Link { target } => {
-                let target = std::str::from_utf8(target).map_err(|_| refused(&"leads to no name in UTF-8"))?;
-                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|why| refused(&why))?)?;
+                let target =
+                    std::str::from_utf8(target).map_err(|_| refused(&"is a symlink whose target is not UTF-8"))?;
+                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| refused(&reason))?)?;
             }
         }
     }

@@ -1,10 +1,10 @@
-//! The records of a pax header: what of an entry its own header has no room for.
+//! Parser for pax headers, which contain values that do not fit into an entry's regular header.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::UnpackError;
 
-/// What the records say of the next entry.
+/// Values for the next entry.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub path: Option<Vec<u8>>,
@@ -13,20 +13,22 @@ pub(super) struct Records {
     pub modified: Modified,
 }
 
-/// What the records say of the time.
+/// Modification time in a pax header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Modified {
-    /// Nothing: the header's counts.
+    /// No record; the time of the regular header applies.
     #[default]
-    Untold,
-    /// None that this system knows.
-    Unknown,
+    Absent,
+    /// Invalid, or outside the range of this system.
+    Invalid,
     At(SystemTime),
 }
 
 impl Records {
-    /// Reads `LENGTH KEY=VALUE\n` again and again; later records win. What changes how content is to be read is refused, and
-    /// so is what is not understood there. Records that only say more are passed over.
+    /// Parses records of the form `LENGTH KEY=VALUE\n`; later records replace earlier ones.
+    ///
+    /// Rejects unsupported records that change how content or names are read, such as those of sparse files; ignores
+    /// other unknown records.
     pub(super) fn add(&mut self, mut bytes: &[u8]) -> Result<(), UnpackError> {
         let damaged = || UnpackError::Damaged("a pax header is malformed");
         while !bytes.is_empty() {
@@ -46,28 +48,28 @@ impl Records {
             b"path" => self.path = Some(value.to_owned()),
             b"linkpath" => self.target = Some(value.to_owned()),
             b"size" => {
-                let size = number(value).ok_or(UnpackError::Damaged("a pax header states no size"))?;
+                let size = number(value).ok_or(UnpackError::Damaged("a pax header has an invalid size"))?;
                 self.size = Some(size);
             }
-            b"mtime" => self.modified = time(value).map_or(Modified::Unknown, Modified::At),
+            b"mtime" => self.modified = time(value).map_or(Modified::Invalid, Modified::At),
             b"hdrcharset" if value != b"ISO-IR 10646 2000 UTF-8" => {
                 return Err(UnpackError::Damaged("its names are not in UTF-8"));
             }
             key if key.starts_with(b"GNU.sparse.") || key == b"SCHILY.realsize" => {
-                return Err(UnpackError::Damaged("it holds files with holes"));
+                return Err(UnpackError::Damaged("it contains sparse files"));
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// Whether records that are for all entries say what can only be true of one.
-    pub(super) const fn is_about_one(&self) -> bool {
+    /// Returns whether the records contain a path, link target or size, which a global header must not set.
+    pub(super) const fn is_specific(&self) -> bool {
         self.path.is_some() || self.target.is_some() || self.size.is_some()
     }
 }
 
-/// A decimal number without a sign.
+/// Parses a decimal number without a sign.
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -75,9 +77,9 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Seconds since 1970, maybe with a sign and a fraction, of which nine digits count.
+/// Parses seconds since the Unix epoch (UTC), with an optional sign and a fraction; ignores digits below 1 ns.
 fn time(text: &[u8]) -> Option<SystemTime> {
-    let (before, text) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
+    let (is_negative, text) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
     let mut parts = text.splitn(2, |byte| *byte == b'.');
     let seconds = number(parts.next()?)?;
     let nanos = match parts.next() {
@@ -89,7 +91,7 @@ fn time(text: &[u8]) -> Option<SystemTime> {
         }
     };
     let distance = Duration::new(seconds, nanos);
-    if before { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+    if is_negative { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
 #[cfg(test)]
@@ -102,16 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn records_are_read_one_after_the_other() {
+    fn records_are_parsed_in_sequence() {
         let read = records(b"10 path=a\n12 mtime=-1.5\n13 comment=x\n8 size=7\n").unwrap_err();
-        assert!(matches!(read, UnpackError::Damaged(_)), "a length that is wrong");
+        assert!(matches!(read, UnpackError::Damaged(_)), "a wrong length was accepted");
         let read = records(b"10 path=a\n14 mtime=-1.5\n13 comment=x\n9 size=7\n").unwrap();
         assert_eq!((read.path.as_deref(), read.size), (Some(&b"a"[..]), Some(7)));
         assert_eq!(read.modified, Modified::At(UNIX_EPOCH - Duration::from_millis(1500)));
     }
 
     #[test]
-    fn what_is_malformed_or_changes_content_is_refused() {
+    fn malformed_and_unsupported_records_are_rejected() {
         for bytes in [
             &b"path=a\n"[..],
             b"5 path=a\n",

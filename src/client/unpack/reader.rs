@@ -1,4 +1,4 @@
-//! The reader of tars: entry by entry, off a stream, in bounded memory.
+//! Streaming tar reader with bounded memory.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,21 +10,22 @@ use super::tree::OpenFile;
 use super::{UnpackError, Watch};
 
 const BLOCK: usize = 512;
-/// The most bytes of a long name or of a pax header.
+/// Maximum size of a long name or pax header in bytes.
 const MAX_EXTENSION: u64 = 64 * 1024;
-/// How much is copied at once.
-const COPIED: usize = 256 * 1024;
+/// Buffer size for copying content, in bytes.
+const BUFFER: usize = 256 * 1024;
 
-/// Reads a tar.
+/// Reader of a tar archive.
 pub(super) struct Reader<R> {
     input: R,
-    /// Bytes of the entry's content, and of the gap behind it, that were not read.
+    /// Unread content of the current entry, in bytes.
     content: u64,
-    gap: u64,
+    /// Unread padding after the content, in bytes.
+    padding: u64,
     buffer: Vec<u8>,
 }
 
-/// An entry; its content follows.
+/// Header of an entry; the content follows in the stream.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub path: Vec<u8>,
@@ -33,7 +34,7 @@ pub(super) struct Entry {
     pub modified: Option<SystemTime>,
 }
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Debug)]
 pub(super) enum Kind {
     File,
@@ -43,10 +44,10 @@ pub(super) enum Kind {
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, content: 0, gap: 0, buffer: vec![0; COPIED] }
+        Self { input, content: 0, padding: 0, buffer: vec![0; BUFFER] }
     }
 
-    /// The next entry; none behind the last.
+    /// Reads the next entry; `None` at the end of the archive.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
         let mut records = Records::default();
         let mut is_extended = false;
@@ -54,15 +55,15 @@ impl<R: Read> Reader<R> {
             let Some(header) = self.header()? else {
                 return if is_extended { Err(UnpackError::Damaged("it ends within an entry")) } else { Ok(None) };
             };
-            let size = header.entry_size().map_err(|_| UnpackError::Damaged("a header states no size"))?;
+            let size = header.entry_size().map_err(|_| UnpackError::Damaged("a header has an invalid size"))?;
             match header.entry_type() {
                 EntryType::GNULongName => records.path = Some(self.long_name(size)?),
                 EntryType::GNULongLink => records.target = Some(self.long_name(size)?),
                 EntryType::XHeader => records.add(&self.extension(size)?)?,
                 EntryType::XGlobalHeader => {
-                    let mut of_all = Records::default();
-                    of_all.add(&self.extension(size)?)?;
-                    if of_all.is_about_one() {
+                    let mut global = Records::default();
+                    global.add(&self.extension(size)?)?;
+                    if global.is_specific() {
                         return Err(UnpackError::Damaged("a pax header gives all entries one name or size"));
                     }
                     continue;
@@ -73,12 +74,12 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Copies the content of the entry that was read last.
+    /// Copies the content of the current entry to `output`.
     pub(super) fn copy_content(&mut self, mut output: OpenFile<'_>, watch: &Watch) -> Result<(), UnpackError> {
         while self.content > 0 {
             watch.check()?;
-            let length = usize::try_from(self.content).unwrap_or(COPIED).min(COPIED);
-            self.input.read_exact(&mut self.buffer[..length]).map_err(of_read)?;
+            let length = usize::try_from(self.content).unwrap_or(BUFFER).min(BUFFER);
+            self.input.read_exact(&mut self.buffer[..length]).map_err(read_error)?;
             output.write_all(&self.buffer[..length])?;
             self.content -= length as u64;
         }
@@ -88,7 +89,7 @@ impl<R: Read> Reader<R> {
     fn entry(&mut self, header: &Header, size: u64, records: Records) -> Result<Entry, UnpackError> {
         let path = records.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let size = records.size.unwrap_or(size);
-        let refused = |why: &str| UnpackError::refused(&path, &why);
+        let refused = |reason: &str| UnpackError::refused(&path, &reason);
         let kind = match header.entry_type() {
             EntryType::Regular | EntryType::Continuous => Kind::File,
             EntryType::Directory => Kind::Directory,
@@ -98,51 +99,52 @@ impl<R: Read> Reader<R> {
             }
             EntryType::Link => return Err(refused("is a hard link")),
             EntryType::Char | EntryType::Block => return Err(refused("is a device")),
-            EntryType::Fifo => return Err(refused("is a fifo")),
-            EntryType::GNUSparse => return Err(refused("is a file with holes")),
-            _ => return Err(refused("is neither file nor directory nor link")),
+            EntryType::Fifo => return Err(refused("is a FIFO")),
+            EntryType::GNUSparse => return Err(refused("is a sparse file")),
+            _ => return Err(refused("is neither a file, a directory nor a symlink")),
         };
         if size > 0 && !matches!(kind, Kind::File) {
-            return Err(refused("is no file, and has content"));
+            return Err(refused("is not a file, but has content"));
         }
-        let mode = header.mode().map_err(|_| refused("has no permissions"))? & 0o777;
+        let mode = header.mode().map_err(|_| refused("has invalid permissions"))? & 0o777;
         let modified = match records.modified {
             Modified::At(time) => Some(time),
-            Modified::Unknown => None,
-            Modified::Untold => header.mtime().ok().and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))),
+            Modified::Invalid => None,
+            Modified::Absent => header.mtime().ok().and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))),
         };
         self.content = size;
-        self.gap = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
+        self.padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
         Ok(Entry { path, kind, mode, modified })
     }
 
-    /// The next header; none where the archive ends in order.
+    /// Reads the next header; `None` at a valid end of the archive.
     fn header(&mut self) -> Result<Option<Header>, UnpackError> {
-        debug_assert_eq!(self.content, 0, "content is read before the next header");
-        let gap = usize::try_from(std::mem::take(&mut self.gap)).expect("less than a block");
-        self.input.read_exact(&mut self.buffer[..gap]).map_err(of_read)?;
+        debug_assert_eq!(self.content, 0, "the content of the previous entry was not read");
+        let padding = usize::try_from(std::mem::take(&mut self.padding)).expect("the padding is less than a block");
+        self.input.read_exact(&mut self.buffer[..padding]).map_err(read_error)?;
         let mut header = Header::new_old();
-        self.input.read_exact(header.as_mut_bytes()).map_err(of_read)?;
+        self.input.read_exact(header.as_mut_bytes()).map_err(read_error)?;
         let bytes = header.as_bytes();
         if bytes.iter().all(|byte| *byte == 0) {
             return self.end().map(|()| None);
         }
-        // Each byte of the sum itself counts as a space.
+        // The checksum counts its own 8 bytes as spaces.
         let sum = bytes.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
         if header.cksum().ok() != Some(sum.map(u32::from).sum()) {
-            return Err(UnpackError::Damaged("the sum of a header is wrong"));
+            return Err(UnpackError::Damaged("a header has a wrong checksum"));
         }
         Ok(Some(header))
     }
 
-    /// Checks that the archive ends with a second block of zeros, and nothing but zeros behind it: what `tar` would not show
-    /// is not passed over.
+    /// Checks that the archive ends with a second zero block, and only zeros after it.
+    ///
+    /// Rejects other data, since `tar` would not list it.
     fn end(&mut self) -> Result<(), UnpackError> {
-        self.input.read_exact(&mut self.buffer[..BLOCK]).map_err(of_read)?;
+        self.input.read_exact(&mut self.buffer[..BLOCK]).map_err(read_error)?;
         let mut read = BLOCK;
         while read > 0 {
             if self.buffer[..read].iter().any(|byte| *byte != 0) {
-                return Err(UnpackError::Damaged("something stands behind its end"));
+                return Err(UnpackError::Damaged("it has data after its end"));
             }
             read = match self.input.read(&mut self.buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -152,7 +154,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// A name as GNU tar writes it where a header has no room: with a zero behind it.
+    /// Reads a long name of GNU tar, which ends with a zero byte.
     fn long_name(&mut self, size: u64) -> Result<Vec<u8>, UnpackError> {
         let mut name = self.extension(size)?;
         if name.last() == Some(&0) {
@@ -165,17 +167,17 @@ impl<R: Read> Reader<R> {
         if size > MAX_EXTENSION {
             return Err(UnpackError::Damaged("a name or a pax header has more than 64 KiB"));
         }
-        let size = usize::try_from(size).expect("it was looked at");
+        let size = usize::try_from(size).expect("the size is at most 64 KiB");
         let mut extension = vec![0; size.next_multiple_of(BLOCK)];
-        self.input.read_exact(&mut extension).map_err(of_read)?;
+        self.input.read_exact(&mut extension).map_err(read_error)?;
         extension.truncate(size);
         Ok(extension)
     }
 }
 
-fn of_read(error: io::Error) -> UnpackError {
+fn read_error(error: io::Error) -> UnpackError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => UnpackError::Damaged("it ends before its end"),
+        io::ErrorKind::UnexpectedEof => UnpackError::Damaged("it is incomplete"),
         _ => UnpackError::Read(error),
     }
 }

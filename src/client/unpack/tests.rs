@@ -5,7 +5,7 @@ use tar::{EntryType, Header};
 
 use super::*;
 
-/// An entry as nobody's library would write it.
+/// Creates a header without the checks of a tar library.
 fn raw(name: &[u8], kind: EntryType, target: &[u8], size: u64) -> Header {
     let mut header = Header::new_ustar();
     let fields = header.as_old_mut();
@@ -19,7 +19,7 @@ fn raw(name: &[u8], kind: EntryType, target: &[u8], size: u64) -> Header {
     header
 }
 
-/// A tar that is put together from headers and contents.
+/// Tar archive, built from headers and contents.
 #[derive(Default)]
 struct Tar(Vec<u8>);
 
@@ -49,15 +49,15 @@ impl Tar {
         self.0
     }
 
-    /// Unpacks it, and checks that nothing has appeared anywhere else.
+    /// Unpacks the archive, and checks that nothing was created outside the target directory.
     fn unpack(self) -> (Result<Vec<UnpackedFile>, UnpackError>, tempfile::TempDir) {
         unpack_bytes(&self.end())
     }
 
-    fn refused(self, words: &str) {
+    fn refused(self, message: &str) {
         let (outcome, _) = self.unpack();
         let error = outcome.unwrap_err();
-        assert!(error.is_unsafe() && error.to_string().contains(words), "{words:?} is not in {error}");
+        assert!(error.is_unsafe() && error.to_string().contains(message), "{message:?} is not in {error}");
     }
 }
 
@@ -66,13 +66,13 @@ fn unpack_bytes(bytes: &[u8]) -> (Result<Vec<UnpackedFile>, UnpackError>, tempfi
     let inside = folder.path().join("inside");
     fs::create_dir(&inside).unwrap();
     let outcome = unpack(bytes, &inside, &Watch::default());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "something was made outside");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a file was created outside the target directory");
     (outcome, folder)
 }
 
-fn damaged(bytes: &[u8], words: &str) {
+fn damaged(bytes: &[u8], message: &str) {
     let error = unpack_bytes(bytes).0.unwrap_err();
-    assert!(error.is_unsafe() && error.to_string().contains(words), "{words:?} is not in {error}");
+    assert!(error.is_unsafe() && error.to_string().contains(message), "{message:?} is not in {error}");
 }
 
 fn pax(records: &str) -> Tar {
@@ -80,12 +80,12 @@ fn pax(records: &str) -> Tar {
 }
 
 #[test]
-fn files_directories_and_links_come_out() {
-    let tar = Tar::default().directory("./").directory("d/").file("d/f").file("no/parent/told").link("l", "d/f");
+fn files_directories_and_links_are_unpacked() {
+    let tar = Tar::default().directory("./").directory("d/").file("d/f").file("no/parent/entry").link("l", "d/f");
     let (outcome, folder) = tar.unpack();
     let files = outcome.unwrap();
     let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.size)).collect();
-    assert_eq!(names, [("d/f", 7), ("no/parent/told", 7)]);
+    assert_eq!(names, [("d/f", 7), ("no/parent/entry", 7)]);
     let inside = folder.path().join("inside");
     assert_eq!(fs::read(inside.join("d/f")).unwrap(), b"content");
     for path in ["d/f", "d"] {
@@ -97,7 +97,7 @@ fn files_directories_and_links_come_out() {
 }
 
 #[test]
-fn paths_that_lead_out_are_refused() {
+fn paths_outside_the_archive_are_rejected() {
     for name in
         ["/etc/passwd", "../x", "a/../../x", "a/..", "..", "a//b", "C:/x", "a\\b", "..\\x", "a\nb", "a\u{202e}b"]
     {
@@ -113,7 +113,7 @@ fn paths_that_lead_out_are_refused() {
 }
 
 #[test]
-fn links_that_lead_out_are_refused() {
+fn links_outside_the_archive_are_rejected() {
     for (name, target) in
         [("l", "/etc"), ("l", ".."), ("d/l", "../.."), ("l", "d/../.."), ("l", ""), ("l", "C:\\x"), ("l", "a\\..\\..")]
     {
@@ -124,19 +124,19 @@ fn links_that_lead_out_are_refused() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let outside = tempfile::tempdir().unwrap();
-    // The link comes before what would go through it, and is made after it.
+    // The link precedes the file in the archive, but is created after it.
     let tar = Tar::default().directory("d/").link("l", "d").file("l/f");
-    tar.refused("twice");
-    Tar::default().link("l", "d").file("l").refused("twice");
-    Tar::default().file("f").link("f", "d").refused("twice");
+    tar.refused("duplicate");
+    Tar::default().link("l", "d").file("l").refused("duplicate");
+    Tar::default().file("f").link("f", "d").refused("duplicate");
     let target = outside.path().to_str().unwrap();
     Tar::default().link("l", target).file("l/f").refused("points outside");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn a_chain_of_links_cannot_lead_out() {
-    // `up` leads to the top, so that `..` behind it would leave.
+fn a_chain_of_links_cannot_point_outside() {
+    // `up` points to the top level, so `..` after it would be outside.
     Tar::default()
         .directory("x/")
         .directory("x/y/")
@@ -146,38 +146,38 @@ fn a_chain_of_links_cannot_lead_out() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_refused() {
-    for (kind, words) in [
+fn special_files_are_rejected() {
+    for (kind, message) in [
         (EntryType::Link, "hard link"),
         (EntryType::Char, "device"),
         (EntryType::Block, "device"),
-        (EntryType::Fifo, "fifo"),
-        (EntryType::GNUSparse, "holes"),
+        (EntryType::Fifo, "FIFO"),
+        (EntryType::GNUSparse, "sparse"),
         (EntryType::new(b'V'), "neither"),
         (EntryType::new(b'M'), "neither"),
         (EntryType::new(0xff), "neither"),
     ] {
-        Tar::default().entry("x", kind, "y", b"").refused(words);
+        Tar::default().entry("x", kind, "y", b"").refused(message);
     }
     Tar::default().entry("d/", EntryType::Directory, "", b"x").refused("has content");
     Tar::default().entry("l", EntryType::Symlink, "x", b"x").refused("has content");
-    pax("22 GNU.sparse.major=1\n").file("x").refused("holes");
+    pax("22 GNU.sparse.major=1\n").file("x").refused("sparse");
 }
 
 #[test]
-fn what_is_there_twice_is_refused() {
-    Tar::default().file("a").file("a").refused("twice");
-    Tar::default().file("a").file("a/b").refused("twice");
-    Tar::default().file("a/b").file("a").refused("twice");
-    Tar::default().directory("a/").directory("a/").refused("twice");
-    Tar::default().directory("a/").file("a").refused("twice");
-    Tar::default().link("a", "b").link("a", "c").refused("twice");
-    // Only what a file brings along may be told of later.
+fn duplicates_are_rejected() {
+    Tar::default().file("a").file("a").refused("duplicate");
+    Tar::default().file("a").file("a/b").refused("duplicate");
+    Tar::default().file("a/b").file("a").refused("duplicate");
+    Tar::default().directory("a/").directory("a/").refused("duplicate");
+    Tar::default().directory("a/").file("a").refused("duplicate");
+    Tar::default().link("a", "b").link("a", "c").refused("duplicate");
+    // An implicit directory may have an entry later.
     assert!(Tar::default().file("a/b").directory("a/").unpack().0.is_ok());
 }
 
 #[test]
-fn entries_are_counted_and_so_are_directories_that_nobody_tells_of() {
+fn the_entry_limit_includes_implicit_directories() {
     let unpack_three = |tar: Tar| {
         let folder = tempfile::tempdir().unwrap();
         unpack_up_to(3, &tar.end()[..], folder.path(), &Watch::default())
@@ -195,7 +195,7 @@ fn entries_are_counted_and_so_are_directories_that_nobody_tells_of() {
 }
 
 #[test]
-fn directories_that_nobody_tells_of_take_little_memory() {
+fn implicit_directories_need_bounded_memory() {
     let mut tar = Tar::default();
     for number in 0..70 {
         let path = format!("{}{number}/f", "0123456789abcd/".repeat(200));
@@ -203,25 +203,25 @@ fn directories_that_nobody_tells_of_take_little_memory() {
         let gnu = tar.entry("././@LongLink", EntryType::GNULongName, "", path.as_bytes());
         tar = gnu.file("x");
     }
-    tar.refused("does not tell of");
+    tar.refused("too many directories");
 }
 
 #[test]
-fn sizes_that_lie_end_in_nothing() {
+fn wrong_sizes_are_rejected() {
     for size in [8, 512, 1 << 40, u64::MAX] {
         let mut tar = Tar::default();
         tar.0.extend_from_slice(raw(b"a", EntryType::Regular, b"", size).as_bytes());
         tar.0.extend_from_slice(b"content");
-        damaged(&tar.0, "ends before its end");
+        damaged(&tar.0, "incomplete");
     }
-    // Where a pax header says another size, that counts, as it does for tar.
-    pax("20 size=99999999999\n").file("a").refused("ends before its end");
-    // What would be content is no header then.
-    pax("9 size=0\n").file("a").refused("sum");
+    // The size in a pax header takes precedence, as in tar.
+    pax("20 size=99999999999\n").file("a").refused("incomplete");
+    // With size 0, the content is parsed as a header.
+    pax("9 size=0\n").file("a").refused("checksum");
 }
 
 #[test]
-fn names_are_bounded() {
+fn names_have_a_maximum_length() {
     for kind in [EntryType::XHeader, EntryType::XGlobalHeader, EntryType::GNULongName, EntryType::GNULongLink] {
         for size in [64 * 1024 + 1, 4 << 30, u64::MAX] {
             damaged(raw(b"x", kind, b"", size).as_bytes(), "64 KiB");
@@ -238,39 +238,39 @@ fn names_are_bounded() {
     pax("15 path=/etc/x\n").file("y").refused("absolute");
     pax("18 linkpath=/etc/\n").link("y", "z").refused("points outside");
     Tar::default().entry("x", EntryType::XGlobalHeader, "", b"10 path=a\n").file("y").refused("all entries");
-    // As git writes it.
+    // `git archive` writes a global header with a comment.
     let git = Tar::default().entry("x", EntryType::XGlobalHeader, "", b"13 comment=x\n").file("y");
     assert_eq!(git.unpack().0.unwrap().len(), 1);
 }
 
 #[test]
-fn an_archive_without_its_end_is_refused() {
+fn incomplete_archives_are_rejected() {
     let whole = Tar::default().directory("d/").file("d/f").end();
     assert!(unpack_bytes(&whole).0.is_ok());
     for length in (0..whole.len()).step_by(101).chain([whole.len() - 1, whole.len() - 512, whole.len() - 1024]) {
-        damaged(&whole[..length], "ends before its end");
+        damaged(&whole[..length], "incomplete");
     }
-    // Padding is what tar writes; anything else would be hidden.
+    // tar pads archives with zeros; any other data would be hidden.
     assert!(unpack_bytes(&[&whole[..], &[0; 9_000]].concat()).0.is_ok());
-    damaged(&[&whole[..], b"x"].concat(), "behind its end");
-    damaged(&[&whole[..], &Tar::default().file("hidden").end()].concat(), "behind its end");
+    damaged(&[&whole[..], b"x"].concat(), "after its end");
+    damaged(&[&whole[..], &Tar::default().file("hidden").end()].concat(), "after its end");
     let extended = pax("10 path=a\n").end();
     damaged(&extended, "within an entry");
 }
 
 #[test]
-fn a_header_that_was_changed_is_refused() {
+fn changed_headers_are_rejected() {
     let whole = Tar::default().file("f").end();
     for at in [0, 100, 124, 148, 156, 257, 345] {
         let mut changed = whole.clone();
         changed[at] ^= 1;
-        damaged(&changed, "sum");
+        damaged(&changed, "checksum");
     }
-    damaged(&[7; 2048], "sum");
+    damaged(&[7; 2048], "checksum");
 }
 
 #[test]
-fn it_stops_when_it_is_told_to() {
+fn a_dropped_guard_cancels_unpacking() {
     let folder = tempfile::tempdir().unwrap();
     let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
     drop(stop);
@@ -281,7 +281,7 @@ fn it_stops_when_it_is_told_to() {
 
 #[cfg(unix)]
 #[test]
-fn permissions_are_those_of_the_sender_as_far_as_this_user_grants_them() {
+fn permissions_are_those_of_the_sender_under_the_umask() {
     use std::os::unix::fs::PermissionsExt;
     let mut tar = Tar::default();
     for (name, kind, mode) in [

@@ -1,4 +1,4 @@
-//! The tree that is being unpacked: files and directories first, links after all of them, times and permissions last.
+//! Directory tree of an archive: writes files and directories, then links, then times and permissions.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -9,33 +9,36 @@ use std::time::SystemTime;
 use super::{UnpackError, UnpackedFile, Watch};
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
 
-/// The most bytes of paths of directories that no entry tells of: a few bytes of a path can stand for hundreds of them.
-const MAX_UNTOLD: usize = 16 << 20;
+/// Maximum total length of the paths of implicit directories, in bytes.
+///
+/// One entry with a deep path can imply hundreds of directories, each with a path of its own.
+const MAX_IMPLICIT: usize = 16 << 20;
 
-/// A directory and what was unpacked into it.
+/// Target directory and its unpacked entries.
 pub(super) struct Tree<'a> {
     root: &'a Path,
-    /// Permissions that new directories may have.
+    /// Permissions of new directories under this user's umask.
     allowed: u32,
     directories: BTreeMap<ArchivePath, Directory>,
     links: Vec<(ArchivePath, LinkTarget)>,
     files: Vec<UnpackedFile>,
     open: Option<File>,
-    /// How many entries there may still be, directories that are not told of among them.
-    left: usize,
+    /// Number of entries that may still be created, including implicit directories.
+    remaining: usize,
     limit: usize,
-    untold: usize,
+    /// Total length of the paths of implicit directories, in bytes.
+    implicit: usize,
 }
 
-/// A directory that was made.
+/// Created directory.
 struct Directory {
-    /// Whether an entry told of it, and not only of something in it.
-    is_told: bool,
+    /// Whether the archive has an entry for the directory; otherwise only the path of another entry implies it.
+    is_explicit: bool,
     mode: u32,
     modified: Option<SystemTime>,
 }
 
-/// A file that is being written.
+/// File that is being written.
 pub(super) struct OpenFile<'a> {
     file: &'a mut File,
     entry: &'a mut UnpackedFile,
@@ -50,14 +53,24 @@ impl OpenFile<'_> {
 }
 
 impl<'a> Tree<'a> {
-    /// A tree of at most `limit` entries in the empty directory `root`.
+    /// Creates a tree of at most `limit` entries in the empty directory `root`.
     pub(super) fn new(root: &'a Path, limit: usize) -> Result<Self, UnpackError> {
         let allowed = usual_mode(root).map_err(|source| failed("the directory", source))?;
         let (directories, links) = (BTreeMap::new(), Vec::new());
-        Ok(Self { root, allowed, directories, links, files: Vec::new(), open: None, left: limit, limit, untold: 0 })
+        Ok(Self {
+            root,
+            allowed,
+            directories,
+            links,
+            files: Vec::new(),
+            open: None,
+            remaining: limit,
+            limit,
+            implicit: 0,
+        })
     }
 
-    /// Makes a directory, and those that it is in.
+    /// Creates a directory and its missing parent directories.
     pub(super) fn directory(
         &mut self,
         path: &ArchivePath,
@@ -65,56 +78,56 @@ impl<'a> Tree<'a> {
         modified: Option<SystemTime>,
     ) -> Result<(), UnpackError> {
         match self.directories.get_mut(path) {
-            Some(directory) if directory.is_told => return Err(twice(path)),
-            Some(directory) => *directory = Directory { is_told: true, mode, modified },
+            Some(directory) if directory.is_explicit => return Err(duplicate(path)),
+            Some(directory) => *directory = Directory { is_explicit: true, mode, modified },
             None => {
                 self.make_parents(path)?;
-                self.make(path, Directory { is_told: true, mode, modified })?;
+                self.make(path, Directory { is_explicit: true, mode, modified })?;
             }
         }
         Ok(())
     }
 
-    /// Makes a file to be written, and the directories that it is in.
+    /// Creates a file and its missing parent directories.
     pub(super) fn file(&mut self, path: &ArchivePath, mode: u32) -> Result<OpenFile<'_>, UnpackError> {
         self.make_parents(path)?;
         self.count()?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // The umask takes from it what this user never grants.
+        // The umask applies to `mode`.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         #[cfg(not(unix))]
         let _ = mode;
-        let file = options.open(self.disk_path(path)).map_err(|source| of_create(path, source))?;
+        let file = options.open(self.disk_path(path)).map_err(|source| create_error(path, source))?;
         self.files.push(UnpackedFile { name: path.as_str().to_owned(), size: 0 });
-        let entry = self.files.last_mut().expect("it was pushed");
+        let entry = self.files.last_mut().expect("a file was added");
         Ok(OpenFile { file: self.open.insert(file), entry })
     }
 
-    /// Ends the file that was made last.
+    /// Closes the current file and sets its modification time.
     #[expect(clippy::unnecessary_wraps, reason = "every step of unpacking can fail")]
     pub(super) fn finish_file(&mut self, modified: Option<SystemTime>) -> Result<(), UnpackError> {
         if let (Some(file), Some(modified)) = (self.open.take(), modified) {
-            // A time that the file system cannot hold is no reason to lose the file.
+            // Best effort: the file system may not support this time.
             let _ = file.set_modified(modified);
         }
         Ok(())
     }
 
-    /// Keeps a link for later.
+    /// Records a symbolic link, which [`Self::finish`] creates.
     pub(super) fn link(&mut self, path: ArchivePath, target: LinkTarget) -> Result<(), UnpackError> {
         self.count()?;
         self.links.push((path, target));
         Ok(())
     }
 
-    /// Makes the links, then gives directories their times and permissions, those within others first.
+    /// Creates the symbolic links, then sets times and permissions of directories, subdirectories first.
     pub(super) fn finish(mut self, watch: &Watch) -> Result<Vec<UnpackedFile>, UnpackError> {
         for (path, target) in std::mem::take(&mut self.links) {
             watch.check()?;
             self.make_parents(&path)?;
-            make_link(&target, &self.disk_path(&path)).map_err(|source| of_create(&path, source))?;
+            make_link(&target, &self.disk_path(&path)).map_err(|source| create_error(&path, source))?;
         }
         for (path, directory) in self.directories.iter().rev() {
             let disk_path = self.disk_path(path);
@@ -127,7 +140,7 @@ impl<'a> Tree<'a> {
     }
 
     fn count(&mut self) -> Result<(), UnpackError> {
-        self.left = self.left.checked_sub(1).ok_or(UnpackError::TooMany { limit: self.limit })?;
+        self.remaining = self.remaining.checked_sub(1).ok_or(UnpackError::TooMany { limit: self.limit })?;
         Ok(())
     }
 
@@ -135,19 +148,19 @@ impl<'a> Tree<'a> {
         let missing = std::iter::successors(path.parent(), ArchivePath::parent);
         let missing: Vec<_> = missing.take_while(|parent| !self.directories.contains_key(parent)).collect();
         for parent in missing.into_iter().rev() {
-            self.untold += parent.as_str().len();
-            if self.untold > MAX_UNTOLD {
-                let why = "lies with others in too many directories that the archive does not tell of";
-                return Err(UnpackError::refused(path.as_str().as_bytes(), &why));
+            self.implicit += parent.as_str().len();
+            if self.implicit > MAX_IMPLICIT {
+                let reason = "needs too many directories that have no entry of their own";
+                return Err(UnpackError::refused(path.as_str().as_bytes(), &reason));
             }
-            self.make(&parent, Directory { is_told: false, mode: 0o777, modified: None })?;
+            self.make(&parent, Directory { is_explicit: false, mode: 0o777, modified: None })?;
         }
         Ok(())
     }
 
     fn make(&mut self, path: &ArchivePath, directory: Directory) -> Result<(), UnpackError> {
         self.count()?;
-        make_private(&self.disk_path(path)).map_err(|source| of_create(path, source))?;
+        make_private(&self.disk_path(path)).map_err(|source| create_error(path, source))?;
         self.directories.insert(path.clone(), directory);
         Ok(())
     }
@@ -157,16 +170,16 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Makes a directory that only this user can look into. What exists already is an error.
+/// Creates a directory that is accessible to this user only. Fails if the path exists.
 pub(in crate::client) fn make_private(path: &Path) -> io::Result<()> {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no such permissions"))]
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has these permissions"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
 }
 
-/// What a new directory in `root` is allowed, as this user's umask has it.
+/// Returns the permissions of a new directory in `root` under this user's umask.
 #[cfg(unix)]
 pub(in crate::client) fn usual_mode(root: &Path) -> io::Result<u32> {
     use std::os::unix::fs::PermissionsExt;
@@ -182,7 +195,7 @@ pub(in crate::client) fn usual_mode(_: &Path) -> io::Result<u32> {
     Ok(0o777)
 }
 
-/// Gives a directory its permissions.
+/// Sets the permissions of a directory.
 #[cfg(unix)]
 pub(in crate::client) fn permit(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
@@ -198,20 +211,20 @@ fn make_link(target: &LinkTarget, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target.as_str(), path)
 }
 
-/// Links need a privilege there, and must say what they lead to.
+/// Fails: on Windows, symbolic links need a privilege and the kind of their target.
 #[cfg(not(unix))]
 fn make_link(_: &LinkTarget, _: &Path) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system is not asked for symbolic links"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "symbolic links are not supported on this system"))
 }
 
-fn twice(path: &ArchivePath) -> UnpackError {
-    let why = "is there twice, or under a name that this file system takes for the same";
-    UnpackError::refused(path.as_str().as_bytes(), &why)
+fn duplicate(path: &ArchivePath) -> UnpackError {
+    let reason = "is a duplicate, or has a name that this file system treats as equal to another one";
+    UnpackError::refused(path.as_str().as_bytes(), &reason)
 }
 
-/// What exists already was unpacked before: nothing else can be there.
-fn of_create(path: &ArchivePath, source: io::Error) -> UnpackError {
-    if source.kind() == io::ErrorKind::AlreadyExists { twice(path) } else { failed(path.as_str(), source) }
+/// Converts an error of creating an entry; an existing path is a duplicate, since the directory was empty.
+fn create_error(path: &ArchivePath, source: io::Error) -> UnpackError {
+    if source.kind() == io::ErrorKind::AlreadyExists { duplicate(path) } else { failed(path.as_str(), source) }
 }
 
 fn failed(entry: &str, source: io::Error) -> UnpackError {

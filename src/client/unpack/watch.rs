@@ -1,4 +1,4 @@
-//! Who watches over unpacking: hears of each file, and can stop it.
+//! Progress reports and cancellation of unpacking.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::UnpackError;
 use crate::client::{Progress, Silent};
 
-/// Hears of progress, and says when to stop.
+/// Progress callback and cancellation flag of an unpacking.
 #[derive(Clone)]
 pub struct Watch {
     progress: Arc<dyn Progress>,
     stop: Arc<AtomicBool>,
 }
 
-/// Stops the unpacking that it belongs to once it is dropped: with the future that waits for it.
+/// Guard that cancels an unpacking when dropped, together with the future that waits for the unpacking.
 #[derive(Debug)]
 pub struct StopOnDrop(Arc<AtomicBool>);
 
 impl Watch {
-    /// A watch that tells `progress`, and what stops it.
+    /// Creates a watch that reports to `progress`, and the guard that cancels it.
     #[must_use]
     pub fn new(progress: Arc<dyn Progress>) -> (Self, StopOnDrop) {
         let stop = Arc::<AtomicBool>::default();
         (Self { progress, stop: stop.clone() }, StopOnDrop(stop))
     }
 
-    /// Tells that this file is worked on.
+    /// Reports that the entry `name` is being unpacked.
     pub(super) fn at(&self, name: &str) {
         self.progress.at(name);
     }
 
-    /// An error once it should stop.
+    /// Returns an error after cancellation.
     pub(super) fn check(&self) -> Result<(), UnpackError> {
         if self.stop.load(Ordering::Relaxed) { Err(UnpackError::Stopped) } else { Ok(()) }
     }
