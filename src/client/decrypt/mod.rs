@@ -1,4 +1,4 @@
-//! Opening: a sealed payload becomes a file or a stream of authentic plaintext.
+//! Decrypts a payload into a file, a directory or a stream; writes only authenticated plaintext.
 
 mod directory;
 mod names;
@@ -24,54 +24,54 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
 
-/// Opens one payload, whose bytes are [fed](Unsealing::feed) in as they arrive. Blocks on its output.
+/// Decrypts one payload from the bytes given to [`feed`](Unsealing::feed). Blocks while writing the output.
 pub struct Unsealing {
     stream: OpenStream,
     writer: Writer,
     watch: Watch,
 }
 
-/// Chooses where the content goes, once its envelope is authentic.
+/// Callback that chooses the output, given the authenticated metadata; `None` for a [`Framing::Raw`] payload.
 pub type Choose = Box<dyn FnOnce(Option<&Metadata>) -> Result<Output, OutputError> + Send>;
 
-/// What an envelope takes part in.
+/// Whether the plaintext starts with an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// The plaintext begins with an envelope, as every client of ours writes it.
+    /// An envelope with metadata precedes the content. All clients of this project write one.
     Envelope,
     /// The whole plaintext is the content.
     Raw,
 }
 
-/// A payload that was opened to its end.
+/// Result of a complete decryption.
 #[derive(Clone, Debug)]
 pub struct Unsealed {
-    /// What the sender says of the content; none of a [`Framing::Raw`] payload.
+    /// The sender's metadata; `None` for a [`Framing::Raw`] payload.
     pub metadata: Option<Metadata>,
-    /// Where the content is; none where it went into a stream.
+    /// Path of the file or directory; `None` for a stream.
     pub path: Option<PathBuf>,
-    /// The files that were unpacked into the directory `path`; none where the content is as it was sent.
+    /// Files that were unpacked into the directory `path`; `None` if the content was not unpacked.
     pub unpacked: Option<Vec<UnpackedFile>>,
-    /// Bytes of content.
+    /// Content size in bytes.
     pub size: u64,
 }
 
-/// A payload that could not be opened to its end.
+/// Reason why a payload was not decrypted completely.
 #[derive(Debug, thiserror::Error)]
 pub enum UnsealError {
     /// The payload is not authentic.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The plaintext is authentic, and not what a sender writes.
+    /// The plaintext is authentic, but has no valid envelope.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The plaintext cannot be put where it should go.
+    /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
 }
 
 impl Unsealing {
-    /// Begins to open what `stream` gives; `sealed_bytes` is the payload's size where it is known.
+    /// Creates a decryption by `stream`; `sealed_bytes` is the encrypted size in bytes, if it is known.
     #[must_use]
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
@@ -81,52 +81,53 @@ impl Unsealing {
         Self { stream, writer, watch: Watch::default() }
     }
 
-    /// Lets `watch` hear of files that are unpacked, and stop it.
+    /// Reports unpacked files to `watch`, which can also cancel unpacking.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch, ..self }
     }
 
-    /// Begins to open a payload of known layout.
+    /// Creates a decryption of a payload with a known layout and an envelope.
     #[must_use]
     pub fn of_layout(key: PayloadKey, layout: Layout, choose: Choose) -> Self {
         Self::new(OpenStream::with_layout(key, layout), Some(layout.sealed_size()), Framing::Envelope, choose)
     }
 
-    /// Records at `place` what an unfinished file holds, and leaves both where the payload ends early.
+    /// Keeps an unfinished file and its record at `place` if the payload ends early, for another process to resume.
     #[must_use]
     pub fn keeping(mut self, layout: Layout, place: PartialPlace) -> Self {
         self.writer.keeping = Keeping::Wanted { place, layout, envelope: Vec::new() };
         self
     }
 
-    /// Goes on where an earlier process has stopped, as it is recorded at `place`, or begins anew. Says from which byte of
-    /// the payload on it is to be fed.
+    /// Resumes an unfinished file that an earlier process has recorded at `place`, or starts from the beginning.
+    ///
+    /// Also returns the payload offset in bytes from which [`Self::feed`] expects data.
     pub fn resume(
         key: PayloadKey,
         layout: Layout,
         choose: Choose,
         place: PartialPlace,
     ) -> Result<(Self, u64), UnsealError> {
-        let found = Earlier::find(&place, layout).and_then(|earlier| {
+        let earlier = Earlier::find(&place, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
             let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
             Some((earlier, file, segments))
         });
-        let Some((earlier, file, segments)) = found else {
+        let Some((earlier, file, segments)) = earlier else {
             return Ok((Self::of_layout(key, layout, choose).keeping(layout, place), 0));
         };
-        // Its first segment is what was sealed under this key, and so is the envelope in it.
+        // The envelope is authentic: the first segment was verified with this key.
         let output = choose(Some(&earlier.envelope.metadata))?;
         if !output.part_path().is_some_and(|path| is_same(&path, &earlier.part)) {
-            let anew = Self::of_layout(key, layout, Box::new(move |_| Ok(output)));
-            return Ok((anew.keeping(layout, place), 0));
+            let restarted = Self::of_layout(key, layout, Box::new(move |_| Ok(output)));
+            return Ok((restarted.keeping(layout, place), 0));
         }
-        let last = u32::try_from(segments - 1).expect("a layout counts its segments in 32 bits");
+        let last = u32::try_from(segments - 1).expect("a layout has fewer than 2^32 segments");
         let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
         let metadata = Some(earlier.envelope.metadata.clone());
         let sink = Sink::resume(output, file, written)?;
-        let (partial, opener) = earlier.go_on(segments, &key);
+        let (partial, opener) = earlier.resume(segments, &key);
         let writer = Writer {
             framing: Framing::Envelope,
             plaintext_bytes: Some(layout.plaintext_size()),
@@ -139,7 +140,7 @@ impl Unsealing {
         Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
     }
 
-    /// Takes the payload's next bytes, and writes what they complete.
+    /// Decrypts the payload's next bytes, and writes each completed segment.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), UnsealError> {
         let outcome = self.take(&mut bytes);
         if outcome.is_err() {
@@ -158,7 +159,7 @@ impl Unsealing {
         Ok(())
     }
 
-    /// Says that the payload has ended. Only now does a file get its name.
+    /// Completes the output at the end of the payload. A file gets its final name here.
     pub fn finish(mut self) -> Result<Unsealed, UnsealError> {
         let rest = match self.stream.finish() {
             Ok(rest) => rest,
@@ -188,10 +189,10 @@ struct Writer {
     keeping: Keeping,
 }
 
-/// What another process would go on with.
+/// Record that lets another process resume.
 enum Keeping {
     Nothing,
-    /// A record, once there is a file.
+    /// Will be created with the first segment in the file.
     Wanted {
         place: PartialPlace,
         layout: Layout,
@@ -201,7 +202,7 @@ enum Keeping {
 }
 
 impl Drop for Writer {
-    /// Nobody said that the payload has ended, or that it is wrong: what there is may be gone on with.
+    /// Keeps the unfinished file for resuming, since the payload has neither ended nor failed authentication.
     fn drop(&mut self) {
         self.leave();
     }
@@ -214,7 +215,7 @@ enum State {
 }
 
 impl Writer {
-    /// Writes the plaintext of one segment, or none.
+    /// Writes the plaintext of one segment, which may be empty.
     fn write(&mut self, plaintext: &[u8]) -> Result<(), UnsealError> {
         let content = match self.state {
             State::Waiting(_) => &plaintext[self.begin(plaintext)?..],
@@ -231,7 +232,7 @@ impl Writer {
         Ok(sink.write_all(content).map_err(OutputError::Write)?)
     }
 
-    /// Reads the envelope, opens the output, and says where in `plaintext` the content begins.
+    /// Parses the envelope, opens the output, and returns the offset of the content in `plaintext`.
     fn begin(&mut self, plaintext: &[u8]) -> Result<usize, UnsealError> {
         let State::Waiting(choose) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(0);
@@ -239,7 +240,7 @@ impl Writer {
         let length = match self.framing {
             Framing::Raw => 0,
             Framing::Envelope => {
-                // The first segment holds all of it.
+                // The first segment always contains the complete envelope.
                 let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::CutShort)?;
                 if let Some(bytes) = self.plaintext_bytes {
                     envelope.check_plaintext_size(bytes)?;
@@ -255,13 +256,13 @@ impl Writer {
         Ok(length)
     }
 
-    /// Records that the file holds another segment. Where that fails, nobody can go on with it, and nothing else is lost.
+    /// Records that the file contains another segment. A failure only prevents resuming.
     fn record(&mut self, header: &Header, tag: Tag) {
         let State::Writing(sink) = &self.state else { return };
         let Some(part) = sink.part() else { return };
         if let Keeping::Wanted { place, layout, envelope } = &self.keeping {
-            let begun = Partial::begin(place, *layout, part.path(), (header, envelope));
-            self.keeping = begun.map_or(Keeping::Nothing, Keeping::Kept);
+            let created = Partial::create(place, *layout, part.path(), (header, envelope));
+            self.keeping = created.map_or(Keeping::Nothing, Keeping::Kept);
         }
         if let Keeping::Kept(partial) = &mut self.keeping
             && partial.add(tag).is_err()
@@ -270,9 +271,9 @@ impl Writer {
         }
     }
 
-    /// Leaves the unfinished file and its record to another process.
+    /// Keeps the unfinished file and its record, so that another process can resume.
     fn leave(&mut self) {
-        if !matches!(&self.keeping, Keeping::Kept(partial) if partial.holds_some()) {
+        if !matches!(&self.keeping, Keeping::Kept(partial) if partial.has_segments()) {
             return self.forget();
         }
         if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
@@ -280,7 +281,7 @@ impl Writer {
         }
     }
 
-    /// Removes the record: nobody is to go on with it.
+    /// Removes the record, so that no process resumes.
     fn forget(&mut self) {
         if let Keeping::Kept(partial) = std::mem::replace(&mut self.keeping, Keeping::Nothing) {
             partial.remove();
@@ -291,9 +292,9 @@ impl Writer {
         let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
         let outcome = self.end(watch);
         match keeping {
-            // Who was stopped while an archive was unpacked can go on with the archive.
-            Keeping::Kept(_) if matches!(&outcome, Err(UnsealError::Output(error)) if error.is_stop()) => {}
-            // Until now it was needed.
+            // Cancelled while unpacking: another process can resume with the complete archive.
+            Keeping::Kept(_) if matches!(&outcome, Err(UnsealError::Output(error)) if error.is_cancelled()) => {}
+            // The output is complete or has failed permanently.
             Keeping::Kept(partial) => partial.remove(),
             Keeping::Nothing | Keeping::Wanted { .. } => {}
         }

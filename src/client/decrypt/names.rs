@@ -1,14 +1,14 @@
-//! Other names for a file whose name is taken.
+//! Alternative names for a file whose name is taken.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// `name (1).ext`, `name (2).ext`, … beside `path`.
+/// Returns `name (1).ext`, `name (2).ext`, … in the directory of `path`.
 pub(super) fn alternatives(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
     numbered(path, path.file_stem(), path.extension())
 }
 
-/// `name (1)`, `name (2)`, … beside the directory `path`, whose name has no ending.
+/// Returns `name (1)`, `name (2)`, … for the directory `path`; a directory name has no extension.
 pub(super) fn alternatives_of_directory(path: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
     numbered(path, path.file_name(), None)
 }
@@ -16,14 +16,14 @@ pub(super) fn alternatives_of_directory(path: &Path) -> impl Iterator<Item = Pat
 fn numbered<'a>(
     path: &'a Path,
     name: Option<&'a OsStr>,
-    ending: Option<&'a OsStr>,
+    extension: Option<&'a OsStr>,
 ) -> impl Iterator<Item = PathBuf> + use<'a> {
     (1_u32..).map(move |number| {
         let mut name = OsString::from(name.unwrap_or_default());
         name.push(format!(" ({number})"));
-        if let Some(ending) = ending {
+        if let Some(extension) = extension {
             name.push(".");
-            name.push(ending);
+            name.push(extension);
         }
         path.with_file_name(name)
     })
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_stands_before_the_ending() {
+    fn the_number_precedes_the_extension() {
         for (path, other) in [
             ("/d/a.txt", "/d/a (2).txt"),
             ("a", "a (2)"),

@@ -1,4 +1,4 @@
-//! Where plaintext goes.
+//! Outputs for decrypted content: a file, a directory or a stream.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,73 +9,73 @@ use super::directory::{self, NotUnpacked};
 use super::part::{PartFile, part_path};
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch};
 
-/// Where plaintext is to go.
+/// Output for decrypted content.
 pub enum Output {
-    /// Into a file, which exists once its last byte is authentic.
+    /// File, which gets its name once the whole content is authenticated.
     File(Target),
-    /// An archive: into a new directory, which exists once everything is unpacked into it.
+    /// New directory for an archive, which gets its name once all entries are unpacked.
     Directory(Target),
-    /// Into a stream, segment by authentic segment.
+    /// Stream, which receives each segment once it is authenticated.
     Stream(Box<dyn Write + Send>),
 }
 
-/// A file or directory to be made.
+/// File or directory to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Where.
+    /// Path of the file or directory.
     pub path: PathBuf,
-    /// What to do where something is there already.
+    /// Action if the path exists.
     pub conflict: Conflict,
-    /// Names the unfinished file beside it: `.sgsend-{mark}.part`.
+    /// Identifier in the name of the unfinished file in the same directory: `.sgsend-{mark}.part`.
     pub mark: String,
 }
 
-/// What to do about a file that is already there.
+/// Action if the target path exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Conflict {
-    /// Leave it alone and fail.
+    /// Fail without a change.
     #[default]
     Refuse,
-    /// Replace it.
+    /// Replace the file.
     Overwrite,
-    /// Leave it alone and take another name.
+    /// Use another name.
     Rename,
 }
 
-/// Plaintext that cannot be put where it should go.
+/// Reason why the output cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// Something is there already.
-    #[error("{} exists already", .0.display())]
+    /// The target exists.
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// Another process writes the same unfinished file.
+    /// Another process is writing the same unfinished file.
     #[error("another process is writing {}", .0.display())]
     Busy(PathBuf),
-    /// The file cannot be made.
+    /// The file or directory cannot be created.
     #[error("{} cannot be written", path.display())]
     Create {
-        /// Which.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// Why.
+        /// Cause of the failure.
         #[source]
         source: io::Error,
     },
-    /// Something is there already, and an archive replaces and joins nothing.
-    #[error("{} exists already, and an archive is unpacked into a new directory only", .0.display())]
+    /// The target directory exists; an archive is never unpacked over existing files.
+    #[error("{} already exists, and archives are unpacked into new directories only", .0.display())]
     NotNew(PathBuf),
     /// The archive cannot be unpacked.
     #[error(transparent)]
     Unpack(Box<NotUnpacked>),
-    /// The plaintext cannot be written.
+    /// Writing the content failed.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),
-    /// The caller will not have it written.
+    /// The caller has rejected the output.
     #[error("{0}")]
     Refused(String),
 }
 
 impl Output {
-    /// Where its unfinished file is.
+    /// Returns the path of the unfinished file; `None` for a stream.
     pub(super) fn part_path(&self) -> Option<PathBuf> {
         match self {
             Self::File(target) | Self::Directory(target) => Some(part_path(target)),
@@ -85,7 +85,7 @@ impl Output {
 }
 
 impl Target {
-    /// The same as a directory, which is a new one.
+    /// Converts the target to one for a directory; fails if the path exists and must not be renamed.
     fn of_directory(self) -> Result<Self, OutputError> {
         if self.conflict != Conflict::Rename && self.path.symlink_metadata().is_ok() {
             return Err(OutputError::NotNew(self.path));
@@ -95,14 +95,14 @@ impl Target {
 }
 
 impl OutputError {
-    /// Whether somebody has stopped it, and nothing is wrong.
-    pub(super) fn is_stop(&self) -> bool {
+    /// Returns whether unpacking was cancelled.
+    pub(super) fn is_cancelled(&self) -> bool {
         matches!(self, Self::Unpack(failed) if matches!(failed.error, UnpackError::Stopped))
     }
 }
 
 impl Conflict {
-    /// The same about a directory, which is never replaced.
+    /// Returns the action for a directory, which is never replaced.
     const fn of_directory(self) -> Self {
         match self {
             Self::Rename => Self::Rename,
@@ -111,13 +111,13 @@ impl Conflict {
     }
 }
 
-/// What became of an output.
+/// Completed output.
 pub(super) struct Finished {
     pub path: Option<PathBuf>,
     pub unpacked: Option<Vec<UnpackedFile>>,
 }
 
-/// An output that is open.
+/// Open output.
 pub(super) enum Sink {
     File(PartFile),
     Directory(PartFile, Target),
@@ -136,9 +136,9 @@ impl Sink {
         })
     }
 
-    /// Goes on with the first `length` bytes of the `file` that another process has left of `output`. A stream is none.
+    /// Resumes `output` after the first `length` bytes of `file`, which an earlier process has left unfinished.
     pub(super) fn resume(output: Output, file: File, length: u64) -> Result<Self, OutputError> {
-        let part = |target| PartFile::resume(target, file)?.behind(length).map_err(OutputError::Write);
+        let part = |target| PartFile::resume(target, file)?.truncated(length).map_err(OutputError::Write);
         Ok(match output {
             Output::File(target) => Self::File(part(target)?),
             Output::Directory(target) => {
@@ -149,7 +149,7 @@ impl Sink {
         })
     }
 
-    /// The unfinished file, where there is one.
+    /// Returns the unfinished file; `None` for a stream.
     pub(super) fn part(&self) -> Option<&PartFile> {
         match self {
             Self::File(part) | Self::Directory(part, _) => Some(part),
@@ -157,7 +157,7 @@ impl Sink {
         }
     }
 
-    /// Leaves the unfinished file to another process.
+    /// Keeps the unfinished file, so that another process can resume.
     pub(super) fn leave(self) {
         match self {
             Self::File(part) | Self::Directory(part, _) => part.leave(),
@@ -165,7 +165,7 @@ impl Sink {
         }
     }
 
-    /// Ends the output; where it is a file or a directory, says which, and what was unpacked.
+    /// Completes the output; returns the path of a file or directory, and the unpacked files.
     pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<Finished, OutputError> {
         match self {
             Self::File(part) => Ok(Finished { path: Some(part.finish(modified)?), unpacked: None }),

@@ -1,4 +1,4 @@
-//! A part file: what a file is before its last byte is authentic.
+//! Part file: a file under a temporary name until its content is complete and authenticated.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, SeekFrom};
@@ -12,20 +12,20 @@ use super::output::{Conflict, OutputError, Target};
 use crate::client::tag_file::is_at;
 use crate::domain::crypto::random;
 
-/// An unfinished file beside its destination. It goes with this value, unless it is finished.
+/// Unfinished file in the directory of its target. Removed on drop, unless it is finished or kept.
 #[derive(Debug)]
 pub(super) struct PartFile {
     path: TempPath,
     file: File,
     target: Target,
-    /// What the file shall be allowed once it is whole.
+    /// Permissions of the finished file.
     permissions: Permissions,
 }
 
 impl PartFile {
-    /// Creates the part file of `target`, which only this user can read and no other process writes.
+    /// Creates the part file of `target`, locked and accessible to this user only.
     pub(super) fn create(target: Target) -> Result<Self, OutputError> {
-        let permissions = settle(&target)?;
+        let permissions = check_target(&target)?;
         let path = part_path(&target);
         let failed = |source| OutputError::Create { path: target.path.clone(), source };
         let file = match create_new(&path) {
@@ -37,71 +37,71 @@ impl PartFile {
         };
         let file = file.map_err(failed)?;
         let path = TempPath::try_from_path(path).map_err(failed)?;
-        // Best effort: where there are no locks, what matters is that the name still leads here at the end.
+        // Best effort: file systems without locks rely on the check in `finish` that the path still names this file.
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(OutputError::Busy(path.keep().unwrap_or_else(|error| error.path.to_path_buf())));
         }
         Ok(Self { path, file, target, permissions })
     }
 
-    /// Takes over what another process has left of `target`: the open `file` at its place, which has our lock.
+    /// Takes over the unfinished `file` of `target` from an earlier process; the caller holds its lock.
     pub(super) fn resume(target: Target, file: File) -> Result<Self, OutputError> {
-        let permissions = settle(&target)?;
+        let permissions = check_target(&target)?;
         let failed = |source| OutputError::Create { path: target.path.clone(), source };
         let path = TempPath::try_from_path(part_path(&target)).map_err(failed)?;
         Ok(Self { path, file, target, permissions })
     }
 
-    /// Cuts it off behind its first `length` bytes, and goes on there.
-    pub(super) fn behind(mut self, length: u64) -> io::Result<Self> {
+    /// Truncates the file to `length` bytes, and continues writing at its end.
+    pub(super) fn truncated(mut self, length: u64) -> io::Result<Self> {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length))?;
         Ok(self)
     }
 
-    /// Where it is.
+    /// Returns the path of the unfinished file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Leaves it there for another process to go on with.
+    /// Keeps the file, so that another process can resume.
     pub(super) fn leave(self) {
-        // Where it cannot be kept it is gone, and fetched again.
+        // After a failure the file is gone, and its content is downloaded again.
         let _ = self.path.keep();
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// The file, to be read from its beginning.
+    /// Opens the file for reading from its start.
     pub(super) fn reader(&self) -> io::Result<File> {
         let file = File::open(&self.path)?;
         if is_at(&self.file, &self.path)? { Ok(file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
-    /// Gives the file another name than was meant, or one like it.
+    /// Finishes the file under `path`, or under an alternative name if that exists.
     pub(super) fn finish_as(mut self, path: PathBuf, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
         self.finish(modified)
     }
 
-    /// Gives the file its name, its time and its permissions.
+    /// Gives the file its name, modification time and permissions; returns its path.
     pub(super) fn finish(self, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
         let Self { mut path, file, target, permissions } = self;
         file.set_permissions(permissions).map_err(OutputError::Write)?;
         if let Some(modified) = modified {
-            // A time that the file system cannot hold is no reason to lose the file.
+            // Best effort: the file system may not support this time.
             let _ = file.set_modified(modified);
         }
-        // Before it gets its name: after a power loss there is the whole file under it, or none.
+        // Synced before the rename, so that after a power loss the name refers to the complete file or to none.
         file.sync_all().map_err(OutputError::Write)?;
         if !is_at(&file, &path).map_err(OutputError::Write)? {
             let other = path.keep().unwrap_or_else(|error| error.path.to_path_buf());
             return Err(OutputError::Busy(other));
         }
-        // Some systems rename no file that is open.
+        // Windows cannot rename an open file.
         drop(file);
         if target.conflict == Conflict::Overwrite {
             return match path.persist(&target.path) {
@@ -122,16 +122,16 @@ impl PartFile {
     }
 }
 
-/// Refuses what must not be replaced, and tells what the file shall be allowed.
-fn settle(target: &Target) -> Result<Permissions, OutputError> {
+/// Checks that `target` may be written, and returns the permissions of the finished file.
+fn check_target(target: &Target) -> Result<Permissions, OutputError> {
     if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
         return Err(OutputError::Exists(target.path.clone()));
     }
     let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
     match replaced {
         Some(found) if !found.is_file() => {
-            let what = format!("{} is not a regular file, and is not replaced", target.path.display());
-            Err(OutputError::Refused(what))
+            let message = format!("{} is not a regular file, so it is not replaced", target.path.display());
+            Err(OutputError::Refused(message))
         }
         Some(found) => Ok(found.permissions()),
         None => {
@@ -140,14 +140,14 @@ fn settle(target: &Target) -> Result<Permissions, OutputError> {
     }
 }
 
-/// Where the unfinished file of `target` is.
+/// Returns the path of the unfinished file of `target`.
 pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
-/// Opens what another process has left at `path`; `None` where there is nothing, or something else than it would leave.
+/// Opens and locks the unfinished file of an ended process; `None` if there is none, or another process uses it.
 pub(super) fn claim(path: &Path) -> Option<File> {
-    // Never through a link, which somebody else may have put there.
+    // Never follows a symbolic link, which another user may have created.
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
         return None;
     }
@@ -158,7 +158,7 @@ pub(super) fn claim(path: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Creates a file that only this user can read.
+/// Creates a file that is accessible to this user only; fails if the path exists.
 fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -167,7 +167,7 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// What a new file beside `path` is allowed, as this user's umask has it.
+/// Returns the permissions of a new file in the directory of `path` under this user's umask.
 fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     let number = u64::from_le_bytes(random::bytes());
     let probe = path.with_file_name(format!(".sgsend-{number:016x}.probe"));
@@ -177,10 +177,10 @@ fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     permissions
 }
 
-/// Removes what a process left that ended without tidying up; a file that is still being written is left alone.
+/// Removes the unfinished file of a crashed process; fails if a process is still writing it.
 fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
     let failed = |source| OutputError::Create { path: path.to_owned(), source };
-    // Never through a link, which somebody else may have put there.
+    // Never follows a symbolic link, which another user may have created.
     if path.symlink_metadata().map_err(failed)?.is_file() {
         let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
         match file.try_lock() {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_overwritten_unasked() {
+    fn no_file_is_overwritten_by_default() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(&path, "old").unwrap();
@@ -222,18 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn what_appears_meanwhile_is_not_overwritten_either() {
+    fn a_file_created_meanwhile_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
         fs::write(&path, "old").unwrap();
         assert!(matches!(part.finish(None), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the part file is gone");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the part file was not removed");
     }
 
     #[test]
-    fn one_process_writes_an_abandoned_part_anew() {
+    fn one_process_replaces_an_abandoned_part_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
@@ -245,7 +245,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_in_the_way_is_not_followed() {
+    fn existing_symlinks_are_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let victim = directory.path().join("victim");
         fs::write(&victim, "precious").unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn another_download_in_the_way_is_not_published() {
+    fn a_replaced_part_file_is_not_published() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
@@ -271,7 +271,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_replaced_keeps_its_permissions_and_is_a_file() {
+    fn a_replaced_file_keeps_its_permissions() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
@@ -285,7 +285,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_its_user_reads_an_unfinished_file() {
+    fn an_unfinished_file_is_private() {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let directory = tempfile::tempdir().unwrap();

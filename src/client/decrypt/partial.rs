@@ -1,7 +1,7 @@
-//! Partial downloads: what is kept beside an unfinished file, so that another process can go on with it.
+//! Records of unfinished downloads, which let another process resume them.
 //!
-//! The file itself holds nothing but authentic content. Whether it still does is not left to the disk: what is gone on
-//! with is sealed again, and held against the tags of the segments that it came in.
+//! The unfinished file contains authenticated content only. Before resuming, its segments are encrypted again and their
+//! tags are compared with the recorded ones, so resuming does not depend on what the disk has kept.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,63 +17,63 @@ use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
 
-/// Where it is told which segments of a payload an unfinished file holds: `downloads/{id}.part`.
+/// Location of the record of an unfinished file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
 pub struct PartialPlace {
-    /// The file that tells.
+    /// Path of the record.
     pub path: PathBuf,
-    /// The service's address: what came from another one is not gone on with.
+    /// Base URL of the service; a download from another service is not resumed.
     pub server: String,
 }
 
 impl PartialPlace {
-    /// Removes the record that is there, and the unfinished file with it, unless a process works with them.
+    /// Removes the record and the unfinished file, unless another process uses them.
     pub(crate) fn discard(&self) {
         self.discard_unless(None);
     }
 
-    /// The same, but for an unfinished file that is this `part`.
+    /// Removes the record, and its unfinished file unless that is `part`.
     fn discard_unless(&self, part: Option<&Path>) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<Front>(self.path.clone()) else { return };
         if Some(&*front.part) != part
-            && let Some(_ours) = claim(&front.part)
+            && let Some(_locked) = claim(&front.part)
         {
-            // It may be out of reach by now, and stays then.
+            // Best effort: the file may be inaccessible by now.
             let _ = std::fs::remove_file(&front.part);
         }
         file.remove();
     }
 }
 
-/// What stands in front of the tags.
+/// Header of the record, before the tags.
 #[derive(Serialize, Deserialize)]
 struct Front {
     v: u8,
     server: String,
-    /// Bytes in the sealed payload.
+    /// Encrypted size of the payload in bytes.
     size_bytes: u64,
-    /// The unfinished file.
+    /// Absolute path of the unfinished file.
     part: PathBuf,
-    /// The payload's header, in base64url.
+    /// Header of the payload, in base64url.
     header: String,
-    /// The envelope in front of the content, in base64url.
+    /// Envelope before the content, in base64url.
     envelope: String,
 }
 
-/// The unfinished file that the record at `path` tells of, and the service that it comes from; `None` if it is no record.
+/// Returns the unfinished file and the service in the record at `path`; `None` if the record is invalid.
 pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
     let (front, _) = tag_file::read::<Front>(&mut File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }
 
-/// The record of an unfinished file.
+/// Record of an unfinished file.
 pub(super) struct Partial {
     file: TagFile,
-    /// How many segments it holds.
+    /// Number of segments in the unfinished file.
     segments: u64,
 }
 
-/// A record of an earlier process.
+/// Record that an earlier process has written.
 pub(super) struct Earlier {
     partial: Partial,
     pub(super) part: PathBuf,
@@ -84,8 +84,8 @@ pub(super) struct Earlier {
 }
 
 impl Partial {
-    /// Begins the record of `part`. What was recorded before of this payload is forgotten.
-    pub(super) fn begin(
+    /// Creates the record of `part`, and removes an earlier record of the payload.
+    pub(super) fn create(
         place: &PartialPlace,
         layout: Layout,
         part: &Path,
@@ -103,15 +103,15 @@ impl Partial {
         Ok(Self { file: TagFile::create(place.path.clone(), &front, layout.segments())?, segments: 0 })
     }
 
-    /// Records that the next segment is in the file.
+    /// Records the tag of the next segment in the file.
     pub(super) fn add(&mut self, tag: Tag) -> io::Result<()> {
         self.file.write(self.segments, &[tag])?;
         self.segments += 1;
         Ok(())
     }
 
-    /// Whether there is anything to go on with.
-    pub(super) const fn holds_some(&self) -> bool {
+    /// Returns whether at least one segment is recorded.
+    pub(super) const fn has_segments(&self) -> bool {
         self.segments > 0
     }
 
@@ -122,7 +122,7 @@ impl Partial {
 }
 
 impl Earlier {
-    /// Finds what an earlier process has recorded of this payload. What cannot be read is as good as nothing.
+    /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
     pub(super) fn find(place: &PartialPlace, layout: Layout) -> Option<Self> {
         let (file, (front, tags)) = TagFile::open::<Front>(place.path.clone()).ok()??;
         let fits = front.v == 1
@@ -140,10 +140,10 @@ impl Earlier {
         Some(Self { partial: Partial { file, segments: 0 }, part: front.part, envelope, header, tags, envelope_bytes })
     }
 
-    /// How many segments `part` holds from the first on, as sealing them again under `key` shows.
+    /// Counts the intact segments of `part` from its start, by encrypting them with `key` and comparing tags.
     pub(super) fn verified(&self, part: &mut File, key: &PayloadKey, layout: Layout) -> io::Result<u64> {
         let sealer = Sealer::from_header(key, self.header.clone());
-        let before = self.envelope_bytes.len() as u64;
+        let envelope_length = self.envelope_bytes.len() as u64;
         let mut segment = Vec::with_capacity(SEGMENT_SIZE);
         for (index, tag) in (0..).zip(&self.tags) {
             let (Some(tag), false) = (tag, layout.is_last(index)) else { return Ok(index.into()) };
@@ -153,8 +153,8 @@ impl Earlier {
             if index == 0 {
                 segment.extend_from_slice(&self.envelope_bytes);
             }
-            let start = plaintext.start.saturating_sub(before);
-            let length = plaintext.end - before - start;
+            let start = plaintext.start.saturating_sub(envelope_length);
+            let length = plaintext.end - envelope_length - start;
             part.seek(SeekFrom::Start(start))?;
             if (&mut *part).take(length).read_to_end(&mut segment)? as u64 != length
                 || sealer.seal(index, false, &mut segment) != *tag
@@ -165,8 +165,8 @@ impl Earlier {
         Ok(self.tags.len() as u64)
     }
 
-    /// Goes on with the record behind the first `segments` segments, and gives what opens the rest.
-    pub(super) fn go_on(self, segments: u64, key: &PayloadKey) -> (Partial, Opener) {
+    /// Continues the record after its first `segments` segments; returns it with the opener for the remaining ones.
+    pub(super) fn resume(self, segments: u64, key: &PayloadKey) -> (Partial, Opener) {
         let partial = Partial { segments, ..self.partial };
         (partial, Opener::new(key, self.header))
     }

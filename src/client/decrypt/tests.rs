@@ -61,7 +61,7 @@ fn open(
 }
 
 #[test]
-fn content_comes_out_as_it_went_in() {
+fn decrypted_content_equals_the_original() {
     let key = PayloadKey::random();
     for size in [0, 1, 1_048_000, 3_000_000] {
         let content = vec![7; size];
@@ -77,7 +77,7 @@ fn content_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn content_of_another_length_is_damage() {
+fn content_of_another_length_than_stated_is_rejected() {
     let key = PayloadKey::random();
     for stated in [0, 2_999_999, 3_000_001] {
         let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], stated));
@@ -89,7 +89,7 @@ fn content_of_another_length_is_damage() {
 }
 
 #[test]
-fn what_is_not_authentic_or_no_envelope_is_refused() {
+fn unauthentic_payloads_and_invalid_envelopes_are_rejected() {
     let key = PayloadKey::random();
     let payload = sealed(&key, &enveloped(b"abc", 3));
     let refused = |payload: &[u8], key: &PayloadKey| {
@@ -104,7 +104,7 @@ fn what_is_not_authentic_or_no_envelope_is_refused() {
 }
 
 #[test]
-fn a_file_gets_its_name_and_time_at_the_end() {
+fn a_file_gets_its_name_and_time_when_it_is_complete() {
     let key = PayloadKey::random();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("n.txt");

@@ -43,7 +43,7 @@ fn an_unwritable_target_counts_no_download() {
 fn a_counted_download_is_reported_and_can_be_repeated() {
     let (home, _serving, link) = started("a.txt");
     let said = home.run(&["download", &link]);
-    said.failed(9, "a.txt exists already");
+    said.failed(9, "a.txt already exists");
     let hint = "the download was counted: run the same command with --rename or --overwrite; until";
     assert!(said.stderr.contains(hint), "{}", said.stderr);
     assert_eq!(count(&home, &link), 1);

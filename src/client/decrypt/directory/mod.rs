@@ -1,4 +1,4 @@
-//! A new directory with what an archive holds: whole, or not there.
+//! Unpacks an archive into a new directory, which appears only with all entries.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,54 +13,55 @@ use super::part::PartFile;
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, make_private, permit, unpack, usual_mode};
 use crate::domain::file_name::safe_file_name;
 
-/// The longest name that the usual file systems take.
+/// Maximum length of a file name in common file systems, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// An archive that arrived whole and could not be unpacked.
+/// Failure to unpack a complete archive.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct NotUnpacked {
-    /// Why not. Its own cause is the next of this error.
+    /// Cause of the failure.
     pub error: UnpackError,
-    /// Where the archive itself is, since it may be the only copy there will ever be.
+    /// Path of the archive, which is kept since it may be the only copy; `None` if keeping it failed.
     pub kept: Option<PathBuf>,
 }
 
-/// Unpacks the archive in `part` beside `target`, gives the directory its name, and removes the part. Where it cannot be
-/// unpacked, the archive stays under a name of its own.
+/// Unpacks the archive in `part`, gives the directory the name in `target`, and removes `part`.
+///
+/// After a failure, the archive is kept as a `.tar` file; after a cancellation, as `part`.
 pub(super) fn finish(
     part: PartFile,
     target: &Target,
     modified: Option<SystemTime>,
     watch: &Watch,
 ) -> Result<(PathBuf, Vec<UnpackedFile>), OutputError> {
-    let error = match make(&part, target, modified, watch) {
-        Ok(made) => return Ok(made),
+    let error = match unpack_part(&part, target, modified, watch) {
+        Ok(unpacked) => return Ok(unpacked),
         Err(error) => error,
     };
-    if error.is_stop() {
+    if error.is_cancelled() {
         part.leave();
         return Err(error);
     }
-    let kept = part.finish_as(archive_beside(&target.path), modified).ok();
+    let kept = part.finish_as(archive_path(&target.path), modified).ok();
     Err(match error {
         OutputError::Unpack(failed) => OutputError::Unpack(Box::new(NotUnpacked { kept, ..*failed })),
         other => other,
     })
 }
 
-/// Where the archive of `directory` stays.
-fn archive_beside(directory: &Path) -> PathBuf {
+/// Returns the path for the archive of `directory`: its name with the extension `.tar`.
+fn archive_path(directory: &Path) -> PathBuf {
     let name = directory.file_name().unwrap_or_default();
-    let mut with_ending = name.to_owned();
-    with_ending.push(".tar");
-    if with_ending.len() > MAX_NAME_BYTES {
-        with_ending = safe_file_name(&format!("{}.tar", name.to_string_lossy())).into();
+    let mut with_extension = name.to_owned();
+    with_extension.push(".tar");
+    if with_extension.len() > MAX_NAME_BYTES {
+        with_extension = safe_file_name(&format!("{}.tar", name.to_string_lossy())).into();
     }
-    directory.with_file_name(with_ending)
+    directory.with_file_name(with_extension)
 }
 
-fn make(
+fn unpack_part(
     part: &PartFile,
     target: &Target,
     modified: Option<SystemTime>,
@@ -75,33 +76,34 @@ fn make(
     if let Some(modified) = modified {
         let _ = File::open(&unfinished.0).and_then(|directory| directory.set_modified(modified));
     }
-    // Before it gets its name: after a power loss there is all of it under that name, or nothing.
+    // Synced before the rename, so that after a power loss the name refers to the complete directory or to none.
     sync(&unfinished.0).map_err(failed)?;
     permit(&unfinished.0, mode).map_err(failed)?;
     let path = unfinished.publish(target)?;
     Ok((path, files))
 }
 
-/// A directory that is being filled. It goes with this value, unless it is published.
+/// Directory that is being filled. Removed on drop, unless it is published.
 struct Unfinished(PathBuf);
 
 impl Unfinished {
-    /// Makes the directory, which only this user can look into, in place of one that an earlier try has left. No other try
-    /// is at work here: it would hold the lock of the part file.
+    /// Creates the directory, accessible to this user only; replaces one of an earlier attempt.
+    ///
+    /// The lock on the part file excludes concurrent attempts.
     fn create(path: PathBuf) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Create { path: path.clone(), source };
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
             Ok(metadata) if metadata.is_dir() => remove_tree(&path).map_err(failed)?,
-            // A link goes, and not what it leads to.
+            // Removes a symbolic link, not its target.
             Ok(_) => fs::remove_file(&path).map_err(failed)?,
         }
         make_private(&path).map_err(failed)?;
         Ok(Self(path))
     }
 
-    /// Gives the directory its name, which nothing has.
+    /// Renames the directory to its final, unused name.
     fn publish(self, target: &Target) -> Result<PathBuf, OutputError> {
         let renames = target.conflict == Conflict::Rename;
         let others = alternatives_of_directory(&target.path).take(if renames { usize::MAX } else { 0 });
@@ -121,12 +123,12 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // What remains is removed by the next try, which says so if it cannot.
+        // The next attempt removes the rest, or reports the failure.
         let _ = remove_tree(&self.0);
     }
 }
 
-/// Removes a directory with everything in it; also what its permissions protect. Follows no links.
+/// Removes a directory tree, including write-protected directories. Follows no symbolic links.
 fn remove_tree(path: &Path) -> io::Result<()> {
     let first = fs::remove_dir_all(path);
     if !matches!(&first, Err(error) if error.kind() == io::ErrorKind::PermissionDenied) {
@@ -140,7 +142,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
-/// Renames a directory to a name that nothing has.
+/// Renames a directory; fails if `to` exists.
 #[cfg(unix)]
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
@@ -148,18 +150,18 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // Not every file system can do that.
+            // The file system does not support this flag.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             outcome => return Ok(outcome?),
         }
     }
-    // An empty directory of our own takes the name first, and is what is replaced. Nothing else would be: no file is ever
-    // replaced by a directory, nor is a directory with something in it.
+    // Reserves the name with an empty directory, which the rename replaces. Renaming a directory never replaces a file
+    // or a directory with entries.
     fs::create_dir(to)?;
     fs::rename(from, to)
 }
 
-/// Renames a directory to a name that nothing has: directories replace nothing here.
+/// Renames a directory; fails if `to` exists. On Windows, renaming a directory replaces nothing.
 #[cfg(not(unix))]
 fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     if to.symlink_metadata().is_ok() {
@@ -168,7 +170,7 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Waits until everything in the file system of `path` is on disk: one call, where a file at a time takes minutes.
+/// Flushes the file system of `path` to disk: one call instead of one per file, which can take minutes.
 #[cfg(target_os = "linux")]
 fn sync(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(path)?)?)
@@ -181,7 +183,7 @@ fn sync(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+#[expect(clippy::unnecessary_wraps, reason = "can fail on other systems")]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }

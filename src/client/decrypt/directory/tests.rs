@@ -2,7 +2,7 @@ use std::io::Write;
 
 use super::*;
 
-/// A tar with the file `d/f`, or one whose only path leads out.
+/// Returns a tar with the file `d/f`, or with a path outside the archive.
 fn tar(is_sound: bool) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
     let name: &[u8] = if is_sound { b"d/f" } else { b"../f" };
@@ -33,7 +33,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_directory_gets_a_name_that_nothing_has() {
+fn a_directory_gets_an_unused_name() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(folder.path(), Conflict::Refuse, &tar(true)).unwrap(), folder.path().join("photos.d"));
     assert_eq!(run(folder.path(), Conflict::Rename, &tar(true)).unwrap(), folder.path().join("photos.d (1)"));
@@ -50,7 +50,7 @@ fn a_directory_gets_a_name_that_nothing_has() {
 }
 
 #[test]
-fn what_appears_meanwhile_is_not_replaced_and_the_archive_stays() {
+fn a_directory_created_meanwhile_is_not_replaced_and_the_archive_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
@@ -62,11 +62,11 @@ fn what_appears_meanwhile_is_not_replaced_and_the_archive_stays() {
 }
 
 #[test]
-fn an_unsafe_archive_stays_beside_what_is_there() {
+fn an_unsafe_archive_is_kept_under_an_unused_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("photos.d.tar"), "mine").unwrap();
     let Err(OutputError::Unpack(failed)) = run(folder.path(), Conflict::Refuse, &tar(false)) else {
-        panic!("it was unpacked");
+        panic!("the unsafe archive was unpacked");
     };
     assert!(failed.error.is_unsafe());
     let kept = folder.path().join("photos.d (1).tar");
@@ -77,19 +77,19 @@ fn an_unsafe_archive_stays_beside_what_is_there() {
 }
 
 #[test]
-fn an_archive_of_the_longest_name_stays_too() {
+fn an_archive_with_a_name_of_maximum_length_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target { path: folder.path().join("x".repeat(255)), ..target(folder.path(), Conflict::Refuse) };
     let mut part = PartFile::create(target.clone()).unwrap();
     part.file().write_all(&tar(false)).unwrap();
     let Err(OutputError::Unpack(failed)) = finish(part, &target, None, &Watch::default()) else {
-        panic!("it was unpacked");
+        panic!("the unsafe archive was unpacked");
     };
     assert_eq!(fs::read(failed.kept.unwrap()).unwrap(), tar(false));
 }
 
 #[test]
-fn when_it_is_stopped_only_the_archive_is_left() {
+fn a_cancellation_keeps_only_the_part_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
@@ -102,7 +102,7 @@ fn when_it_is_stopped_only_the_archive_is_left() {
 
 #[cfg(unix)]
 #[test]
-fn what_an_earlier_try_left_goes_and_a_link_is_not_followed() {
+fn leftovers_are_replaced_and_symlinks_not_followed() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = tempfile::tempdir().unwrap();
     let unfinished = folder.path().join(".sgsend-00000000.d");
@@ -120,7 +120,7 @@ fn what_an_earlier_try_left_goes_and_a_link_is_not_followed() {
 
 #[cfg(unix)]
 #[test]
-fn where_the_system_cannot_refuse_to_replace_nothing_is_replaced_either() {
+fn renaming_without_kernel_support_replaces_no_entry() {
     let folder = tempfile::tempdir().unwrap();
     let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
     fs::create_dir(&from).unwrap();

@@ -33,11 +33,11 @@ fn an_existing_directory_is_neither_merged_nor_replaced() {
     fs::create_dir(home.path().join("there")).unwrap();
     fs::write(home.path().join("there/f"), "mine").unwrap();
     for arguments in [&["download", &link][..], &["download", &link, "--overwrite"], &["download", &link, "--yes"]] {
-        home.run(arguments).failed(9, "exists already");
+        home.run(arguments).failed(9, "already exists");
     }
     fs::write(home.path().join("file"), "mine").unwrap();
-    home.run(&["download", &link, "-o", "file"]).failed(9, "exists already");
-    home.run(&["download", &link, "-o", "file", "--overwrite"]).failed(9, "exists already");
+    home.run(&["download", &link, "-o", "file"]).failed(9, "already exists");
+    home.run(&["download", &link, "-o", "file", "--overwrite"]).failed(9, "already exists");
     assert_eq!(fs::read(home.path().join("there/f")).unwrap(), b"mine");
     assert_eq!(fs::read(home.path().join("file")).unwrap(), b"mine");
     assert_eq!(home.run(&["download", &link, "--rename"]).text(), "there (1)");
