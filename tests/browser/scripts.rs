@@ -212,7 +212,7 @@ async fn archives_accept_the_same_paths() {
     paths.extend([63, 64].map(|count| format!("{}/{}", "ü".repeat(127), "🦀".repeat(count))));
     each(async |browser| {
         browser.goto(&service.page()).await;
-        let reasons = each_of(browser, "format/archive-path", "script.whyUnfit", &paths).await;
+        let reasons = each_of(browser, "format/archive-path", "script.rejectionReason", &paths).await;
         for (path, reason) in paths.iter().zip(reasons) {
             assert_eq!(ArchivePath::parse(path).is_ok(), reason.is_null(), "{path:?}: {reason}");
         }
@@ -220,7 +220,7 @@ async fn archives_accept_the_same_paths() {
     .await;
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        let unfit = of_every_character("format/archive-path", "whyUnfit", "judge(text) !== undefined");
+        let unfit = of_every_character("format/archive-path", "rejectionReason", "judge(text) !== undefined");
         let found = browser.script(&unfit, json!(null)).await;
         let apart = apart(&found, &every_character(|text| ArchivePath::parse(text).is_err()));
         assert!(apart.is_empty(), "{}: {apart:?}", apart.len());

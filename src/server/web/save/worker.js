@@ -5,14 +5,14 @@
 
 const downloads = new Map();
 /** Active downloads. A worker that was stopped and restarted knows none of them. */
-const going = new Set();
+const active = new Set();
 
 self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("message", ({ data, ports, source }) => {
   // Keep-alive message of a page that is writing; it keeps this worker running.
-  if (data.goesOn) {
-    if (!going.has(data.goesOn)) source.postMessage({ lost: data.goesOn });
+  if (data.keepAlive) {
+    if (!active.has(data.keepAlive)) source.postMessage({ lost: data.keepAlive });
     return;
   }
   const [port] = ports;
@@ -25,11 +25,11 @@ self.addEventListener("fetch", (event) => {
   const download = downloads.get(id);
   if (!download) return;
   downloads.delete(id);
-  going.add(id);
-  event.respondWith(answer(download));
+  active.add(id);
+  event.respondWith(respond(download));
 });
 
-function answer({ id, name, size, port }) {
+function respond({ id, name, size, port }) {
   const headers = {
     "content-type": "application/octet-stream",
     "content-disposition": `attachment; filename*=UTF-8''${extended(name)}`,
@@ -41,7 +41,7 @@ function answer({ id, name, size, port }) {
 }
 
 function stream(id, port) {
-  let given = () => {};
+  let resolvePull = () => {};
   return new ReadableStream(
     {
       start(controller) {
@@ -49,17 +49,17 @@ function stream(id, port) {
           if (data === "end") controller.close();
           else if (data === "failed") controller.error(new Error("the page has given up"));
           else controller.enqueue(new Uint8Array(data));
-          if (data === "end" || data === "failed") going.delete(id);
-          given();
+          if (data === "end" || data === "failed") active.delete(id);
+          resolvePull();
         };
       },
       pull: () =>
         new Promise((resolve) => {
-          given = resolve;
+          resolvePull = resolve;
           port.postMessage("more");
         }),
       cancel() {
-        going.delete(id);
+        active.delete(id);
         port.postMessage("gone");
       },
     },

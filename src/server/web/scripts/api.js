@@ -9,13 +9,13 @@ const FIRST_PAUSE = 500;
 const MAX_PAUSE = 15_000;
 
 /** Error codes that a retry can resolve; `upload_in_progress` ends once the server closes the broken connection. */
-const PASSING = new Set(["rate_limited", "request_timeout", "upload_in_progress"]);
+const TRANSIENT = new Set(["rate_limited", "request_timeout", "upload_in_progress"]);
 
 /** Error response of the service: a stable `code` and a message. */
-export class Refused extends Error {
+export class ApiError extends Error {
   constructor(status, problem, retryAfter) {
     super(problem.detail ?? `the server answered ${status}`);
-    this.name = "Refused";
+    this.name = "ApiError";
     this.status = status;
     this.code = problem.code;
     this.problem = problem;
@@ -23,8 +23,8 @@ export class Refused extends Error {
   }
 
   /** Whether a retry may succeed. */
-  get passes() {
-    return (this.status >= 500 && this.status !== 507) || PASSING.has(this.code);
+  get isTransient() {
+    return (this.status >= 500 && this.status !== 507) || TRANSIENT.has(this.code);
   }
 }
 
@@ -51,7 +51,7 @@ export async function request(path, { method = "GET", headers = {}, body, signal
     throw new Unreachable(cause);
   }
   if (response.ok) return response;
-  throw await refusal(response);
+  throw await apiError(response);
 }
 
 /** Sends a request with an optional JSON body and returns the JSON response. */
@@ -75,9 +75,9 @@ export async function call(path, { json, headers, ...rest } = {}) {
 }
 
 /** Converts an error response. */
-export async function refusal(response) {
+export async function apiError(response) {
   const problem = await response.json().catch(() => ({}));
-  return new Refused(response.status, problem, Number(response.headers.get("retry-after")) || undefined);
+  return new ApiError(response.status, problem, Number(response.headers.get("retry-after")) || undefined);
 }
 
 /**
@@ -85,17 +85,17 @@ export async function refusal(response) {
  *
  * `work` receives the number of earlier attempts. `waiting` is called before each pause with the error and the pause.
  */
-export async function patiently(work, { signal, waiting = () => {} } = {}) {
+export async function withRetries(work, { signal, waiting = () => {} } = {}) {
   let until = Infinity;
-  for (let tries = 0; ; tries += 1) {
+  for (let attempts = 0; ; attempts += 1) {
     try {
-      return await work(tries);
+      return await work(attempts);
     } catch (error) {
       signal?.throwIfAborted();
-      const passes = error instanceof Unreachable || (error instanceof Refused && error.passes);
-      const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(MAX_PAUSE, FIRST_PAUSE * 2 ** tries);
-      if (tries === 0) until = performance.now() + RETRY_TIME;
-      if (!passes || performance.now() + pause > until) throw error;
+      const isTransient = error instanceof Unreachable || (error instanceof ApiError && error.isTransient);
+      const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(MAX_PAUSE, FIRST_PAUSE * 2 ** attempts);
+      if (attempts === 0) until = performance.now() + RETRY_TIME;
+      if (!isTransient || performance.now() + pause > until) throw error;
       waiting(error, pause);
       await sleep(pause, signal);
     }

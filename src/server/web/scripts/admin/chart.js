@@ -20,12 +20,12 @@ export function dayName(day) {
  */
 export function barPlot({ member, title, text, binary = false }, days) {
   const values = days.map((day) => day[member]);
-  const most = Math.max(0, ...values);
+  const max = Math.max(0, ...values);
   const total = values.reduce((sum, value) => sum + value, 0);
-  const top = (binary ? binaryTop : decimalTop)(most);
+  const top = (binary ? binaryTop : decimalTop)(max);
   const at = (index) => `${dayName(days[index].day)}: ${text(values[index])}`;
-  const peak = most === 0 ? "Nothing in these days" : `Most on ${at(values.indexOf(most))}`;
-  const told = element("p", { class: "plot-told", "aria-live": "polite" }, peak);
+  const peak = max === 0 ? "Nothing in these days" : `Most on ${at(values.indexOf(max))}`;
+  const caption = element("p", { class: "plot-told", "aria-live": "polite" }, peak);
   const band = svg("rect", { class: "band", y: 0, width: STEP, height: HEIGHT, visibility: "hidden" });
   const image = svg(
     "svg",
@@ -40,8 +40,8 @@ export function barPlot({ member, title, text, binary = false }, days) {
     ...[0, HEIGHT / 2, HEIGHT].map((y) => svg("line", { x1: 0, x2: STEP * days.length, y1: y, y2: y })),
     ...values.map((value, index) => bar(index, value / top)),
   );
-  letDaysBeTold(image, days.length, (index) => {
-    told.textContent = index === undefined ? peak : at(index);
+  selectDays(image, days.length, (index) => {
+    caption.textContent = index === undefined ? peak : at(index);
     band.setAttribute("visibility", index === undefined ? "hidden" : "visible");
     if (index !== undefined) band.setAttribute("x", index * STEP);
   });
@@ -54,23 +54,23 @@ export function barPlot({ member, title, text, binary = false }, days) {
     labels("plot-scale", text(top), text(top / 2), text(0)),
     image,
     labels("plot-days", dayName(days[0].day), dayName(days[days.length - 1].day)),
-    told,
+    caption,
   );
 }
 
 function bar(index, share) {
   // A value above 0 is always visible.
   const height = share === 0 ? 0 : Math.max(1.5, share * HEIGHT);
-  const place = { x: index * STEP + GAP / 2, y: HEIGHT - height, width: STEP - GAP, height };
-  return svg("rect", { class: "bar", ...place });
+  const position = { x: index * STEP + GAP / 2, y: HEIGHT - height, width: STEP - GAP, height };
+  return svg("rect", { class: "bar", ...position });
 }
 
-/** Calls `tell` with the index of the day under the pointer or keyboard focus, and with `undefined` afterwards. */
-function letDaysBeTold(image, days, tell) {
+/** Calls `select` with the index of the day under the pointer or keyboard focus, and with `undefined` afterwards. */
+function selectDays(image, days, select) {
   let now;
   const move = (index) => {
     now = index === undefined ? undefined : Math.min(days - 1, Math.max(0, index));
-    tell(now);
+    select(now);
   };
   const point = (event) => {
     const { left, width } = image.getBoundingClientRect();
@@ -98,15 +98,15 @@ function letDaysBeTold(image, days, tell) {
   });
 }
 
-/** Returns the smallest round axis maximum of at least `most`; its half is a round number, too. */
-function decimalTop(most) {
+/** Returns the smallest round axis maximum of at least `max`; its half is a round number, too. */
+function decimalTop(max) {
   for (let power = 1; ; power *= 10) {
-    const fitting = [2, 4, 10].find((digit) => digit * power >= most);
+    const fitting = [2, 4, 10].find((digit) => digit * power >= max);
     if (fitting) return fitting * power;
   }
 }
 
-/** Returns the axis maximum for bytes: the smallest power of two of at least `most`. */
-function binaryTop(most) {
-  return Math.max(2, 2 ** Math.ceil(Math.log2(Math.max(1, most))));
+/** Returns the axis maximum for bytes: the smallest power of two of at least `max`. */
+function binaryTop(max) {
+  return Math.max(2, 2 ** Math.ceil(Math.log2(Math.max(1, max))));
 }

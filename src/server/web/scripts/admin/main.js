@@ -1,8 +1,8 @@
 // Admin page: navigation between views, and the end of the session.
 
-import { Refused } from "../api.js";
-import { byId, hide, say, show, when } from "../ui/dom.js";
-import { asAdmin, attempt } from "./api.js";
+import { ApiError } from "../api.js";
+import { byId, hide, onEvent, show, showMessage } from "../ui/dom.js";
+import { attempt, callAsAdmin } from "./api.js";
 import { showOverview, watchOverview } from "./overview.js";
 import { showTokens, watchTokens } from "./tokens.js";
 import { showTransfer, watchTransfer } from "./transfer.js";
@@ -27,10 +27,10 @@ async function showView({ view, what }) {
 
 async function endSession() {
   try {
-    await asAdmin("/auth/end-session", { json: {}, ask: false });
+    await callAsAdmin("/auth/end-session", { json: {}, ask: false });
   } catch (error) {
     // A session that has expired counts as ended.
-    if (!(error instanceof Refused && error.status === 401)) throw error;
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
   }
   // The reloaded page contains nothing that was shown or typed.
   history.replaceState(null, "", location.pathname);
@@ -41,15 +41,15 @@ hide("without-script");
 watchOverview();
 watchTokens();
 watchTransfer();
-when("dismiss", "click", () => say(""));
-when("end-session", "click", () => attempt(endSession));
+onEvent("dismiss", "click", () => showMessage(""));
+onEvent("end-session", "click", () => attempt(endSession));
 window.addEventListener("hashchange", async () => {
-  say("");
+  showMessage("");
   const next = wanted();
   await showView(next);
   if (!next.what) byId(`${next.view}-title`).focus();
 });
 // All views need a session: this request asks for one.
-await attempt(() => asAdmin("/stats/overview"));
+await attempt(() => callAsAdmin("/stats/overview"));
 show("views", "admin");
 await showView(wanted());

@@ -1,8 +1,8 @@
 // Creates sender tokens and shows each of them once.
 
 import { copy } from "../ui/clipboard.js";
-import { byId, complain, say, when } from "../ui/dom.js";
-import { asAdmin, attempt } from "./api.js";
+import { byId, onEvent, showError, showMessage } from "../ui/dom.js";
+import { attempt, callAsAdmin } from "./api.js";
 import { bytesIn, countIn, secondsIn } from "./parse.js";
 
 /** Longest lifetime of a token that expires, in seconds: 100 years. */
@@ -17,9 +17,9 @@ const LIMITS = [
 
 /** Activates the form; `created` receives each new token's item. */
 export function watchNewToken(created) {
-  when("token-form", "submit", () => attempt(() => create(created)));
-  when("copy-token", "click", () => copy("created-token", "The token"));
-  when("forget-token", "click", () => {
+  onEvent("token-form", "submit", () => attempt(() => create(created)));
+  onEvent("copy-token", "click", () => copy("created-token", "The token"));
+  onEvent("forget-token", "click", () => {
     forget();
     byId("token-name").focus();
   });
@@ -29,13 +29,13 @@ async function create(created) {
   const wanted = read();
   if (!wanted) return;
   // A previously shown token is replaced only once the new one exists.
-  const { token, ...item } = await asAdmin("/tokens/create", { json: wanted });
+  const { token, ...item } = await callAsAdmin("/tokens/create", { json: wanted });
   byId("token-form").reset();
   byId("created-title").textContent = `A token for “${item.name}”`;
   byId("created-token").value = token;
   byId("created").hidden = false;
   byId("created-title").focus();
-  say("The token is created. Copy it now: it is not shown again.");
+  showMessage("The token is created. Copy it now: it is not shown again.");
   created(item);
 }
 
@@ -55,7 +55,7 @@ function read() {
 }
 
 function wrong(id, reason) {
-  complain(reason);
+  showError(reason);
   byId(id).setAttribute("aria-invalid", "true");
   byId(id).focus();
 }
@@ -63,5 +63,5 @@ function wrong(id, reason) {
 function forget() {
   byId("created-token").value = "";
   byId("created").hidden = true;
-  say("");
+  showMessage("");
 }

@@ -1,8 +1,8 @@
 // Current numbers of the service and its activity in the last 30 days.
 
-import { byId, element, say, when } from "../ui/dom.js";
+import { byId, element, onEvent, showMessage } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
-import { asAdmin, attempt } from "./api.js";
+import { attempt, callAsAdmin } from "./api.js";
 import { barPlot, dayName } from "./chart.js";
 
 /** Daily measures, in the order of the columns. */
@@ -15,17 +15,17 @@ const MEASURES = [
 
 /** Activates the button of the view. */
 export function watchOverview() {
-  when("refresh", "click", () =>
+  onEvent("refresh", "click", () =>
     attempt(async () => {
       await showOverview();
-      say("These are the latest numbers.");
+      showMessage("These are the latest numbers.");
     }),
   );
 }
 
 /** Loads and shows the numbers. */
 export async function showOverview() {
-  const stats = await asAdmin("/stats/overview");
+  const stats = await callAsAdmin("/stats/overview");
   byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
   byId("as-of").textContent = `As of ${time(stats.as_of)}. Transfers are counted once a minute.`;
   byId("plots").replaceChildren(...MEASURES.map((measure) => barPlot(measure, stats.days)));

@@ -1,7 +1,7 @@
 // Opens an admin session in this browser.
 
-import { call, Refused } from "../api.js";
-import { byId, complain, say, when } from "../ui/dom.js";
+import { ApiError, call } from "../api.js";
+import { byId, onEvent, showError, showMessage } from "../ui/dom.js";
 import { pause, time } from "../ui/format.js";
 
 /** Promise of the requested session, and its resolver. */
@@ -18,24 +18,24 @@ export function openSession() {
 }
 
 // The key is sent to this service once, in a request body, and not kept by the page.
-when("session", "submit", async () => {
-  const shown = byId("key").value;
+onEvent("session", "submit", async () => {
+  const key = byId("key").value;
   byId("key").value = "";
-  say("");
+  showMessage("");
   try {
-    const session = await call("/auth/set-auth-cookie", { json: { cookie_value: shown } });
-    say(`The session is open until ${time(session.expires_at)}.`);
+    const session = await call("/auth/set-auth-cookie", { json: { cookie_value: key } });
+    showMessage(`The session is open until ${time(session.expires_at)}.`);
     opening = undefined;
     opened?.();
   } catch (error) {
-    complain(reason(error));
+    showError(reason(error));
     byId("key").focus();
   }
 });
 
 function reason(error) {
-  if (error instanceof Refused && error.code === "admin_key_invalid") return "That is not the admin key.";
-  if (error instanceof Refused && error.code === "rate_limited") {
+  if (error instanceof ApiError && error.code === "admin_key_invalid") return "That is not the admin key.";
+  if (error instanceof ApiError && error.code === "rate_limited") {
     return `Too many wrong keys. Wait ${pause(error)}, then try again.`;
   }
   return `No session was opened: ${error.message}.`;

@@ -1,8 +1,8 @@
 // Lists and revokes sender tokens.
 
-import { byId, element, say, when } from "../ui/dom.js";
+import { byId, element, onEvent, showMessage } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
-import { asAdmin, attempt } from "./api.js";
+import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { watchNewToken } from "./new-token.js";
 
@@ -14,9 +14,9 @@ let next = null;
 export function watchTokens() {
   watchNewToken((item) => {
     byId("token-list").prepend(row(item));
-    tellWhetherAny();
+    showTableOrHint();
   });
-  when("more-tokens", "click", () =>
+  onEvent("more-tokens", "click", () =>
     attempt(async () => {
       const first = await addPage(`&after=${next}`);
       // The pressed button may be hidden now, so the focus moves to the first new row.
@@ -31,17 +31,17 @@ export async function showTokens() {
 }
 
 async function addPage(after, before = () => {}) {
-  const page = await asAdmin(`/tokens/list?limit=${PAGE}${after}`);
+  const page = await callAsAdmin(`/tokens/list?limit=${PAGE}${after}`);
   before();
   const rows = page.items.filter((item) => !byId(rowId(item))).map(row);
   byId("token-list").append(...rows);
   next = page.next;
   byId("more-tokens").hidden = next === null;
-  tellWhetherAny();
+  showTableOrHint();
   return rows[0];
 }
 
-function tellWhetherAny() {
+function showTableOrHint() {
   const none = byId("token-list").childElementCount === 0;
   byId("no-tokens").hidden = !none;
   byId("token-table").hidden = none;
@@ -84,8 +84,8 @@ async function revoke(item) {
     "Revoke it",
   );
   if (!sure) return;
-  const revoked = row(await asAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} }));
+  const revoked = row(await callAsAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} }));
   byId(rowId(item)).replaceWith(revoked);
   revoked.focus();
-  say(`“${item.name}” is revoked.`);
+  showMessage(`“${item.name}” is revoked.`);
 }

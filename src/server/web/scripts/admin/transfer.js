@@ -1,9 +1,9 @@
 // Shows the history of a transfer and deletes transfers.
 
-import { Refused } from "../api.js";
-import { byId, complain, hide, say, show, when } from "../ui/dom.js";
+import { ApiError } from "../api.js";
+import { byId, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
 import { count, time } from "../ui/format.js";
-import { asAdmin, attempt } from "./api.js";
+import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { fact } from "./overview.js";
 import { item, summary } from "./timeline.js";
@@ -21,10 +21,10 @@ let shown;
 /** Activates the form and buttons of the view. */
 export function watchTransfer() {
   byId("transfer-id").addEventListener("input", dropKey);
-  when("find", "submit", () => attempt(find));
-  when("more-records", "click", () => attempt(listMore));
-  when("remove", "click", () => attempt(remove));
-  for (const kind of KINDS) byId(`kind-${kind}`).addEventListener("change", listAnew);
+  onEvent("find", "submit", () => attempt(find));
+  onEvent("more-records", "click", () => attempt(listMore));
+  onEvent("remove", "click", () => attempt(remove));
+  for (const kind of KINDS) byId(`kind-${kind}`).addEventListener("change", listFromStart);
 }
 
 /** Shows the transfer with this ID, if it exists. */
@@ -53,7 +53,7 @@ async function find() {
   const id = idIn(byId("transfer-id").value);
   byId("transfer-id").setAttribute("aria-invalid", String(!id));
   if (!id) {
-    complain("That holds no transfer id, which is 32 digits and letters from a to f.");
+    showError("That holds no transfer id, which is 32 digits and letters from a to f.");
     byId("transfer-id").focus();
     return;
   }
@@ -66,32 +66,32 @@ async function find() {
 /** Loads and shows a transfer's records; returns whether it succeeded. */
 async function load(id) {
   hide("found");
-  say("");
+  showMessage("");
   const transfer = { id, records: [], next: null };
   shown = transfer;
   try {
-    await readOn(transfer);
+    await loadMore(transfer);
   } catch (error) {
     if (transfer === shown) shown = undefined;
-    if (!(error instanceof Refused && error.status === 404)) throw error;
-    complain("There is no such transfer: there never was, or it ended so long ago that its records are gone.");
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+    showError("There is no such transfer: there never was, or it ended so long ago that its records are gone.");
     byId("transfer-id").focus();
     return false;
   }
   // The user may have requested another transfer meanwhile.
   if (transfer !== shown) return false;
   byId("found-title").textContent = `Transfer ${id}`;
-  listAnew();
+  listFromStart();
   show("found");
   return true;
 }
 
 /** Loads records to the end or the read limit, and shows the state after the last one. */
-async function readOn(transfer) {
+async function loadMore(transfer) {
   const until = transfer.records.length + READ_LIMIT;
   do {
     const after = transfer.next === null ? "" : `&after=${transfer.next}`;
-    const page = await asAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
+    const page = await callAsAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
     transfer.records.push(...page.items);
     transfer.next = page.next;
   } while (transfer.next !== null && transfer.records.length < until);
@@ -104,13 +104,13 @@ async function readOn(transfer) {
 }
 
 /** Lists the first records of the selected kinds. */
-function listAnew() {
+function listFromStart() {
   byId("records").replaceChildren();
   listNext();
 }
 
 async function listMore() {
-  if (wanted().length === byId("records").childElementCount) await readOn(shown);
+  if (wanted().length === byId("records").childElementCount) await loadMore(shown);
   listNext()?.focus();
 }
 
@@ -141,8 +141,8 @@ async function remove() {
     "Remove it",
   );
   if (!sure) return;
-  await asAdmin(`/transfers/id/${id}/delete`, { json: {} });
+  await callAsAdmin(`/transfers/id/${id}/delete`, { json: {} });
   if (!(await load(id))) return;
-  say("The transfer is removed, and its payload is gone.");
+  showMessage("The transfer is removed, and its payload is gone.");
   byId("found-title").focus();
 }

@@ -11,15 +11,15 @@ const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/u;
 
 /** Returns the reason why a path is not allowed in an archive; `undefined` if it is allowed. */
-export function whyUnfit(path) {
+export function rejectionReason(path) {
   const names = path.split("/");
   if (path.startsWith("/") || /^[a-z]:$/i.test(names[0])) return "is an absolute path";
   if (utf8(path).length > MAX_PATH_BYTES) return `is a path of more than ${MAX_PATH_BYTES} bytes`;
   if (names.length > MAX_DEPTH) return `lies more than ${MAX_DEPTH} folders deep`;
-  return names.map(whyUnfitName).find((reason) => reason !== undefined);
+  return names.map(nameRejectionReason).find((reason) => reason !== undefined);
 }
 
-function whyUnfitName(name) {
+function nameRejectionReason(name) {
   if (["", ".", ".."].includes(name)) return "is not a plain path: it has an empty part, a dot or two";
   if (name.includes("\\")) return "contains a backslash";
   if (CONTROL.test(name)) return "contains a control character";

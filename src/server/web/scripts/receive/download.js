@@ -77,13 +77,13 @@ export class Download {
   }
 
   /** Reports an event to the service. The report is optional, so its failure is ignored. */
-  async tell(kind) {
+  async report(kind) {
     const path = `/transfers/id/${this.#transferId}/events/add`;
     await call(path, { json: { kind }, headers: { "x-sgsend-grant": this.#grant } }).catch(() => {});
   }
 
   /** Reports a failure to decrypt to the service. */
-  async tellFailure(error) {
-    if (error instanceof Damaged) await this.tell("decrypt_failed");
+  async reportFailure(error) {
+    if (error instanceof Damaged) await this.report("decrypt_failed");
   }
 }

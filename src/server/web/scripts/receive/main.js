@@ -1,12 +1,12 @@
 // Download page of a link: shows the transfer, and downloads and decrypts it on request.
 
-import { call, patiently, Refused, request } from "../api.js";
+import { ApiError, call, request, withRetries } from "../api.js";
 import { safeName } from "../format/file-name.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { Layout } from "../format/sealed.js";
-import { begin } from "../ui/browser-support.js";
-import { byId, complain, hide, say, show, showTransparency, when } from "../ui/dom.js";
-import { inWords } from "../ui/error-messages.js";
+import { showIfSupported } from "../ui/browser-support.js";
+import { byId, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
+import { errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { Download } from "./download.js";
@@ -26,23 +26,23 @@ function keyInAddress() {
   const found = LinkKey.find(location.hash);
   const was = location.hash;
   if (was) history.replaceState(null, "", location.href.split("#")[0]);
-  if (was.length > 1 && !found) complain("The part of the link behind the # is not a key. Was it cut off?");
+  if (was.length > 1 && !found) showError("The part of the link behind the # is not a key. Was it cut off?");
   return found;
 }
 
 async function open(key) {
   try {
-    transfer = await patiently(() => call(`${path}/status`), {
-      waiting: () => say("The server does not answer yet …"),
+    transfer = await withRetries(() => call(`${path}/status`), {
+      waiting: () => showMessage("The server does not answer yet …"),
     });
     showState();
   } catch (error) {
-    complain(inWords(error));
+    showError(errorMessage(error));
     return;
   }
-  if (byId("outcome").textContent) say("");
+  if (byId("outcome").textContent) showMessage("");
   if (transfer.status !== "completed") {
-    complain(inWords({ code: transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}` }));
+    showError(errorMessage({ code: transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}` }));
   } else if (key) {
     await useKey(key);
   } else {
@@ -71,7 +71,7 @@ async function useKey(key) {
 async function unlock(payloadKey) {
   const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
   try {
-    if (proof) await patiently(() => checkProof(proof));
+    if (proof) await withRetries(() => checkProof(proof));
   } catch (error) {
     if (error.status === 410) return open();
     if (linkKey.needsPassphrase) {
@@ -81,10 +81,10 @@ async function unlock(payloadKey) {
       show("key-form");
       byId("key").focus();
     }
-    complain(inWords(error, linkKey.needsPassphrase));
+    showError(errorMessage(error, linkKey.needsPassphrase));
     return;
   }
-  say("");
+  showMessage("");
   download = new Download(transfer, payloadKey, proof);
   show("actions", "actions-hint");
   byId("download").focus();
@@ -98,14 +98,14 @@ async function checkProof(proof) {
     await request(`${path}/payload/download-bytes`, { method: "HEAD", headers: { "x-sgsend-access": `${proof}` } });
   } catch (error) {
     // A response to HEAD has no body with an error code.
-    throw error.status === 403 ? new Refused(403, { code: "access_invalid" }) : error;
+    throw error.status === 403 ? new ApiError(403, { code: "access_invalid" }) : error;
   }
 }
 
 /** Runs `work` with the download's metadata and reports the result. */
-async function fetching(work) {
+async function runDownload(work) {
   hide("actions", "actions-hint");
-  say("");
+  showMessage("");
   stopping = new AbortController();
   const { signal } = stopping;
   const progress = new Progress("Fetching", transfer.size_bytes);
@@ -118,10 +118,10 @@ async function fetching(work) {
     await work(metadata, { options, progress });
   } catch (error) {
     if (signal.aborted) {
-      say("Stopped. Going on later in this page counts as no further download.");
+      showMessage("Stopped. Going on later in this page counts as no further download.");
     } else {
-      complain(inWords(error, linkKey.needsPassphrase));
-      download.tellFailure(error);
+      showError(errorMessage(error, linkKey.needsPassphrase));
+      download.reportFailure(error);
       if (download.isLocked) show(linkKey.needsPassphrase ? "passphrase-form" : "key-form");
     }
   } finally {
@@ -172,14 +172,14 @@ async function save(metadata, { options, progress }) {
     await file.abort();
     throw error;
   }
-  say(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
-  download.tell("decrypt_succeeded");
+  showMessage(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
+  download.report("decrypt_succeeded");
 }
 
-async function lookAt(metadata, { options, progress }) {
+async function showPreview(metadata, { options, progress }) {
   const reason = previewable(metadata);
   if (reason) {
-    say(`${reason} Download it; that counts as no further download.`);
+    showMessage(`${reason} Download it; that counts as no further download.`);
     return;
   }
   const pieces = [];
@@ -190,33 +190,33 @@ async function lookAt(metadata, { options, progress }) {
   }
   await preview(byId("shown"), metadata, pieces);
   show("shown");
-  say("This is what was sent. Downloading it as well counts as no further download.");
-  download.tell("decrypt_succeeded");
+  showMessage("This is what was sent. Downloading it as well counts as no further download.");
+  download.report("decrypt_succeeded");
 }
 
-when("key-form", "submit", async () => {
+onEvent("key-form", "submit", async () => {
   const key = LinkKey.find(byId("key").value);
   if (!key) {
-    complain("That is no key: one is v1. or v1p. and 43 letters, digits, - or _, mostly behind the # of a link.");
+    showError("That is no key: one is v1. or v1p. and 43 letters, digits, - or _, mostly behind the # of a link.");
     return;
   }
   byId("key").value = "";
-  say("");
+  showMessage("");
   await useKey(key);
 });
 
-when("passphrase-form", "submit", async () => {
+onEvent("passphrase-form", "submit", async () => {
   const passphrase = byId("passphrase").value;
   hide("passphrase-form");
-  say("Making the key of the passphrase …");
+  showMessage("Making the key of the passphrase …");
   await unlock(await linkKey.payloadKey(passphrase));
   if (download) byId("passphrase").value = "";
 });
 
-when("download", "click", () => fetching(save));
-when("preview", "click", () => fetching(lookAt));
+onEvent("download", "click", () => runDownload(save));
+onEvent("preview", "click", () => runDownload(showPreview));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 addEventListener("hashchange", () => location.hash && location.reload());
 
 const key = keyInAddress();
-if (begin("receive")) await open(key);
+if (showIfSupported("receive")) await open(key);

@@ -1,6 +1,6 @@
 // Reads a payload in order, with reconnects.
 
-import { at, call, patiently, refusal, root, Unreachable } from "../api.js";
+import { apiError, at, call, root, Unreachable, withRetries } from "../api.js";
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -47,7 +47,7 @@ export class PayloadReader {
         this.close();
       }
     }
-    return patiently(
+    return withRetries(
       async () => {
         const connection = await this.#source.connect(this.#offset, signal);
         const piece = await connection.read();
@@ -121,7 +121,7 @@ export class Source {
       return new Connection(response.body.getReader(), abort);
     }
     if (response.ok) throw new Unreachable(new Error("the server sent another part than it was asked for"));
-    throw await refusal(response);
+    throw await apiError(response);
   }
 }
 

@@ -15,20 +15,20 @@ const PICTURES = new Map([
 const TEXTS = /^(text\/|application\/(json|xml|toml|yaml|x-yaml)$)/;
 const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|html|css)$/i;
 
-const LARGEST_PICTURE = 32 * 1024 * 1024;
-const LARGEST_TEXT = 1024 * 1024;
+const MAX_PICTURE_BYTES = 32 * 1024 * 1024;
+const MAX_TEXT_BYTES = 1024 * 1024;
 
 /** Returns the reason why a file has no preview; `undefined` if it has one. */
 export function previewable(metadata) {
   const kind = kindOf(metadata);
   if (!kind) return "Only pictures and texts can be shown here.";
-  if (metadata.size > kind.largest) return "It is too large to be shown here.";
+  if (metadata.size > kind.maxBytes) return "It is too large to be shown here.";
   return undefined;
 }
 
-/** Shows the file in the element `place`. */
-export async function preview(place, metadata, pieces) {
-  place.replaceChildren(await kindOf(metadata).show(metadata, pieces));
+/** Shows the file in the element `container`. */
+export async function preview(container, metadata, pieces) {
+  container.replaceChildren(await kindOf(metadata).show(metadata, pieces));
 }
 
 function kindOf({ content_type: type = "", filename, archive }) {
@@ -37,8 +37,8 @@ function kindOf({ content_type: type = "", filename, archive }) {
   // Some senders omit the content type.
   const declared = [...PICTURES.values()].find((known) => known === bare);
   const kind = declared ?? PICTURES.get(filename.split(".").at(-1).toLowerCase());
-  if (kind) return { largest: LARGEST_PICTURE, show: (file, pieces) => picture(file, kind, pieces) };
-  if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { largest: LARGEST_TEXT, show: text };
+  if (kind) return { maxBytes: MAX_PICTURE_BYTES, show: (file, pieces) => picture(file, kind, pieces) };
+  if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { maxBytes: MAX_TEXT_BYTES, show: text };
   return undefined;
 }
 

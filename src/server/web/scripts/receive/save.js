@@ -37,8 +37,8 @@ class StreamedFile {
   #port;
   #frame;
   #awake;
-  #lost;
-  #wanted;
+  #onLost;
+  #demand;
   #signal;
   #stopped = false;
 
@@ -53,7 +53,7 @@ class StreamedFile {
     file.#frame = element("iframe", { src: new URL(`save/${id}`, root), hidden: "", title: "Download" });
     document.body.append(file.#frame);
     try {
-      await within(START, file.#wanted.promise, signal);
+      await within(START, file.#demand.promise, signal);
     } catch (error) {
       file.#end();
       file.#frame.remove();
@@ -65,35 +65,35 @@ class StreamedFile {
   constructor(id, worker, port, signal) {
     this.#port = port;
     this.#signal = signal;
-    this.#wanted = Promise.withResolvers();
+    this.#demand = Promise.withResolvers();
     const stop = () => {
       this.#stopped = true;
-      this.#wanted.resolve();
+      this.#demand.resolve();
     };
-    this.#lost = ({ data }) => {
+    this.#onLost = ({ data }) => {
       if (data.lost === id) stop();
     };
-    navigator.serviceWorker.addEventListener("message", this.#lost);
+    navigator.serviceWorker.addEventListener("message", this.#onLost);
     navigator.serviceWorker.startMessages();
-    port.onmessage = ({ data }) => (data === "gone" ? stop() : this.#wanted.resolve());
+    port.onmessage = ({ data }) => (data === "gone" ? stop() : this.#demand.resolve());
     // The worker does not track the download before its first read.
-    this.#wanted.promise.then(() => {
-      this.#awake = setInterval(() => worker.postMessage({ goesOn: id }), AWAKE);
+    this.#demand.promise.then(() => {
+      this.#awake = setInterval(() => worker.postMessage({ keepAlive: id }), AWAKE);
     });
     // Cancelling must not wait for a browser that has stopped reading.
-    signal.addEventListener("abort", () => this.#wanted.resolve());
+    signal.addEventListener("abort", () => this.#demand.resolve());
   }
 
   /** Writes `piece` once the browser is ready to read; transfers ownership of its buffer. */
   async write(piece) {
     if (piece.length === 0) return;
-    await this.#turn();
+    await this.#takeDemand();
     const whole = piece.length === piece.buffer.byteLength ? piece.buffer : piece.slice().buffer;
     this.#port.postMessage(whole, [whole]);
   }
 
   async close() {
-    await this.#turn();
+    await this.#takeDemand();
     this.#port.postMessage("end");
     this.#end();
   }
@@ -105,16 +105,16 @@ class StreamedFile {
   }
 
   /** Waits until the browser is ready to read, and consumes this readiness. */
-  async #turn() {
-    await this.#wanted.promise;
+  async #takeDemand() {
+    await this.#demand.promise;
     this.#signal.throwIfAborted();
     if (this.#stopped) throw new Stopped();
-    this.#wanted = Promise.withResolvers();
+    this.#demand = Promise.withResolvers();
   }
 
   #end() {
     clearInterval(this.#awake);
-    navigator.serviceWorker.removeEventListener("message", this.#lost);
+    navigator.serviceWorker.removeEventListener("message", this.#onLost);
     setTimeout(() => this.#frame.remove(), LINGER);
   }
 }
@@ -160,12 +160,12 @@ async function startedWorker() {
   // An update of the worker is not waited for.
   const worker = registration.active ?? registration.installing ?? registration.waiting;
   return new Promise((resolve, reject) => {
-    const look = () => {
+    const check = () => {
       if (worker.state === "activated") resolve(worker);
       if (worker.state === "redundant") reject(new Error("the service worker did not start"));
     };
-    worker.addEventListener("statechange", look);
-    look();
+    worker.addEventListener("statechange", check);
+    check();
   });
 }
 

@@ -1,37 +1,37 @@
 // Upload page: encrypts and uploads the selected content, and follows the transfer's status.
 
-import { at, call, patiently, root } from "../api.js";
+import { at, call, root, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
-import { begin } from "../ui/browser-support.js";
+import { showIfSupported } from "../ui/browser-support.js";
 import { copy } from "../ui/clipboard.js";
-import { byId, complain, element, hide, say, show, showTransparency, when } from "../ui/dom.js";
-import { inWords } from "../ui/error-messages.js";
+import { byId, element, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
+import { errorMessage } from "../ui/error-messages.js";
 import { count, size, span } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { qrImage } from "../ui/qr.js";
 import { Payload } from "./payload.js";
-import { Chosen, textContent } from "./selection.js";
-import { showStatus, Watching } from "./status.js";
-import { keepToken, keptToken } from "./token-storage.js";
+import { Selection, textContent } from "./selection.js";
+import { showStatus, StatusPoller } from "./status.js";
+import { storedToken, storeToken } from "./token-storage.js";
 import { Upload } from "./upload.js";
 
 const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
 
-const chosen = new Chosen();
+const chosen = new Selection();
 let limits;
 /** Pending reads of dropped folders. */
 let reading = Promise.resolve();
 let stopping;
 let upload;
-let watching;
+let poller;
 
 async function prepare() {
-  byId("token").value = keptToken();
+  byId("token").value = storedToken();
   byId("keep-token").checked = byId("token").value !== "";
   try {
-    ({ limits } = await patiently(() => call("/health")));
+    ({ limits } = await withRetries(() => call("/health")));
   } catch (error) {
-    complain(inWords(error));
+    showError(errorMessage(error));
     return;
   }
   const { min, default: usual, max } = limits.expires_in_s;
@@ -57,15 +57,16 @@ function showChosen() {
 function content() {
   const text = byId("text").value;
   if (chosen.isEmpty && text === "") {
-    complain("There is nothing to send yet: choose a file or a folder, or write a text.");
+    showError("There is nothing to send yet: choose a file or a folder, or write a text.");
     return undefined;
   }
-  const what = chosen.isEmpty ? textContent(text) : withText(text).content();
-  if (what.metadata.size > limits.max_content_bytes) {
-    complain(`That is ${size(what.metadata.size)}, and this server takes ${size(limits.max_content_bytes)} at most.`);
+  const selected = chosen.isEmpty ? textContent(text) : withText(text).content();
+  const { max_content_bytes: max } = limits;
+  if (selected.metadata.size > max) {
+    showError(`That is ${size(selected.metadata.size)}, and this server takes ${size(max)} at most.`);
     return undefined;
   }
-  return what;
+  return selected;
 }
 
 /** Returns the selection, with the text as an additional file if there is any. */
@@ -74,33 +75,33 @@ function withText(text) {
 }
 
 async function send() {
-  say("");
+  showMessage("");
   await Promise.all([prepared, reading]);
-  const what = limits && content();
-  if (!what) return;
+  const selected = limits && content();
+  if (!selected) return;
   const token = byId("token").value.trim();
-  keepToken(byId("keep-token").checked ? token : undefined);
+  storeToken(byId("keep-token").checked ? token : undefined);
   stopping = new AbortController();
   const { signal } = stopping;
   hide("send-form", "sent");
-  say("");
+  showMessage("");
   addEventListener("beforeunload", warnBeforeLeaving);
   const linkKey = LinkKey.random(byId("passphrase").value !== "");
   let progress;
   let completed;
   try {
     const payloadKey = await linkKey.payloadKey(byId("passphrase").value);
-    const payload = await Payload.of(what, payloadKey);
+    const payload = await Payload.of(selected, payloadKey);
     progress = new Progress("Sending", payload.size);
     const waiting = () => progress.wait("The connection broke. Trying again …");
     const options = { signal, progress, waiting };
-    upload = await Upload.create(payload, token, await terms(linkKey, payloadKey), options);
+    upload = await Upload.create(payload, token, await transferOptions(linkKey, payloadKey), options);
     signal.throwIfAborted();
     completed = await upload.send(payload, options);
     signal.throwIfAborted();
   } catch (error) {
     progress?.end();
-    await giveUp(signal.aborted ? undefined : error);
+    await deleteAndReport(signal.aborted ? undefined : error);
     return;
   } finally {
     removeEventListener("beforeunload", warnBeforeLeaving);
@@ -113,7 +114,7 @@ async function send() {
  * Returns the options for creating the transfer. With a download limit or passphrase, access requires the key in
  * addition to the ID.
  */
-async function terms(linkKey, payloadKey) {
+async function transferOptions(linkKey, payloadKey) {
   const downloads = byId("downloads").valueAsNumber;
   const limited = downloads > 0;
   const proof = limited || linkKey.needsPassphrase ? await (await AccessProof.of(payloadKey)).digest() : undefined;
@@ -124,8 +125,8 @@ async function terms(linkKey, payloadKey) {
   };
 }
 
-async function giveUp(error) {
-  if (upload) say("Deleting what was sent …");
+async function deleteAndReport(error) {
+  if (upload) showMessage("Deleting what was sent …");
   const removed = await upload?.remove().then(
     () => true,
     () => false,
@@ -134,8 +135,8 @@ async function giveUp(error) {
     true: "\nWhat was sent was deleted.",
     false: "\nWhat was sent could not be deleted; it expires in a day.",
   };
-  if (error) complain(`${inWords(error)}${upload ? rest[removed] : ""}`);
-  else say(`Stopped.${upload ? rest[removed] : ""}`);
+  if (error) showError(`${errorMessage(error)}${upload ? rest[removed] : ""}`);
+  else showMessage(`Stopped.${upload ? rest[removed] : ""}`);
   upload = undefined;
   show("send-form");
   byId("send").focus();
@@ -153,9 +154,9 @@ function showSent(linkKey, { transparency, ...status }) {
   showTransparency(byId("transparency"), transparency);
   showStatus(status);
   show("sent");
-  say(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
+  showMessage(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
   byId("sent-title").focus();
-  watching = new Watching(upload);
+  poller = new StatusPoller(upload);
 }
 
 /** Returns the URL of the transfer's page: the server's, if plausible, or one below this page's root. */
@@ -166,7 +167,7 @@ function pageOf({ transfer_id: id, page_url: named }) {
 }
 
 function another() {
-  watching?.stop();
+  poller?.stop();
   upload = undefined;
   chosen.clear();
   showChosen();
@@ -175,17 +176,17 @@ function another() {
   byId("qr-details").open = false;
   hide("sent");
   show("send-form");
-  say("");
+  showMessage("");
   byId("files").focus();
 }
 
 async function remove() {
   try {
     await upload.remove();
-    say("Deleted. Nobody can fetch it any more.");
-    watching.look().catch(() => {});
+    showMessage("Deleted. Nobody can fetch it any more.");
+    poller.poll().catch(() => {});
   } catch (error) {
-    complain(inWords(error));
+    showError(errorMessage(error));
   }
 }
 
@@ -205,21 +206,21 @@ for (const [event, over] of [
   ["dragleave", false],
   ["drop", false],
 ]) {
-  byId("drop").addEventListener(event, (happened) => {
-    happened.preventDefault();
+  byId("drop").addEventListener(event, (dragged) => {
+    dragged.preventDefault();
     byId("drop").classList.toggle("over", over);
   });
 }
 byId("drop").addEventListener("drop", ({ dataTransfer }) => {
-  const dropped = chosen.addDropped(dataTransfer).catch((error) => complain(inWords(error)));
+  const dropped = chosen.addDropped(dataTransfer).catch((error) => showError(errorMessage(error)));
   reading = Promise.all([reading, dropped]).then(showChosen);
 });
 
-when("send-form", "submit", send);
-when("delete", "click", remove);
-when("another", "click", async () => another());
-when("copy-link", "click", () => copy("link", "The link"));
-when("copy-key", "click", () => copy("link-key", "The key"));
+onEvent("send-form", "submit", send);
+onEvent("delete", "click", remove);
+onEvent("another", "click", async () => another());
+onEvent("copy-link", "click", () => copy("link", "The link"));
+onEvent("copy-key", "click", () => copy("link-key", "The key"));
 byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
 
-const prepared = begin("send-form") ? prepare() : undefined;
+const prepared = showIfSupported("send-form") ? prepare() : undefined;

@@ -1,6 +1,6 @@
 // Sends a request with upload progress, which `fetch` does not report.
 
-import { Refused, Unreachable } from "../api.js";
+import { ApiError, Unreachable } from "../api.js";
 
 /** Timeout of a connection without upload progress, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -21,7 +21,7 @@ export function put(url, { method, headers, body, signal, moved = () => {} }) {
       if (signal?.aborted) reject(signal.reason);
       else if (request.status === 0) reject(new Unreachable());
       else if (request.status >= 200 && request.status < 300) resolve(request.responseText);
-      else reject(refused(request));
+      else reject(apiError(request));
     });
     request.upload.addEventListener("progress", ({ loaded }) => {
       restartTimer();
@@ -36,12 +36,12 @@ export function put(url, { method, headers, body, signal, moved = () => {} }) {
   });
 }
 
-function refused(request) {
+function apiError(request) {
   let problem = {};
   try {
     problem = JSON.parse(request.responseText);
   } catch {
     // Error responses of S3 are XML; their status is sufficient.
   }
-  return new Refused(request.status, problem, Number(request.getResponseHeader("retry-after")) || undefined);
+  return new ApiError(request.status, problem, Number(request.getResponseHeader("retry-after")) || undefined);
 }

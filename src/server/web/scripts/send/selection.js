@@ -1,11 +1,11 @@
 // Files, folders and text selected for an upload.
 
-import { whyUnfit } from "../format/archive-path.js";
+import { rejectionReason } from "../format/archive-path.js";
 import { hex, random } from "../format/bytes.js";
 import { tarOf } from "../format/tar.js";
 
 /** Selected files and folders by path. */
-export class Chosen {
+export class Selection {
   #entries = new Map();
 
   get isEmpty() {
@@ -28,7 +28,7 @@ export class Chosen {
 
   /** Returns a copy with one more entry. */
   with(path, file) {
-    const more = new Chosen();
+    const more = new Selection();
     more.#entries = new Map(this.#entries);
     more.add(path, file);
     return more;
@@ -121,7 +121,7 @@ function withMetadata(content, metadata) {
 function withFolders(entries) {
   const all = new Map();
   for (const { path, file } of entries.sort((one, other) => (one.path < other.path ? -1 : 1))) {
-    const reason = whyUnfit(path);
+    const reason = rejectionReason(path);
     if (reason) throw new Error(`"${path}" ${reason}, and no recipient would unpack it`);
     const names = path.split("/");
     for (let depth = 1; depth < names.length; depth += 1) {

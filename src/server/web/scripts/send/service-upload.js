@@ -1,19 +1,19 @@
 // Uploads a payload through the service in pieces; received bytes are never sent again.
 
-import { at, call, patiently, root, Unreachable } from "../api.js";
+import { at, call, root, Unreachable, withRetries } from "../api.js";
 import { put } from "./put.js";
 
 /** Piece size in bytes; a multiple of the segment size. */
 const PIECE = 8 * 1024 * 1024;
 
 /** Uploads `payload` from the byte offset `from` to its end. */
-export async function sendByService(upload, payload, from, { url, signal, progress, waiting }) {
+export async function uploadToService(upload, payload, from, { url, signal, progress, waiting }) {
   const target = at(url);
   // The token must reach no other origin than this service.
   if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
   const headers = { "content-type": "application/octet-stream", ...upload.credentials };
   const seal = (start) => payload.sealed(start, Math.min(start + PIECE, payload.size));
-  let received = arrivedOf(payload.size, from);
+  let received = checkedOffset(payload.size, from);
   let next = received < payload.size ? seal(received) : undefined;
   while (received < payload.size) {
     const body = await next;
@@ -24,14 +24,14 @@ export async function sendByService(upload, payload, from, { url, signal, progre
       next.catch(() => {});
     }
     const start = received;
-    received = await patiently(
-      async (tries) => {
-        if (tries > 0) {
-          const arrived = arrivedOf(after, await whatHasArrived(upload, signal));
+    received = await withRetries(
+      async (attempts) => {
+        if (attempts > 0) {
+          const arrived = checkedOffset(after, await receivedBytes(upload, signal));
           if (arrived !== start) return arrived;
         }
         const moved = (sent) => progress.at(start + sent);
-        const arrived = arrivedOf(after, await post(target, { headers, body, start, signal, moved }));
+        const arrived = checkedOffset(after, await post(target, { headers, body, start, signal, moved }));
         // Counts as a failure, so that a server that accepts no bytes gets retries with a limit.
         if (arrived === start) throw new Unreachable(new Error("the server takes nothing"));
         return arrived;
@@ -44,7 +44,7 @@ export async function sendByService(upload, payload, from, { url, signal, progre
 }
 
 /** Returns the server's offset if it is plausible: at most `sent`, the end of the sent bytes. */
-function arrivedOf(sent, received) {
+function checkedOffset(sent, received) {
   if (Number.isSafeInteger(received) && 0 <= received && received <= sent) return received;
   throw new RangeError("the server says that it has what was never sent");
 }
@@ -61,7 +61,7 @@ async function post(target, { headers, body, start, ...rest }) {
   }
 }
 
-async function whatHasArrived(upload, signal) {
+async function receivedBytes(upload, signal) {
   const { received_bytes: received } = await call(`${upload.path}/upload/status`, {
     headers: upload.credentials,
     signal,

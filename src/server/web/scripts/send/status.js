@@ -8,10 +8,10 @@ import { EVENTS, STATES } from "../ui/labels.js";
 /** Polling interval, in milliseconds. */
 const POLL_INTERVAL = 3_000;
 /** Age from which the list of records is complete, in milliseconds; a slow server may add younger ones late. */
-const SETTLED = 10_000;
+const COMPLETE_AGE = 10_000;
 
 /** Polls the transfer of an upload until stopped. */
-export class Watching {
+export class StatusPoller {
   #upload;
   #timer;
   #seen = new Set();
@@ -29,7 +29,7 @@ export class Watching {
   }
 
   /** Polls once. */
-  async look() {
+  async poll() {
     const upload = this.#upload;
     const status = await call(`${upload.path}/status`);
     if (upload !== this.#upload) return;
@@ -39,7 +39,7 @@ export class Watching {
 
   async #tick() {
     // Hidden pages do not poll; the next poll makes up for a failure.
-    if (document.visibilityState === "visible") await this.look().catch(() => {});
+    if (document.visibilityState === "visible") await this.poll().catch(() => {});
     if (this.#upload) this.#timer = setTimeout(() => this.#tick(), POLL_INTERVAL);
   }
 
@@ -55,7 +55,7 @@ export class Watching {
   }
 
   #show(event) {
-    if (event.at < Date.now() - SETTLED) this.#after = event.id;
+    if (event.at < Date.now() - COMPLETE_AGE) this.#after = event.id;
     if (this.#seen.has(event.id)) return;
     this.#seen.add(event.id);
     const agent = event.client?.agent ? `, ${event.client.agent}` : "";
@@ -72,8 +72,8 @@ export class Watching {
 /** Shows the status of a transfer. */
 export function showStatus(status) {
   byId("status").textContent = STATES[status.status] ?? status.status;
-  const most = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
-  byId("download-count").textContent = `${status.download_count}, ${most}`.replace(", of", " of");
+  const limit = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
+  byId("download-count").textContent = `${status.download_count}, ${limit}`.replace(", of", " of");
   byId("expires-at").textContent = time(status.expires_at);
   byId("delete").disabled = status.status === "deleted";
 }

@@ -1,6 +1,6 @@
 // Uploads a payload to the store with presigned URLs: in one request, or in parallel parts.
 
-import { call, patiently, Unreachable } from "../api.js";
+import { call, Unreachable, withRetries } from "../api.js";
 import { put } from "./put.js";
 
 /** Number of parallel part uploads. */
@@ -11,28 +11,28 @@ const MIN_PART_SIZE = 5 * 1024 * 1024;
 const MAX_SIGNED = 100;
 
 /** The store cannot be reached and has received nothing yet. */
-export class OutOfReach extends Error {
+export class StoreUnreachable extends Error {
   constructor(cause) {
     super("the store does not answer", { cause });
-    this.name = "OutOfReach";
+    this.name = "StoreUnreachable";
   }
 }
 
 /** Uploads `payload` in one request. */
-export async function sendWhole(upload, instruction, payload, { signal, progress, waiting }) {
-  const signed = new Signed(upload, [], signal, [{ number: undefined, ...instruction }]);
+export async function uploadWhole(upload, instruction, payload, { signal, progress, waiting }) {
+  const signed = new PresignedRequests(upload, [], signal, [{ number: undefined, ...instruction }]);
   const body = await payload.sealed(0, payload.size);
   await sendPart(signed, undefined, body, { signal, moved: (sent) => progress.at(sent), waiting, mayFallBack: true });
 }
 
 /** Uploads the parts of `payload` whose numbers are not in `arrived`. */
-export async function sendParts(upload, instruction, payload, arrived, { signal, progress, waiting }) {
+export async function uploadParts(upload, instruction, payload, arrived, { signal, progress, waiting }) {
   const { part_size_bytes: partSize, part_count: count } = instruction;
   if (!(partSize >= MIN_PART_SIZE) || count !== Math.ceil(payload.size / partSize)) {
     throw new RangeError("the server's parts are not those of this upload");
   }
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !arrived.has(number));
-  const signed = new Signed(upload, missing, signal, instruction.parts ?? []);
+  const signed = new PresignedRequests(upload, missing, signal, instruction.parts ?? []);
   const range = (number) => [(number - 1) * partSize, Math.min(number * partSize, payload.size)];
   let done = [...arrived].reduce((sum, number) => sum + range(number)[1] - range(number)[0], 0);
   let anyArrived = arrived.size > 0;
@@ -74,12 +74,12 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
     await put(url, { method, headers, body, signal, moved });
   };
   let renewed = false;
-  await patiently(
+  await withRetries(
     async () => {
       try {
         await send();
       } catch (error) {
-        if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new OutOfReach(error);
+        if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new StoreUnreachable(error);
         // An earlier attempt has stored the part.
         if (error.status === 412) return;
         if (error.status !== 403 || renewed) throw error;
@@ -93,7 +93,7 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
 }
 
 /** Presigned requests, requested from the service on demand. */
-class Signed {
+class PresignedRequests {
   #upload;
   #missing;
   #signal;

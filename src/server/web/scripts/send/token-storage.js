@@ -3,12 +3,12 @@
 const NAME = "sgsend-token";
 
 /** Returns the stored token; empty if there is none. */
-export function keptToken() {
+export function storedToken() {
   return withStorage((storage) => storage.getItem(NAME)) ?? "";
 }
 
 /** Stores a token; `undefined` removes the stored one. */
-export function keepToken(token) {
+export function storeToken(token) {
   withStorage((storage) => (token === undefined ? storage.removeItem(NAME) : storage.setItem(NAME, token)));
 }
 

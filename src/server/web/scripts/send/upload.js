@@ -1,9 +1,9 @@
 // Creates, uploads and completes a transfer.
 
-import { call, patiently } from "../api.js";
+import { call, withRetries } from "../api.js";
 import { hex, random } from "../format/bytes.js";
-import { sendByService } from "./service-upload.js";
-import { OutOfReach, sendParts, sendWhole } from "./store-upload.js";
+import { uploadToService } from "./service-upload.js";
+import { StoreUnreachable, uploadParts, uploadWhole } from "./store-upload.js";
 
 /** Timeout of a deletion, in milliseconds. */
 const DELETE_TIMEOUT = 15_000;
@@ -16,14 +16,14 @@ const ROUNDS = 3;
 export class Upload {
   #instruction;
 
-  /** Creates the transfer; `terms` are the options of the API's `create` besides the size. */
-  static async create(payload, token, terms, { signal, waiting } = {}) {
+  /** Creates the transfer; `options` are the options of the API's `create` besides the size. */
+  static async create(payload, token, options, { signal, waiting } = {}) {
     const credentials = { authorization: `Bearer ${token}` };
     // All attempts share one key, so that a lost response does not lead to a second transfer.
-    const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...terms };
+    const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...options };
     // Not aborted by `signal`: a created transfer must be known to be deleted.
     const create = () => call("/transfers/create", { json, headers: credentials });
-    return new Upload(await patiently(create, { signal, waiting }), credentials);
+    return new Upload(await withRetries(create, { signal, waiting }), credentials);
   }
 
   constructor(transfer, credentials) {
@@ -44,7 +44,7 @@ export class Upload {
       await this.#deliver(payload, round > 1, options);
       try {
         const complete = () => call(`${this.path}/upload/complete`, { json: {}, headers: this.credentials });
-        return await patiently(complete, options);
+        return await withRetries(complete, options);
       } catch (error) {
         // After a crash the server may have fewer bytes than it acknowledged.
         if (error.code !== "upload_incomplete" || round === ROUNDS) throw error;
@@ -58,21 +58,21 @@ export class Upload {
     await call(`${this.path}/delete`, { json: {}, headers: this.credentials, signal });
   }
 
-  async #deliver(payload, again, options) {
-    const arrived = again ? await this.#arrived(options) : undefined;
+  async #deliver(payload, isRetry, options) {
+    const arrived = isRetry ? await this.#arrived(options) : undefined;
     const instruction = this.#instruction;
     try {
       if (instruction.kind === "bytes") {
-        await sendByService(this, payload, arrived?.received_bytes ?? 0, { url: instruction.url, ...options });
+        await uploadToService(this, payload, arrived?.received_bytes ?? 0, { url: instruction.url, ...options });
       } else if (instruction.kind === "single") {
-        await sendWhole(this, instruction, payload, options);
+        await uploadWhole(this, instruction, payload, options);
       } else {
-        await sendParts(this, instruction, payload, numbers(arrived?.parts_received), options);
+        await uploadParts(this, instruction, payload, numbers(arrived?.parts_received), options);
       }
     } catch (error) {
-      if (!(error instanceof OutOfReach)) throw error;
+      if (!(error instanceof StoreUnreachable)) throw error;
       this.#instruction = { kind: "bytes", url: this.fallbackUrl };
-      await this.#deliver(payload, again, options);
+      await this.#deliver(payload, isRetry, options);
     }
   }
 
@@ -83,7 +83,7 @@ export class Upload {
 
 /** Expands inclusive ranges into numbers. */
 function numbers(ranges = []) {
-  const most = ranges.at(-1)?.[1] ?? 0;
-  if (!(most <= MAX_PARTS)) throw new RangeError("the server says that it has parts that there are not");
+  const last = ranges.at(-1)?.[1] ?? 0;
+  if (!(last <= MAX_PARTS)) throw new RangeError("the server says that it has parts that there are not");
   return new Set(ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, at) => first + at)));
 }

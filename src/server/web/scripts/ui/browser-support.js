@@ -5,10 +5,10 @@ import { byId, hide, show } from "./dom.js";
 /**
  * Shows the element `id` in place of the fallback for unsupported browsers; returns whether the browser is supported.
  */
-export function begin(id) {
-  const lacking = whatIsLacking();
-  if (lacking) {
-    byId("why-not").textContent = lacking;
+export function showIfSupported(id) {
+  const missing = missingFeature();
+  if (missing) {
+    byId("why-not").textContent = missing;
     return false;
   }
   hide("without-script");
@@ -16,7 +16,7 @@ export function begin(id) {
   return true;
 }
 
-function whatIsLacking() {
+function missingFeature() {
   if (!globalThis.isSecureContext) {
     return "This page needs https: on plain http, browsers encrypt and decrypt nothing. Without it:";
   }

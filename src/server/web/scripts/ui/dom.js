@@ -32,28 +32,28 @@ export function hide(...ids) {
 }
 
 /** Shows a success message, announced politely by screen readers. */
-export function say(text) {
+export function showMessage(text) {
   byId("error").textContent = "";
   byId("outcome").textContent = text;
 }
 
 /** Shows an error message, announced immediately by screen readers. */
-export function complain(text) {
+export function showError(text) {
   byId("outcome").textContent = "";
   byId("error").textContent = text;
 }
 
 /** Runs `work` on each event of the element; ignores events while `work` is running. */
-export function when(id, event, work) {
+export function onEvent(id, event, work) {
   let busy = false;
-  byId(id).addEventListener(event, async (happened) => {
-    happened.preventDefault();
+  byId(id).addEventListener(event, async (triggered) => {
+    triggered.preventDefault();
     if (busy) return;
     busy = true;
     try {
-      await work(happened);
+      await work(triggered);
     } catch (error) {
-      complain(`That did not work: ${error.message}.`);
+      showError(`That did not work: ${error.message}.`);
     } finally {
       busy = false;
     }

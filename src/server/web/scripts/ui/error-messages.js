@@ -5,7 +5,7 @@ import { Damaged } from "../format/sealed.js";
 import { Stopped, TooLarge } from "../receive/browser-errors.js";
 import { pause } from "./format.js";
 
-const BY_CODE = {
+const MESSAGES = {
   transfer_not_found: "There is no such transfer on this server. Is the link whole?",
   invalid_id: "There is no such transfer on this server. Is the link whole?",
   not_completed: "This file is still on its way here. Try again when the sender says that it is sent.",
@@ -24,8 +24,8 @@ const BY_CODE = {
 };
 
 /** Returns the message for `error`; `withPassphrase` tells whether the key includes a passphrase. */
-export function inWords(error, withPassphrase = false) {
-  if (Object.hasOwn(BY_CODE, error.code)) return BY_CODE[error.code];
+export function errorMessage(error, withPassphrase = false) {
+  if (Object.hasOwn(MESSAGES, error.code)) return MESSAGES[error.code];
   const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";
   if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
   if (error.code === "rate_limited" || error.status === 429)
