@@ -54,20 +54,20 @@ fn cookie(value: &str) {
         let headers: HeaderMap = [(COOKIE, HeaderValue::from_str(value).ok()?)].into_iter().collect();
         Some(cookies_named(&headers, NAME).into_iter().map(str::to_owned).collect())
     };
-    let Some(strangers) = found(value) else { return };
-    assert!(strangers.len() <= 2, "one request offers more than two keys");
+    let Some(offered) = found(value) else { return };
+    assert!(offered.len() <= 2, "one request offers more than two keys");
     let key = AdminKey::new(&"k".repeat(32)).expect("the key is long enough");
     let now = Timestamp::from_millis(0);
-    for shown in &strangers {
-        assert!(value.contains(shown) && !shown.contains(';'));
-        assert!(!key.has_session(shown, now) && !key.is(shown), "a forged key or session was accepted");
+    for candidate in &offered {
+        assert!(value.contains(candidate) && !candidate.contains(';'));
+        assert!(!key.has_session(candidate, now) && !key.is(candidate), "a forged key or session was accepted");
     }
     // Other cookies must not hide the session.
     let session = key.new_session(now);
     assert!(key.has_session(&session, now) && AdminKey::is_like_session(&session));
     let first = found(&format!("{NAME}={session};{value}")).expect("the header is valid with the session, too");
     assert_eq!(first.first(), Some(&session));
-    if strangers.len() < 2 {
+    if offered.len() < 2 {
         let last =
             found(&format!("{value};__Host-{NAME}={session}")).expect("the header is valid with the session, too");
         assert_eq!(last.last(), Some(&session));

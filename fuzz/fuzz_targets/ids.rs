@@ -8,40 +8,40 @@ use sgsend::domain::crypto::key::LinkKey;
 use sgsend::domain::crypto::proof::{AccessProof, Grant};
 use sgsend::domain::id::{RecordId, TokenId, TransferId};
 use sgsend::domain::token::PlainToken;
-use sgsend_fuzz::has_one_form;
+use sgsend_fuzz::assert_canonical;
 
 fuzz_target!(|text: &str| {
     if let Ok(id) = text.parse::<TransferId>() {
-        has_one_form(text, &id.to_string());
+        assert_canonical(text, &id.to_string());
     }
     if let Ok(id) = text.parse::<TokenId>() {
-        has_one_form(text, &id.to_string());
+        assert_canonical(text, &id.to_string());
     }
     if let Ok(id) = text.parse::<RecordId>() {
-        has_one_form(text, &id.to_string());
+        assert_canonical(text, &id.to_string());
     }
     if let Ok(digest) = Sha256::try_from(text.to_owned()) {
-        has_one_form(text, &digest.to_string());
+        assert_canonical(text, &digest.to_string());
     }
     if let Ok(token) = text.parse::<PlainToken>() {
-        has_one_form(text, &token.to_text());
+        assert_canonical(text, &token.to_text());
         assert!(
             !format!("{:?}", token.hash_secret()).contains(&text[21..]),
             "the debug output reveals a token's secret"
         );
     }
     if let Ok(proof) = text.parse::<AccessProof>() {
-        has_one_form(text, &proof.to_text());
+        assert_canonical(text, &proof.to_text());
         assert!(proof.matches(&proof.digest()));
     }
     if let Ok(grant) = text.parse::<Grant>() {
-        has_one_form(text, &grant.to_text());
+        assert_canonical(text, &grant.to_text());
         assert!(grant.matches(&grant.digest()));
     }
     if let Ok(key) = text.parse::<LinkKey>() {
         // A key without a prefix counts as a key without a passphrase.
         let whole = if text.contains('.') { text.to_owned() } else { format!("v1.{text}") };
-        has_one_form(&whole, &key.to_text());
+        assert_canonical(&whole, &key.to_text());
         assert_eq!(key.needs_passphrase(), text.starts_with("v1p."));
     }
 });

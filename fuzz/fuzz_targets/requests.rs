@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sgsend::domain::wire::{AddEvent, CreateToken, CreateTransfer, DownloadRequest, Empty, PartNumbers};
 use sgsend::server::fuzzing::json_body;
-use sgsend_fuzz::{is_written_as_it_is, keeps_every_member};
+use sgsend_fuzz::{assert_keeps_members, assert_round_trip};
 
 fn check<T: Serialize + DeserializeOwned + PartialEq>(body: &[u8]) {
     if let Some(value) = json_body::<T>(body) {
-        is_written_as_it_is(&value);
-        keeps_every_member(body, &value);
+        assert_round_trip(&value);
+        assert_keeps_members(body, &value);
     }
 }
 

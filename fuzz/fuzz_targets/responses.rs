@@ -8,26 +8,26 @@ use sgsend::domain::wire::{
     CompletedTransfer, CreatedToken, CreatedTransfer, DownloadAnswer, EventAdded, Health, Page, Problem, Readiness,
     Received, StatsOverview, TokenItem, TransferStatus, UploadStatus,
 };
-use sgsend_fuzz::reads_back;
+use sgsend_fuzz::parse_round_trip;
 
 fuzz_target!(|body: &[u8]| {
-    reads_back::<CreatedTransfer>(body);
-    reads_back::<CompletedTransfer>(body);
-    reads_back::<TransferStatus>(body);
-    reads_back::<UploadStatus>(body);
-    reads_back::<Received>(body);
-    reads_back::<DownloadAnswer>(body);
-    reads_back::<EventAdded>(body);
-    reads_back::<Health>(body);
-    reads_back::<Readiness>(body);
-    reads_back::<CreatedToken>(body);
-    reads_back::<StatsOverview>(body);
-    if let Some(page) = reads_back::<Page<TokenItem>>(body) {
+    parse_round_trip::<CreatedTransfer>(body);
+    parse_round_trip::<CompletedTransfer>(body);
+    parse_round_trip::<TransferStatus>(body);
+    parse_round_trip::<UploadStatus>(body);
+    parse_round_trip::<Received>(body);
+    parse_round_trip::<DownloadAnswer>(body);
+    parse_round_trip::<EventAdded>(body);
+    parse_round_trip::<Health>(body);
+    parse_round_trip::<Readiness>(body);
+    parse_round_trip::<CreatedToken>(body);
+    parse_round_trip::<StatsOverview>(body);
+    if let Some(page) = parse_round_trip::<Page<TokenItem>>(body) {
         let items = page.items.len();
         let first = Page::of(page.items, 1, |item: &TokenItem| item.token_id.to_string());
         assert_eq!((first.items.len(), first.next.is_some()), (items.min(1), items > 1));
     }
-    if let Some(problem) = reads_back::<Problem>(body)
+    if let Some(problem) = parse_round_trip::<Problem>(body)
         && let Some(code) = problem.error_code()
     {
         assert_eq!(serde_json::to_value(code).expect("an error code serialises to a string"), problem.code.as_str());

@@ -51,12 +51,12 @@ fn seal(plaintext: &[u8], header: Header) -> Vec<u8> {
     let mut payload = Vec::new();
     for index in 0..=layout.last_index() {
         let range = layout.plaintext_range(index);
-        let (part, behind) = rest.split_at(usize::try_from(range.end - range.start).unwrap());
+        let (part, remaining) = rest.split_at(usize::try_from(range.end - range.start).unwrap());
         let mut segment = Sealer::buffer(index);
         segment.extend_from_slice(part);
         sealer.seal(index, layout.is_last(index), &mut segment);
         payload.extend_from_slice(&segment);
-        rest = behind;
+        rest = remaining;
     }
     payload
 }
@@ -93,9 +93,9 @@ fn change(payload: &mut Vec<u8>, other: &[u8], [kind, a, b, c]: [u8; 4]) {
             *payload = swapped;
         }
         4 => {
-            let twice = payload[segment(a)].to_vec();
+            let copy = payload[segment(a)].to_vec();
             let at = segment(b).start;
-            payload.splice(at..at, twice);
+            payload.splice(at..at, copy);
         }
         5 => drop(payload.drain(segment(a))),
         6 => payload.iter_mut().zip(other).take(HEADER_SIZE).for_each(|(byte, other)| *byte = *other),

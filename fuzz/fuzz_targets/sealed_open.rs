@@ -46,7 +46,7 @@ fuzz_target!(|payload: &[u8]| {
     if let Some(header) = &header {
         assert_eq!(header.as_bytes()[..], payload[..40]);
     }
-    let mut opened_by = 0;
+    let mut decrypting_keys = 0;
     for key in KEYS {
         let key: LinkKey = key.parse().expect("the key is valid");
         let key = key.payload_key(None).expect("the key needs no passphrase");
@@ -62,8 +62,8 @@ fuzz_target!(|payload: &[u8]| {
         if let Ok(plaintext) = whole {
             let header = header.clone().expect("a decrypted payload has a header");
             assert!(seal(&key, header, &plaintext) == payload, "the payload differs from a sender's payload");
-            opened_by += 1;
+            decrypting_keys += 1;
         }
     }
-    assert!(opened_by <= 1, "two keys decrypt the same payload");
+    assert!(decrypting_keys <= 1, "two keys decrypt the same payload");
 });

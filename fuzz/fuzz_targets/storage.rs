@@ -28,8 +28,8 @@ fn check_key(text: &str) {
     if let Some(day) = key.day() {
         assert!(text.contains(day.as_str()) && !day.as_str().contains('/'));
     }
-    if let Some(hint) = ScheduleEntry::from_key(&key) {
-        assert_eq!(text, format!("due/{}/{}", hint.minute, hint.transfer_id));
+    if let Some(entry) = ScheduleEntry::from_key(&key) {
+        assert_eq!(text, format!("due/{}/{}", entry.minute, entry.transfer_id));
     }
 }
 

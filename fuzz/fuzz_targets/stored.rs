@@ -13,7 +13,7 @@ use sgsend::domain::store::{StorageKey, StoreHeader};
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::token::{Token, TokenStatus};
 use sgsend::domain::transfer::{GrantRecord, PartPlan, PayloadState, Status, Transfer};
-use sgsend_fuzz::{is_written_as_it_is, reads_back};
+use sgsend_fuzz::{assert_round_trip, parse_round_trip};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 const RETAINED: Duration = Duration::from_hours(24 * 90);
@@ -33,8 +33,8 @@ fn check_transfer(mut transfer: Transfer) {
         assert_eq!(plan.length(last).map(|length| before + length), Some(transfer.size_bytes));
     }
     // An ended transfer stays ended, and an unavailable payload stays unavailable.
-    let may_be_fetched = transfer.check_downloadable(NOW, false).is_ok();
-    if may_be_fetched && transfer.max_downloads.is_some() {
+    let is_downloadable = transfer.check_downloadable(NOW, false).is_ok();
+    if is_downloadable && transfer.max_downloads.is_some() {
         let before = transfer.download_count();
         assert!(transfer.count_download(Sha256::of(b"grant"), NOW).is_ok());
         assert_eq!(transfer.download_count(), before + 1);
@@ -45,7 +45,7 @@ fn check_transfer(mut transfer: Transfer) {
     if transfer.payload != PayloadState::Stored {
         assert!(transfer.check_downloadable(NOW, true).is_err() || transfer.state_at(NOW).ended_at().is_none());
     }
-    is_written_as_it_is(&transfer);
+    assert_round_trip(&transfer);
 }
 
 fn check_record(record: Record) {
@@ -53,7 +53,7 @@ fn check_record(record: Record) {
     assert_eq!(StorageKey::transfer_record(id, &record).name(), record.id().to_string());
     assert_eq!(StorageKey::service_record(&record).day(), Some(record.at().day()));
     let shown = record.without_client();
-    is_written_as_it_is(&shown);
+    assert_round_trip(&shown);
     let shown = serde_json::to_value(&shown).expect("the record can be serialised");
     let client = shown.get("client");
     assert!(shown.get("token_id").is_none());
@@ -61,26 +61,28 @@ fn check_record(record: Record) {
 }
 
 fuzz_target!(|json: &[u8]| {
-    if let Some(transfer) = reads_back(json) {
+    if let Some(transfer) = parse_round_trip(json) {
         check_transfer(transfer);
     }
-    if let Some(record) = reads_back(json) {
+    if let Some(record) = parse_round_trip(json) {
         check_record(record);
     }
-    if let Some(mut token) = reads_back::<Token>(json) {
+    if let Some(mut token) = parse_round_trip::<Token>(json) {
         let status = token.status_at(NOW);
         assert_eq!(status == TokenStatus::Revoked, token.revoked_at.is_some());
-        let noted = token.note_use(NOW);
-        assert!(!token.note_use(NOW) && token.last_used_at.is_some() && (!noted || token.last_used_at == Some(NOW)));
+        let is_updated = token.note_use(NOW);
+        assert!(
+            !token.note_use(NOW) && token.last_used_at.is_some() && (!is_updated || token.last_used_at == Some(NOW))
+        );
     }
-    if let Some(stats) = reads_back::<DayStats>(json) {
-        let tally = CounterDelta { created: 1, completed: 1, downloads: 1, bytes: 1, ..CounterDelta::on(NOW.day()) };
-        let after = DayStats::after(Some(stats.clone()), &tally);
+    if let Some(stats) = parse_round_trip::<DayStats>(json) {
+        let delta = CounterDelta { created: 1, completed: 1, downloads: 1, bytes: 1, ..CounterDelta::on(NOW.day()) };
+        let after = DayStats::after(Some(stats.clone()), &delta);
         assert!(after.day >= stats.day && after.downloads_ever >= stats.downloads_ever);
-        is_written_as_it_is(&after);
-        let told = stats.transfers.told();
-        assert_eq!(told.pending, u64::try_from(stats.transfers.pending).unwrap_or(0));
+        assert_round_trip(&after);
+        let counts = stats.transfers.told();
+        assert_eq!(counts.pending, u64::try_from(stats.transfers.pending).unwrap_or(0));
     }
-    reads_back::<GrantRecord>(json);
-    reads_back::<StoreHeader>(json);
+    parse_round_trip::<GrantRecord>(json);
+    parse_round_trip::<StoreHeader>(json);
 });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::domain::timestamp::{Day, Timestamp};
-use sgsend_fuzz::reads_back;
+use sgsend_fuzz::parse_round_trip;
 
 const DAY: Duration = Duration::from_hours(24);
 /// First time after the latest HTTP date.
@@ -23,7 +23,7 @@ fn check(at: Timestamp) {
 }
 
 fuzz_target!(|text: &str| {
-    if let Some(at) = reads_back::<Timestamp>(text.as_bytes()) {
+    if let Some(at) = parse_round_trip::<Timestamp>(text.as_bytes()) {
         check(at);
     }
     if let Some(at) = Timestamp::from_http_date(text) {

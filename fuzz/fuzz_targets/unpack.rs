@@ -10,16 +10,16 @@ use sgsend::client::unpack::{UnpackedFile, Watch, unpack};
 
 const BLOCK: usize = 512;
 /// Position of the checksum in a header.
-const SUM: std::ops::Range<usize> = 148..156;
+const CHECKSUM: std::ops::Range<usize> = 148..156;
 
 /// Corrects the checksum of every possible header and adds an end-of-archive marker.
 fn repaired(bytes: &[u8]) -> Vec<u8> {
     let mut tar = bytes.to_vec();
     tar.resize(tar.len().next_multiple_of(BLOCK), 0);
     for block in tar.chunks_mut(BLOCK).filter(|block| block[257..].starts_with(b"ustar")) {
-        block[SUM].fill(b' ');
-        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-        block[SUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        block[CHECKSUM].fill(b' ');
+        let checksum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[CHECKSUM].copy_from_slice(format!("{checksum:06o}\0 ").as_bytes());
     }
     tar.resize(tar.len() + 2 * BLOCK, 0);
     tar
@@ -33,11 +33,11 @@ fn check(folder: &Path, root: &Path) -> u64 {
         let metadata = path.symlink_metadata().expect("the file exists");
         if metadata.is_symlink() {
             // Only for links whose target exists.
-            if let Ok(leads_to) = path.canonicalize() {
-                assert!(leads_to.starts_with(root), "{} leads to {}", path.display(), leads_to.display());
+            if let Ok(target) = path.canonicalize() {
+                assert!(target.starts_with(root), "{} points to {}", path.display(), target.display());
             }
         } else if metadata.is_dir() {
-            open(&path);
+            grant_access(&path);
             bytes += check(&path, root);
         } else {
             assert!(metadata.is_file(), "{} is not a regular file", path.display());
@@ -50,7 +50,7 @@ fn check(folder: &Path, root: &Path) -> u64 {
 }
 
 /// Makes a directory readable and removable whose sender has removed its permissions.
-fn open(path: &Path) {
+fn grant_access(path: &Path) {
     let mut permissions = path.metadata().expect("the directory exists").permissions();
     #[cfg(unix)]
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);

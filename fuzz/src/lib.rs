@@ -6,21 +6,21 @@ use serde_json::Value;
 
 /// Parses JSON as a `T` and checks that the value survives a round trip through JSON.
 #[expect(clippy::must_use_candidate, reason = "often called for its assertions only")]
-pub fn reads_back<T: Serialize + DeserializeOwned + PartialEq>(json: &[u8]) -> Option<T> {
+pub fn parse_round_trip<T: Serialize + DeserializeOwned + PartialEq>(json: &[u8]) -> Option<T> {
     let value: T = serde_json::from_slice(json).ok()?;
-    is_written_as_it_is(&value);
+    assert_round_trip(&value);
     Some(value)
 }
 
 /// Checks that serialising and parsing `value` returns the same value.
-pub fn is_written_as_it_is<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
+pub fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
     let written = serde_json::to_vec(value).expect("a parsed value can be serialised");
     let again: T = serde_json::from_slice(&written).expect("a serialised value can be parsed");
     assert!(again == *value, "the value changed: {}", String::from_utf8_lossy(&written));
 }
 
 /// Checks that no member of the object in `json` is missing in the value parsed from it.
-pub fn keeps_every_member<T: Serialize>(json: &[u8], value: &T) {
+pub fn assert_keeps_members<T: Serialize>(json: &[u8], value: &T) {
     let Ok(Value::Object(object)) = serde_json::from_slice(json) else { return };
     let kept = serde_json::to_value(value).expect("a parsed value can be serialised");
     // serde also accepts an enum variant as an object: {"kind":{"link_opened":null}}.
@@ -31,7 +31,7 @@ pub fn keeps_every_member<T: Serialize>(json: &[u8], value: &T) {
 }
 
 /// Checks that `text` equals the canonical form of the value parsed from it, so no other form is accepted.
-pub fn has_one_form(text: &str, written: &str) {
+pub fn assert_canonical(text: &str, written: &str) {
     assert_eq!(written, text, "a non-canonical form was accepted");
 }
 
