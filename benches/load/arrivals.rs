@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::course::Course;
+use crate::scenario::Scenario;
 
 /// Maximum number of concurrent transfers (2 GiB of payloads). Further transfers are not started and count as errors.
 const MAX_CONCURRENT: usize = 2_048;
@@ -15,7 +15,7 @@ const MAX_CONCURRENT: usize = 2_048;
 const MAX_REPORTED: usize = 5;
 
 /// Results of the transfers.
-pub(crate) struct Arrived {
+pub(crate) struct Results {
     completed: u32,
     failed: Vec<String>,
     max_in_flight: usize,
@@ -24,37 +24,37 @@ pub(crate) struct Arrived {
 }
 
 /// Starts transfers at the rate `per_second` for the time `duration`, and waits until all have ended.
-pub(crate) async fn run(course: &Arc<Course>, duration: Duration, per_second: f64) -> Arrived {
+pub(crate) async fn run(scenario: &Arc<Scenario>, duration: Duration, per_second: f64) -> Results {
     let start = Instant::now();
     let mut in_flight = JoinSet::new();
-    let mut arrived =
-        Arrived { completed: 0, failed: Vec::new(), max_in_flight: 0, not_started: 0, elapsed: Duration::ZERO };
+    let mut results =
+        Results { completed: 0, failed: Vec::new(), max_in_flight: 0, not_started: 0, elapsed: Duration::ZERO };
     let mut due = start;
     let mut number = 0_u32;
     while due < start + duration {
         sleep_until(due).await;
         while let Some(ended) = in_flight.try_join_next() {
-            arrived.note(ended.expect("a course does not panic"));
+            results.record(ended.expect("a scenario does not panic"));
         }
         if in_flight.len() < MAX_CONCURRENT {
-            let course = course.clone();
-            in_flight.spawn(async move { course.run(number, due).await });
+            let scenario = scenario.clone();
+            in_flight.spawn(async move { scenario.run(number, due).await });
         } else {
-            arrived.not_started += 1;
+            results.not_started += 1;
         }
-        arrived.max_in_flight = arrived.max_in_flight.max(in_flight.len());
+        results.max_in_flight = results.max_in_flight.max(in_flight.len());
         number += 1;
         due = start + Duration::from_secs(1).mul_f64(f64::from(number) / per_second);
     }
     while let Some(ended) = in_flight.join_next().await {
-        arrived.note(ended.expect("a course does not panic"));
+        results.record(ended.expect("a scenario does not panic"));
     }
-    arrived.elapsed = start.elapsed();
-    arrived
+    results.elapsed = start.elapsed();
+    results
 }
 
-impl Arrived {
-    fn note(&mut self, ended: Result<(), String>) {
+impl Results {
+    fn record(&mut self, ended: Result<(), String>) {
         match ended {
             Ok(()) => self.completed += 1,
             Err(error) => self.failed.push(error),
@@ -62,27 +62,26 @@ impl Arrived {
     }
 
     /// Describes the failures.
-    pub(crate) fn complaints(&self) -> Vec<String> {
-        let mut complaints: Vec<String> = self.failed.iter().take(MAX_REPORTED).cloned().collect();
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let mut failures: Vec<String> = self.failed.iter().take(MAX_REPORTED).cloned().collect();
         if self.failed.len() > MAX_REPORTED {
-            complaints.push(format!("{} transfers failed in total", self.failed.len()));
+            failures.push(format!("{} transfers failed in total", self.failed.len()));
         }
         if self.not_started > 0 {
-            complaints
-                .push(format!("{} transfers were not started: {MAX_CONCURRENT} were in flight", self.not_started));
+            failures.push(format!("{} transfers were not started: {MAX_CONCURRENT} were in flight", self.not_started));
         }
         if self.completed == 0 {
-            complaints.push("no transfer was completed".to_owned());
+            failures.push("no transfer was completed".to_owned());
         }
-        complaints
+        failures
     }
 }
 
-impl fmt::Display for Arrived {
+impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { completed, failed, max_in_flight, .. } = self;
         let seconds = self.elapsed.as_secs_f64();
-        let requests = f64::from(*completed) * f64::from(Course::REQUESTS);
+        let requests = f64::from(*completed) * f64::from(Scenario::REQUESTS);
         writeln!(f, "transfers  {completed} completed, {} failed, at most {max_in_flight} in flight", failed.len())?;
         write!(f, "requests   {requests} in {seconds:.1} s, {:.1} per second", requests / seconds)
     }

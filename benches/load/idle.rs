@@ -30,7 +30,7 @@ pub(crate) struct Idle {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     open: AtomicUsize,
-    at_the_end: AtomicUsize,
+    open_at_end: AtomicUsize,
     responses: AtomicUsize,
     reopened: AtomicUsize,
     errors: AtomicUsize,
@@ -55,7 +55,7 @@ impl Idle {
 
     /// Waits until all connections are closed, after `stop`.
     pub(crate) async fn end(self) -> Arc<Counts> {
-        self.counts.at_the_end.store(self.counts.open.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.counts.open_at_end.store(self.counts.open.load(Ordering::Relaxed), Ordering::Relaxed);
         self.tasks.join_all().await;
         self.counts
     }
@@ -115,18 +115,18 @@ impl Counts {
     }
 
     /// Describes the failures.
-    pub(crate) fn complaints(&self, wanted: usize) -> Vec<String> {
-        let mut complaints = Vec::new();
+    pub(crate) fn failures(&self, wanted: usize) -> Vec<String> {
+        let mut failures = Vec::new();
         let errors = self.errors.load(Ordering::Relaxed);
         if errors > 0 {
-            complaints.push(format!("idle connections failed {errors} times"));
+            failures.push(format!("idle connections failed {errors} times"));
         }
         // Some connections may be reconnecting at this moment.
-        let open = self.at_the_end.load(Ordering::Relaxed);
+        let open = self.open_at_end.load(Ordering::Relaxed);
         if open < wanted / 2 {
-            complaints.push(format!("only {open} of {wanted} idle connections were open at the end"));
+            failures.push(format!("only {open} of {wanted} idle connections were open at the end"));
         }
-        complaints
+        failures
     }
 }
 
@@ -144,7 +144,7 @@ impl fmt::Display for Counts {
         write!(
             f,
             "idle       {} connections at the end, {} responses, {} reopened after the server closed them, {} errors",
-            count(&self.at_the_end),
+            count(&self.open_at_end),
             count(&self.responses),
             count(&self.reopened),
             count(&self.errors)

@@ -37,7 +37,7 @@ impl Latencies {
     }
 
     /// Records the latency of a request that was scheduled at `due` and has just got its response.
-    pub(crate) fn note(&self, kind: Kind, due: Instant) {
+    pub(crate) fn record(&self, kind: Kind, due: Instant) {
         if due >= self.from {
             self.by_kind[kind as usize].lock().expect("no thread panics while holding the lock").push(due.elapsed());
         }

@@ -6,10 +6,10 @@
 #![allow(clippy::print_stderr, reason = "the error output of a program")]
 
 mod arrivals;
-mod course;
 mod idle;
 mod latencies;
 mod memory;
+mod scenario;
 mod stall;
 
 use std::process::ExitCode;
@@ -19,9 +19,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use course::Course;
 use idle::Idle;
 use memory::Memory;
+use scenario::Scenario;
 
 /// Number of idle connections.
 const IDLE: usize = 1_000;
@@ -60,11 +60,11 @@ async fn main() -> ExitCode {
         eprintln!("usage: TOKENS=TOKEN,... load URL PID SECONDS REQUESTS_PER_SECOND");
         return ExitCode::from(2);
     };
-    let complaints = run(&arguments).await;
-    for complaint in &complaints {
-        eprintln!("failed: {complaint}");
+    let failures = run(&arguments).await;
+    for failure in &failures {
+        eprintln!("failed: {failure}");
     }
-    if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the load, prints the measurements, and returns the failures.
@@ -79,17 +79,17 @@ async fn run(arguments: &Arguments) -> Vec<String> {
     let duration = Duration::from_secs(arguments.seconds);
     let stalled = tokio::spawn(stall::stall(arguments.server, duration));
     let measured = Instant::now() + duration / 4;
-    let course = Arc::new(Course::new(&arguments.public, &arguments.tokens, measured));
-    let transfers = arguments.rate / f64::from(Course::REQUESTS);
-    let arrived = arrivals::run(&course, duration, transfers).await;
+    let scenario = Arc::new(Scenario::new(&arguments.public, &arguments.tokens, measured));
+    let transfers = arguments.rate / f64::from(Scenario::REQUESTS);
+    let results = arrivals::run(&scenario, duration, transfers).await;
     stop.cancel();
     let stalled = stalled.await.expect("stalling does not panic");
     let (idle, memory) = (idle.end().await, memory.await.expect("watching does not panic"));
 
-    println!("{arrived}");
-    println!("{}", course.latencies);
+    println!("{results}");
+    println!("{}", scenario.latencies);
     println!("{idle}");
     println!("{memory}");
-    let complaints = [arrived.complaints(), idle.complaints(IDLE), memory.complaints(), Vec::from_iter(stalled)];
-    complaints.into_iter().flatten().collect()
+    let failures = [results.failures(), idle.failures(IDLE), memory.failures(), Vec::from_iter(stalled)];
+    failures.into_iter().flatten().collect()
 }

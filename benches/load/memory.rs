@@ -53,20 +53,20 @@ impl Memory {
     }
 
     /// Describes the failures.
-    pub(crate) fn complaints(&self) -> Vec<String> {
-        let mut complaints = Vec::new();
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
         let [_, second, _, last] = self.quarters();
         if last > second + GROWTH {
-            complaints.push(format!("memory grew from {second} KiB in the second quarter to {last} KiB in the last"));
+            failures.push(format!("memory grew from {second} KiB in the second quarter to {last} KiB in the last"));
         }
         if self.missing > 0 || self.resident_kib.len() < MIN_SAMPLES {
-            complaints.push(format!(
+            failures.push(format!(
                 "too few memory samples: {} taken, {} failed",
                 self.resident_kib.len(),
                 self.missing
             ));
         }
-        complaints
+        failures
     }
 }
 

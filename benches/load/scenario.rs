@@ -21,7 +21,7 @@ const STEP: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// State shared by all transfers.
-pub(crate) struct Course {
+pub(crate) struct Scenario {
     client: Client,
     transfers: Url,
     /// Authorization headers of the senders, used in turn.
@@ -31,7 +31,7 @@ pub(crate) struct Course {
     pub(crate) latencies: Latencies,
 }
 
-impl Course {
+impl Scenario {
     /// Number of requests of one transfer.
     pub(crate) const REQUESTS: u32 = 6 + STATUS_REQUESTS;
 
@@ -102,7 +102,7 @@ impl Course {
         let response: Response = request.send().await.map_err(failed)?;
         let status = response.status();
         let body = response.bytes().await.map_err(failed)?;
-        self.latencies.note(kind, due);
+        self.latencies.record(kind, due);
         if status.is_success() {
             Ok(body)
         } else {
