@@ -66,14 +66,14 @@ fn malicious_entries_are_refused_and_the_archive_is_kept() {
         ("backslash", file(b"C:\\outside\\x")),
         ("points outside", link(b"l", b"../../outside")),
         ("points outside", [link(b"l", outside.to_str().unwrap().as_bytes()), file(b"l/x")].concat()),
-        ("twice", [link(b"l", b"d"), file(b"l/x")].concat()),
+        ("duplicate", [link(b"l", b"d"), file(b"l/x")].concat()),
         ("hard link", header(b"h", EntryType::Link, b"../../outside/x")),
         ("device", header(b"null", EntryType::Char, b"")),
         ("fifo", header(b"fifo", EntryType::Fifo, b"")),
-        ("twice", [file(b"f"), file(b"f")].concat()),
+        ("duplicate", [file(b"f"), file(b"f")].concat()),
         ("control", file(b"\x1b[2J")),
         ("utf-8", file(b"\xff\xfe")),
-        ("sum", vec![7; 512]),
+        ("checksum", vec![7; 512]),
     ] {
         fs::create_dir_all(&inbox).unwrap();
         fs::create_dir_all(&outside).unwrap();
