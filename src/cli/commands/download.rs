@@ -17,7 +17,7 @@ use crate::cli::input::secret::SecretText;
 use crate::cli::output::plural::counted;
 use crate::cli::output::target::{Place, PlaceOptions, name_of};
 use crate::client::Api;
-use crate::client::decrypt::Unsealed;
+use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, KeptGrant};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -80,10 +80,10 @@ struct FileOutput {
 
 impl FileOutput {
     /// Describes a single file, or content written to stdout.
-    fn of(unsealed: &Unsealed) -> Self {
-        let name = unsealed.metadata.as_ref().map(name_of);
-        let path = unsealed.path.as_ref().map(|path| path.display().to_string());
-        Self { name, path, size: unsealed.size }
+    fn of(decrypted: &Decrypted) -> Self {
+        let name = decrypted.metadata.as_ref().map(name_of);
+        let path = decrypted.path.as_ref().map(|path| path.display().to_string());
+        Self { name, path, size: decrypted.size }
     }
 
     /// Describes a file unpacked into `directory`.
@@ -102,7 +102,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let (meter, patience, id) = (context.meter("download"), context.patience(), wanted.status.transfer_id);
     let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter, interrupt)).await?;
-    report(&downloaded.unsealed, Some((id, downloaded.flow)), context)
+    report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
 }
 
 /// Reads the link and the secrets and checks the output, before the server counts a download.
@@ -165,30 +165,30 @@ pub(crate) async fn payload_key(
 }
 
 /// Prints the path of the content.
-pub(crate) fn report(unsealed: &Unsealed, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
+pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
     if printer.is_json() {
-        let files = match (&unsealed.unpacked, &unsealed.path) {
+        let files = match (&decrypted.unpacked, &decrypted.path) {
             (Some(unpacked), Some(directory)) => {
                 unpacked.iter().map(|file| FileOutput::within(directory, file)).collect()
             }
-            _ => vec![FileOutput::of(unsealed)],
+            _ => vec![FileOutput::of(decrypted)],
         };
         let (transfer_id, mode) = transfer.unzip();
         printer.json(&Output { v: 1, ok: true, transfer_id, files, mode })?;
-    } else if let Some(path) = &unsealed.path {
+    } else if let Some(path) = &decrypted.path {
         printer.path(path)?;
         if printer.has_reader() {
-            let size = ByteSize(unsealed.size);
-            match &unsealed.unpacked {
+            let size = ByteSize(decrypted.size);
+            match &decrypted.unpacked {
                 None => printer.note(&format!("{size}, authenticity verified")),
                 Some(files) => {
                     let files = counted(files.len(), "file");
                     printer.note(&format!("{files}, {size}, authenticity verified"));
                 }
             }
-            let is_archive = unsealed.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
-            if is_archive && unsealed.unpacked.is_none() {
+            let is_archive = decrypted.metadata.as_ref().is_some_and(|metadata| metadata.archive.is_some());
+            if is_archive && decrypted.unpacked.is_none() {
                 printer.note("the file is an archive; list it with: tar -tf FILE");
             }
         }

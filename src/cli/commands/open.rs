@@ -15,7 +15,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::link_arg::KeyOptions;
 use crate::cli::input::secret::claim_stdin;
 use crate::cli::output::target::{Place, PlaceOptions};
-use crate::client::decrypt::{Framing, UnsealError, Unsealed, Unsealing};
+use crate::client::decrypt::{DecryptError, Decrypted, Decryption, Framing};
 use crate::client::unpack::Watch;
 use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
 use crate::domain::id::TokenId;
@@ -58,16 +58,16 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     // Dropping `_stop` ends the unpacking.
     let (watch, _stop) = Watch::new(context.meter("open"));
     let open = move || {
-        let unsealing = Unsealing::new(OpenStream::new(key), None, framing, choose).watched(watch);
-        open(&arguments.file, unsealing)
+        let decryption = Decryption::new(OpenStream::new(key), None, framing, choose).watched(watch);
+        open(&arguments.file, decryption)
     };
-    let unsealed = spawn_blocking(open).await.expect("decrypting does not panic")?;
-    report(&unsealed, None, context)
+    let decrypted = spawn_blocking(open).await.expect("decrypting does not panic")?;
+    report(&decrypted, None, context)
 }
 
 /// Converts an early end of the input: if it ends before the first complete segment, nothing was decrypted.
-fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
-    if !matches!(error, UnsealError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
+fn ended_early(path: &Path, error: DecryptError, fed: usize) -> anyhow::Error {
+    if !matches!(error, DecryptError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
         return error.into();
     }
     let name = if path == Path::new("-") { "stdin".into() } else { path.display().to_string() };
@@ -76,7 +76,7 @@ fn ended_early(path: &Path, error: UnsealError, fed: usize) -> anyhow::Error {
     failure.hint("download the payload again, and open that file").into()
 }
 
-fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
+fn open(path: &Path, mut decryption: Decryption) -> Result<Decrypted> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message)
@@ -87,10 +87,10 @@ fn open(path: &Path, mut unsealing: Unsealing) -> Result<Unsealed> {
     let mut fed = 0;
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return unsealing.finish().map_err(|error| ended_early(path, error, fed)),
+            Ok(0) => return decryption.finish().map_err(|error| ended_early(path, error, fed)),
             Ok(read) => {
                 fed += read;
-                unsealing.feed(&buffer[..read])?;
+                decryption.feed(&buffer[..read])?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error).into()),

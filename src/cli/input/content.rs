@@ -11,7 +11,7 @@ use super::secret::claim_stdin;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::failure::table::hint_of_io;
-use crate::client::pack::{Exclude, LeftOut, PackError, Top, pack};
+use crate::client::pack::{Exclude, PackError, SkippedEntry, Top, pack};
 use crate::client::upload::{Source, UploadError};
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
@@ -40,7 +40,7 @@ pub(crate) struct Content {
     pub is_stream: bool,
     /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedEntry>,
     /// Exclude globs without a match.
     pub unused_globs: Vec<String>,
 }
@@ -86,7 +86,7 @@ impl Wanted {
 }
 
 impl Content {
-    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<LeftOut>) -> Self {
+    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<SkippedEntry>) -> Self {
         Self { source, name, is_renamed: false, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
     }
 }

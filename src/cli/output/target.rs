@@ -9,7 +9,7 @@ use super::printer::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::Prompt;
-use crate::client::decrypt::{Choose, Conflict, Output, OutputError, Target, UnsealError};
+use crate::client::decrypt::{Choose, Conflict, DecryptError, Output, OutputError, Target};
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 
@@ -94,7 +94,7 @@ impl Place {
         };
         check_directory(directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
         let Some(path) = file else { return Ok(()) };
-        let failed = |error: OutputError| Failure::of(&UnsealError::from(error).into());
+        let failed = |error: OutputError| Failure::of(&DecryptError::from(error).into());
         self.conflict = self.resolve_conflict(&path).map_err(failed)?.or(self.conflict);
         let is_replaced = self.conflict == Some(Conflict::Overwrite) && path.exists();
         if is_replaced && !path.is_file() {
@@ -142,7 +142,7 @@ impl Place {
             Some(Conflict::Rename) => Ok(Conflict::Rename),
             _ if path.symlink_metadata().is_err() => Ok(Conflict::Refuse),
             None if self.prompt.rename(&self.printer, path) => Ok(Conflict::Rename),
-            _ => Err(OutputError::NotNew(path.to_owned())),
+            _ => Err(OutputError::DirectoryExists(path.to_owned())),
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let archive = Metadata { archive: Some(Archive::Tar), ..metadata("x") };
         std::fs::create_dir(parent.path().join("x")).unwrap();
-        assert!(matches!(choose(Some(parent.path()), false, &archive), Err(OutputError::NotNew(_))));
+        assert!(matches!(choose(Some(parent.path()), false, &archive), Err(OutputError::DirectoryExists(_))));
         assert_eq!(choose(Some(parent.path()), true, &archive).unwrap().1, Conflict::Rename);
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use directory::NotUnpacked;
 pub use output::{Conflict, Output, OutputError, Target};
-pub use partial::PartialPlace;
+pub use partial::PartialRecord;
 pub(super) use partial::part_of;
 
 use self::output::{Finished, Sink};
@@ -24,8 +24,8 @@ use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
 
-/// Decrypts one payload from the bytes given to [`feed`](Unsealing::feed). Blocks while writing the output.
-pub struct Unsealing {
+/// Decrypts one payload from the bytes given to [`feed`](Decryption::feed). Blocks while writing the output.
+pub struct Decryption {
     stream: OpenStream,
     writer: Writer,
     watch: Watch,
@@ -45,7 +45,7 @@ pub enum Framing {
 
 /// Result of a complete decryption.
 #[derive(Clone, Debug)]
-pub struct Unsealed {
+pub struct Decrypted {
     /// The sender's metadata; `None` for a [`Framing::Raw`] payload.
     pub metadata: Option<Metadata>,
     /// Path of the file or directory; `None` for a stream.
@@ -58,7 +58,7 @@ pub struct Unsealed {
 
 /// Reason why a payload was not decrypted completely.
 #[derive(Debug, thiserror::Error)]
-pub enum UnsealError {
+pub enum DecryptError {
     /// The payload is not authentic.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -70,7 +70,7 @@ pub enum UnsealError {
     Output(#[from] OutputError),
 }
 
-impl Unsealing {
+impl Decryption {
     /// Creates a decryption by `stream`; `sealed_bytes` is the encrypted size in bytes, if it is known.
     #[must_use]
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
@@ -95,7 +95,7 @@ impl Unsealing {
 
     /// Keeps an unfinished file and its record at `place` if the payload ends early, for another process to resume.
     #[must_use]
-    pub fn keeping(mut self, layout: Layout, place: PartialPlace) -> Self {
+    pub fn keeping(mut self, layout: Layout, place: PartialRecord) -> Self {
         self.writer.keeping = Keeping::Wanted { place, layout, envelope: Vec::new() };
         self
     }
@@ -107,8 +107,8 @@ impl Unsealing {
         key: PayloadKey,
         layout: Layout,
         choose: Choose,
-        place: PartialPlace,
-    ) -> Result<(Self, u64), UnsealError> {
+        place: PartialRecord,
+    ) -> Result<(Self, u64), DecryptError> {
         let earlier = Earlier::find(&place, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
             let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
@@ -141,7 +141,7 @@ impl Unsealing {
     }
 
     /// Decrypts the payload's next bytes, and writes each completed segment.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), UnsealError> {
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), DecryptError> {
         let outcome = self.take(&mut bytes);
         if outcome.is_err() {
             self.writer.forget();
@@ -149,7 +149,7 @@ impl Unsealing {
         outcome
     }
 
-    fn take(&mut self, bytes: &mut &[u8]) -> Result<(), UnsealError> {
+    fn take(&mut self, bytes: &mut &[u8]) -> Result<(), DecryptError> {
         while let Some(plaintext) = self.stream.push(bytes)? {
             self.writer.write(plaintext)?;
             if let (Some(header), Some(tag)) = (self.stream.header(), self.stream.tag()) {
@@ -160,7 +160,7 @@ impl Unsealing {
     }
 
     /// Completes the output at the end of the payload. A file gets its final name here.
-    pub fn finish(mut self) -> Result<Unsealed, UnsealError> {
+    pub fn finish(mut self) -> Result<Decrypted, DecryptError> {
         let rest = match self.stream.finish() {
             Ok(rest) => rest,
             Err(OpenError::Truncated) => {
@@ -194,7 +194,7 @@ enum Keeping {
     Nothing,
     /// Will be created with the first segment in the file.
     Wanted {
-        place: PartialPlace,
+        place: PartialRecord,
         layout: Layout,
         envelope: Vec<u8>,
     },
@@ -216,7 +216,7 @@ enum State {
 
 impl Writer {
     /// Writes the plaintext of one segment, which may be empty.
-    fn write(&mut self, plaintext: &[u8]) -> Result<(), UnsealError> {
+    fn write(&mut self, plaintext: &[u8]) -> Result<(), DecryptError> {
         let content = match self.state {
             State::Waiting(_) => &plaintext[self.begin(plaintext)?..],
             _ => plaintext,
@@ -233,7 +233,7 @@ impl Writer {
     }
 
     /// Parses the envelope, opens the output, and returns the offset of the content in `plaintext`.
-    fn begin(&mut self, plaintext: &[u8]) -> Result<usize, UnsealError> {
+    fn begin(&mut self, plaintext: &[u8]) -> Result<usize, DecryptError> {
         let State::Waiting(choose) = std::mem::replace(&mut self.state, State::Failed) else {
             return Ok(0);
         };
@@ -288,12 +288,12 @@ impl Writer {
         }
     }
 
-    fn finish(mut self, watch: &Watch) -> Result<Unsealed, UnsealError> {
+    fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
         let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
         let outcome = self.end(watch);
         match keeping {
             // Cancelled while unpacking: another process can resume with the complete archive.
-            Keeping::Kept(_) if matches!(&outcome, Err(UnsealError::Output(error)) if error.is_cancelled()) => {}
+            Keeping::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
             // The output is complete or has failed permanently.
             Keeping::Kept(partial) => partial.remove(),
             Keeping::Nothing | Keeping::Wanted { .. } => {}
@@ -301,7 +301,7 @@ impl Writer {
         outcome
     }
 
-    fn end(&mut self, watch: &Watch) -> Result<Unsealed, UnsealError> {
+    fn end(&mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
         let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) else {
             return Err(OpenError::Truncated.into());
         };
@@ -310,7 +310,7 @@ impl Writer {
         }
         let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
         let Finished { path, unpacked } = sink.finish(modified, watch)?;
-        Ok(Unsealed { metadata: self.metadata.take(), path, unpacked, size: self.written })
+        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written })
     }
 }
 

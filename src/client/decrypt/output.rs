@@ -62,7 +62,7 @@ pub enum OutputError {
     },
     /// The target directory exists; an archive is never unpacked over existing files.
     #[error("{} already exists, and archives are unpacked into new directories only", .0.display())]
-    NotNew(PathBuf),
+    DirectoryExists(PathBuf),
     /// The archive cannot be unpacked.
     #[error(transparent)]
     Unpack(Box<NotUnpacked>),
@@ -88,7 +88,7 @@ impl Target {
     /// Converts the target to one for a directory; fails if the path exists and must not be renamed.
     fn of_directory(self) -> Result<Self, OutputError> {
         if self.conflict != Conflict::Rename && self.path.symlink_metadata().is_ok() {
-            return Err(OutputError::NotNew(self.path));
+            return Err(OutputError::DirectoryExists(self.path));
         }
         Ok(Self { conflict: self.conflict.of_directory(), ..self })
     }

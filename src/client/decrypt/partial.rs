@@ -19,14 +19,14 @@ use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer
 
 /// Location of the record of an unfinished file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
-pub struct PartialPlace {
+pub struct PartialRecord {
     /// Path of the record.
     pub path: PathBuf,
     /// Base URL of the service; a download from another service is not resumed.
     pub server: String,
 }
 
-impl PartialPlace {
+impl PartialRecord {
     /// Removes the record and the unfinished file, unless another process uses them.
     pub(crate) fn discard(&self) {
         self.discard_unless(None);
@@ -86,7 +86,7 @@ pub(super) struct Earlier {
 impl Partial {
     /// Creates the record of `part`, and removes an earlier record of the payload.
     pub(super) fn create(
-        place: &PartialPlace,
+        place: &PartialRecord,
         layout: Layout,
         part: &Path,
         (header, envelope): (&Header, &[u8]),
@@ -123,7 +123,7 @@ impl Partial {
 
 impl Earlier {
     /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
-    pub(super) fn find(place: &PartialPlace, layout: Layout) -> Option<Self> {
+    pub(super) fn find(place: &PartialRecord, layout: Layout) -> Option<Self> {
         let (file, (front, tags)) = TagFile::open::<Front>(place.path.clone()).ok()??;
         let fits = front.v == 1
             && front.server == place.server

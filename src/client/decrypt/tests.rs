@@ -44,7 +44,7 @@ fn open(
     key: &PayloadKey,
     known_size: bool,
     framing: Framing,
-) -> (Result<Unsealed, UnsealError>, Vec<u8>) {
+) -> (Result<Decrypted, DecryptError>, Vec<u8>) {
     let written = Written::default();
     let output = written.clone();
     let choose: Choose = Box::new(move |_| Ok(Output::Stream(Box::new(output))));
@@ -53,9 +53,9 @@ fn open(
         Some(layout) => OpenStream::with_layout(key.clone(), layout.unwrap()),
         None => OpenStream::new(key.clone()),
     };
-    let mut unsealing = Unsealing::new(stream, size, framing, choose);
-    let outcome = payload.chunks(300_000).try_for_each(|piece| unsealing.feed(piece));
-    let outcome = outcome.and_then(|()| unsealing.finish());
+    let mut decryption = Decryption::new(stream, size, framing, choose);
+    let outcome = payload.chunks(300_000).try_for_each(|piece| decryption.feed(piece));
+    let outcome = outcome.and_then(|()| decryption.finish());
     let written = written.0.lock().unwrap().clone();
     (outcome, written)
 }
@@ -83,7 +83,7 @@ fn content_of_another_length_than_stated_is_rejected() {
         let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], stated));
         for known_size in [true, false] {
             let (outcome, _) = open(&payload, &key, known_size, Framing::Envelope);
-            assert!(matches!(outcome, Err(UnsealError::Envelope(EnvelopeError::Size { .. }))), "{stated}");
+            assert!(matches!(outcome, Err(DecryptError::Envelope(EnvelopeError::Size { .. }))), "{stated}");
         }
     }
 }
@@ -97,10 +97,13 @@ fn unauthentic_payloads_and_invalid_envelopes_are_rejected() {
         assert_eq!(written, b"");
         outcome.unwrap_err()
     };
-    assert!(matches!(refused(&payload, &PayloadKey::random()), UnsealError::Open(OpenError::Unauthentic { index: 0 })));
-    assert!(matches!(refused(&payload[..payload.len() - 1], &key), UnsealError::Open(_)));
-    assert!(matches!(refused(&payload[..20], &key), UnsealError::Open(OpenError::Truncated)));
-    assert!(matches!(refused(&sealed(&key, b"plain"), &key), UnsealError::Envelope(EnvelopeError::NotAnEnvelope)));
+    assert!(matches!(
+        refused(&payload, &PayloadKey::random()),
+        DecryptError::Open(OpenError::Unauthentic { index: 0 })
+    ));
+    assert!(matches!(refused(&payload[..payload.len() - 1], &key), DecryptError::Open(_)));
+    assert!(matches!(refused(&payload[..20], &key), DecryptError::Open(OpenError::Truncated)));
+    assert!(matches!(refused(&sealed(&key, b"plain"), &key), DecryptError::Envelope(EnvelopeError::NotAnEnvelope)));
 }
 
 #[test]
@@ -111,12 +114,12 @@ fn a_file_gets_its_name_and_time_when_it_is_complete() {
     let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], 3_000_000));
     let target = Target { path: path.clone(), conflict: Conflict::Refuse, mark: "0123abcd".into() };
     let choose: Choose = Box::new(move |_| Ok(Output::File(target)));
-    let mut unsealing = Unsealing::of_layout(key, Layout::of_sealed(payload.len() as u64).unwrap(), choose);
-    unsealing.feed(&payload[..2_000_000]).unwrap();
+    let mut decryption = Decryption::of_layout(key, Layout::of_sealed(payload.len() as u64).unwrap(), choose);
+    decryption.feed(&payload[..2_000_000]).unwrap();
     assert!(!path.exists());
     assert!(directory.path().join(".sgsend-0123abcd.part").exists());
-    unsealing.feed(&payload[2_000_000..]).unwrap();
-    assert_eq!(unsealing.finish().unwrap().path, Some(path.clone()));
+    decryption.feed(&payload[2_000_000..]).unwrap();
+    assert_eq!(decryption.finish().unwrap().path, Some(path.clone()));
     assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), UNIX_EPOCH - Duration::from_millis(5));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::client::decrypt::PartialPlace;
+use crate::client::decrypt::PartialRecord;
 use crate::client::leftovers::{self, OLDEST, age_of};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
@@ -52,9 +52,9 @@ impl KeptGrant {
     }
 
     /// Returns the state file's location for the partial download of this transfer.
-    pub(super) fn partial(&self) -> Option<PartialPlace> {
+    pub(super) fn partial(&self) -> Option<PartialRecord> {
         let path = self.file.as_ref()?.with_extension("part");
-        Some(PartialPlace { path, server: self.server.clone() })
+        Some(PartialRecord { path, server: self.server.clone() })
     }
 
     /// Returns `true` if a partial download exists that another attempt can resume.
@@ -108,7 +108,7 @@ fn discard_old(folder: &Path) {
     let records = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "part"));
     for path in records.filter(|path| age_of(path).is_some_and(|age| age > OLDEST)) {
-        PartialPlace { path, server: String::new() }.discard();
+        PartialRecord { path, server: String::new() }.discard();
     }
 }
 

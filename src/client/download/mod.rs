@@ -15,7 +15,7 @@ pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{Choose, OutputError, UnsealError, Unsealed, Unsealing};
+use crate::client::decrypt::{Choose, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::{ImpossibleSize, Layout, OpenError};
@@ -48,7 +48,7 @@ pub struct Download {
 #[derive(Clone, Debug)]
 pub struct Downloaded {
     /// The decrypted output.
-    pub unsealed: Unsealed,
+    pub decrypted: Decrypted,
     /// Data path of the payload; the last path used if the download changed paths.
     pub flow: Flow,
 }
@@ -80,7 +80,7 @@ pub enum DownloadError {
     OtherRange,
     /// The payload cannot be decrypted.
     #[error(transparent)]
-    Unseal(#[from] UnsealError),
+    Unseal(#[from] DecryptError),
     /// The output cannot be written, after the download was counted.
     #[error("{error}")]
     OutputFailed {
@@ -147,7 +147,7 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
-    let (started, unsealing) = tokio::select! {
+    let (started, decryption) = tokio::select! {
         started = Box::pin(start(api, download, kept, retry, &progress)) => {
             started.map_err(|error| error.or_unfinished(kept))?
         }
@@ -162,13 +162,13 @@ pub async fn run(
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
     // Dropping this future stops the extraction of an archive.
     let (watch, stop) = Watch::new(progress.clone());
-    let mut unsealing = unsealing.watched(watch);
+    let mut decryption = decryption.watched(watch);
     let mut decrypting = spawn_blocking(move || {
         while let Some(piece) = arriving.blocking_recv() {
             let piece: bytes::Bytes = piece;
-            unsealing.feed(&piece)?;
+            decryption.feed(&piece)?;
         }
-        unsealing.finish()
+        decryption.finish()
     });
     let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
     let received = tokio::select! {
@@ -188,10 +188,10 @@ pub async fn run(
     progress.end();
     let outcome = match (received, decrypted) {
         (Ok(flow), decrypted) => decrypted
-            .map(|unsealed| Downloaded { unsealed, flow })
+            .map(|decrypted| Downloaded { decrypted, flow })
             .map_err(|error| decryption_error(error, kept, &response)),
         // The payload was complete before the error.
-        (Err(_), Ok(unsealed)) => Ok(Downloaded { unsealed, flow: response.mode }),
+        (Err(_), Ok(decrypted)) => Ok(Downloaded { decrypted, flow: response.mode }),
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
             Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
         }
@@ -204,7 +204,7 @@ pub async fn run(
     };
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
-        Err(DownloadError::Unseal(UnsealError::Open(_) | UnsealError::Envelope(_))) => {
+        Err(DownloadError::Unseal(DecryptError::Open(_) | DecryptError::Envelope(_))) => {
             Some(ClientEventKind::DecryptFailed)
         }
         Err(_) => None,
@@ -236,7 +236,7 @@ async fn start(
     kept: &KeptGrant,
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
-) -> Result<(Started, Unsealing), DownloadError> {
+) -> Result<(Started, Decryption), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
@@ -264,20 +264,20 @@ async fn start(
     let begin = {
         let place = kept.partial();
         move || match place {
-            Some(place) if resume => Unsealing::resume(key, layout, choose, place),
-            Some(place) => Ok((Unsealing::of_layout(key, layout, choose).keeping(layout, place), 0)),
-            None => Ok((Unsealing::of_layout(key, layout, choose), 0)),
+            Some(place) if resume => Decryption::resume(key, layout, choose, place),
+            Some(place) => Ok((Decryption::of_layout(key, layout, choose).keeping(layout, place), 0)),
+            None => Ok((Decryption::of_layout(key, layout, choose), 0)),
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (unsealing, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
-    Ok((Started { grant, proof, response, offset, retry }, unsealing))
+    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
+    Ok((Started { grant, proof, response, offset, retry }, decryption))
 }
 
 /// Converts a decryption error of a counted download.
-fn decryption_error(error: UnsealError, kept: &KeptGrant, response: &DownloadAnswer) -> DownloadError {
+fn decryption_error(error: DecryptError, kept: &KeptGrant, response: &DownloadAnswer) -> DownloadError {
     match error {
-        UnsealError::Output(error) => {
+        DecryptError::Output(error) => {
             let free_retry_until = kept.load().map(|_| response.grant_expires_at);
             DownloadError::OutputFailed { error, free_retry_until }
         }
@@ -318,6 +318,6 @@ impl DownloadError {
     /// Returns `true` if the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
-        matches!(self, Self::WrongKey | Self::Unseal(UnsealError::Open(OpenError::Unauthentic { index: 0 })))
+        matches!(self, Self::WrongKey | Self::Unseal(DecryptError::Open(OpenError::Unauthentic { index: 0 })))
     }
 }

@@ -7,7 +7,7 @@ use super::{of_io, resumable, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
-use crate::client::decrypt::{NotUnpacked, OutputError, UnsealError};
+use crate::client::decrypt::{DecryptError, NotUnpacked, OutputError};
 use crate::client::download::DownloadError;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
@@ -36,7 +36,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         DownloadError::WrongKey => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
         DownloadError::OtherRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
-        DownloadError::Unseal(error) => of_unseal(error),
+        DownloadError::Unseal(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
         DownloadError::Interrupted { signal, resumable } => {
@@ -59,7 +59,7 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
     }
     let command = match error {
         OutputError::Exists(_) => "run the same command with --rename or --overwrite",
-        OutputError::NotNew(_) => "run the same command with --rename or --no-extract",
+        OutputError::DirectoryExists(_) => "run the same command with --rename or --no-extract",
         OutputError::Refused(_) => "run the same command with another -o",
         _ => "fix the problem and run the same command, or choose another -o",
     };
@@ -75,22 +75,22 @@ fn wrong_key(message: String) -> Failure {
         .hint("check that the link is complete, and the passphrase, if it has one")
 }
 
-pub(super) fn of_unseal(error: &UnsealError) -> Failure {
+pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
     let message = with_root_cause(error);
     let damaged = |message| Failure::new(Exit::WrongKey, "damaged_payload", message);
     match error {
-        UnsealError::Open(OpenError::Unauthentic { index: 0 }) => wrong_key(message),
-        UnsealError::Open(OpenError::Header(_)) => {
+        DecryptError::Open(OpenError::Unauthentic { index: 0 }) => wrong_key(message),
+        DecryptError::Open(OpenError::Header(_)) => {
             damaged(message).hint("check that the file is an encrypted payload of a service, not its decrypted content")
         }
-        UnsealError::Open(OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended) => {
+        DecryptError::Open(OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended) => {
             damaged(message).hint("the data before this point is authentic, the rest is missing; download it again")
         }
-        UnsealError::Envelope(EnvelopeError::NotAnEnvelope) => {
+        DecryptError::Envelope(EnvelopeError::NotAnEnvelope) => {
             damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
         }
-        UnsealError::Envelope(_) => damaged(message).hint("ask the sender to upload it again"),
-        UnsealError::Output(error) => of_output(error),
+        DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload it again"),
+        DecryptError::Output(error) => of_output(error),
     }
 }
 
@@ -99,7 +99,7 @@ fn of_output(error: &OutputError) -> Failure {
     match error {
         OutputError::Exists(_) => Failure::new(Exit::LocalFile, "file_exists", message)
             .hint("choose another name with --rename or -o, or replace the file with --overwrite"),
-        OutputError::NotNew(_) => Failure::new(Exit::LocalFile, "file_exists", message)
+        OutputError::DirectoryExists(_) => Failure::new(Exit::LocalFile, "file_exists", message)
             .hint("choose another name with --rename or -o, or save the archive itself with --no-extract"),
         OutputError::Unpack(failed) => of_unpack(failed),
         OutputError::Busy(_) => Failure::new(Exit::LocalFile, "file_busy", message)

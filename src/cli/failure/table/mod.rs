@@ -10,13 +10,13 @@ use std::io;
 use super::Failure;
 use super::exit::Exit;
 use crate::client::ClientError;
-use crate::client::decrypt::UnsealError;
+use crate::client::decrypt::DecryptError;
 use crate::client::download::DownloadError;
 use crate::client::pack::PackError;
 use crate::client::upload::UploadError;
 
 use self::api::of_client;
-use self::download::{of_download, of_unseal};
+use self::download::{of_decrypt, of_download};
 use self::upload::{of_pack, of_upload};
 
 /// Converts `error` to a failure. The result always has a hint.
@@ -63,8 +63,8 @@ fn known(error: &anyhow::Error) -> Failure {
         of_upload(error)
     } else if let Some(error) = error.downcast_ref::<DownloadError>() {
         of_download(error)
-    } else if let Some(error) = error.downcast_ref::<UnsealError>() {
-        of_unseal(error)
+    } else if let Some(error) = error.downcast_ref::<DecryptError>() {
+        of_decrypt(error)
     } else if let Some(error) = error.downcast_ref::<PackError>() {
         of_pack(error)
     } else if let Some(error) = error.downcast_ref::<io::Error>() {

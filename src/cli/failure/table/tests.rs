@@ -56,8 +56,8 @@ fn local_failures_have_the_documented_exit_status() {
     assert_eq!(exit(interrupted(Signal::Terminate)), Exit::Terminated);
     assert_eq!(exit(DownloadError::WrongKey.into()), Exit::WrongKey);
     assert_eq!(exit(DownloadError::Gone(Status::Expired).into()), Exit::Gone);
-    assert_eq!(exit(UnsealError::Open(OpenError::Truncated).into()), Exit::WrongKey);
-    assert_eq!(exit(UnsealError::Output(OutputError::Exists("x".into())).into()), Exit::LocalFile);
+    assert_eq!(exit(DecryptError::Open(OpenError::Truncated).into()), Exit::WrongKey);
+    assert_eq!(exit(DecryptError::Output(OutputError::Exists("x".into())).into()), Exit::LocalFile);
     assert_eq!(exit(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);
     assert_eq!(exit(anyhow::anyhow!("anything")), Exit::Other);
 }

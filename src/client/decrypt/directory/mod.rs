@@ -117,7 +117,7 @@ impl Unfinished {
                 Err(source) => return Err(OutputError::Create { path: candidate, source }),
             }
         }
-        Err(OutputError::NotNew(target.path.clone()))
+        Err(OutputError::DirectoryExists(target.path.clone()))
     }
 }
 

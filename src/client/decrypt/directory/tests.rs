@@ -56,7 +56,7 @@ fn a_directory_created_meanwhile_is_not_replaced_and_the_archive_is_kept() {
     part.file().write_all(&tar(true)).unwrap();
     fs::create_dir(folder.path().join("photos.d")).unwrap();
     let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &Watch::default());
-    assert!(matches!(outcome, Err(OutputError::NotNew(_))));
+    assert!(matches!(outcome, Err(OutputError::DirectoryExists(_))));
     assert_eq!(names(folder.path()), ["photos.d", "photos.d.tar"]);
     assert_eq!(fs::read_dir(folder.path().join("photos.d")).unwrap().count(), 0);
 }

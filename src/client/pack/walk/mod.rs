@@ -29,12 +29,12 @@ pub struct Packed {
     /// Plan of the archive.
     pub plan: Plan,
     /// Skipped entries in the order of their paths: sockets, FIFOs and devices.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedEntry>,
 }
 
 /// Skipped entry that is neither a file, a directory nor a symbolic link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct SkippedEntry {
     /// Path within the archive.
     pub path: String,
     /// Kind of the entry, such as "a socket".
@@ -70,7 +70,7 @@ struct Walk<'a> {
     exclude: &'a Exclude,
     roots: Vec<PathBuf>,
     entries: Vec<Entry>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<SkippedEntry>,
     /// Whether `exclude` has matched an entry.
     excluded: bool,
     problems: Problems,
@@ -156,7 +156,7 @@ impl Walk<'_> {
             Err(source) => return self.problems.unreadable(name.to_owned(), source),
         };
         if let Some(what) = special(metadata.file_type()) {
-            self.left_out.push(LeftOut { path: name.to_owned(), what });
+            self.left_out.push(SkippedEntry { path: name.to_owned(), what });
             return;
         }
         let is_text = path.file_name().is_none_or(|name| name.to_str().is_some());
