@@ -39,7 +39,7 @@ impl Asset {
     }
 
     /// Returns the response to a request: the file, or 304 if the browser has the current version.
-    pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
+    pub(super) fn response(&self, headers: &HeaderMap) -> Response {
         let etag = format!("\"{}\"", Sha256::of(self.content));
         let not_modified = select(headers, &etag, self.content.len() as u64) == Selection::NotModified;
         let mut response =

@@ -53,11 +53,11 @@ fn escaped(text: &str) -> String {
 
 /// Creates the response with a whole page; `root` is the relative path to the service's root.
 pub(crate) fn page(title: &str, root: &'static str, body: &Html) -> Response {
-    written(write(title, root, body))
+    response(render(title, root, body))
 }
 
 /// Renders a whole page; `root` is the relative path to the service's root.
-pub(crate) fn write(title: &str, root: &'static str, body: &Html) -> Bytes {
+pub(crate) fn render(title: &str, root: &'static str, body: &Html) -> Bytes {
     Bytes::from(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -70,7 +70,7 @@ pub(crate) fn write(title: &str, root: &'static str, body: &Html) -> Bytes {
 }
 
 /// Creates the response with a rendered page.
-pub(crate) fn written(html: Bytes) -> Response {
+pub(crate) fn response(html: Bytes) -> Response {
     let mut response = html.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

@@ -104,8 +104,8 @@ impl Page {
     }
 
     /// Returns the response to a request for the page.
-    pub(super) fn answer(self, app: &AppState, headers: &HeaderMap) -> Response {
-        let mut response = self.asset().answer(headers);
+    pub(super) fn response(self, app: &AppState, headers: &HeaderMap) -> Response {
+        let mut response = self.asset().response(headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response
     }
@@ -119,10 +119,10 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     };
     let file = async move |Path(path): Path<String>, headers: HeaderMap| -> Result<Response, ApiError> {
         let asset = SHARED.iter().chain(own).find(|asset| asset.url_path() == path);
-        Ok(asset.ok_or(Error::RouteNotFound)?.answer(&headers))
+        Ok(asset.ok_or(Error::RouteNotFound)?.response(&headers))
     };
     let worker = async |State(app): State<AppState>, headers: HeaderMap| -> Response {
-        let mut response = WORKER.answer(&headers);
+        let mut response = WORKER.response(&headers);
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, app.page_policy.value());
         response.into_response()
     };

@@ -13,5 +13,5 @@ use crate::server::web::Page;
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn overview(State(app): State<AppState>, headers: HeaderMap) -> Response {
-    Page::Admin.answer(&app, &headers)
+    Page::Admin.response(&app, &headers)
 }

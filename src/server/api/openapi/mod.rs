@@ -96,8 +96,8 @@ pub(crate) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -
     let mut document = serde_json::from_slice(&to_json(api)).expect("serialised JSON is valid JSON");
     extras::complete(&mut document, service, settings.limits.max_payload_bytes());
     let json: Bytes = to_json(&document);
-    let docs = html::write("HTTP API", "", &docs_page::describe(&document));
+    let docs = html::render("HTTP API", "", &docs_page::describe(&document));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
-        .route("/docs", get(async move || html::written(docs.clone())))
+        .route("/docs", get(async move || html::response(docs.clone())))
 }
