@@ -12,7 +12,7 @@ use crate::cli::config::file::{Config, Profile};
 use crate::cli::config::paths;
 use crate::cli::config::settings::Settings;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::arguments::Global;
+use crate::cli::input::global::Global;
 use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::input::arguments::FlowArguments;
+use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, Target};
 use crate::cli::input::secret::SecretText;
 use crate::cli::output::plural::counted;

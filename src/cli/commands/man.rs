@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Command};
 
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the command.
-pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
-    let pages = reference::pages()?;
+pub(crate) fn run(arguments: &Arguments, command_line: Command, printer: &Printer) -> Result<()> {
+    let pages = reference::pages(command_line)?;
     let Some(directory) = &arguments.directory else {
         if let Some(first) = pages.first() {
             printer.text(&String::from_utf8_lossy(&first.text))?;

@@ -4,8 +4,8 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::Failure;
 use super::exit::Exit;
-use crate::cli::input::arguments::When;
 use crate::cli::output::printer::Printer;
+use crate::cli::output::style::When;
 
 /// Prints help, a version or a usage error.
 pub(crate) fn report(error: &Error) -> Exit {
@@ -127,14 +127,12 @@ fn without_secrets(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::input::arguments::Arguments;
+    use crate::cli::command_line;
 
     fn parse_failure(arguments: &[&str]) -> Failure {
         let arguments = std::iter::once(&"sgsend").chain(arguments);
-        let error = Arguments::try_parse_from(arguments).err().unwrap();
+        let error = command_line().try_get_matches_from(arguments).err().unwrap();
         with_suggestion(failure(&error.render().to_string()), &error)
     }
 
@@ -165,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_alias_maps_to_a_command() {
-        let command = <Arguments as clap::CommandFactory>::command();
+        let command = command_line();
         for (theirs, ours) in ALIASES {
             assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
         }

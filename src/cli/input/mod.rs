@@ -1,9 +1,11 @@
-//! Input: arguments, secrets, questions, and the content to send.
+//! Input: global options, value parsers, secrets, questions, and the content to send.
 
-pub(super) mod arguments;
 pub(super) mod candidates;
 pub(super) mod content;
+pub(super) mod flow;
+pub(super) mod global;
 pub(super) mod link_arg;
 pub(super) mod prompt;
 pub(super) mod s3_options;
 pub(super) mod secret;
+pub(super) mod values;

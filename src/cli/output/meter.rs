@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::escape;
 use super::printer::Printer;
-use crate::cli::input::arguments::ProgressStyle;
+use super::style::ProgressStyle;
 use crate::client::Progress;
 use crate::domain::id::TransferId;
 

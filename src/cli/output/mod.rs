@@ -6,5 +6,6 @@ pub(super) mod plural;
 pub(super) mod printer;
 pub(super) mod records;
 pub(super) mod share;
+pub(super) mod style;
 pub(super) mod table;
 pub(super) mod target;

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::escape;
+use super::style::{ProgressStyle, When};
 use crate::cli::failure::Failure;
-use crate::cli::input::arguments::{Global, ProgressStyle, When};
+use crate::cli::input::global::Global;
 
 /// Prints results to stdout and everything else to stderr, as `--json`, `--quiet` and `--verbose` select.
 #[derive(Clone, Debug)]

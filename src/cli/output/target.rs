@@ -187,7 +187,7 @@ pub(crate) fn name_of(metadata: &Metadata) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::input::arguments::When;
+    use crate::cli::output::style::When;
 
     /// Archives of this size are saved with `--no-extract` in these tests.
     const NOT_EXTRACTED: u64 = 1;

@@ -4,15 +4,13 @@ mod examples;
 mod notes;
 mod page;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 pub(super) use page::{Page, pages};
 
-use crate::cli::input::arguments::Arguments;
-
-/// Returns the command line with examples and notes.
-pub(super) fn command() -> Command {
-    with_examples(Arguments::command(), "sgsend")
+/// Adds examples and notes to the command line.
+pub(super) fn with_reference(command: Command) -> Command {
+    with_examples(command, "sgsend")
 }
 
 /// Appends examples to the help of `command` and its subcommands; `name` is the hyphenated command name.
@@ -36,6 +34,7 @@ fn with_examples(command: Command, name: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::command_line;
 
     /// Collects the hyphenated names of all subcommands of `command`.
     fn names(command: &Command, prefix: &str, found: &mut Vec<String>) {
@@ -49,7 +48,7 @@ mod tests {
     #[test]
     fn every_command_has_examples_and_every_example_has_a_command() {
         let mut found = vec!["sgsend".to_owned()];
-        names(&Arguments::command(), "", &mut found);
+        names(&command_line(), "", &mut found);
         for name in &found {
             assert!(examples::of(name).is_some(), "{name} has no examples");
         }
@@ -65,7 +64,7 @@ mod tests {
             for line in examples::of(name).unwrap().lines().filter(|line| !line.starts_with('#')) {
                 for words in examples::calls(line) {
                     parsed_lines += 1;
-                    let parsed = command().try_get_matches_from(&words);
+                    let parsed = command_line().try_get_matches_from(&words);
                     assert!(parsed.is_ok(), "{words:?}: {}", parsed.err().unwrap());
                 }
             }

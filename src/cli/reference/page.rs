@@ -5,7 +5,7 @@ use std::io;
 use clap::Command;
 use clap_mangen::Man;
 
-use super::{command, examples, notes};
+use super::{examples, notes};
 
 /// A manual page: file name and text.
 pub(in crate::cli) struct Page {
@@ -13,9 +13,9 @@ pub(in crate::cli) struct Page {
     pub text: Vec<u8>,
 }
 
-/// Renders the pages of all commands, starting with `sgsend` itself.
-pub(in crate::cli) fn pages() -> io::Result<Vec<Page>> {
-    let mut root = shown_in_full(command());
+/// Renders the pages of all commands of `root`, starting with `root` itself.
+pub(in crate::cli) fn pages(root: Command) -> io::Result<Vec<Page>> {
+    let mut root = shown_in_full(root);
     root.build();
     let mut pages = Vec::new();
     add(&root, &[], &mut pages)?;

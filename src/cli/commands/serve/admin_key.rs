@@ -11,7 +11,7 @@ use crate::cli::Printer;
 use crate::cli::config::paths;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::arguments::Global;
+use crate::cli::input::global::Global;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::server::AdminKey;

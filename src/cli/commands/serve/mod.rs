@@ -23,7 +23,7 @@ use super::store::location::{check_not_foreign, unusable_folder};
 use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::arguments::Global;
+use crate::cli::input::global::Global;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
@@ -45,9 +45,14 @@ struct Listening<'a> {
 }
 
 /// Runs a service, or both, until SIGTERM or SIGINT.
-pub(crate) fn run(arguments: Arguments, global: &Global, printer: &Printer) -> anyhow::Result<()> {
+pub(crate) fn run(
+    arguments: Arguments,
+    global: &Global,
+    command_line: &clap::Command,
+    printer: &Printer,
+) -> anyhow::Result<()> {
     log::start(printer)?;
-    for name in variables::unknown() {
+    for name in variables::unknown(command_line) {
         printer.warning(&format!("{name} is not a setting of this version and is ignored: check its spelling"));
     }
     let (listens, common) = arguments.which.split();

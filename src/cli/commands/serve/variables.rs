@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 use crate::cli::config::environment;
-use crate::cli::input::arguments::Arguments;
 
 /// Prefix of the variables of `sgsend`.
 const PREFIX: &str = "SGSEND_";
@@ -14,13 +13,13 @@ const PREFIX: &str = "SGSEND_";
 const OTHERS: [&str; 2] = ["SGSEND_LOG", "SGSEND_COMPLETE"];
 
 /// Returns the names of unknown variables with the prefix of `sgsend`. Does not read their values.
-pub(super) fn unknown() -> Vec<String> {
-    unknown_of(std::env::vars_os().map(|(name, _)| name))
+pub(super) fn unknown(command_line: &Command) -> Vec<String> {
+    unknown_of(command_line, std::env::vars_os().map(|(name, _)| name))
 }
 
-fn unknown_of(names: impl Iterator<Item = OsString>) -> Vec<String> {
+fn unknown_of(command_line: &Command, names: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut known = environment::NAMES.iter().chain(&OTHERS).map(ToString::to_string).collect();
-    add_known(&Arguments::command(), &mut known);
+    add_known(command_line, &mut known);
     let names = names.map(|name| name.to_string_lossy().into_owned());
     let unknown: BTreeSet<_> = names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect();
     unknown.into_iter().collect()
@@ -48,6 +47,9 @@ mod tests {
             "SGSEND_LOG",
             "HOME",
         ];
-        assert_eq!(unknown_of(names.into_iter().map(OsString::from)), ["SGSEND_RATE_LIMITT"]);
+        assert_eq!(
+            unknown_of(&crate::cli::command_line(), names.into_iter().map(OsString::from)),
+            ["SGSEND_RATE_LIMITT"]
+        );
     }
 }

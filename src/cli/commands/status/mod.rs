@@ -11,9 +11,9 @@ use serde_json::Value;
 mod watch;
 
 use crate::cli::context::Context;
-use crate::cli::input::arguments::positive_duration;
 use crate::cli::input::link_arg::Target;
 use crate::cli::input::secret::SecretText;
+use crate::cli::input::values::positive_duration;
 use crate::cli::output::records;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;

@@ -12,7 +12,7 @@ use super::{quota_text, until};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::arguments::{positive_duration, positive_number, positive_size};
+use crate::cli::input::values::{positive_duration, positive_number, positive_size};
 use crate::cli::output::escape;
 use crate::client::{AdminApi, ClientError};
 use crate::domain::error::ErrorCode;

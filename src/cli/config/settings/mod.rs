@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::file::Profile;
 use super::paths;
 use crate::cli::failure::Failure;
-use crate::cli::input::arguments::Global;
+use crate::cli::input::global::Global;
 use crate::cli::input::secret::SecretSource;
 use crate::client::Origin;
 use crate::domain::base_url::BaseUrl;

@@ -1,10 +1,16 @@
 use clap::Parser;
 
 use super::*;
-use crate::cli::input::arguments::Arguments;
+
+/// A command line of global options only.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+}
 
 fn global(flags: &[&str]) -> Global {
-    let line = ["sgsend"].iter().chain(flags).chain(&["stats"]);
+    let line = ["sgsend"].iter().chain(flags);
     Arguments::try_parse_from(line).map_err(|error| error.to_string()).unwrap().global
 }
 

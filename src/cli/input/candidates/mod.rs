@@ -13,19 +13,23 @@ use crate::cli::config::paths;
 use crate::cli::output::escape;
 use crate::client::{History, HistoryEntry};
 
-/// Adds completion candidates to the arguments of `command` and of all its subcommands.
-pub(crate) fn add(command: Command) -> Command {
-    command.mut_args(with_candidates).mut_subcommands(add)
+/// Adds completion candidates to the arguments of `command` and of all its subcommands; `command_line` parses the words typed so far.
+pub(crate) fn add(command: Command, command_line: fn() -> Command) -> Command {
+    command
+        .mut_args(|argument| with_candidates(argument, command_line))
+        .mut_subcommands(|below| add(below, command_line))
 }
 
-fn with_candidates(argument: Arg) -> Arg {
+fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
     let name = argument.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default();
     match name.as_str() {
         "FILE" | "FILE|-" | "PATH" | "PATH|-" | "PATH|DIR|-" => argument.value_hint(ValueHint::AnyPath),
         "DIR" | "FOLDER" => argument.value_hint(ValueHint::DirPath),
         "LINK|ID|-" | "ID" => argument.add(ArgValueCompleter::new(transfers)),
-        "TOKEN_ID" => argument.add(ArgValueCandidates::new(tokens::candidates)),
-        "NAME" if argument.get_id() == "profile" => argument.add(ArgValueCandidates::new(words::profiles)),
+        "TOKEN_ID" => argument.add(ArgValueCandidates::new(move || tokens::candidates(command_line))),
+        "NAME" if argument.get_id() == "profile" => {
+            argument.add(ArgValueCandidates::new(move || words::profiles(command_line)))
+        }
         _ => argument,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::Command;
 use clap_complete::engine::CompletionCandidate;
 use tokio::time::timeout;
 
@@ -17,8 +18,8 @@ use crate::domain::wire::TokenItem;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Returns the active tokens; empty if they cannot be read.
-pub(super) fn candidates() -> Vec<CompletionCandidate> {
-    let items = request_tokens().unwrap_or_default();
+pub(super) fn candidates(command_line: fn() -> Command) -> Vec<CompletionCandidate> {
+    let items = request_tokens(command_line).unwrap_or_default();
     let active = items.into_iter().filter(|item| item.status == TokenStatus::Active);
     let candidate = |item: TokenItem| {
         let name = escape::one_line(&item.name).into_owned();
@@ -27,8 +28,8 @@ pub(super) fn candidates() -> Vec<CompletionCandidate> {
     active.map(candidate).collect()
 }
 
-fn request_tokens() -> Option<Vec<TokenItem>> {
-    let mut global = words::global()?;
+fn request_tokens(command_line: fn() -> Command) -> Option<Vec<TokenItem>> {
+    let mut global = words::global(command_line)?;
     // No prompts: stdin belongs to the shell.
     global.no_input = true;
     global.timeout = TIMEOUT;

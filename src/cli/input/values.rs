@@ -1,0 +1,76 @@
+//! Parsers of option values: durations, sizes, numbers and addresses.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// Parses a duration such as `90s`, `1h 30m` or `7d`.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than 0 s".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("expected a duration such as 90s, 12h or 7d".to_owned()),
+    }
+}
+
+/// Parses a size such as `2GiB`.
+pub(crate) fn positive_size(text: &str) -> Result<ByteSize, String> {
+    match text.parse() {
+        Ok(ByteSize(0)) => Err("must be larger than 0 bytes".to_owned()),
+        Ok(size) => Ok(size),
+        Err(_) => Err("expected a size such as 500MiB or 2GiB".to_owned()),
+    }
+}
+
+/// Parses a whole number that is at least 1.
+pub(crate) fn positive_number<N: FromStr + Default + PartialEq>(text: &str) -> Result<N, String> {
+    match text.parse() {
+        Ok(number) if number == N::default() => Err("must be 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err("the number is too large".to_owned())
+        }
+        Err(_) => Err("expected a whole number such as 3".to_owned()),
+    }
+}
+
+/// Parses an address to listen on.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an IP address of this machine and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_positive() {
+        assert_eq!(positive_duration("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(positive_duration("1h 30m"), Ok(Duration::from_mins(90)));
+        for bad in ["", "0s", "7", "-1s", "soon"] {
+            assert!(positive_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn number_and_address_errors_do_not_quote_the_standard_library() {
+        assert_eq!(positive_number::<u32>("3"), Ok(3));
+        assert_eq!(positive_number::<u64>("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["", "0", "x", "-1", "1.5", "99999999999999999999"] {
+            let message = positive_number::<u32>(bad).unwrap_err();
+            assert!(!message.contains("digit") && !message.contains(".."), "{message}");
+        }
+        assert!(listen_address("127.0.0.1:0").is_ok());
+        assert!(listen_address("8080").unwrap_err().contains("127.0.0.1:8080"));
+    }
+
+    #[test]
+    fn sizes_are_positive() {
+        assert_eq!(positive_size("2GiB"), Ok(ByteSize::gib(2)));
+        for bad in ["", "0", "0KiB", "-1", "much"] {
+            assert!(positive_size(bad).is_err(), "{bad}");
+        }
+    }
+}

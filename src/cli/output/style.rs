@@ -1,0 +1,27 @@
+//! When to use colours, and how to show progress.
+
+use clap::ValueEnum;
+
+/// When to use terminal features such as colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal only
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How to show progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    /// A progress bar on a terminal only
+    Auto,
+    /// A progress bar on a terminal, otherwise a line at most every 5 s
+    Always,
+    /// No progress
+    Never,
+    /// JSON objects on stderr, one per line
+    Json,
+}
