@@ -15,7 +15,7 @@ use crate::domain::audit::ServiceName;
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
-    requests: Family<RequestSample, Counter>,
+    requests: Family<RequestLabels, Counter>,
     durations: Family<ServiceLabels, Histogram>,
     received: Family<ServiceLabels, Counter>,
     sent: Family<ServiceLabels, Counter>,
@@ -25,7 +25,7 @@ pub(super) struct Metrics {
 ///
 /// Routes and methods come from fixed tables, so clients cannot create labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct RequestSample {
+pub(super) struct RequestLabels {
     pub(super) service: &'static str,
     pub(super) method: &'static str,
     pub(super) route: &'static str,
@@ -58,7 +58,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a request and its duration.
-    pub(super) fn count(&self, labels: &RequestSample, duration: Duration) {
+    pub(super) fn count(&self, labels: &RequestLabels, duration: Duration) {
         self.durations.get_or_create(&ServiceLabels { service: labels.service }).observe(duration.as_secs_f64());
         self.requests.get_or_create(labels).inc();
     }

@@ -33,7 +33,7 @@ pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddress;
 pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::tls::TlsError;
-pub use settings::{DEFAULT_RETENTION, Rate, Settings, Timeouts, TlsFiles};
+pub use settings::{DEFAULT_RETENTION, RateMode, Settings, Timeouts, TlsFiles};
 pub use store::{FolderState, InvalidStorage, StorageLocation};
 
 use crate::domain::address::AddressPolicy;
@@ -155,7 +155,8 @@ impl Server {
             return Err(StartError::NoAdminKey);
         }
         let mut timeouts = self.settings.timeouts;
-        timeouts.connections = timeouts.connections.min(net::fd_limit::connections() / listeners.len().max(1)).max(1);
+        timeouts.max_connections =
+            timeouts.max_connections.min(net::fd_limit::max_connections() / listeners.len().max(1)).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
@@ -163,7 +164,7 @@ impl Server {
             let proxied = published || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
             let connection_limit =
-                ConnectionLimit::new(AppState(self.app.clone()), timeouts.connections, limiter.is_some());
+                ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
             let router = router(&self.app, service, &self.settings, limiter);
             let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
@@ -219,7 +220,7 @@ fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Op
         timeouts: settings.timeouts,
         limiter,
         cors: Arc::new(cors),
-        encrypted_before: https && service == ServiceName::Public,
+        tls_at_proxy: https && service == ServiceName::Public,
     };
     handlers
         .merge(api::openapi::routes(&api, service, settings))

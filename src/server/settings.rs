@@ -32,7 +32,7 @@ pub struct Settings {
     /// The source of client addresses: the connection, or a trusted proxy's header.
     pub client_address: ClientAddress,
     /// Rate limit per client address and per sender token.
-    pub rate: Rate,
+    pub rate: RateMode,
     /// Origins of pages that may call the public service (CORS).
     pub allow_origins: Vec<AllowedOrigin>,
     /// Base URL of the public service as its users reach it, if configured.
@@ -67,7 +67,7 @@ impl Settings {
             limits: Limits::default(),
             ip_mode: IpMode::default(),
             client_address: ClientAddress::default(),
-            rate: Rate::default(),
+            rate: RateMode::default(),
             allow_origins: Vec::new(),
             public_url: None,
             retain_audit: DEFAULT_RETENTION,
@@ -84,24 +84,24 @@ impl Settings {
 
 /// The mode of rate limiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Rate {
+pub enum RateMode {
     /// [`RateLimit::default`], but no limit if only this machine can reach the service.
     ///
     /// That is a service on a loopback address, without any sign of a proxy in the configuration.
     #[default]
-    WhereReachable,
+    WhenReachable,
     /// The given limit.
     Limited(RateLimit),
     /// No limit.
     Unlimited,
 }
 
-impl Rate {
+impl RateMode {
     /// Returns the limit for a service that listens on a `loopback` address or not, behind a proxy or not.
     #[must_use]
     pub fn limit(self, loopback: bool, proxied: bool) -> Option<RateLimit> {
         match self {
-            Self::WhereReachable => (!loopback || proxied).then(RateLimit::default),
+            Self::WhenReachable => (!loopback || proxied).then(RateLimit::default),
             Self::Limited(limit) => Some(limit),
             Self::Unlimited => None,
         }
@@ -117,7 +117,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Stall timeout of a response body, in multiples of [`Timeouts::silence`].
+/// Stall timeout of a response body, in multiples of [`Timeouts::stall`].
 ///
 /// A factor above 1 is needed since a slow line first drains the system's send buffer before the next poll.
 const BODY_FACTOR: u32 = 10;
@@ -126,36 +126,36 @@ const BODY_FACTOR: u32 = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
-    pub head: Duration,
+    pub header: Duration,
     /// Timeout for the next bytes of a request body, and for a blocked write of a response.
     ///
     /// Also the time spent waiting for a request body between two checks of its rate.
-    pub silence: Duration,
+    pub stall: Duration,
     /// Minimum rate of a request or response body, in bytes per second of waiting for the client.
-    pub least_rate: u64,
+    pub min_rate: u64,
     /// Timeout for in-flight requests at shutdown.
     pub drain: Duration,
     /// Maximum open connections per listener; further connections wait to be accepted.
     ///
     /// The file descriptor limit of the process can reduce it.
-    pub connections: usize,
+    pub max_connections: usize,
 }
 
 impl Timeouts {
     /// Returns the timeout for the client to read the next part of a response.
-    pub(super) fn for_bodies(&self) -> Duration {
-        self.silence * BODY_FACTOR
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.stall * BODY_FACTOR
     }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            head: Duration::from_secs(30),
-            silence: Duration::from_secs(30),
-            least_rate: 1024,
+            header: Duration::from_secs(30),
+            stall: Duration::from_secs(30),
+            min_rate: 1024,
             drain: Duration::from_secs(10),
-            connections: 8_192,
+            max_connections: 8_192,
         }
     }
 }
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn rate_limits_apply_by_default_to_reachable_services() {
-        let limit = |rate: Rate, loopback, proxied| rate.limit(loopback, proxied);
-        assert_eq!(limit(Rate::default(), true, false), None);
+        let limit = |rate: RateMode, loopback, proxied| rate.limit(loopback, proxied);
+        assert_eq!(limit(RateMode::default(), true, false), None);
         for (loopback, proxied) in [(true, true), (false, false), (false, true)] {
-            assert_eq!(limit(Rate::default(), loopback, proxied), Some(RateLimit::default()));
-            assert_eq!(limit(Rate::Unlimited, loopback, proxied), None);
+            assert_eq!(limit(RateMode::default(), loopback, proxied), Some(RateLimit::default()));
+            assert_eq!(limit(RateMode::Unlimited, loopback, proxied), None);
         }
         let low: RateLimit = "1/s".parse().unwrap();
-        assert_eq!(limit(Rate::Limited(low), true, false), Some(low));
+        assert_eq!(limit(RateMode::Limited(low), true, false), Some(low));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use sgsend::server::Rate;
+use sgsend::server::RateMode;
 
 use crate::support::{Service, Started, eventually, half_sent, writer_is_there};
 
@@ -88,7 +88,7 @@ async fn a_damaged_link_gives_browsers_a_page_and_others_a_json_error() {
 
 #[tokio::test]
 async fn slow_request_heads_are_cut_off() {
-    let service = Service::any().with(|settings| settings.timeouts.head = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.timeouts.header = Duration::from_millis(100));
     let service = service.start().await;
     assert_eq!(raw(&service, "").await, "");
     let answer = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
@@ -106,7 +106,7 @@ async fn oversized_or_malformed_heads_are_refused() {
 
 #[tokio::test]
 async fn further_connections_wait_for_a_free_slot() {
-    let service = Service::any().with(|settings| settings.timeouts.connections = 1).start().await;
+    let service = Service::any().with(|settings| settings.timeouts.max_connections = 1).start().await;
     let first = TcpStream::connect(service.public).await.unwrap();
     let mut second = TcpStream::connect(service.public).await.unwrap();
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
@@ -121,8 +121,8 @@ async fn further_connections_wait_for_a_free_slot() {
 #[tokio::test]
 async fn one_network_may_hold_a_quarter_of_the_connections() {
     let service = Service::any().with(|settings| {
-        settings.rate = Rate::Limited("1000/s".parse().unwrap());
-        settings.timeouts.connections = 8;
+        settings.rate = RateMode::Limited("1000/s".parse().unwrap());
+        settings.timeouts.max_connections = 8;
     });
     let service = service.start().await;
     let mut held = Vec::new();

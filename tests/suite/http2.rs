@@ -59,7 +59,7 @@ fn get(path: &str) -> http::Request<()> {
 
 #[tokio::test]
 async fn connections_that_only_answer_ping_are_closed() {
-    let place = Encrypted::start(|settings| settings.timeouts.head = Duration::from_millis(200)).await;
+    let place = Encrypted::start(|settings| settings.timeouts.header = Duration::from_millis(200)).await;
     let (requests, connection) = place.connect(&Builder::new()).await;
     let mut requests = requests.ready().await.unwrap();
     let (answer, _) = requests.send_request(get("/health"), true).unwrap();
@@ -69,14 +69,14 @@ async fn connections_that_only_answer_ping_are_closed() {
 
 #[tokio::test]
 async fn silent_connections_are_closed() {
-    let place = Encrypted::start(|settings| settings.timeouts.head = Duration::from_millis(200)).await;
+    let place = Encrypted::start(|settings| settings.timeouts.header = Duration::from_millis(200)).await;
     let (_requests, connection) = place.connect(&Builder::new()).await;
     tokio::time::timeout(PATIENCE, connection).await.expect("a silent connection stays open").unwrap();
 }
 
 #[tokio::test]
 async fn clients_that_stop_reading_are_disconnected() {
-    let place = Encrypted::start(|settings| settings.timeouts.silence = Duration::from_millis(100)).await;
+    let place = Encrypted::start(|settings| settings.timeouts.stall = Duration::from_millis(100)).await;
     let (requests, connection) = place.connect(Builder::new().initial_window_size(0)).await;
     let mut requests = requests.ready().await.unwrap();
     let (answer, _) = requests.send_request(get("/openapi.json"), true).unwrap();

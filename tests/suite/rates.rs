@@ -5,12 +5,12 @@ use std::time::Duration;
 use sgsend::domain::address::{TrustedProxies, network};
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::AccessProof;
-use sgsend::server::{Rate, Settings};
+use sgsend::server::{RateMode, Settings};
 
 use crate::support::{ADMIN_KEY, Answer, Api, Service, eventually};
 
 fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
-    let rate = Rate::Limited(rate.parse().unwrap());
+    let rate = RateMode::Limited(rate.parse().unwrap());
     move |settings| settings.rate = rate
 }
 

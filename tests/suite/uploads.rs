@@ -115,7 +115,7 @@ async fn one_writer_at_a_time() {
 
 #[tokio::test]
 async fn a_silent_writer_loses_its_lease() {
-    let service = Service::any().with(|settings| settings.timeouts.silence = Duration::from_millis(100));
+    let service = Service::any().with(|settings| settings.timeouts.stall = Duration::from_millis(100));
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(10, "").await;
@@ -129,8 +129,8 @@ async fn a_silent_writer_loses_its_lease() {
 #[tokio::test]
 async fn a_slow_writer_loses_its_lease() {
     let service = Service::any().with(|settings| {
-        settings.timeouts.silence = Duration::from_millis(200);
-        settings.timeouts.least_rate = 1_000_000;
+        settings.timeouts.stall = Duration::from_millis(200);
+        settings.timeouts.min_rate = 1_000_000;
     });
     let service = service.start().await;
     let sender = service.sender().await;

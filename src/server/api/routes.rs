@@ -165,7 +165,7 @@ impl Route {
     }
 
     /// Returns all error codes that the route can respond with.
-    pub fn every_code(&self) -> impl Iterator<Item = ErrorCode> {
+    pub fn error_codes(&self) -> impl Iterator<Item = ErrorCode> {
         let common = if self.action.is_some() { RECORDED } else { UNRECORDED };
         self.codes.iter().copied().chain([common]).flatten().copied()
     }
@@ -180,7 +180,7 @@ mod tests {
         // Errors of requests that match no route.
         let unrouted = [RouteNotFound, MethodNotAllowed];
         for code in ErrorCode::ALL {
-            let used = ROUTES.iter().any(|route| route.every_code().any(|known| known == *code));
+            let used = ROUTES.iter().any(|route| route.error_codes().any(|known| known == *code));
             assert!(used || unrouted.contains(code), "{} belongs to no route", code.as_str());
         }
     }

@@ -22,7 +22,7 @@ use crate::server::Encrypted;
 use crate::server::api::error::ApiError;
 use crate::server::api::routes::Route;
 use crate::server::api::success_status;
-use crate::server::metrics::RequestSample;
+use crate::server::metrics::RequestLabels;
 use crate::server::net::in_flight::RequestSlots;
 use crate::server::net::rate_limit::RateLimiter;
 use crate::server::net::request_body::GuardedBody;
@@ -43,7 +43,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Marks responses that stream a payload; their request record is written when the body ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PayloadAnswer;
+pub(crate) struct StreamedPayload;
 
 /// State of the audit middleware of one service.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub(crate) struct AuditLayer {
     pub(crate) limiter: Option<Arc<RateLimiter>>,
     pub(crate) cors: Arc<Cors>,
     /// Whether a proxy in front of this service terminates TLS.
-    pub(crate) encrypted_before: bool,
+    pub(crate) tls_at_proxy: bool,
 }
 
 /// Runs a handler to its end even if the client disconnects, and records the request.
@@ -88,7 +88,7 @@ async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Respons
     if let Some(id) = transfer_in_path(request.uri().path()) {
         scope.set_transfer(id);
     }
-    let encrypted = middleware.encrypted_before || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
+    let encrypted = middleware.tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
     let request = prepare(request, &scope, &middleware);
     let mut response = if let Err(error) = check_rate(&middleware, &scope) {
         ApiError::from(error).into_response()
@@ -115,7 +115,7 @@ async fn handle(middleware: AuditLayer, request: Request, next: Next) -> Respons
     tracing::debug!(%request_id, service = info.service.as_str(), method, route, status = response.status().as_u16());
     let route = route_found.map_or("none", |route| route.template);
     let labels =
-        RequestSample { service: middleware.service.as_str(), method, route, status: response.status().as_u16() };
+        RequestLabels { service: middleware.service.as_str(), method, route, status: response.status().as_u16() };
     middleware.app.metrics.count(&labels, scope.age());
     if action.is_none() {
         return response;
@@ -218,7 +218,7 @@ async fn record(
     api_error: Option<ApiError>,
 ) -> Response {
     let status = response.status().as_u16();
-    if response.extensions().get::<PayloadAnswer>().is_none() {
+    if response.extensions().get::<StreamedPayload>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = api_error.map(|api_error| api_error.code());
         middleware.app.metrics.count_bytes(middleware.service, scope.bytes_in(), bytes_out);
@@ -226,10 +226,10 @@ async fn record(
         return response;
     }
     let (parts, body) = response.into_parts();
-    let timeout = middleware.timeouts.for_bodies();
+    let timeout = middleware.timeouts.response_timeout();
     let on_end = move |bytes_out| {
         middleware.app.metrics.count_bytes(middleware.service, scope.bytes_in(), bytes_out);
         tokio::spawn(async move { middleware.app.audit.finish(&scope, status, None, bytes_out).await });
     };
-    Response::from_parts(parts, Body::new(CountedBody::new(body, timeout, middleware.timeouts.least_rate, on_end)))
+    Response::from_parts(parts, Body::new(CountedBody::new(body, timeout, middleware.timeouts.min_rate, on_end)))
 }

@@ -8,7 +8,7 @@ const RESERVED: u64 = 256;
 const PER_CONNECTION: u64 = 2;
 
 /// Raises the soft descriptor limit to the hard limit, and returns the connections possible with it.
-pub(crate) fn connections() -> usize {
+pub(crate) fn max_connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let available = match setrlimit(Resource::Nofile, raised) {

@@ -20,7 +20,7 @@ const CHECKS_PER_TIMEOUT: u32 = 4;
 
 /// Tracks the open requests (streams) of one HTTP/2 connection.
 #[derive(Clone)]
-pub(crate) struct Streams(Arc<Mutex<Open>>);
+pub(crate) struct StreamWatchdog(Arc<Mutex<Open>>);
 
 /// The open requests of a connection.
 struct Open {
@@ -38,18 +38,18 @@ pub(crate) enum CloseReason {
     /// No request is open, and the last one ended more than a timeout ago.
     Idle,
     /// No request arrived within a timeout after the connection was opened.
-    Silent,
+    NoRequest,
     /// The client stopped reading a response.
-    Stuck,
+    Stalled,
 }
 
 /// One open request; ends on drop, after its response was read or aborted.
 pub(crate) struct Stream {
-    streams: Streams,
+    streams: StreamWatchdog,
     number: u64,
 }
 
-impl Streams {
+impl StreamWatchdog {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Open { waiting_since: HashMap::new(), started: 0, idle_since: Instant::now() })))
     }
@@ -59,7 +59,7 @@ impl Streams {
     }
 
     /// Registers a new request.
-    pub(crate) fn begin(&self) -> Stream {
+    pub(crate) fn open_request(&self) -> Stream {
         let mut open = self.lock();
         open.started += 1;
         let number = open.started;
@@ -68,8 +68,8 @@ impl Streams {
     }
 
     /// Waits until there is a reason to close the connection.
-    pub(crate) async fn useless(&self, timeouts: &Timeouts) -> CloseReason {
-        let mut ticks = tokio::time::interval(timeouts.head.min(timeouts.silence) / CHECKS_PER_TIMEOUT);
+    pub(crate) async fn wait_for_close_reason(&self, timeouts: &Timeouts) -> CloseReason {
+        let mut ticks = tokio::time::interval(timeouts.header.min(timeouts.stall) / CHECKS_PER_TIMEOUT);
         loop {
             ticks.tick().await;
             if let Some(reason) = self.lock().close_reason(timeouts, Instant::now()) {
@@ -82,17 +82,17 @@ impl Streams {
 impl Open {
     fn close_reason(&self, timeouts: &Timeouts, now: Instant) -> Option<CloseReason> {
         let longer = |since: Instant, span: Duration| now.saturating_duration_since(since) >= span;
-        if self.waiting_since.values().flatten().any(|since| longer(*since, timeouts.for_bodies())) {
-            return Some(CloseReason::Stuck);
+        if self.waiting_since.values().flatten().any(|since| longer(*since, timeouts.response_timeout())) {
+            return Some(CloseReason::Stalled);
         }
-        let idle = self.waiting_since.is_empty() && longer(self.idle_since, timeouts.head);
-        idle.then_some(if self.started == 0 { CloseReason::Silent } else { CloseReason::Idle })
+        let idle = self.waiting_since.is_empty() && longer(self.idle_since, timeouts.header);
+        idle.then_some(if self.started == 0 { CloseReason::NoRequest } else { CloseReason::Idle })
     }
 }
 
 impl Stream {
     /// Wraps the response body, so that the request ends when the body is dropped.
-    pub(crate) fn answer(self, mut response: Response<Body>) -> Response<Body> {
+    pub(crate) fn track_response(self, mut response: Response<Body>) -> Response<Body> {
         let permit = response.extensions_mut().remove::<ResponsePermit>();
         self.set_waits_for_client(true);
         response.map(|inner| Body::new(ResponseBody { inner, stream: self, _permit: permit }))
@@ -146,47 +146,47 @@ mod tests {
 
     use super::*;
 
-    fn reason(streams: &Streams) -> Option<CloseReason> {
+    fn reason(streams: &StreamWatchdog) -> Option<CloseReason> {
         streams.lock().close_reason(&Timeouts::default(), Instant::now())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_requests_is_idle_after_a_while() {
-        let (streams, timeouts) = (Streams::new(), Timeouts::default());
-        tokio::time::advance(timeouts.head).await;
-        assert_eq!(reason(&streams), Some(CloseReason::Silent));
-        let stream = streams.begin();
-        tokio::time::advance(timeouts.head * 100).await;
+        let (streams, timeouts) = (StreamWatchdog::new(), Timeouts::default());
+        tokio::time::advance(timeouts.header).await;
+        assert_eq!(reason(&streams), Some(CloseReason::NoRequest));
+        let stream = streams.open_request();
+        tokio::time::advance(timeouts.header * 100).await;
         assert_eq!(reason(&streams), None, "a slow handler counted against the client");
         drop(stream);
         assert_eq!(reason(&streams), None);
-        tokio::time::advance(timeouts.head).await;
+        tokio::time::advance(timeouts.header).await;
         assert_eq!(reason(&streams), Some(CloseReason::Idle));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_unread_response_is_stuck() {
-        let (streams, timeouts) = (Streams::new(), Timeouts::default());
+    async fn an_unread_response_is_stalled() {
+        let (streams, timeouts) = (StreamWatchdog::new(), Timeouts::default());
         let pieces = futures_util::stream::iter(0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"abc")));
-        let mut body = streams.begin().answer(Response::new(Body::from_stream(pieces))).into_body();
+        let mut body = streams.open_request().track_response(Response::new(Body::from_stream(pieces))).into_body();
         for _ in 0..2 {
-            tokio::time::advance(timeouts.for_bodies() / 2).await;
+            tokio::time::advance(timeouts.response_timeout() / 2).await;
             assert_eq!(reason(&streams), None);
             body.frame().await.unwrap().unwrap();
         }
-        tokio::time::advance(timeouts.for_bodies()).await;
-        assert_eq!(reason(&streams), Some(CloseReason::Stuck));
+        tokio::time::advance(timeouts.response_timeout()).await;
+        assert_eq!(reason(&streams), Some(CloseReason::Stalled));
         drop(body);
         assert_eq!(reason(&streams), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_store_does_not_count_against_the_client() {
-        let streams = Streams::new();
+        let streams = StreamWatchdog::new();
         let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
-        let mut body = streams.begin().answer(Response::new(Body::from_stream(never))).into_body();
+        let mut body = streams.open_request().track_response(Response::new(Body::from_stream(never))).into_body();
         assert!(futures_util::poll!(body.frame()).is_pending());
-        tokio::time::advance(Timeouts::default().silence * 100).await;
+        tokio::time::advance(Timeouts::default().stall * 100).await;
         assert_eq!(reason(&streams), None);
     }
 }

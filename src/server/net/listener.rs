@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::connection_limit::ConnectionLimit;
-use super::http2_watchdog::{CloseReason, Streams};
+use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::RequestSlots;
 use super::write_timeout::WriteTimeout;
 use crate::domain::limits::policies::MAX_REQUESTS_PER_CONNECTION;
@@ -56,7 +56,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Serves until `stop`, then waits for in-flight requests, up to the drain timeout.
     pub(crate) async fn serve(self, stop: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(self.timeouts.connections));
+        let permits = Arc::new(Semaphore::new(self.timeouts.max_connections));
         let connections = TaskTracker::new();
         let shared = Arc::new(Shared { router: self.router, tls: self.tls, timeouts: self.timeouts });
         let abort = CancellationToken::new();
@@ -117,9 +117,9 @@ impl Shared {
         stream.set_nodelay(true)?;
         let request_slots = RequestSlots::new(MAX_REQUESTS_PER_CONNECTION as usize, permit);
         let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
-        let stream = WriteTimeout::new(stream, self.timeouts.silence);
+        let stream = WriteTimeout::new(stream, self.timeouts.stall);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
-        let stream = tokio::time::timeout(self.timeouts.head, tls.accept(stream)).await??;
+        let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream, info(true), stop).await
         } else {
@@ -134,7 +134,7 @@ impl Shared {
         let service = service_fn(|request| route(self.router.clone(), request, info.clone()));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.timeouts.head)
+            .header_read_timeout(self.timeouts.header)
             .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(READ_BUFFER)
             .half_close(false)
@@ -151,11 +151,11 @@ impl Shared {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (router, streams) = (self.router.clone(), Streams::new());
+        let (router, streams) = (self.router.clone(), StreamWatchdog::new());
         let requests = streams.clone();
         let service = service_fn(move |request| {
-            let (stream, response) = (requests.begin(), route(router.clone(), request, info.clone()));
-            async move { response.await.map(|response| stream.answer(response)) }
+            let (stream, response) = (requests.open_request(), route(router.clone(), request, info.clone()));
+            async move { response.await.map(|response| stream.track_response(response)) }
         });
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -164,22 +164,22 @@ impl Shared {
             .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-            .keep_alive_interval(self.timeouts.head)
-            .keep_alive_timeout(self.timeouts.head)
+            .keep_alive_interval(self.timeouts.header)
+            .keep_alive_timeout(self.timeouts.header)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let close_reason = tokio::select! {
             ended = &mut connection => return ended.map_err(io::Error::other),
             () = stop.cancelled() => None,
-            reason = streams.useless(&self.timeouts) => Some(reason),
+            reason = streams.wait_for_close_reason(&self.timeouts) => Some(reason),
         };
         // Closes connections that only answer PING, and connections whose client stopped reading a response.
-        if let Some(CloseReason::Silent | CloseReason::Stuck) = close_reason {
+        if let Some(CloseReason::NoRequest | CloseReason::Stalled) = close_reason {
             return Err(io::ErrorKind::TimedOut.into());
         }
         connection.as_mut().graceful_shutdown();
         // Lets the last responses finish on a slow line.
-        let rest = tokio::time::timeout(self.timeouts.for_bodies(), connection);
+        let rest = tokio::time::timeout(self.timeouts.response_timeout(), connection);
         rest.await.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)
     }
 }

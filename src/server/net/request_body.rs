@@ -44,7 +44,7 @@ impl GuardedBody {
         Self {
             inner: Some(inner),
             timeouts,
-            deadline: Box::pin(tokio::time::sleep(timeouts.silence)),
+            deadline: Box::pin(tokio::time::sleep(timeouts.stall)),
             waiting_since: None,
             waited: Duration::ZERO,
             received: 0,
@@ -58,10 +58,10 @@ impl GuardedBody {
             self.waited += since.elapsed();
         }
         self.received += bytes as u64;
-        if self.waited < self.timeouts.silence {
+        if self.waited < self.timeouts.stall {
             return true;
         }
-        let min_bytes = u128::from(self.timeouts.least_rate) * self.waited.as_millis() / 1000;
+        let min_bytes = u128::from(self.timeouts.min_rate) * self.waited.as_millis() / 1000;
         let fast_enough = u128::from(self.received) >= min_bytes;
         (self.waited, self.received) = (Duration::ZERO, 0);
         fast_enough
@@ -72,7 +72,7 @@ impl GuardedBody {
         if self.waiting_since.is_none() {
             let now = Instant::now();
             self.waiting_since = Some(now);
-            self.deadline.as_mut().reset(now + self.timeouts.silence);
+            self.deadline.as_mut().reset(now + self.timeouts.stall);
         }
         self.deadline.as_mut().poll(cx)
     }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::error::Error;
 use crate::domain::limits::policies::RESPONSE_BUDGET_BYTES;
-use crate::server::middleware::audit::PayloadAnswer;
+use crate::server::middleware::audit::StreamedPayload;
 
 /// Size of a unit of the budget, in bytes.
 const UNIT: usize = 1024;
@@ -46,7 +46,7 @@ impl ResponseBudget {
     /// [`Error::RateLimited`] if the budget is used up.
     pub(crate) fn reserve(&self, response: &mut Response) -> Result<(), Error> {
         let bytes = response.body().size_hint().lower();
-        if bytes <= UNCOUNTED_BYTES || response.extensions().get::<PayloadAnswer>().is_some() {
+        if bytes <= UNCOUNTED_BYTES || response.extensions().get::<StreamedPayload>().is_some() {
             return Ok(());
         }
         let units = u32::try_from(bytes.div_ceil(UNIT as u64)).unwrap_or(u32::MAX);

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_stops_is_given_up() {
+    async fn a_blocked_write_times_out() {
         let (ours, _theirs) = tokio::io::duplex(16);
         let mut ours = WriteTimeout::new(ours, Duration::from_millis(20));
         ours.write_all(&[0; 16]).await.unwrap();

@@ -21,7 +21,7 @@ use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::domain::limits::{LARGEST_MAX_CONTENT_BYTES, Limits};
 use crate::server::store::Durability;
-use crate::server::{AllowedOrigin, InvalidRate, Rate, Settings, StorageLocation, TlsFiles};
+use crate::server::{AllowedOrigin, InvalidRate, RateMode, Settings, StorageLocation, TlsFiles};
 
 /// Run the public service, the admin service, or both
 #[derive(Args)]
@@ -108,7 +108,7 @@ pub(super) struct Common {
     /// Rate limit per client address (IPv6: per /64) and per sender token: off, or N/s:BURST [default: 50/s:500; off if
     /// only this machine can connect]
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
-    rate_limit: Option<Rate>,
+    rate_limit: Option<RateMode>,
     /// Web origin that may call the public service (CORS): scheme and host, as browsers send them; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
@@ -213,8 +213,8 @@ impl Common {
 }
 
 /// Parses `--rate-limit`.
-fn rate(text: &str) -> Result<Rate, InvalidRate> {
-    if text == "off" { Ok(Rate::Unlimited) } else { text.parse().map(Rate::Limited) }
+fn rate(text: &str) -> Result<RateMode, InvalidRate> {
+    if text == "off" { Ok(RateMode::Unlimited) } else { text.parse().map(RateMode::Limited) }
 }
 
 /// Parses `--max-size`.

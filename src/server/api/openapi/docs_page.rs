@@ -9,7 +9,7 @@ use crate::server::web::html::Html;
 const METHODS: [&str; 3] = ["get", "head", "post"];
 
 /// Renders an `OpenAPI` document as the body of a page.
-pub(crate) fn describe(document: &Value) -> Html {
+pub(crate) fn render(document: &Value) -> Html {
     let mut html = Html::default();
     html.element("h1", text(&document["info"]["title"]));
     html.element("p", text(&document["info"]["description"]));

@@ -37,7 +37,7 @@ const fn links(service: ServiceName) -> &'static [Link] {
 /// Adds the details to an `OpenAPI` document.
 ///
 /// `max_payload` is the largest accepted payload, in encrypted bytes.
-pub(crate) fn complete(document: &mut Value, service: ServiceName, max_payload: u64) {
+pub(crate) fn add_details(document: &mut Value, service: ServiceName, max_payload: u64) {
     if let Some(size) = document.pointer_mut("/components/schemas/CreateTransfer/properties/size_bytes") {
         size["maximum"] = max_payload.into();
     }

@@ -42,7 +42,7 @@ pub(crate) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Setting
     components.schemas.extend(referenced);
     for route in ROUTES.iter().filter(|route| route.service == service) {
         if let Some(operation) = api.paths.paths.get_mut(route.template).and_then(|item| operation_of(item, route)) {
-            add_refusals(operation, route);
+            add_error_responses(operation, route);
         }
     }
 }
@@ -73,9 +73,9 @@ fn add_security(components: &mut Components, service: ServiceName, settings: &Se
 }
 
 /// Adds one response per HTTP status of the route's error codes; its description lists the codes.
-fn add_refusals(operation: &mut Operation, route: &Route) {
+fn add_error_responses(operation: &mut Operation, route: &Route) {
     let mut by_status = BTreeMap::<u16, BTreeSet<&str>>::new();
-    for code in route.every_code() {
+    for code in route.error_codes() {
         by_status.entry(status_of(code).as_u16()).or_default().insert(code.as_str());
     }
     for (status, codes) in by_status {
@@ -94,9 +94,9 @@ fn add_refusals(operation: &mut Operation, route: &Route) {
 /// Creates the routes that serve the document and its HTML rendering, both rendered once.
 pub(crate) fn routes(api: &OpenApi, service: ServiceName, settings: &Settings) -> Router<AppState> {
     let mut document = serde_json::from_slice(&to_json(api)).expect("serialised JSON is valid JSON");
-    extras::complete(&mut document, service, settings.limits.max_payload_bytes());
+    extras::add_details(&mut document, service, settings.limits.max_payload_bytes());
     let json: Bytes = to_json(&document);
-    let docs = html::render("HTTP API", "", &docs_page::describe(&document));
+    let docs = html::render("HTTP API", "", &docs_page::render(&document));
     Router::new()
         .route("/openapi.json", get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()).into_response()))
         .route("/docs", get(async move || html::response(docs.clone())))

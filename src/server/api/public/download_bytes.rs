@@ -18,7 +18,7 @@ use crate::domain::transfers::PayloadDownload;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
-use crate::server::middleware::audit::PayloadAnswer;
+use crate::server::middleware::audit::StreamedPayload;
 use crate::server::state::AppState;
 
 /// Response header with the new grant of a download that was requested without a grant.
@@ -92,7 +92,7 @@ pub(super) async fn get_bytes(
         let text = HeaderValue::from_str(&grant.to_text()).expect("base64url is a valid header value");
         response.headers_mut().insert(GRANT, text);
     }
-    response.extensions_mut().insert(PayloadAnswer);
+    response.extensions_mut().insert(StreamedPayload);
     Ok(response)
 }
 
