@@ -6,11 +6,11 @@ use http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::Encrypted;
 use crate::domain::id::RecordId;
 use crate::domain::wire::PageQuery;
 use crate::server::api::extract;
 use crate::server::api::extract::{Json, Params};
+use crate::server::net::connection_info::Encrypted;
 
 #[allow(dead_code, reason = "the fuzz targets use only the parser")]
 #[path = "store/s3/object_format.rs"]

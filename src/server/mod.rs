@@ -4,6 +4,7 @@
 
 mod admin_key;
 pub mod api;
+mod background;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -11,6 +12,7 @@ mod maintenance;
 mod metrics;
 mod middleware;
 mod net;
+mod router;
 mod settings;
 mod state;
 pub mod store;
@@ -19,8 +21,6 @@ mod web;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -32,44 +32,30 @@ pub use maintenance::copy::CopyStoreError;
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
 pub use net::client_address::ClientAddress;
 pub use net::rate_limit::{InvalidRate, RateLimit};
+pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
-pub use settings::{DEFAULT_RETENTION, RateMode, Settings, Timeouts, TlsFiles};
+pub use settings::{DEFAULT_RETENTION, RateMode, Settings, TlsFiles};
 pub use store::{FolderState, InvalidStorage, StorageLocation};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
-use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::Clock;
-use crate::domain::crypto::random;
-use crate::domain::error::{Error, chain};
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::FailedAttempts;
 use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
-use crate::domain::store::{Store, open_header};
+use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use api::error::ApiError;
 use metrics::Metrics;
-use middleware::audit::AuditLayer;
-use middleware::cors::Cors;
 use net::connection_limit::ConnectionLimit;
 use net::listener::Listener;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use state::{App, AppState};
 
-/// Interval for adding counted downloads to their transfers.
-const COUNT_INTERVAL: Duration = Duration::from_secs(1);
-/// Interval for writing counters buffered in the store.
-const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
-/// Interval between sweeps for expired transfers and other due clean-up.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Timeout for writing the last audit records at shutdown.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Marks whether a connection uses TLS up to this process.
-#[derive(Clone, Copy, Debug)]
-struct Encrypted(bool);
 
 /// The reasons why a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -165,14 +151,11 @@ impl Server {
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
             let connection_limit =
                 ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
-            let router = router(&self.app, service, &self.settings, limiter);
+            let router = router::router(&self.app, service, &self.settings, limiter);
             let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
         }
-        let mut background = JoinSet::new();
-        background.spawn(keep_counting(self.app.transfers.clone(), stop.clone()));
-        background.spawn(keep_flushing(self.app.store.clone(), stop.clone()));
-        background.spawn(keep_sweeping(self.app.transfers.clone(), stop.clone()));
+        let mut background = background::start(&self.app, &stop);
         while listening.join_next().await.is_some() {}
         while background.join_next().await.is_some() {}
         self.shut_down().await;
@@ -192,91 +175,11 @@ impl Server {
     /// Writes buffered counters and audit records, then shuts down.
     async fn shut_down(self) {
         self.app.transfers.flush_counts().await;
-        flush(&*self.app.store).await;
+        background::flush(&*self.app.store).await;
         // Dropping the last clone of the audit log ends its writer after all queued records are written.
         drop(self.app);
         if tokio::time::timeout(FLUSH_TIMEOUT, self.flusher).await.is_err() {
             tracing::error!("the last audit records could not be written in time; they are lost");
         }
-    }
-}
-
-fn router(app: &Arc<App>, service: ServiceName, settings: &Settings, limiter: Option<Arc<RateLimiter>>) -> Router {
-    let routes = match service {
-        ServiceName::Public => api::public::routes(),
-        ServiceName::Admin => api::admin::routes(),
-    };
-    let (handlers, mut api) = routes.split_for_parts();
-    api::openapi::finish(&mut api, service, settings);
-    let state = AppState(app.clone());
-    let cors = match service {
-        ServiceName::Public => Cors::new(settings.allow_origins.clone()),
-        ServiceName::Admin => Cors::default(),
-    };
-    let https = settings.public_url.as_ref().is_some_and(BaseUrl::is_encrypted);
-    let trail = AuditLayer {
-        app: state.clone(),
-        service,
-        timeouts: settings.timeouts,
-        limiter,
-        cors: Arc::new(cors),
-        tls_at_proxy: https && service == ServiceName::Public,
-    };
-    handlers
-        .merge(api::openapi::routes(&api, service, settings))
-        .merge(web::routes(service))
-        .fallback(async || ApiError::from(Error::RouteNotFound))
-        .method_not_allowed_fallback(async || ApiError::from(Error::MethodNotAllowed))
-        .layer(from_fn_with_state(trail, middleware::audit::follow))
-        .with_state(state)
-}
-
-/// Adds counted downloads to their transfers at each [`COUNT_INTERVAL`] until `stop`.
-async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(COUNT_INTERVAL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        transfers.flush_counts().await;
-    }
-}
-
-/// Writes counters buffered in the store at each [`FLUSH_INTERVAL`] until `stop`.
-async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        flush(&*store).await;
-    }
-}
-
-async fn flush(store: &dyn Store) {
-    if let Err(error) = store.flush().await {
-        tracing::error!(error = %chain(&error), "cannot write counters, will retry");
-    }
-}
-
-/// Sweeps at each [`SWEEP_INTERVAL`] until `stop`, which also aborts a running sweep.
-async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
-    // A random first delay spreads the sweeps of several servers on one store over the interval.
-    let first = tokio::time::Instant::now() + SWEEP_INTERVAL.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
-    let mut ticks = tokio::time::interval_at(first, SWEEP_INTERVAL);
-    let sweeping = async {
-        loop {
-            ticks.tick().await;
-            match transfers.sweep().await {
-                Ok(swept) => tracing::debug!(?swept, "swept"),
-                Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
-            }
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = sweeping => {}
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::limits::free_space::MinFreeSpace;
 use crate::server::middleware::cors::AllowedOrigin;
 use crate::server::net::client_address::ClientAddress;
 use crate::server::net::rate_limit::RateLimit;
+use crate::server::net::timeouts::Timeouts;
 
 /// Default retention of audit records after the end of a transfer: 90 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_hours(24 * 90);
@@ -115,49 +116,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key of the server's certificate.
     pub key: PathBuf,
-}
-
-/// Stall timeout of a response body, in multiples of [`Timeouts::stall`].
-///
-/// A factor above 1 is needed since a slow line first drains the system's send buffer before the next poll.
-const BODY_FACTOR: u32 = 10;
-
-/// Timeouts for clients, the minimum rate of bodies, and the connection limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
-    pub header: Duration,
-    /// Timeout for the next bytes of a request body, and for a blocked write of a response.
-    ///
-    /// Also the time spent waiting for a request body between two checks of its rate.
-    pub stall: Duration,
-    /// Minimum rate of a request or response body, in bytes per second of waiting for the client.
-    pub min_rate: u64,
-    /// Timeout for in-flight requests at shutdown.
-    pub drain: Duration,
-    /// Maximum open connections per listener; further connections wait to be accepted.
-    ///
-    /// The file descriptor limit of the process can reduce it.
-    pub max_connections: usize,
-}
-
-impl Timeouts {
-    /// Returns the timeout for the client to read the next part of a response.
-    pub(super) fn response_timeout(&self) -> Duration {
-        self.stall * BODY_FACTOR
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            header: Duration::from_secs(30),
-            stall: Duration::from_secs(30),
-            min_rate: 1024,
-            drain: Duration::from_secs(10),
-            max_connections: 8_192,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl<E: Into<Error>> From<E> for ApiError {
 impl IntoResponse for ApiError {
     /// Creates a response that only carries the error.
     ///
-    /// The audit middleware knows the request id and renders the body.
+    /// The middleware knows the request id and renders the body.
     fn into_response(self) -> Response {
         let mut response = status_of(self.0.code()).into_response();
         response.extensions_mut().insert(self);

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -65,38 +68,49 @@ impl Cors {
     }
 
     /// Returns the `Origin` of a request if that origin is allowed.
-    pub(crate) fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+    fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         self.0.iter().find(|allowed| allowed.0 == *origin).map(|allowed| allowed.0.clone())
     }
+}
 
-    /// Returns the response to a preflight request from an allowed origin, else `None`.
-    pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
-        let is_preflight = *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if !is_preflight || self.allowed(headers).is_none() {
-            return None;
-        }
-        let allowed = [
-            (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
-            (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
-            (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE),
-        ];
-        Some((StatusCode::NO_CONTENT, allowed).into_response())
-    }
+/// Marks preflight requests from an allowed origin, in the extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Preflight;
 
-    /// Adds the CORS headers that let pages of `origin` read a response.
-    ///
-    /// Adds `Vary: origin` if any origin is allowed.
-    pub(crate) fn finish(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
-        if self.0.is_empty() {
-            return;
-        }
-        headers.append(VARY, HeaderValue::from_static("origin"));
-        if let Some(origin) = origin {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
-        }
+/// Adds the CORS headers that let pages of an allowed origin read a response, and marks preflight requests.
+///
+/// Adds `Vary: origin` if any origin is allowed.
+pub(super) async fn add_cors_headers(State(cors): State<Arc<Cors>>, mut request: Request, next: Next) -> Response {
+    let origin = cors.allowed(request.headers());
+    let asks_for_method = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if origin.is_some() && request.method() == Method::OPTIONS && asks_for_method {
+        request.extensions_mut().insert(Preflight);
     }
+    let mut response = next.run(request).await;
+    if cors.0.is_empty() {
+        return response;
+    }
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
+    }
+    response
+}
+
+/// Responds to a marked preflight request instead of a handler.
+pub(super) async fn answer_preflight(request: Request, next: Next) -> Response {
+    if request.extensions().get::<Preflight>().is_none() {
+        return next.run(request).await;
+    }
+    let allowed = [
+        (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
+        (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE),
+    ];
+    (StatusCode::NO_CONTENT, allowed).into_response()
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Security headers that restrict what browsers do with a response.
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
+
+use crate::server::net::connection_info::Encrypted;
 
 /// Headers of every response.
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [
@@ -22,8 +27,13 @@ const DEFAULTS: [(HeaderName, HeaderValue); 2] = [
 /// HTTP Strict Transport Security for one year, in seconds (RFC 6797).
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds the security headers, with HSTS if browsers reach this service over TLS (`encrypted`).
-pub(crate) fn harden(headers: &mut HeaderMap, encrypted: bool) {
+/// Adds the security headers, with HSTS if browsers reach this service over TLS.
+///
+/// That is on this connection, or at a proxy in front of the service (`tls_at_proxy`).
+pub(super) async fn add_security_headers(State(tls_at_proxy): State<bool>, request: Request, next: Next) -> Response {
+    let encrypted = tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     headers.extend(ALWAYS);
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
@@ -31,4 +41,5 @@ pub(crate) fn harden(headers: &mut HeaderMap, encrypted: bool) {
     if encrypted {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
+    response
 }

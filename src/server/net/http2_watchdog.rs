@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::response_budget::ResponsePermit;
-use crate::server::settings::Timeouts;
+use super::timeouts::Timeouts;
 
 /// Checks per timeout.
 const CHECKS_PER_TIMEOUT: u32 = 4;

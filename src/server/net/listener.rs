@@ -21,14 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::connection_info::{Encrypted, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::RequestSlots;
+use super::timeouts::Timeouts;
 use super::write_timeout::WriteTimeout;
 use crate::domain::limits::policies::MAX_REQUESTS_PER_CONNECTION;
-use crate::server::Encrypted;
-use crate::server::middleware::audit::Peer;
-use crate::server::settings::Timeouts;
 
 /// Maximum size of a request's header section, in bytes.
 const MAX_HEADER_BYTES: usize = 64 * 1024;

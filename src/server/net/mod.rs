@@ -1,6 +1,7 @@
 //! Connections: listening, TLS, limits on number, time and memory, and the client's address.
 
 pub(super) mod client_address;
+pub(super) mod connection_info;
 pub(super) mod connection_limit;
 pub(super) mod fd_limit;
 pub(super) mod http2_watchdog;
@@ -10,5 +11,6 @@ pub(super) mod rate_limit;
 pub(super) mod request_body;
 pub(super) mod response_body;
 pub(super) mod response_budget;
+pub(super) mod timeouts;
 pub(super) mod tls;
 pub(super) mod write_timeout;

@@ -10,8 +10,8 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep};
 
+use super::timeouts::Timeouts;
 use crate::domain::transfers::BodyError;
-use crate::server::settings::Timeouts;
 
 /// Maximum bytes read and discarded after an early response.
 ///

@@ -11,6 +11,10 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+/// Marks responses that stream a payload; their request record is written when the body ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamedPayload;
+
 /// Streams a payload, and reports the number of bytes sent when dropped.
 ///
 /// The report is made once, whether the body ended, was aborted or was dropped early.

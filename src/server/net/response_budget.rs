@@ -6,9 +6,9 @@ use axum::response::Response;
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::response_body::StreamedPayload;
 use crate::domain::error::Error;
 use crate::domain::limits::policies::RESPONSE_BUDGET_BYTES;
-use crate::server::middleware::audit::StreamedPayload;
 
 /// Size of a unit of the budget, in bytes.
 const UNIT: usize = 1024;

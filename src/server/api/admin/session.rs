@@ -17,10 +17,10 @@ use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Empty;
-use crate::server::Encrypted;
 use crate::server::admin_key::SESSION;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Json, Scope, origin_of};
+use crate::server::net::connection_info::Encrypted;
 use crate::server::state::AppState;
 use crate::server::web::html::{Html, page};
 

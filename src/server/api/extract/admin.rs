@@ -10,9 +10,9 @@ use super::Scope;
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
-use crate::server::Encrypted;
 use crate::server::admin_key::AdminKey;
 use crate::server::api::error::ApiError;
+use crate::server::net::connection_info::Encrypted;
 use crate::server::state::AppState;
 
 /// Maximum cookies checked per request: browsers send one with `__Host-` and one without.

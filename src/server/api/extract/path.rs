@@ -25,7 +25,7 @@ where
         let params = params.map_err(|error| Error::InvalidId(error.body_text()))?;
         let (name, text) =
             params.iter().next().ok_or_else(|| Error::Internal("the route has no id parameter".into()))?;
-        // Rejects percent-encoded ids: the audit middleware reads the raw path, so the audit trail of the transfer would
+        // Rejects percent-encoded ids: the request scope takes the raw path, so the audit trail of the transfer would
         // miss a rejected request.
         if !parts.uri.path().split('/').any(|segment| segment == text) {
             return Err(Error::InvalidId(format!("{name}: percent-encoding is not allowed in an id")).into());

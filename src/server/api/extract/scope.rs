@@ -9,7 +9,7 @@ use crate::domain::audit::RequestScope;
 use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
 
-/// The request scope, created by the audit middleware.
+/// The request scope, opened by the middleware.
 #[derive(Clone)]
 pub(crate) struct Scope(pub(crate) Arc<RequestScope>);
 

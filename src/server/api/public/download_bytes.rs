@@ -18,7 +18,7 @@ use crate::domain::transfers::PayloadDownload;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Params, Proofs, Scope};
 use crate::server::api::range::{Selection, select};
-use crate::server::middleware::audit::StreamedPayload;
+use crate::server::net::response_body::StreamedPayload;
 use crate::server::state::AppState;
 
 /// Response header with the new grant of a download that was requested without a grant.

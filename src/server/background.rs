@@ -1,0 +1,80 @@
+//! Background jobs of a server: downloads and counters are written, expired transfers are swept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::state::App;
+use crate::domain::crypto::random;
+use crate::domain::error::chain;
+use crate::domain::store::Store;
+use crate::domain::transfers::Transfers;
+
+/// Interval for adding counted downloads to their transfers.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval for writing counters buffered in the store.
+const FLUSH_INTERVAL: Duration = Duration::from_mins(1);
+/// Interval between sweeps for expired transfers and other due clean-up.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Starts all jobs, which run until `stop`.
+pub(super) fn start(app: &App, stop: &CancellationToken) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(keep_counting(app.transfers.clone(), stop.clone()));
+    jobs.spawn(keep_flushing(app.store.clone(), stop.clone()));
+    jobs.spawn(keep_sweeping(app.transfers.clone(), stop.clone()));
+    jobs
+}
+
+/// Adds counted downloads to their transfers at each [`COUNT_INTERVAL`] until `stop`.
+async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(COUNT_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        transfers.flush_counts().await;
+    }
+}
+
+/// Writes counters buffered in the store at each [`FLUSH_INTERVAL`] until `stop`.
+async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        flush(&*store).await;
+    }
+}
+
+/// Writes counters buffered in the store; they stay buffered if that fails.
+pub(super) async fn flush(store: &dyn Store) {
+    if let Err(error) = store.flush().await {
+        tracing::error!(error = %chain(&error), "cannot write counters, will retry");
+    }
+}
+
+/// Sweeps at each [`SWEEP_INTERVAL`] until `stop`, which also aborts a running sweep.
+async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
+    // A random first delay spreads the sweeps of several servers on one store over the interval.
+    let first = tokio::time::Instant::now() + SWEEP_INTERVAL.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
+    let mut ticks = tokio::time::interval_at(first, SWEEP_INTERVAL);
+    let sweeping = async {
+        loop {
+            ticks.tick().await;
+            match transfers.sweep().await {
+                Ok(swept) => tracing::debug!(?swept, "swept"),
+                Err(error) => tracing::error!(error = %chain(&error), "sweep failed"),
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = sweeping => {}
+    }
+}

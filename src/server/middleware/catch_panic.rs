@@ -1,0 +1,17 @@
+//! Turns a panic of a handler into an internal error, which is recorded like any other.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+
+use crate::domain::error::Error;
+use crate::server::api::error::ApiError;
+
+/// Runs the handler, and responds with [`Error::Internal`] if it panics.
+pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    handled.unwrap_or_else(|_| ApiError::from(Error::Internal("a handler panicked".into())).into_response())
+}

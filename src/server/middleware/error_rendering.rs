@@ -1,0 +1,35 @@
+//! Renders the errors of handlers and of the layers inside as problem details (RFC 9457).
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::CONTENT_LENGTH;
+
+use crate::domain::audit::RequestScope;
+use crate::server::api::error::ApiError;
+
+/// Renders a response that only carries an [`ApiError`], which stays in the extensions of the rendered one.
+pub(super) async fn render_error(
+    Extension(scope): Extension<Arc<RequestScope>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<ApiError>().cloned() else { return response };
+    let mut rendered = keep_headers(&response, error.render(scope.asked().request_id));
+    rendered.extensions_mut().insert(error);
+    rendered
+}
+
+/// Copies headers set by the router on an error response, such as `allow`, to the rendered one.
+fn keep_headers(original: &Response, mut rendered: Response) -> Response {
+    for (name, value) in original.headers() {
+        if !rendered.headers().contains_key(name) && name != CONTENT_LENGTH {
+            rendered.headers_mut().insert(name, value.clone());
+        }
+    }
+    rendered
+}

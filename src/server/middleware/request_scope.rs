@@ -1,0 +1,93 @@
+//! Opens the request scope: what is known of a request on its arrival.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+use http::header::USER_AGENT;
+
+use super::cors::Preflight;
+use super::request_id::client_request_id;
+use crate::domain::audit::{ActionName, RequestInfo, RequestScope, ServiceName};
+use crate::domain::id::TransferId;
+use crate::server::api::routes::Route;
+use crate::server::api::success_status;
+use crate::server::net::connection_info::Peer;
+use crate::server::state::AppState;
+
+/// Route of a request as the route table has it, added to the extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TableEntry {
+    /// `None` for requests that match no route.
+    pub(super) route: Option<&'static Route>,
+    /// The audited action; `None` for requests without audit records.
+    pub(super) action: Option<ActionName>,
+}
+
+/// Adds the [`RequestScope`] and the [`TableEntry`] of a request to its extensions.
+pub(super) async fn open_scope(
+    State((app, service)): State<(AppState, ServiceName)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = template.as_deref().and_then(|path| Route::find(service, request.method(), path));
+    let is_preflight = request.extensions().get::<Preflight>().is_some();
+    let action = match route {
+        _ if is_preflight => None,
+        Some(route) => route.action,
+        None => Some(ActionName::RouteNone),
+    };
+    let info = request_info(&app, service, &request, template, action);
+    let scope = Arc::new(RequestScope::new(info, app.ids.clone(), success_status));
+    if let Some(id) = transfer_in_path(request.uri().path()) {
+        scope.set_transfer(id);
+    }
+    request.extensions_mut().insert(scope);
+    request.extensions_mut().insert(TableEntry { route, action });
+    next.run(request).await
+}
+
+/// Collects the properties of a request for its audit records.
+fn request_info(
+    app: &AppState,
+    service: ServiceName,
+    request: &Request,
+    template: Option<String>,
+    action: Option<ActionName>,
+) -> RequestInfo {
+    let now = app.now();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let address = peer.map(|peer| app.client_address.of(peer, request.headers()));
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    RequestInfo {
+        request_id: app.ids.next(now),
+        client_request_id: client_request_id(request.headers()),
+        at: now,
+        service,
+        method: method_name(request.method()).to_owned(),
+        route: template.unwrap_or_else(|| "none".to_owned()),
+        action: action.unwrap_or(ActionName::RouteNone),
+        client: app.addresses.describe(address, agent, now),
+        client_key: app.addresses.key_of(address),
+        network_key: app.addresses.network_of(address),
+    }
+}
+
+/// Returns the method for records and metrics.
+///
+/// Returns `other` for unknown methods, since clients may send any text.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// Returns the transfer id in a path, if well-formed.
+///
+/// Its audit trail then includes the request, even a rejected one.
+fn transfer_in_path(path: &str) -> Option<TransferId> {
+    let (_, rest) = path.split_once("/transfers/id/")?;
+    rest.split('/').next()?.parse().ok()
+}

@@ -1,0 +1,25 @@
+//! Runs each request to its end in a task of its own, even if the client disconnects.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use crate::server::net::in_flight::RequestSlots;
+
+/// Waits for a request slot of the connection, then runs the request in a task that holds the slot.
+///
+/// A client that disconnects while its request waits drops it before it started. Later, a disconnect aborts neither the
+/// change half-way nor its audit record.
+pub(super) async fn run_to_end(request: Request, next: Next) -> Response {
+    let slot = match request.extensions().get::<RequestSlots>() {
+        Some(slots) => Some(slots.acquire().await),
+        None => None,
+    };
+    let handling = async move {
+        let response = next.run(request).await;
+        drop(slot);
+        response
+    };
+    tokio::spawn(handling).await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}

@@ -1,0 +1,241 @@
+//! Tests of the order of the layers: as listed, and by what each order makes observable.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{get, post};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
+use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
+
+use super::*;
+use crate::domain::audit::{Record, RequestRecord, WriteMode};
+use crate::domain::clock::SystemClock;
+use crate::domain::error::ErrorCode;
+use crate::domain::store::{StorageKey, list};
+use crate::domain::wire::Problem;
+use crate::server::net::in_flight::RequestSlots;
+use crate::server::net::rate_limit::RateLimit;
+use crate::server::{Server, Settings, StorageLocation};
+
+const ORIGIN: &str = "https://app.example.org";
+/// An audited read.
+const READ: &str = "/token/status";
+/// An audited change.
+const CHANGE: &str = "/transfers/create";
+/// A route without audit records.
+const UNRECORDED: &str = "/health";
+
+/// A small router inside the layers, with routes of the public service's table.
+struct Tiny {
+    app: AppState,
+    router: Router,
+}
+
+impl Tiny {
+    async fn start(handlers: Router, rate: Option<&str>) -> Self {
+        let settings = Settings { audit: WriteMode::Through, ..Settings::new(StorageLocation::Memory) };
+        let server = Server::open(settings, Arc::new(SystemClock)).await.unwrap();
+        let app = AppState(server.app.clone());
+        let router = handlers.layer(stack(context(&app, rate)));
+        Self { app, router }
+    }
+
+    async fn send(&self, method: Method, path: &str) -> Response {
+        self.router.clone().oneshot(request(method, path)).await.unwrap()
+    }
+
+    async fn request_records(&self) -> Vec<RequestRecord> {
+        let prefix = StorageKey::all_service_records();
+        let records: Vec<Record> = list(&*self.app.store, &prefix, None, 1_000).await.unwrap();
+        let requests = records.into_iter().filter_map(|record| match record {
+            Record::Request(request) => Some(request),
+            Record::Action(_) | Record::Event(_) => None,
+        });
+        requests.collect()
+    }
+
+    /// Tells whether the metrics have a request with these labels.
+    fn counted(&self, method: &str, route: &str, status: u16) -> bool {
+        let labels = format!("{{service=\"public\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
+        self.app.metrics.to_text().contains(&format!("sgsend_requests_total{labels} 1\n"))
+    }
+}
+
+fn context(app: &AppState, rate: Option<&str>) -> Context {
+    Context {
+        app: app.clone(),
+        service: ServiceName::Public,
+        timeouts: Timeouts::default(),
+        limiter: rate.map(|rate| Arc::new(RateLimiter::new(rate.parse::<RateLimit>().unwrap()))),
+        cors: Cors::new(vec![ORIGIN.parse().unwrap()]),
+        tls_at_proxy: true,
+    }
+}
+
+fn request(method: Method, path: &str) -> Request {
+    let request = Request::builder().method(method).uri(path).header("origin", ORIGIN);
+    request.header("access-control-request-method", "POST").body(Body::empty()).unwrap()
+}
+
+/// Checks the headers that the outer layers add to every response.
+fn has_outer_headers(headers: &HeaderMap) {
+    for name in ["x-request-id", "x-frame-options", "strict-transport-security", "access-control-allow-origin"] {
+        assert!(headers.contains_key(name), "no {name} in {headers:?}");
+    }
+}
+
+async fn problem(response: Response) -> Problem {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[tokio::test]
+async fn the_layers_have_this_order() {
+    let tiny = Tiny::start(Router::new(), None).await;
+    // The type of the stack names the function of each layer, the innermost first.
+    let layers = std::any::type_name_of_val(&stack(context(&tiny.app, None))).to_owned();
+    let paths = layers.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    let functions = paths.filter_map(|path| path.split_once("server::middleware::")).map(|(_, function)| function);
+    let mut functions: Vec<_> = functions
+        .filter(|function| function.rsplit("::").next().is_some_and(|name| name.starts_with(char::is_lowercase)))
+        .collect();
+    functions.reverse();
+    let expected = [
+        "run_to_end::run_to_end",
+        "cors::add_cors_headers",
+        "security_headers::add_security_headers",
+        "request_scope::open_scope",
+        "request_id::add_request_ids",
+        "audit::write_records",
+        "log::log_response",
+        "metrics::count_request",
+        "error_rendering::render_error",
+        "response_budget::reserve_budget",
+        "request_body::guard_body",
+        "rate_limit::limit_rate",
+        "cors::answer_preflight",
+        "catch_panic::catch_panic",
+    ];
+    assert_eq!(functions, expected);
+}
+
+#[tokio::test]
+async fn a_panic_is_rendered_counted_and_recorded() {
+    async fn fail() -> StatusCode {
+        panic!("a test panics")
+    }
+    let tiny = Tiny::start(Router::new().route(CHANGE, post(fail)), None).await;
+    let response = tiny.send(Method::POST, CHANGE).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    has_outer_headers(response.headers());
+    let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(problem(response).await.request_id, id);
+    assert!(tiny.counted("POST", CHANGE, 500));
+    let records = tiny.request_records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!((records[0].status, records[0].code), (500, Some(ErrorCode::InternalError)));
+}
+
+#[tokio::test]
+async fn a_rate_limited_request_is_rendered_counted_and_recorded() {
+    let tiny = Tiny::start(Router::new().route(READ, get(async || "read")), Some("1/s:1")).await;
+    assert_eq!(tiny.send(Method::GET, READ).await.status(), StatusCode::OK);
+    let response = tiny.send(Method::GET, READ).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    has_outer_headers(response.headers());
+    assert!(response.headers().contains_key("retry-after"));
+    let problem = problem(response).await;
+    assert_eq!(problem.code, "rate_limited");
+    assert!(tiny.counted("GET", READ, 429));
+    let records = tiny.request_records().await;
+    let limited = records.iter().find(|record| record.status == 429).unwrap();
+    assert_eq!((limited.code, limited.request_id.to_string()), (Some(ErrorCode::RateLimited), problem.request_id));
+    assert!(limited.bytes_out > 0, "the record has the size of the unrendered error");
+}
+
+#[tokio::test]
+async fn preflights_are_counted_and_rate_limited_but_not_recorded() {
+    let tiny = Tiny::start(Router::new().route(CHANGE, post(async || "changed")), Some("1/s:1")).await;
+    for status in [StatusCode::NO_CONTENT, StatusCode::TOO_MANY_REQUESTS] {
+        let response = tiny.send(Method::OPTIONS, CHANGE).await;
+        assert_eq!(response.status(), status);
+        has_outer_headers(response.headers());
+        assert!(tiny.counted("OPTIONS", "none", status.as_u16()));
+    }
+    assert!(tiny.request_records().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_read_beyond_the_response_budget_is_recorded_as_rejected() {
+    let large = async || vec![b'x'; 4 * 1024];
+    let handlers = Router::new().route(READ, get(large)).route(CHANGE, post(large)).route(UNRECORDED, get(large));
+    let tiny = Tiny::start(handlers, None).await;
+    let mut unread = Vec::new();
+    while let Ok(response) = {
+        let mut response = Response::new(Body::from(vec![b'x'; 4 * 1024]));
+        tiny.app.response_budget.reserve(&mut response).map(|()| response)
+    } {
+        unread.push(response);
+    }
+    let response = tiny.send(Method::GET, READ).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    has_outer_headers(response.headers());
+    assert!(tiny.counted("GET", READ, 429));
+    assert_eq!(
+        tiny.send(Method::POST, CHANGE).await.status(),
+        StatusCode::OK,
+        "a change was rejected after it was made"
+    );
+    assert_eq!(tiny.send(Method::GET, UNRECORDED).await.status(), StatusCode::OK);
+    let mut statuses: Vec<_> = tiny.request_records().await.iter().map(|record| record.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 429]);
+    drop(unread);
+    assert_eq!(tiny.send(Method::GET, READ).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn routes_outside_the_table_are_recorded_as_none() {
+    let tiny = Tiny::start(Router::new().route(UNRECORDED, get(async || "healthy")), None).await;
+    assert_eq!(tiny.send(Method::GET, UNRECORDED).await.status(), StatusCode::OK);
+    assert!(tiny.counted("GET", UNRECORDED, 200));
+    assert!(tiny.request_records().await.is_empty());
+    assert_eq!(tiny.send(Method::DELETE, UNRECORDED).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(tiny.counted("DELETE", "none", 405));
+    let records = tiny.request_records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!((records[0].route.as_str(), records[0].status), (UNRECORDED, 405));
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_slot_and_runs_to_its_end_without_a_client() {
+    let (entered, proceed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (entered, proceed) = (entered.clone(), proceed.clone());
+        async move || {
+            entered.notify_one();
+            proceed.notified().await;
+            "changed"
+        }
+    };
+    let tiny = Tiny::start(Router::new().route(CHANGE, post(handler)), None).await;
+    let connection = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+    let slots = RequestSlots::new(1, connection);
+    let mut request = request(Method::POST, CHANGE);
+    request.extensions_mut().insert(slots.clone());
+    let client = tokio::spawn(tiny.router.clone().oneshot(request));
+    entered.notified().await;
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    let waiting = tokio::time::timeout(Duration::from_millis(20), slots.acquire()).await;
+    assert!(waiting.is_err(), "the slot was free while the request ran");
+    proceed.notify_one();
+    // The slot becomes free after the record is written.
+    let _slot = slots.acquire().await;
+    let records = tiny.request_records().await;
+    assert_eq!(records.len(), 1);
+    assert_eq!((records[0].status, records[0].bytes_out), (200, 7));
+}
