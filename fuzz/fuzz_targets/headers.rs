@@ -60,11 +60,11 @@ fn cookie(value: &str) {
     let now = Timestamp::from_millis(0);
     for candidate in &offered {
         assert!(value.contains(candidate) && !candidate.contains(';'));
-        assert!(!key.has_session(candidate, now) && !key.is(candidate), "a forged key or session was accepted");
+        assert!(!key.verify_session(candidate, now) && !key.matches(candidate), "a forged key or session was accepted");
     }
     // Other cookies must not hide the session.
     let session = key.new_session(now);
-    assert!(key.has_session(&session, now) && AdminKey::is_like_session(&session));
+    assert!(key.verify_session(&session, now) && AdminKey::has_session_form(&session));
     let first = found(&format!("{NAME}={session};{value}")).expect("the header is valid with the session, too");
     assert_eq!(first.first(), Some(&session));
     if offered.len() < 2 {

@@ -37,7 +37,7 @@ impl AdminKey {
 
     /// Returns whether `candidate` equals this key, compared in constant time.
     #[must_use]
-    pub fn is(&self, candidate: &str) -> bool {
+    pub fn matches(&self, candidate: &str) -> bool {
         Sha256::of(self.0.as_bytes()).is_of(candidate.as_bytes())
     }
 
@@ -51,7 +51,7 @@ impl AdminKey {
 
     /// Returns whether `cookie` is an unexpired session of this key.
     #[must_use]
-    pub fn has_session(&self, cookie: &str, now: Timestamp) -> bool {
+    pub fn verify_session(&self, cookie: &str, now: Timestamp) -> bool {
         let Some((expiry, tag)) = cookie.split_once('.') else { return false };
         let (Ok(expiry), Some(tag)) = (expiry.parse::<u64>(), decode_lower_hex::<32>(tag)) else { return false };
         hmac::verify(&self.session_key(), &expiry.to_be_bytes(), &tag).is_ok() && now.as_millis() < expiry
@@ -59,7 +59,7 @@ impl AdminKey {
 
     /// Returns whether `cookie` has the form of a session, expired or not, whichever key signed it.
     #[must_use]
-    pub fn is_like_session(cookie: &str) -> bool {
+    pub fn has_session_form(cookie: &str) -> bool {
         let form = |(expiry, tag): (&str, &str)| expiry.parse::<u64>().is_ok() && decode_lower_hex::<32>(tag).is_some();
         cookie.split_once('.').is_some_and(form)
     }
@@ -88,22 +88,22 @@ mod tests {
             assert!(AdminKey::new(weak).is_err(), "{weak:?} was accepted");
         }
         let key = AdminKey::new(&format!("{}\n", "x".repeat(32))).unwrap();
-        assert!(key.is(&"x".repeat(32)));
-        assert!(!key.is(&"x".repeat(33)));
+        assert!(key.matches(&"x".repeat(32)));
+        assert!(!key.matches(&"x".repeat(33)));
     }
 
     #[test]
     fn a_session_expires_and_is_bound_to_its_key() {
         let key = AdminKey::new(&"k".repeat(40)).unwrap();
         let session = key.new_session(NOW);
-        assert!(key.has_session(&session, NOW));
-        assert!(!key.has_session(&session, NOW.plus(SESSION)));
-        assert!(!AdminKey::new(&"o".repeat(40)).unwrap().has_session(&session, NOW));
+        assert!(key.verify_session(&session, NOW));
+        assert!(!key.verify_session(&session, NOW.plus(SESSION)));
+        assert!(!AdminKey::new(&"o".repeat(40)).unwrap().verify_session(&session, NOW));
         let (expiry, tag) = session.split_once('.').unwrap();
         let extended = format!("{}.{tag}", expiry.parse::<u64>().unwrap() + 1);
-        assert!(!key.has_session(&extended, NOW), "a session with a changed expiry was accepted");
+        assert!(!key.verify_session(&extended, NOW), "a session with a changed expiry was accepted");
         for bad in ["", ".", expiry, tag, &format!("{expiry}."), &format!("{expiry}.{}", &tag[1..])] {
-            assert!(!key.has_session(bad, NOW));
+            assert!(!key.verify_session(bad, NOW));
         }
     }
 }

@@ -46,7 +46,6 @@ use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
 use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
-use api::error::ApiError;
 use metrics::Metrics;
 use net::connection_limit::ConnectionLimit;
 use net::listener::Listener;

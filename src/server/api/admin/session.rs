@@ -105,7 +105,7 @@ pub(super) async fn set_cookie(
 ) -> Result<Response, ApiError> {
     let (network, now) = (scope.asked().network_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-    let check = || if key.is(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
+    let check = || if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
     if app.admin_key_attempts.check(network, now, check)? != Attempt::Correct {
         return Err(Error::AdminKeyInvalid.into());
     }

@@ -34,7 +34,7 @@ impl FromRequestParts<AppState> for Admin {
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
         let attempt = app.admin_key_attempts.check(network, now, || match by_header {
-            Some(value) if value.to_str().is_ok_and(|value| key.is(value)) => Attempt::Correct,
+            Some(value) if value.to_str().is_ok_and(|value| key.matches(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
             None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
         })?;
@@ -50,10 +50,10 @@ impl FromRequestParts<AppState> for Admin {
 }
 
 fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Attempt {
-    if cookies.iter().any(|cookie| key.has_session(cookie, now) || key.is(cookie)) {
+    if cookies.iter().any(|cookie| key.verify_session(cookie, now) || key.matches(cookie)) {
         Attempt::Correct
     // An expired session is not a guess at the key.
-    } else if cookies.iter().any(|cookie| !AdminKey::is_like_session(cookie)) {
+    } else if cookies.iter().any(|cookie| !AdminKey::has_session_form(cookie)) {
         Attempt::Wrong
     } else {
         Attempt::Missing
