@@ -136,7 +136,7 @@ async fn a_panic_is_rendered_counted_and_recorded() {
     assert!(tiny.counted("POST", CHANGE, 500));
     let records = tiny.request_records().await;
     assert_eq!(records.len(), 1);
-    assert_eq!((records[0].status, records[0].code), (500, Some(ErrorCode::InternalError)));
+    assert_eq!((records[0].status, records[0].code), (500, Some(ErrorCode::Internal)));
 }
 
 #[tokio::test]
