@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use crate::cli::failure::Failure;
@@ -54,12 +57,24 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Self::default()),
             Err(error) => return Err(unusable(path, &error.to_string())),
         };
-        // The parser's full error text quotes the line, which may contain a token.
-        toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+        Self::parse(&text).map_err(|(span, reason)| {
+            let line = span.map(|span| 1 + text[..span.start].matches('\n').count());
             let position = line.map_or_else(String::new, |line| format!("line {line}: "));
-            unusable(path, &format!("{position}{}", without_values(error.message())))
+            unusable(path, &format!("{position}{reason}"))
         })
+    }
+
+    /// Parses the content of a file; an error has its position in bytes.
+    ///
+    /// Error texts quote no value, since it may be a token. Messages about the type of a value would, so types are
+    /// checked first.
+    fn parse(text: &str) -> Result<Self, (Option<Range<usize>>, String)> {
+        let describe = |error: toml::de::Error| (error.span(), error.message().to_owned());
+        let table = DeTable::parse(text).map_err(describe)?;
+        if let Some(span) = wrong_type(table.get_ref()) {
+            return Err((Some(span), "a value has the wrong type".to_owned()));
+        }
+        Self::deserialize(toml::Deserializer::from(table)).map_err(describe)
     }
 
     /// Replaces the file, with mode 0600. Comments are lost.
@@ -98,10 +113,18 @@ impl Config {
     }
 }
 
-/// Returns the parser's message, without messages that would quote a value.
-fn without_values(message: &str) -> &str {
-    let about_value = message.starts_with("invalid type") || message.starts_with("invalid value");
-    if about_value { "a value has the wrong type" } else { message }
+/// Returns the position of the first value of a wrong type: profiles are tables of texts, and all else is text.
+fn wrong_type(root: &DeTable<'_>) -> Option<Range<usize>> {
+    let not_text = |value: &&Spanned<DeValue<'_>>| !value.get_ref().is_str();
+    let in_profile = |profile: &Spanned<DeValue<'_>>| match profile.get_ref().as_table() {
+        Some(members) => members.values().find(not_text).map(Spanned::span),
+        None => Some(profile.span()),
+    };
+    root.iter().find_map(|(key, value)| match value.get_ref().as_table() {
+        Some(profiles) if key.get_ref() == "profiles" => profiles.values().find_map(in_profile),
+        _ if key.get_ref() == "profiles" => Some(value.span()),
+        _ => Some(value).filter(not_text).map(Spanned::span),
+    })
 }
 
 fn unusable(path: &Path, reason: &str) -> Failure {
@@ -125,6 +148,13 @@ mod tests {
             ("[profiles.a]\ntokn = \"sgs_secret\"\n", 2),
             ("colour = 1\n", 1),
             ("[profiles.a]\nserver = 1 # sgs_secret\n", 2),
+            ("[profiles.a]\n[profiles.a.token]\nsgs_secret = 1\n", 2),
+            ("profiles = \"sgs_secret\"\n", 1),
+            ("[profiles]\na = \"sgs_secret\"\n", 2),
+            ("[default_profile]\na = \"sgs_secret\"\n", 1),
+            ("[[profiles]]\ntoken = \"sgs_secret\"\n", 1),
+            ("[profiles.a]\ntoken = sgs_secret\n", 2),
+            ("[profiles.a]\ntoken = \"sgs_secret\n", 2),
         ] {
             let failure = read(text).err().unwrap();
             assert_eq!(failure.exit, Exit::Usage);

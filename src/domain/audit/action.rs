@@ -80,24 +80,12 @@ pub enum ActionName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The action succeeded (HTTP status below 400).
+    /// The action succeeded.
     Done,
-    /// The request was rejected (HTTP status 4xx).
+    /// The server rejected the request because of what the client sent, or of a limit.
     Refused,
-    /// The server failed to carry out the action (HTTP status 5xx).
+    /// The server failed to carry out the action.
     Failed,
-}
-
-impl Outcome {
-    /// Returns the outcome for the HTTP status of the response.
-    #[must_use]
-    pub const fn of_status(status: u16) -> Self {
-        match status {
-            ..400 => Self::Done,
-            400..500 => Self::Refused,
-            500.. => Self::Failed,
-        }
-    }
 }
 
 /// Record of the action of one request.

@@ -62,6 +62,19 @@ struct Entry {
     written: Option<oneshot::Sender<()>>,
 }
 
+/// Properties of a response for its audit records.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseInfo {
+    /// HTTP status, as the API layer chose it.
+    pub status: u16,
+    /// Outcome that this status stands for.
+    pub outcome: Outcome,
+    /// Error code of a rejected or failed request.
+    pub code: Option<ErrorCode>,
+    /// Size of the body, in bytes.
+    pub bytes_out: u64,
+}
+
 impl AuditLog {
     /// Starts the writer task for `store`, and returns the log and the task's handle.
     #[must_use]
@@ -79,10 +92,10 @@ impl AuditLog {
 
     /// Records the parts of a request that its own commit did not record.
     ///
-    /// `status` and `code` are those of the response; `bytes_out` is the size of its body in bytes.
-    pub async fn finish(&self, scope: &RequestScope, status: u16, code: Option<ErrorCode>, bytes_out: u64) {
+    /// Does nothing if the commit recorded all of them.
+    pub async fn finish(&self, scope: &RequestScope, response: ResponseInfo) {
         let now = self.clock.now();
-        let outcome = Outcome::of_status(status);
+        let ResponseInfo { status, outcome, code, bytes_out } = response;
         let mut records = Vec::new();
         if scope.audit_state() < AuditState::Complete {
             records.push(scope.request_record(now, status, code, bytes_out));

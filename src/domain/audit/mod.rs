@@ -15,7 +15,7 @@ pub use client::{ClientSummary, IpMode};
 pub use commit::RecordedCommit;
 pub use event::{Event, EventKind, Skipped, Source};
 pub(crate) use log::with_service_keys;
-pub use log::{AuditLog, Flusher, WriteMode};
+pub use log::{AuditLog, Flusher, ResponseInfo, WriteMode};
 pub use record::{Record, RecordKind};
 pub use request::{RequestRecord, ServiceName};
 pub(crate) use scope::with_transfer_keys;

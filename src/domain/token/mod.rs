@@ -31,6 +31,23 @@ pub struct PlainToken {
     secret: Zeroizing<[u8; 32]>,
 }
 
+/// Maximum length of a token's name, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// Text that cannot name a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {MAX_NAME_CHARS} characters and no control characters")]
+pub struct InvalidTokenName;
+
+/// Checks the name of a new token.
+///
+/// # Errors
+/// [`InvalidTokenName`] if it is empty, too long, or contains control characters.
+pub fn check_name(name: &str) -> Result<(), InvalidTokenName> {
+    let is_valid = (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if is_valid { Ok(()) } else { Err(InvalidTokenName) }
+}
+
 /// Text that is not a well-formed sender token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a sender token consists of sgs_, 16 hex digits, _ and 64 hex digits")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{PlainToken, Quota, Token, TokenStatus};
+use super::{PlainToken, Quota, Token, TokenStatus, check_name};
 use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
@@ -12,9 +12,6 @@ use crate::domain::store::{Commit, StorageKey, Store, Swap, create, list, read, 
 use crate::domain::transfers::page_size;
 use crate::domain::version::V1;
 use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
-
-/// Maximum length of a name, in characters.
-const MAX_NAME_CHARS: usize = 100;
 
 /// Maximum lifetime of a token with an expiry time: 36 500 days.
 ///
@@ -43,11 +40,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::InvalidRequest`] with the name of the invalid member.
     pub async fn create(&self, scope: &RequestScope, request: CreateToken) -> Result<(Token, PlainToken), Error> {
-        let length = request.name.chars().count();
-        if !(1..=MAX_NAME_CHARS).contains(&length) || request.name.chars().any(char::is_control) {
-            let text = format!("name must have 1 to {MAX_NAME_CHARS} characters and no control characters");
-            return Err(Error::InvalidRequest(text));
-        }
+        check_name(&request.name).map_err(|error| Error::InvalidRequest(format!("name {error}")))?;
         if request.expires_in_s.is_some_and(|seconds| !(1..=MAX_LIFETIME.as_secs()).contains(&seconds)) {
             let text = format!("expires_in_s must be between 1 and {}", MAX_LIFETIME.as_secs());
             return Err(Error::InvalidRequest(text));

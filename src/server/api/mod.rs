@@ -9,6 +9,6 @@ pub(super) mod paging;
 pub(super) mod public;
 pub mod range;
 pub(super) mod routes;
-mod success;
+mod statuses;
 
-pub(super) use success::success_status;
+pub(super) use statuses::{outcome_of, success_status};

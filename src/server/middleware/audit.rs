@@ -10,9 +10,9 @@ use axum::response::Response;
 use http_body::Body as _;
 
 use super::request_scope::TableEntry;
-use crate::domain::audit::RequestScope;
-use crate::domain::error::ErrorCode;
+use crate::domain::audit::{RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
+use crate::server::api::outcome_of;
 use crate::server::net::response_body::{CountedBody, StreamedPayload};
 use crate::server::net::timeouts::Timeouts;
 use crate::server::state::AppState;
@@ -29,22 +29,24 @@ pub(super) async fn write_records(
     if entry.action.is_none() {
         return response;
     }
-    let status = response.status().as_u16();
+    let status = response.status();
+    let outcome = outcome_of(status);
     if response.extensions().get::<StreamedPayload>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = response.extensions().get::<ApiError>().map(ApiError::code);
-        finish(&app, &scope, status, code, bytes_out).await;
+        finish(&app, &scope, ResponseInfo { status: status.as_u16(), outcome, code, bytes_out }).await;
         return response;
     }
     let on_end = move |bytes_out| {
-        tokio::spawn(async move { finish(&app, &scope, status, None, bytes_out).await });
+        let info = ResponseInfo { status: status.as_u16(), outcome, code: None, bytes_out };
+        tokio::spawn(async move { finish(&app, &scope, info).await });
     };
     let (timeout, min_rate) = (timeouts.response_timeout(), timeouts.min_rate);
     response.map(|body| Body::new(CountedBody::new(body, timeout, min_rate, on_end)))
 }
 
 /// Writes the records, and adds the bytes that they report to the metrics.
-async fn finish(app: &AppState, scope: &RequestScope, status: u16, code: Option<ErrorCode>, bytes_out: u64) {
-    app.metrics.count_bytes(scope.asked().service, scope.bytes_in(), bytes_out);
-    app.audit.finish(scope, status, code, bytes_out).await;
+async fn finish(app: &AppState, scope: &RequestScope, response: ResponseInfo) {
+    app.metrics.count_bytes(scope.asked().service, scope.bytes_in(), response.bytes_out);
+    app.audit.finish(scope, response).await;
 }

@@ -14,15 +14,16 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::values::{positive_duration, positive_number, positive_size};
 use crate::cli::output::escape;
-use crate::client::{AdminApi, ClientError};
-use crate::domain::error::ErrorCode;
+use crate::client::AdminApi;
 use crate::domain::id::TokenId;
+use crate::domain::token::{InvalidTokenName, check_name};
 use crate::domain::wire::CreateToken;
 
 /// Arguments of `sgsend token create`.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Name of the token, which its holder can see
+    #[arg(value_parser = token_name)]
     name: String,
     /// Time until the token expires, such as 90d [default: never]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
@@ -38,13 +39,8 @@ pub(super) struct Arguments {
     pub(super) login: bool,
 }
 
-/// Converts an error of the service; a rejected name becomes a usage error.
-fn refused(error: ClientError) -> anyhow::Error {
-    let is_about_name = |error: &ClientError| error.to_string().starts_with("name ");
-    if error.code() == Some(ErrorCode::InvalidRequest) && is_about_name(&error) {
-        return Failure::usage(error.to_string()).hint("choose another name").into();
-    }
-    error.into()
+fn token_name(text: &str) -> std::result::Result<String, InvalidTokenName> {
+    check_name(text).map(|()| text.to_owned())
 }
 
 /// Revokes a token that could not be printed.
@@ -66,7 +62,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         max_transfers: arguments.max_transfers,
         max_total_bytes: arguments.max_total_bytes.map(|ByteSize(bytes)| bytes),
     };
-    let created = api.create_token(&request).await.map_err(refused)?;
+    let created = api.create_token(&request).await?;
     let printer = &context.printer;
     // Printed before anything else can fail: the token cannot be shown again.
     let output = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
