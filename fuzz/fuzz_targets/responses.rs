@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::fuzzing::store_code;
 use sgsend::domain::wire::{
-    CompletedTransfer, CreatedToken, CreatedTransfer, DownloadAnswer, EventAdded, Health, Page, Problem, Readiness,
+    CompletedTransfer, CreatedToken, CreatedTransfer, DownloadResponse, EventAdded, Health, Page, Problem, Readiness,
     Received, StatsOverview, TokenItem, TransferStatus, UploadStatus,
 };
 use sgsend_fuzz::parse_round_trip;
@@ -16,7 +16,7 @@ fuzz_target!(|body: &[u8]| {
     parse_round_trip::<TransferStatus>(body);
     parse_round_trip::<UploadStatus>(body);
     parse_round_trip::<Received>(body);
-    parse_round_trip::<DownloadAnswer>(body);
+    parse_round_trip::<DownloadResponse>(body);
     parse_round_trip::<EventAdded>(body);
     parse_round_trip::<Health>(body);
     parse_round_trip::<Readiness>(body);

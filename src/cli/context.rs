@@ -17,7 +17,7 @@ use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
 use crate::cli::output::printer::Printer;
-use crate::client::{AdminApi, AdminSecret, Api, Bound, Interrupt, Origin, RetryPolicy, TransportOptions};
+use crate::client::{AdminApi, AdminSecret, Api, Interrupt, Origin, OriginBound, RetryPolicy, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::token::InvalidToken;
 
@@ -71,7 +71,7 @@ impl Context {
             Some(source) => {
                 let text = self.read_secret(source.clone(), "sender token").await?;
                 let token = text.parse().map_err(malformed_token)?;
-                Some(Arc::new(Bound::new(origin, token)))
+                Some(Arc::new(OriginBound::new(origin, token)))
             }
         };
         Ok(Api::new(root, token, &self.transport_options()?)?)
@@ -117,7 +117,7 @@ impl Context {
         };
         let key = self.read_secret(source, "admin key").await?;
         let secret = AdminSecret { header: self.settings.auth_name(), key };
-        Ok(AdminApi::new(root, Arc::new(Bound::new(origin, secret)), &self.transport_options()?)?)
+        Ok(AdminApi::new(root, Arc::new(OriginBound::new(origin, secret)), &self.transport_options()?)?)
     }
 
     /// Returns the TLS and timeout options of connections.

@@ -8,7 +8,7 @@
 //! The service decides whether payloads pass through it, or go directly to and from its payload store by presigned
 //! URLs.
 //!
-//! Secrets are [`Bound`] to their origin, so no call can send them to another origin.
+//! Secrets are [`OriginBound`] to their origin, so no call can send them to another origin.
 
 mod buffers;
 pub mod decrypt;
@@ -36,7 +36,7 @@ pub use http::api::{Api, RecordPage};
 pub use http::error::{ApiError, ClientError};
 pub use http::origin::Origin;
 pub use http::retry::RetryPolicy;
-pub use http::secret::{AdminKey, AdminSecret, Bound, ForeignOrigin, SenderToken};
+pub use http::secret::{AdminKey, AdminSecret, ForeignOrigin, OriginBound, SenderToken};
 pub use http::transport::{Transport, TransportOptions};
 pub use interrupt::{Interrupt, Signal};
 pub use progress::{Progress, Silent};

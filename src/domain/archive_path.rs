@@ -23,7 +23,7 @@ pub struct LinkTarget(Box<str>);
 
 /// Reason for rejecting a path or a symlink target; the text continues a sentence that starts with the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidArchivePath {
     /// The name is empty.
     #[error("is an empty name")]
     Empty,
@@ -67,26 +67,26 @@ pub enum Unfit {
 
 impl ArchivePath {
     /// Parses a path as stored in an archive, without a trailing slash.
-    pub fn parse(text: &str) -> Result<Self, Unfit> {
+    pub fn parse(text: &str) -> Result<Self, InvalidArchivePath> {
         Self::parse_for(text, cfg!(windows))
     }
 
-    fn parse_for(text: &str, windows: bool) -> Result<Self, Unfit> {
+    fn parse_for(text: &str, windows: bool) -> Result<Self, InvalidArchivePath> {
         if text.is_empty() {
-            return Err(Unfit::Empty);
+            return Err(InvalidArchivePath::Empty);
         }
         if text.starts_with('/') || is_drive(text.split('/').next().unwrap_or_default()) {
-            return Err(Unfit::Absolute);
+            return Err(InvalidArchivePath::Absolute);
         }
         if text.len() > MAX_PATH_BYTES {
-            return Err(Unfit::PathTooLong);
+            return Err(InvalidArchivePath::PathTooLong);
         }
         if text.split('/').count() > MAX_DEPTH {
-            return Err(Unfit::TooDeep);
+            return Err(InvalidArchivePath::TooDeep);
         }
         for name in text.split('/') {
             if matches!(name, "" | "." | "..") {
-                return Err(Unfit::Dots);
+                return Err(InvalidArchivePath::Dots);
             }
             check_name(name, windows)?;
         }
@@ -122,27 +122,27 @@ impl LinkTarget {
     /// All `..` components must come first, and must not ascend above the archive's root. The ascent passes only
     /// directories, since no entry lies below a symlink. The descent may pass symlinks, but their targets resolve
     /// inside the archive by the same rule. So no chain of symlinks escapes, although each target is checked alone.
-    pub fn parse(text: &str, path: &ArchivePath) -> Result<Self, Unfit> {
+    pub fn parse(text: &str, path: &ArchivePath) -> Result<Self, InvalidArchivePath> {
         Self::parse_for(text, path, cfg!(windows))
     }
 
-    fn parse_for(text: &str, path: &ArchivePath, windows: bool) -> Result<Self, Unfit> {
+    fn parse_for(text: &str, path: &ArchivePath, windows: bool) -> Result<Self, InvalidArchivePath> {
         if text.is_empty() {
-            return Err(Unfit::Empty);
+            return Err(InvalidArchivePath::Empty);
         }
         if text.len() > MAX_PATH_BYTES {
-            return Err(Unfit::PathTooLong);
+            return Err(InvalidArchivePath::PathTooLong);
         }
         if text.starts_with('/') || is_drive(text.split('/').next().unwrap_or_default()) {
-            return Err(Unfit::LeadsOut);
+            return Err(InvalidArchivePath::LeadsOut);
         }
         let mut levels_above = path.depth() - 1;
         let mut descending = false;
         for name in text.split('/') {
             match name {
                 "" | "." => {}
-                ".." if descending => return Err(Unfit::Winding),
-                ".." => levels_above = levels_above.checked_sub(1).ok_or(Unfit::LeadsOut)?,
+                ".." if descending => return Err(InvalidArchivePath::Winding),
+                ".." => levels_above = levels_above.checked_sub(1).ok_or(InvalidArchivePath::LeadsOut)?,
                 name => {
                     check_name(name, windows)?;
                     descending = true;
@@ -164,22 +164,22 @@ fn is_drive(first: &str) -> bool {
     matches!(first.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
 
-fn check_name(name: &str, windows: bool) -> Result<(), Unfit> {
+fn check_name(name: &str, windows: bool) -> Result<(), InvalidArchivePath> {
     if name.contains('\\') {
-        return Err(Unfit::Backslash);
+        return Err(InvalidArchivePath::Backslash);
     }
     if name.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err(Unfit::Control);
+        return Err(InvalidArchivePath::Control);
     }
     if name.contains(reverses_text) {
-        return Err(Unfit::Direction);
+        return Err(InvalidArchivePath::Direction);
     }
     if name.len() > MAX_NAME_BYTES {
-        return Err(Unfit::NameTooLong);
+        return Err(InvalidArchivePath::NameTooLong);
     }
     let invalid_on_windows = |name: &str| is_device(name) || name.contains(['<', '>', ':', '"', '|', '?', '*']);
     if windows && (invalid_on_windows(name) || name.ends_with(['.', ' '])) {
-        return Err(Unfit::ForThisSystem);
+        return Err(InvalidArchivePath::ForThisSystem);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    fn path(text: &str) -> Result<ArchivePath, Unfit> {
+    fn path(text: &str) -> Result<ArchivePath, InvalidArchivePath> {
         ArchivePath::parse_for(text, false)
     }
 
@@ -218,34 +218,34 @@ mod tests {
     #[test]
     fn attacking_paths_are_rejected() {
         for (text, unfit) in [
-            ("", Unfit::Empty),
-            ("/etc/passwd", Unfit::Absolute),
-            ("C:/x", Unfit::Absolute),
-            ("C:\\x", Unfit::Backslash),
-            ("\\\\server\\share", Unfit::Backslash),
-            ("..", Unfit::Dots),
-            ("a/../../b", Unfit::Dots),
-            ("./a", Unfit::Dots),
-            ("a//b", Unfit::Dots),
-            ("a/", Unfit::Dots),
-            ("a\0b", Unfit::Control),
-            ("a\nb", Unfit::Control),
-            ("\u{1b}[2J", Unfit::Control),
-            ("a\u{9b}b", Unfit::Control),
-            ("invoice\u{202e}fdp.exe", Unfit::Direction),
-            ("\u{2066}a", Unfit::Direction),
+            ("", InvalidArchivePath::Empty),
+            ("/etc/passwd", InvalidArchivePath::Absolute),
+            ("C:/x", InvalidArchivePath::Absolute),
+            ("C:\\x", InvalidArchivePath::Backslash),
+            ("\\\\server\\share", InvalidArchivePath::Backslash),
+            ("..", InvalidArchivePath::Dots),
+            ("a/../../b", InvalidArchivePath::Dots),
+            ("./a", InvalidArchivePath::Dots),
+            ("a//b", InvalidArchivePath::Dots),
+            ("a/", InvalidArchivePath::Dots),
+            ("a\0b", InvalidArchivePath::Control),
+            ("a\nb", InvalidArchivePath::Control),
+            ("\u{1b}[2J", InvalidArchivePath::Control),
+            ("a\u{9b}b", InvalidArchivePath::Control),
+            ("invoice\u{202e}fdp.exe", InvalidArchivePath::Direction),
+            ("\u{2066}a", InvalidArchivePath::Direction),
         ] {
             assert_eq!(path(text), Err(unfit), "{text:?}");
         }
-        assert_eq!(path(&"a".repeat(256)), Err(Unfit::NameTooLong));
-        assert_eq!(path(&vec!["d"; 257].join("/")), Err(Unfit::TooDeep));
-        assert_eq!(path(&vec!["d".repeat(200); 21].join("/")), Err(Unfit::PathTooLong));
+        assert_eq!(path(&"a".repeat(256)), Err(InvalidArchivePath::NameTooLong));
+        assert_eq!(path(&vec!["d"; 257].join("/")), Err(InvalidArchivePath::TooDeep));
+        assert_eq!(path(&vec!["d".repeat(200); 21].join("/")), Err(InvalidArchivePath::PathTooLong));
     }
 
     #[test]
     fn windows_rejects_devices_and_streams() {
         for name in ["con", "dir/NUL.txt", "a.txt:stream", "C:x", "a.", "a ", "what?"] {
-            assert_eq!(ArchivePath::parse_for(name, true), Err(Unfit::ForThisSystem), "{name:?}");
+            assert_eq!(ArchivePath::parse_for(name, true), Err(InvalidArchivePath::ForThisSystem), "{name:?}");
         }
         assert!(ArchivePath::parse_for("dir/.gitignore", true).is_ok());
     }
@@ -257,15 +257,15 @@ mod tests {
             assert!(link(at, target).is_ok(), "{at} -> {target}");
         }
         for (at, target, unfit) in [
-            ("a", "", Unfit::Empty),
-            ("a", "/etc/passwd", Unfit::LeadsOut),
-            ("a", "C:/x", Unfit::LeadsOut),
-            ("a", "..", Unfit::LeadsOut),
-            ("a/b", "../..", Unfit::LeadsOut),
+            ("a", "", InvalidArchivePath::Empty),
+            ("a", "/etc/passwd", InvalidArchivePath::LeadsOut),
+            ("a", "C:/x", InvalidArchivePath::LeadsOut),
+            ("a", "..", InvalidArchivePath::LeadsOut),
+            ("a/b", "../..", InvalidArchivePath::LeadsOut),
             // If `x` were a symlink to the archive's root, the target would resolve above the root.
-            ("a", "d/e/x/../..", Unfit::Winding),
-            ("a", "b\\c", Unfit::Backslash),
-            ("a", "b\n", Unfit::Control),
+            ("a", "d/e/x/../..", InvalidArchivePath::Winding),
+            ("a", "b\\c", InvalidArchivePath::Backslash),
+            ("a", "b\n", InvalidArchivePath::Control),
         ] {
             assert_eq!(link(at, target), Err(unfit), "{at} -> {target}");
         }

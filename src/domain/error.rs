@@ -172,7 +172,7 @@ impl From<StoreError> for Error {
             StoreError::Full => Self::StorageFull,
             StoreError::WriterBusy => Self::UploadInProgress,
             StoreError::OffsetMismatch { received_bytes } => Self::OffsetMismatch { received_bytes },
-            StoreError::Corrupt { .. } | StoreError::Unfit(_) | StoreError::IncompleteCopy { .. } => {
+            StoreError::Corrupt { .. } | StoreError::Unusable(_) | StoreError::IncompleteCopy { .. } => {
                 Self::Internal(Box::new(error))
             }
             StoreError::Conflict | StoreError::NoPayload | StoreError::Unavailable(_) => {

@@ -96,18 +96,18 @@ hex_id!(
 );
 
 /// Even distribution of random ids over stripes, such as lock shards.
-pub(super) trait Spread {
+pub(super) trait Striped {
     /// Returns the id's stripe, in `0..stripes`; equal ids have equal stripes.
     fn stripe(&self, stripes: usize) -> usize;
 }
 
-impl Spread for TransferId {
+impl Striped for TransferId {
     fn stripe(&self, stripes: usize) -> usize {
         stripe(self.0[0], self.0[1], stripes)
     }
 }
 
-impl Spread for TokenId {
+impl Striped for TokenId {
     fn stripe(&self, stripes: usize) -> usize {
         stripe(self.0[0], self.0[1], stripes)
     }

@@ -140,7 +140,7 @@ async fn s3_a_server_that_ignores_conditions_is_refused() {
     let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
     let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
     let refused = open_header(&store, Duration::from_mins(1)).await;
-    assert!(matches!(&refused, Err(StoreError::Unfit(why)) if why.contains("If-None-Match")), "{refused:?}");
+    assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

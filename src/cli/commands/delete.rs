@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::input::link_arg::Target;
 use crate::cli::input::secret::SecretText;
 use crate::client::download::KeptGrant;
-use crate::client::upload::Unfinished;
+use crate::client::upload::UnfinishedUpload;
 
 /// Arguments of `sgsend delete`.
 #[derive(Args)]
@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let status = api.delete(target.id).await?;
     // The saved state of an unfinished upload or download is useless now.
     if let Some(uploads) = paths::uploads_directory() {
-        Unfinished::forget(&uploads, target.id);
+        UnfinishedUpload::forget(&uploads, target.id);
     }
     KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id).forget();
     if context.printer.is_json() {

@@ -15,7 +15,7 @@ use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, Target};
 use crate::cli::input::secret::SecretText;
 use crate::cli::output::plural::counted;
-use crate::cli::output::target::{Place, PlaceOptions, name_of};
+use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
 use crate::client::download::{self, Download, KeptGrant};
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "LINK|ID|-")]
     link: Option<SecretText>,
     #[command(flatten)]
-    place: PlaceOptions,
+    target: OutputOptions,
     /// Resume an unfinished download, if there is one
     #[arg(long)]
     resume: bool,
@@ -129,18 +129,18 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
             .warning("the state directory is not writable: a retry after a failure counts as another download");
     }
     let mark = target.id.to_string()[..8].to_owned();
-    let place = settle(Place::new(&arguments.place, mark, context.prompt, context.printer.clone())).await?;
+    let output = settle(OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
-    let choose = place.into_choice();
+    let choose = output.into_choice();
     Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
 /// Checks the output target before the download begins, on a blocking thread.
-pub(crate) async fn settle(mut place: Place) -> Result<Place> {
-    let settle = move || place.settle().map(|()| place);
+pub(crate) async fn settle(mut target: OutputTarget) -> Result<OutputTarget> {
+    let settle = move || target.settle().map(|()| target);
     Ok(spawn_blocking(settle).await.expect("checking the output target does not panic")?)
 }
 

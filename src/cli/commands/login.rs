@@ -11,7 +11,7 @@ use super::token::{quota_text, until};
 use crate::cli::context::{Context, malformed_token};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::client::{Api, Bound, Origin};
+use crate::client::{Api, Origin, OriginBound};
 use crate::domain::audit::ServiceName;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::token::PlainToken;
@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         })?,
     };
     let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
-    let api = Api::new(root.clone(), Some(Arc::new(Bound::new(origin, token))), &context.transport_options()?)?;
+    let api = Api::new(root.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
     check_service(&api).await?;
     let token = check_token(&api).await?;
 

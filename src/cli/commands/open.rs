@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::link_arg::KeyOptions;
 use crate::cli::input::secret::claim_stdin;
-use crate::cli::output::target::{Place, PlaceOptions};
+use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::client::decrypt::{DecryptError, Decrypted, Decryption, Framing};
 use crate::client::unpack::Watch;
 use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     #[command(flatten)]
-    place: PlaceOptions,
+    target: OutputOptions,
     #[command(flatten)]
     key: KeyArguments,
     /// Write the plaintext unchanged, for payloads without an envelope [default output: stdout]
@@ -41,20 +41,20 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if arguments.file == Path::new("-") {
         claim_stdin("payload")?;
     }
-    if arguments.raw && arguments.place.output.is_none() && context.printer.is_json() {
+    if arguments.raw && arguments.target.output.is_none() && context.printer.is_json() {
         let failure = Failure::usage("stdout cannot carry both the content and JSON");
         return Err(failure.hint("name a file with -o").into());
     }
     // Random digits for the name of the partial file: a payload on disk does not contain its transfer id.
     let mark = TokenId::random().to_string()[..8].to_owned();
-    let place = Place::new(&arguments.place, mark, context.prompt, context.printer.clone());
+    let target = OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone());
     // Raw content goes to stdout unless -o names a file.
-    let to_stdout = arguments.raw && arguments.place.output.is_none();
-    let place = if to_stdout { place } else { settle(place).await? };
+    let to_stdout = arguments.raw && arguments.target.output.is_none();
+    let target = if to_stdout { target } else { settle(target).await? };
     let link_key = options.read_apart(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
-    let choose = place.into_choice();
+    let choose = target.into_choice();
     // Dropping `_stop` ends the unpacking.
     let (watch, _stop) = Watch::new(context.meter("open"));
     let open = move || {

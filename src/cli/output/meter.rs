@@ -28,10 +28,10 @@ pub(crate) struct Meter {
     printer: Printer,
     phase: &'static str,
     style: ProgressStyle,
-    shown: Mutex<Shown>,
+    shown: Mutex<DrawnState>,
 }
 
-struct Shown {
+struct DrawnState {
     bar: Option<ProgressBar>,
     total: u64,
     bytes: u64,
@@ -53,11 +53,11 @@ struct Line<'a> {
 impl Meter {
     pub(crate) fn new(printer: Printer, phase: &'static str) -> Self {
         let style = printer.progress();
-        let shown = Shown { bar: None, total: 0, bytes: 0, file: None, last: None };
+        let shown = DrawnState { bar: None, total: 0, bytes: 0, file: None, last: None };
         Self { printer, phase, style, shown: Mutex::new(shown) }
     }
 
-    fn with(&self, work: impl FnOnce(&mut Shown)) {
+    fn with(&self, work: impl FnOnce(&mut DrawnState)) {
         if self.style != ProgressStyle::Never {
             work(&mut self.shown.lock().expect("no panic can occur while the lock is held"));
         }
@@ -74,7 +74,7 @@ impl Meter {
         }
     }
 
-    fn print_line(&self, shown: &mut Shown, at_once: bool) {
+    fn print_line(&self, shown: &mut DrawnState, at_once: bool) {
         let interval = if self.style == ProgressStyle::Json { JSON_INTERVAL } else { LINE_INTERVAL };
         if !at_once && shown.last.is_some_and(|last| last.elapsed() < interval) {
             return;

@@ -13,7 +13,7 @@ use super::printer::Printer;
 
 /// Options that share a link in addition to printing it.
 #[derive(Args, Clone, Copy)]
-pub(crate) struct HandingOn {
+pub(crate) struct ShareOptions {
     /// Also show the link as a QR code
     #[arg(long)]
     qr: bool,
@@ -22,7 +22,7 @@ pub(crate) struct HandingOn {
     copy: bool,
 }
 
-impl HandingOn {
+impl ShareOptions {
     /// Shares `link`, which was printed before; a failure is only a warning.
     pub(crate) fn run(self, link: &str, printer: &Printer) {
         if self.qr {

@@ -16,7 +16,7 @@ use crate::domain::file_name::safe_file_name;
 /// Output options.
 #[derive(Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
-pub(crate) struct PlaceOptions {
+pub(crate) struct OutputOptions {
     /// Output file, existing directory for it, or - for stdout; for an archive, the directory to create or its parent
     /// [default: the sender's name, in the current directory]
     #[arg(short, long, value_name = "PATH|DIR|-")]
@@ -37,7 +37,7 @@ pub(crate) struct PlaceOptions {
 
 /// The output target chosen on the command line.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct OutputTarget {
     output: Option<PathBuf>,
     conflict: Option<Conflict>,
     extract: Extract,
@@ -55,9 +55,9 @@ enum Extract {
     Never,
 }
 
-impl Place {
+impl OutputTarget {
     /// Creates the target of `options`; names of partial files beside it contain `mark`.
-    pub(crate) fn new(options: &PlaceOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
+    pub(crate) fn new(options: &OutputOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
         let conflict = match (options.overwrite, options.rename) {
             (true, _) => Some(Conflict::Overwrite),
             (_, true) => Some(Conflict::Rename),
@@ -193,15 +193,16 @@ mod tests {
     const NOT_EXTRACTED: u64 = 1;
 
     fn choose(output: Option<&Path>, rename: bool, metadata: &Metadata) -> Result<(PathBuf, Conflict), OutputError> {
-        let options = PlaceOptions {
+        let options = OutputOptions {
             output: output.map(ToOwned::to_owned),
             overwrite: false,
             rename,
             extract: false,
             no_extract: metadata.size == NOT_EXTRACTED,
         };
-        let place = Place::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, When::Never));
-        match place.choose(Some(metadata))? {
+        let target =
+            OutputTarget::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, When::Never));
+        match target.choose(Some(metadata))? {
             Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
             Output::Stream(_) => panic!("expected a file, not a stream"),
         }

@@ -17,7 +17,7 @@ pub(super) use partial::part_of;
 
 use self::output::{Finished, Sink};
 use self::part::claim;
-use self::partial::{Earlier, Partial};
+use self::partial::{EarlierPart, Partial};
 use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
@@ -76,7 +76,7 @@ impl Decryption {
     pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = State::Waiting(choose);
-        let keeping = Keeping::Nothing;
+        let keeping = ResumeRecord::Nothing;
         let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0, keeping };
         Self { stream, writer, watch: Watch::default() }
     }
@@ -96,7 +96,7 @@ impl Decryption {
     /// Keeps an unfinished file and its record at `place` if the payload ends early, for another process to resume.
     #[must_use]
     pub fn keeping(mut self, layout: Layout, place: PartialRecord) -> Self {
-        self.writer.keeping = Keeping::Wanted { place, layout, envelope: Vec::new() };
+        self.writer.keeping = ResumeRecord::Wanted { place, layout, envelope: Vec::new() };
         self
     }
 
@@ -109,7 +109,7 @@ impl Decryption {
         choose: Choose,
         place: PartialRecord,
     ) -> Result<(Self, u64), DecryptError> {
-        let earlier = Earlier::find(&place, layout).and_then(|earlier| {
+        let earlier = EarlierPart::find(&place, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
             let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
             Some((earlier, file, segments))
@@ -134,7 +134,7 @@ impl Decryption {
             state: State::Writing(sink),
             metadata,
             written,
-            keeping: Keeping::Kept(partial),
+            keeping: ResumeRecord::Kept(partial),
         };
         let stream = OpenStream::resume(opener, layout, segments);
         Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
@@ -186,11 +186,11 @@ struct Writer {
     state: State,
     metadata: Option<Metadata>,
     written: u64,
-    keeping: Keeping,
+    keeping: ResumeRecord,
 }
 
 /// Record that lets another process resume.
-enum Keeping {
+enum ResumeRecord {
     Nothing,
     /// Will be created with the first segment in the file.
     Wanted {
@@ -246,7 +246,7 @@ impl Writer {
                     envelope.check_plaintext_size(bytes)?;
                 }
                 self.metadata = Some(envelope.metadata);
-                if let Keeping::Wanted { envelope: bytes, .. } = &mut self.keeping {
+                if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.keeping {
                     bytes.extend_from_slice(&plaintext[..envelope.length]);
                 }
                 envelope.length
@@ -260,11 +260,11 @@ impl Writer {
     fn record(&mut self, header: &Header, tag: Tag) {
         let State::Writing(sink) = &self.state else { return };
         let Some(part) = sink.part() else { return };
-        if let Keeping::Wanted { place, layout, envelope } = &self.keeping {
+        if let ResumeRecord::Wanted { place, layout, envelope } = &self.keeping {
             let created = Partial::create(place, *layout, part.path(), (header, envelope));
-            self.keeping = created.map_or(Keeping::Nothing, Keeping::Kept);
+            self.keeping = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
         }
-        if let Keeping::Kept(partial) = &mut self.keeping
+        if let ResumeRecord::Kept(partial) = &mut self.keeping
             && partial.add(tag).is_err()
         {
             self.forget();
@@ -273,7 +273,7 @@ impl Writer {
 
     /// Keeps the unfinished file and its record, so that another process can resume.
     fn leave(&mut self) {
-        if !matches!(&self.keeping, Keeping::Kept(partial) if partial.has_segments()) {
+        if !matches!(&self.keeping, ResumeRecord::Kept(partial) if partial.has_segments()) {
             return self.forget();
         }
         if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
@@ -283,20 +283,20 @@ impl Writer {
 
     /// Removes the record, so that no process resumes.
     fn forget(&mut self) {
-        if let Keeping::Kept(partial) = std::mem::replace(&mut self.keeping, Keeping::Nothing) {
+        if let ResumeRecord::Kept(partial) = std::mem::replace(&mut self.keeping, ResumeRecord::Nothing) {
             partial.remove();
         }
     }
 
     fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let keeping = std::mem::replace(&mut self.keeping, Keeping::Nothing);
+        let keeping = std::mem::replace(&mut self.keeping, ResumeRecord::Nothing);
         let outcome = self.end(watch);
         match keeping {
             // Cancelled while unpacking: another process can resume with the complete archive.
-            Keeping::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
+            ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
             // The output is complete or has failed permanently.
-            Keeping::Kept(partial) => partial.remove(),
-            Keeping::Nothing | Keeping::Wanted { .. } => {}
+            ResumeRecord::Kept(partial) => partial.remove(),
+            ResumeRecord::Nothing | ResumeRecord::Wanted { .. } => {}
         }
         outcome
     }

@@ -34,7 +34,7 @@ impl PartialRecord {
 
     /// Removes the record, and its unfinished file unless that is `part`.
     fn discard_unless(&self, part: Option<&Path>) {
-        let Ok(Some((file, (front, _)))) = TagFile::open::<Front>(self.path.clone()) else { return };
+        let Ok(Some((file, (front, _)))) = TagFile::open::<RecordHeader>(self.path.clone()) else { return };
         if Some(&*front.part) != part
             && let Some(_locked) = claim(&front.part)
         {
@@ -47,7 +47,7 @@ impl PartialRecord {
 
 /// Header of the record, before the tags.
 #[derive(Serialize, Deserialize)]
-struct Front {
+struct RecordHeader {
     v: u8,
     server: String,
     /// Encrypted size of the payload in bytes.
@@ -62,7 +62,7 @@ struct Front {
 
 /// Returns the unfinished file and the service in the record at `path`; `None` if the record is invalid.
 pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
-    let (front, _) = tag_file::read::<Front>(&mut File::open(path).ok()?).ok()?;
+    let (front, _) = tag_file::read::<RecordHeader>(&mut File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Partial {
 }
 
 /// Record that an earlier process has written.
-pub(super) struct Earlier {
+pub(super) struct EarlierPart {
     partial: Partial,
     pub(super) part: PathBuf,
     pub(super) envelope: envelope::Envelope,
@@ -91,7 +91,7 @@ impl Partial {
         part: &Path,
         (header, envelope): (&Header, &[u8]),
     ) -> io::Result<Self> {
-        let front = Front {
+        let front = RecordHeader {
             v: 1,
             server: place.server.clone(),
             size_bytes: layout.sealed_size(),
@@ -121,10 +121,10 @@ impl Partial {
     }
 }
 
-impl Earlier {
+impl EarlierPart {
     /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
     pub(super) fn find(place: &PartialRecord, layout: Layout) -> Option<Self> {
-        let (file, (front, tags)) = TagFile::open::<Front>(place.path.clone()).ok()??;
+        let (file, (front, tags)) = TagFile::open::<RecordHeader>(place.path.clone()).ok()??;
         let fits = front.v == 1
             && front.server == place.server
             && front.size_bytes == layout.sealed_size()

@@ -23,7 +23,7 @@ use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
-use crate::domain::wire::{ClientEventKind, DownloadAnswer, Flow, TransferStatus};
+use crate::domain::wire::{ClientEventKind, DownloadResponse, Flow, TransferStatus};
 
 /// Maximum number of received pieces that wait for decryption, each a few hundred KiB at most.
 const PIECES_AHEAD: usize = 4;
@@ -223,7 +223,7 @@ pub async fn run(
 struct Started {
     grant: Grant,
     proof: Option<AccessProof>,
-    response: DownloadAnswer,
+    response: DownloadResponse,
     /// Byte of the payload at which to continue.
     offset: u64,
     retry: RetryPolicy,
@@ -275,7 +275,7 @@ async fn start(
 }
 
 /// Converts a decryption error of a counted download.
-fn decryption_error(error: DecryptError, kept: &KeptGrant, response: &DownloadAnswer) -> DownloadError {
+fn decryption_error(error: DecryptError, kept: &KeptGrant, response: &DownloadResponse) -> DownloadError {
     match error {
         DecryptError::Output(error) => {
             let free_retry_until = kept.load().map(|_| response.grant_expires_at);

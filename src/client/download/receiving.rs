@@ -14,7 +14,7 @@ use crate::client::store::Store;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
-use crate::domain::wire::{DownloadAnswer, Flow};
+use crate::domain::wire::{DownloadResponse, Flow};
 
 /// Download that the server has counted.
 pub(super) struct Receiving<'a> {
@@ -29,7 +29,7 @@ impl Receiving<'_> {
     /// Downloads the payload from `offset` into `pieces`, until their receiver closes; returns the path used.
     pub(super) async fn run(
         &self,
-        response: &DownloadAnswer,
+        response: &DownloadResponse,
         choice: FlowChoice,
         mut offset: u64,
         pieces: mpsc::Sender<Bytes>,
@@ -59,7 +59,7 @@ impl Receiving<'_> {
 
     async fn fetch_from_store(
         &self,
-        response: &DownloadAnswer,
+        response: &DownloadResponse,
         fail_fast: bool,
         offset: &mut u64,
         pieces: &mpsc::Sender<Bytes>,
@@ -85,7 +85,7 @@ impl Receiving<'_> {
     }
 
     /// Returns the address at which the service itself delivers the payload.
-    fn fallback<'a>(&self, response: &'a DownloadAnswer) -> Result<&'a String, ClientError> {
+    fn fallback<'a>(&self, response: &'a DownloadResponse) -> Result<&'a String, ClientError> {
         let origin = || self.api.origin().clone();
         response.fallback_url.as_ref().ok_or_else(|| ClientError::Flow { origin: origin(), flow: Flow::Bytes })
     }

@@ -16,7 +16,7 @@ use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::{
-    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest,
+    AddEvent, ClientEventKind, CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse,
     Empty, EventAdded, Health, Page, PartNumbers, Received, TokenItem, TransferStatus, UploadInstruction, UploadStatus,
 };
 
@@ -159,7 +159,7 @@ impl Api {
         id: TransferId,
         grant: &Grant,
         proof: Option<&AccessProof>,
-    ) -> Result<DownloadAnswer, ClientError> {
+    ) -> Result<DownloadResponse, ClientError> {
         let body = DownloadRequest { grant: Some(grant.to_text().to_string()) };
         let request = self.post(self.route(id, "download/create-presign-url"), &body);
         response::call(&self.origin, "download/create-presign-url", with_proof(request, proof)).await
@@ -273,13 +273,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::client::Bound;
+    use crate::client::OriginBound;
     use crate::domain::token::PlainToken;
 
     fn api(root: &str, token_of: &str) -> Api {
         let options = TransportOptions { extra_roots: None, insecure_http: true, call_timeout: Duration::from_secs(1) };
         let owner = Origin::of(&Url::parse(token_of).unwrap());
-        let token = Arc::new(Bound::new(owner, PlainToken::random()));
+        let token = Arc::new(OriginBound::new(owner, PlainToken::random()));
         Api::new(root.parse().unwrap(), Some(token), &options).unwrap()
     }
 

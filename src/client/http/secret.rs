@@ -8,7 +8,7 @@ use crate::client::Origin;
 use crate::domain::token::PlainToken;
 
 /// Secret that is revealed only for requests to its own origin. Has no `Debug` output.
-pub struct Bound<S> {
+pub struct OriginBound<S> {
     origin: Origin,
     secret: S,
 }
@@ -21,7 +21,7 @@ pub struct ForeignOrigin {
     requested: Origin,
 }
 
-impl<S> Bound<S> {
+impl<S> OriginBound<S> {
     /// Binds `secret` to `origin`.
     #[must_use]
     pub const fn new(origin: Origin, secret: S) -> Self {
@@ -46,10 +46,10 @@ impl<S> Bound<S> {
 }
 
 /// Sender token of one public service.
-pub type SenderToken = Bound<PlainToken>;
+pub type SenderToken = OriginBound<PlainToken>;
 
 /// Admin key of one admin service.
-pub type AdminKey = Bound<AdminSecret>;
+pub type AdminKey = OriginBound<AdminSecret>;
 
 /// Admin key, and the request header that carries it.
 pub struct AdminSecret {
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_secret_is_revealed_to_its_own_origin_only() {
         let url = |text| Url::parse(text).unwrap();
-        let bound = Bound::new(Origin::of(&url("https://send.example/base")), 7);
+        let bound = OriginBound::new(Origin::of(&url("https://send.example/base")), 7);
         assert_eq!(bound.reveal_to(&url("https://send.example/transfers/create")), Ok(&7));
         for other in [
             "http://send.example/",

@@ -25,7 +25,7 @@ const SEAL_AHEAD: usize = 2;
 const MIN_PROGRESS: u64 = 256 * 1024;
 
 /// Upload of one payload to one service.
-pub(super) struct ByService {
+pub(super) struct BytesUpload {
     api: Api,
     id: TransferId,
     address: String,
@@ -40,7 +40,7 @@ pub(super) struct ByService {
     busy_since: Option<Instant>,
 }
 
-impl ByService {
+impl BytesUpload {
     /// Prepares the upload of transfer `id` to `address`.
     pub(super) fn new(
         api: Api,

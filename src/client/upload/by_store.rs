@@ -26,7 +26,7 @@ const MAX_BREAKS: u32 = 10;
 const MAX_ROUNDS: u32 = 5;
 
 /// Upload of one payload to its store.
-pub(super) struct ByStore {
+pub(super) struct StoreUpload {
     api: Api,
     id: TransferId,
     plan: Plan,
@@ -47,7 +47,7 @@ enum PartOutcome {
     Unknown,
 }
 
-impl ByStore {
+impl StoreUpload {
     /// Prepares the upload of transfer `id`, as `instruction` and its `plan` say.
     pub(super) fn new(
         api: Api,

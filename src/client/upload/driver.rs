@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::UploadError;
-use super::by_service::ByService;
-use super::by_store::ByStore;
+use super::by_service::BytesUpload;
+use super::by_store::StoreUpload;
 use super::plan::Plan;
 use super::request::Payload;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
@@ -63,7 +63,7 @@ impl Driver {
             missing.len()
         ));
         let fallback = fallback.filter(|_| choice == FlowChoice::Auto);
-        let mut by_store = ByStore::new(
+        let mut by_store = StoreUpload::new(
             self.api.clone(),
             self.id,
             (plan, instruction),
@@ -97,7 +97,7 @@ impl Driver {
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
         let address =
             address.ok_or_else(|| ClientError::Flow { origin: self.api.origin().clone(), flow: Flow::Bytes })?;
-        let by_service = ByService::new(
+        let by_service = BytesUpload::new(
             self.api.clone(),
             self.id,
             address,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{JournalError, SourceError, Unsealable};
+use super::{JournalError, SealError, SourceError};
 use crate::client::{ClientError, Signal};
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -38,7 +38,7 @@ pub enum UploadError {
     Downloads,
     /// The file does not fit the payload format.
     #[error(transparent)]
-    Unsealable(#[from] Unsealable),
+    SealError(#[from] SealError),
     /// The file cannot be read, or has changed.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -24,10 +24,10 @@ use std::time::Duration;
 
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
-pub use segments::Unsealable;
+pub use segments::SealError;
 pub use source::{Mark, Source, SourceError, Watched};
 pub use state::UploadState;
-pub use unfinished::{Earlier, Unfinished};
+pub use unfinished::{EarlierUpload, UnfinishedUpload};
 
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;
@@ -61,15 +61,15 @@ pub struct Upload {
     /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
     /// Location of the state file, which only uploads of more than 8 MiB (encrypted size) need.
-    pub state: StatePlace,
+    pub state: StateFileLocation,
     /// Unfinished upload to resume.
-    pub unfinished: Option<Box<Unfinished>>,
+    pub unfinished: Option<Box<UnfinishedUpload>>,
     /// Allowed data path of the payload.
     pub flow: FlowChoice,
 }
 
 /// Location of the state file of a large upload, which lets another process resume the upload.
-pub enum StatePlace {
+pub enum StateFileLocation {
     /// In a directory, under the digest of the command.
     Directory {
         /// The directory.

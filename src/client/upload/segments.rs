@@ -30,7 +30,7 @@ pub(super) struct Segment {
 
 /// Content that does not fit the payload format.
 #[derive(Debug, thiserror::Error)]
-pub enum Unsealable {
+pub enum SealError {
     /// The file name does not fit the envelope.
     #[error("the envelope cannot be written")]
     Envelope(#[from] EnvelopeError),
@@ -41,7 +41,7 @@ pub enum Unsealable {
 
 impl Segments {
     /// Prepares a new payload of `source`, sealed with `key` under a new header.
-    pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, Unsealable> {
+    pub(super) fn new(source: Source, metadata: &Metadata, key: &PayloadKey) -> Result<Self, SealError> {
         let envelope = envelope::encode(metadata)?;
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         Ok(Self { source, envelope, layout, sealer: Sealer::new(key), buffers: BufferPool::of(SEGMENT_SIZE) })
@@ -56,7 +56,7 @@ impl Segments {
         envelope: Vec<u8>,
         key: &PayloadKey,
         header: Header,
-    ) -> Result<Self, Unsealable> {
+    ) -> Result<Self, SealError> {
         let layout = Layout::of_plaintext(source.size().saturating_add(envelope.len() as u64))?;
         let sealer = Sealer::from_header(key, header);
         Ok(Self { source, envelope, layout, sealer, buffers: BufferPool::of(SEGMENT_SIZE) })

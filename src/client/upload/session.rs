@@ -9,8 +9,8 @@ use super::driver::AlreadyReceived;
 use super::journal::Journal;
 use super::segments::Segments;
 use super::state::UploadState;
-use super::unfinished::{Resumed, Unfinished};
-use super::{JournalError, StatePlace, Upload, UploadError, clean_up};
+use super::unfinished::{Resumed, UnfinishedUpload};
+use super::{JournalError, StateFileLocation, Upload, UploadError, clean_up};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -122,7 +122,7 @@ impl Session {
     async fn resume(
         api: &Api,
         mut upload: Upload,
-        unfinished: Unfinished,
+        unfinished: UnfinishedUpload,
         status: &UploadStatus,
         (retry, progress): (&mut RetryPolicy, &Arc<dyn Progress>),
     ) -> Result<Self, UploadError> {
@@ -181,17 +181,17 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
 }
 
 /// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
-fn state_directory(sealed: u64, place: StatePlace) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
+fn state_directory(sealed: u64, place: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
     match place {
         _ if sealed <= IN_MEMORY_BYTES => Ok(None),
-        StatePlace::Nowhere => Ok(None),
-        StatePlace::Missing => Err(UploadError::NoStateDirectory),
-        StatePlace::Directory { uploads, command } => Ok(Some((uploads, command))),
+        StateFileLocation::Nowhere => Ok(None),
+        StateFileLocation::Missing => Err(UploadError::NoStateDirectory),
+        StateFileLocation::Directory { uploads, command } => Ok(Some((uploads, command))),
     }
 }
 
 /// Generates the key and prepares the segments. Blocks, because a passphrase goes through a slow key derivation.
-fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StatePlace), UploadError> {
+fn seal_key(upload: Upload) -> Result<(LinkKey, PayloadKey, Segments, StateFileLocation), UploadError> {
     let link_key = match upload.passphrase {
         None => LinkKey::random(),
         Some(_) => LinkKey::random_with_passphrase(),
@@ -207,13 +207,13 @@ mod tests {
 
     #[test]
     fn small_uploads_need_no_directory() {
-        let directory = || StatePlace::Directory { uploads: PathBuf::from("/state"), command: Sha256::of(b"") };
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, StatePlace::Missing), Ok(None)));
+        let directory = || StateFileLocation::Directory { uploads: PathBuf::from("/state"), command: Sha256::of(b"") };
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, StateFileLocation::Missing), Ok(None)));
         assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
         assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StatePlace::Nowhere), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Nowhere), Ok(None)));
         assert!(matches!(
-            state_directory(IN_MEMORY_BYTES + 1, StatePlace::Missing),
+            state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Missing),
             Err(UploadError::NoStateDirectory)
         ));
     }

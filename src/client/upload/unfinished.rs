@@ -22,7 +22,7 @@ use crate::domain::crypto::sealed::{Header, Tag};
 use crate::domain::id::TransferId;
 
 /// Unfinished upload of an earlier process, locked by this process.
-pub struct Unfinished {
+pub struct UnfinishedUpload {
     pub(super) id: TransferId,
     pub(super) page_url: String,
     pub(super) bytes_url: Option<String>,
@@ -36,21 +36,21 @@ pub struct Unfinished {
 }
 
 /// Result of the search for an unfinished upload of a command.
-pub enum Earlier {
+pub enum EarlierUpload {
     /// No unfinished upload exists.
     None,
     /// An unfinished upload can be resumed.
-    Unfinished(Box<Unfinished>),
+    Unfinished(Box<UnfinishedUpload>),
     /// Another process is running the upload.
     Busy,
 }
 
-impl Unfinished {
+impl UnfinishedUpload {
     /// Finds the latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
-    pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<Earlier> {
+    pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<EarlierUpload> {
         leftovers::remove_old(uploads);
         let entries = match fs::read_dir(uploads) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Earlier::None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EarlierUpload::None),
             entries => entries?,
         };
         let mut files: Vec<(_, PathBuf)> = entries
@@ -67,10 +67,10 @@ impl Unfinished {
                 continue;
             }
             match TagFile::open::<UploadState>(path) {
-                Ok(None) => return Ok(Earlier::Busy),
+                Ok(None) => return Ok(EarlierUpload::Busy),
                 Ok(Some((file, (state, tags)))) => {
                     if let Some(unfinished) = Self::of(file, &state, tags) {
-                        return Ok(Earlier::Unfinished(Box::new(unfinished)));
+                        return Ok(EarlierUpload::Unfinished(Box::new(unfinished)));
                     }
                 }
                 // The other process has finished in the meantime.
@@ -78,7 +78,7 @@ impl Unfinished {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Earlier::None)
+        Ok(EarlierUpload::None)
     }
 
     /// Removes the state file of a deleted transfer from the directory `uploads`.

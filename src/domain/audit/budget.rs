@@ -14,7 +14,7 @@ const REPORT_INTERVAL_MS: u64 = 60_000;
 
 /// Kind of budget that a record is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spends {
+pub(super) enum BudgetKind {
     /// A successful read.
     Read,
     /// A rejected or failed request.
@@ -25,7 +25,7 @@ pub(super) enum Spends {
 ///
 /// Each kind has its own budget, so that a flood of one kind does not suppress records of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stray {
+pub(super) enum ServiceRequestKind {
     /// The request names no transfer, or one that does not exist.
     Unknown,
     /// The rate limit rejected the request before any lookup.
@@ -42,13 +42,13 @@ pub(super) enum Stray {
 /// before an attack. A transfer's two budgets are evicted together, and skipped records are reported after the eviction,
 /// so only the strays are a plain [`Window`].
 pub(super) struct Budgets {
-    strays: Window<Stray>,
-    used: Table<TransferId, Used>,
-    suppressed: HashMap<TransferId, Suppressed>,
+    strays: Window<ServiceRequestKind>,
+    used: Table<TransferId, UsedBudget>,
+    suppressed: HashMap<TransferId, SuppressedRecords>,
 }
 
 #[derive(Debug, Default)]
-struct Used {
+struct UsedBudget {
     reads: u32,
     refusals: u32,
 }
@@ -57,7 +57,7 @@ struct Used {
 ///
 /// An entry without suppressed records is kept until the report interval is over.
 #[derive(Debug, Default)]
-struct Suppressed {
+struct SuppressedRecords {
     skipped: Skipped,
     reported_at: Option<Timestamp>,
 }
@@ -72,13 +72,13 @@ impl Budgets {
     /// Charges one record to a transfer's budget; if the budget is exhausted, counts the record as skipped.
     ///
     /// Returns whether the record may be written.
-    pub(super) fn take(&mut self, id: TransferId, spends: Spends, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, id: TransferId, spends: BudgetKind, now: Timestamp) -> bool {
         self.enter_day(now);
-        let budget = self.used.get_or_insert(id, now, Used::default);
+        let budget = self.used.get_or_insert(id, now, UsedBudget::default);
         let allowed = budget.is_some_and(|budget| {
             let (used, limit) = match spends {
-                Spends::Read => (&mut budget.reads, MAX_RECORDED_READS),
-                Spends::Refusal => (&mut budget.refusals, MAX_RECORDED_REFUSALS),
+                BudgetKind::Read => (&mut budget.reads, MAX_RECORDED_READS),
+                BudgetKind::Refusal => (&mut budget.refusals, MAX_RECORDED_REFUSALS),
             };
             let allowed = *used < limit;
             *used += u32::from(allowed);
@@ -91,16 +91,16 @@ impl Budgets {
     }
 
     /// Counts a skipped record, because of an exhausted budget or a full queue.
-    pub(super) fn skip(&mut self, id: TransferId, spends: Spends) {
+    pub(super) fn skip(&mut self, id: TransferId, spends: BudgetKind) {
         let skipped = &mut self.suppressed.entry(id).or_default().skipped;
         match spends {
-            Spends::Read => skipped.reads += 1,
-            Spends::Refusal => skipped.refusals += 1,
+            BudgetKind::Read => skipped.reads += 1,
+            BudgetKind::Refusal => skipped.refusals += 1,
         }
     }
 
     /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
-    pub(super) fn take_stray(&mut self, stray: Stray, now: Timestamp) -> bool {
+    pub(super) fn take_stray(&mut self, stray: ServiceRequestKind, now: Timestamp) -> bool {
         self.enter_day(now);
         self.strays.try_count(stray, now).is_ok()
     }
@@ -144,45 +144,52 @@ mod tests {
     #[test]
     fn reads_and_refusals_have_separate_budgets() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        let recorded = (0..MAX_RECORDED_READS + 5).filter(|_| budgets.take(id, Spends::Read, now)).count();
+        let recorded = (0..MAX_RECORDED_READS + 5).filter(|_| budgets.take(id, BudgetKind::Read, now)).count();
         assert_eq!(recorded, MAX_RECORDED_READS as usize);
-        assert!(budgets.take(id, Spends::Refusal, now), "reads exhausted the budget of refusals");
-        assert!(budgets.take(TransferId::random(), Spends::Read, now), "one transfer exhausted another's budget");
+        assert!(budgets.take(id, BudgetKind::Refusal, now), "reads exhausted the budget of refusals");
+        assert!(budgets.take(TransferId::random(), BudgetKind::Read, now), "one transfer exhausted another's budget");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
-        assert!(!budgets.take(id, Spends::Read, now));
+        assert!(!budgets.take(id, BudgetKind::Read, now));
         assert_eq!(budgets.take_untold(now.plus(Duration::from_secs(59)), false), []);
         assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false).len(), 1);
         let tomorrow = now.plus(Duration::from_hours(24));
-        assert!(budgets.take(id, Spends::Read, tomorrow), "a new day did not reset the budget");
+        assert!(budgets.take(id, BudgetKind::Read, tomorrow), "a new day did not reset the budget");
     }
 
     #[test]
     fn stray_kinds_have_separate_budgets() {
         let (mut budgets, now) = (Budgets::default(), Timestamp::from_millis(0));
-        let recorded = (0..RECORDED_STRAYS.max + 5).filter(|_| budgets.take_stray(Stray::Limited, now)).count();
+        let recorded =
+            (0..RECORDED_STRAYS.max + 5).filter(|_| budgets.take_stray(ServiceRequestKind::Limited, now)).count();
         assert_eq!(recorded, RECORDED_STRAYS.max as usize);
-        assert!(budgets.take_stray(Stray::Unknown, now) && budgets.take_stray(Stray::NoAdmin, now));
+        assert!(
+            budgets.take_stray(ServiceRequestKind::Unknown, now)
+                && budgets.take_stray(ServiceRequestKind::NoAdmin, now)
+        );
         let tomorrow = now.plus(Duration::from_hours(24));
-        assert!(budgets.take_stray(Stray::Limited, tomorrow));
+        assert!(budgets.take_stray(ServiceRequestKind::Limited, tomorrow));
         for _ in 0..RECORDED_STRAYS.max {
-            budgets.take_stray(Stray::Limited, tomorrow);
+            budgets.take_stray(ServiceRequestKind::Limited, tomorrow);
         }
-        assert!(!budgets.take_stray(Stray::Limited, tomorrow));
-        budgets.take(TransferId::random(), Spends::Read, now);
-        assert!(budgets.take_stray(Stray::Limited, tomorrow), "the budgets of a day did not start over together");
+        assert!(!budgets.take_stray(ServiceRequestKind::Limited, tomorrow));
+        budgets.take(TransferId::random(), BudgetKind::Read, now);
+        assert!(
+            budgets.take_stray(ServiceRequestKind::Limited, tomorrow),
+            "the budgets of a day did not start over together"
+        );
     }
 
     #[test]
     fn eviction_bounds_memory_and_keeps_the_counts_of_skipped_records() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
         for _ in 0..=MAX_RECORDED_REFUSALS {
-            budgets.take(id, Spends::Refusal, now);
+            budgets.take(id, BudgetKind::Refusal, now);
         }
         for _ in 0..AUDIT_TABLE.capacity.get() + 5 {
-            budgets.take(TransferId::random(), Spends::Read, now);
+            budgets.take(TransferId::random(), BudgetKind::Read, now);
         }
         assert_eq!(budgets.used.len(), AUDIT_TABLE.capacity.get());
-        assert!(budgets.take(id, Spends::Refusal, now), "the least recently used budget was not evicted");
+        assert!(budgets.take(id, BudgetKind::Refusal, now), "the least recently used budget was not evicted");
         assert_eq!(budgets.take_untold(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
         assert_eq!(budgets.suppressed.len(), 1);
         assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false), []);

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::budget::{Budgets, Spends, Stray};
+use super::budget::{BudgetKind, Budgets, ServiceRequestKind};
 use super::scope::with_transfer_keys;
 use super::{AuditState, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
@@ -56,8 +56,8 @@ struct Entry {
     named: Option<TransferId>,
     exists: bool,
     /// Budget for a request that belongs to no transfer; `None` for admin requests, which are always recorded.
-    stray: Option<Stray>,
-    spends: Spends,
+    stray: Option<ServiceRequestKind>,
+    spends: BudgetKind,
     records: Vec<Record>,
     written: Option<oneshot::Sender<()>>,
 }
@@ -106,7 +106,7 @@ impl AuditLog {
         if records.is_empty() {
             return;
         }
-        let spends = if outcome == Outcome::Done { Spends::Read } else { Spends::Refusal };
+        let spends = if outcome == Outcome::Done { BudgetKind::Read } else { BudgetKind::Refusal };
         let (written, receipt) = match self.mode {
             WriteMode::Gathered => (None, None),
             WriteMode::Through => {
@@ -122,10 +122,15 @@ impl AuditLog {
             records,
             written,
         };
-        if entry.stray == Some(Stray::Limited) {
+        if entry.stray == Some(ServiceRequestKind::Limited) {
             // A flood causes no records beyond its budget, and no lookup of the named transfer.
             entry.named = None;
-            if !self.budgets.lock().expect("no code panics while holding this lock").take_stray(Stray::Limited, now) {
+            if !self
+                .budgets
+                .lock()
+                .expect("no code panics while holding this lock")
+                .take_stray(ServiceRequestKind::Limited, now)
+            {
                 return;
             }
         }
@@ -245,7 +250,7 @@ impl Writer {
         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
         match (transfer, entry.stray) {
             // Admin requests have no budget; rate-limited requests were charged before queueing.
-            (_, None | Some(Stray::Limited)) => true,
+            (_, None | Some(ServiceRequestKind::Limited)) => true,
             (Some(id), _) => budgets.take(id, entry.spends, now),
             (None, Some(stray)) => budgets.take_stray(stray, now),
         }
@@ -264,13 +269,13 @@ impl Writer {
 }
 
 /// Selects the budget of a request in case it belongs to no transfer; `None` for admin requests.
-fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
+fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<ServiceRequestKind> {
     match scope.asked().service {
         _ if scope.is_admin() => None,
-        _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(Stray::Limited),
-        _ if code == Some(ErrorCode::TokenInvalid) => Some(Stray::WrongToken),
-        ServiceName::Admin => Some(Stray::NoAdmin),
-        ServiceName::Public => Some(Stray::Unknown),
+        _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(ServiceRequestKind::Limited),
+        _ if code == Some(ErrorCode::TokenInvalid) => Some(ServiceRequestKind::WrongToken),
+        ServiceName::Admin => Some(ServiceRequestKind::NoAdmin),
+        ServiceName::Public => Some(ServiceRequestKind::Unknown),
     }
 }
 

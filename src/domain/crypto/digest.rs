@@ -56,15 +56,15 @@ impl Sha256 {
 
 /// Incremental computation of a SHA-256 digest.
 #[derive(Clone)]
-pub struct Digesting(Context);
+pub struct Sha256Builder(Context);
 
-impl Default for Digesting {
+impl Default for Sha256Builder {
     fn default() -> Self {
         Self(Context::new(&SHA256))
     }
 }
 
-impl Digesting {
+impl Sha256Builder {
     /// Adds the next chunk of input.
     pub fn update(&mut self, chunk: &[u8]) {
         self.0.update(chunk);

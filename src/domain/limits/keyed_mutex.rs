@@ -2,7 +2,7 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::id::Spread;
+use crate::domain::id::Striped;
 
 /// Number of locks; large enough that a few hundred objects changed concurrently seldom share a lock.
 const STRIPES: usize = 1_024;
@@ -22,7 +22,7 @@ impl Default for KeyedMutex {
 
 impl KeyedMutex {
     /// Locks the stripe of `id`; waits while an object in the same stripe is locked.
-    pub(crate) async fn lock(&self, id: impl Spread) -> MutexGuard<'_, ()> {
+    pub(crate) async fn lock(&self, id: impl Striped) -> MutexGuard<'_, ()> {
         self.0[id.stripe(STRIPES)].lock().await
     }
 }

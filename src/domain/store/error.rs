@@ -32,7 +32,7 @@ pub enum StoreError {
     },
     /// The backend lacks the required guarantees.
     #[error("{0}")]
-    Unfit(String),
+    Unusable(String),
     /// The store is an incomplete copy of another store.
     #[error("the storage is an incomplete copy of {of}")]
     IncompleteCopy {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::{
-    Commit, Condition, Held, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store, StoreError,
-    Version, Versioned, to_json,
+    Commit, Condition, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Records, StorageKey, Store,
+    StoreError, Version, Versioned, to_json,
 };
 use crate::domain::id::TransferId;
 use crate::domain::stats::DayStats;
@@ -207,11 +207,11 @@ impl Payloads for MemoryStore {
         Ok(())
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
-        let held = |(id, payload): (&TransferId, &Payload)| Held {
+        let held = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
             id: *id,
             whole: payload.finished,
             unfinished: !payload.finished,

@@ -26,7 +26,7 @@ pub(crate) use incomplete_copy::IncompleteCopyMarker;
 pub use key::{Prefix, ScheduleEntry, StorageKey};
 pub use memory::MemoryStore;
 pub use opening::{StoreHeader, open_header};
-pub use payloads::{Held, PayloadStream, PayloadWriter, Payloads};
+pub use payloads::{PayloadObjects, PayloadStream, PayloadWriter, Payloads};
 pub use presigner::{Presigner, SignedRequest};
 pub use records::Records;
 pub(crate) use typed::from_json;
@@ -40,7 +40,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
     /// Checks the backend's guarantees for [`Records`] on the object at `key`, and leaves the object unchanged.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] for a backend without these guarantees, which must not be used.
+    /// [`StoreError::Unusable`] for a backend without these guarantees, which must not be used.
     async fn prove(&self, _key: &StorageKey) -> Result<(), StoreError> {
         Ok(())
     }

@@ -48,7 +48,7 @@ impl StoreHeader {
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::IncompleteCopy`] for an incomplete copy,
-/// [`StoreError::Unfit`] for a backend without the guarantees of [`Records`](super::Records).
+/// [`StoreError::Unusable`] for a backend without the guarantees of [`Records`](super::Records).
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retain_audit).await?;
     store.prove(&StorageKey::header()).await?;

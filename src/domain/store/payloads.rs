@@ -16,7 +16,7 @@ pub type PayloadStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// Stored objects of one payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct PayloadObjects {
     /// Id of the transfer.
     pub id: TransferId,
     /// Whether a finished payload exists.
@@ -59,7 +59,7 @@ pub trait Payloads: Send + Sync {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 
     /// Lists up to `limit` payloads with stored objects after the id `after`, in id order.
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError>;
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError>;
 }
 
 /// Exclusive writer of a payload; dropping the writer ends its exclusive access, with a short delay in remote backends.

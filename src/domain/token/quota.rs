@@ -29,11 +29,11 @@ pub struct Quota {
     /// Declared encrypted bytes of reserved and existing transfers without a released payload.
     bytes_held: u64,
     /// Steps counted above, but possibly not yet recorded in their transfers.
-    unsettled: Vec<Unsettled>,
+    unsettled: Vec<UnrecordedStep>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Unsettled {
+struct UnrecordedStep {
     transfer_id: TransferId,
     step: QuotaStep,
     bytes: u64,
@@ -43,7 +43,7 @@ struct Unsettled {
     mark: Option<ReservationMark>,
 }
 
-impl Unsettled {
+impl UnrecordedStep {
     const fn name(&self) -> QuotaEntry {
         QuotaEntry { transfer_id: self.transfer_id, step: self.step, mark: self.mark }
     }
@@ -131,8 +131,9 @@ impl Quota {
     /// # Errors
     /// [`Error::QuotaExceeded`]; nothing is reserved then.
     pub fn reserve(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) -> Result<ReservationMark, Error> {
-        let matches = |entry: &&mut Unsettled| entry.transfer_id == transfer_id && entry.step == QuotaStep::Reserved;
-        if let Some(Unsettled { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(matches) {
+        let matches =
+            |entry: &&mut UnrecordedStep| entry.transfer_id == transfer_id && entry.step == QuotaStep::Reserved;
+        if let Some(UnrecordedStep { at, mark: Some(mark), .. }) = self.unsettled.iter_mut().find(matches) {
             // A retry is about to create the transfer, so its entry must not count as abandoned.
             *at = now;
             return Ok(*mark);
@@ -140,7 +141,13 @@ impl Quota {
         let (transfers_created, bytes_held) = self.after_adding(bytes)?;
         (self.transfers_created, self.bytes_held) = (transfers_created, bytes_held);
         let mark = ReservationMark::random();
-        self.unsettled.push(Unsettled { transfer_id, step: QuotaStep::Reserved, bytes, at: now, mark: Some(mark) });
+        self.unsettled.push(UnrecordedStep {
+            transfer_id,
+            step: QuotaStep::Reserved,
+            bytes,
+            at: now,
+            mark: Some(mark),
+        });
         Ok(mark)
     }
 
@@ -171,12 +178,12 @@ impl Quota {
 
     /// Releases the bytes of a transfer whose payload is removed; idempotent while the release has an entry.
     pub fn release(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) {
-        let is_release = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == QuotaStep::Released;
+        let is_release = |entry: &UnrecordedStep| entry.transfer_id == transfer_id && entry.step == QuotaStep::Released;
         if self.unsettled.iter().any(is_release) {
             return;
         }
         self.bytes_held = self.bytes_held.saturating_sub(bytes);
-        self.unsettled.push(Unsettled { transfer_id, step: QuotaStep::Released, bytes, at: now, mark: None });
+        self.unsettled.push(UnrecordedStep { transfer_id, step: QuotaStep::Released, bytes, at: now, mark: None });
     }
 
     /// Drops an entry whose step its transfer has recorded; returns whether the entry existed.
@@ -191,8 +198,8 @@ impl Quota {
 
     /// Iterates over the entries at least an hour old.
     pub fn abandoned(&self, now: Timestamp) -> impl Iterator<Item = QuotaEntry> {
-        let old = move |entry: &&Unsettled| entry.at.plus(ABANDONED_AFTER) <= now;
-        self.unsettled.iter().filter(old).map(Unsettled::name)
+        let old = move |entry: &&UnrecordedStep| entry.at.plus(ABANDONED_AFTER) <= now;
+        self.unsettled.iter().filter(old).map(UnrecordedStep::name)
     }
 
     /// Drops or cancels abandoned entries according to `verdicts`; entries without a verdict stay.
@@ -207,8 +214,14 @@ impl Quota {
         }
     }
 
-    fn take(&mut self, transfer_id: TransferId, step: QuotaStep, mark: Option<ReservationMark>) -> Option<Unsettled> {
-        let matches = |entry: &Unsettled| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
+    fn take(
+        &mut self,
+        transfer_id: TransferId,
+        step: QuotaStep,
+        mark: Option<ReservationMark>,
+    ) -> Option<UnrecordedStep> {
+        let matches =
+            |entry: &UnrecordedStep| entry.transfer_id == transfer_id && entry.step == step && entry.mark == mark;
         let index = self.unsettled.iter().position(matches)?;
         Some(self.unsettled.remove(index))
     }

@@ -23,7 +23,7 @@ pub struct GrantRecord {
 
 /// Result of counting a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted {
+pub struct CountedDownload {
     /// Record of the grant.
     pub grant: GrantRecord,
     /// Whether the download limit is now reached.

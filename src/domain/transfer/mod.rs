@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use grant::{GrantRecord, Granted};
+pub use grant::{CountedDownload, GrantRecord};
 pub use parts::PartPlan;
 pub use state::{DeletionCause, PayloadState, State, Status, UploadKind};
 
@@ -284,7 +284,7 @@ impl Transfer {
     ///
     /// # Panics
     /// If the transfer has no download limit: grants of unlimited transfers are separate objects.
-    pub fn count_download(&mut self, sha256: Sha256, now: Timestamp) -> Result<Granted, Error> {
+    pub fn count_download(&mut self, sha256: Sha256, now: Timestamp) -> Result<CountedDownload, Error> {
         self.check_downloadable(now, false)?;
         let limit = self.max_downloads.expect("only transfers with a download limit store their grants");
         let grant = self.new_grant(sha256, now);
@@ -293,7 +293,7 @@ impl Transfer {
         if let (true, State::Completed { at: completed_at }) = (exhausted, self.state) {
             self.state = State::Exhausted { at: now, completed_at };
         }
-        Ok(Granted { grant, exhausted })
+        Ok(CountedDownload { grant, exhausted })
     }
 
     /// Releases the payload for removal if no client may download it any more; returns whether this call released it.

@@ -16,24 +16,24 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// All uploads in progress.
 pub(super) struct OpenUploads {
     limit: Concurrency<TokenId>,
-    outstanding: Outstanding,
+    outstanding: OutstandingBytes,
 }
 
 /// Number of expected bytes not yet received, over all uploads. Not a limit of its own: the free space limits it.
 #[derive(Clone, Default)]
-struct Outstanding(Arc<Mutex<u64>>);
+struct OutstandingBytes(Arc<Mutex<u64>>);
 
 /// Upload in progress; dropping it ends its part of the counters.
 pub(super) struct OpenUpload {
     _permit: Permit<TokenId>,
-    all: Outstanding,
+    all: OutstandingBytes,
     outstanding: u64,
     received_any: bool,
 }
 
 impl Default for OpenUploads {
     fn default() -> Self {
-        Self { limit: Concurrency::per_key(MAX_UPLOADS_PER_TOKEN), outstanding: Outstanding::default() }
+        Self { limit: Concurrency::per_key(MAX_UPLOADS_PER_TOKEN), outstanding: OutstandingBytes::default() }
     }
 }
 
@@ -49,7 +49,7 @@ impl OpenUploads {
     }
 }
 
-impl Outstanding {
+impl OutstandingBytes {
     fn lock(&self) -> MutexGuard<'_, u64> {
         self.0.lock().expect("the lock is never poisoned")
     }

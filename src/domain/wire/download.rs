@@ -19,7 +19,7 @@ pub struct DownloadRequest {
 
 /// Instructions for the download of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DownloadAnswer {
+pub struct DownloadResponse {
     /// Download by presigned URL, or through this service.
     pub mode: Flow,
     /// HTTP method: `GET`.

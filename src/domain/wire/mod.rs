@@ -16,7 +16,7 @@ mod transparency;
 mod upload;
 
 pub use create::{CreateTransfer, CreatedTransfer, PartNumbers, UploadInstruction, UploadPart, UploadRequest};
-pub use download::{DownloadAnswer, DownloadRequest};
+pub use download::{DownloadRequest, DownloadResponse};
 pub use event::{AddEvent, ClientEventKind, EventAdded};
 pub use health::{Health, HealthLimits, LifetimeLimits, Readiness};
 pub use page::{Page, PageQuery};

@@ -17,9 +17,9 @@ pub(super) struct BucketStorage<'a>(pub(super) &'a S3Location);
 
 #[async_trait]
 impl Backend for BucketStorage<'_> {
-    /// Fails with [`StoreError::Unfit`].
+    /// Fails with [`StoreError::Unusable`].
     async fn open(&self, _: Durability) -> Result<Arc<dyn Store>, BackendError> {
-        Err(StoreError::Unfit(NO_S3.to_owned()).into())
+        Err(StoreError::Unusable(NO_S3.to_owned()).into())
     }
 
     /// Returns a single finding: this build does not support S3.

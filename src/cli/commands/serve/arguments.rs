@@ -27,12 +27,12 @@ use crate::server::{AllowedOrigin, InvalidRate, RateMode, Settings, StorageLocat
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(super) which: Which,
+    pub(super) which: ServiceChoice,
 }
 
 /// Which services to run.
 #[derive(Subcommand)]
-pub(super) enum Which {
+pub(super) enum ServiceChoice {
     /// Run the service for senders and recipients
     Public {
         /// Listen address; port 0 selects a free port
@@ -62,7 +62,7 @@ pub(super) enum Which {
     },
 }
 
-impl Which {
+impl ServiceChoice {
     /// Splits the arguments into the services with their addresses, and the common options.
     pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, Common) {
         match self {

@@ -168,7 +168,7 @@ fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket:
     }
     let failure = |exit, message| Failure::new(exit, "storage_unavailable", message);
     match source {
-        Some(StoreError::Corrupt { .. } | StoreError::Unfit(_)) => failure(Exit::Other, message)
+        Some(StoreError::Corrupt { .. } | StoreError::Unusable(_)) => failure(Exit::Other, message)
             .hint("use the version of sgsend that created it, or check it with sgsend doctor --storage URL"),
         Some(_) if in_bucket => failure(Exit::Network, message)
             .retryable()

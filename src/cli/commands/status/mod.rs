@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// Wait until the server has counted a download, or until the transfer has ended: expired, download limit reached
     /// or deleted. Waiting for a download exits with status 4 if the transfer ends without one
     #[arg(long, value_name = "WHAT")]
-    wait: Option<Awaited>,
+    wait: Option<WatchCondition>,
     /// Initial interval between requests to the server
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive_duration, hide = true)]
     poll: Duration,
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 
 /// Values of `--wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Awaited {
+enum WatchCondition {
     /// The server has counted a download; it counts when a download begins
     Downloaded,
     /// The transfer has expired, reached its download limit or was deleted

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{Arguments, Awaited, Output, state_text};
+use super::{Arguments, Output, WatchCondition, state_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -48,7 +48,7 @@ pub(super) async fn watch(
         }
         // Without a download limit, the download counter may lag behind the end of the transfer: poll once more.
         let may_lag = status.max_downloads.is_none() && status.download_count == 0 && has_ended(&status);
-        if !may_lag || polled_again || arguments.wait != Some(Awaited::Downloaded) {
+        if !may_lag || polled_again || arguments.wait != Some(WatchCondition::Downloaded) {
             // The last recipient decrypts after its download is counted, and may then report the result.
             let event_expected =
                 arguments.events && status.status == Status::Exhausted && !events.all_reported(&status);
@@ -79,12 +79,12 @@ fn has_ended(status: &TransferStatus) -> bool {
 }
 
 /// Returns the result of polling in this state; `None` to continue.
-fn outcome(status: &TransferStatus, awaited: Option<Awaited>) -> Option<Result<(), Failure>> {
+fn outcome(status: &TransferStatus, awaited: Option<WatchCondition>) -> Option<Result<(), Failure>> {
     let ended = has_ended(status);
     match awaited {
-        Some(Awaited::Downloaded) if status.download_count > 0 => Some(Ok(())),
-        Some(Awaited::Downloaded) if ended => Some(Err(never_downloaded(status.status))),
-        None | Some(Awaited::Expired) if ended => Some(Ok(())),
+        Some(WatchCondition::Downloaded) if status.download_count > 0 => Some(Ok(())),
+        Some(WatchCondition::Downloaded) if ended => Some(Err(never_downloaded(status.status))),
+        None | Some(WatchCondition::Expired) if ended => Some(Ok(())),
         _ => None,
     }
 }

@@ -60,12 +60,12 @@ struct Output {
 }
 
 /// Shows the progress and records whether the copy has begun.
-struct Shown {
+struct CopyProgress {
     meter: Arc<Meter>,
     begun: AtomicBool,
 }
 
-impl Watch for Shown {
+impl Watch for CopyProgress {
     fn begin(&self, total: u64) {
         self.begun.store(true, Ordering::Relaxed);
         self.meter.begin(total);
@@ -89,7 +89,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     }
     check_holds_store(&from)?;
     let in_bucket = from.is_remote() || to.is_remote();
-    let shown = Shown { meter: context.meter("copy"), begun: AtomicBool::new(false) };
+    let shown = CopyProgress { meter: context.meter("copy"), begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
         outcome = Box::pin(from.copy_to(&to, &shown)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::output::plural::counted;
 use crate::cli::output::printer::Printer;
 use crate::client::pack::{Entry, Kind, Plan};
-use crate::client::upload::{Unsealable, Upload, UploadError};
+use crate::client::upload::{SealError, Upload, UploadError};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Archive;
 use crate::domain::crypto::sealed::Layout;
@@ -44,7 +44,7 @@ struct Total {
 pub(crate) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
     let envelope = envelope::encode(&upload.metadata).map_err(of_envelope)?;
     let layout = Layout::of_plaintext(upload.source.size().saturating_add(envelope.len() as u64));
-    Ok(layout.map_err(|error| UploadError::from(Unsealable::from(error)))?.sealed_size())
+    Ok(layout.map_err(|error| UploadError::from(SealError::from(error)))?.sealed_size())
 }
 
 /// Prints the files of `upload` with their sizes. No transfer exists at this point.
@@ -102,5 +102,5 @@ const fn is_file(entry: &Entry) -> bool {
 }
 
 fn of_envelope(error: envelope::EnvelopeError) -> UploadError {
-    Unsealable::from(error).into()
+    SealError::from(error).into()
 }

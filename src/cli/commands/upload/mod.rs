@@ -22,7 +22,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::values::{positive_duration, positive_number};
 use crate::cli::output::plural::counted;
-use crate::cli::output::share::HandingOn;
+use crate::cli::output::share::ShareOptions;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, UploadError, Uploaded};
 use crate::client::{Api, ClientError, Signal};
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     resume: ResumeArguments,
     #[command(flatten)]
-    handing_on: HandingOn,
+    handing_on: ShareOptions,
     #[command(flatten)]
     history: history::UploadArguments,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Wanted, check_there};
 use crate::client::Api;
-use crate::client::upload::{self, StatePlace, Upload, UploadError};
+use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
 
@@ -103,7 +103,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        state: if found.is_spooled { StatePlace::Nowhere } else { resume.place(command) },
+        state: if found.is_spooled { StateFileLocation::Nowhere } else { resume.place(command) },
         unfinished,
         flow: arguments.flow.choice(),
     };

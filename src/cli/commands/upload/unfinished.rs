@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::client::Api;
-use crate::client::upload::{Earlier, StatePlace, Unfinished};
+use crate::client::upload::{EarlierUpload, StateFileLocation, UnfinishedUpload};
 use crate::domain::crypto::digest::Sha256;
 
 /// Options about unfinished uploads.
@@ -25,26 +25,31 @@ pub(crate) struct ResumeArguments {
 
 impl ResumeArguments {
     /// Returns the location of the upload's saved state, by the digest of its command line.
-    pub(crate) fn place(self, command: Sha256) -> StatePlace {
+    pub(crate) fn place(self, command: Sha256) -> StateFileLocation {
         match paths::uploads_directory() {
-            _ if self.no_resume_state => StatePlace::Nowhere,
-            Some(uploads) => StatePlace::Directory { uploads, command },
-            None => StatePlace::Missing,
+            _ if self.no_resume_state => StateFileLocation::Nowhere,
+            Some(uploads) => StateFileLocation::Directory { uploads, command },
+            None => StateFileLocation::Missing,
         }
     }
 
     /// Finds the unfinished upload to resume.
-    pub(crate) async fn find(self, command: Sha256, api: &Api, context: &Context) -> Result<Option<Box<Unfinished>>> {
+    pub(crate) async fn find(
+        self,
+        command: Sha256,
+        api: &Api,
+        context: &Context,
+    ) -> Result<Option<Box<UnfinishedUpload>>> {
         let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
         let server = api.root().to_string();
-        let find = move || Unfinished::find(&uploads, command, &server);
+        let find = move || UnfinishedUpload::find(&uploads, command, &server);
         let found = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
             Ok(found) => found,
             Err(error) if self.resume => {
                 let message = format!("cannot read unfinished uploads: {error}");
                 return Err(Failure::new(Exit::LocalFile, "state_unreadable", message).into());
             }
-            Err(_) => Earlier::None,
+            Err(_) => EarlierUpload::None,
         };
         let note = |text: &str| {
             if context.printer.has_reader() {
@@ -52,23 +57,23 @@ impl ResumeArguments {
             }
         };
         match found {
-            Earlier::Unfinished(unfinished) if self.resume => {
+            EarlierUpload::Unfinished(unfinished) if self.resume => {
                 note(&format!("resuming transfer {}", unfinished.id()));
                 Ok(Some(unfinished))
             }
-            Earlier::Unfinished(_) => {
+            EarlierUpload::Unfinished(_) => {
                 note("an unfinished upload of these files exists: resume it with --resume");
                 Ok(None)
             }
-            Earlier::Busy if self.resume => {
+            EarlierUpload::Busy if self.resume => {
                 let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is running this upload");
                 Err(failure.hint("wait for it, or omit --resume to upload the files twice").into())
             }
-            Earlier::None if self.resume => {
+            EarlierUpload::None if self.resume => {
                 note("no unfinished upload of these paths and options: starting a new one");
                 Ok(None)
             }
-            Earlier::Busy | Earlier::None => Ok(None),
+            EarlierUpload::Busy | EarlierUpload::None => Ok(None),
         }
     }
 }

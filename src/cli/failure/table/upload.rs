@@ -19,7 +19,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         UploadError::TooLarge { .. } => Failure::new(Exit::TooMuch, "payload_too_large", message).hint("upload less"),
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
         UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
-        UploadError::Unsealable(_) => {
+        UploadError::SealError(_) => {
             Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
         }
         UploadError::Source(

@@ -70,7 +70,7 @@ fn unpack_part(
     let of_unpack = |error| OutputError::Unpack(Box::new(NotUnpacked { error, kept: None }));
     let failed = |source| OutputError::Create { path: target.path.clone(), source };
     let archive = part.reader().map_err(|error| of_unpack(UnpackError::Read(error)))?;
-    let unfinished = Unfinished::create(target.path.with_file_name(format!(".sgsend-{}.d", target.mark)))?;
+    let unfinished = UnfinishedDirectory::create(target.path.with_file_name(format!(".sgsend-{}.d", target.mark)))?;
     let mode = usual_mode(&unfinished.0).map_err(failed)?;
     let files = unpack(io::BufReader::with_capacity(256 * 1024, archive), &unfinished.0, watch).map_err(of_unpack)?;
     if let Some(modified) = modified {
@@ -84,9 +84,9 @@ fn unpack_part(
 }
 
 /// Directory that is being filled. Removed on drop, unless it is published.
-struct Unfinished(PathBuf);
+struct UnfinishedDirectory(PathBuf);
 
-impl Unfinished {
+impl UnfinishedDirectory {
     /// Creates the directory, accessible to this user only; replaces one of an earlier attempt.
     ///
     /// The lock on the part file excludes concurrent attempts.
@@ -121,7 +121,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedDirectory {
     fn drop(&mut self) {
         // The next attempt removes the rest, or reports the failure.
         let _ = remove_tree(&self.0);

@@ -12,7 +12,7 @@ use super::error::{Named, PackError};
 use super::exclude::Exclude;
 use super::plan::{Entry, Kind, Plan};
 use crate::client::upload::Mark;
-use crate::domain::archive_path::{ArchivePath, LinkTarget, Unfit};
+use crate::domain::archive_path::{ArchivePath, InvalidArchivePath, LinkTarget};
 
 /// Path to be packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Walk<'_> {
             return;
         }
         let is_text = path.file_name().is_none_or(|name| name.to_str().is_some());
-        let parsed = if is_text { ArchivePath::parse(name) } else { Err(Unfit::NotUnicode) };
+        let parsed = if is_text { ArchivePath::parse(name) } else { Err(InvalidArchivePath::NotUnicode) };
         let archive_path = match parsed {
             Ok(path) => path,
             Err(reason) => {
@@ -200,9 +200,9 @@ fn name_below(top: &str, root: &Path, path: &Path) -> String {
     top.into_iter().chain(below).collect::<Vec<_>>().join("/")
 }
 
-fn link(path: &Path, at: &ArchivePath) -> io::Result<Result<LinkTarget, Unfit>> {
+fn link(path: &Path, at: &ArchivePath) -> io::Result<Result<LinkTarget, InvalidArchivePath>> {
     let target = fs::read_link(path)?;
-    Ok(target.to_str().ok_or(Unfit::NotUnicode).and_then(|target| LinkTarget::parse(target, at)))
+    Ok(target.to_str().ok_or(InvalidArchivePath::NotUnicode).and_then(|target| LinkTarget::parse(target, at)))
 }
 
 #[cfg(unix)]

@@ -203,14 +203,14 @@ mod on_unix {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("keep"), b"x");
         write(&folder.path().join("line\nfeed"), b"x");
-        let is_of = |reason: Unfit| {
+        let is_of = |reason: InvalidArchivePath| {
             let error = packed(folder.path(), &[]).unwrap_err();
             matches!(error, PackError::Name(_)) && error.to_string().ends_with(&reason.to_string())
         };
-        assert!(is_of(Unfit::Control));
+        assert!(is_of(InvalidArchivePath::Control));
         let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"latin-\xe9");
         fs::rename(folder.path().join("line\nfeed"), folder.path().join(name)).unwrap();
-        assert!(is_of(Unfit::NotUnicode));
+        assert!(is_of(InvalidArchivePath::NotUnicode));
         assert!(packed(folder.path(), &["latin*"]).is_ok());
     }
 
@@ -221,7 +221,7 @@ mod on_unix {
             write(&folder.path().join(name), b"x");
         }
         let message = packed(folder.path(), &[]).unwrap_err().to_string();
-        let (backslash, control) = (Unfit::Backslash, Unfit::Control);
+        let (backslash, control) = (InvalidArchivePath::Backslash, InvalidArchivePath::Control);
         assert_eq!(message, format!("a\\b {backslash} (like e\\f); c\nd {control}"));
     }
 

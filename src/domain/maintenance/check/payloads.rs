@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, Check, PAGE};
-use crate::domain::store::{Held, StorageKey, StoreError};
+use crate::domain::store::{PayloadObjects, StorageKey, StoreError};
 use crate::domain::transfer::{PayloadState, State, Transfer};
 
 impl Check<'_> {
@@ -15,7 +15,7 @@ impl Check<'_> {
                 Some(last) => Some(last.id),
                 None => return Ok(()),
             };
-            let with_owner = async |held: Held| Ok::<_, StoreError>((held, self.owner(&held).await?));
+            let with_owner = async |held: PayloadObjects| Ok::<_, StoreError>((held, self.owner(&held).await?));
             let payloads: Vec<_> = Box::pin(stream::iter(page).map(with_owner).buffered(AT_ONCE).try_collect()).await?;
             for (held, owner) in payloads {
                 self.payload_of(&held, owner);
@@ -23,7 +23,7 @@ impl Check<'_> {
         }
     }
 
-    async fn owner(&self, held: &Held) -> Result<Owner, StoreError> {
+    async fn owner(&self, held: &PayloadObjects) -> Result<Owner, StoreError> {
         match self.read_transfer(held.id).await? {
             Some(transfer) => Ok(Owner::Transfer(Box::new(transfer))),
             // The transfer check reports unreadable transfers.
@@ -32,7 +32,7 @@ impl Check<'_> {
         }
     }
 
-    fn payload_of(&mut self, held: &Held, owner: Owner) {
+    fn payload_of(&mut self, held: &PayloadObjects, owner: Owner) {
         const REMOVE: &str = "remove this payload: it can't be downloaded, and no sweep removes it";
         let key = StorageKey::payload(held.id);
         let description = if held.whole { "a payload" } else { "a partial payload" };

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
 use super::{CopyError, Copying, add};
-use crate::domain::crypto::digest::{Digesting, Sha256};
+use crate::domain::crypto::digest::{Sha256, Sha256Builder};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadWriter, StorageKey, Store, StoreError, read};
 use crate::domain::transfer::Transfer;
@@ -75,7 +75,7 @@ impl Copying<'_> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         let mut stream = self.from.read(id, 0..size).await.map_err(|error| read_error(error, id))?;
         let mut writer = if offset < size { Some(self.writer(id, offset).await?) } else { None };
-        let (mut digesting, mut position) = (Digesting::default(), 0);
+        let (mut digesting, mut position) = (Sha256Builder::default(), 0);
         while let Some(chunk) = stream.try_next().await.map_err(|error| CopyError::From(error.into()))? {
             digesting.update(&chunk);
             let length = chunk.len() as u64;
@@ -161,7 +161,7 @@ async fn digest(store: &dyn Store, id: TransferId, size: u64) -> Result<Option<S
         Err(StoreError::NoPayload) => return Ok(None),
         stream => stream?,
     };
-    let mut digesting = Digesting::default();
+    let mut digesting = Sha256Builder::default();
     while let Some(chunk) = stream.try_next().await? {
         digesting.update(&chunk);
     }

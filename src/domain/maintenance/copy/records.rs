@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::sides::{Sided, Sides};
+use super::sides::{MergedKey, MergedListing};
 use super::{CopyError, Copying, Pass, add};
 use crate::domain::store::{Change, Commit, Condition, Prefix, StorageKey, StoreError, Versioned};
 
@@ -28,7 +28,7 @@ impl Pair {
 impl Copying<'_> {
     /// Copies or compares the records under `prefix`, except the states of transfers.
     pub(super) async fn records(&self, prefix: &Prefix, pass: Pass) -> Result<(), CopyError> {
-        let mut sides = Sides::of(self.from, self.to, prefix);
+        let mut sides = MergedListing::of(self.from, self.to, prefix);
         loop {
             let mut batch = sides.next(BATCH).await?;
             if batch.is_empty() {
@@ -41,10 +41,10 @@ impl Copying<'_> {
 
     /// Copies or compares one record.
     pub(super) async fn record(&self, key: StorageKey, pass: Pass) -> Result<(), CopyError> {
-        self.batch(vec![Sided { key, in_from: true, in_to: true }], pass).await
+        self.batch(vec![MergedKey { key, in_from: true, in_to: true }], pass).await
     }
 
-    async fn batch(&self, batch: Vec<Sided>, pass: Pass) -> Result<(), CopyError> {
+    async fn batch(&self, batch: Vec<MergedKey>, pass: Pass) -> Result<(), CopyError> {
         let pairs = stream::iter(batch).map(|sided| self.pair(sided)).buffered(CONCURRENT_READS);
         let pairs: Vec<Pair> = Box::pin(pairs.try_collect()).await?;
         let in_source = pairs.iter().filter(|pair| pair.from.is_some()).count();
@@ -58,8 +58,8 @@ impl Copying<'_> {
         }
     }
 
-    async fn pair(&self, sided: Sided) -> Result<Pair, CopyError> {
-        let Sided { key, in_from, in_to } = sided;
+    async fn pair(&self, sided: MergedKey) -> Result<Pair, CopyError> {
+        let MergedKey { key, in_from, in_to } = sided;
         let from = if in_from { self.from.get(&key).await.map_err(CopyError::From)? } else { None };
         let to = if in_to { self.to.get(&key).await.map_err(CopyError::To)? } else { None };
         Ok(Pair { key, from: from.map(|found| found.value), to })

@@ -10,7 +10,7 @@ use crate::domain::store::{Prefix, StorageKey, Store, StoreError};
 const PAGE: usize = 500;
 
 /// Key with its presence in source and destination.
-pub(super) struct Sided {
+pub(super) struct MergedKey {
     pub(super) key: StorageKey,
     pub(super) in_from: bool,
     pub(super) in_to: bool,
@@ -20,7 +20,7 @@ pub(super) struct Sided {
 ///
 /// The caller may write to the destination during the iteration, at keys already returned. Each list request starts
 /// after the last key of the page before, so keys written meanwhile are not returned again.
-pub(super) struct Sides<'a> {
+pub(super) struct MergedListing<'a> {
     from: Keys<'a>,
     to: Keys<'a>,
 }
@@ -34,14 +34,14 @@ struct Keys<'a> {
     at_end: bool,
 }
 
-impl<'a> Sides<'a> {
+impl<'a> MergedListing<'a> {
     pub(super) fn of(from: &'a dyn Store, to: &'a dyn Store, prefix: &Prefix) -> Self {
         let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
         Self { from: keys(from), to: keys(to) }
     }
 
     /// Returns up to `limit` further keys; an empty list after the last key.
-    pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<Sided>, CopyError> {
+    pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<MergedKey>, CopyError> {
         let mut sided = Vec::new();
         while sided.len() < limit {
             let from = self.from.peek().await.map_err(CopyError::From)?;
@@ -55,7 +55,7 @@ impl<'a> Sides<'a> {
             let from = if order.is_le() { self.from.page.pop_front() } else { None };
             let to = if order.is_ge() { self.to.page.pop_front() } else { None };
             let (in_from, in_to) = (from.is_some(), to.is_some());
-            sided.extend(from.or(to).map(|key| Sided { key, in_from, in_to }));
+            sided.extend(from.or(to).map(|key| MergedKey { key, in_from, in_to }));
         }
         Ok(sided)
     }

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::domain::crypto::random;
-use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
+use crate::domain::store::{
+    PayloadObjects, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned,
+};
 
 /// In-memory store with random delays of up to 127 ms before and after each call.
 #[derive(Debug, Default)]
@@ -63,7 +65,7 @@ impl Payloads for Late {
         late(self.0.remove(id)).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         late(self.0.held(after, limit)).await
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::domain::store::{
-    Held, PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError, Version,
-    Versioned,
+    PayloadObjects, PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError,
+    Version, Versioned,
 };
 use crate::domain::transfer::{PartPlan, UploadKind};
 use crate::domain::wire::UploadInstruction;
@@ -98,7 +98,7 @@ impl Payloads for Signing {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.memory.held(after, limit).await
     }
 }

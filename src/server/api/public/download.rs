@@ -7,7 +7,7 @@ use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::transfers::CreatedDownload;
-use crate::domain::wire::{DownloadAnswer, DownloadRequest, Transparency};
+use crate::domain::wire::{DownloadRequest, DownloadResponse, Transparency};
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{AnyTransfer, Json, Proofs, Scope};
 use crate::server::state::AppState;
@@ -19,7 +19,7 @@ use crate::server::state::AppState;
     post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
     params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
     request_body = DownloadRequest,
-    responses((status = 200, body = DownloadAnswer))
+    responses((status = 200, body = DownloadResponse))
 )]
 pub(super) async fn create_presign_url(
     State(app): State<AppState>,
@@ -27,12 +27,12 @@ pub(super) async fn create_presign_url(
     AnyTransfer(transfer): AnyTransfer,
     proofs: Proofs,
     Json(request): Json<DownloadRequest>,
-) -> Result<JsonResponse<DownloadAnswer>, ApiError> {
+) -> Result<JsonResponse<DownloadResponse>, ApiError> {
     let chosen = request.grant.map(|grant| grant.parse::<Grant>()).transpose();
     let chosen = chosen.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
     let CreatedDownload { grant, record, url } =
         app.transfers.create_download(&scope, &transfer, proofs.access.as_ref(), chosen).await?;
-    Ok(JsonResponse(DownloadAnswer {
+    Ok(JsonResponse(DownloadResponse {
         mode: url.flow,
         method: "GET".to_owned(),
         url: url.url,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Durability;
 use crate::domain::id::TransferId;
 use crate::domain::limits::free_space::FreeSpace;
-use crate::domain::store::Held;
+use crate::domain::store::PayloadObjects;
 
 /// Returns the free and total space of the disk that holds `path`.
 ///
@@ -70,7 +70,7 @@ impl Folder {
     }
 
     /// Lists at most `limit` payloads after `after`, in the order of their IDs.
-    pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<Held>> {
+    pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<PayloadObjects>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
         shards.sort();
@@ -79,7 +79,7 @@ impl Folder {
             let mut payloads = BTreeMap::new();
             for file in entries(&shard)? {
                 let Some((id, finished)) = payload_of(&file) else { continue };
-                let held = payloads.entry(id).or_insert(Held { id, whole: false, unfinished: false });
+                let held = payloads.entry(id).or_insert(PayloadObjects { id, whole: false, unfinished: false });
                 if finished { held.whole = true } else { held.unfinished = true }
             }
             found.extend(payloads.into_values().filter(|held| Some(held.id) > after));

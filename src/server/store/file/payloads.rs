@@ -14,7 +14,7 @@ use super::reader::PayloadReader;
 use super::writer::FileWriter;
 use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
-use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, StoreError};
+use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Payloads, StoreError};
 
 /// Truncates a file to zero, so that its space is freed at once although readers have it open.
 ///
@@ -71,7 +71,7 @@ impl Payloads for FileStore {
         .await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(folder.list(after, limit)?)).await
     }

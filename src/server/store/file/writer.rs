@@ -27,7 +27,7 @@ pub(super) struct FileWriter {
     start: u64,
     buffered: Vec<Bytes>,
     buffered_bytes: usize,
-    part: Hold,
+    part: PartialFile,
     /// Whether a write failed; further bytes would be written at a wrong offset.
     failed: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct FileWriter {
 /// State of the partial file.
 ///
 /// The current user of the file owns it, so that its lock is released only after the last write.
-enum Hold {
+enum PartialFile {
     Idle(Part),
     Writing(JoinHandle<(Part, Result<(), StoreError>)>),
     Gone,
@@ -52,17 +52,17 @@ impl FileWriter {
             start: offset,
             buffered: Vec::new(),
             buffered_bytes: 0,
-            part: Hold::Idle(part),
+            part: PartialFile::Idle(part),
             failed: false,
         })
     }
 
     /// Waits for the write in progress.
     async fn settle(&mut self) -> Result<(), StoreError> {
-        let Hold::Writing(writing) = &mut self.part else { return Ok(()) };
+        let PartialFile::Writing(writing) = &mut self.part else { return Ok(()) };
         let (part, written) = match writing.await {
-            Ok((part, written)) => (Hold::Idle(part), written),
-            Err(gone) => (Hold::Gone, Err(StoreError::unavailable(gone))),
+            Ok((part, written)) => (PartialFile::Idle(part), written),
+            Err(gone) => (PartialFile::Gone, Err(StoreError::unavailable(gone))),
         };
         self.part = part;
         if written.is_err() {
@@ -74,8 +74,10 @@ impl FileWriter {
 
     /// Starts writing the buffered pieces.
     fn begin(&mut self) {
-        self.part = match mem::replace(&mut self.part, Hold::Gone) {
-            Hold::Idle(part) if !self.buffered.is_empty() => Hold::Writing(append(part, mem::take(&mut self.buffered))),
+        self.part = match mem::replace(&mut self.part, PartialFile::Gone) {
+            PartialFile::Idle(part) if !self.buffered.is_empty() => {
+                PartialFile::Writing(append(part, mem::take(&mut self.buffered)))
+            }
             other => other,
         };
         self.forget();
@@ -87,9 +89,11 @@ impl FileWriter {
     }
 
     fn take(&mut self) -> Result<Part, StoreError> {
-        match mem::replace(&mut self.part, Hold::Gone) {
-            Hold::Idle(part) => Ok(part),
-            Hold::Writing(_) | Hold::Gone => Err(StoreError::unavailable("the writer of this payload has ended")),
+        match mem::replace(&mut self.part, PartialFile::Gone) {
+            PartialFile::Idle(part) => Ok(part),
+            PartialFile::Writing(_) | PartialFile::Gone => {
+                Err(StoreError::unavailable("the writer of this payload has ended"))
+            }
         }
     }
 }
@@ -149,19 +153,19 @@ impl Drop for FileWriter {
     ///
     /// On a slow connection that breaks, the buffer may be most of what the upload has sent.
     fn drop(&mut self) {
-        let (part, pieces) = (mem::replace(&mut self.part, Hold::Gone), mem::take(&mut self.buffered));
+        let (part, pieces) = (mem::replace(&mut self.part, PartialFile::Gone), mem::take(&mut self.buffered));
         let Ok(runtime) = Handle::try_current() else { return };
         if pieces.is_empty() {
             return;
         }
         runtime.spawn(async move {
             let part = match part {
-                Hold::Idle(part) => part,
-                Hold::Writing(writing) => match writing.await {
+                PartialFile::Idle(part) => part,
+                PartialFile::Writing(writing) => match writing.await {
                     Ok((part, Ok(()))) => part,
                     _ => return,
                 },
-                Hold::Gone => return,
+                PartialFile::Gone => return,
             };
             drop(append(part, pieces).await);
         });
@@ -183,7 +187,7 @@ mod tests {
         assert_eq!(Box::new(first).close().await.unwrap(), 12);
         let mut second = FileWriter::open(folder.clone(), id, 12).await.unwrap();
         // Simulates a failed sync: only bytes up to this length can be trusted.
-        let Hold::Idle(part) = &mut second.part else { panic!("no write is in progress yet") };
+        let PartialFile::Idle(part) = &mut second.part else { panic!("no write is in progress yet") };
         part.truncate(5).unwrap();
         Box::new(second).discard().await.unwrap();
         assert_eq!(folder.received(id).unwrap(), 5, "discarding extended the file with a hole");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::S3Store;
 use crate::domain::id::TransferId;
-use crate::domain::store::{Held, Records, StorageKey, StoreError};
+use crate::domain::store::{PayloadObjects, Records, StorageKey, StoreError};
 
 /// Keys per list request. Most of them are keys of records.
 const PAGE: usize = 1_000;
@@ -23,13 +23,17 @@ struct FoundObjects {
 
 impl S3Store {
     /// Lists at most `limit` payloads after `after`, in the order of their IDs.
-    pub(super) async fn list_payloads(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    pub(super) async fn list_payloads(
+        &self,
+        after: Option<TransferId>,
+        limit: usize,
+    ) -> Result<Vec<PayloadObjects>, StoreError> {
         // The first `limit` IDs of the union are among the first `limit` of each list.
         let mut found = self.objects(after, limit).await?;
         for id in self.uploads(after, limit).await? {
             found.entry(id).or_default().pieces = true;
         }
-        let held = |(id, parts): (TransferId, FoundObjects)| Held {
+        let held = |(id, parts): (TransferId, FoundObjects)| PayloadObjects {
             id,
             whole: parts.whole,
             unfinished: parts.pieces || (parts.manifest && !parts.whole),

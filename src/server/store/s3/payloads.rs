@@ -12,7 +12,7 @@ use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{
-    Condition, Held, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
+    Condition, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
 };
 
 /// Maximum number of listed pieces of one payload. There is normally one, or two after a server crash.
@@ -78,7 +78,7 @@ impl Payloads for S3Store {
         self.remove_pieces(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.list_payloads(after, limit).await
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::store::{StorageKey, StoreError};
 /// Rewrites the object at `key` unchanged under two conditions that do not hold.
 ///
 /// # Errors
-/// [`StoreError::Unfit`] if the server accepts either of the two writes.
+/// [`StoreError::Unusable`] if the server accepts either of the two writes.
 pub(super) async fn check_conditional_writes(bucket: &Bucket, key: &StorageKey) -> Result<(), StoreError> {
     let gone = || StoreError::unavailable("the probe object is missing");
     let found = bucket.read(key).await?.ok_or_else(gone)?;
@@ -17,7 +17,7 @@ pub(super) async fn check_conditional_writes(bucket: &Bucket, key: &StorageKey) 
             Err(PutError::ConditionFailed) => {}
             Err(PutError::UnknownOutcome(error)) => return Err(error),
             Ok(_) => {
-                return Err(StoreError::Unfit(format!(
+                return Err(StoreError::Unusable(format!(
                     "this S3 server ignores {header} on writes: two servers could both grant the last download"
                 )));
             }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::domain::store::{Held, PayloadStream, PayloadWriter, Version, Versioned};
+use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Version, Versioned};
 
 #[derive(Debug)]
 pub(super) struct Failing {
@@ -72,7 +72,7 @@ impl Payloads for Failing {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
+    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         count(&self.left)?;
         self.memory.held(after, limit).await
     }

@@ -16,9 +16,9 @@ use crate::domain::transfer::State;
 const NAME: &str = "file:/srv/original";
 
 /// Calls a function between copying and comparing.
-struct Between<F: Fn() + Send + Sync>(F);
+struct CallBetweenPasses<F: Fn() + Send + Sync>(F);
 
-impl<F: Fn() + Send + Sync> Watch for Between<F> {
+impl<F: Fn() + Send + Sync> Watch for CallBetweenPasses<F> {
     fn begin(&self, _: u64) {}
 
     fn moved_to(&self, _: u64) {}
@@ -29,7 +29,7 @@ impl<F: Fn() + Send + Sync> Watch for Between<F> {
 }
 
 async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
-    copy(from, to, NAME, &Between(|| {})).await
+    copy(from, to, NAME, &CallBetweenPasses(|| {})).await
 }
 
 /// Reads all records, including the store header.
@@ -245,7 +245,7 @@ async fn changes_during_a_copy_are_detected() {
         let (from, to): (MemoryStore, Arc<dyn Store>) = (MemoryStore::default(), Arc::new(MemoryStore::default()));
         copied(&*world.store, &from).await.unwrap();
         let (changing, change) = (from.clone(), Mutex::new(Some(change)));
-        let between = Between(move || {
+        let between = CallBetweenPasses(move || {
             let change = change.lock().unwrap().take().unwrap();
             futures_util::FutureExt::now_or_never(changing.commit(change)).unwrap().unwrap();
         });
@@ -264,7 +264,7 @@ async fn changes_during_a_copy_are_detected() {
 async fn only_one_of_two_concurrent_copies_finishes() {
     let (world, to) = (used().await, MemoryStore::default());
     let claimed = to.clone();
-    let overtaking = Between(move || {
+    let overtaking = CallBetweenPasses(move || {
         // The second copy claims the destination.
         let found =
             futures_util::FutureExt::now_or_never(claimed.get(&StorageKey::header())).unwrap().unwrap().unwrap();
