@@ -150,14 +150,14 @@ impl Ranges {
         }
         let mut response = response?;
         if !self.has_range(&response, &requested) {
-            return Err(FetchError::OtherRange);
+            return Err(FetchError::WrongRange);
         }
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
             buffer.bytes.extend_from_slice(&piece);
             if buffer.next() > buffer.end && !is_whole {
-                return Err(FetchError::OtherRange);
+                return Err(FetchError::WrongRange);
             }
             // Does not wait for the store to close the connection.
             if buffer.next() >= buffer.end {

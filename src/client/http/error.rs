@@ -71,7 +71,7 @@ pub enum ClientError {
     },
     /// The connection was lost before the response was complete.
     #[error("the connection to {origin} was lost")]
-    Broken {
+    ConnectionLost {
         /// The server's origin.
         origin: Origin,
         /// The connection error.
@@ -146,10 +146,10 @@ pub enum ClientError {
     ForeignOrigin(#[from] ForeignOrigin),
     /// A secret contains characters that are not valid in a header.
     #[error("the {0} contains characters that cannot be sent in a header")]
-    Unsendable(&'static str),
+    MalformedSecret(&'static str),
     /// The additional root certificates are not valid.
     #[error("the CA certificates are not valid")]
-    Roots(#[source] reqwest::Error),
+    CaCertificates(#[source] reqwest::Error),
     /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
@@ -175,7 +175,7 @@ impl ClientError {
         } else if source.is_connect() {
             Self::Unreachable { origin, source }
         } else {
-            Self::Broken { origin, source }
+            Self::ConnectionLost { origin, source }
         }
     }
 
@@ -185,7 +185,9 @@ impl ClientError {
         match self {
             Self::Api(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => true,
+            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => {
+                true
+            }
             Self::Flow { .. }
             | Self::Certificate { .. }
             | Self::NotTls { .. }
@@ -194,8 +196,8 @@ impl ClientError {
             | Self::Unsupported(_)
             | Self::PlainHttp { .. }
             | Self::ForeignOrigin(_)
-            | Self::Unsendable(_)
-            | Self::Roots(_)
+            | Self::MalformedSecret(_)
+            | Self::CaCertificates(_)
             | Self::Setup(_) => false,
         }
     }

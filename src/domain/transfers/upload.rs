@@ -29,7 +29,7 @@ pub enum BodyError {
     TooSlow,
     /// The connection broke, or the framing of the body is invalid.
     #[error("the body ended early")]
-    Broken,
+    ConnectionLost,
 }
 
 /// Upload request with payload bytes.
@@ -104,7 +104,7 @@ impl Transfers {
             }
             BodyOutcome::Complete => Ok(()),
             BodyOutcome::Partial(BodyError::TooSlow) => Err(Error::RequestTimeout),
-            BodyOutcome::Partial(BodyError::Broken) => {
+            BodyOutcome::Partial(BodyError::ConnectionLost) => {
                 Err(Error::InvalidRequest("the body ended early; the received bytes are kept".to_owned()))
             }
         };

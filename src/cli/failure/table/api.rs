@@ -20,7 +20,7 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
         ClientError::NotTls { .. } => {
             network("not_tls").hint("this port serves plain http: use an http address, or the https port")
         }
-        ClientError::Broken { .. } | ClientError::Incomplete { .. } => {
+        ClientError::ConnectionLost { .. } | ClientError::Incomplete { .. } => {
             network("connection_lost").hint("retry").retryable()
         }
         ClientError::Timeout { .. } => network("timeout").hint("retry, or allow more time with --timeout").retryable(),
@@ -40,8 +40,10 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
             .hint("use an https address, or --insecure-http if anyone on the network path may read the requests"),
         ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
             .hint("use the secret that belongs to this server"),
-        ClientError::Unsendable(_) => Failure::new(Exit::Usage, "malformed_secret", message),
-        ClientError::Roots(_) => Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes PEM certificates"),
+        ClientError::MalformedSecret(_) => Failure::new(Exit::Usage, "malformed_secret", message),
+        ClientError::CaCertificates(_) => {
+            Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes PEM certificates")
+        }
         ClientError::Setup(_) => Failure::new(Exit::Other, "setup", message),
     }
 }

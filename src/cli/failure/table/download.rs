@@ -7,7 +7,7 @@ use super::{of_io, resumable, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
-use crate::client::decrypt::{DecryptError, NotUnpacked, OutputError};
+use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
@@ -35,8 +35,8 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         }
         DownloadError::WrongKey => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
-        DownloadError::OtherRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
-        DownloadError::Unseal(error) => of_decrypt(error),
+        DownloadError::WrongRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
+        DownloadError::Decrypt(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
         DownloadError::Interrupted { signal, resumable } => {
@@ -112,7 +112,7 @@ fn of_output(error: &OutputError) -> Failure {
     }
 }
 
-fn of_unpack(failed: &NotUnpacked) -> Failure {
+fn of_unpack(failed: &UnpackFailure) -> Failure {
     let message = with_root_cause(&failed.error);
     let code = if failed.error.is_unsafe() { "unsafe_archive" } else { "file_unwritable" };
     let hint = failed.kept.as_ref().map_or_else(
