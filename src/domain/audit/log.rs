@@ -132,7 +132,7 @@ impl AuditLog {
         match receipt {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
-                    tracing::debug!(route = scope.asked().route, "audit queue full, record skipped");
+                    tracing::debug!(route = scope.request().route, "audit queue full, record skipped");
                     if let (Some(id), true) = (entry.named, entry.exists) {
                         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
                         budgets.skip(id, spends);
@@ -265,7 +265,7 @@ impl Writer {
 
 /// Selects the budget of a request in case it belongs to no transfer; `None` for admin requests.
 fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<Stray> {
-    match scope.asked().service {
+    match scope.request().service {
         _ if scope.is_admin() => None,
         _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(Stray::Limited),
         _ if code == Some(ErrorCode::TokenInvalid) => Some(Stray::WrongToken),

@@ -21,8 +21,8 @@ pub enum Swap<'scope, T, A> {
 impl<'scope, T, A> Swap<'scope, T, A> {
     /// Writes `value` together with the other writes in `with`.
     #[must_use]
-    pub fn write(value: T, with: impl Into<RecordedCommit<'scope>>, answer: A) -> Self {
-        Self::Write(Box::new((value, with.into())), answer)
+    pub fn write(value: T, commit: impl Into<RecordedCommit<'scope>>, output: A) -> Self {
+        Self::Write(Box::new((value, commit.into())), output)
     }
 }
 
@@ -73,10 +73,10 @@ pub async fn create<'scope, T: Serialize>(
     store: &dyn Store,
     key: StorageKey,
     value: &T,
-    with: impl Into<RecordedCommit<'scope>>,
+    commit: impl Into<RecordedCommit<'scope>>,
 ) -> Result<(), StoreError> {
     let change = Change { key, condition: Condition::Absent, value: to_json(value) };
-    with.into().apply(store, Some(change)).await.map(drop)
+    commit.into().apply(store, Some(change)).await.map(drop)
 }
 
 /// Changes an object by compare-and-swap, with retries on conflicts.
@@ -101,13 +101,13 @@ where
     let mut backoff = Backoff::of_changes();
     loop {
         let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
-        let (value, commit, answer) = match decide(found.value)? {
-            Swap::Keep(answer) => return Ok(answer),
-            Swap::Write(write, answer) => (write.0, write.1, answer),
+        let (value, commit, output) = match decide(found.value)? {
+            Swap::Keep(output) => return Ok(output),
+            Swap::Write(write, output) => (write.0, write.1, output),
         };
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
         match commit.apply(store, Some(change)).await {
-            Ok(_) => return Ok(answer),
+            Ok(_) => return Ok(output),
             Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
             Err(error) => return Err(error.into()),
         }

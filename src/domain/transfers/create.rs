@@ -130,7 +130,11 @@ impl Transfers {
             moved: StatusMoves::one(None, Some(Status::Pending)),
             ..CounterDelta::on(now.day())
         };
-        let with = Commit { hints: vec![StorageKey::due(deadline, id)], tally: Some(tally), ..Commit::default() };
+        let with = Commit {
+            schedule: vec![StorageKey::schedule_entry(deadline, id)],
+            tally: Some(tally),
+            ..Commit::default()
+        };
         let with = scope.transfer_commit(id, now, result, &[EventKind::TransferCreated], with);
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {

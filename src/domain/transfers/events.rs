@@ -35,7 +35,7 @@ impl Transfers {
             EventSource::Grant(grant.digest())
         } else {
             self.check_proof(scope, transfer, proof)?;
-            EventSource::Network(scope.asked().network_key)
+            EventSource::Network(scope.request().network_key)
         };
         let now = self.now();
         let state = transfer.state_at(now);
@@ -44,7 +44,7 @@ impl Transfers {
             return Err(Error::NotCompleted);
         }
         let within_limits = loop {
-            match self.0.event_limit.try_count(id, source, scope.asked().network_key, now) {
+            match self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
                 Some(within_limits) => break within_limits,
                 None => self.0.event_limit.set_total(id, self.count_claims(id).await?, now),
             }

@@ -19,7 +19,7 @@ pub(super) async fn render_error(
 ) -> Response {
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<ApiError>().cloned() else { return response };
-    let mut rendered = keep_headers(&response, error.render(scope.asked().request_id));
+    let mut rendered = keep_headers(&response, error.render(scope.request().request_id));
     rendered.extensions_mut().insert(error);
     rendered
 }

@@ -78,7 +78,7 @@ impl Check<'_> {
             Some(_) => {}
             None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }
-        if !self.due.contains(&id) {
+        if !self.scheduled.contains(&id) {
             let advice = "run `sgsend delete` when the transfer is no longer needed: it is never deleted by a sweep";
             self.find("not_due", &key, "the transfer is missing from the schedule", advice);
         }

@@ -103,7 +103,7 @@ pub(super) async fn set_cookie(
     Extension(Encrypted(encrypted)): Extension<Encrypted>,
     Json(input): Json<SetCookie>,
 ) -> Result<Response, ApiError> {
-    let (network, now) = (scope.asked().network_key, app.now());
+    let (network, now) = (scope.request().network_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
     let check = || if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
     if app.admin_key_attempts.check(network, now, check)? != Attempt::Correct {

@@ -72,8 +72,8 @@ impl Records for S3Store {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
-        let put_hint = |hint| async move { self.put_always(&hint).await };
-        stream::iter(commit.hints).map(put_hint).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        let put_entry = |entry| async move { self.put_always(&entry).await };
+        stream::iter(commit.schedule).map(put_entry).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         let version = if let Some(change) = commit.change {
             Some(self.change(change, &commit.records).await?)
         } else {
