@@ -13,7 +13,7 @@ use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
 /// Number of events per list request while counting.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
 impl Transfers {
     /// Adds a client event to a transfer's audit records.
@@ -84,14 +84,14 @@ impl Transfers {
         let prefix = StorageKey::transfer_records(id, RecordKind::Event);
         let (mut claims, mut after) = (0, None);
         loop {
-            let page = self.store().list(&prefix, after.as_ref(), PAGE).await?;
+            let page = self.store().list(&prefix, after.as_ref(), PAGE_SIZE).await?;
             let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
                 Ok(Record::Event(Event { source, .. })) => source == Source::Client,
                 _ => false,
             };
             claims +=
                 u32::try_from(page.iter().filter(|(_, value)| is_client_event(value)).count()).unwrap_or(u32::MAX);
-            if page.len() < PAGE || claims >= MAX_EVENTS_PER_TRANSFER {
+            if page.len() < PAGE_SIZE || claims >= MAX_EVENTS_PER_TRANSFER {
                 return Ok(claims);
             }
             after = page.into_iter().last().map(|(key, _)| key);

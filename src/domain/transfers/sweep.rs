@@ -17,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
 /// Number of schedule entries per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// Number of transfers processed concurrently, so that the store can batch their commits.
 const CONCURRENCY: usize = 16;
 /// Maximum number of records removed per commit.
@@ -63,7 +63,7 @@ impl Transfers {
         let mut swept = SweepResult::default();
         let mut after = None;
         loop {
-            let page = self.store().keys(&StorageKey::all_schedule_entries(), after.as_ref(), PAGE).await?;
+            let page = self.store().keys(&StorageKey::all_schedule_entries(), after.as_ref(), PAGE_SIZE).await?;
             let Some(last) = page.last().cloned() else { return Ok(swept) };
             let minute = self.now().minute();
             let (due, later): (Vec<_>, Vec<_>) = page

@@ -202,7 +202,7 @@ impl Transfers {
         };
         let plan = PartPlan::of(transfer.size_bytes);
         Ok(Some(match state {
-            State::Pending => ranges(&presigner.arrived(transfer.transfer_id).await?),
+            State::Pending => ranges(&presigner.received_parts(transfer.transfer_id).await?),
             _ if state.completed_at().is_some() => plan.map(|plan| [1, plan.count()]).into_iter().collect(),
             _ => Vec::new(),
         }))

@@ -21,9 +21,9 @@ use crate::domain::transfers::IdempotencyRecord;
 use quotas::Account;
 
 /// Number of objects per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// Number of concurrent reads.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// Maximum number of findings in the report; further findings are only counted.
 const MAX_FINDINGS: usize = 1_000;
 
@@ -95,7 +95,7 @@ struct Pages<'a> {
 impl Pages<'_> {
     /// Returns the next page of objects; `None` after the last page.
     async fn next(&mut self) -> Result<Option<Vec<(StorageKey, Bytes)>>, StoreError> {
-        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?;
+        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;
         let last = page.last().map(|(key, _)| key.clone());
         Ok(last.map(|last| {
             self.after = Some(last);
@@ -170,7 +170,7 @@ impl<'a> Check<'a> {
     async fn schedule(&mut self) -> Result<(), StoreError> {
         let (prefix, mut after) = (StorageKey::all_schedule_entries(), None);
         loop {
-            let keys = self.store.keys(&prefix, after.as_ref(), PAGE).await?;
+            let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
             for key in &keys {
                 match ScheduleEntry::from_key(key) {
                     Some(entry) => drop(self.scheduled.insert(entry.transfer_id)),

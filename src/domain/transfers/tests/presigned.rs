@@ -52,7 +52,7 @@ impl Presigner for Signing {
         Ok(numbers.iter().map(|_| self.sign("part", lifetime)).collect())
     }
 
-    async fn arrived(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
         Ok(Vec::new())
     }
 
