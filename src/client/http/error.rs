@@ -114,7 +114,7 @@ pub enum ClientError {
         origin: Origin,
         /// Name of the API call.
         call: &'static str,
-        /// What is invalid about the response.
+        /// Reason why the response is invalid.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -202,7 +202,7 @@ impl ClientError {
         }
     }
 
-    /// Returns the server's error code, if this is an error response with a code known to this version.
+    /// Returns the error code of an API error response; `None` for other errors, and for codes unknown to this version.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -214,12 +214,12 @@ impl ClientError {
     /// Returns `true` if a later process may resume the transfer that failed with this error.
     #[must_use]
     pub(crate) fn is_resumable(&self) -> bool {
-        // A captive portal or another network may have caused these.
+        // A captive portal or another network may cause certificate, TLS and redirect errors.
         let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
     }
 
-    /// Returns the status of the payload store's error response, if this is one.
+    /// Returns the HTTP status of a payload store's error response; `None` for other errors.
     #[must_use]
     pub(crate) fn store_status(&self) -> Option<u16> {
         match self {

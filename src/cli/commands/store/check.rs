@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::location::{check_holds_store, storage};
-use crate::cli::commands::serve::why_not_started;
+use crate::cli::commands::serve::start_failure;
 use crate::cli::context::Context;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::s3_options::S3Options;
@@ -37,9 +37,9 @@ struct Output<'a> {
 /// Runs the command.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let storage = arguments.s3.apply(arguments.storage)?;
-    super::check_lasting(&storage)?;
+    super::check_persistent(&storage)?;
     check_holds_store(&storage)?;
-    let report = storage.check().await.map_err(|error| why_not_started(&error, storage.is_remote()))?;
+    let report = storage.check().await.map_err(|error| start_failure(&error, storage.is_remote()))?;
     let (is_ok, printer) = (report.finding_count == 0, &context.printer);
     if printer.is_json() {
         let (found, objects) = (report.finding_count, report.object_count);
