@@ -17,7 +17,7 @@ use crate::server::state::AppState;
 
 /// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
 ///
-/// More would allow several guesses in one request.
+/// A higher maximum would allow several guesses of the key in one request.
 const MAX_COOKIES: usize = 2;
 
 /// Extractor that authenticates an admin.
