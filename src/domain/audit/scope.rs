@@ -230,8 +230,8 @@ impl RequestScope {
 
     /// Builds the audit records to commit together with a change, and returns them with the state after the commit.
     ///
-    /// These are the action and event records and, if the HTTP status is known by now, the request record. The commit
-    /// sets the state: see [`RecordedCommit`](super::RecordedCommit).
+    /// The records are those of the action and its events and, if the HTTP status is already known, of the request. The
+    /// commit sets the state: see [`RecordedCommit`](super::RecordedCommit).
     #[must_use]
     pub(super) fn change_records(
         &self,

@@ -19,7 +19,7 @@ pub enum Swap<'scope, T, A> {
 }
 
 impl<'scope, T, A> Swap<'scope, T, A> {
-    /// Writes `value` together with the other writes in `with`.
+    /// Writes `value` together with the other writes of `commit`.
     #[must_use]
     pub fn write(value: T, commit: impl Into<RecordedCommit<'scope>>, output: A) -> Self {
         Self::Write(Box::new((value, commit.into())), output)
@@ -65,7 +65,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result
     serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
 }
 
-/// Creates an object, together with the other writes in `with`.
+/// Creates an object, together with the other writes of `commit`.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the object already exists.

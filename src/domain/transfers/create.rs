@@ -65,7 +65,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
 pub struct NewTransfer {
     /// State of the transfer.
     pub transfer: Transfer,
-    /// How to upload the payload: through this service, or with the first presigned URLs.
+    /// Instruction for uploading the payload: through this service, or with the first presigned URLs.
     pub upload: UploadInstruction,
 }
 

@@ -23,6 +23,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer};
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
 
+/// Transfer service over a store, with a manual clock.
 struct World {
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
@@ -40,7 +41,7 @@ impl World {
         Self::with_store_and_clock(store, Arc::new(ManualClock::at(START)))
     }
 
-    /// Creates another process over the same store.
+    /// Creates a second server process that shares the store and the clock of `other`.
     fn second_process(other: &Self) -> Self {
         Self::with_store_and_clock(other.store.clone(), other.clock.clone())
     }
@@ -165,7 +166,7 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
     let world = World::new();
     let transfer = world.completed(None).await;
     let id = transfer.transfer_id;
-    // The state after a crash between the two steps of a deletion.
+    // Simulates a crash between the two steps of a deletion: the state is changed, the payload is still stored.
     world
         .transfers
         .change(id, |mut transfer| {
@@ -203,7 +204,7 @@ async fn a_payload_larger_than_declared_ends_the_transfer() {
     let world = World::new();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
-    // Only a presigned upload could store a larger payload; no route of the service does.
+    // Writes to the store directly, as a presigned upload would: routes of the service reject a larger payload.
     let mut writer = world.store.writer(id, 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();
@@ -268,22 +269,26 @@ async fn records_and_counters_of_old_days_are_removed() {
     let world = World::new();
     world.token().await;
     world.created(None).await;
-    let days = async || {
+    let counts = async || {
         let service = world.keys(&StorageKey::all_service_records()).await.len();
         (service, world.keys(&StorageKey::all_stats()).await.len())
     };
     world.clock.set(START.plus(RETAIN));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await, (4, 2), "two tokens with two records each, and the days of creation and expiry");
+    assert_eq!(
+        counts().await,
+        (4, 2),
+        "two records for each of two tokens; counters of the days of creation and expiry"
+    );
     world.clock.advance(Duration::from_hours(24));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await.0, 0);
+    assert_eq!(counts().await.0, 0);
     world.clock.set(START.plus(Duration::from_hours(24 * 401)));
     world.transfers.sweep().await.unwrap();
     assert!(!world.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
     world.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await.1, 1, "the totals are removed with their day");
+    assert_eq!(counts().await.1, 1, "the totals are removed with their day");
 }
 
 #[tokio::test]
@@ -295,8 +300,8 @@ async fn an_unreadable_transfer_does_not_block_others() {
         condition: crate::domain::store::Condition::Absent,
         value: bytes::Bytes::from_static(b"{"),
     };
-    let early = vec![StorageKey::schedule_entry(START, broken)];
-    world.store.commit(Commit { schedule: early, ..Commit::of(change) }).await.unwrap();
+    let schedule = vec![StorageKey::schedule_entry(START, broken)];
+    world.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
     let transfer = world.completed(None).await;
     world.clock.set(transfer.expires_at);
     let swept = world.transfers.sweep().await.unwrap();
