@@ -1,4 +1,4 @@
-//! Parsers for IDs, digests, tokens, keys, proofs and grants; each value has one canonical form.
+//! Fuzzes the parsers of IDs, digests, tokens, keys, proofs and grants: accepted text is in canonical form.
 
 #![no_main]
 
@@ -39,9 +39,9 @@ fuzz_target!(|text: &str| {
         assert!(grant.matches(&grant.digest()));
     }
     if let Ok(key) = text.parse::<LinkKey>() {
-        // A key without a prefix counts as a key without a passphrase.
-        let whole = if text.contains('.') { text.to_owned() } else { format!("v1.{text}") };
-        assert_canonical(&whole, &key.to_text());
+        // A key without a version prefix is a version 1 key without a passphrase.
+        let canonical = if text.contains('.') { text.to_owned() } else { format!("v1.{text}") };
+        assert_canonical(&canonical, &key.to_text());
         assert_eq!(key.needs_passphrase(), text.starts_with("v1p."));
     }
 });

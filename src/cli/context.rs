@@ -136,7 +136,7 @@ impl Context {
     }
 
     /// Returns the retry policy of transfers, bounded by `--timeout` without progress.
-    pub(super) fn patience(&self) -> RetryPolicy {
+    pub(super) fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy::new(self.global.timeout)
     }
 

@@ -17,14 +17,14 @@ use self::commands::Arguments;
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
 pub use self::output::printer::Printer;
-use self::output::style::When;
+use self::output::style::ColorChoice;
 
-/// Runs the command line of this process.
+/// Parses the arguments of this process, runs the command, and returns the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(answer) = commands::completions::answer(command_line) {
-        // A shell that closed the pipe needs no completions.
-        let _ = Printer::bare(false, When::Never).text(&answer);
+    if let Some(response) = commands::completions::respond(command_line) {
+        // A write error is ignored: the shell has closed the pipe.
+        let _ = Printer::bare(false, ColorChoice::Never).text(&response);
         return Exit::Done.into();
     }
     let parsed = command_line().try_get_matches();
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Returns the complete command line, with examples and notes.
+/// Returns the definition of the command line, with the examples and notes of the help texts.
 fn command_line() -> clap::Command {
     reference::with_reference(Arguments::command())
 }

@@ -7,7 +7,7 @@ use crate::client::{Interrupt, Signal};
 use crate::cli::failure::exit::Exit;
 
 /// Time that a command has to end after the first signal.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE_PERIOD: Duration = Duration::from_secs(3);
 
 /// Starts a task that listens for SIGINT and SIGTERM.
 pub(super) fn watch() -> std::io::Result<Interrupt> {
@@ -17,7 +17,7 @@ pub(super) fn watch() -> std::io::Result<Interrupt> {
         let signal = signals.next().await;
         // A send error means that the command has already ended.
         let _ = raise.send(Some(signal));
-        let _ = tokio::time::timeout(GRACE, signals.next()).await;
+        let _ = tokio::time::timeout(GRACE_PERIOD, signals.next()).await;
         let exit = match signal {
             Signal::Interrupt => Exit::Interrupted,
             Signal::Terminate => Exit::Terminated,

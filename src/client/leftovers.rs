@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Maximum age of a state file. The transfer of an older file has expired, or is unlikely to be resumed.
-pub(super) const OLDEST: Duration = Duration::from_hours(24 * 7);
+pub(super) const MAX_AGE: Duration = Duration::from_hours(24 * 7);
 
 /// Creates a directory and its parents with mode 0700, and removes old files from the directory.
 pub(super) fn prepare(folder: &Path) -> io::Result<()> {
@@ -24,10 +24,10 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Removes files older than [`OLDEST`]. Ignores errors.
+/// Removes files older than [`MAX_AGE`]. Ignores errors.
 pub(super) fn remove_old(folder: &Path) {
     let files = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    for file in files.filter(|file| age_of(file).is_some_and(|age| age > OLDEST)) {
+    for file in files.filter(|file| age_of(file).is_some_and(|age| age > MAX_AGE)) {
         // Another process may have removed the file already.
         let _ = fs::remove_file(file);
     }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::leftovers::{OLDEST, age_of};
+use super::leftovers::{MAX_AGE, age_of};
 use super::upload::UploadState;
 use crate::client::decrypt::part_of;
 use crate::domain::crypto::envelope;
@@ -65,7 +65,7 @@ impl UnfinishedTransfer {
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut files: Vec<_> = paths.filter_map(|path| Some((age_of(&path)?, path))).collect();
-    files.retain(|(age, _)| *age <= OLDEST);
+    files.retain(|(age, _)| *age <= MAX_AGE);
     files.sort();
     files.into_iter().map(|(_, path)| path).collect()
 }

@@ -74,7 +74,7 @@ impl Timestamp {
 
     /// Formats the timestamp for users, as `yyyy-mm-dd hh:mm UTC`.
     #[must_use]
-    pub fn for_people(self) -> String {
+    pub fn human_readable(self) -> String {
         self.civil(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
     }
 

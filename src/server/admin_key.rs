@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 /// Minimum length of an admin key, in characters.
 const MIN_CHARS: usize = 32;
 /// Lifetime of a session.
-pub(super) const SESSION: Duration = Duration::from_hours(12);
+pub(super) const SESSION_LIFETIME: Duration = Duration::from_hours(12);
 
 /// The admin key: never printed, compared in constant time, zeroed on drop.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl AdminKey {
     /// Creates the value of a session cookie: the expiry in Unix milliseconds, and its HMAC-SHA256 tag.
     #[must_use]
     pub fn new_session(&self, now: Timestamp) -> String {
-        let expiry = now.plus(SESSION).as_millis();
+        let expiry = now.plus(SESSION_LIFETIME).as_millis();
         let tag = hmac::sign(&self.session_key(), &expiry.to_be_bytes());
         format!("{expiry}.{}", hex(tag.as_ref()))
     }
@@ -97,7 +97,7 @@ mod tests {
         let key = AdminKey::new(&"k".repeat(40)).unwrap();
         let session = key.new_session(NOW);
         assert!(key.verify_session(&session, NOW));
-        assert!(!key.verify_session(&session, NOW.plus(SESSION)));
+        assert!(!key.verify_session(&session, NOW.plus(SESSION_LIFETIME)));
         assert!(!AdminKey::new(&"o".repeat(40)).unwrap().verify_session(&session, NOW));
         let (expiry, tag) = session.split_once('.').unwrap();
         let extended = format!("{}.{tag}", expiry.parse::<u64>().unwrap() + 1);

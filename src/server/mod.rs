@@ -126,7 +126,7 @@ impl Server {
 
     /// Serves each service on its listener until `stop`.
     ///
-    /// Then waits for in-flight requests, and writes buffered counters and audit records.
+    /// After `stop`, waits for in-flight requests, and writes buffered counters and audit records.
     ///
     /// # Errors
     /// [`StartError::NoAdminKey`] if an admin service is requested without an admin key.

@@ -44,7 +44,7 @@ pub struct Settings {
     pub retain_audit: Duration,
     /// Free disk space that uploads must leave, for a store in a folder.
     pub min_free: MinFreeSpace,
-    /// When audit records of reads and error responses are written.
+    /// Mode of writing the audit records of reads and error responses.
     pub audit: WriteMode,
     /// Timeouts, the minimum rate, and the connection limit.
     pub timeouts: Timeouts,
@@ -88,7 +88,7 @@ impl Settings {
 pub enum RateMode {
     /// [`RateLimit::default`], but no limit if only this machine can reach the service.
     ///
-    /// That is a service on a loopback address, without any sign of a proxy in the configuration.
+    /// Only this machine can reach a service on a loopback address without a proxy in the configuration.
     #[default]
     WhenReachable,
     /// The given limit.

@@ -42,7 +42,7 @@ async fn records_can_be_written_once_space_is_freed() {
     assert!(filled > 10, "only {filled} records fit");
 
     let whole = Commit {
-        hints: vec![key("due/2026-01-01T00:00/x")],
+        schedule: vec![key("due/2026-01-01T00:00/x")],
         records: vec![(key("large"), pattern(0..MIB)), (key("small"), "event".into())],
         tally: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("old.json")],

@@ -1,13 +1,13 @@
 //! Payload listings: ordered by ID, with the state of each payload.
 
 use sgsend::domain::id::{TokenId, TransferId};
-use sgsend::domain::store::{Held, Store};
+use sgsend::domain::store::{PayloadObjects, Store};
 
 use crate::place::{Place, content, finished, recording, upload};
 
 /// Lists all payloads in pages of `page_size`.
-async fn held(store: &dyn Store, page_size: usize) -> Vec<Held> {
-    let mut all: Vec<Held> = Vec::new();
+async fn held(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
+    let mut all: Vec<PayloadObjects> = Vec::new();
     loop {
         let page = store.held(all.last().map(|held| held.id), page_size).await.unwrap();
         assert!(page.len() <= page_size);
@@ -18,12 +18,12 @@ async fn held(store: &dyn Store, page_size: usize) -> Vec<Held> {
     }
 }
 
-const fn whole(id: TransferId) -> Held {
-    Held { id, whole: true, unfinished: false }
+const fn whole(id: TransferId) -> PayloadObjects {
+    PayloadObjects { id, whole: true, unfinished: false }
 }
 
-const fn arriving(id: TransferId) -> Held {
-    Held { id, whole: false, unfinished: true }
+const fn arriving(id: TransferId) -> PayloadObjects {
+    PayloadObjects { id, whole: false, unfinished: true }
 }
 
 pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {

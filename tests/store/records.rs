@@ -48,9 +48,9 @@ pub(crate) async fn a_conflict_writes_nothing(store: Place) {
 
 pub(crate) async fn a_conflict_leaves_no_hints(store: Place) {
     store.commit(creating("a.json", "first")).await.unwrap();
-    let refused = Commit { hints: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
+    let refused = Commit { schedule: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
     assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
-    assert_eq!(store.keys(&StorageKey::all_due(), None, 9).await.unwrap(), []);
+    assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), []);
 }
 
 pub(crate) async fn records_are_written_once(store: Place) {
@@ -66,11 +66,11 @@ pub(crate) async fn records_are_written_once(store: Place) {
 }
 
 pub(crate) async fn hints_can_be_put_repeatedly(store: Place) {
-    let hints = vec![key("due/2026-01-01T00:00/x"), key("due/2026-01-01T00:01/y")];
+    let schedule = vec![key("due/2026-01-01T00:00/x"), key("due/2026-01-01T00:01/y")];
     for _ in 0..2 {
-        assert_eq!(store.commit(Commit { hints: hints.clone(), ..Commit::default() }).await.unwrap(), None);
+        assert_eq!(store.commit(Commit { schedule: schedule.clone(), ..Commit::default() }).await.unwrap(), None);
     }
-    assert_eq!(store.keys(&StorageKey::all_due(), None, 9).await.unwrap(), hints);
+    assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), schedule);
     assert_eq!(value(&*store, "due/2026-01-01T00:00/x").await.unwrap(), "");
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn removals_are_repeatable(store: Place) {
     assert_eq!(value(&*store, "a.json").await, None);
     assert_eq!(value(&*store, "b.json").await.unwrap(), "b");
     // Moving a schedule entry puts the new entry and removes the old entry in one commit.
-    let moving = Commit { hints: vec![key("due/2")], removals: vec![key("b.json")], ..Commit::default() };
+    let moving = Commit { schedule: vec![key("due/2")], removals: vec![key("b.json")], ..Commit::default() };
     store.commit(moving).await.unwrap();
     assert_eq!((value(&*store, "b.json").await, value(&*store, "due/2").await), (None, Some(Bytes::new())));
 }

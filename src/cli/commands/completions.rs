@@ -1,4 +1,4 @@
-//! `sgsend completions`: prints shell scripts, and answers their completion requests.
+//! `sgsend completions`: prints shell scripts, and responds to their completion requests.
 
 use std::ffi::OsString;
 use std::io;
@@ -75,22 +75,22 @@ fn script(shell: Shell) -> io::Result<String> {
 /// Returns the candidates for a completion script; `None` if this process is not a completion request.
 ///
 /// A request sets [`VARIABLE`] to the shell, and passes `--` as the first argument, followed by the words so far.
-pub(crate) fn answer(command_line: fn() -> Command) -> Option<String> {
+pub(crate) fn respond(command_line: fn() -> Command) -> Option<String> {
     let name = std::env::var_os(VARIABLE)?.into_string().ok()?;
     let shells = Shells::builtins();
     let shell = shells.completer(&name)?;
     let mut words = std::env::args_os().skip(1);
     words.next().filter(|first| first == "--")?;
     let words: Vec<OsString> = words.collect();
-    let answer = if words.is_empty() { Ok(String::new()) } else { complete(shell, words, command_line) };
+    let output = if words.is_empty() { Ok(String::new()) } else { complete(shell, words, command_line) };
     // Errors yield no candidates: a message would disturb the line being typed.
-    Some(answer.unwrap_or_default())
+    Some(output.unwrap_or_default())
 }
 
 fn complete(shell: &dyn EnvCompleter, words: Vec<OsString>, command_line: fn() -> Command) -> io::Result<String> {
     let mut command = candidates::add(command_line(), command_line);
     command.build();
-    let mut answer = Vec::new();
-    shell.write_complete(&mut command, words, std::env::current_dir().ok().as_deref(), &mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    let mut output = Vec::new();
+    shell.write_complete(&mut command, words, std::env::current_dir().ok().as_deref(), &mut output)?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
 }

@@ -100,8 +100,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
     };
-    let (meter, patience, id) = (context.meter("download"), context.patience(), wanted.status.transfer_id);
-    let downloaded = Box::pin(download::run(&api, wanted, &kept, patience, meter, interrupt)).await?;
+    let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), wanted.status.transfer_id);
+    let downloaded = Box::pin(download::run(&api, wanted, &kept, retry_policy, meter, interrupt)).await?;
     report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
 }
 

@@ -33,17 +33,17 @@ fn describe(stats: &StatsOverview) -> String {
         format!("stored     {}", ByteSize(stats.bytes_stored)),
         format!("downloads  {}", stats.downloads),
         format!("tokens     {} active, {} revoked, {} expired", tokens.active, tokens.revoked, tokens.expired),
-        format!("as of      {}", stats.as_of.for_people()),
+        format!("as of      {}", stats.as_of.human_readable()),
     ];
-    let busy = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
+    let has_activity = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
     let row = |day: &crate::domain::wire::DayOverview| {
-        let counted = [(day.created, "created"), (day.completed, "completed"), (day.downloads, "downloads")];
-        let counted = counted.map(|(number, what)| format!("{number} {what}"));
-        [day.day.to_string()].into_iter().chain(counted).chain([ByteSize(day.bytes).to_string()]).collect()
+        let counts = [(day.created, "created"), (day.completed, "uploaded"), (day.downloads, "downloads")];
+        let counts = counts.map(|(count, label)| format!("{count} {label}"));
+        [day.day.to_string()].into_iter().chain(counts).chain([ByteSize(day.bytes).to_string()]).collect()
     };
-    let rows: Vec<Vec<String>> = stats.days.iter().filter(busy).map(row).collect();
+    let rows: Vec<Vec<String>> = stats.days.iter().filter(has_activity).map(row).collect();
     if !rows.is_empty() {
-        lines.push(table::lines(&["DAY", "CREATED", "COMPLETED", "DOWNLOADS", "BYTES"], &rows));
+        lines.push(table::lines(&["DAY", "CREATED", "UPLOADED", "DOWNLOADS", "ENCRYPTED SIZE"], &rows));
     }
     lines.join("\n")
 }

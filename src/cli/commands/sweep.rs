@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::serve::{log, why_not_started};
+use super::serve::{log, start_failure};
 use super::store::location::{check_holds_store, storage};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
     check_holds_store(&storage)?;
     let in_bucket = storage.is_remote();
-    let failed = |error| why_not_started(&error, in_bucket);
+    let failed = |error| start_failure(&error, in_bucket);
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
     let swept = server.sweep().await.map_err(failed)?;
     if swept.failed > 0 {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How a command ended.
+/// Exit status of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -21,7 +21,7 @@ pub enum Exit {
     /// The key or passphrase is wrong, or the payload is damaged.
     WrongKey = 6,
     /// Size limit, quota or rate limit exceeded.
-    TooMuch = 7,
+    LimitExceeded = 7,
     /// Network or server fault with nothing to resume; a retry may succeed.
     Network = 8,
     /// A local file exists, is unsafe or has changed, or the disk is full.

@@ -5,12 +5,12 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use super::Failure;
 use super::exit::Exit;
 use crate::cli::output::printer::Printer;
-use crate::cli::output::style::When;
+use crate::cli::output::style::ColorChoice;
 
 /// Prints help, a version or a usage error.
 pub(crate) fn report(error: &Error) -> Exit {
     let before_dashes = || std::env::args_os().skip(1).take_while(|argument| argument != "--");
-    let printer = Printer::bare(before_dashes().any(|argument| argument == "--json"), When::Auto);
+    let printer = Printer::bare(before_dashes().any(|argument| argument == "--json"), ColorChoice::Auto);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not an error.

@@ -20,7 +20,7 @@ use crate::domain::file_name::safe_file_name;
 const MAX_SPOOL: u64 = 16 << 30;
 
 /// The paths and options of the command line.
-pub(crate) struct Wanted {
+pub(crate) struct Input {
     pub paths: Vec<PathBuf>,
     /// Name shown to recipients.
     pub name: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct Content {
     pub unused_globs: Vec<String>,
 }
 
-impl Wanted {
+impl Input {
     /// Opens the input. Blocks, and reads stdin to its end.
     pub(crate) fn open(self) -> Result<Content> {
         let exclude = Exclude::parse(&self.exclude).map_err(|error| {
@@ -197,13 +197,13 @@ mod tests {
         assert_eq!(open_one(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
     }
 
-    fn wanted(paths: &[&Path], exclude: &[&str]) -> Wanted {
+    fn input(paths: &[&Path], exclude: &[&str]) -> Input {
         let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-        Wanted { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
+        Input { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
     }
 
-    fn refused(wanted: Wanted) -> Failure {
-        Failure::of(&wanted.open().err().unwrap())
+    fn refused(input: Input) -> Failure {
+        Failure::of(&input.open().err().unwrap())
     }
 
     #[test]
@@ -213,11 +213,11 @@ mod tests {
         std::fs::create_dir_all(&inner).unwrap();
         let photos = folder.path().join("photos");
         for path in [photos.clone(), inner.join(".."), photos.join("."), inner.join("../../photos/")] {
-            let content = wanted(&[&path], &[]).open().unwrap();
+            let content = input(&[&path], &[]).open().unwrap();
             assert_eq!(content.name, "photos", "{}", path.display());
             assert_eq!(content.source.plan().unwrap().entries()[0].path(), "inner");
         }
-        let several = wanted(&[&photos, &inner], &[]).open().unwrap();
+        let several = input(&[&photos, &inner], &[]).open().unwrap();
         assert_eq!((several.name.len(), several.name.starts_with("sgsend-")), (15, true));
     }
 
@@ -228,19 +228,19 @@ mod tests {
         std::fs::write(&file, "x").unwrap();
         std::fs::create_dir(folder.path().join("d")).unwrap();
         std::fs::write(folder.path().join("d/a.log"), "x").unwrap();
-        for wanted in [
-            wanted(&[&file, &folder.path().join("d/a.log")], &[]),
-            wanted(&[&file, &file], &[]),
-            wanted(&[&file, Path::new("-")], &[]),
-            wanted(&[&file], &["*.log"]),
-            wanted(&[&file, &folder.path().join("d")], &["*.log", "d"]),
-            wanted(&[&file], &["a["]),
+        for input in [
+            input(&[&file, &folder.path().join("d/a.log")], &[]),
+            input(&[&file, &file], &[]),
+            input(&[&file, Path::new("-")], &[]),
+            input(&[&file], &["*.log"]),
+            input(&[&file, &folder.path().join("d")], &["*.log", "d"]),
+            input(&[&file], &["a["]),
         ] {
-            assert_eq!(refused(wanted).exit, Exit::Usage);
+            assert_eq!(refused(input).exit, Exit::Usage);
         }
         let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
         assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
-        let missing = refused(wanted(&[&file, &folder.path().join("nowhere")], &[]));
+        let missing = refused(input(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
     }
 }

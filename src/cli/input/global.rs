@@ -1,4 +1,4 @@
-//! The global options.
+//! Global options, which every command accepts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::secret::SecretText;
 use super::values::positive_duration;
-use crate::cli::output::style::{ProgressStyle, When};
+use crate::cli::output::style::{ColorChoice, ProgressStyle};
 
-/// Options of every command.
+/// Global options.
 #[derive(Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
@@ -48,10 +48,10 @@ pub(crate) struct Global {
     /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print the causes of errors, and retries
+    /// Also print the causes of errors, and each retry
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
-    /// Answer yes to every question; this overwrites existing files
+    /// Answer yes to every question, and overwrite existing files
     #[arg(short, long, global = true, hide_short_help = true)]
     pub yes: bool,
     /// Never ask for input
@@ -66,7 +66,7 @@ pub(crate) struct Global {
         hide_possible_values = false,
         hide_short_help = true
     )]
-    pub color: When,
+    pub color: ColorChoice,
     /// How to show progress
     #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_short_help = true)]
     pub progress: ProgressStyle,

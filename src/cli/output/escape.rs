@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Escapes characters that move the cursor or colour, hide or reverse text. Keeps line feeds.
+/// Escapes control, invisible and bidirectional formatting characters, except line feeds.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
-    escape(text, |c| c != '\n' && is_harmful(c))
+    escape(text, |c| c != '\n' && needs_escape(c))
 }
 
-/// Escapes like [`lines`], and line feeds too, for names and other text within a line.
+/// Escapes the characters that [`lines`] escapes, and line feeds; for names and other text within a line.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    escape(text, is_harmful)
+    escape(text, needs_escape)
 }
 
 /// Quotes a path for a POSIX shell.
@@ -18,14 +18,14 @@ pub(crate) fn for_shell(path: &std::path::Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
 }
 
-/// Escapes harmful characters in JSON text that JSON itself does not escape; they occur in strings only.
+/// Escapes the same characters in serialised JSON as `\uXXXX`; in valid JSON these characters occur in strings only.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_harmful) {
+    if !text.contains(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_harmful(c) {
+        if needs_escape(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(escaped, "\\u{unit:04x}").expect("writing to a String cannot fail");
             }
@@ -36,13 +36,13 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-fn escape(text: &str, harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&harmful) {
+fn escape(text: &str, needs_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if harmful(c) {
+        if needs_escape(c) {
             write!(escaped, "\\u{{{:x}}}", u32::from(c)).expect("writing to a String cannot fail");
         } else {
             escaped.push(c);
@@ -51,7 +51,7 @@ fn escape(text: &str, harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-fn is_harmful(c: char) -> bool {
+fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -73,7 +73,7 @@ mod tests {
         let value = serde_json::json!({"name": "\u{1b}[2J\u{9b}invoice\u{202e}fdp.exe é\u{7f}"});
         let text = value.to_string();
         let escaped = json(&text);
-        assert!(!escaped.contains(is_harmful) && escaped.contains("\\u202e") && escaped.contains("é"), "{escaped}");
+        assert!(!escaped.contains(needs_escape) && escaped.contains("\\u202e") && escaped.contains("é"), "{escaped}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::escape;
-use super::style::{ProgressStyle, When};
+use super::style::{ColorChoice, ProgressStyle};
 use crate::cli::failure::Failure;
 use crate::cli::input::global::Global;
 
@@ -34,11 +34,11 @@ impl Printer {
     }
 
     /// Creates a printer before the command line is parsed.
-    pub(crate) fn bare(json: bool, color: When) -> Self {
+    pub(crate) fn bare(json: bool, color: ColorChoice) -> Self {
         let color = match color {
-            When::Always => true,
-            When::Never => false,
-            When::Auto => {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
                 let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
                 let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
                 io::stderr().is_terminal() && !is_set("NO_COLOR") && !dumb

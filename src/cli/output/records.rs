@@ -40,7 +40,7 @@ where
         }
     }
     let failure = Failure::new(Exit::Network, "endless_list", "the list of the server is endless or too long");
-    Err(failure.hint("report it to the operator of the server").into())
+    Err(failure.hint("report the error to the operator of the server").into())
 }
 
 /// Formats records as a timeline, with each request followed by its actions and events.

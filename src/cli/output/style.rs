@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// When to use terminal features such as colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
+pub(crate) enum ColorChoice {
     /// On a terminal only
     Auto,
     /// Always

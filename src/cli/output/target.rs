@@ -187,7 +187,7 @@ pub(crate) fn name_of(metadata: &Metadata) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::style::When;
+    use crate::cli::output::style::ColorChoice;
 
     /// Archives of this size are saved with `--no-extract` in these tests.
     const NOT_EXTRACTED: u64 = 1;
@@ -201,7 +201,7 @@ mod tests {
             no_extract: metadata.size == NOT_EXTRACTED,
         };
         let target =
-            OutputTarget::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, When::Never));
+            OutputTarget::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, ColorChoice::Never));
         match target.choose(Some(metadata))? {
             Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
             Output::Stream(_) => panic!("expected a file, not a stream"),

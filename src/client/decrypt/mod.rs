@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use directory::NotUnpacked;
+pub use directory::UnpackFailure;
 pub use output::{Conflict, Output, OutputError, Target};
 pub use partial::PartialRecord;
 pub(super) use partial::part_of;

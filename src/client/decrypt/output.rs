@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::directory::{self, NotUnpacked};
+use super::directory::{self, UnpackFailure};
 use super::part::{PartFile, part_path};
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch};
 
@@ -65,7 +65,7 @@ pub enum OutputError {
     DirectoryExists(PathBuf),
     /// The archive cannot be unpacked.
     #[error(transparent)]
-    Unpack(Box<NotUnpacked>),
+    Unpack(Box<UnpackFailure>),
     /// Writing the content failed.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),

@@ -26,7 +26,7 @@ pub(super) enum FetchError {
     /// A request failed.
     Client(ClientError),
     /// The response has another byte range than requested.
-    OtherRange,
+    WrongRange,
     /// The payload no longer exists.
     Gone(Status),
     /// The receiver of the pieces has failed and closed its channel.
@@ -79,7 +79,7 @@ impl ServiceDownload<'_> {
         let response = tokio::time::timeout(stall, self.api.fetch(self.address, self.grant, *offset));
         let mut response = response.await.map_err(|_| stalled())??;
         if !begins_at(&response, *offset) {
-            return Err(FetchError::OtherRange);
+            return Err(FetchError::WrongRange);
         }
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled())?;

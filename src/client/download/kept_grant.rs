@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::client::decrypt::PartialRecord;
-use crate::client::leftovers::{self, OLDEST, age_of};
+use crate::client::leftovers::{self, MAX_AGE, age_of};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
@@ -44,7 +44,7 @@ impl KeptGrant {
         let file = self.file.as_ref()?;
         let age = age_of(file)?;
         let saved: SavedGrant = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
-        if age > OLDEST || saved.v != 1 {
+        if age > MAX_AGE || saved.v != 1 {
             self.forget();
             return None;
         }
@@ -107,7 +107,7 @@ impl KeptGrant {
 fn discard_old(folder: &Path) {
     let records = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "part"));
-    for path in records.filter(|path| age_of(path).is_some_and(|age| age > OLDEST)) {
+    for path in records.filter(|path| age_of(path).is_some_and(|age| age > MAX_AGE)) {
         PartialRecord { path, server: String::new() }.discard();
     }
 }

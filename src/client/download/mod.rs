@@ -77,10 +77,10 @@ pub enum DownloadError {
     Size(#[from] ImpossibleSize),
     /// The response has another byte range than requested.
     #[error("the server sent another part of the payload than requested")]
-    OtherRange,
+    WrongRange,
     /// The payload cannot be decrypted.
     #[error(transparent)]
-    Unseal(#[from] DecryptError),
+    Decrypt(#[from] DecryptError),
     /// The output cannot be written, after the download was counted.
     #[error("{error}")]
     OutputFailed {
@@ -114,7 +114,7 @@ pub async fn check(
 ) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // Retries once after a lost connection; an unreachable server is reported at once.
-        Err(ClientError::Broken { .. }) => api.status(id).await,
+        Err(ClientError::ConnectionLost { .. }) => api.status(id).await,
         status => status,
     };
     let status = status.inspect_err(|error| {
@@ -204,7 +204,7 @@ pub async fn run(
     };
     let event = match &outcome {
         Ok(_) => Some(ClientEventKind::DecryptSucceeded),
-        Err(DownloadError::Unseal(DecryptError::Open(_) | DecryptError::Envelope(_))) => {
+        Err(DownloadError::Decrypt(DecryptError::Open(_) | DecryptError::Envelope(_))) => {
             Some(ClientEventKind::DecryptFailed)
         }
         Err(_) => None,
@@ -318,6 +318,6 @@ impl DownloadError {
     /// Returns `true` if the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
-        matches!(self, Self::WrongKey | Self::Unseal(DecryptError::Open(OpenError::Unauthentic { index: 0 })))
+        matches!(self, Self::WrongKey | Self::Decrypt(DecryptError::Open(OpenError::Unauthentic { index: 0 })))
     }
 }

@@ -26,7 +26,7 @@ use crate::domain::transfer::Status;
 pub(super) const RANGE: u64 = 2 << 20;
 /// Size of a piece passed on for decryption, in bytes.
 const PIECE: usize = 256 << 10;
-/// Maximum number of parallel requests. Their ranges wait in memory until all earlier ranges are passed on.
+/// Maximum number of parallel requests; a downloaded range waits in memory until all earlier ranges are passed on.
 const MAX_PARALLEL: usize = 4;
 /// Consecutive connection failures, after earlier success, before the download falls back to the service.
 const MAX_MISSES: u32 = 3;
@@ -150,14 +150,14 @@ impl Ranges {
         }
         let mut response = response?;
         if !self.has_range(&response, &requested) {
-            return Err(FetchError::OtherRange);
+            return Err(FetchError::WrongRange);
         }
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
             buffer.bytes.extend_from_slice(&piece);
             if buffer.next() > buffer.end && !is_whole {
-                return Err(FetchError::OtherRange);
+                return Err(FetchError::WrongRange);
             }
             // Does not wait for the store to close the connection.
             if buffer.next() >= buffer.end {

@@ -96,7 +96,7 @@ fn to_download_result(outcome: Result<(), FetchError>, flow: Flow) -> Result<Flo
         // The decrypter has failed and reports its own error.
         Ok(()) | Err(FetchError::NotWanted) => Ok(flow),
         Err(FetchError::Client(error)) => Err(access_error(error)),
-        Err(FetchError::OtherRange) => Err(DownloadError::OtherRange),
+        Err(FetchError::WrongRange) => Err(DownloadError::WrongRange),
         Err(FetchError::Gone(status)) => Err(DownloadError::Gone(status)),
     }
 }

@@ -75,7 +75,7 @@ impl AdminApi {
         let (client, request) = request.build_split();
         let mut request = request.map_err(ClientError::Setup)?;
         let admin = self.key.reveal_to(request.url())?;
-        let value = sensitive(&admin.key).ok_or(ClientError::Unsendable("admin key"))?;
+        let value = sensitive(&admin.key).ok_or(ClientError::MalformedSecret("admin key"))?;
         request.headers_mut().insert(admin.header.clone(), value);
         response::call(&self.origin, name, RequestBuilder::from_parts(client, request)).await
     }

@@ -217,7 +217,7 @@ impl Api {
         let mut bearer = zeroize::Zeroizing::new(String::with_capacity(7 + text.len()));
         bearer.push_str("Bearer ");
         bearer.push_str(&text);
-        let value = sensitive(&bearer).ok_or(ClientError::Unsendable("sender token"))?;
+        let value = sensitive(&bearer).ok_or(ClientError::MalformedSecret("sender token"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
         Ok(RequestBuilder::from_parts(client, request))
     }

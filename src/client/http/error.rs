@@ -71,7 +71,7 @@ pub enum ClientError {
     },
     /// The connection was lost before the response was complete.
     #[error("the connection to {origin} was lost")]
-    Broken {
+    ConnectionLost {
         /// The server's origin.
         origin: Origin,
         /// The connection error.
@@ -114,7 +114,7 @@ pub enum ClientError {
         origin: Origin,
         /// Name of the API call.
         call: &'static str,
-        /// What is invalid about the response.
+        /// Reason why the response is invalid.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -146,10 +146,10 @@ pub enum ClientError {
     ForeignOrigin(#[from] ForeignOrigin),
     /// A secret contains characters that are not valid in a header.
     #[error("the {0} contains characters that cannot be sent in a header")]
-    Unsendable(&'static str),
+    MalformedSecret(&'static str),
     /// The additional root certificates are not valid.
     #[error("the CA certificates are not valid")]
-    Roots(#[source] reqwest::Error),
+    CaCertificates(#[source] reqwest::Error),
     /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
@@ -175,7 +175,7 @@ impl ClientError {
         } else if source.is_connect() {
             Self::Unreachable { origin, source }
         } else {
-            Self::Broken { origin, source }
+            Self::ConnectionLost { origin, source }
         }
     }
 
@@ -185,7 +185,9 @@ impl ClientError {
         match self {
             Self::Api(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => true,
+            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => {
+                true
+            }
             Self::Flow { .. }
             | Self::Certificate { .. }
             | Self::NotTls { .. }
@@ -194,13 +196,13 @@ impl ClientError {
             | Self::Unsupported(_)
             | Self::PlainHttp { .. }
             | Self::ForeignOrigin(_)
-            | Self::Unsendable(_)
-            | Self::Roots(_)
+            | Self::MalformedSecret(_)
+            | Self::CaCertificates(_)
             | Self::Setup(_) => false,
         }
     }
 
-    /// Returns the server's error code, if this is an error response with a code known to this version.
+    /// Returns the error code of an API error response; `None` for other errors, and for codes unknown to this version.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -212,12 +214,12 @@ impl ClientError {
     /// Returns `true` if a later process may resume the transfer that failed with this error.
     #[must_use]
     pub(crate) fn is_resumable(&self) -> bool {
-        // A captive portal or another network may have caused these.
+        // A captive portal or another network may cause certificate, TLS and redirect errors.
         let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
     }
 
-    /// Returns the status of the payload store's error response, if this is one.
+    /// Returns the HTTP status of a payload store's error response; `None` for other errors.
     #[must_use]
     pub(crate) fn store_status(&self) -> Option<u16> {
         match self {

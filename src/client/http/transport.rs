@@ -67,14 +67,14 @@ fn connections(
         builder = builder.no_proxy();
     }
     if let Some(pem) = &options.extra_roots {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Roots)?;
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::CaCertificates)?;
         builder = builder.tls_certs_merge(certificates);
     } else if root.join("/").scheme() == "http" {
         // Plain HTTP needs no root certificates, and loading the system's takes longer than a small upload.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| match options.extra_roots {
-        Some(_) => ClientError::Roots(error),
+        Some(_) => ClientError::CaCertificates(error),
         None => ClientError::Setup(error),
     })
 }

@@ -97,7 +97,7 @@ impl StoreError {
         matches!(self, Self::Unreachable(_) | Self::Loopback { .. })
     }
 
-    /// Returns the HTTP status of the store's error response, if this is one.
+    /// Returns the HTTP status of an error response of the store; `None` for other errors.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::UploadError;
-use super::by_service::BytesUpload;
-use super::by_store::StoreUpload;
+use super::bytes_upload::BytesUpload;
 use super::plan::Plan;
 use super::request::Payload;
+use super::store_upload::StoreUpload;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -50,11 +50,11 @@ impl Driver {
             choice.check(Flow::Bytes, origin)?;
             self.progress
                 .step(format_args!("sending the payload to {origin}, which already has {} bytes", already.bytes));
-            return self.by_service(address_of(&instruction), already.bytes).await;
+            return self.bytes_upload(address_of(&instruction), already.bytes).await;
         };
         let fallback = address_of(&instruction);
         if choice == FlowChoice::Bytes {
-            return self.by_service(fallback, already.bytes).await;
+            return self.bytes_upload(fallback, already.bytes).await;
         }
         let missing = if plan.is_single() { vec![1] } else { plan.missing(already.parts) };
         self.progress.step(format_args!(
@@ -63,7 +63,7 @@ impl Driver {
             missing.len()
         ));
         let fallback = fallback.filter(|_| choice == FlowChoice::Auto);
-        let mut by_store = StoreUpload::new(
+        let mut store_upload = StoreUpload::new(
             self.api.clone(),
             self.id,
             (plan, instruction),
@@ -71,33 +71,33 @@ impl Driver {
             self.retry.renewed(),
             self.progress.clone(),
         );
-        let store_error = match by_store.run(missing, fallback.is_some()).await {
+        let store_error = match store_upload.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
-                if fallback.is_some() && by_store.is_untouched() =>
+                if fallback.is_some() && store_upload.is_untouched() =>
             {
                 error
             }
             outcome => return Ok((outcome?, Flow::Presigned)),
         };
         self.progress.rerouted(&store_error);
-        match self.by_service(fallback, 0).await {
+        match self.bytes_upload(fallback, 0).await {
             // The store has received bytes after all, and one upload cannot use both paths.
             Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::WrongMode) => {
-                let missing = by_store.missing().await?;
-                Ok((by_store.run(missing, false).await?, Flow::Presigned))
+                let missing = store_upload.missing().await?;
+                Ok((store_upload.run(missing, false).await?, Flow::Presigned))
             }
             outcome => outcome,
         }
     }
 
-    async fn by_service(
+    async fn bytes_upload(
         &self,
         address: Option<String>,
         already: u64,
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
         let address =
             address.ok_or_else(|| ClientError::Flow { origin: self.api.origin().clone(), flow: Flow::Bytes })?;
-        let by_service = BytesUpload::new(
+        let bytes_upload = BytesUpload::new(
             self.api.clone(),
             self.id,
             address,
@@ -105,7 +105,7 @@ impl Driver {
             self.retry.renewed(),
             self.progress.clone(),
         );
-        Ok((by_service.run(already).await?, Flow::Bytes))
+        Ok((bytes_upload.run(already).await?, Flow::Bytes))
     }
 }
 

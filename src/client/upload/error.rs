@@ -38,7 +38,7 @@ pub enum UploadError {
     Downloads,
     /// The file does not fit the payload format.
     #[error(transparent)]
-    SealError(#[from] SealError),
+    Seal(#[from] SealError),
     /// The file cannot be read, or has changed.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -31,7 +31,7 @@ enum Disk {
     Failed(io::ErrorKind),
 }
 
-/// Failure to record tags. Their segments must not be sent.
+/// Failure to record tags; the segments with these tags must not be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A segment that may have been sent was sealed again with other content.

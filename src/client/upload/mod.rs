@@ -1,8 +1,7 @@
 //! Upload engine: seals a file and sends it with retries, in constant memory.
 
 mod body;
-mod by_service;
-mod by_store;
+mod bytes_upload;
 mod driver;
 mod error;
 mod journal;
@@ -14,6 +13,7 @@ mod segments;
 mod session;
 mod source;
 mod state;
+mod store_upload;
 mod unfinished;
 mod urls;
 

@@ -13,7 +13,7 @@ use super::segments::Segments;
 use super::source::{Source, SourceError};
 use super::state::UploadState;
 use super::{JournalError, UploadError};
-use crate::client::leftovers::{self, OLDEST, age_of};
+use crate::client::leftovers::{self, MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -56,7 +56,7 @@ impl UnfinishedUpload {
         let mut files: Vec<(_, PathBuf)> = entries
             .filter_map(|entry| {
                 let path = entry.ok()?.path();
-                Some((age_of(&path).filter(|age| *age <= OLDEST)?, path))
+                Some((age_of(&path).filter(|age| *age <= MAX_AGE)?, path))
             })
             .collect();
         files.sort();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Skipped;
 use crate::domain::id::TransferId;
-use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REFUSALS, RECORDED_STRAYS};
+use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REFUSALS, SERVICE_RECORDS};
 use crate::domain::limits::table::Table;
 use crate::domain::limits::window::Window;
 use crate::domain::timestamp::Timestamp;
@@ -40,9 +40,9 @@ pub(super) enum ServiceRequestKind {
 ///
 /// Without budgets, a client that knows a transfer id could fill the store with records, or flood the audit trail
 /// before an attack. A transfer's two budgets are evicted together, and skipped records are reported after the eviction,
-/// so only the strays are a plain [`Window`].
+/// so only the service_requests are a plain [`Window`].
 pub(super) struct Budgets {
-    strays: Window<ServiceRequestKind>,
+    service_requests: Window<ServiceRequestKind>,
     used: Table<TransferId, UsedBudget>,
     suppressed: HashMap<TransferId, SuppressedRecords>,
 }
@@ -64,7 +64,11 @@ struct SuppressedRecords {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { strays: Window::new(RECORDED_STRAYS), used: Table::new(AUDIT_TABLE), suppressed: HashMap::new() }
+        Self {
+            service_requests: Window::new(SERVICE_RECORDS),
+            used: Table::new(AUDIT_TABLE),
+            suppressed: HashMap::new(),
+        }
     }
 }
 
@@ -100,14 +104,14 @@ impl Budgets {
     }
 
     /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
-    pub(super) fn take_stray(&mut self, stray: ServiceRequestKind, now: Timestamp) -> bool {
+    pub(super) fn take_service_request(&mut self, kind: ServiceRequestKind, now: Timestamp) -> bool {
         self.enter_day(now);
-        self.strays.try_count(stray, now).is_ok()
+        self.service_requests.try_count(kind, now).is_ok()
     }
 
     /// Starts all budgets over together if `now` is in another day.
     fn enter_day(&mut self, now: Timestamp) {
-        self.strays.enter_window(now);
+        self.service_requests.enter_window(now);
         self.used.enter_window(now);
     }
 
@@ -157,24 +161,25 @@ mod tests {
     }
 
     #[test]
-    fn stray_kinds_have_separate_budgets() {
+    fn kinds_of_service_requests_have_separate_budgets() {
         let (mut budgets, now) = (Budgets::default(), Timestamp::from_millis(0));
-        let recorded =
-            (0..RECORDED_STRAYS.max + 5).filter(|_| budgets.take_stray(ServiceRequestKind::Limited, now)).count();
-        assert_eq!(recorded, RECORDED_STRAYS.max as usize);
+        let recorded = (0..SERVICE_RECORDS.max + 5)
+            .filter(|_| budgets.take_service_request(ServiceRequestKind::Limited, now))
+            .count();
+        assert_eq!(recorded, SERVICE_RECORDS.max as usize);
         assert!(
-            budgets.take_stray(ServiceRequestKind::Unknown, now)
-                && budgets.take_stray(ServiceRequestKind::NoAdmin, now)
+            budgets.take_service_request(ServiceRequestKind::Unknown, now)
+                && budgets.take_service_request(ServiceRequestKind::NoAdmin, now)
         );
         let tomorrow = now.plus(Duration::from_hours(24));
-        assert!(budgets.take_stray(ServiceRequestKind::Limited, tomorrow));
-        for _ in 0..RECORDED_STRAYS.max {
-            budgets.take_stray(ServiceRequestKind::Limited, tomorrow);
+        assert!(budgets.take_service_request(ServiceRequestKind::Limited, tomorrow));
+        for _ in 0..SERVICE_RECORDS.max {
+            budgets.take_service_request(ServiceRequestKind::Limited, tomorrow);
         }
-        assert!(!budgets.take_stray(ServiceRequestKind::Limited, tomorrow));
+        assert!(!budgets.take_service_request(ServiceRequestKind::Limited, tomorrow));
         budgets.take(TransferId::random(), BudgetKind::Read, now);
         assert!(
-            budgets.take_stray(ServiceRequestKind::Limited, tomorrow),
+            budgets.take_service_request(ServiceRequestKind::Limited, tomorrow),
             "the budgets of a day did not start over together"
         );
     }

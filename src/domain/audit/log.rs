@@ -56,7 +56,7 @@ struct Entry {
     named: Option<TransferId>,
     exists: bool,
     /// Budget for a request that belongs to no transfer; `None` for admin requests, which are always recorded.
-    stray: Option<ServiceRequestKind>,
+    service_request: Option<ServiceRequestKind>,
     spends: BudgetKind,
     records: Vec<Record>,
     written: Option<oneshot::Sender<()>>,
@@ -117,19 +117,19 @@ impl AuditLog {
         let mut entry = Entry {
             named: scope.transfer_id(),
             exists: scope.exists(),
-            stray: stray_of(scope, code),
+            service_request: service_request_kind(scope, code),
             spends,
             records,
             written,
         };
-        if entry.stray == Some(ServiceRequestKind::Limited) {
+        if entry.service_request == Some(ServiceRequestKind::Limited) {
             // A flood causes no records beyond its budget, and no lookup of the named transfer.
             entry.named = None;
             if !self
                 .budgets
                 .lock()
                 .expect("no code panics while holding this lock")
-                .take_stray(ServiceRequestKind::Limited, now)
+                .take_service_request(ServiceRequestKind::Limited, now)
             {
                 return;
             }
@@ -137,7 +137,7 @@ impl AuditLog {
         match receipt {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
-                    tracing::debug!(route = scope.asked().route, "audit queue full, record skipped");
+                    tracing::debug!(route = scope.request().route, "audit queue full, record skipped");
                     if let (Some(id), true) = (entry.named, entry.exists) {
                         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
                         budgets.skip(id, spends);
@@ -248,11 +248,11 @@ impl Writer {
     fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> bool {
         let now = self.clock.now();
         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
-        match (transfer, entry.stray) {
+        match (transfer, entry.service_request) {
             // Admin requests have no budget; rate-limited requests were charged before queueing.
             (_, None | Some(ServiceRequestKind::Limited)) => true,
             (Some(id), _) => budgets.take(id, entry.spends, now),
-            (None, Some(stray)) => budgets.take_stray(stray, now),
+            (None, Some(kind)) => budgets.take_service_request(kind, now),
         }
     }
 
@@ -269,8 +269,8 @@ impl Writer {
 }
 
 /// Selects the budget of a request in case it belongs to no transfer; `None` for admin requests.
-fn stray_of(scope: &RequestScope, code: Option<ErrorCode>) -> Option<ServiceRequestKind> {
-    match scope.asked().service {
+fn service_request_kind(scope: &RequestScope, code: Option<ErrorCode>) -> Option<ServiceRequestKind> {
+    match scope.request().service {
         _ if scope.is_admin() => None,
         _ if code == Some(ErrorCode::RateLimited) && !scope.exists() => Some(ServiceRequestKind::Limited),
         _ if code == Some(ErrorCode::TokenInvalid) => Some(ServiceRequestKind::WrongToken),

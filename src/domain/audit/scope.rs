@@ -72,7 +72,7 @@ pub type SuccessStatus = fn(ChangeResult) -> Option<u16>;
 /// Handlers and the domain add the facts that they determine. A change by the request is committed as a
 /// [`RecordedCommit`](super::RecordedCommit), which takes its audit records from the scope.
 pub struct RequestScope {
-    asked: RequestInfo,
+    request: RequestInfo,
     started: Instant,
     ids: Arc<RecordIds>,
     success_status: SuccessStatus,
@@ -92,8 +92,8 @@ struct Progress {
 impl RequestScope {
     /// Creates the scope of a request that has just arrived.
     #[must_use]
-    pub fn new(asked: RequestInfo, ids: Arc<RecordIds>, success_status: SuccessStatus) -> Self {
-        Self { asked, started: Instant::now(), ids, success_status, progress: Mutex::default() }
+    pub fn new(request: RequestInfo, ids: Arc<RecordIds>, success_status: SuccessStatus) -> Self {
+        Self { request, started: Instant::now(), ids, success_status, progress: Mutex::default() }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -102,8 +102,8 @@ impl RequestScope {
 
     /// Returns the request data known on arrival.
     #[must_use]
-    pub const fn asked(&self) -> &RequestInfo {
-        &self.asked
+    pub const fn request(&self) -> &RequestInfo {
+        &self.request
     }
 
     /// Sets the token used for the request.
@@ -182,19 +182,19 @@ impl RequestScope {
         Record::Request(RequestRecord {
             v: V1,
             id: self.next_id(now),
-            request_id: self.asked.request_id,
-            client_request_id: self.asked.client_request_id.clone(),
-            at: self.asked.at,
-            service: self.asked.service,
-            method: self.asked.method.clone(),
-            route: self.asked.route.clone(),
+            request_id: self.request.request_id,
+            client_request_id: self.request.client_request_id.clone(),
+            at: self.request.at,
+            service: self.request.service,
+            method: self.request.method.clone(),
+            route: self.request.route.clone(),
             status,
             code,
             bytes_in: progress.bytes_in,
             bytes_out,
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             token_id: progress.token_id,
-            client: self.asked.client.clone(),
+            client: self.request.client.clone(),
         })
     }
 
@@ -204,9 +204,9 @@ impl RequestScope {
         Record::Action(Action {
             v: V1,
             id: self.next_id(now),
-            request_id: self.asked.request_id,
+            request_id: self.request.request_id,
             at: now,
-            action: self.asked.action,
+            action: self.request.action,
             outcome,
             code,
         })
@@ -215,7 +215,7 @@ impl RequestScope {
     /// Builds the record of a server event caused by this request.
     #[must_use]
     pub fn server_event_record(&self, now: Timestamp, kind: EventKind) -> Record {
-        Record::Event(Event::server(self.next_id(now), Some(self.asked.request_id), now, kind))
+        Record::Event(Event::server(self.next_id(now), Some(self.request.request_id), now, kind))
     }
 
     /// Builds the record of an event reported by the client.
@@ -223,15 +223,15 @@ impl RequestScope {
     pub fn client_event_record(&self, now: Timestamp, kind: EventKind) -> Record {
         Record::Event(Event {
             source: Source::Client,
-            client: Some(self.asked.client.clone()),
-            ..Event::server(self.next_id(now), Some(self.asked.request_id), now, kind)
+            client: Some(self.request.client.clone()),
+            ..Event::server(self.next_id(now), Some(self.request.request_id), now, kind)
         })
     }
 
     /// Builds the audit records to commit together with a change, and returns them with the state after the commit.
     ///
-    /// These are the action and event records and, if the HTTP status is known by now, the request record. The commit
-    /// sets the state: see [`RecordedCommit`](super::RecordedCommit).
+    /// The records are those of the action and its events and, if the HTTP status is already known, of the request. The
+    /// commit sets the state: see [`RecordedCommit`](super::RecordedCommit).
     #[must_use]
     pub(super) fn change_records(
         &self,
@@ -260,6 +260,6 @@ pub(crate) fn with_transfer_keys(id: TransferId, records: &[Record]) -> Vec<(Sto
 
 impl fmt::Debug for RequestScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestScope").field("request_id", &self.asked.request_id).finish_non_exhaustive()
+        f.debug_struct("RequestScope").field("request_id", &self.request.request_id).finish_non_exhaustive()
     }
 }

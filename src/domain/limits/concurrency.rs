@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Allows each key a maximum number of permits at once; a further request is rejected, not queued.
 ///
-/// The table holds only keys with a permit, so it needs no capacity: its size is bounded by whatever bounds the permits
-/// in all. A limit without keys is a [`tokio::sync::Semaphore`].
+/// The table holds only keys with a permit, so it needs no capacity: the total number of permits bounds its
+/// size. A limit without keys is a [`tokio::sync::Semaphore`].
 pub(crate) struct Concurrency<K: Eq + Hash> {
     max_per_key: usize,
     counts: Counts<K>,

@@ -21,8 +21,8 @@ pub(crate) enum EventSource {
 
 /// Event counts of this process and UTC day.
 ///
-/// Three counts decide together, and the total outlives the day, so this is no plain [`Window`](super::window::Window):
-/// the first event of a transfer requires its total from the store, set by [`EventLimit::set_total`].
+/// Not a [`Window`](super::window::Window), since each event counts towards three limits, and the total of a transfer
+/// outlives the day: its first event requires the total from the store, set by [`EventLimit::set_total`].
 pub(crate) struct EventLimit(Mutex<Table<TransferId, EventCounts>>);
 
 struct EventCounts {

@@ -1,12 +1,11 @@
 //! Limits of a service: sizes, lifetimes and download counts, and the limiters of a process.
 //!
-//! There are two generic limiters: `Window` counts per key and time window,
-//! `Concurrency` permits a number of uses at once per key. `policies` states the numbers,
-//! units and eviction of each limit.
+//! Two limiters are generic: `Window` counts events per key and time window, `Concurrency` limits simultaneous uses per
+//! key. `policies` defines the maximum, unit and eviction of each limit.
 //!
-//! Limits of another shape use what they can: client events and audit budgets keep several counts per transfer in one
-//! `Table`. Requests per connection and the bytes of buffered responses have no key: a semaphore is
-//! enough. The rate limit of requests keeps a time per key instead of a count, and its entries end at any time.
+//! Other limits don't fit these two: client events and audit budgets keep several counts per transfer in one `Table`;
+//! requests per connection and the bytes of buffered responses have no key and use a semaphore; the rate limit of
+//! requests keeps a time per key instead of a count, and its entries expire independently of windows.
 
 pub(crate) mod concurrency;
 pub(super) mod event_limit;

@@ -64,7 +64,7 @@ pub(crate) const MAX_RECORDED_REFUSALS: u32 = 1_000;
 /// causes more records than the evicted budget had suppressed.
 pub(crate) const AUDIT_TABLE: TablePolicy = evicting(DAY, NonZeroUsize::new(32_768).unwrap());
 /// Recorded requests that belong to no transfer: 10 000 of each of the 4 kinds, per process and UTC day.
-pub(crate) const RECORDED_STRAYS: WindowPolicy =
+pub(crate) const SERVICE_RECORDS: WindowPolicy =
     WindowPolicy { max: 10_000, table: evicting(DAY, NonZeroUsize::new(4).unwrap()) };
 
 /// Table that evicts the least recently used key, and starts over at every change of the window.

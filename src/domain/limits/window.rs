@@ -33,7 +33,7 @@ impl<K: Eq + Hash> Window<K> {
         self.counts.lock().expect("`action` does not panic").enter_window(now);
     }
 
-    /// Counts one, unless `key` has reached the limit.
+    /// Counts one use of `key`, unless `key` has reached the limit.
     ///
     /// # Errors
     /// [`Error::RateLimited`] until the window ends; also for a new key if the table rejects it.
@@ -41,7 +41,7 @@ impl<K: Eq + Hash> Window<K> {
         self.count_if(key, now, || (), |()| true)
     }
 
-    /// Runs `action`, and counts one if its outcome `counts`, unless `key` has reached the limit.
+    /// Runs `action` unless `key` has reached the limit; counts one use if `counts` accepts the outcome.
     ///
     /// `action` runs under the lock, so concurrent requests can't exceed the limit.
     ///

@@ -46,7 +46,7 @@ pub struct Change {
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Schedule entries for the sweeper, written first; without transactions they may remain even if the commit fails.
-    pub hints: Vec<StorageKey>,
+    pub schedule: Vec<StorageKey>,
     /// Changed object; if its condition does not hold, the commit fails.
     pub change: Option<Change>,
     /// Audit records, written only if absent and never rewritten.

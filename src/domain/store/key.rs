@@ -60,7 +60,7 @@ impl StorageKey {
 
     /// Returns the prefix of all objects of a transfer.
     #[must_use]
-    pub fn everything_of(id: TransferId) -> Prefix {
+    pub fn all_of_transfer(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/"))
     }
 
@@ -154,13 +154,13 @@ impl StorageKey {
 
     /// Returns the key of a schedule entry: the sweeper processes the transfer in the minute of `at`.
     #[must_use]
-    pub fn due(at: Timestamp, id: TransferId) -> Self {
-        Self::all_due().with(&format!("{}/{id}", at.minute()))
+    pub fn schedule_entry(at: Timestamp, id: TransferId) -> Self {
+        Self::all_schedule_entries().with(&format!("{}/{id}", at.minute()))
     }
 
     /// Returns the prefix of all schedule entries; key order is earliest first.
     #[must_use]
-    pub fn all_due() -> Prefix {
+    pub fn all_schedule_entries() -> Prefix {
         Prefix("due/".to_owned())
     }
 
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_schedule_entry_parses_from_its_key() {
         let id = TransferId::random();
-        let key = StorageKey::due(Timestamp::from_millis(0), id);
+        let key = StorageKey::schedule_entry(Timestamp::from_millis(0), id);
         assert_eq!(key.as_str(), format!("due/1970-01-01T00:00/{id}"));
         assert_eq!(
             ScheduleEntry::from_key(&key),

@@ -119,8 +119,8 @@ impl Records for MemoryStore {
             Some(tally) => Some(DayStats::after(contents.latest_stats()?, tally)),
             None => None,
         };
-        for hint in commit.hints {
-            contents.put(hint.as_str().to_owned(), Bytes::new());
+        for entry in commit.schedule {
+            contents.put(entry.as_str().to_owned(), Bytes::new());
         }
         let version = commit.change.map(|change| contents.put(change.key.as_str().to_owned(), change.value));
         for (key, value) in commit.records {

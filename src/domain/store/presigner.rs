@@ -44,7 +44,7 @@ pub trait Presigner: Send + Sync {
     ) -> Result<Vec<SignedRequest>, StoreError>;
 
     /// Lists the numbers of the uploaded parts, in ascending order.
-    async fn arrived(&self, id: TransferId) -> Result<Vec<u32>, StoreError>;
+    async fn received_parts(&self, id: TransferId) -> Result<Vec<u32>, StoreError>;
 
     /// Signs a request to download the payload.
     async fn get(&self, id: TransferId, lifetime: Duration) -> Result<SignedRequest, StoreError>;

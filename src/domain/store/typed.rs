@@ -19,10 +19,10 @@ pub enum Swap<'scope, T, A> {
 }
 
 impl<'scope, T, A> Swap<'scope, T, A> {
-    /// Writes `value` together with the other writes in `with`.
+    /// Writes `value` together with the other writes of `commit`.
     #[must_use]
-    pub fn write(value: T, with: impl Into<RecordedCommit<'scope>>, answer: A) -> Self {
-        Self::Write(Box::new((value, with.into())), answer)
+    pub fn write(value: T, commit: impl Into<RecordedCommit<'scope>>, output: A) -> Self {
+        Self::Write(Box::new((value, commit.into())), output)
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(key: &str, stored: &[u8]) -> Result
     serde_json::from_slice(stored).map_err(|source| StoreError::Corrupt { key: key.to_owned(), source })
 }
 
-/// Creates an object, together with the other writes in `with`.
+/// Creates an object, together with the other writes of `commit`.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the object already exists.
@@ -73,10 +73,10 @@ pub async fn create<'scope, T: Serialize>(
     store: &dyn Store,
     key: StorageKey,
     value: &T,
-    with: impl Into<RecordedCommit<'scope>>,
+    commit: impl Into<RecordedCommit<'scope>>,
 ) -> Result<(), StoreError> {
     let change = Change { key, condition: Condition::Absent, value: to_json(value) };
-    with.into().apply(store, Some(change)).await.map(drop)
+    commit.into().apply(store, Some(change)).await.map(drop)
 }
 
 /// Changes an object by compare-and-swap, with retries on conflicts.
@@ -101,13 +101,13 @@ where
     let mut backoff = Backoff::of_changes();
     loop {
         let found = read::<T>(store, key).await?.ok_or_else(&missing)?;
-        let (value, commit, answer) = match decide(found.value)? {
-            Swap::Keep(answer) => return Ok(answer),
-            Swap::Write(write, answer) => (write.0, write.1, answer),
+        let (value, commit, output) = match decide(found.value)? {
+            Swap::Keep(output) => return Ok(output),
+            Swap::Write(write, output) => (write.0, write.1, output),
         };
         let change = Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&value) };
         match commit.apply(store, Some(change)).await {
-            Ok(_) => return Ok(answer),
+            Ok(_) => return Ok(output),
             Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
             Err(error) => return Err(error.into()),
         }

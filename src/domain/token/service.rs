@@ -149,11 +149,11 @@ impl Tokens {
 
     /// Counts tokens by status.
     pub async fn count(&self) -> Result<TokenCounts, Error> {
-        const PAGE: usize = 1_000;
+        const PAGE_SIZE: usize = 1_000;
         let now = self.clock.now();
         let (mut counts, mut after) = (TokenCounts::default(), None);
         loop {
-            let page = self.page(after, PAGE).await?;
+            let page = self.page(after, PAGE_SIZE).await?;
             for token in &page {
                 match token.status_at(now) {
                     TokenStatus::Active => counts.active += 1,
@@ -161,7 +161,7 @@ impl Tokens {
                     TokenStatus::Expired => counts.expired += 1,
                 }
             }
-            if page.len() < PAGE {
+            if page.len() < PAGE_SIZE {
                 return Ok(counts);
             }
             after = page.last().map(|token| token.token_id);

@@ -78,7 +78,7 @@ impl Transfers {
     ) -> Result<(), Error> {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
-        let key = (transfer.transfer_id, scope.asked().network_key);
+        let key = (transfer.transfer_id, scope.request().network_key);
         let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
         match self.0.failed_proofs.check(key, self.now(), verify)? {
             Attempt::Correct => Ok(()),

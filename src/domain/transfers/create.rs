@@ -65,7 +65,7 @@ pub fn new_terms(request: &CreateTransfer, limits: Limits) -> Result<TransferTer
 pub struct NewTransfer {
     /// State of the transfer.
     pub transfer: Transfer,
-    /// How to upload the payload: through this service, or with the first presigned URLs.
+    /// Instruction for uploading the payload: through this service, or with the first presigned URLs.
     pub upload: UploadInstruction,
 }
 
@@ -130,7 +130,11 @@ impl Transfers {
             moved: StatusMoves::one(None, Some(Status::Pending)),
             ..CounterDelta::on(now.day())
         };
-        let with = Commit { hints: vec![StorageKey::due(deadline, id)], tally: Some(tally), ..Commit::default() };
+        let with = Commit {
+            schedule: vec![StorageKey::schedule_entry(deadline, id)],
+            tally: Some(tally),
+            ..Commit::default()
+        };
         let with = scope.transfer_commit(id, now, result, &[EventKind::TransferCreated], with);
         match create(self.store(), StorageKey::transfer(id), &transfer, with).await {
             Ok(()) => {

@@ -36,8 +36,8 @@ impl Transfers {
                 }
                 let tally = status_change(now, before, transfer.state.status());
                 // If this process ends before the removal of the payload, the sweeper removes the payload.
-                let hints = vec![StorageKey::due(now, id)];
-                let with = Commit { hints, tally: Some(tally), ..Commit::default() };
+                let schedule = vec![StorageKey::schedule_entry(now, id)];
+                let with = Commit { schedule, tally: Some(tally), ..Commit::default() };
                 let with = if let Some(result) = result {
                     scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
                 } else {
@@ -50,7 +50,7 @@ impl Transfers {
         if transfer.payload == PayloadState::Removed {
             return Ok(transfer);
         }
-        self.remove_payload(&transfer, Some(scope.asked().request_id)).await
+        self.remove_payload(&transfer, Some(scope.request().request_id)).await
     }
 
     /// Removes a released payload, and records the removal as an event.

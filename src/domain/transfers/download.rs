@@ -139,14 +139,15 @@ impl Transfers {
             let granted = transfer.count_download(digest, now)?;
             let mut events = vec![EventKind::DownloadGranted];
             let mut tally = CounterDelta::on(now.day());
-            let mut hints = Vec::new();
+            let mut schedule = Vec::new();
             if granted.exhausted {
                 events.push(EventKind::TransferExhausted);
                 tally = status_change(now, Status::Completed, Status::Exhausted);
-                hints.push(StorageKey::due(transfer.next_sweep_at(now, self.settings().retain_audit), id));
+                schedule
+                    .push(StorageKey::schedule_entry(transfer.next_sweep_at(now, self.settings().retain_audit), id));
             }
             tally.downloads = 1;
-            let with = Commit { hints, tally: Some(tally), ..Commit::default() };
+            let with = Commit { schedule, tally: Some(tally), ..Commit::default() };
             let with = scope.transfer_commit(id, now, result, &events, with);
             Ok(Swap::write(transfer, with, granted.grant))
         })
@@ -162,7 +163,7 @@ impl Transfers {
     ) -> Result<GrantRecord, Error> {
         let id = transfer.transfer_id;
         let now = self.now();
-        self.0.download_rate_limit.try_count((id, scope.asked().network_key), now)?;
+        self.0.download_rate_limit.try_count((id, scope.request().network_key), now)?;
         let record = transfer.new_grant(grant.digest(), now);
         let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let with = Commit { tally: Some(tally), ..Commit::default() };

@@ -13,7 +13,7 @@ use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};
 
 /// Number of events per list request while counting.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
 impl Transfers {
     /// Adds a client event to a transfer's audit records.
@@ -35,7 +35,7 @@ impl Transfers {
             EventSource::Grant(grant.digest())
         } else {
             self.check_proof(scope, transfer, proof)?;
-            EventSource::Network(scope.asked().network_key)
+            EventSource::Network(scope.request().network_key)
         };
         let now = self.now();
         let state = transfer.state_at(now);
@@ -44,7 +44,7 @@ impl Transfers {
             return Err(Error::NotCompleted);
         }
         let within_limits = loop {
-            match self.0.event_limit.try_count(id, source, scope.asked().network_key, now) {
+            match self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
                 Some(within_limits) => break within_limits,
                 None => self.0.event_limit.set_total(id, self.count_claims(id).await?, now),
             }
@@ -84,14 +84,14 @@ impl Transfers {
         let prefix = StorageKey::transfer_records(id, RecordKind::Event);
         let (mut claims, mut after) = (0, None);
         loop {
-            let page = self.store().list(&prefix, after.as_ref(), PAGE).await?;
+            let page = self.store().list(&prefix, after.as_ref(), PAGE_SIZE).await?;
             let is_client_event = |value: &[u8]| match serde_json::from_slice(value) {
                 Ok(Record::Event(Event { source, .. })) => source == Source::Client,
                 _ => false,
             };
             claims +=
                 u32::try_from(page.iter().filter(|(_, value)| is_client_event(value)).count()).unwrap_or(u32::MAX);
-            if page.len() < PAGE || claims >= MAX_EVENTS_PER_TRANSFER {
+            if page.len() < PAGE_SIZE || claims >= MAX_EVENTS_PER_TRANSFER {
                 return Ok(claims);
             }
             after = page.into_iter().last().map(|(key, _)| key);

@@ -17,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
 
 /// Number of schedule entries per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// Number of transfers processed concurrently, so that the store can batch their commits.
 const CONCURRENCY: usize = 16;
 /// Maximum number of records removed per commit.
@@ -63,11 +63,12 @@ impl Transfers {
         let mut swept = SweepResult::default();
         let mut after = None;
         loop {
-            let page = self.store().keys(&StorageKey::all_due(), after.as_ref(), PAGE).await?;
+            let page = self.store().keys(&StorageKey::all_schedule_entries(), after.as_ref(), PAGE_SIZE).await?;
             let Some(last) = page.last().cloned() else { return Ok(swept) };
             let minute = self.now().minute();
-            let (due, later): (Vec<_>, Vec<_>) =
-                page.into_iter().partition(|key| ScheduleEntry::from_key(key).is_none_or(|hint| hint.minute <= minute));
+            let (due, later): (Vec<_>, Vec<_>) = page
+                .into_iter()
+                .partition(|key| ScheduleEntry::from_key(key).is_none_or(|entry| entry.minute <= minute));
             let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(CONCURRENCY);
             swept = results.fold(swept, async |swept, one| swept.and(one)).await;
             if !later.is_empty() {
@@ -108,7 +109,7 @@ impl Transfers {
         };
         if let Err(error) = result {
             swept.failed += 1;
-            let retry = StorageKey::due(self.now().plus(RETRY_AFTER), id);
+            let retry = StorageKey::schedule_entry(self.now().plus(RETRY_AFTER), id);
             Self::report(Some(id), Err(error));
             Self::report(Some(id), self.reschedule(entry, Some(retry)).await);
         }
@@ -140,7 +141,7 @@ impl Transfers {
             return self.remove_records(&transfer, entry).await;
         }
         let next = transfer.next_sweep_at(now, retain).max(now.plus(RETRY_AFTER));
-        self.reschedule(entry, Some(StorageKey::due(next, id))).await
+        self.reschedule(entry, Some(StorageKey::schedule_entry(next, id))).await
     }
 
     /// Persists the expiry of a transfer and the release of its payload, if either is due.
@@ -167,7 +168,7 @@ impl Transfers {
     /// Replaces a schedule entry by `next`, or removes the entry; `next` is written before the removal.
     async fn reschedule(&self, entry: StorageKey, next: Option<StorageKey>) -> Result<(), Error> {
         let removals = if next.as_ref() == Some(&entry) { Vec::new() } else { vec![entry] };
-        self.store().commit(Commit { hints: next.into_iter().collect(), removals, ..Commit::default() }).await?;
+        self.store().commit(Commit { schedule: next.into_iter().collect(), removals, ..Commit::default() }).await?;
         Ok(())
     }
 
@@ -176,7 +177,7 @@ impl Transfers {
         let id = transfer.transfer_id;
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
         self.store().remove(id).await?;
-        let (state, everything) = (StorageKey::transfer(id), StorageKey::everything_of(id));
+        let (state, everything) = (StorageKey::transfer(id), StorageKey::all_of_transfer(id));
         loop {
             let mut removals = self.store().keys(&everything, None, REMOVALS_PER_COMMIT).await?;
             removals.retain(|key| *key != state);

@@ -29,7 +29,7 @@ pub enum BodyError {
     TooSlow,
     /// The connection broke, or the framing of the body is invalid.
     #[error("the body ended early")]
-    Broken,
+    ConnectionLost,
 }
 
 /// Upload request with payload bytes.
@@ -104,7 +104,7 @@ impl Transfers {
             }
             BodyOutcome::Complete => Ok(()),
             BodyOutcome::Partial(BodyError::TooSlow) => Err(Error::RequestTimeout),
-            BodyOutcome::Partial(BodyError::Broken) => {
+            BodyOutcome::Partial(BodyError::ConnectionLost) => {
                 Err(Error::InvalidRequest("the body ended early; the received bytes are kept".to_owned()))
             }
         };
@@ -202,7 +202,7 @@ impl Transfers {
         };
         let plan = PartPlan::of(transfer.size_bytes);
         Ok(Some(match state {
-            State::Pending => ranges(&presigner.arrived(transfer.transfer_id).await?),
+            State::Pending => ranges(&presigner.received_parts(transfer.transfer_id).await?),
             _ if state.completed_at().is_some() => plan.map(|plan| [1, plan.count()]).into_iter().collect(),
             _ => Vec::new(),
         }))

@@ -13,7 +13,7 @@ use crate::domain::store::to_json;
 use crate::domain::wire::Problem;
 
 /// `Retry-After` of a response sent while the store is unavailable.
-const STORE_RETRY: Duration = Duration::from_secs(5);
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The error response of a handler or extractor.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ pub const fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// How a client can authenticate, where that is what is missing.
+/// Returns the `WWW-Authenticate` challenge for an error of missing or invalid credentials; `None` for other errors.
 const fn challenge(code: ErrorCode) -> Option<&'static str> {
     match code {
         ErrorCode::TokenMissing => Some("Bearer realm=\"sgsend\""),
@@ -128,7 +128,7 @@ impl ApiError {
         }
         let retry_after = match error {
             Error::RateLimited { retry_after } => Some(*retry_after),
-            Error::StorageUnavailable(_) => Some(STORE_RETRY),
+            Error::StorageUnavailable(_) => Some(STORE_RETRY_AFTER),
             _ => None,
         };
         if let Some(retry_after) = retry_after {

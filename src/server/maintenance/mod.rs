@@ -1,5 +1,5 @@
 //! Store maintenance for every kind of storage: integrity check and copy, as methods of
-//! [`StorageLocation`](super::StorageLocation). Its diagnosis is a part of each backend.
+//! [`StorageLocation`](super::StorageLocation). Each backend implements its own diagnosis.
 
 pub(super) mod check;
 pub(super) mod copy;

@@ -11,7 +11,7 @@ use http::header::CONTENT_LENGTH;
 use crate::domain::audit::RequestScope;
 use crate::server::api::error::ApiError;
 
-/// Renders a response that only carries an [`ApiError`], which stays in the extensions of the rendered one.
+/// Renders the body of an error response from the [`ApiError`] in its extensions; the extension is kept.
 pub(super) async fn render_error(
     Extension(scope): Extension<Arc<RequestScope>>,
     request: Request,
@@ -19,12 +19,12 @@ pub(super) async fn render_error(
 ) -> Response {
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<ApiError>().cloned() else { return response };
-    let mut rendered = keep_headers(&response, error.render(scope.asked().request_id));
+    let mut rendered = keep_headers(&response, error.render(scope.request().request_id));
     rendered.extensions_mut().insert(error);
     rendered
 }
 
-/// Copies headers set by the router on an error response, such as `allow`, to the rendered one.
+/// Copies headers that the router has set, such as `allow`, to the rendered response.
 fn keep_headers(original: &Response, mut rendered: Response) -> Response {
     for (name, value) in original.headers() {
         if !rendered.headers().contains_key(name) && name != CONTENT_LENGTH {

@@ -16,7 +16,7 @@ pub(super) async fn log_response(
     next: Next,
 ) -> Response {
     let response = next.run(request).await;
-    let info = scope.asked();
+    let info = scope.request();
     let (request_id, method, route) = (info.request_id, &info.method, &info.route);
     tracing::debug!(%request_id, service = info.service.as_str(), method, route, status = response.status().as_u16());
     response

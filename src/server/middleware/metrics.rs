@@ -23,7 +23,7 @@ pub(super) async fn count_request(
     let method = method_name(request.method());
     let response = next.run(request).await;
     let labels = RequestLabels {
-        service: scope.asked().service.as_str(),
+        service: scope.request().service.as_str(),
         method,
         route: entry.route.map_or("none", |route| route.template),
         status: response.status().as_u16(),

@@ -33,7 +33,7 @@ use crate::server::net::timeouts::Timeouts;
 use crate::server::state::AppState;
 use cors::Cors;
 
-/// What the layers of one service need.
+/// State and settings that the middleware layers of one service use.
 pub(super) struct Context {
     pub(super) app: AppState,
     pub(super) service: ServiceName,
@@ -45,11 +45,11 @@ pub(super) struct Context {
     pub(super) tls_at_proxy: bool,
 }
 
-/// Returns the layers of a service: the first is the outermost, the last the next to the handler.
+/// Returns the middleware layers of a service, from the outermost to the innermost.
 ///
-/// A request passes them from the first to the last, and its response from the last to the first. Headers are outside of
-/// everything that can respond, so that every response has them. The records and metrics are just outside of everything
-/// that can still change the status.
+/// A request passes the layers in this order, and its response passes them in reverse. The header layers wrap all layers
+/// that can respond, so that every response has the headers. Audit and metrics directly wrap the layers that can change
+/// the status.
 pub(super) fn stack(
     context: Context,
 ) -> impl Layer<

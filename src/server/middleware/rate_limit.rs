@@ -21,7 +21,7 @@ pub(super) async fn limit_rate(
     next: Next,
 ) -> Response {
     if let Some(limiter) = limiter {
-        if let Err(error) = limiter.count_address(scope.asked().client_key) {
+        if let Err(error) = limiter.count_address(scope.request().client_key) {
             return ApiError::from(error).into_response();
         }
         request.extensions_mut().insert(limiter);

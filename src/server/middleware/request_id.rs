@@ -24,7 +24,7 @@ pub(super) async fn add_request_ids(
     next: Next,
 ) -> Response {
     let mut response = next.run(request).await;
-    let info = scope.asked();
+    let info = scope.request();
     let headers = response.headers_mut();
     let id = HeaderValue::from_str(&info.request_id.to_string());
     headers.insert(REQUEST_ID, id.expect("a UUID is a valid header value"));

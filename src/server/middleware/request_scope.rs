@@ -84,9 +84,9 @@ pub(super) fn method_name(method: &Method) -> &'static str {
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
-/// Returns the transfer id in a path, if well-formed.
+/// Returns the transfer id in a path; `None` without a well-formed id.
 ///
-/// Its audit trail then includes the request, even a rejected one.
+/// The transfer's audit log then includes the request, even a rejected request.
 fn transfer_in_path(path: &str) -> Option<TransferId> {
     let (_, rest) = path.split_once("/transfers/id/")?;
     rest.split('/').next()?.parse().ok()

@@ -29,7 +29,7 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Adds the security headers, with HSTS if browsers reach this service over TLS.
 ///
-/// That is on this connection, or at a proxy in front of the service (`tls_at_proxy`).
+/// TLS ends at this service, or at a proxy in front of it (`tls_at_proxy`).
 pub(super) async fn add_security_headers(State(tls_at_proxy): State<bool>, request: Request, next: Next) -> Response {
     let encrypted = tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
     let mut response = next.run(request).await;

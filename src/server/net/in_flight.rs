@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The request slots of one connection: a limit without keys, which makes requests wait.
+/// Request slots of one connection; further requests wait for a free slot.
 ///
 /// A closed connection counts against its listener's connection limit until its last in-flight request ends.
 #[derive(Clone)]
@@ -15,14 +15,14 @@ pub(crate) struct RequestSlots {
     connection: Arc<OwnedSemaphorePermit>,
 }
 
-/// The slot of one in-flight request, released on drop.
+/// Slot of one in-flight request; dropping the slot releases it.
 pub(crate) struct RequestSlot {
     _slot: OwnedSemaphorePermit,
     _connection: Arc<OwnedSemaphorePermit>,
 }
 
 impl RequestSlots {
-    /// Creates `max` request slots for a connection; `connection` is its permit from the listener.
+    /// Creates `max` request slots for a connection; `connection` is the permit from the listener for this connection.
     pub(crate) fn new(max: usize, connection: OwnedSemaphorePermit) -> Self {
         Self { slots: Arc::new(Semaphore::new(max)), connection: Arc::new(connection) }
     }

@@ -92,7 +92,7 @@ impl http_body::Body for GuardedBody {
                 Some(Err(BodyError::TooSlow))
             }
             Poll::Ready(None) => None,
-            Poll::Ready(Some(Err(_))) => Some(Err(BodyError::Broken)),
+            Poll::Ready(Some(Err(_))) => Some(Err(BodyError::ConnectionLost)),
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 Some(if self.count_received(bytes) { Ok(frame) } else { Err(BodyError::TooSlow) })

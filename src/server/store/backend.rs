@@ -1,4 +1,4 @@
-//! Interface of a kind of storage: opening, and what maintenance needs to know before it opens a storage.
+//! Interface of storage backends: opens a storage, and describes an unopened storage to maintenance.
 //!
 //! A new kind of storage implements [`Backend`] in a folder of its own and is registered in [`StorageLocation`].
 

@@ -64,7 +64,7 @@ impl StorageLocation {
     /// Opens the storage for a service; creates a folder's storage if there is none.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(in crate::server) async fn open(&self, durability: Durability) -> Result<Arc<dyn Store>, BackendError> {
         self.backend().open(durability).await
     }

@@ -62,5 +62,5 @@ fn an_unsaved_grant_causes_a_warning() {
     let said = home.run(&["download", &link]);
     assert_eq!(said.exit, 9, "{}", said.stderr);
     assert!(said.stderr.contains("warning: the state directory is not writable"), "{}", said.stderr);
-    assert!(said.stderr.contains("it counts as another download"), "{}", said.stderr);
+    assert!(said.stderr.contains("this command counts as another download"), "{}", said.stderr);
 }

@@ -62,7 +62,7 @@ fn create_with_unusable_stdout(home: &Home, serving: &Serving, arguments: &[&str
     let said = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let said = Said::of(said);
     assert_eq!(said.exit, 9, "{}", said.stderr);
-    assert!(arguments == ["--json"] || said.stderr.contains("it was revoked"), "{}", said.stderr);
+    assert!(arguments == ["--json"] || said.stderr.contains("the token was revoked"), "{}", said.stderr);
     let tokens = home.run_at(serving, &["token", "list", "--json"]).json();
     let is_lost = |token: &&Value| token["name"] == "lost";
     let statuses: Vec<_> = tokens["items"].as_array().unwrap().iter().filter(is_lost).map(|t| &t["status"]).collect();

@@ -42,7 +42,7 @@ fn invalid_payload_files_are_reported_as_such() {
         let file = home.file("file", &content);
         let said = home.run(&["open", &file, "--key-file", &key]);
         said.failed(6, words);
-        assert!(!said.stderr.contains("the data before this point is authentic"), "{}", said.stderr);
+        assert!(!said.stderr.contains("the data written so far is authentic"), "{}", said.stderr);
     }
     let said = home.run(&["open", "file"]);
     said.failed(2, "the key is missing");

@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     let findings = match arguments.storage {
         None => {
             arguments.s3.check_unused()?;
-            user::examine(context).await?
+            user::diagnose(context).await?
         }
         Some(storage) => {
             let storage = arguments.s3.apply(storage)?;

@@ -18,7 +18,7 @@ use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::wire::Flow;
 
 /// Checks the current server and this user's files.
-pub(super) async fn examine(context: &Context) -> Result<Vec<Finding>> {
+pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     let root = context.settings.server();
     let api = context.api_as_anybody(root.clone());
     let mut findings = Vec::new();

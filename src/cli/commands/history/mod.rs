@@ -75,9 +75,9 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
     }
     let row = |sent: &HistoryEntry| {
         let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        let expires = format!("expires {}", sent.expires_at.for_people());
+        let expires = format!("expires {}", sent.expires_at.human_readable());
         let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
-        vec![sent.sent_at.for_people(), expires, size, table::shortened(&sent.name), link]
+        vec![sent.sent_at.human_readable(), expires, size, table::shortened(&sent.name), link]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {

@@ -16,36 +16,36 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::server::AdminKey;
 
-/// Returns the configured admin key; without one, and only if `for_this_user`, the generated key of this user.
+/// Returns the configured admin key. If no key is configured and `may_generate`, returns this user's generated key.
 ///
 /// # Errors
-/// Fails if a configured key is empty, unreadable or weak: the next source is not tried.
-pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) -> Result<AdminKey, Failure> {
+/// If the first configured key is unreadable or too short, or if no key is configured and none can be generated.
+pub(super) fn load(global: &Global, may_generate: bool, printer: &Printer) -> Result<AdminKey, Failure> {
     if let Some(file) = &global.admin_key_file {
         return from_file(file);
     }
     if let Some(key) = env::var_os("SGSEND_ADMIN_KEY") {
-        return checked(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY");
+        return parse(&Zeroizing::new(key.to_string_lossy().into_owned()), "SGSEND_ADMIN_KEY");
     }
     if let Some(file) = env::var_os("SGSEND_ADMIN_KEY_FILE") {
         return from_file(Path::new(&file));
     }
-    if !for_this_user {
+    if !may_generate {
         let failure = Failure::new(Exit::Usage, "admin_key_missing", "the admin service needs an admin key");
-        return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
+        return Err(failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"));
     }
     let file = paths::admin_key_file().ok_or_else(|| {
         let failure =
             Failure::new(Exit::Usage, "admin_key_missing", "this user has no config directory for an admin key");
-        failure.hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more")
+        failure.hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters")
     })?;
     match generate(&file) {
-        Ok(true) => printer.note(&format!("generated an admin key for this machine: {}", file.display())),
+        Ok(true) => printer.note(&format!("generated an admin key for this user: {}", file.display())),
         Ok(false) => {}
         Err(error) => {
             let message = format!("cannot write an admin key to {}: {error}", file.display());
             return Err(Failure::new(Exit::LocalFile, "admin_key_unwritable", message)
-                .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"));
+                .hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"));
         }
     }
     from_file(&file)
@@ -54,36 +54,36 @@ pub(super) fn obtain(global: &Global, for_this_user: bool, printer: &Printer) ->
 fn from_file(file: &Path) -> Result<AdminKey, Failure> {
     let text = fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
         let message = format!("cannot read the admin key from {}: {error}", file.display());
-        Failure::new(Exit::Usage, "admin_key_unreadable", message).hint("name a file that this user can read")
+        Failure::new(Exit::Usage, "admin_key_unreadable", message).hint("choose a file that this user can read")
     })?;
-    checked(&text, &file.display().to_string())
+    parse(&text, &file.display().to_string())
 }
 
-fn checked(text: &str, source: &str) -> Result<AdminKey, Failure> {
-    AdminKey::new(text).map_err(|weak| {
+fn parse(text: &str, source: &str) -> Result<AdminKey, Failure> {
+    AdminKey::new(text).map_err(|error| {
         let failure =
-            Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {weak}"));
+            Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {error}"));
         failure.hint("generate one with `openssl rand -hex 32`")
     })
 }
 
-/// Atomically writes a new key to `file`; returns `false` if the file exists.
+/// Generates a key and writes it to `file` atomically (mode 0600 on Unix); returns `false` if the file exists.
 fn generate(file: &Path) -> io::Result<bool> {
     if file.exists() {
         return Ok(false);
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let temporary = temporary_beside(file);
+    let temporary = temporary_path(file);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&temporary)?;
+    let mut output = options.open(&temporary)?;
     // 256 random bits, as the hex digits of a digest.
     let key = Zeroizing::new(Sha256::of(&random::bytes::<32>()).to_string());
-    let synced = writeln!(written, "{}", *key).and_then(|()| written.sync_all());
-    // A hard link, unlike a rename, cannot replace a key that another service has written in the meantime.
+    let synced = writeln!(output, "{}", *key).and_then(|()| output.sync_all());
+    // A hard link, unlike a rename, fails if another process has created the file since the check.
     let linked = synced.and_then(|()| fs::hard_link(&temporary, file));
     fs::remove_file(&temporary)?;
     match linked {
@@ -92,7 +92,7 @@ fn generate(file: &Path) -> io::Result<bool> {
     }
 }
 
-fn temporary_beside(file: &Path) -> PathBuf {
+fn temporary_path(file: &Path) -> PathBuf {
     let number = u64::from_le_bytes(random::bytes());
     file.with_extension(format!("{number:016x}"))
 }

@@ -62,8 +62,8 @@ pub(crate) fn run(
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
         // A key is generated only if neither the listener nor the store is reachable from other machines.
-        let for_this_user = address.ip().is_loopback() && !in_bucket;
-        settings.admin_key = Some(admin_key::obtain(global, for_this_user, printer)?);
+        let may_generate = address.ip().is_loopback() && !in_bucket;
+        settings.admin_key = Some(admin_key::load(global, may_generate, printer)?);
     }
     let encrypted = settings.tls.is_some();
     check_exposure(&listens, &common, encrypted, printer)?;
@@ -76,11 +76,11 @@ pub(crate) fn run(
             listeners.push((service, bind(address).await?));
         }
         let server =
-            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| why_not_started(&error, in_bucket))?;
+            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, in_bucket))?;
         for (service, listener) in &listeners {
             announce(printer, *service, listener.local_addr()?, encrypted)?;
         }
-        server.run(listeners, stop).await.map_err(|error| why_not_started(&error, in_bucket))?;
+        server.run(listeners, stop).await.map_err(|error| start_failure(&error, in_bucket))?;
         Ok(())
     })
 }
@@ -146,12 +146,12 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 }
 
 /// Converts the error of a server that cannot start, or of an unusable storage, to a failure.
-pub(crate) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
+pub(crate) fn start_failure(error: &StartError, in_bucket: bool) -> Failure {
     match error {
-        StartError::Storage(source) => why_no_storage(&**source, chain(error), in_bucket),
+        StartError::Storage(source) => storage_failure(&**source, chain(error), in_bucket),
         StartError::NoAdminKey => Failure::new(Exit::Other, "admin_key_missing", chain(error))
-            .hint("set SGSEND_ADMIN_KEY_FILE to a file with 32 characters or more"),
-        StartError::Tls(error) => Failure::new(Exit::Other, "tls_unusable", why_no_tls(error))
+            .hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"),
+        StartError::Tls(error) => Failure::new(Exit::Other, "tls_unusable", tls_message(error))
             .hint("check that --tls-cert and --tls-key name a PEM certificate chain and its key"),
     }
 }
@@ -160,7 +160,7 @@ pub(crate) fn why_not_started(error: &StartError, in_bucket: bool) -> Failure {
 ///
 /// A folder is a local error and an unreachable bucket a network error; content of either that this version does not
 /// support has exit status 1.
-fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
+fn storage_failure(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::IncompleteCopy { .. }) = source {
         return Failure::new(Exit::Other, "unfinished_copy", message)
@@ -177,8 +177,8 @@ fn why_no_storage(source: &(dyn StdError + 'static), message: String, in_bucket:
     }
 }
 
-/// Returns the message of a TLS error, without internal texts of the TLS library.
-fn why_no_tls(error: &TlsError) -> String {
+/// Returns the message of a TLS error; rewords the TLS library's messages about files without a key or certificate.
+fn tls_message(error: &TlsError) -> String {
     match error {
         TlsError::Key(file, pem::Error::NoItemsFound) => format!("no PEM private key in {file}"),
         TlsError::Pair(rustls::Error::NoCertificatesPresented) => {

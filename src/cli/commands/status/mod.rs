@@ -108,14 +108,14 @@ pub(crate) fn describe(status: &TransferStatus) -> String {
         None => format!("{}, no download limit", status.download_count),
         Some(limit) => format!("{} of {limit}", status.download_count),
     };
-    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::for_people);
+    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::human_readable);
     [
         ("transfer", status.transfer_id.to_string()),
         ("status", state_text(status.status).to_owned()),
         ("size", format!("{} encrypted", ByteSize(status.size_bytes))),
-        ("created", status.created_at.for_people()),
+        ("created", status.created_at.human_readable()),
         ("ready", ready),
-        ("expires", status.expires_at.for_people()),
+        ("expires", status.expires_at.human_readable()),
         ("downloads", downloads),
         ("needs key", if status.access_proof { "to download" } else { "only to decrypt" }.to_owned()),
     ]

@@ -39,7 +39,7 @@ pub(super) async fn watch(
     let mut polled_again = false;
     let mut ended_at = None;
     loop {
-        let status = context.patience().call(&Silent, || api.status(id)).await?;
+        let status = context.retry_policy().call(&Silent, || api.status(id)).await?;
         let changed = shown.as_ref() != Some(&status);
         let new = if arguments.watch && arguments.events { events.poll(api, id, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
@@ -92,7 +92,7 @@ fn outcome(status: &TransferStatus, awaited: Option<WatchCondition>) -> Option<R
 fn never_downloaded(status: Status) -> Failure {
     let code = if status == Status::Deleted { "transfer_deleted" } else { "transfer_expired" };
     let message = format!("the transfer is {} and was never downloaded", state_text(status));
-    let failure = Failure::new(Exit::Gone, code, message).hint("upload it again");
+    let failure = Failure::new(Exit::Gone, code, message).hint("upload the files again");
     Failure { reason: Some(status.as_str()), ..failure }
 }
 
@@ -135,8 +135,8 @@ impl Events {
         let settled = self.settled.clone();
         let page = |after: Option<String>| {
             let after = after.or_else(|| settled.clone());
-            let mut patience = context.patience();
-            async move { patience.call(&Silent, || api.events(id, after.as_deref())).await }
+            let mut retry_policy = context.retry_policy();
+            async move { retry_policy.call(&Silent, || api.events(id, after.as_deref())).await }
         };
         let found = records::all(page).await?;
         Ok(self.take(found))

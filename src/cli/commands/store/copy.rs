@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::location::{check_holds_store, storage};
-use crate::cli::commands::serve::why_not_started;
+use crate::cli::commands::serve::start_failure;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -84,7 +84,7 @@ impl Watch for CopyProgress {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let Arguments { from, to } = arguments;
     for storage in [&from, &to] {
-        super::check_lasting(storage)?;
+        super::check_persistent(storage)?;
         check_built(storage)?;
     }
     check_holds_store(&from)?;
@@ -142,7 +142,7 @@ fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
         }
         CopyStoreError::Copy(error) => copy_failure(error, in_bucket),
         CopyStoreError::Open(error) => {
-            why_not_started(error, in_bucket).hint("check that the storage exists, and that this user has access to it")
+            start_failure(error, in_bucket).hint("check that the storage exists, and that this user has access to it")
         }
     }
 }

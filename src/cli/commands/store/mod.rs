@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
 }
 
 /// Rejects a storage that ends with its process.
-fn check_lasting(storage: &StorageLocation) -> Result<(), Failure> {
+fn check_persistent(storage: &StorageLocation) -> Result<(), Failure> {
     if storage.is_persistent() {
         return Ok(());
     }

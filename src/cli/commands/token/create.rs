@@ -43,12 +43,15 @@ fn token_name(text: &str) -> std::result::Result<String, InvalidTokenName> {
     check_name(text).map(|()| text.to_owned())
 }
 
-/// Revokes a token that could not be printed.
-async fn unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Failure {
+/// Revokes a token that could not be printed, and returns the failure to report.
+async fn revoke_unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Failure {
     let (state, hint) = if api.revoke_token(id).await.is_ok() {
-        ("it was revoked", "check the target of stdout, and run the command again".to_owned())
+        ("the token was revoked", "check the target of stdout, and run the command again".to_owned())
     } else {
-        ("it could not be revoked", format!("revoke it with `sgsend token revoke {id}`, and create a new one"))
+        (
+            "the token could not be revoked",
+            format!("revoke the token with `sgsend token revoke {id}`, and create a new one"),
+        )
     };
     Failure::new(Exit::LocalFile, "token_unprinted", format!("cannot print the token: {error}; {state}")).hint(hint)
 }
@@ -64,10 +67,10 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let created = api.create_token(&request).await?;
     let printer = &context.printer;
-    // Printed before anything else can fail: the token cannot be shown again.
+    // Prints the token first, since a later error would lose the only copy.
     let output = if printer.is_json() { printer.json_of(&created) } else { printer.result(&created.token) };
     if let Err(error) = output {
-        return Err(unprinted(&api, created.item.token_id, &error).await.into());
+        return Err(revoke_unprinted(&api, created.item.token_id, &error).await.into());
     }
     if !printer.is_json() {
         let (name, id) = (escape::one_line(&created.item.name).into_owned(), created.item.token_id);
@@ -83,7 +86,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             profile.token = Some(token.to_string());
             profile.token_file = None;
         })?;
-        printer.note(&format!("saved for uploads to {server} in {}", path.display()));
+        printer.note(&format!("saved the token for uploads to {server} in {}", path.display()));
     }
     Ok(())
 }

@@ -28,7 +28,8 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         return Ok(());
     }
     let row = |item: &TokenItem| {
-        let used = item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.for_people()));
+        let used =
+            item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.human_readable()));
         let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
         vec![item.token_id.to_string(), status, until(item.expires_at), used, quota, item.name.clone()]
     };

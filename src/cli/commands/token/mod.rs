@@ -57,5 +57,5 @@ const fn status_text(status: TokenStatus) -> &'static str {
 
 /// Returns the expiry of a token for users.
 pub(crate) fn until(expires_at: Option<Timestamp>) -> String {
-    expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.for_people()))
+    expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.human_readable()))
 }

@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let files = prepared.source.plan().map(Plan::files);
     let meter = context.meter("upload");
     let sealed = dry_run::sealed_size(&prepared)?;
-    let uploaded = match Box::pin(upload::run(&api, prepared, context.patience(), meter, interrupt)).await {
+    let uploaded = match Box::pin(upload::run(&api, prepared, context.retry_policy(), meter, interrupt)).await {
         Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::QuotaExceeded) => {
             return Err(over_quota(&api, error, (&name, sealed)).await);
         }

@@ -10,7 +10,7 @@ use super::Arguments;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::content::{Wanted, check_there};
+use crate::cli::input::content::{Input, check_there};
 use crate::client::Api;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
@@ -70,13 +70,13 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
         None => error.into(),
     })?;
-    let wanted = Wanted {
+    let input = Input {
         paths: arguments.paths,
         name: arguments.name,
         exclude: arguments.exclude,
         limit: health.limits.max_content_bytes,
     };
-    let found = spawn_blocking(move || wanted.open()).await.expect("opening files does not panic")?;
+    let found = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
     for left_out in found.left_out.iter().take(MAX_WARNINGS) {
         context.printer.warning(&format!("{} is {} and is skipped", left_out.path, left_out.what));
     }

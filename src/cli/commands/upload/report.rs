@@ -95,7 +95,7 @@ pub(super) fn explain(
     };
     let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
     printer.note(&format!("\n{}: {files}{size}, {sealed} encrypted", escape::one_line(name)));
-    printer.note(&format!("expires {}, download limit: {downloads}", status.expires_at.for_people()));
+    printer.note(&format!("expires {}, download limit: {downloads}", status.expires_at.human_readable()));
     printer.note(&format!("delete with: {}", how_to_delete(uploaded, context)));
     if separate_key {
         printer.note("send link and key over separate channels: downloading needs both");

@@ -10,7 +10,7 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
     let message = with_root_cause(error);
     let network = |code| Failure::new(Exit::Network, code, message.clone());
     match error {
-        ClientError::Api(refusal) => of_refusal(refusal),
+        ClientError::Api(error) => of_api_error(error),
         ClientError::Unreachable { .. } => {
             network("unreachable").hint("check the address, and that the server is running").retryable()
         }
@@ -20,7 +20,7 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
         ClientError::NotTls { .. } => {
             network("not_tls").hint("this port serves plain http: use an http address, or the https port")
         }
-        ClientError::Broken { .. } | ClientError::Incomplete { .. } => {
+        ClientError::ConnectionLost { .. } | ClientError::Incomplete { .. } => {
             network("connection_lost").hint("retry").retryable()
         }
         ClientError::Timeout { .. } => network("timeout").hint("retry, or allow more time with --timeout").retryable(),
@@ -40,15 +40,17 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
             .hint("use an https address, or --insecure-http if anyone on the network path may read the requests"),
         ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
             .hint("use the secret that belongs to this server"),
-        ClientError::Unsendable(_) => Failure::new(Exit::Usage, "malformed_secret", message),
-        ClientError::Roots(_) => Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes PEM certificates"),
+        ClientError::MalformedSecret(_) => Failure::new(Exit::Usage, "malformed_secret", message),
+        ClientError::CaCertificates(_) => {
+            Failure::new(Exit::Usage, "ca_file", message).hint("--ca-file takes PEM certificates")
+        }
         ClientError::Setup(_) => Failure::new(Exit::Other, "setup", message),
     }
 }
 
 fn of_store(error: &StoreError) -> Failure {
     const USE_SERVER: &str =
-        "the server keeps payloads in this store; --flow bytes transfers them through the server, if it allows that";
+        "payloads go directly to this store; --flow bytes sends them through the server, if the server permits it";
     match error {
         StoreError::Unreachable(inner) => {
             let failure = of_client(inner);
@@ -62,40 +64,40 @@ fn of_store(error: &StoreError) -> Failure {
             let hint = if error.is_transient() {
                 "retry later"
             } else {
-                "report it to the operator of the server, or use --flow bytes"
+                "report the error to the operator of the server, or use --flow bytes"
             };
             failure.hint(hint)
         }
     }
 }
 
-fn of_refusal(refusal: &ApiError) -> Failure {
-    let message = refusal.detail.clone();
-    let code = refusal.code_text.clone();
-    let Some(known) = refusal.code else {
-        let exit = match refusal.status {
+fn of_api_error(error: &ApiError) -> Failure {
+    let message = error.detail.clone();
+    let code_text = error.code_text.clone();
+    let Some(code) = error.code else {
+        let exit = match error.status {
             401 | 403 => Exit::NotAuthorised,
             404 => Exit::NotFound,
             410 => Exit::Gone,
-            413 | 429 => Exit::TooMuch,
+            413 | 429 => Exit::LimitExceeded,
             500.. => Exit::Network,
             _ => Exit::Other,
         };
         let failure =
-            Failure { code: code.into(), retryable: refusal.is_transient(), ..Failure::new(exit, "", message) };
+            Failure { code: code_text.into(), retryable: error.is_transient(), ..Failure::new(exit, "", message) };
         return failure.hint("check that the address belongs to an sgsend service");
     };
-    let (exit, hint) = of_code(known);
-    let reason = match known {
+    let (exit, hint) = of_code(code);
+    let reason = match code {
         ErrorCode::TransferExpired => Some("expired"),
         ErrorCode::TransferExhausted => Some("exhausted"),
         ErrorCode::TransferDeleted => Some("deleted"),
         _ => None,
     };
-    let retryable = refusal.is_transient() || matches!(known, ErrorCode::NotCompleted | ErrorCode::UploadInProgress);
-    let mut failure = Failure { reason, code: code.into(), retryable, ..Failure::new(exit, "", message) };
+    let retryable = error.is_transient() || matches!(code, ErrorCode::NotCompleted | ErrorCode::UploadInProgress);
+    let mut failure = Failure { reason, code: code_text.into(), retryable, ..Failure::new(exit, "", message) };
     failure.hint = hint.map(str::to_owned);
-    if let Some(wait) = refusal.retry_after {
+    if let Some(wait) = error.retry_after {
         failure.hint = Some(format!("retry in {} s", wait.as_secs()));
     }
     failure
@@ -118,7 +120,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         }
         ErrorCode::GrantInvalid | ErrorCode::OriginNotAllowed => (Exit::NotAuthorised, None),
         ErrorCode::AccessRequired | ErrorCode::AccessInvalid => {
-            (Exit::WrongKey, Some("check that the link is complete, and the passphrase, if it has one"))
+            (Exit::WrongKey, Some("check that the link is complete and that any passphrase is correct"))
         }
         ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
         ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows all tokens")),
@@ -126,10 +128,10 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
             (Exit::NotFound, Some("check the address: the public and the admin service have different ones"))
         }
         ErrorCode::TransferExpired | ErrorCode::TransferExhausted | ErrorCode::TransferDeleted => {
-            (Exit::Gone, Some("ask the sender to upload it again"))
+            (Exit::Gone, Some("ask the sender to upload the files again"))
         }
         ErrorCode::GrantExpired => (Exit::Gone, Some("run the command again")),
-        ErrorCode::NotCompleted => (Exit::Other, Some("retry when the upload has finished")),
+        ErrorCode::NotCompleted => (Exit::Other, Some("retry after the upload has finished")),
         ErrorCode::TransferNotPending
         | ErrorCode::UploadIncomplete
         | ErrorCode::OffsetMismatch
@@ -137,13 +139,15 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::WrongMode => (Exit::Other, None),
         ErrorCode::RangeNotSatisfiable => (Exit::WrongKey, None),
-        ErrorCode::PayloadTooLarge => (Exit::TooMuch, Some("upload less")),
-        ErrorCode::QuotaExceeded => (Exit::TooMuch, Some("ask the operator of the server for another sender token")),
-        ErrorCode::RateLimited | ErrorCode::EventLimitReached => (Exit::TooMuch, Some("retry later")),
+        ErrorCode::PayloadTooLarge => (Exit::LimitExceeded, Some("upload fewer or smaller files")),
+        ErrorCode::QuotaExceeded => {
+            (Exit::LimitExceeded, Some("ask the operator of the server for another sender token"))
+        }
+        ErrorCode::RateLimited | ErrorCode::EventLimitReached => (Exit::LimitExceeded, Some("retry later")),
         ErrorCode::UploadInProgress
         | ErrorCode::RequestTimeout
         | ErrorCode::Internal
         | ErrorCode::StorageUnavailable => (Exit::Network, Some("retry later")),
-        ErrorCode::StorageFull => (Exit::Network, Some("report it to the operator of the server")),
+        ErrorCode::StorageFull => (Exit::Network, Some("report the error to the operator of the server")),
     }
 }

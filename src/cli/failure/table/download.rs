@@ -7,15 +7,15 @@ use super::{of_io, resumable, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
-use crate::client::decrypt::{DecryptError, NotUnpacked, OutputError};
+use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::Status;
 
-/// Hint for an unfinished download.
-const RESUME_DOWNLOAD: &str = "run the same command with --resume; it does not count as another download";
+/// Hint for a partial download that the command can resume.
+const RESUME_DOWNLOAD: &str = "run the same command with --resume, which does not count as another download";
 
 pub(super) fn of_download(error: &DownloadError) -> Failure {
     let message = with_root_cause(error);
@@ -27,16 +27,16 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
                 Status::Exhausted => ("transfer_exhausted", "exhausted"),
                 Status::Deleted | Status::Pending | Status::Completed => ("transfer_deleted", "deleted"),
             };
-            let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to upload it again");
+            let failure = Failure::new(Exit::Gone, code, message).hint("ask the sender to upload the files again");
             Failure { reason: Some(reason), ..failure }
         }
         DownloadError::NotComplete => {
-            Failure::new(Exit::Other, "not_completed", message).hint("retry when the upload has finished").retryable()
+            Failure::new(Exit::Other, "not_completed", message).hint("retry after the upload has finished").retryable()
         }
         DownloadError::WrongKey => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
-        DownloadError::OtherRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
-        DownloadError::Unseal(error) => of_decrypt(error),
+        DownloadError::WrongRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
+        DownloadError::Decrypt(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
         DownloadError::Interrupted { signal, resumable } => {
@@ -50,7 +50,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
     }
 }
 
-/// Converts an output error after the server has counted the download.
+/// Converts an output error that occurred after the server had counted the download.
 fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
     const COUNTED: &str = "the download was counted";
     let failure = of_output(error);
@@ -64,15 +64,20 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
         _ => "fix the problem and run the same command, or choose another -o",
     };
     let hint = free_retry_until.map_or_else(
-        || format!("{COUNTED}: {command}; it counts as another download, since no partial download could be kept"),
-        |until| format!("{COUNTED}: {command}; until {} this does not count again", until.for_people()),
+        || format!("{COUNTED}: {command}; this command counts as another download, since no partial download was kept"),
+        |until| {
+            format!(
+                "{COUNTED}: {command}; until {}, this command does not count as another download",
+                until.human_readable()
+            )
+        },
     );
     failure.hint(hint)
 }
 
 fn wrong_key(message: String) -> Failure {
     Failure::new(Exit::WrongKey, "wrong_key", message)
-        .hint("check that the link is complete, and the passphrase, if it has one")
+        .hint("check that the link is complete and that any passphrase is correct")
 }
 
 pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
@@ -84,12 +89,12 @@ pub(super) fn of_decrypt(error: &DecryptError) -> Failure {
             damaged(message).hint("check that the file is an encrypted payload of a service, not its decrypted content")
         }
         DecryptError::Open(OpenError::Unauthentic { .. } | OpenError::Truncated | OpenError::Extended) => {
-            damaged(message).hint("the data before this point is authentic, the rest is missing; download it again")
+            damaged(message).hint("the data written so far is authentic but incomplete; download the file again")
         }
         DecryptError::Envelope(EnvelopeError::NotAnEnvelope) => {
             damaged(message).hint("`sgsend open --raw` writes the plaintext of a payload without an envelope")
         }
-        DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload it again"),
+        DecryptError::Envelope(_) => damaged(message).hint("ask the sender to upload the files again"),
         DecryptError::Output(error) => of_output(error),
     }
 }
@@ -112,12 +117,17 @@ fn of_output(error: &OutputError) -> Failure {
     }
 }
 
-fn of_unpack(failed: &NotUnpacked) -> Failure {
+fn of_unpack(failed: &UnpackFailure) -> Failure {
     let message = with_root_cause(&failed.error);
     let code = if failed.error.is_unsafe() { "unsafe_archive" } else { "file_unwritable" };
     let hint = failed.kept.as_ref().map_or_else(
         || "nothing was unpacked; --no-extract saves the archive itself".to_owned(),
-        |kept| format!("nothing was unpacked; the archive is in {}; list it with tar -tvf", escape::for_shell(kept)),
+        |archive| {
+            format!(
+                "nothing was unpacked; the archive is in {}; list its entries with tar -tvf",
+                escape::for_shell(archive)
+            )
+        },
     );
     Failure::new(Exit::LocalFile, code, message).hint(hint)
 }

@@ -31,10 +31,10 @@ const fn default_hint(exit: Exit) -> &'static str {
     match exit {
         Exit::Usage => "`sgsend help COMMAND` shows the usage",
         Exit::NotFound => "check the id or link, and the server",
-        Exit::Gone => "ask the sender to upload it again",
+        Exit::Gone => "ask the sender to upload the files again",
         Exit::NotAuthorised => "ask the operator of the server",
-        Exit::WrongKey => "check the link; if it is complete, ask the sender to upload it again",
-        Exit::TooMuch => "upload less, or retry later",
+        Exit::WrongKey => "check the link; if the link is complete, ask the sender to upload the files again",
+        Exit::LimitExceeded => "upload fewer or smaller files, or retry later",
         Exit::Network | Exit::Resumable => "retry later",
         Exit::LocalFile => "check the path and its permissions",
         Exit::Interrupted | Exit::Terminated => "run the command again",

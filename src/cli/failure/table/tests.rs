@@ -30,8 +30,8 @@ fn error_responses_have_the_documented_exit_status() {
         (ErrorCode::AccessInvalid, Exit::WrongKey),
         (ErrorCode::TransferNotFound, Exit::NotFound),
         (ErrorCode::TransferDeleted, Exit::Gone),
-        (ErrorCode::PayloadTooLarge, Exit::TooMuch),
-        (ErrorCode::QuotaExceeded, Exit::TooMuch),
+        (ErrorCode::PayloadTooLarge, Exit::LimitExceeded),
+        (ErrorCode::QuotaExceeded, Exit::LimitExceeded),
         (ErrorCode::StorageFull, Exit::Network),
     ] {
         let failure = of(&error_response(400, Some(code)));
@@ -49,7 +49,10 @@ fn local_failures_have_the_documented_exit_status() {
     let exit = |error: anyhow::Error| of(&error).exit;
     assert_eq!(exit(UploadError::Source(SourceError::Changed).into()), Exit::LocalFile);
     assert_eq!(exit(UploadError::Journal(JournalError::Changed).into()), Exit::LocalFile);
-    assert_eq!(exit(UploadError::TooLarge { name: "x".to_owned(), size: Some(2), limit: 1 }.into()), Exit::TooMuch);
+    assert_eq!(
+        exit(UploadError::TooLarge { name: "x".to_owned(), size: Some(2), limit: 1 }.into()),
+        Exit::LimitExceeded
+    );
     assert_eq!(exit(UploadError::Downloads.into()), Exit::Usage);
     let interrupted = |signal| UploadError::Interrupted { signal, state: InterruptedState::Deleted }.into();
     assert_eq!(exit(interrupted(Signal::Interrupt)), Exit::Interrupted);

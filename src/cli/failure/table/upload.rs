@@ -16,12 +16,12 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
     }
     match error {
         UploadError::Client(error) | UploadError::GivenUp(error) => of_client(error),
-        UploadError::TooLarge { .. } => Failure::new(Exit::TooMuch, "payload_too_large", message).hint("upload less"),
+        UploadError::TooLarge { .. } => {
+            Failure::new(Exit::LimitExceeded, "payload_too_large", message).hint("upload fewer or smaller files")
+        }
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
         UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
-        UploadError::SealError(_) => {
-            Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name")
-        }
+        UploadError::Seal(_) => Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name"),
         UploadError::Source(
             SourceError::Changed | SourceError::ChangedIn { .. } | SourceError::Read(_) | SourceError::ReadIn { .. },
         ) => Failure::new(Exit::LocalFile, "file_unreadable", message),
@@ -30,7 +30,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
                 .hint("check the disk and the permissions of the state directory")
         }
         UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
-            .hint("the server reports a wrong size; report it to the operator of the server"),
+            .hint("the server reports a wrong size; report the error to the operator of the server"),
         UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
             .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)

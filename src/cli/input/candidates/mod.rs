@@ -44,7 +44,7 @@ fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let matching = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
     let candidates = matching.enumerate().map(|(order, (word, sent))| {
         let (name, size) = (escape::one_line(&sent.name), ByteSize(sent.size));
-        let help = format!("{name}, {size}, {}", sent.sent_at.for_people());
+        let help = format!("{name}, {size}, {}", sent.sent_at.human_readable());
         CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))
     });
     candidates.collect()

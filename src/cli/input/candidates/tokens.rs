@@ -1,4 +1,4 @@
-//! Completes tokens with one request to the admin service, limited to 1 s and without prompts.
+//! Completes token ids: one request to the admin service, with a timeout of 1 s and without prompts.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::cli::signals;
 use crate::domain::token::TokenStatus;
 use crate::domain::wire::TokenItem;
 
-/// Timeout of the request, during which the shell waits.
+/// Timeout of the request; the shell waits for the response.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns the active tokens; empty if they cannot be read.
+/// Returns the ids of the active tokens as candidates; empty if the request fails.
 pub(super) fn candidates(command_line: fn() -> Command) -> Vec<CompletionCandidate> {
     let items = request_tokens(command_line).unwrap_or_default();
     let active = items.into_iter().filter(|item| item.status == TokenStatus::Active);
@@ -37,8 +37,8 @@ fn request_tokens(command_line: fn() -> Command) -> Option<Vec<TokenItem>> {
     let items = runtime.block_on(async {
         let printer = Printer::new(&global);
         let context = Context::new(global, printer, signals::watch().ok()?, false).ok()?;
-        let admin_key_on_stdin = context.settings.admin_key().is_none_or(|key| key.takes_stdin());
-        if admin_key_on_stdin {
+        let needs_stdin = context.settings.admin_key().is_none_or(|key| key.takes_stdin());
+        if needs_stdin {
             return None;
         }
         let request = async { context.admin_api().await.ok()?.tokens(None).await.ok() };

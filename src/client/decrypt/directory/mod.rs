@@ -19,7 +19,7 @@ const MAX_NAME_BYTES: usize = 255;
 /// Failure to unpack a complete archive.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
-pub struct NotUnpacked {
+pub struct UnpackFailure {
     /// Cause of the failure.
     pub error: UnpackError,
     /// Path of the archive, which is kept since it may be the only copy; `None` if keeping it failed.
@@ -45,7 +45,7 @@ pub(super) fn finish(
     }
     let kept = part.finish_as(archive_path(&target.path), modified).ok();
     Err(match error {
-        OutputError::Unpack(failed) => OutputError::Unpack(Box::new(NotUnpacked { kept, ..*failed })),
+        OutputError::Unpack(failed) => OutputError::Unpack(Box::new(UnpackFailure { kept, ..*failed })),
         other => other,
     })
 }
@@ -67,7 +67,7 @@ fn unpack_part(
     modified: Option<SystemTime>,
     watch: &Watch,
 ) -> Result<(PathBuf, Vec<UnpackedFile>), OutputError> {
-    let of_unpack = |error| OutputError::Unpack(Box::new(NotUnpacked { error, kept: None }));
+    let of_unpack = |error| OutputError::Unpack(Box::new(UnpackFailure { error, kept: None }));
     let failed = |source| OutputError::Create { path: target.path.clone(), source };
     let archive = part.reader().map_err(|error| of_unpack(UnpackError::Read(error)))?;
     let unfinished = UnfinishedDirectory::create(target.path.with_file_name(format!(".sgsend-{}.d", target.mark)))?;

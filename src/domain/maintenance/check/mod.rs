@@ -21,15 +21,15 @@ use crate::domain::transfers::IdempotencyRecord;
 use quotas::Account;
 
 /// Number of objects per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// Number of concurrent reads.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// Maximum number of findings in the report; further findings are only counted.
 const MAX_FINDINGS: usize = 1_000;
 
 /// One inconsistency in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct StoreFinding {
     /// Stable code of the kind of inconsistency.
     pub code: &'static str,
     /// Key of the inconsistent object.
@@ -42,44 +42,44 @@ pub struct Finding {
 
 /// Report of an integrity check.
 #[derive(Clone, Debug, Default)]
-pub struct Soundness {
+pub struct CheckReport {
     /// Findings, up to a limit of 1 000.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<StoreFinding>,
     /// Total number of findings, including findings over the limit.
-    pub found: u64,
+    pub finding_count: u64,
     /// Number of records read.
-    pub objects: u64,
+    pub object_count: u64,
 }
 
 /// Checks all records and payloads in `store`.
 ///
 /// # Errors
 /// [`StoreError`] if the store itself fails to respond. Unreadable or inconsistent objects are findings, not errors.
-pub async fn check(store: &dyn Store) -> Result<Soundness, StoreError> {
+pub async fn check(store: &dyn Store) -> Result<CheckReport, StoreError> {
     let mut check = Check {
         store,
-        soundness: Soundness::default(),
-        due: HashSet::new(),
+        report: CheckReport::default(),
+        scheduled: HashSet::new(),
         tokens: HashMap::new(),
         sums: StatusSums::default(),
         bytes_stored: 0,
     };
     check.header().await?;
     check.tokens().await?;
-    check.due().await?;
+    check.schedule().await?;
     check.transfers().await?;
     check.payloads().await?;
     check.quotas().await?;
     check.creates().await?;
     check.service().await?;
     check.stats().await?;
-    Ok(check.soundness)
+    Ok(check.report)
 }
 
 struct Check<'a> {
     store: &'a dyn Store,
-    soundness: Soundness,
-    due: HashSet<TransferId>,
+    report: CheckReport,
+    scheduled: HashSet<TransferId>,
     tokens: HashMap<TokenId, Account>,
     sums: StatusSums,
     bytes_stored: i64,
@@ -95,7 +95,7 @@ struct Pages<'a> {
 impl Pages<'_> {
     /// Returns the next page of objects; `None` after the last page.
     async fn next(&mut self) -> Result<Option<Vec<(StorageKey, Bytes)>>, StoreError> {
-        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?;
+        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;
         let last = page.last().map(|(key, _)| key.clone());
         Ok(last.map(|last| {
             self.after = Some(last);
@@ -107,16 +107,16 @@ impl Pages<'_> {
 impl<'a> Check<'a> {
     /// Adds a finding to the report.
     fn find(&mut self, code: &'static str, key: &StorageKey, problem: impl Into<String>, advice: &'static str) {
-        self.soundness.found += 1;
-        if self.soundness.findings.len() < MAX_FINDINGS {
+        self.report.finding_count += 1;
+        if self.report.findings.len() < MAX_FINDINGS {
             let (key, problem) = (key.to_string(), problem.into());
-            self.soundness.findings.push(Finding { code, key, problem, advice });
+            self.report.findings.push(StoreFinding { code, key, problem, advice });
         }
     }
 
     /// Parses the object at `key`; reports a finding and returns `None` if the object is unreadable.
     fn parse<T: DeserializeOwned>(&mut self, key: &StorageKey, value: &[u8]) -> Option<T> {
-        self.soundness.objects += 1;
+        self.report.object_count += 1;
         match from_json(key.as_str(), value) {
             Ok(value) => Some(value),
             Err(StoreError::Corrupt { source, .. }) => {
@@ -167,13 +167,13 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    async fn due(&mut self) -> Result<(), StoreError> {
-        let (prefix, mut after) = (StorageKey::all_due(), None);
+    async fn schedule(&mut self) -> Result<(), StoreError> {
+        let (prefix, mut after) = (StorageKey::all_schedule_entries(), None);
         loop {
-            let keys = self.store.keys(&prefix, after.as_ref(), PAGE).await?;
+            let keys = self.store.keys(&prefix, after.as_ref(), PAGE_SIZE).await?;
             for key in &keys {
                 match ScheduleEntry::from_key(key) {
-                    Some(hint) => drop(self.due.insert(hint.transfer_id)),
+                    Some(entry) => drop(self.scheduled.insert(entry.transfer_id)),
                     None => self.find("unreadable", key, "the key is not a valid schedule entry", "remove this object"),
                 }
             }

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Check, PAGE};
+use super::{CONCURRENCY, Check, PAGE_SIZE};
 use crate::domain::store::{PayloadObjects, StorageKey, StoreError};
 use crate::domain::transfer::{PayloadState, State, Transfer};
 
@@ -10,13 +10,14 @@ impl Check<'_> {
     pub(super) async fn payloads(&mut self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let page = self.store.held(after, PAGE).await?;
+            let page = self.store.held(after, PAGE_SIZE).await?;
             after = match page.last() {
                 Some(last) => Some(last.id),
                 None => return Ok(()),
             };
             let with_owner = async |held: PayloadObjects| Ok::<_, StoreError>((held, self.owner(&held).await?));
-            let payloads: Vec<_> = Box::pin(stream::iter(page).map(with_owner).buffered(AT_ONCE).try_collect()).await?;
+            let payloads: Vec<_> =
+                Box::pin(stream::iter(page).map(with_owner).buffered(CONCURRENCY).try_collect()).await?;
             for (held, owner) in payloads {
                 self.payload_of(&held, owner);
             }

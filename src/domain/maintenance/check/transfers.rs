@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, Check, PAGE};
+use super::{CONCURRENCY, Check, PAGE_SIZE};
 use crate::domain::audit::Record;
 use crate::domain::id::TransferId;
 use crate::domain::store::{StorageKey, StoreError};
@@ -13,7 +13,7 @@ impl Check<'_> {
     pub(super) async fn transfers(&mut self) -> Result<(), StoreError> {
         let (all, mut after, mut current) = (StorageKey::all_transfers(), None, None);
         loop {
-            let keys = self.store.keys(&all, after.as_ref(), PAGE).await?;
+            let keys = self.store.keys(&all, after.as_ref(), PAGE_SIZE).await?;
             after = match keys.last() {
                 Some(last) => Some(last.clone()),
                 None => return Ok(()),
@@ -51,7 +51,7 @@ impl Check<'_> {
             Ok::<_, StoreError>(found.map(|found| (key, found.value)))
         };
         let records = keys.into_iter().filter(|key| !key.is_of_payload());
-        let found = stream::iter(records).map(read).buffered(AT_ONCE);
+        let found = stream::iter(records).map(read).buffered(CONCURRENCY);
         Box::pin(found.try_filter_map(async |found| Ok(found)).try_collect()).await
     }
 
@@ -78,7 +78,7 @@ impl Check<'_> {
             Some(_) => {}
             None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }
-        if !self.due.contains(&id) {
+        if !self.scheduled.contains(&id) {
             let advice = "run `sgsend delete` when the transfer is no longer needed: it is never deleted by a sweep";
             self.find("not_due", &key, "the transfer is missing from the schedule", advice);
         }

@@ -10,9 +10,9 @@
 
 mod claim;
 mod error;
+mod merged_listing;
 mod payloads;
 mod records;
-mod sides;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -150,7 +150,7 @@ impl Copying<'_> {
         Box::pin(ids.try_for_each_concurrent(MAX_CONCURRENT_TRANSFERS, |id| self.transfer(id, pass))).await?;
         for prefix in [
             StorageKey::all_creates(),
-            StorageKey::all_due(),
+            StorageKey::all_schedule_entries(),
             StorageKey::all_service_records(),
             StorageKey::all_stats(),
         ] {
@@ -187,7 +187,7 @@ impl Copying<'_> {
                 _ => {}
             }
         }
-        self.records(&StorageKey::everything_of(id), pass).await?;
+        self.records(&StorageKey::all_of_transfer(id), pass).await?;
         self.record(StorageKey::transfer(id), pass).await
     }
 }

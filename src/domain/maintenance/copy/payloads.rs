@@ -16,7 +16,7 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
 /// Delay between attempts to open a payload under a write lease.
 const LEASE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Number of payloads per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 impl Copying<'_> {
     /// Copies the payload of a transfer, reads the copy back, and compares the two.
@@ -128,7 +128,7 @@ impl Copying<'_> {
     pub(super) async fn remove_strangers(&self) -> Result<(), CopyError> {
         let mut after = None;
         loop {
-            let page = self.to.held(after, PAGE).await.map_err(CopyError::To)?;
+            let page = self.to.held(after, PAGE_SIZE).await.map_err(CopyError::To)?;
             for held in &page {
                 if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
                     self.to.remove(held.id).await.map_err(CopyError::To)?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::sides::{MergedKey, MergedListing};
+use super::merged_listing::{MergedKey, MergedListing};
 use super::{CopyError, Copying, Pass, add};
 use crate::domain::store::{Change, Commit, Condition, Prefix, StorageKey, StoreError, Versioned};
 
@@ -28,9 +28,9 @@ impl Pair {
 impl Copying<'_> {
     /// Copies or compares the records under `prefix`, except the states of transfers.
     pub(super) async fn records(&self, prefix: &Prefix, pass: Pass) -> Result<(), CopyError> {
-        let mut sides = MergedListing::of(self.from, self.to, prefix);
+        let mut listing = MergedListing::of(self.from, self.to, prefix);
         loop {
-            let mut batch = sides.next(BATCH).await?;
+            let mut batch = listing.next(BATCH).await?;
             if batch.is_empty() {
                 return Ok(());
             }

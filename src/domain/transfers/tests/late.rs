@@ -75,7 +75,7 @@ impl Store for Late {}
 /// Creates two servers over one store, without shared state in memory.
 fn two_worlds() -> [World; 2] {
     let store = Arc::new(Late::default());
-    [World::over(store.clone()), World::over(store)]
+    [World::with_store(store.clone()), World::with_store(store)]
 }
 
 #[tokio::test]
@@ -84,8 +84,8 @@ async fn the_download_limit_holds_on_a_slow_store() {
     let transfer = worlds[0].completed(Some(3)).await;
     let count = async |world: &World| {
         let scope = world.scope(ActionName::DownloadGrant);
-        let answer = ChangeResult::Done;
-        world.transfers.count(&scope, &transfer, &Grant::random(), answer).await
+        let result = ChangeResult::Done;
+        world.transfers.count(&scope, &transfer, &Grant::random(), result).await
     };
     let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;
     assert_eq!(counted.iter().filter(|counted| counted.is_ok()).count(), 3, "{counted:?}");
@@ -140,12 +140,13 @@ async fn a_transfer_with_several_schedule_entries_is_removed_once() {
         let [one, _] = two_worlds();
         let id = one.completed(None).await.transfer_id;
         one.transfers.delete(&one.scope(ActionName::TransferDelete), id).await.unwrap();
-        let hints = (0..3).map(|minute| StorageKey::due(START.plus(Duration::from_mins(minute)), id)).collect();
-        one.store.commit(Commit { hints, ..Commit::default() }).await.unwrap();
+        let schedule =
+            (0..3).map(|minute| StorageKey::schedule_entry(START.plus(Duration::from_mins(minute)), id)).collect();
+        one.store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
         one.clock.advance(RETAIN);
         one.transfers.sweep().await.unwrap();
-        assert_eq!(one.keys(&StorageKey::everything_of(id)).await, [""; 0]);
-        assert_eq!(one.keys(&StorageKey::all_due()).await, [""; 0]);
+        assert_eq!(one.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
+        assert_eq!(one.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
         let next = one.completed(None).await.transfer_id;
         one.transfers.delete(&one.scope(ActionName::TransferDelete), next).await.unwrap();
         let counts = one.transfers.overview(&one.tokens).await.unwrap().transfers;

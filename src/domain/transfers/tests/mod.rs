@@ -1,9 +1,9 @@
+mod check;
 mod clock;
-mod copying;
+mod copy;
 mod late;
 mod presigned;
 mod quota;
-mod soundness;
 
 use futures_util::stream;
 
@@ -23,6 +23,7 @@ use crate::domain::wire::{CreateToken, CreateTransfer};
 const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
 
+/// Transfer service over a store, with a manual clock.
 struct World {
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
@@ -33,19 +34,19 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::over(Arc::new(MemoryStore::default()))
+        Self::with_store(Arc::new(MemoryStore::default()))
     }
 
-    fn over(store: Arc<dyn Store>) -> Self {
-        Self::of(store, Arc::new(ManualClock::at(START)))
+    fn with_store(store: Arc<dyn Store>) -> Self {
+        Self::with_store_and_clock(store, Arc::new(ManualClock::at(START)))
     }
 
-    /// Creates another process over the same store.
-    fn beside(other: &Self) -> Self {
-        Self::of(other.store.clone(), other.clock.clone())
+    /// Creates a second server process that shares the store and the clock of `other`.
+    fn second_process(other: &Self) -> Self {
+        Self::with_store_and_clock(other.store.clone(), other.clock.clone())
     }
 
-    fn of(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
+    fn with_store_and_clock(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
         let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
         let settings = TransferSettings {
@@ -62,7 +63,7 @@ impl World {
 
     fn scope(&self, action: ActionName) -> RequestScope {
         let policy = AddressPolicy::new(IpMode::Hashed);
-        let asked = RequestInfo {
+        let request = RequestInfo {
             request_id: self.ids.next(self.clock.now()),
             client_request_id: None,
             at: self.clock.now(),
@@ -74,7 +75,7 @@ impl World {
             client_key: policy.key_of(None),
             network_key: policy.network_of(None),
         };
-        RequestScope::new(asked, self.ids.clone(), |result| match result {
+        RequestScope::new(request, self.ids.clone(), |result| match result {
             ChangeResult::Created => Some(201),
             ChangeResult::Done => Some(200),
             ChangeResult::Later => None,
@@ -82,13 +83,13 @@ impl World {
     }
 
     async fn token(&self) -> Token {
-        let wanted =
+        let request =
             CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: None };
-        self.tokens.create(&self.scope(ActionName::TokenCreate), wanted).await.unwrap().0
+        self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0
     }
 
     async fn created(&self, max_downloads: Option<u32>) -> Transfer {
-        let wanted = CreateTransfer {
+        let request = CreateTransfer {
             size_bytes: 3,
             expires_in_s: Some(86_400),
             max_downloads,
@@ -96,7 +97,7 @@ impl World {
             idempotency_key: Some("ab".repeat(32)),
         };
         let scope = self.scope(ActionName::TransferCreate);
-        self.transfers.create(&scope, &self.token().await, &wanted).await.unwrap().transfer
+        self.transfers.create(&scope, &self.token().await, &request).await.unwrap().transfer
     }
 
     async fn send(&self, transfer: &Transfer, bytes: &'static [u8]) -> Result<(), Error> {
@@ -140,8 +141,8 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     assert_eq!(world.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
     world.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(world.transfers.sweep().await.unwrap().removed, 1);
-    assert_eq!(world.keys(&StorageKey::everything_of(id)).await, [""; 0]);
-    assert_eq!(world.keys(&StorageKey::all_due()).await, [""; 0]);
+    assert_eq!(world.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
+    assert_eq!(world.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
     let stats = world.transfers.overview(&world.tokens).await.unwrap();
     assert_eq!((stats.transfers, stats.bytes_stored), (TransferCounts::default(), 0));
 }
@@ -150,7 +151,7 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
 async fn an_upload_request_without_bytes_writes_no_records() {
     let world = World::new();
     let transfer = world.created(None).await;
-    let everything = StorageKey::everything_of(transfer.transfer_id);
+    let everything = StorageKey::all_of_transfer(transfer.transfer_id);
     let before = world.keys(&everything).await;
     for _ in 0..3 {
         world.send(&transfer, b"").await.unwrap();
@@ -165,12 +166,12 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
     let world = World::new();
     let transfer = world.completed(None).await;
     let id = transfer.transfer_id;
-    // The state after a crash between the two steps of a deletion.
+    // Simulates a crash between the two steps of a deletion: the state is changed, the payload is still stored.
     world
         .transfers
         .change(id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
-            let with = Commit { hints: vec![StorageKey::due(START, id)], ..Commit::default() };
+            let with = Commit { schedule: vec![StorageKey::schedule_entry(START, id)], ..Commit::default() };
             Ok(Swap::write(transfer, with, ()))
         })
         .await
@@ -185,11 +186,11 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let transfer = world.completed(Some(1)).await;
     let scope = world.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
-    let answer = ChangeResult::Done;
-    let record = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
-    let again = world.transfers.count(&scope, &transfer, &grant, answer).await.unwrap();
+    let result = ChangeResult::Done;
+    let record = world.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
+    let again = world.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
     assert_eq!(record, again);
-    let other = world.transfers.count(&scope, &transfer, &Grant::random(), answer).await;
+    let other = world.transfers.count(&scope, &transfer, &Grant::random(), result).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
     assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
     world.clock.set(record.expires_at);
@@ -203,7 +204,7 @@ async fn a_payload_larger_than_declared_ends_the_transfer() {
     let world = World::new();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
-    // Only a presigned upload could store a larger payload; no route of the service does.
+    // Writes to the store directly, as a presigned upload would: routes of the service reject a larger payload.
     let mut writer = world.store.writer(id, 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();
@@ -268,22 +269,26 @@ async fn records_and_counters_of_old_days_are_removed() {
     let world = World::new();
     world.token().await;
     world.created(None).await;
-    let days = async || {
+    let counts = async || {
         let service = world.keys(&StorageKey::all_service_records()).await.len();
         (service, world.keys(&StorageKey::all_stats()).await.len())
     };
     world.clock.set(START.plus(RETAIN));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await, (4, 2), "two tokens with two records each, and the days of creation and expiry");
+    assert_eq!(
+        counts().await,
+        (4, 2),
+        "two records for each of two tokens; counters of the days of creation and expiry"
+    );
     world.clock.advance(Duration::from_hours(24));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await.0, 0);
+    assert_eq!(counts().await.0, 0);
     world.clock.set(START.plus(Duration::from_hours(24 * 401)));
     world.transfers.sweep().await.unwrap();
     assert!(!world.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
     world.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
     world.transfers.sweep().await.unwrap();
-    assert_eq!(days().await.1, 1, "the totals are removed with their day");
+    assert_eq!(counts().await.1, 1, "the totals are removed with their day");
 }
 
 #[tokio::test]
@@ -295,16 +300,16 @@ async fn an_unreadable_transfer_does_not_block_others() {
         condition: crate::domain::store::Condition::Absent,
         value: bytes::Bytes::from_static(b"{"),
     };
-    let early = vec![StorageKey::due(START, broken)];
-    world.store.commit(Commit { hints: early, ..Commit::of(change) }).await.unwrap();
+    let schedule = vec![StorageKey::schedule_entry(START, broken)];
+    world.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
     let transfer = world.completed(None).await;
     world.clock.set(transfer.expires_at);
     let swept = world.transfers.sweep().await.unwrap();
     assert_eq!((swept.processed, swept.payloads_removed), (2, 1));
-    let hints = world.keys(&StorageKey::all_due()).await;
+    let schedule = world.keys(&StorageKey::all_schedule_entries()).await;
     assert!(
-        hints.iter().any(|hint| hint.ends_with(&broken.to_string())),
-        "the unreadable transfer is not scheduled again: {hints:?}"
+        schedule.iter().any(|entry| entry.ends_with(&broken.to_string())),
+        "the unreadable transfer is not scheduled again: {schedule:?}"
     );
 }
 

@@ -52,7 +52,7 @@ impl Presigner for Signing {
         Ok(numbers.iter().map(|_| self.sign("part", lifetime)).collect())
     }
 
-    async fn arrived(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, _: TransferId) -> Result<Vec<u32>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -122,7 +122,7 @@ async fn found(world: &World, id: TransferId) -> Transfer {
 
 fn world() -> (World, Arc<Signing>) {
     let store = Arc::<Signing>::default();
-    (World::over(store.clone()), store)
+    (World::with_store(store.clone()), store)
 }
 
 #[tokio::test]
@@ -145,8 +145,8 @@ async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
     assert_eq!(store.received(id).await.unwrap(), 0);
     assert_eq!(found(&world, id).await.upload_urls_until, None);
     // The next schedule entry is for the removal of the records.
-    let last_due = world.keys(&StorageKey::all_due()).await.pop();
-    assert_eq!(last_due, Some(StorageKey::due(START.plus(RETAIN), id).to_string()));
+    let last_due = world.keys(&StorageKey::all_schedule_entries()).await.pop();
+    assert_eq!(last_due, Some(StorageKey::schedule_entry(START.plus(RETAIN), id).to_string()));
 }
 
 #[tokio::test]

@@ -4,13 +4,13 @@ use super::*;
 use crate::domain::transfer::PayloadState;
 
 async fn limited(world: &World) -> Token {
-    let wanted =
+    let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: Some(10), max_total_bytes: Some(5) };
-    world.tokens.create(&world.scope(ActionName::TokenCreate), wanted).await.unwrap().0
+    world.tokens.create(&world.scope(ActionName::TokenCreate), request).await.unwrap().0
 }
 
 async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error> {
-    let wanted = CreateTransfer {
+    let request = CreateTransfer {
         size_bytes: 3,
         expires_in_s: Some(86_400),
         max_downloads: None,
@@ -19,7 +19,7 @@ async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error
     };
     // Reads the stored token again, like a request does.
     let token = world.tokens.find(token.token_id).await.unwrap();
-    let new = world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &wanted).await;
+    let new = world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &request).await;
     new.map(|new| new.transfer)
 }
 
@@ -76,7 +76,7 @@ async fn the_reservation_of_a_finished_creation_is_kept() {
     let token = limited(&world).await;
     create(&world, &token, 1).await.unwrap();
     // Another process, without the knowledge that the transfer was created.
-    let other = World::beside(&world);
+    let other = World::second_process(&world);
     world.clock.advance(Duration::from_hours(2));
     create(&other, &token, 2).await.unwrap_err();
     assert_eq!(used(&world, &token).await, (1, 3));
@@ -93,14 +93,14 @@ async fn an_interrupted_removal_releases_bytes_once() {
         .transfers
         .change(transfer.transfer_id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
-            let hints = vec![StorageKey::due(START, transfer.transfer_id)];
-            Ok(Swap::write(transfer, Commit { hints, ..Commit::default() }, ()))
+            let schedule = vec![StorageKey::schedule_entry(START, transfer.transfer_id)];
+            Ok(Swap::write(transfer, Commit { schedule, ..Commit::default() }, ()))
         })
         .await
         .unwrap();
     world.transfers.release_quota(transfer.transfer_id, transfer.token_id).await.unwrap();
     assert_eq!(used(&world, &token).await, (1, 0));
-    let other = World::beside(&world);
+    let other = World::second_process(&world);
     create(&other, &token, 2).await.unwrap();
     other.transfers.sweep().await.unwrap();
     let swept = other.transfers.find(&scope, transfer.transfer_id).await.unwrap();
@@ -122,7 +122,7 @@ async fn two_servers_creating_the_same_transfer_count_it_once() {
     let world = World::new();
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
-    let other = World::beside(&world);
+    let other = World::second_process(&world);
     let stored = world.tokens.find(token.token_id).await.unwrap();
     // The other server reserves for the same transfer, which already exists: with the same reservation...
     let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap().unwrap();
@@ -144,7 +144,7 @@ async fn a_removed_transfer_still_counts_as_created() {
     let token = limited(&world).await;
     let transfer = create(&world, &token, 1).await.unwrap();
     // The first process never writes the token again.
-    let other = World::beside(&world);
+    let other = World::second_process(&world);
     world.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(other.transfers.sweep().await.unwrap().removed, 1);
     create(&other, &token, 2).await.unwrap();
@@ -154,9 +154,9 @@ async fn a_removed_transfer_still_counts_as_created() {
 #[tokio::test]
 async fn removals_alone_do_not_accumulate_entries() {
     let world = World::new();
-    let wanted =
+    let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
-    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), wanted).await.unwrap().0;
+    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), request).await.unwrap().0;
     let mut transfers = Vec::new();
     for key in 0..9 {
         transfers.push(create(&world, &token, key).await.unwrap());

@@ -17,7 +17,7 @@ use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::wire::Empty;
-use crate::server::admin_key::SESSION;
+use crate::server::admin_key::SESSION_LIFETIME;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Json, Scope, origin_of};
 use crate::server::net::connection_info::Encrypted;
@@ -103,7 +103,7 @@ pub(super) async fn set_cookie(
     Extension(Encrypted(encrypted)): Extension<Encrypted>,
     Json(input): Json<SetCookie>,
 ) -> Result<Response, ApiError> {
-    let (network, now) = (scope.asked().network_key, app.now());
+    let (network, now) = (scope.request().network_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
     let check = || if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
     if app.admin_key_attempts.check(network, now, check)? != Attempt::Correct {
@@ -111,8 +111,8 @@ pub(super) async fn set_cookie(
     }
     scope.set_admin();
     let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(encrypted, &origin) };
-    let set = cookie.set(&key.new_session(now), SESSION);
-    Ok(([(SET_COOKIE, set)], JsonResponse(Session { expires_at: now.plus(SESSION) })).into_response())
+    let set = cookie.set(&key.new_session(now), SESSION_LIFETIME);
+    Ok(([(SET_COOKIE, set)], JsonResponse(Session { expires_at: now.plus(SESSION_LIFETIME) })).into_response())
 }
 
 /// Ends the session of this browser by deleting its cookie.

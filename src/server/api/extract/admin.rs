@@ -17,7 +17,7 @@ use crate::server::state::AppState;
 
 /// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
 ///
-/// More would allow several guesses in one request.
+/// A higher maximum would allow several guesses of the key in one request.
 const MAX_COOKIES: usize = 2;
 
 /// Extractor that authenticates an admin.
@@ -30,7 +30,7 @@ impl FromRequestParts<AppState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let scope = Scope::of(parts)?;
-        let (network, now) = (scope.asked().network_key, app.now());
+        let (network, now) = (scope.request().network_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
         let attempt = app.admin_key_attempts.check(network, now, || match by_header {

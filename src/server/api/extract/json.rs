@@ -22,7 +22,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         let scope = Scope::of(&parts)?;
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(why_ended)?;
+            let frame = frame.map_err(body_error)?;
             let data = frame.into_data().unwrap_or_default();
             scope.add_bytes_in(data.len() as u64);
             if bytes.len() + data.len() > MAX_JSON_BYTES {
@@ -51,7 +51,7 @@ impl<T: DeserializeOwned> Json<T> {
 }
 
 /// Returns the API error for a request body that failed before its end.
-pub(crate) fn why_ended(error: axum::Error) -> Error {
+pub(crate) fn body_error(error: axum::Error) -> Error {
     match error.into_inner().downcast::<BodyError>() {
         Ok(error) if *error == BodyError::TooSlow => Error::RequestTimeout,
         _ => Error::InvalidRequest("the body ended early".to_owned()),

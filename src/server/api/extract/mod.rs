@@ -1,6 +1,6 @@
 //! Axum extractors that parse and authorise requests.
 //!
-//! Their order in a handler's signature is the order of the API's checks.
+//! A handler's extractors run in the order of its parameters, which is the order of the API's checks.
 
 mod admin;
 mod json;

@@ -38,7 +38,7 @@ pub(super) async fn recipient(
             *page.status_mut() = StatusCode::BAD_REQUEST;
             Ok(page)
         }
-        Err(refusal) => Err(refusal),
+        Err(error) => Err(error),
     }
 }
 

@@ -55,5 +55,5 @@ pub(super) async fn upload_bytes(
 }
 
 fn body_error(error: axum::Error) -> BodyError {
-    error.into_inner().downcast::<BodyError>().map_or(BodyError::Broken, |error| *error)
+    error.into_inner().downcast::<BodyError>().map_or(BodyError::ConnectionLost, |error| *error)
 }

@@ -1,4 +1,4 @@
-//! `file:FOLDER` as a kind of storage: opening and maintenance.
+//! Backend of `file:FOLDER` storages: opens and diagnoses them, and tells what their folders contain.
 
 use std::io;
 use std::path::{Path, PathBuf};

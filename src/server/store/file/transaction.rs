@@ -68,8 +68,8 @@ fn write(
                 .prepare_cached("INSERT OR REPLACE INTO object (key, version, value) VALUES (?1, ?2, ?3)")?
                 .execute((key.as_str(), version, value))
         };
-    for hint in &commit.hints {
-        put(hint, &[])?;
+    for entry in &commit.schedule {
+        put(entry, &[])?;
     }
     if let Some(change) = &commit.change {
         put(&change.key, &change.value)?;

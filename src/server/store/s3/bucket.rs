@@ -1,4 +1,4 @@
-//! Bucket of a store: its client, and the requests for whole objects.
+//! Client of a store's bucket, and requests that read, write, list or remove objects.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use crate::server::store::S3Location;
 
 /// Region if neither the URL nor the environment names one: the default of S3-compatible servers.
 const DEFAULT_REGION: &str = "us-east-1";
-/// Connect timeout.
-const CONNECT: Duration = Duration::from_secs(3);
+/// Timeout for connecting to the S3 server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Timeout of one attempt of a request with a small body.
-const ATTEMPT: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of one attempt of a request with a large body.
-const LARGE_ATTEMPT: Duration = Duration::from_mins(5);
-/// Largest body in bytes with the shorter timeout; larger bodies get [`LARGE_ATTEMPT`].
-const SMALL_BYTES: usize = 1 << 20;
+const LARGE_ATTEMPT_TIMEOUT: Duration = Duration::from_mins(5);
+/// Maximum size of a small body in bytes; larger bodies get [`LARGE_ATTEMPT_TIMEOUT`].
+const MAX_SMALL_BODY: usize = 1 << 20;
 /// Maximum number of keys in one delete or list request.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
-/// Bucket and key prefix of a store.
+/// Client, bucket and key prefix of a store.
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) client: Client,
@@ -39,14 +39,14 @@ pub(super) struct Bucket {
 }
 
 /// Entity tag that matches no object: it has the form of an MD5 hash, but no content has this hash.
-pub(super) const NO_ETAG: &str = "\"00000000000000000000000000000000\"";
+pub(super) const UNMATCHED_ETAG: &str = "\"00000000000000000000000000000000\"";
 
-/// Object as stored in the bucket.
-pub(super) struct ReadObject {
+/// Object as read from the bucket, before its content and write log are separated.
+pub(super) struct RawObject {
     pub(super) etag: String,
     pub(super) body: Bytes,
-    /// Length of the content in bytes, if the body has a write log after it.
-    pub(super) content: Option<usize>,
+    /// Length of the content in bytes, if a write log follows the content in the body.
+    pub(super) content_length: Option<usize>,
 }
 
 /// Condition of a write.
@@ -66,7 +66,10 @@ impl Bucket {
     pub(super) async fn at(location: &S3Location) -> Self {
         let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let region = location.region.clone().map(Region::new).or_else(|| shared.region().cloned());
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
         let mut config = Builder::from(&shared)
             .region(region.unwrap_or(Region::from_static(DEFAULT_REGION)))
             .force_path_style(location.path_style)
@@ -83,31 +86,31 @@ impl Bucket {
         Self { client: Client::from_conf(config.build()), name: location.bucket.clone(), prefix }
     }
 
-    /// Returns the name of an object in the bucket: the prefix and `key`.
-    pub(super) fn object(&self, key: &StorageKey) -> String {
+    /// Returns the object's key in the bucket: the prefix and `key`.
+    pub(super) fn object_key(&self, key: &StorageKey) -> String {
         format!("{}{key}", self.prefix)
     }
 
     /// Reads an object and splits it into content and write log; `None` if the object does not exist.
     pub(super) async fn get(&self, key: &StorageKey) -> Result<Option<StoredObject>, StoreError> {
         let Some(read) = self.read(key).await? else { return Ok(None) };
-        StoredObject::parse(key.as_str(), read.etag, &read.body, read.content).map(Some)
+        StoredObject::parse(key.as_str(), read.etag, &read.body, read.content_length).map(Some)
     }
 
     /// Reads an object; `None` if it does not exist.
-    pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<ReadObject>, StoreError> {
-        let request = self.client.get_object().bucket(&self.name).key(self.object(key));
-        let mut found = match request.send().await {
-            Ok(found) => found,
+    pub(super) async fn read(&self, key: &StorageKey) -> Result<Option<RawObject>, StoreError> {
+        let request = self.client.get_object().bucket(&self.name).key(self.object_key(key));
+        let mut response = match request.send().await {
+            Ok(response) => response,
             Err(error) if status(&error) == Some(404) && !is_missing_bucket(&error) => return Ok(None),
             Err(error) => return Err(request_error(error)),
         };
-        let etag = found.e_tag.take().unwrap_or_default();
-        let content = found.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
-        // An unparsable length is as wrong as one that is too large.
-        let content = content.map(|content| content.parse().unwrap_or(usize::MAX));
-        let body = found.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
-        Ok(Some(ReadObject { etag, body, content }))
+        let etag = response.e_tag.take().unwrap_or_default();
+        let content_length = response.metadata().and_then(|metadata| metadata.get(CONTENT_LENGTH));
+        // An unparsable length becomes one that exceeds every body, which `StoredObject::parse` rejects.
+        let content_length = content_length.map(|length| length.parse().unwrap_or(usize::MAX));
+        let body = response.body.collect().await.map_err(StoreError::unavailable)?.into_bytes();
+        Ok(Some(RawObject { etag, body, content_length }))
     }
 
     /// Opens a non-empty range of an object; `None` if the object is missing or shorter.
@@ -117,12 +120,12 @@ impl Bucket {
         range: Range<u64>,
     ) -> Result<Option<GetObjectOutput>, StoreError> {
         let bytes = format!("bytes={}-{}", range.start, range.end - 1);
-        match self.client.get_object().bucket(&self.name).key(self.object(key)).range(bytes).send().await {
-            Ok(found)
-                if found.content_length().and_then(|length| length.try_into().ok())
+        match self.client.get_object().bucket(&self.name).key(self.object_key(key)).range(bytes).send().await {
+            Ok(response)
+                if response.content_length().and_then(|length| length.try_into().ok())
                     == Some(range.end - range.start) =>
             {
-                Ok(Some(found))
+                Ok(Some(response))
             }
             Ok(_) => Ok(None),
             Err(error) if matches!(status(&error), Some(404 | 416)) && !is_missing_bucket(&error) => Ok(None),
@@ -132,8 +135,8 @@ impl Bucket {
 
     /// Returns the length of an object; `None` if it does not exist.
     pub(super) async fn length(&self, key: &StorageKey) -> Result<Option<u64>, StoreError> {
-        match self.client.head_object().bucket(&self.name).key(self.object(key)).send().await {
-            Ok(found) => Ok(Some(length(found.content_length()))),
+        match self.client.head_object().bucket(&self.name).key(self.object_key(key)).send().await {
+            Ok(response) => Ok(Some(length(response.content_length()))),
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(request_error(error)),
         }
@@ -141,37 +144,41 @@ impl Bucket {
 
     /// Writes an object and returns its entity tag.
     ///
-    /// `content` is the length of the content in the body, if a write log follows it. A conditional write is sent only
-    /// once: a retry after a lost response would fail on its own first attempt.
+    /// `content_length` is set if a write log follows the content in the body. A conditional write is never retried: if
+    /// the response to a successful write were lost, a retry would fail because that write has changed the object.
     pub(super) async fn put(
         &self,
         key: &StorageKey,
         body: Bytes,
-        content: Option<usize>,
+        content_length: Option<usize>,
         condition: &WriteCondition,
     ) -> Result<String, PutError> {
-        let large = body.len() > SMALL_BYTES;
-        let mut request = self.client.put_object().bucket(&self.name).key(self.object(key));
-        if let Some(content) = content {
-            request = request.metadata(CONTENT_LENGTH, content.to_string());
+        let is_large = body.len() > MAX_SMALL_BODY;
+        let mut request = self.client.put_object().bucket(&self.name).key(self.object_key(key));
+        if let Some(length) = content_length {
+            request = request.metadata(CONTENT_LENGTH, length.to_string());
         }
-        let json = key.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == "json");
+        let is_json = key.as_str().rsplit_once('.').is_some_and(|(_, extension)| extension == "json");
         request = request
-            .content_type(if json && content.is_none() { "application/json" } else { "application/octet-stream" })
+            .content_type(if is_json && content_length.is_none() {
+                "application/json"
+            } else {
+                "application/octet-stream"
+            })
             .body(body.into());
         request = match condition {
             WriteCondition::Unconditional => request,
             WriteCondition::IfAbsent => request.if_none_match("*"),
             WriteCondition::IfMatch(etag) => request.if_match(etag),
         };
-        let mut once = Builder::new();
+        let mut overrides = Builder::new();
         if !matches!(condition, WriteCondition::Unconditional) {
-            once = once.retry_config(RetryConfig::disabled());
+            overrides = overrides.retry_config(RetryConfig::disabled());
         }
-        if large {
-            once = once.timeout_config(large_timeouts());
+        if is_large {
+            overrides = overrides.timeout_config(large_timeouts());
         }
-        match request.customize().config_override(once).send().await {
+        match request.customize().config_override(overrides).send().await {
             // A response without an entity tag may not come from the S3 server itself.
             Ok(put) => put.e_tag.ok_or_else(|| {
                 PutError::UnknownOutcome(StoreError::unavailable("response to a write without an ETag"))
@@ -186,16 +193,16 @@ impl Bucket {
         }
     }
 
-    /// Lists at most `limit` keys with the prefix `prefix` after `after`, in byte order.
+    /// Lists at most `limit` keys that start with `prefix` and follow `after`, in byte order.
     pub(super) async fn keys(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError> {
-        let (mut found, mut token) = (Vec::new(), None);
-        while found.len() < limit {
-            let page = i32::try_from((limit - found.len()).min(PAGE)).expect("a page has at most 1 000 keys");
+        let (mut keys, mut token) = (Vec::new(), None);
+        while keys.len() < limit {
+            let page = i32::try_from((limit - keys.len()).min(PAGE_SIZE)).expect("a page has at most 1 000 keys");
             let request = self
                 .client
                 .list_objects_v2()
@@ -206,29 +213,29 @@ impl Bucket {
                 .max_keys(page);
             let listed = request.send().await.map_err(request_error)?;
             let names = listed.contents().iter().filter_map(|object| object.key());
-            let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
-            found.extend(own.map(|name| StorageKey::from_backend(name.to_owned())));
+            let own_names = names.filter_map(|name| name.strip_prefix(&self.prefix));
+            keys.extend(own_names.map(|name| StorageKey::from_backend(name.to_owned())));
             token = listed.next_continuation_token().map(str::to_owned);
             if token.is_none() {
                 break;
             }
         }
-        Ok(found)
+        Ok(keys)
     }
 
-    /// Removes objects; missing objects are no error.
+    /// Removes objects; ignores missing objects.
     pub(super) async fn remove(&self, keys: &[StorageKey]) -> Result<(), StoreError> {
         if let [key] = keys {
-            let request = self.client.delete_object().bucket(&self.name).key(self.object(key));
+            let request = self.client.delete_object().bucket(&self.name).key(self.object_key(key));
             return request.send().await.map(drop).map_err(request_error);
         }
-        for some in keys.chunks(PAGE) {
-            let name = |key| ObjectIdentifier::builder().key(self.object(key)).build().expect("the key is set");
-            let all = Delete::builder().set_objects(Some(some.iter().map(name).collect())).quiet(true);
-            let all = all.build().expect("the objects are set");
-            let done =
-                self.client.delete_objects().bucket(&self.name).delete(all).send().await.map_err(request_error)?;
-            if let Some(error) = done.errors().first() {
+        for page in keys.chunks(PAGE_SIZE) {
+            let name = |key| ObjectIdentifier::builder().key(self.object_key(key)).build().expect("the key is set");
+            let request = Delete::builder().set_objects(Some(page.iter().map(name).collect())).quiet(true);
+            let request = request.build().expect("the objects are set");
+            let response =
+                self.client.delete_objects().bucket(&self.name).delete(request).send().await.map_err(request_error)?;
+            if let Some(error) = response.errors().first() {
                 return Err(StoreError::unavailable(format!("cannot remove objects: {error:?}")));
             }
         }
@@ -238,7 +245,7 @@ impl Bucket {
 
 /// Returns the timeouts of requests with a large body.
 pub(super) fn large_timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(LARGE_ATTEMPT).build()
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(LARGE_ATTEMPT_TIMEOUT).build()
 }
 
 /// Converts a length in a response; 0 if it is missing or negative.

@@ -21,7 +21,7 @@ const LATER_PART: usize = 72 << 20;
 /// Number of parts with the smaller size.
 const FIRST_PARTS: usize = 500;
 /// Renewal interval of the lease during a slow upload.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
+const RENEW_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Upload through the service by the writer that has the payload's lease.
 pub(super) struct LeasedUpload {
@@ -135,7 +135,7 @@ impl LeasedUpload {
                 self.begin_part().await?;
             }
         }
-        if self.written_at.elapsed() >= RENEW_EVERY {
+        if self.written_at.elapsed() >= RENEW_INTERVAL {
             self.keep().await?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadObjects, Records, StorageKey, StoreError};
 
 /// Keys per list request. Most of them are keys of records.
-const PAGE: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
 /// Objects found, by transfer.
 type Found = BTreeMap<TransferId, FoundObjects>;
@@ -44,7 +44,7 @@ impl S3Store {
     async fn objects(&self, after: Option<TransferId>, limit: usize) -> Result<Found, StoreError> {
         let (mut found, mut after) = (Found::new(), after.map(StorageKey::behind_transfer));
         loop {
-            let keys = self.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE).await?;
+            let keys = self.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
             for key in keys.iter().filter(|key| key.is_of_payload()) {
                 let Some(id) = key.transfer_id() else { continue };
                 if !found.contains_key(&id) && found.len() == limit {

@@ -1,7 +1,7 @@
 //! Upload manifest: the state of an unfinished payload in `transfers/{transfer_id}/upload.json`.
 //!
 //! The manifest exists from the first byte through the service, or the first presigned URL of a part, until the payload
-//! is removed. A payload that a client sends in one presigned PUT has none. Every write, finish and removal of a
+//! is removed. A payload that a client sends in one presigned PUT has no manifest. Every write, finish and removal of a
 //! payload changes the manifest by compare-and-swap, so the slower of two concurrent operations detects the conflict.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
 
 /// Lifetime of a lease without renewal.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE_DURATION: Duration = Duration::from_secs(30);
 
 /// Contents of `transfers/{transfer_id}/upload.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl ServiceUpload {
 impl Lease {
     /// Creates a lease that starts now.
     pub(super) fn new(finishes: bool) -> Self {
-        Self { until: SystemClock.now().plus(LEASE), finishes }
+        Self { until: SystemClock.now().plus(LEASE_DURATION), finishes }
     }
 
     /// Returns whether the lease has not expired.

@@ -68,7 +68,7 @@ impl S3Store {
         Self::with(location, OUTBOX_DELAY).await
     }
 
-    /// Opens the store at `location` while no server uses it: reads write pending outbox records immediately.
+    /// Opens the store at `location` for maintenance: reads write pending outbox records without delay.
     async fn open_offline(location: &S3Location) -> Self {
         Self::with(location, Duration::ZERO).await
     }

@@ -30,7 +30,7 @@ impl Bucket {
         let request = self.client.list_multipart_uploads().bucket(&self.name);
         let request = request.prefix(format!("{}{prefix}", self.prefix));
         let listed =
-            request.set_key_marker(after.map(|after| self.object(after))).send().await.map_err(request_error)?;
+            request.set_key_marker(after.map(|after| self.object_key(after))).send().await.map_err(request_error)?;
         let names = listed.uploads().iter().filter_map(|upload| upload.key());
         let own = names.filter_map(|name| name.strip_prefix(&self.prefix));
         let mut keys: Vec<_> = own.map(|name| StorageKey::from_backend(name.to_owned())).collect();
@@ -43,7 +43,7 @@ impl Bucket {
 
     /// Starts a multipart upload and returns its ID.
     pub(super) async fn start_multipart(&self, key: &StorageKey) -> Result<String, StoreError> {
-        let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object(key));
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object_key(key));
         let begun = request.content_type("application/octet-stream").send().await.map_err(request_error)?;
         begun
             .upload_id
@@ -58,7 +58,7 @@ impl Bucket {
         number: u32,
         body: Bytes,
     ) -> Result<String, StoreError> {
-        let request = self.client.upload_part().bucket(&self.name).key(self.object(key)).upload_id(upload);
+        let request = self.client.upload_part().bucket(&self.name).key(self.object_key(key)).upload_id(upload);
         let request = request.part_number(part_number(number)).body(body.into());
         let put = request.customize().config_override(Builder::new().timeout_config(large_timeouts())).send().await;
         match put {
@@ -73,7 +73,7 @@ impl Bucket {
     pub(super) async fn parts(&self, key: &StorageKey, upload: &str) -> Result<Vec<ListedPart>, StoreError> {
         let (mut found, mut marker) = (Vec::new(), None);
         loop {
-            let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
+            let request = self.client.list_parts().bucket(&self.name).key(self.object_key(key)).upload_id(upload);
             let listed = match request.set_part_number_marker(marker).send().await {
                 Ok(listed) => listed,
                 Err(error) if status(&error) == Some(404) => return Ok(Vec::new()),
@@ -90,7 +90,7 @@ impl Bucket {
 
     /// Returns whether a multipart upload still accepts parts.
     pub(super) async fn is_open(&self, key: &StorageKey, upload: &str) -> Result<bool, StoreError> {
-        let request = self.client.list_parts().bucket(&self.name).key(self.object(key)).upload_id(upload);
+        let request = self.client.list_parts().bucket(&self.name).key(self.object_key(key)).upload_id(upload);
         match request.max_parts(1).send().await {
             Ok(_) => Ok(true),
             Err(error) if status(&error) == Some(404) => Ok(false),
@@ -109,7 +109,7 @@ impl Bucket {
     ) -> Result<(), StoreError> {
         let part = |(number, etag)| CompletedPart::builder().part_number(part_number(number)).e_tag(etag).build();
         let all = CompletedMultipartUpload::builder().set_parts(Some(parts.map(part).collect())).build();
-        let request = self.client.complete_multipart_upload().bucket(&self.name).key(self.object(key));
+        let request = self.client.complete_multipart_upload().bucket(&self.name).key(self.object_key(key));
         let request = request.upload_id(upload).multipart_upload(all).if_none_match("*");
         let large = Builder::new().timeout_config(large_timeouts());
         match request.customize().config_override(large).send().await {
@@ -122,7 +122,8 @@ impl Bucket {
 
     /// Aborts a multipart upload and removes its parts.
     pub(super) async fn abort_multipart(&self, key: &StorageKey, upload: &str) -> Result<(), StoreError> {
-        let request = self.client.abort_multipart_upload().bucket(&self.name).key(self.object(key)).upload_id(upload);
+        let request =
+            self.client.abort_multipart_upload().bucket(&self.name).key(self.object_key(key)).upload_id(upload);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
@@ -132,7 +133,7 @@ impl Bucket {
 
     /// Lists the unfinished multipart uploads of an object.
     pub(super) async fn unfinished_uploads(&self, key: &StorageKey) -> Result<Vec<String>, StoreError> {
-        let name = self.object(key);
+        let name = self.object_key(key);
         let listed = self
             .client
             .list_multipart_uploads()

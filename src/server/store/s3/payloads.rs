@@ -15,7 +15,7 @@ use crate::domain::store::{
     Condition, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Records, StorageKey, StoreError, Versioned,
 };
 
-/// Maximum number of listed pieces of one payload. There is normally one, or two after a server crash.
+/// Maximum number of listed pieces of one payload. A payload normally has one piece, or two after a server crash.
 const PIECES: usize = 1_000;
 /// Attempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
 const TRIES: u32 = 5;

@@ -17,7 +17,7 @@ use crate::domain::store::{Condition, Presigner, SignedRequest, StorageKey, Stor
 use crate::domain::transfer::PartPlan;
 
 /// Shortest lifetime of a presigned request.
-const SHORTEST: Duration = Duration::from_secs(1);
+const MIN_URL_LIFETIME: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Presigner for S3Store {
@@ -33,7 +33,7 @@ impl Presigner for S3Store {
         lifetime: Duration,
     ) -> Result<Vec<SignedRequest>, StoreError> {
         let upload = self.presigned_upload(id).await?;
-        let config = signing(lifetime)?;
+        let config = presigning_config(lifetime)?;
         let sign = async |number: u32| {
             let bucket = self.bucket();
             let length = plan.length(number).expect("callers pass part numbers of the plan");
@@ -41,17 +41,17 @@ impl Presigner for S3Store {
                 .client
                 .upload_part()
                 .bucket(&bucket.name)
-                .key(bucket.object(&StorageKey::payload(id)))
+                .key(bucket.object_key(&StorageKey::payload(id)))
                 .upload_id(&upload)
                 .part_number(i32::try_from(number).expect("there are at most 10 000 parts"))
                 .content_length(signed_length(length));
             let signed = request.presigned(config.clone()).await.map_err(request_error)?;
-            Ok(describe(&signed, lifetime))
+            Ok(to_signed_request(&signed, lifetime))
         };
         stream::iter(numbers.iter().copied()).then(sign).try_collect().await
     }
 
-    async fn arrived(&self, id: TransferId) -> Result<Vec<u32>, StoreError> {
+    async fn received_parts(&self, id: TransferId) -> Result<Vec<u32>, StoreError> {
         match self.manifest(id).await?.and_then(|found| found.value.presigned) {
             Some(upload) => Ok(self.presigned_parts(id, &upload).await?.into_iter().map(|part| part.number).collect()),
             None => Ok(Vec::new()),
@@ -64,10 +64,10 @@ impl Presigner for S3Store {
 }
 
 impl S3Store {
-    /// Returns the ID of the multipart upload for presigned parts, and starts one if necessary.
+    /// Returns the ID of the multipart upload for presigned parts; starts the upload if none is open.
     ///
     /// # Errors
-    /// [`StoreError::NoPayload`] if the payload is complete or came through the service.
+    /// [`StoreError::NoPayload`] if the payload is complete or partly uploaded through the service.
     async fn presigned_upload(&self, id: TransferId) -> Result<String, StoreError> {
         let key = StorageKey::payload(id);
         loop {
@@ -76,7 +76,7 @@ impl S3Store {
                 None => (UploadManifest::default(), Condition::Absent),
             };
             if manifest.whole.is_some() || manifest.service_upload.is_some() {
-                // The payload was uploaded through the service meanwhile.
+                // The payload was completed or partly uploaded through the service after the caller's check.
                 return Err(StoreError::NoPayload);
             }
             if let Some(upload) = manifest.presigned {
@@ -91,7 +91,7 @@ impl S3Store {
             manifest.presigned = Some(upload.clone());
             match self.write_manifest(id, condition, &manifest).await {
                 Ok(_) => return Ok(upload),
-                // Another server started an upload first. All parts must go into one upload.
+                // On a conflict, another server has recorded its own upload: all parts must go into that upload.
                 Err(error) => {
                     self.bucket().abort_multipart(&key, &upload).await?;
                     if !matches!(error, StoreError::Conflict) {
@@ -103,7 +103,7 @@ impl S3Store {
     }
 }
 
-/// Signs a request that writes an object of `size` bytes, once.
+/// Signs a request that creates an object of `size` bytes, and fails if the object exists.
 pub(super) async fn sign_put(
     bucket: &Bucket,
     key: &StorageKey,
@@ -114,12 +114,12 @@ pub(super) async fn sign_put(
         .client
         .put_object()
         .bucket(&bucket.name)
-        .key(bucket.object(key))
+        .key(bucket.object_key(key))
         .content_type("application/octet-stream")
         .content_length(signed_length(size))
         .if_none_match("*");
-    let signed = request.presigned(signing(lifetime)?).await.map_err(request_error)?;
-    Ok(describe(&signed, lifetime))
+    let signed = request.presigned(presigning_config(lifetime)?).await.map_err(request_error)?;
+    Ok(to_signed_request(&signed, lifetime))
 }
 
 /// Signs a request that reads an object.
@@ -128,13 +128,14 @@ pub(super) async fn sign_get(
     key: &StorageKey,
     lifetime: Duration,
 ) -> Result<SignedRequest, StoreError> {
-    let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object(key));
-    let signed = request.presigned(signing(lifetime)?).await.map_err(request_error)?;
-    Ok(describe(&signed, lifetime))
+    let request = bucket.client.get_object().bucket(&bucket.name).key(bucket.object_key(key));
+    let signed = request.presigned(presigning_config(lifetime)?).await.map_err(request_error)?;
+    Ok(to_signed_request(&signed, lifetime))
 }
 
-fn signing(lifetime: Duration) -> Result<PresigningConfig, StoreError> {
-    let config = PresigningConfig::builder().start_time(SystemTime::now()).expires_in(lifetime.max(SHORTEST)).build();
+fn presigning_config(lifetime: Duration) -> Result<PresigningConfig, StoreError> {
+    let config =
+        PresigningConfig::builder().start_time(SystemTime::now()).expires_in(lifetime.max(MIN_URL_LIFETIME)).build();
     config.map_err(StoreError::unavailable)
 }
 
@@ -142,8 +143,8 @@ fn signed_length(length: u64) -> i64 {
     i64::try_from(length).expect("payloads are smaller than 2^63 bytes")
 }
 
-/// Converts a presigned request for the client, which sets `content-length` and `host` itself.
-fn describe(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
+/// Converts a request presigned by the SDK; omits `content-length` and `host`, which clients set themselves.
+fn to_signed_request(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
     let is_sent = |name: &str| !matches!(name, "content-length" | "host");
     let headers: BTreeMap<String, String> = signed
         .headers()
@@ -154,6 +155,6 @@ fn describe(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
         method: signed.method().to_owned(),
         url: signed.uri().to_owned(),
         headers,
-        expires_at: SystemClock.now().plus(lifetime.max(SHORTEST)),
+        expires_at: SystemClock.now().plus(lifetime.max(MIN_URL_LIFETIME)),
     }
 }

@@ -1,6 +1,6 @@
 //! Probe for conditional writes: without them two servers could both count the last download.
 
-use super::bucket::{Bucket, NO_ETAG, WriteCondition};
+use super::bucket::{Bucket, UNMATCHED_ETAG, WriteCondition};
 use super::error::PutError;
 use crate::domain::store::{StorageKey, StoreError};
 
@@ -11,9 +11,9 @@ use crate::domain::store::{StorageKey, StoreError};
 pub(super) async fn check_conditional_writes(bucket: &Bucket, key: &StorageKey) -> Result<(), StoreError> {
     let gone = || StoreError::unavailable("the probe object is missing");
     let found = bucket.read(key).await?.ok_or_else(gone)?;
-    let other = WriteCondition::IfMatch(NO_ETAG.to_owned());
+    let other = WriteCondition::IfMatch(UNMATCHED_ETAG.to_owned());
     for (condition, header) in [(WriteCondition::IfAbsent, "If-None-Match: *"), (other, "If-Match")] {
-        match bucket.put(key, found.body.clone(), found.content, &condition).await {
+        match bucket.put(key, found.body.clone(), found.content_length, &condition).await {
             Err(PutError::ConditionFailed) => {}
             Err(PutError::UnknownOutcome(error)) => return Err(error),
             Ok(_) => {

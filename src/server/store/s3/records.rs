@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3Store;
-use super::bucket::{NO_ETAG, WriteCondition};
+use super::bucket::{UNMATCHED_ETAG, WriteCondition};
 use super::error::PutError;
 use super::object_format::{ObjectVersion, WriteId, WriteLog};
 use crate::domain::clock::{Clock, SystemClock};
@@ -72,8 +72,8 @@ impl Records for S3Store {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
-        let put_hint = |hint| async move { self.put_always(&hint).await };
-        stream::iter(commit.hints).map(put_hint).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        let put_entry = |entry| async move { self.put_always(&entry).await };
+        stream::iter(commit.schedule).map(put_entry).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         let version = if let Some(change) = commit.change {
             Some(self.change(change, &commit.records).await?)
         } else {
@@ -162,7 +162,11 @@ impl S3Store {
                 Ok(WriteOutcome::Applied(version)) => {
                     let overtaken = version.log.as_ref().is_none_or(|log| log.last() != Some(id));
                     // The caller must not continue from the version of a later write.
-                    return Ok(if overtaken { ObjectVersion { etag: NO_ETAG.to_owned(), ..version } } else { version });
+                    return Ok(if overtaken {
+                        ObjectVersion { etag: UNMATCHED_ETAG.to_owned(), ..version }
+                    } else {
+                        version
+                    });
                 }
                 Ok(WriteOutcome::Overtaken) => return Err(StoreError::Conflict),
                 Ok(WriteOutcome::Unknown) if last_error.is_none() => return Err(StoreError::Conflict),

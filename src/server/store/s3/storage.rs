@@ -1,4 +1,4 @@
-//! `s3://BUCKET/PREFIX` as a kind of storage: opening and maintenance.
+//! Backend of `s3://BUCKET/PREFIX` storages: opens and diagnoses them.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ pub(in crate::server::store) struct BucketStorage<'a>(pub(in crate::server::stor
 
 #[async_trait]
 impl Backend for BucketStorage<'_> {
-    /// Opens the store, as [`S3Store::open`] does. The durability is the bucket's own.
+    /// Opens the store with [`S3Store::open`]; ignores the durability setting, since the bucket decides about it.
     async fn open(&self, _: Durability) -> Result<Arc<dyn Store>, BackendError> {
         Ok(Arc::new(S3Store::open(self.0).await))
     }
 
-    /// Opens the store so that reads write pending outbox records immediately.
+    /// Opens the store for maintenance: every read also writes the object's pending outbox records, without delay.
     async fn open_offline(&self) -> Result<Arc<dyn Store>, BackendError> {
         Ok(Arc::new(S3Store::open_offline(self.0).await))
     }

@@ -16,7 +16,7 @@ impl S3Writer {
     /// Takes the payload's lease for writing at `offset`, as [`LeasedUpload::open`] does.
     ///
     /// # Errors
-    /// Those of [`LeasedUpload::open`].
+    /// The errors of [`LeasedUpload::open`].
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         Ok(Self(Some(LeasedUpload::open(store, id, offset).await?)))
     }

@@ -16,7 +16,7 @@ use sgsend::domain::limits::Limits;
 use sgsend::domain::timestamp::Timestamp;
 use sgsend::domain::transfer::{Status, UploadKind};
 use sgsend::domain::wire::{
-    CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadAnswer, DownloadRequest, Flow, Health, Mode,
+    CompletedTransfer, CreateTransfer, CreatedTransfer, DownloadRequest, DownloadResponse, Flow, Health, Mode,
     PartNumbers, Problem, Received, TransferStatus, Transparency, UploadInstruction, UploadPart, UploadRequest,
     UploadStatus,
 };
@@ -231,7 +231,7 @@ impl Shared {
         state.answers += 1;
         let address = format!("/transfers/id/{}/payload/download-bytes", state.id.unwrap());
         let is_presigned = self.terms.flow == Flow::Presigned;
-        Ok(value(&DownloadAnswer {
+        Ok(value(&DownloadResponse {
             mode: self.terms.flow,
             method: "GET".into(),
             url: if is_presigned { self.signed(state, "") } else { address.clone() },

@@ -42,7 +42,7 @@ pub(super) async fn bucket(scratch: &Scratch) -> (Finding, bool) {
     const NAME: &str = "bucket";
     let bucket = &scratch.bucket;
     let ours = bucket.client.config().region().map(ToString::to_string).unwrap_or_default();
-    let prefix = bucket.object(&scratch.object);
+    let prefix = bucket.object_key(&scratch.object);
     let Err(error) = bucket.client.list_objects_v2().bucket(&bucket.name).prefix(prefix).max_keys(1).send().await
     else {
         return (Finding::ok(NAME, format!("{} responds in region {ours}", bucket.name)), true);

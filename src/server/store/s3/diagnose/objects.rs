@@ -4,7 +4,7 @@ use super::{CONTENT, OTHER, Scratch, problem, require};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{ABORT, GET, LIST, LIST_PARTS, LIST_UPLOADS, PUT};
-use crate::server::store::s3::bucket::{Bucket, NO_ETAG, WriteCondition};
+use crate::server::store::s3::bucket::{Bucket, UNMATCHED_ETAG, WriteCondition};
 use crate::server::store::s3::error::PutError;
 
 /// Hint for a server without conditional writes.
@@ -23,7 +23,7 @@ async fn put(scratch: &Scratch) -> Result<Finding, Finding> {
     const NAME: &str = "put";
     let failed = |error: &StoreError| problem(NAME, PUT, error);
     match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfAbsent).await {
-        Ok(_) => Ok(Finding::ok(NAME, format!("wrote {}", scratch.bucket.object(&scratch.object)))),
+        Ok(_) => Ok(Finding::ok(NAME, format!("wrote {}", scratch.bucket.object_key(&scratch.object)))),
         Err(PutError::UnknownOutcome(error)) => Err(failed(&error)),
         Err(PutError::ConditionFailed) => Err(failed(&StoreError::Conflict)),
     }
@@ -178,7 +178,7 @@ async fn if_none_match(scratch: &Scratch) -> Finding {
 
 async fn if_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_match";
-    let other = WriteCondition::IfMatch(NO_ETAG.to_owned());
+    let other = WriteCondition::IfMatch(UNMATCHED_ETAG.to_owned());
     match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
         Err(PutError::ConditionFailed) => {}
         Ok(_) => return Finding::problem(NAME, "this server ignores If-Match on writes", CONDITION_HINT),

@@ -7,7 +7,7 @@ use super::CopyError;
 use crate::domain::store::{Prefix, StorageKey, Store, StoreError};
 
 /// Number of keys per list request.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// Key with its presence in source and destination.
 pub(super) struct MergedKey {
@@ -64,7 +64,7 @@ impl<'a> MergedListing<'a> {
 impl Keys<'_> {
     async fn peek(&mut self) -> Result<Option<&StorageKey>, StoreError> {
         while self.page.is_empty() && !self.at_end {
-            let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE).await?;
+            let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;
             self.at_end = keys.is_empty();
             self.after = keys.last().cloned();
             self.page = keys.into_iter().filter(|key| !key.is_of_payload()).collect();

@@ -78,8 +78,8 @@ async fn ids(world: &World) -> Vec<TransferId> {
 /// Checks that `to` is identical to `from` and passes the integrity check.
 async fn assert_same(from: &World, to: &Arc<dyn Store>) {
     assert_eq!(records(&**to).await, records(&*from.store).await);
-    let soundness = check(&**to).await.unwrap();
-    assert_eq!(soundness.findings, []);
+    let report = check(&**to).await.unwrap();
+    assert_eq!(report.findings, []);
     for id in ids(from).await {
         assert_eq!(payload(&**to, id).await, payload(&*from.store, id).await, "{id}");
     }
@@ -101,7 +101,7 @@ async fn services_continue_on_a_copy() {
     let world = used().await;
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     copied(&*world.store, &*to).await.unwrap();
-    let moved = World::of(to, world.clock.clone());
+    let moved = World::with_store_and_clock(to, world.clock.clone());
     let mut left = Vec::new();
     for id in ids(&world).await {
         let scope = moved.scope(ActionName::TransferStatus);
@@ -234,9 +234,9 @@ async fn changes_during_a_copy_are_detected() {
     let kept = ids(&world).await;
     let token = world.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
     let (added, removed) =
-        (StorageKey::due(START.plus(Duration::from_hours(7)), kept[0]), StorageKey::transfer(kept[1]));
+        (StorageKey::schedule_entry(START.plus(Duration::from_hours(7)), kept[0]), StorageKey::transfer(kept[1]));
     let changes = [
-        Commit { hints: vec![added], ..Commit::default() },
+        Commit { schedule: vec![added], ..Commit::default() },
         Commit { removals: vec![removed.clone()], ..Commit::default() },
         Commit { removals: vec![token], ..Commit::default() },
         Commit { removals: vec![StorageKey::header()], ..Commit::default() },

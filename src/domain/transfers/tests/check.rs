@@ -8,9 +8,9 @@ use crate::domain::store::{Change, Condition};
 
 impl World {
     async fn findings(&self) -> Vec<(&'static str, String)> {
-        let soundness = check(&*self.store).await.unwrap();
-        assert_eq!(soundness.found, soundness.findings.len() as u64);
-        soundness.findings.into_iter().map(|finding| (finding.code, finding.key)).collect()
+        let report = check(&*self.store).await.unwrap();
+        assert_eq!(report.finding_count, report.findings.len() as u64);
+        report.findings.into_iter().map(|finding| (finding.code, finding.key)).collect()
     }
 
     async fn put(&self, key: &StorageKey, value: impl Into<Bytes>) {
@@ -74,10 +74,10 @@ async fn inconsistent_objects_are_reported() {
     let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
     let key_text = key.to_string();
 
-    let hints = world.store.keys(&StorageKey::all_due(), None, 10).await.unwrap();
-    world.remove(hints.clone()).await;
+    let schedule = world.store.keys(&StorageKey::all_schedule_entries(), None, 10).await.unwrap();
+    world.remove(schedule.clone()).await;
     assert_eq!(world.findings().await, [("not_due", key_text.clone())]);
-    world.put(&hints[0], "").await;
+    world.put(&schedule[0], "").await;
 
     let token = StorageKey::token(transfer.token_id);
     let stored = world.store.get(&token).await.unwrap().unwrap().value;
@@ -130,9 +130,9 @@ async fn orphaned_payloads_are_reported() {
 #[tokio::test]
 async fn quotas_that_differ_from_their_transfers_are_reported() {
     let world = World::used().await;
-    let wanted =
+    let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
-    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), wanted).await.unwrap().0;
+    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), request).await.unwrap().0;
     let create = CreateTransfer {
         size_bytes: 3,
         expires_in_s: Some(86_400),
