@@ -24,6 +24,10 @@ test-s3 *servers:
 test-browsers:
     tests/browsers.sh
 
+# Types of the page scripts, with TypeScript
+check-scripts:
+    tests/scripts.sh
+
 # Fuzzes every parser, or the named targets
 fuzz seconds="30" *targets:
     fuzz/run.sh {{seconds}} {{targets}}

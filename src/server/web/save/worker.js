@@ -3,16 +3,26 @@
 // The page registers a download with a message port. A hidden frame requests `save/ID`, and the worker responds with
 // the data from the port. The worker stores nothing: neither data nor names outlive the download.
 
+/** @typedef {{ id: string, name: string, size: number }} Announcement */
+/** @typedef {Announcement & { port: MessagePort }} Download */
+
+const worker = /** @type {ServiceWorkerGlobalScope & typeof globalThis} */ (self);
+
+/** @type {Map<string, Download>} */
 const downloads = new Map();
-/** Active downloads. A worker that was stopped and restarted knows none of them. */
+/**
+ * Active downloads. A worker that was stopped and restarted knows none of them.
+ *
+ * @type {Set<string>}
+ */
 const active = new Set();
 
-self.addEventListener("install", () => self.skipWaiting());
+worker.addEventListener("install", () => worker.skipWaiting());
 
-self.addEventListener("message", ({ data, ports, source }) => {
+worker.addEventListener("message", ({ data, ports, source }) => {
   // Keep-alive message of a page that is writing; it keeps this worker running.
   if (data.keepAlive) {
-    if (!active.has(data.keepAlive)) source.postMessage({ lost: data.keepAlive });
+    if (!active.has(data.keepAlive)) source?.postMessage({ lost: data.keepAlive });
     return;
   }
   const [port] = ports;
@@ -20,8 +30,8 @@ self.addEventListener("message", ({ data, ports, source }) => {
   port.postMessage("ready");
 });
 
-self.addEventListener("fetch", (event) => {
-  const id = new URL(event.request.url).pathname.split("/").at(-1);
+worker.addEventListener("fetch", (event) => {
+  const id = new URL(event.request.url).pathname.split("/").at(-1) ?? "";
   const download = downloads.get(id);
   if (!download) return;
   downloads.delete(id);
@@ -29,6 +39,7 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(respond(download));
 });
 
+/** @param {Download} download */
 function respond({ id, name, size, port }) {
   const headers = {
     "content-type": "application/octet-stream",
@@ -40,6 +51,10 @@ function respond({ id, name, size, port }) {
   return new Response(stream(id, port), { headers });
 }
 
+/**
+ * @param {string} id
+ * @param {MessagePort} port
+ */
 function stream(id, port) {
   let resolvePull = () => {};
   return new ReadableStream(
@@ -67,7 +82,11 @@ function stream(id, port) {
   );
 }
 
-/** Encodes a file name for `filename*` (RFC 8187). */
+/**
+ * Encodes a file name for `filename*` (RFC 8187).
+ *
+ * @param {string} name
+ */
 function extended(name) {
   return encodeURIComponent(name).replace(/['()*!]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,5 +1,15 @@
 // Client of this service's API.
 
+/** @import { Problem } from "./wire.d.ts" */
+/**
+ * @typedef {object} RequestOptions
+ * @property {string} [method]
+ * @property {Record<string, string>} [headers]
+ * @property {BodyInit} [body]
+ * @property {AbortSignal} [signal]
+ */
+/** @typedef {{ signal?: AbortSignal, waiting?: (error: unknown, pause: number) => void }} RetryOptions */
+
 /** Root URL of the service; this script is in a folder below it. */
 export const root = new URL("..", import.meta.url);
 
@@ -8,11 +18,20 @@ const RETRY_TIME = 5 * 60_000;
 const FIRST_PAUSE = 500;
 const MAX_PAUSE = 15_000;
 
-/** Error codes that a retry can resolve; `upload_in_progress` ends once the server closes the broken connection. */
+/**
+ * Error codes that a retry can resolve; `upload_in_progress` ends once the server closes the broken connection.
+ *
+ * @type {ReadonlySet<string | undefined>}
+ */
 const TRANSIENT = new Set(["rate_limited", "request_timeout", "upload_in_progress"]);
 
 /** Error response of the service: a stable `code` and a message. */
 export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {Problem} problem
+   * @param {number} [retryAfter] in seconds
+   */
   constructor(status, problem, retryAfter) {
     super(problem.detail ?? `the server answered ${status}`);
     this.name = "ApiError";
@@ -30,18 +49,28 @@ export class ApiError extends Error {
 
 /** The server did not respond. */
 export class Unreachable extends Error {
+  /** @param {unknown} [cause] */
   constructor(cause) {
     super("the server does not answer", { cause });
     this.name = "Unreachable";
   }
 }
 
-/** Resolves a path of a response against the service's root, unless it is an absolute URL. */
+/**
+ * Resolves a path of a response against the service's root, unless it is an absolute URL.
+ *
+ * @param {string} path
+ */
 export function at(path) {
   return new URL(path.startsWith("/") ? `.${path}` : path, root);
 }
 
-/** Sends a request and returns the response; throws for error responses. */
+/**
+ * Sends a request and returns the response; throws for error responses.
+ *
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 export async function request(path, { method = "GET", headers = {}, body, signal } = {}) {
   let response;
   try {
@@ -54,7 +83,14 @@ export async function request(path, { method = "GET", headers = {}, body, signal
   throw await apiError(response);
 }
 
-/** Sends a request with an optional JSON body and returns the JSON response. */
+/**
+ * Sends a request with an optional JSON body and returns the JSON response.
+ *
+ * @template [T=unknown] shape of the response, which is not checked
+ * @param {string} path
+ * @param {RequestOptions & { json?: object }} [options]
+ * @returns {Promise<T>}
+ */
 export async function call(path, { json, headers, ...rest } = {}) {
   const options =
     json === undefined
@@ -74,8 +110,13 @@ export async function call(path, { json, headers, ...rest } = {}) {
   }
 }
 
-/** Converts an error response. */
+/**
+ * Converts an error response.
+ *
+ * @param {Response} response
+ */
 export async function apiError(response) {
+  /** @type {Problem} */
   const problem = await response.json().catch(() => ({}));
   return new ApiError(response.status, problem, Number(response.headers.get("retry-after")) || undefined);
 }
@@ -84,6 +125,11 @@ export async function apiError(response) {
  * Retries `work` until it succeeds, fails permanently, or the first failure is 5 minutes ago.
  *
  * `work` receives the number of earlier attempts. `waiting` is called before each pause with the error and the pause.
+ *
+ * @template T
+ * @param {(attempts: number) => Promise<T>} work
+ * @param {RetryOptions} [options]
+ * @returns {Promise<T>}
  */
 export async function withRetries(work, { signal, waiting = () => {} } = {}) {
   let until = Infinity;
@@ -93,7 +139,8 @@ export async function withRetries(work, { signal, waiting = () => {} } = {}) {
     } catch (error) {
       signal?.throwIfAborted();
       const isTransient = error instanceof Unreachable || (error instanceof ApiError && error.isTransient);
-      const pause = error.retryAfter ? error.retryAfter * 1000 : Math.min(MAX_PAUSE, FIRST_PAUSE * 2 ** attempts);
+      const retryAfter = error instanceof ApiError ? error.retryAfter : undefined;
+      const pause = retryAfter ? retryAfter * 1000 : Math.min(MAX_PAUSE, FIRST_PAUSE * 2 ** attempts);
       if (attempts === 0) until = performance.now() + RETRY_TIME;
       if (!isTransient || performance.now() + pause > until) throw error;
       waiting(error, pause);
@@ -102,7 +149,13 @@ export async function withRetries(work, { signal, waiting = () => {} } = {}) {
   }
 }
 
-/** Waits; rejects with the signal's reason on abort. */
+/**
+ * Waits; rejects with the signal's reason on abort.
+ *
+ * @param {number} milliseconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<void>}
+ */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -2,8 +2,10 @@
 
 import { ApiError, call } from "../api.js";
 import { byId, hide, show, showError, showMessage } from "../ui/dom.js";
-import { pause } from "../ui/format.js";
+import { messageOf, pause } from "../ui/format.js";
 import { openSession } from "./session.js";
+
+/** @import { RequestOptions } from "../api.js" */
 
 /** A change was not made, since the session had ended. */
 class SessionEnded extends Error {
@@ -20,10 +22,16 @@ let hadSession = false;
  *
  * Reads are then repeated; changes are not, since the new session's user must decide on them. Without `ask` the error
  * is thrown.
+ *
+ * @template [T=unknown] shape of the response, which is not checked
+ * @param {string} path
+ * @param {RequestOptions & { json?: object, ask?: boolean }} [options]
+ * @returns {Promise<T>}
  */
 export async function callAsAdmin(path, { ask = true, ...options } = {}) {
   for (;;) {
     try {
+      /** @type {T} */
       const response = await call(path, options);
       hadSession = true;
       return response;
@@ -47,11 +55,16 @@ async function promptForKey() {
   await openSession();
   hide("login");
   show("views", "admin");
-  const isInPage = focused?.isConnected && byId("admin").contains(focused);
+  const canFocus = focused instanceof HTMLElement || focused instanceof SVGElement;
+  const isInPage = canFocus && focused.isConnected && byId("admin").contains(focused);
   (isInPage ? focused : byId("admin")).focus();
 }
 
-/** Runs `work` and reports a failure. */
+/**
+ * Runs `work` and reports a failure.
+ *
+ * @param {() => Promise<void>} work
+ */
 export async function attempt(work) {
   try {
     await work();
@@ -60,9 +73,11 @@ export async function attempt(work) {
   }
 }
 
+/** @param {unknown} error */
 function reason(error) {
   if (error instanceof ApiError && error.code === "rate_limited") {
     return `Too many requests. Wait ${pause(error)}, then try again.`;
   }
-  return `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+  const message = messageOf(error);
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }

@@ -7,14 +7,30 @@ import { showOverview, watchOverview } from "./overview.js";
 import { showTokens, watchTokens } from "./tokens.js";
 import { showTransfer, watchTransfer } from "./transfer.js";
 
+/** @type {Record<"overview" | "tokens" | "transfer", (what?: string) => Promise<void>>} */
 const VIEWS = { overview: showOverview, tokens: showTokens, transfer: showTransfer };
 
-/** Returns the view that the address names, and its argument. */
+/** @typedef {keyof typeof VIEWS} View */
+
+/**
+ * Returns the view that the address names, and its argument.
+ *
+ * @returns {{ view: View, what?: string }}
+ */
 function wanted() {
   const [view, what] = location.hash.slice(1).split("/");
-  return Object.hasOwn(VIEWS, view) ? { view, what } : { view: "overview" };
+  return isView(view) ? { view, what } : { view: "overview" };
 }
 
+/**
+ * @param {string} name
+ * @returns {name is View}
+ */
+function isView(name) {
+  return Object.hasOwn(VIEWS, name);
+}
+
+/** @param {{ view: View, what?: string }} wanted */
 async function showView({ view, what }) {
   for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
   for (const link of byId("views").querySelectorAll("a")) {

@@ -5,7 +5,14 @@ import { size, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { barPlot, dayName } from "./chart.js";
 
-/** Daily measures, in the order of the columns. */
+/** @import { DayOverview, StatsOverview } from "../wire.d.ts" */
+/** @import { Measure } from "./chart.js" */
+
+/**
+ * Daily measures, in the order of the columns.
+ *
+ * @type {Measure[]}
+ */
 const MEASURES = [
   { member: "created", title: "Transfers created", text: number },
   { member: "completed", title: "Transfers completed", text: number },
@@ -25,6 +32,7 @@ export function watchOverview() {
 
 /** Loads and shows the numbers. */
 export async function showOverview() {
+  /** @type {StatsOverview} */
   const stats = await callAsAdmin("/stats/overview");
   byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
   byId("as-of").textContent = `As of ${time(stats.as_of)}. Transfers are counted once a minute.`;
@@ -32,6 +40,10 @@ export async function showOverview() {
   byId("days").replaceChildren(...stats.days.toReversed().map(dayRow));
 }
 
+/**
+ * @param {StatsOverview} overview
+ * @returns {[name: string, text: string][]}
+ */
 function facts({ transfers, tokens, ...stats }) {
   return [
     ["Can be fetched", number(transfers.completed)],
@@ -47,16 +59,23 @@ function facts({ transfers, tokens, ...stats }) {
   ];
 }
 
-/** Returns an entry of a list of facts. */
+/**
+ * Returns an entry of a list of facts.
+ *
+ * @param {string} name
+ * @param {string[]} texts
+ */
 export function fact(name, ...texts) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, ...texts));
 }
 
+/** @param {DayOverview} day */
 function dayRow(day) {
   const cells = MEASURES.map(({ member, text }) => element("td", {}, text(day[member])));
   return element("tr", {}, element("th", { scope: "row" }, dayName(day.day)), ...cells);
 }
 
+/** @param {number} value */
 function number(value) {
   return value.toLocaleString();
 }

@@ -4,7 +4,13 @@ import { element } from "../ui/dom.js";
 import { size, time } from "../ui/format.js";
 import { EVENTS, STATES } from "../ui/labels.js";
 
-/** Transfer state after each event. */
+/** @import { AuditRecord, EventKind, TransferState } from "../wire.d.ts" */
+
+/**
+ * Transfer state after each event.
+ *
+ * @type {Partial<Record<EventKind, TransferState>>}
+ */
 const STATE_AFTER = {
   transfer_created: "pending",
   transfer_completed: "completed",
@@ -16,7 +22,11 @@ const KINDS = { request: "Request", action: "Action", event: "Event" };
 /** Fields that the headline and time already show, and the format version. */
 const SHOWN = new Set(["v", "type", "at", "method", "route", "action", "kind"]);
 
-/** Returns a timeline item with all details of a record. */
+/**
+ * Returns a timeline item with all details of a record.
+ *
+ * @param {AuditRecord} record
+ */
 export function item(record) {
   const details = [...detailsOf(record)].map(([name, text]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, text)),
@@ -31,6 +41,7 @@ export function item(record) {
   );
 }
 
+/** @param {AuditRecord} record */
 function headline(record) {
   switch (record.type) {
     case "request":
@@ -42,13 +53,23 @@ function headline(record) {
   }
 }
 
-/** Returns the CSS class of a failed record. */
+/**
+ * Returns the CSS class of a failed record.
+ *
+ * @param {AuditRecord} record
+ */
 function toneOf(record) {
-  const failed = record.code || record.outcome === "refused" || record.outcome === "failed";
-  return failed || record.kind === "decrypt_failed" ? "bad" : "";
+  if (record.code) return "bad";
+  if (record.type === "action") return record.outcome === "refused" || record.outcome === "failed" ? "bad" : "";
+  return record.type === "event" && record.kind === "decrypt_failed" ? "bad" : "";
 }
 
-/** Yields the remaining fields, and those of nested objects, as name and text; IDs come last. */
+/**
+ * Yields the remaining fields, and those of nested objects, as name and text; IDs come last.
+ *
+ * @param {AuditRecord} record
+ * @returns {Generator<[name: string, text: string]>}
+ */
 function* detailsOf({ id, request_id, client_request_id, ...record }) {
   if (record.type === "event") yield ["kind", record.kind];
   for (const [name, value] of Object.entries(record)) {
@@ -64,17 +85,23 @@ function* detailsOf({ id, request_id, client_request_id, ...record }) {
   }
 }
 
+/** @param {string} name */
 function words(name) {
   return name.replace(/_ms$/, "").replaceAll("_", " ");
 }
 
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
 function valueOf(name, value) {
-  if (name === "bytes_in" || name === "bytes_out") return size(value);
+  if (typeof value === "number" && (name === "bytes_in" || name === "bytes_out")) return size(value);
   if (name === "duration_ms") return `${value} ms`;
   if (name === "source" && value === "client") return "client, which claims it";
   return String(value);
 }
 
+/** @param {number} at */
 function moment(at) {
   const text = new Date(at).toLocaleString(undefined, {
     year: "numeric",
@@ -88,17 +115,28 @@ function moment(at) {
   return element("time", { datetime: new Date(at).toISOString() }, text);
 }
 
-/** Summarises the records: facts, and whether the payload was removed because of a deletion. */
+/**
+ * Summarises the records: facts, and whether the payload was removed because of a deletion.
+ *
+ * @param {AuditRecord[]} records
+ * @returns {{ isRemoved: boolean, facts: [name: string, text: string][] }}
+ */
 export function summary(records) {
-  const events = records.filter((record) => record.type === "event" && record.source === "server");
+  const events = records.filter((record) => record.type === "event").filter(({ source }) => source === "server");
+  /** @type {(kind: EventKind) => number | undefined} */
   const when = (kind) => events.find((event) => event.kind === kind)?.at;
-  const timeOf = (kind) => (when(kind) === undefined ? "–" : time(when(kind)));
-  const last = events.findLast((event) => Object.hasOwn(STATE_AFTER, event.kind))?.kind;
-  const creator = records.find((record) => record.type === "request" && record.route === "/transfers/create");
+  /** @type {(kind: EventKind) => string} */
+  const timeOf = (kind) => {
+    const at = when(kind);
+    return at === undefined ? "–" : time(at);
+  };
+  const state = events.map(({ kind }) => STATE_AFTER[kind]).findLast((after) => after !== undefined);
+  const requests = records.filter((record) => record.type === "request");
+  const creator = requests.find(({ route }) => route === "/transfers/create");
   return {
     isRemoved: when("transfer_deleted") !== undefined && when("payload_removed") !== undefined,
     facts: [
-      ["State", STATES[STATE_AFTER[last]] ?? "not known"],
+      ["State", state ? STATES[state] : "not known"],
       ["Created", timeOf("transfer_created")],
       ["Complete", timeOf("transfer_completed")],
       ["Downloads counted", String(events.filter((event) => event.kind === "download_granted").length)],

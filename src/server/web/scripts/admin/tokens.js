@@ -6,8 +6,11 @@ import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { watchNewToken } from "./new-token.js";
 
+/** @import { Page, TokenItem } from "../wire.d.ts" */
+
 const PAGE = 50;
 
+/** @type {string | null} */
 let next = null;
 
 /** Activates the form and buttons of the view. */
@@ -30,10 +33,15 @@ export async function showTokens() {
   await addPage("", () => byId("token-list").replaceChildren());
 }
 
+/**
+ * @param {string} after
+ * @param {() => void} [before]
+ */
 async function addPage(after, before = () => {}) {
+  /** @type {Page<TokenItem>} */
   const page = await callAsAdmin(`/tokens/list?limit=${PAGE}${after}`);
   before();
-  const rows = page.items.filter((item) => !byId(rowId(item))).map(row);
+  const rows = page.items.filter((item) => !document.getElementById(rowId(item))).map(row);
   byId("token-list").append(...rows);
   next = page.next;
   byId("more-tokens").hidden = next === null;
@@ -47,11 +55,14 @@ function showTableOrHint() {
   byId("token-table").hidden = none;
 }
 
+/** @param {TokenItem} item */
 function rowId(item) {
   return `token-${item.token_id}`;
 }
 
+/** @param {TokenItem} item */
 function row(item) {
+  /** @type {(used: number | null, most: number | null, text: (value: number) => string) => string} */
   const of = (used, most, text) => (most === null ? "any\u00a0number" : `${text(used ?? 0)} of ${text(most)}`);
   return element(
     "tr",
@@ -67,16 +78,22 @@ function row(item) {
   );
 }
 
+/**
+ * @param {string} column
+ * @param {(Node | string)[]} children
+ */
 function cell(column, ...children) {
   return element("td", { role: "cell", "data-column": column }, element("div", {}, ...children));
 }
 
+/** @param {TokenItem} item */
 function revokeButton(item) {
   const button = element("button", { class: "danger", "aria-label": `Revoke ${item.name}` }, "Revoke");
   button.addEventListener("click", () => attempt(() => revoke(item)));
   return button;
 }
 
+/** @param {TokenItem} item */
 async function revoke(item) {
   const sure = await confirmed(
     `Revoke “${item.name}”?`,
@@ -84,7 +101,9 @@ async function revoke(item) {
     "Revoke it",
   );
   if (!sure) return;
-  const revoked = row(await callAsAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} }));
+  /** @type {TokenItem} */
+  const after = await callAsAdmin(`/tokens/id/${item.token_id}/revoke`, { json: {} });
+  const revoked = row(after);
   byId(rowId(item)).replaceWith(revoked);
   revoked.focus();
   showMessage(`“${item.name}” is revoked.`);

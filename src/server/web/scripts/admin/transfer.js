@@ -1,12 +1,15 @@
 // Shows the history of a transfer and deletes transfers.
 
 import { ApiError } from "../api.js";
-import { byId, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
+import { byId, field, hide, onEvent, show, showError, showMessage } from "../ui/dom.js";
 import { count, time } from "../ui/format.js";
 import { attempt, callAsAdmin } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { fact } from "./overview.js";
 import { item, summary } from "./timeline.js";
+
+/** @import { AuditRecord, Page } from "../wire.d.ts" */
+/** @typedef {{ id: string, records: AuditRecord[], next: string | null }} Transfer */
 
 /** Records per request. */
 const PAGE = 1_000;
@@ -16,6 +19,7 @@ const READ_LIMIT = 10_000;
 const STEP = 100;
 const KINDS = ["request", "action", "event"];
 
+/** @type {Transfer | undefined} */
 let shown;
 
 /** Activates the form and buttons of the view. */
@@ -27,15 +31,23 @@ export function watchTransfer() {
   for (const kind of KINDS) byId(`kind-${kind}`).addEventListener("change", listFromStart);
 }
 
-/** Shows the transfer with this ID, if it exists. */
+/**
+ * Shows the transfer with this ID, if it exists.
+ *
+ * @param {string} [id]
+ */
 export async function showTransfer(id) {
   if (!id || idIn(id) !== id) return;
-  byId("transfer-id").value = id;
+  field("transfer-id").value = id;
   if (shown?.id === id) return;
   if (await load(id)) byId("found-title").focus();
 }
 
-/** Returns the transfer ID in an ID or link; `undefined` if there is none. */
+/**
+ * Returns the transfer ID in an ID or link; `undefined` if there is none.
+ *
+ * @param {string} text
+ */
 function idIn(text) {
   const [address] = text.split("#");
   return /(?:^|\/d\/)([0-9a-f]{32})/i.exec(address.trim())?.[1].toLowerCase();
@@ -43,14 +55,14 @@ function idIn(text) {
 
 /** Reduces a pasted link to its ID: the admin page must not get the key. */
 function dropKey() {
-  const field = byId("transfer-id");
-  const [address] = field.value.split("#");
+  const input = field("transfer-id");
+  const [address] = input.value.split("#");
   const clean = idIn(address) ?? address;
-  if (field.value !== clean) field.value = clean;
+  if (input.value !== clean) input.value = clean;
 }
 
 async function find() {
-  const id = idIn(byId("transfer-id").value);
+  const id = idIn(field("transfer-id").value);
   byId("transfer-id").setAttribute("aria-invalid", String(!id));
   if (!id) {
     showError("That holds no transfer id, which is 32 digits and letters from a to f.");
@@ -63,10 +75,15 @@ async function find() {
   byId("found-title").focus();
 }
 
-/** Loads and shows a transfer's records; returns whether it succeeded. */
+/**
+ * Loads and shows a transfer's records; returns whether it succeeded.
+ *
+ * @param {string} id
+ */
 async function load(id) {
   hide("found");
   showMessage("");
+  /** @type {Transfer} */
   const transfer = { id, records: [], next: null };
   shown = transfer;
   try {
@@ -86,11 +103,16 @@ async function load(id) {
   return true;
 }
 
-/** Loads records to the end or the read limit, and shows the state after the last one. */
+/**
+ * Loads records to the end or the read limit, and shows the state after the last one.
+ *
+ * @param {Transfer} transfer
+ */
 async function loadMore(transfer) {
   const until = transfer.records.length + READ_LIMIT;
   do {
     const after = transfer.next === null ? "" : `&after=${transfer.next}`;
+    /** @type {Page<AuditRecord>} */
     const page = await callAsAdmin(`/audit/transfers/id/${transfer.id}/all?limit=${PAGE}${after}`);
     transfer.records.push(...page.items);
     transfer.next = page.next;
@@ -99,40 +121,47 @@ async function loadMore(transfer) {
   const { facts, isRemoved } = summary(transfer.records);
   const last = transfer.records.at(-1);
   const upTo = last ? `${time(last.at)}${transfer.next === null ? "" : "; there are later ones"}` : "–";
-  byId("state").replaceChildren(...[...facts, ["Records up to", upTo]].map((one) => fact(...one)));
+  byId("state").replaceChildren(...facts.map(([name, text]) => fact(name, text)), fact("Records up to", upTo));
   byId("remove").hidden = isRemoved;
 }
 
 /** Lists the first records of the selected kinds. */
 function listFromStart() {
   byId("records").replaceChildren();
-  listNext();
+  if (shown) listNext(shown);
 }
 
 async function listMore() {
-  if (wanted().length === byId("records").childElementCount) await loadMore(shown);
-  listNext()?.focus();
+  if (!shown) return;
+  if (wanted(shown).length === byId("records").childElementCount) await loadMore(shown);
+  listNext(shown)?.focus();
 }
 
-/** Lists the next records of the selected kinds; returns the first of them. */
-function listNext() {
+/**
+ * Lists the next records of the selected kinds; returns the first of them.
+ *
+ * @param {Transfer} transfer
+ */
+function listNext(transfer) {
   const list = byId("records");
-  const all = wanted();
+  const all = wanted(transfer);
   const items = all.slice(list.childElementCount, list.childElementCount + STEP).map(item);
   list.append(...items);
   const listed = list.childElementCount;
-  byId("more-records").hidden = listed === all.length && shown.next === null;
+  byId("more-records").hidden = listed === all.length && transfer.next === null;
   const part = listed === all.length ? "" : `The first ${listed} of `;
   byId("records-count").textContent = `${part}${count(all.length, "record")}, oldest first.`;
   return items[0];
 }
 
-function wanted() {
-  const kinds = KINDS.filter((kind) => byId(`kind-${kind}`).checked);
-  return shown.records.filter((record) => kinds.includes(record.type));
+/** @param {Transfer} transfer */
+function wanted(transfer) {
+  const kinds = KINDS.filter((kind) => field(`kind-${kind}`).checked);
+  return transfer.records.filter((record) => kinds.includes(record.type));
 }
 
 async function remove() {
+  if (!shown) return;
   const { id } = shown;
   const sure = await confirmed(
     "Remove this transfer?",

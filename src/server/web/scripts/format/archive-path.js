@@ -10,7 +10,11 @@ const MAX_DEPTH = 256;
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const DIRECTION = /[\u202a-\u202e\u2066-\u2069]/u;
 
-/** Returns the reason why a path is not allowed in an archive; `undefined` if it is allowed. */
+/**
+ * Returns the reason why a path is not allowed in an archive; `undefined` if it is allowed.
+ *
+ * @param {string} path
+ */
 export function rejectionReason(path) {
   const names = path.split("/");
   if (path.startsWith("/") || /^[a-z]:$/i.test(names[0])) return "is an absolute path";
@@ -19,6 +23,7 @@ export function rejectionReason(path) {
   return names.map(nameRejectionReason).find((reason) => reason !== undefined);
 }
 
+/** @param {string} name */
 function nameRejectionReason(name) {
   if (["", ".", ".."].includes(name)) return "is not a plain path: it has an empty part, a dot or two";
   if (name.includes("\\")) return "contains a backslash";

@@ -3,11 +3,27 @@
 import { joined, utf8 } from "./bytes.js";
 import { Damaged } from "./sealed.js";
 
+/** @import { Bytes } from "./bytes.js" */
+/**
+ * Metadata of a file. Names and types come from the sender; only `filename`, `size` and `content_type` are checked.
+ *
+ * @typedef {object} Metadata
+ * @property {string} filename
+ * @property {number} size content size in bytes
+ * @property {string} [content_type]
+ * @property {number} [modified_ms] time of the last change in milliseconds since the Unix epoch
+ * @property {string} [archive] `tar` if the content is an archive
+ */
+
 const MAGIC = utf8("SGMETA\0");
 const PREFIX_BYTES = MAGIC.length + 4;
 const MAX_METADATA_BYTES = 65_536;
 
-/** Encodes the envelope's head, which precedes the content. */
+/**
+ * Encodes the envelope's head, which precedes the content.
+ *
+ * @param {Metadata} metadata
+ */
 export function envelopeHead(metadata) {
   const json = utf8(JSON.stringify(metadata));
   const length = new Uint8Array(4);
@@ -19,6 +35,9 @@ export function envelopeHead(metadata) {
  * Parses the envelope's head from the first plaintext segment, which always contains it completely.
  *
  * `plaintextBytes` is the plaintext size of the payload. Returns the metadata and the offset of the content.
+ *
+ * @param {Bytes} first
+ * @param {number} plaintextBytes
  */
 export function readEnvelope(first, plaintextBytes) {
   if (first.length < PREFIX_BYTES || MAGIC.some((byte, index) => first[index] !== byte)) {
@@ -34,6 +53,10 @@ export function readEnvelope(first, plaintextBytes) {
   return { metadata, contentStart };
 }
 
+/**
+ * @param {Bytes} json
+ * @returns {Metadata}
+ */
 function parse(json) {
   let metadata;
   try {

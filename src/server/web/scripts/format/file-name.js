@@ -11,7 +11,11 @@ const MAX_EXTENSION_BYTES = 32;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u{2060}-\u{206f}\u{e0000}-\u{e007f}]/gu;
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\s*(\.|$)/i;
 
-/** Returns a safe file name: no path, no hidden or invisible characters, no Windows device name. */
+/**
+ * Returns a safe file name: no path, no hidden or invisible characters, no Windows device name.
+ *
+ * @param {string} name
+ */
 export function safeName(name) {
   const lastPart = name.split(/[/\\]/).findLast((part) => part !== "") ?? "";
   const visible = shortened(lastPart.replace(INVISIBLE, "").trimStart()).replace(/^[.-]/, "_");
@@ -19,7 +23,11 @@ export function safeName(name) {
   return safe === "" ? "file" : safe;
 }
 
-/** Shortens a name to the limit of file systems between two characters, and keeps a short extension. */
+/**
+ * Shortens a name to the limit of file systems between two characters, and keeps a short extension.
+ *
+ * @param {string} name
+ */
 function shortened(name) {
   const trimmed = trimmedEnd(name);
   if (utf8(trimmed).length <= MAX_BYTES) return trimmed;
@@ -31,7 +39,11 @@ function shortened(name) {
   return trimmedEnd(`${trimmed.slice(0, read)}${extension}`);
 }
 
-/** Removes trailing dots and spaces. A regular expression would take hours for some names. */
+/**
+ * Removes trailing dots and spaces. A regular expression would take hours for some names.
+ *
+ * @param {string} name
+ */
 function trimmedEnd(name) {
   let end = name.length;
   while (end > 0 && /[.\s]/u.test(name[end - 1])) end -= 1;

@@ -2,35 +2,48 @@
 
 import { base64url, fromBase64url, hex, joined, random, utf8 } from "./bytes.js";
 
+/** @import { Bytes } from "./bytes.js" */
+
 const KEY_BYTES = 32;
 const ROUNDS = 600_000;
 const NO_SALT = new Uint8Array();
 
 /** Key in a link. A link with a passphrase needs both to decrypt. */
 export class LinkKey {
+  /**
+   * @param {Bytes} bytes
+   * @param {boolean} needsPassphrase
+   */
   constructor(bytes, needsPassphrase) {
     this.bytes = bytes;
     this.needsPassphrase = needsPassphrase;
   }
 
+  /** @param {boolean} needsPassphrase */
   static random(needsPassphrase) {
     return new LinkKey(random(KEY_BYTES), needsPassphrase);
   }
 
-  /** Parses `v1.…`, `v1p.…` or the bare 43 characters; `undefined` if invalid. */
+  /**
+   * Parses `v1.…`, `v1p.…` or the bare 43 characters; `undefined` if invalid.
+   *
+   * @param {string} text
+   */
   static parse(text) {
     const [, prefix, encoded] = /^(v1\.|v1p\.)?([\w-]{43})$/.exec(text) ?? [];
-    const bytes = encoded && fromBase64url(encoded);
+    const bytes = encoded ? fromBase64url(encoded) : undefined;
     return bytes && new LinkKey(bytes, prefix === "v1p.");
   }
 
   /**
    * Finds a key in a text: a key or a link, also with punctuation that mail programs add; `undefined` if there is none.
+   *
+   * @param {string} text
    */
   static find(text) {
-    const fragment = unescaped(text).split("#").at(-1);
+    const fragment = unescaped(text).split("#").at(-1) ?? "";
     const [, key] = /^[^\w-]*((?:v1p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
-    return key && LinkKey.parse(key);
+    return key ? LinkKey.parse(key) : undefined;
   }
 
   /** Returns the fragment of a link. */
@@ -38,7 +51,11 @@ export class LinkKey {
     return `${this.needsPassphrase ? "v1p" : "v1"}.${base64url(this.bytes)}`;
   }
 
-  /** Derives the key that encrypts the payload. */
+  /**
+   * Derives the key that encrypts the payload.
+   *
+   * @param {string} passphrase
+   */
   async payloadKey(passphrase) {
     if (!this.needsPassphrase) return this.bytes;
     const salt = await hkdf(this.bytes, "sgsend/v1/passphrase-salt", 16);
@@ -49,10 +66,12 @@ export class LinkKey {
 
 /** Proof that a client has the key, without revealing the key. */
 export class AccessProof {
+  /** @param {Bytes} bytes */
   constructor(bytes) {
     this.bytes = bytes;
   }
 
+  /** @param {Bytes} payloadKey */
   static async of(payloadKey) {
     return new AccessProof(await hkdf(payloadKey, "sgsend/v1/access", 32));
   }
@@ -73,7 +92,11 @@ export function randomGrant() {
   return base64url(random(32));
 }
 
-/** Decodes percent-encoded characters, such as quotation marks around a pasted link. */
+/**
+ * Decodes percent-encoded characters, such as quotation marks around a pasted link.
+ *
+ * @param {string} text
+ */
 function unescaped(text) {
   try {
     return decodeURIComponent(text);
@@ -82,6 +105,10 @@ function unescaped(text) {
   }
 }
 
+/**
+ * @param {string} passphrase
+ * @param {Bytes} salt
+ */
 async function stretch(passphrase, salt) {
   const material = await crypto.subtle.importKey("raw", utf8(passphrase.normalize("NFC")), "PBKDF2", false, [
     "deriveBits",
@@ -90,6 +117,11 @@ async function stretch(passphrase, salt) {
   return new Uint8Array(await crypto.subtle.deriveBits(derivation, material, KEY_BYTES * 8));
 }
 
+/**
+ * @param {Bytes} bytes
+ * @param {string} info
+ * @param {number} length
+ */
 async function hkdf(bytes, info, length) {
   const material = await crypto.subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits"]);
   const derivation = { name: "HKDF", hash: "SHA-256", salt: NO_SALT, info: utf8(info) };

@@ -6,6 +6,8 @@
 
 import { joined, random, utf8 } from "./bytes.js";
 
+/** @import { Bytes } from "./bytes.js" */
+
 /** Encrypted segment size in bytes; the first segment includes the header. */
 export const SEGMENT_BYTES = 1_048_576;
 /** Size in bytes of the authentication tag at the end of a segment. */
@@ -20,6 +22,10 @@ const MIN_BYTES = HEADER_BYTES + TAG_BYTES;
 
 /** The payload was modified, or not encrypted with this key. */
 export class Damaged extends Error {
+  /**
+   * @param {string} message
+   * @param {ErrorOptions} [options]
+   */
   constructor(message, options) {
     super(message, options);
     this.name = "Damaged";
@@ -28,14 +34,22 @@ export class Damaged extends Error {
 
 /** Segment layout of a payload. */
 export class Layout {
-  /** Computes the layout from the plaintext size in bytes. */
+  /**
+   * Computes the layout from the plaintext size in bytes.
+   *
+   * @param {number} plaintextBytes
+   */
   constructor(plaintextBytes) {
     this.plaintextBytes = plaintextBytes;
     this.segments = Math.max(1, Math.ceil((plaintextBytes + HEADER_BYTES) / (SEGMENT_BYTES - TAG_BYTES)));
     this.sealedBytes = plaintextBytes + HEADER_BYTES + this.segments * TAG_BYTES;
   }
 
-  /** Computes the layout from the encrypted size in bytes. */
+  /**
+   * Computes the layout from the encrypted size in bytes.
+   *
+   * @param {number} sealedBytes
+   */
   static ofSealed(sealedBytes) {
     const segments = Math.ceil(sealedBytes / SEGMENT_BYTES);
     const layout = new Layout(Math.max(0, sealedBytes - HEADER_BYTES - segments * TAG_BYTES));
@@ -45,18 +59,28 @@ export class Layout {
     return layout;
   }
 
+  /** @param {number} index */
   isLast(index) {
     return index === this.segments - 1;
   }
 
-  /** Returns the byte range of segment `index` in the payload. */
+  /**
+   * Returns the byte range of segment `index` in the payload.
+   *
+   * @param {number} index
+   */
   sealed(index) {
     const start = index * SEGMENT_BYTES;
     return { start, end: Math.min(start + SEGMENT_BYTES, this.sealedBytes) };
   }
 
-  /** Returns the byte range of segment `index` in the plaintext. */
+  /**
+   * Returns the byte range of segment `index` in the plaintext.
+   *
+   * @param {number} index
+   */
   plaintext(index) {
+    /** @type {(segment: number) => number} */
     const at = (segment) => Math.max(0, segment * (SEGMENT_BYTES - TAG_BYTES) - HEADER_BYTES);
     return { start: at(index), end: Math.min(at(index + 1), this.plaintextBytes) };
   }
@@ -67,31 +91,56 @@ export class Cipher {
   #key;
   #header;
 
+  /**
+   * @param {CryptoKey} key
+   * @param {Bytes} header
+   */
   constructor(key, header) {
     this.#key = key;
     this.#header = header;
   }
 
-  /** Creates a cipher to encrypt a payload with the 32 bytes of `payloadKey`. */
+  /**
+   * Creates a cipher to encrypt a payload with the 32 bytes of `payloadKey`.
+   *
+   * @param {Bytes} payloadKey
+   */
   static async toSeal(payloadKey) {
     const header = joined(Uint8Array.of(HEADER_BYTES), random(SALT_BYTES), random(PREFIX_BYTES));
     return new Cipher(await segmentKey(payloadKey, header), header);
   }
 
-  /** Creates a cipher to decrypt a payload whose first segment is `segment`. */
+  /**
+   * Creates a cipher to decrypt a payload whose first segment is `segment`.
+   *
+   * @param {Bytes} payloadKey
+   * @param {Bytes} segment
+   */
   static async toOpen(payloadKey, segment) {
     if (segment.length < MIN_BYTES || segment[0] !== HEADER_BYTES) throw new Damaged("this is no sealed payload");
     const header = segment.slice(0, HEADER_BYTES);
     return new Cipher(await segmentKey(payloadKey, header), header);
   }
 
-  /** Encrypts the plaintext of segment `index`. */
+  /**
+   * Encrypts the plaintext of segment `index`.
+   *
+   * @param {number} index
+   * @param {boolean} isLast
+   * @param {BufferSource} plaintext
+   */
   async seal(index, isLast, plaintext) {
     const sealed = new Uint8Array(await crypto.subtle.encrypt(this.#parameters(index, isLast), this.#key, plaintext));
     return index === 0 ? joined(this.#header, sealed) : sealed;
   }
 
-  /** Decrypts segment `index`. */
+  /**
+   * Decrypts segment `index`.
+   *
+   * @param {number} index
+   * @param {boolean} isLast
+   * @param {Bytes} segment
+   */
   async open(index, isLast, segment) {
     const sealed = index === 0 ? segment.subarray(HEADER_BYTES) : segment;
     try {
@@ -101,6 +150,10 @@ export class Cipher {
     }
   }
 
+  /**
+   * @param {number} index
+   * @param {boolean} isLast
+   */
   #parameters(index, isLast) {
     const iv = new Uint8Array(PREFIX_BYTES + 5);
     iv.set(this.#header.subarray(1 + SALT_BYTES));
@@ -110,6 +163,10 @@ export class Cipher {
   }
 }
 
+/**
+ * @param {Bytes} payloadKey
+ * @param {Bytes} header
+ */
 async function segmentKey(payloadKey, header) {
   const salt = header.slice(1, 1 + SALT_BYTES);
   const material = await crypto.subtle.importKey("raw", payloadKey, "HKDF", false, ["deriveKey"]);

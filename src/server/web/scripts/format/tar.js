@@ -2,6 +2,10 @@
 
 import { utf8 } from "./bytes.js";
 
+/** @import { Bytes } from "./bytes.js" */
+/** @typedef {{ path: string, file?: File | undefined }} Entry */
+/** @typedef {{ name: string, size: number, seconds: number, type: string, mode: number }} Fields */
+
 const BLOCK = 512;
 /** Longest name in a header in bytes. */
 const FIELD = 100;
@@ -14,11 +18,17 @@ const END = new Uint8Array(2 * BLOCK);
  * Creates an archive of entries `{ path, file }`; a folder has no file.
  *
  * The Blob refers to the files, which are read when the Blob is read.
+ *
+ * @param {Entry[]} entries
  */
 export function tarOf(entries) {
   return new Blob([...entries.flatMap(pieces), END]);
 }
 
+/**
+ * @param {Entry} entry
+ * @returns {(Bytes | File)[]}
+ */
 function pieces({ path, file }) {
   const size = file?.size ?? 0;
   const seconds = Math.max(0, Math.floor((file?.lastModified ?? Date.now()) / 1000));
@@ -26,7 +36,11 @@ function pieces({ path, file }) {
   return [...extended(fields), header(fields), ...(file ? [file, padding(size)] : [])];
 }
 
-/** Returns an extended header for values that do not fit into the regular header. */
+/**
+ * Returns an extended header for values that do not fit into the regular header.
+ *
+ * @param {Omit<Fields, "type" | "mode">} fields
+ */
 function extended({ name, size, seconds }) {
   const records = [];
   if (!/^[\x20-\x7e]*$/.test(name) || name.length > FIELD) records.push(record("path", name));
@@ -37,7 +51,12 @@ function extended({ name, size, seconds }) {
   return [header(fields), content, padding(content.length)];
 }
 
-/** Returns a pax record `LENGTH KEY=VALUE\n`; the length includes its own digits. */
+/**
+ * Returns a pax record `LENGTH KEY=VALUE\n`; the length includes its own digits.
+ *
+ * @param {string} key
+ * @param {string} value
+ */
 function record(key, value) {
   const rest = utf8(`${key}${value}`).length + 3;
   let length = rest + 1;
@@ -45,10 +64,16 @@ function record(key, value) {
   return `${length} ${key}=${value}\n`;
 }
 
-/** Returns a ustar header without the file's owner. */
+/**
+ * Returns a ustar header without the file's owner.
+ *
+ * @param {Fields} fields
+ */
 function header({ name, size, seconds, type, mode }) {
   const block = new Uint8Array(BLOCK);
+  /** @type {(at: number, text: string) => void} */
   const put = (at, text) => block.set(utf8(text), at);
+  /** @type {(at: number, length: number, number: number) => void} */
   const octal = (at, length, number) => put(at, number.toString(8).padStart(length, "0"));
   put(0, name.replace(/[^\x20-\x7e]/gu, "_").slice(0, FIELD));
   octal(100, 7, mode);
@@ -68,6 +93,7 @@ function header({ name, size, seconds, type, mode }) {
   return block;
 }
 
+/** @param {number} size */
 function padding(size) {
   return new Uint8Array((BLOCK - (size % BLOCK)) % BLOCK);
 }

@@ -6,6 +6,11 @@ import { randomGrant } from "../format/key.js";
 import { Cipher, Damaged, Layout } from "../format/sealed.js";
 import { PayloadReader, Source } from "./payload-reader.js";
 
+/** @import { RetryOptions } from "../api.js" */
+/** @import { Bytes } from "../format/bytes.js" */
+/** @import { AccessProof } from "../format/key.js" */
+/** @import { ClientEventKind, TransferStatus } from "../wire.d.ts" */
+
 /** Number of segments decrypted in parallel. */
 const PARALLEL = 4;
 
@@ -16,12 +21,21 @@ export class Download {
   #layout;
   #grant = randomGrant();
   #source;
+  /** @type {PayloadReader | undefined} */
   #reader;
+  /** @type {Cipher | undefined} */
   #cipher;
+  /** @type {Bytes | undefined} */
   #first;
-  #contentStart;
+  #contentStart = 0;
 
-  /** Creates a download; a transfer with access protection needs `proof`. */
+  /**
+   * Creates a download; a transfer with access protection needs `proof`.
+   *
+   * @param {TransferStatus} transfer
+   * @param {Bytes} payloadKey
+   * @param {AccessProof} [proof]
+   */
   constructor(transfer, payloadKey, proof) {
     this.#transferId = transfer.transfer_id;
     this.#payloadKey = payloadKey;
@@ -39,7 +53,11 @@ export class Download {
     return this.#source.transparency;
   }
 
-  /** Returns the metadata of the envelope. Downloads the first segment, which counts the download. */
+  /**
+   * Returns the metadata of the envelope. Downloads the first segment, which counts the download.
+   *
+   * @param {RetryOptions} options
+   */
   async metadata(options) {
     if (!this.#first) {
       this.#reader = new PayloadReader(this.#source, 0);
@@ -52,22 +70,30 @@ export class Download {
     return metadata;
   }
 
-  /** Yields the authenticated content from its start. Requires an earlier call of [`metadata`]. */
+  /**
+   * Yields the authenticated content from its start. Requires an earlier call of [`metadata`].
+   *
+   * @param {RetryOptions} options
+   */
   async *content(options) {
+    const cipher = this.#cipher;
+    if (!this.#first || !cipher) throw new Error("the metadata must be read first");
     yield this.#first.subarray(this.#contentStart);
     // The reader of the first segment is positioned at the second one, and is reused.
     const reader = this.#reader ?? new PayloadReader(this.#source, this.#layout.sealed(1).start);
     this.#reader = reader;
+    /** @type {Promise<Bytes>[]} */
     const opening = [];
     for (let index = 1; index < this.#layout.segments; index += 1) {
       const { start, end } = this.#layout.sealed(index);
-      const opened = this.#cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
+      const opened = cipher.open(index, this.#layout.isLast(index), await reader.take(end - start, options));
       // Handled when awaited; until then the rejection must not count as unhandled.
       opened.catch(() => {});
       opening.push(opened);
-      if (opening.length > PARALLEL) yield await opening.shift();
+      const next = opening.length > PARALLEL ? opening.shift() : undefined;
+      if (next) yield await next;
     }
-    while (opening.length > 0) yield await opening.shift();
+    for (let next = opening.shift(); next; next = opening.shift()) yield await next;
   }
 
   /** Pauses the download. Continuing sends new requests, which count as the same download. */
@@ -76,13 +102,21 @@ export class Download {
     this.#reader = undefined;
   }
 
-  /** Reports an event to the service. The report is optional, so its failure is ignored. */
+  /**
+   * Reports an event to the service. The report is optional, so its failure is ignored.
+   *
+   * @param {ClientEventKind} kind
+   */
   async report(kind) {
     const path = `/transfers/id/${this.#transferId}/events/add`;
     await call(path, { json: { kind }, headers: { "x-sgsend-grant": this.#grant } }).catch(() => {});
   }
 
-  /** Reports a failure to decrypt to the service. */
+  /**
+   * Reports a failure to decrypt to the service.
+   *
+   * @param {unknown} error
+   */
   async reportFailure(error) {
     if (error instanceof Damaged) await this.report("decrypt_failed");
   }

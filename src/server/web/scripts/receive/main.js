@@ -5,19 +5,29 @@ import { safeName } from "../format/file-name.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { Layout } from "../format/sealed.js";
 import { showIfSupported } from "../ui/browser-support.js";
-import { byId, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
-import { errorMessage } from "../ui/error-messages.js";
+import { byId, field, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
+import { codeMessage, errorMessage } from "../ui/error-messages.js";
 import { size, time } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
 import { Download } from "./download.js";
 import { preview, previewable } from "./preview.js";
 import { newFile } from "./save.js";
 
+/** @import { RetryOptions } from "../api.js" */
+/** @import { Bytes } from "../format/bytes.js" */
+/** @import { Metadata } from "../format/envelope.js" */
+/** @import { TransferStatus } from "../wire.d.ts" */
+/** @typedef {{ options: RetryOptions & { signal: AbortSignal }, progress: Progress }} Context */
+
 const transferId = location.pathname.split("/").findLast((part) => part !== "");
 const path = `/transfers/id/${transferId}`;
 
+// Both are set before the first form or button is shown.
+/** @type {TransferStatus} */
 let transfer;
+/** @type {LinkKey} */
 let linkKey;
+/** @type {Download | undefined} */
 let download;
 let stopping = new AbortController();
 
@@ -30,6 +40,7 @@ function keyInAddress() {
   return found;
 }
 
+/** @param {LinkKey} [key] */
 async function open(key) {
   try {
     transfer = await withRetries(() => call(`${path}/status`), {
@@ -42,7 +53,7 @@ async function open(key) {
   }
   if (byId("outcome").textContent) showMessage("");
   if (transfer.status !== "completed") {
-    showError(errorMessage({ code: transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}` }));
+    showError(codeMessage(transfer.status === "pending" ? "not_completed" : `transfer_${transfer.status}`));
   } else if (key) {
     await useKey(key);
   } else {
@@ -59,6 +70,7 @@ function showState() {
   show("state");
 }
 
+/** @param {LinkKey} key */
 async function useKey(key) {
   linkKey = key;
   hide("key-form");
@@ -67,16 +79,20 @@ async function useKey(key) {
   byId("passphrase").focus();
 }
 
-/** Checks the key without counting a download, and shows the available actions. */
+/**
+ * Checks the key without counting a download, and shows the available actions.
+ *
+ * @param {Bytes} payloadKey
+ */
 async function unlock(payloadKey) {
   const proof = transfer.access_proof ? await AccessProof.of(payloadKey) : undefined;
   try {
     if (proof) await withRetries(() => checkProof(proof));
   } catch (error) {
-    if (error.status === 410) return open();
+    if (error instanceof ApiError && error.status === 410) return open();
     if (linkKey.needsPassphrase) {
       show("passphrase-form");
-      byId("passphrase").select();
+      field("passphrase").select();
     } else {
       show("key-form");
       byId("key").focus();
@@ -88,22 +104,34 @@ async function unlock(payloadKey) {
   download = new Download(transfer, payloadKey, proof);
   show("actions", "actions-hint");
   byId("download").focus();
+  /** @type {Record<string, string>} */
   const headers = proof ? { "x-sgsend-access": `${proof}` } : {};
   await call(`${path}/events/add`, { json: { kind: "link_opened" }, headers }).catch(() => {});
 }
 
-/** Checks the access proof only. */
+/**
+ * Checks the access proof only.
+ *
+ * @param {AccessProof} proof
+ */
 async function checkProof(proof) {
   try {
     await request(`${path}/payload/download-bytes`, { method: "HEAD", headers: { "x-sgsend-access": `${proof}` } });
   } catch (error) {
     // A response to HEAD has no body with an error code.
-    throw error.status === 403 ? new ApiError(403, { code: "access_invalid" }) : error;
+    const isDenied = error instanceof ApiError && error.status === 403;
+    throw isDenied ? new ApiError(403, { code: "access_invalid" }) : error;
   }
 }
 
-/** Runs `work` with the download's metadata and reports the result. */
+/**
+ * Runs `work` with the download's metadata and reports the result.
+ *
+ * @param {(download: Download, metadata: Metadata, current: Context) => Promise<void>} work
+ */
 async function runDownload(work) {
+  const current = download;
+  if (!current) return;
   hide("actions", "actions-hint");
   showMessage("");
   stopping = new AbortController();
@@ -113,41 +141,48 @@ async function runDownload(work) {
   addEventListener("beforeunload", warnBeforeLeaving);
   const options = { signal, waiting: () => progress.wait("The connection broke. Trying again …") };
   try {
-    const metadata = await download.metadata(options);
+    const metadata = await current.metadata(options);
     showFile(metadata);
-    await work(metadata, { options, progress });
+    await work(current, metadata, { options, progress });
   } catch (error) {
     if (signal.aborted) {
       showMessage("Stopped. Going on later in this page counts as no further download.");
     } else {
       showError(errorMessage(error, linkKey.needsPassphrase));
-      download.reportFailure(error);
-      if (download.isLocked) show(linkKey.needsPassphrase ? "passphrase-form" : "key-form");
+      current.reportFailure(error);
+      if (current.isLocked) show(linkKey.needsPassphrase ? "passphrase-form" : "key-form");
     }
   } finally {
     removeEventListener("beforeunload", warnBeforeLeaving);
-    download.pause();
+    current.pause();
     progress.end();
     show("actions", "actions-hint");
     byId("download").focus();
-    if (download.transparency) showTransparency(byId("transparency"), download.transparency);
+    if (current.transparency) showTransparency(byId("transparency"), current.transparency);
     // Not awaited: the new status is not urgent.
     refresh();
   }
 }
 
-/** Warns before a reload, which would lose the key and the grant of the counted download. */
+/**
+ * Warns before a reload, which would lose the key and the grant of the counted download.
+ *
+ * @param {Event} event
+ */
 function warnBeforeLeaving(event) {
   event.preventDefault();
 }
 
 async function refresh() {
-  const fresh = await call(`${path}/status`).catch(() => undefined);
+  /** @type {Promise<TransferStatus>} */
+  const status = call(`${path}/status`);
+  const fresh = await status.catch(() => undefined);
   if (!fresh) return;
   transfer = fresh;
   showState();
 }
 
+/** @param {Metadata} metadata */
 function showFile({ filename, size: bytes, content_type: type, archive }) {
   const name = safeName(filename);
   byId("file-name").textContent = archive === "tar" ? `${name}.tar` : name;
@@ -156,12 +191,17 @@ function showFile({ filename, size: bytes, content_type: type, archive }) {
   show("file");
 }
 
-async function save(metadata, { options, progress }) {
+/**
+ * @param {Download} current
+ * @param {Metadata} metadata
+ * @param {Context} context
+ */
+async function save(current, metadata, { options, progress }) {
   const name = byId("file-name").textContent;
   const file = await newFile(name, metadata.size, options.signal);
   let saved = 0;
   try {
-    for await (const piece of download.content(options)) {
+    for await (const piece of current.content(options)) {
       // Writing transfers the buffer to the browser, after which its length is 0.
       saved += piece.length;
       await file.write(piece);
@@ -173,44 +213,50 @@ async function save(metadata, { options, progress }) {
     throw error;
   }
   showMessage(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
-  download.report("decrypt_succeeded");
+  current.report("decrypt_succeeded");
 }
 
-async function showPreview(metadata, { options, progress }) {
+/**
+ * @param {Download} current
+ * @param {Metadata} metadata
+ * @param {Context} context
+ */
+async function showPreview(current, metadata, { options, progress }) {
   const reason = previewable(metadata);
   if (reason) {
     showMessage(`${reason} Download it; that counts as no further download.`);
     return;
   }
+  /** @type {Bytes[]} */
   const pieces = [];
   let fetched = 0;
-  for await (const piece of download.content(options)) {
+  for await (const piece of current.content(options)) {
     pieces.push(piece);
     progress.at((fetched += piece.length));
   }
   await preview(byId("shown"), metadata, pieces);
   show("shown");
   showMessage("This is what was sent. Downloading it as well counts as no further download.");
-  download.report("decrypt_succeeded");
+  current.report("decrypt_succeeded");
 }
 
 onEvent("key-form", "submit", async () => {
-  const key = LinkKey.find(byId("key").value);
+  const key = LinkKey.find(field("key").value);
   if (!key) {
     showError("That is no key: one is v1. or v1p. and 43 letters, digits, - or _, mostly behind the # of a link.");
     return;
   }
-  byId("key").value = "";
+  field("key").value = "";
   showMessage("");
   await useKey(key);
 });
 
 onEvent("passphrase-form", "submit", async () => {
-  const passphrase = byId("passphrase").value;
+  const passphrase = field("passphrase").value;
   hide("passphrase-form");
   showMessage("Making the key of the passphrase …");
   await unlock(await linkKey.payloadKey(passphrase));
-  if (download) byId("passphrase").value = "";
+  if (download) field("passphrase").value = "";
 });
 
 onEvent("download", "click", () => runDownload(save));

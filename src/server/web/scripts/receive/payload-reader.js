@@ -1,6 +1,11 @@
 // Reads a payload in order, with reconnects.
 
-import { apiError, at, call, root, Unreachable, withRetries } from "../api.js";
+import { ApiError, apiError, at, call, root, Unreachable, withRetries } from "../api.js";
+
+/** @import { RetryOptions } from "../api.js" */
+/** @import { Bytes } from "../format/bytes.js" */
+/** @import { AccessProof } from "../format/key.js" */
+/** @import { DownloadAnswer } from "../wire.d.ts" */
 
 /** Timeout of a connection without data, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -9,15 +14,25 @@ const TIMEOUT = 60_000;
 export class PayloadReader {
   #source;
   #offset;
+  /** @type {Connection | undefined} */
   #connection;
   #rest = new Uint8Array();
 
+  /**
+   * @param {Source} source
+   * @param {number} offset
+   */
   constructor(source, offset) {
     this.#source = source;
     this.#offset = offset;
   }
 
-  /** Returns the next `length` bytes. */
+  /**
+   * Returns the next `length` bytes.
+   *
+   * @param {number} length
+   * @param {RetryOptions} options
+   */
   async take(length, options) {
     const taken = new Uint8Array(length);
     let filled = 0;
@@ -38,6 +53,7 @@ export class PayloadReader {
     this.#connection = undefined;
   }
 
+  /** @param {RetryOptions} options */
   async #more({ signal, waiting }) {
     if (this.#connection) {
       try {
@@ -64,9 +80,15 @@ export class Source {
   #transferId;
   #grant;
   #proof;
+  /** @type {DownloadAnswer | undefined} */
   #response;
   #storeReachable = false;
 
+  /**
+   * @param {string} transferId
+   * @param {string} grant
+   * @param {AccessProof} [proof]
+   */
   constructor(transferId, grant, proof) {
     this.#transferId = transferId;
     this.#grant = grant;
@@ -78,7 +100,12 @@ export class Source {
     return this.#response?.transparency;
   }
 
-  /** Opens a connection at `offset`; requests a new presigned URL if the current one has expired. */
+  /**
+   * Opens a connection at `offset`; requests a new presigned URL if the current one has expired.
+   *
+   * @param {number} offset
+   * @param {AbortSignal} [signal]
+   */
   async connect(offset, signal) {
     const known = this.#response !== undefined;
     this.#response ??= await this.#request(signal);
@@ -91,19 +118,30 @@ export class Source {
         this.#response = { ...this.#response, mode: "bytes", url: this.#response.fallback_url };
         return this.#fetch(this.#response, offset, signal);
       }
-      if (error.status !== 403 || !known) throw error;
+      if (!(error instanceof ApiError && error.status === 403) || !known) throw error;
       this.#response = await this.#request(signal);
       return this.#fetch(this.#response, offset, signal);
     }
   }
 
+  /**
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<DownloadAnswer>}
+   */
   #request(signal) {
+    /** @type {Record<string, string>} */
     const headers = this.#proof ? { "x-sgsend-access": `${this.#proof}` } : {};
     const path = `/transfers/id/${this.#transferId}/download/create-presign-url`;
     return call(path, { json: { grant: this.#grant }, headers, signal });
   }
 
+  /**
+   * @param {DownloadAnswer} response
+   * @param {number} offset
+   * @param {AbortSignal} [signal]
+   */
   async #fetch({ mode, url }, offset, signal) {
+    /** @type {Record<string, string>} */
     const headers = { range: `bytes=${offset}-` };
     const target = at(url);
     if (mode === "bytes") {
@@ -117,7 +155,7 @@ export class Source {
       fetch(target, { headers, signal: ended, credentials: "omit", cache: "no-store", redirect: "error" }),
     );
     if (mode === "presigned") this.#storeReachable = true;
-    if (response.status === 206 || (response.status === 200 && offset === 0)) {
+    if (response.body && (response.status === 206 || (response.status === 200 && offset === 0))) {
       return new Connection(response.body.getReader(), abort);
     }
     if (response.ok) throw new Unreachable(new Error("the server sent another part than it was asked for"));
@@ -130,6 +168,10 @@ class Connection {
   #reader;
   #abort;
 
+  /**
+   * @param {ReadableStreamDefaultReader<Bytes>} reader
+   * @param {AbortController} abort
+   */
   constructor(reader, abort) {
     this.#reader = reader;
     this.#abort = abort;
@@ -147,7 +189,13 @@ class Connection {
   }
 }
 
-/** Runs `work` and aborts it after the timeout. */
+/**
+ * Runs `work` and aborts it after the timeout.
+ *
+ * @template T
+ * @param {AbortController} abort
+ * @param {() => Promise<T>} work
+ */
 async function withTimeout(abort, work) {
   const timer = setTimeout(() => abort.abort(), TIMEOUT);
   try {

@@ -2,6 +2,10 @@
 
 import { element } from "../ui/dom.js";
 
+/** @import { Bytes } from "../format/bytes.js" */
+/** @import { Metadata } from "../format/envelope.js" */
+/** @typedef {(metadata: Metadata, pieces: Bytes[]) => Promise<HTMLElement>} Show */
+
 /** Image types that browsers show without running scripts in them, by file extension. */
 const PICTURES = new Map([
   ["png", "image/png"],
@@ -18,7 +22,11 @@ const TEXT_NAMES = /\.(txt|md|log|csv|json|toml|ya?ml|xml|ini|conf|sh|rs|py|js|h
 const MAX_PICTURE_BYTES = 32 * 1024 * 1024;
 const MAX_TEXT_BYTES = 1024 * 1024;
 
-/** Returns the reason why a file has no preview; `undefined` if it has one. */
+/**
+ * Returns the reason why a file has no preview; `undefined` if it has one.
+ *
+ * @param {Metadata} metadata
+ */
 export function previewable(metadata) {
   const kind = kindOf(metadata);
   if (!kind) return "Only pictures and texts can be shown here.";
@@ -26,22 +34,38 @@ export function previewable(metadata) {
   return undefined;
 }
 
-/** Shows the file in the element `container`. */
+/**
+ * Shows the file in the element `container`.
+ *
+ * @param {HTMLElement} container
+ * @param {Metadata} metadata
+ * @param {Bytes[]} pieces
+ */
 export async function preview(container, metadata, pieces) {
-  container.replaceChildren(await kindOf(metadata).show(metadata, pieces));
+  const kind = kindOf(metadata);
+  if (kind) container.replaceChildren(await kind.show(metadata, pieces));
 }
 
+/**
+ * @param {Metadata} metadata
+ * @returns {{ maxBytes: number, show: Show } | undefined}
+ */
 function kindOf({ content_type: type = "", filename, archive }) {
   if (archive) return undefined;
   const bare = type.split(";")[0].trim().toLowerCase();
   // Some senders omit the content type.
   const declared = [...PICTURES.values()].find((known) => known === bare);
-  const kind = declared ?? PICTURES.get(filename.split(".").at(-1).toLowerCase());
+  const kind = declared ?? PICTURES.get(filename.split(".").at(-1)?.toLowerCase() ?? "");
   if (kind) return { maxBytes: MAX_PICTURE_BYTES, show: (file, pieces) => picture(file, kind, pieces) };
   if (TEXTS.test(bare) || TEXT_NAMES.test(filename)) return { maxBytes: MAX_TEXT_BYTES, show: text };
   return undefined;
 }
 
+/**
+ * @param {Metadata} metadata
+ * @param {string} type
+ * @param {Bytes[]} pieces
+ */
 async function picture({ filename }, type, pieces) {
   const url = URL.createObjectURL(new Blob(pieces, { type }));
   const image = element("img", { src: url, alt: filename });
@@ -53,6 +77,10 @@ async function picture({ filename }, type, pieces) {
   return image;
 }
 
+/**
+ * @param {Metadata} _
+ * @param {Bytes[]} pieces
+ */
 async function text(_, pieces) {
   return element("pre", { tabindex: "0" }, await new Blob(pieces).text());
 }

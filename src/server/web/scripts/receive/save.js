@@ -5,6 +5,8 @@ import { hex, random } from "../format/bytes.js";
 import { element } from "../ui/dom.js";
 import { Stopped, TooLarge } from "./browser-errors.js";
 
+/** @import { Bytes } from "../format/bytes.js" */
+
 /** Largest file that is buffered in memory, in bytes, for browsers that cannot stream a download. */
 const MAX_IN_MEMORY = 512 * 1024 * 1024;
 
@@ -20,7 +22,13 @@ const LINGER = 60_000;
 /** Trusted Types policy for the worker's script, which the Content Security Policy requires where supported. */
 const ownScripts = globalThis.trustedTypes?.createPolicy("save", { createScriptURL: (url) => url });
 
-/** Creates a file to save, with the methods `write`, `close` and `abort`. */
+/**
+ * Creates a file to save, with the methods `write`, `close` and `abort`.
+ *
+ * @param {string} name
+ * @param {number} size
+ * @param {AbortSignal} signal
+ */
 export async function newFile(name, size, signal) {
   try {
     return await StreamedFile.begin(name, size, signal);
@@ -35,13 +43,21 @@ export async function newFile(name, size, signal) {
 /** File that is streamed to the browser through the service worker. */
 class StreamedFile {
   #port;
+  /** @type {HTMLIFrameElement | undefined} */
   #frame;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
   #awake;
   #onLost;
+  /** @type {PromiseWithResolvers<void>} */
   #demand;
   #signal;
   #stopped = false;
 
+  /**
+   * @param {string} name
+   * @param {number} size
+   * @param {AbortSignal} signal
+   */
   static async begin(name, size, signal) {
     const worker = await within(START, startedWorker(), signal);
     const id = hex(random(16));
@@ -50,18 +66,25 @@ class StreamedFile {
     worker.postMessage({ id, name, size }, [port2]);
     await within(START, ready, signal);
     const file = new StreamedFile(id, worker, port, signal);
-    file.#frame = element("iframe", { src: new URL(`save/${id}`, root), hidden: "", title: "Download" });
-    document.body.append(file.#frame);
+    const frame = element("iframe", { src: new URL(`save/${id}`, root), hidden: "", title: "Download" });
+    file.#frame = frame;
+    document.body.append(frame);
     try {
       await within(START, file.#demand.promise, signal);
     } catch (error) {
       file.#end();
-      file.#frame.remove();
+      frame.remove();
       throw error;
     }
     return file;
   }
 
+  /**
+   * @param {string} id
+   * @param {ServiceWorker} worker
+   * @param {MessagePort} port
+   * @param {AbortSignal} signal
+   */
   constructor(id, worker, port, signal) {
     this.#port = port;
     this.#signal = signal;
@@ -70,6 +93,7 @@ class StreamedFile {
       this.#stopped = true;
       this.#demand.resolve();
     };
+    /** @type {(event: MessageEvent<{ lost?: string }>) => void} */
     this.#onLost = ({ data }) => {
       if (data.lost === id) stop();
     };
@@ -84,7 +108,11 @@ class StreamedFile {
     signal.addEventListener("abort", () => this.#demand.resolve());
   }
 
-  /** Writes `piece` once the browser is ready to read; transfers ownership of its buffer. */
+  /**
+   * Writes `piece` once the browser is ready to read; transfers ownership of its buffer.
+   *
+   * @param {Bytes} piece
+   */
   async write(piece) {
     if (piece.length === 0) return;
     await this.#takeDemand();
@@ -115,19 +143,22 @@ class StreamedFile {
   #end() {
     clearInterval(this.#awake);
     navigator.serviceWorker.removeEventListener("message", this.#onLost);
-    setTimeout(() => this.#frame.remove(), LINGER);
+    setTimeout(() => this.#frame?.remove(), LINGER);
   }
 }
 
 /** File that is buffered in memory and saved as a whole. */
 class BufferedFile {
   #name;
+  /** @type {Blob[]} */
   #pieces = [];
 
+  /** @param {string} name */
   constructor(name) {
     this.#name = name;
   }
 
+  /** @param {Bytes} piece */
   async write(piece) {
     // The browser may move a Blob to disk.
     this.#pieces.push(new Blob([piece]));
@@ -143,14 +174,23 @@ class BufferedFile {
   }
 }
 
-/** Saves a file that is in memory. */
+/**
+ * Saves a file that is in memory.
+ *
+ * @param {Blob} blob
+ * @param {string} name
+ */
 function handOver(blob, name) {
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), LINGER);
 }
 
-/** Returns the active service worker. */
+/**
+ * Returns the active service worker.
+ *
+ * @returns {Promise<ServiceWorker>}
+ */
 async function startedWorker() {
   if (!navigator.serviceWorker) throw new Error("there are no service workers here");
   const url = new URL("save/worker.js", root).href;
@@ -159,6 +199,7 @@ async function startedWorker() {
   const registration = await navigator.serviceWorker.register(script, { scope, updateViaCache: "none" });
   // An update of the worker is not waited for.
   const worker = registration.active ?? registration.installing ?? registration.waiting;
+  if (!worker) throw new Error("the service worker did not start");
   return new Promise((resolve, reject) => {
     const check = () => {
       if (worker.state === "activated") resolve(worker);
@@ -169,7 +210,14 @@ async function startedWorker() {
   });
 }
 
-/** Returns the result of `promise`; throws after a timeout or when `signal` aborts. */
+/**
+ * Returns the result of `promise`; throws after a timeout or when `signal` aborts.
+ *
+ * @template T
+ * @param {number} milliseconds
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ */
 async function within(milliseconds, promise, signal) {
   const ended = new AbortController();
   const late = sleep(milliseconds, AbortSignal.any([signal, ended.signal])).then(() => {

@@ -4,7 +4,18 @@ import { at, call, root, withRetries } from "../api.js";
 import { AccessProof, LinkKey } from "../format/key.js";
 import { showIfSupported } from "../ui/browser-support.js";
 import { copy } from "../ui/clipboard.js";
-import { byId, element, hide, onEvent, show, showError, showMessage, showTransparency } from "../ui/dom.js";
+import {
+  byId,
+  element,
+  field,
+  hide,
+  onEvent,
+  show,
+  showError,
+  showMessage,
+  showTransparency,
+  typedById,
+} from "../ui/dom.js";
 import { errorMessage } from "../ui/error-messages.js";
 import { count, size, span } from "../ui/format.js";
 import { Progress } from "../ui/progress.js";
@@ -15,29 +26,43 @@ import { showStatus, StatusPoller } from "./status.js";
 import { storedToken, storeToken } from "./token-storage.js";
 import { Upload } from "./upload.js";
 
+/** @import { HealthLimits, Health, CompletedTransfer, CreatedTransfer, TransferOptions } from "../wire.d.ts" */
+/** @import { Bytes } from "../format/bytes.js" */
+
 const LIFETIMES = [3_600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400];
 
 const chosen = new Selection();
+/** @type {HealthLimits | undefined} */
 let limits;
-/** Pending reads of dropped folders. */
+/**
+ * Pending reads of dropped folders.
+ *
+ * @type {Promise<unknown>}
+ */
 let reading = Promise.resolve();
+/** @type {AbortController | undefined} */
 let stopping;
+/** @type {Upload | undefined} */
 let upload;
+/** @type {StatusPoller | undefined} */
 let poller;
 
 async function prepare() {
-  byId("token").value = storedToken();
-  byId("keep-token").checked = byId("token").value !== "";
+  field("token").value = storedToken();
+  field("keep-token").checked = field("token").value !== "";
   try {
-    ({ limits } = await withRetries(() => call("/health")));
+    /** @type {Health} */
+    const health = await withRetries(() => call("/health"));
+    limits = health.limits;
   } catch (error) {
     showError(errorMessage(error));
     return;
   }
   const { min, default: usual, max } = limits.expires_in_s;
   const lifetimes = LIFETIMES.filter((seconds) => seconds >= min && seconds <= max);
-  for (const seconds of lifetimes) byId("expires").append(element("option", { value: seconds }, span(seconds)));
-  byId("expires").value = usual;
+  const expires = typedById("expires", HTMLSelectElement);
+  for (const seconds of lifetimes) expires.append(element("option", { value: seconds }, span(seconds)));
+  expires.value = `${usual}`;
 }
 
 function showChosen() {
@@ -53,15 +78,18 @@ function showChosen() {
   byId("chosen").replaceChildren(...items);
 }
 
-/** Returns the content to encrypt; `undefined` after reporting what is missing. */
-function content() {
-  const text = byId("text").value;
+/**
+ * Returns the content to encrypt, of at most `max` bytes; `undefined` after reporting what is missing.
+ *
+ * @param {number} max
+ */
+function content(max) {
+  const text = typedById("text", HTMLTextAreaElement).value;
   if (chosen.isEmpty && text === "") {
     showError("There is nothing to send yet: choose a file or a folder, or write a text.");
     return undefined;
   }
   const selected = chosen.isEmpty ? textContent(text) : withText(text).content();
-  const { max_content_bytes: max } = limits;
   if (selected.metadata.size > max) {
     showError(`That is ${size(selected.metadata.size)}, and this server takes ${size(max)} at most.`);
     return undefined;
@@ -69,7 +97,11 @@ function content() {
   return selected;
 }
 
-/** Returns the selection, with the text as an additional file if there is any. */
+/**
+ * Returns the selection, with the text as an additional file if there is any.
+ *
+ * @param {string} text
+ */
 function withText(text) {
   return text === "" ? chosen : chosen.with("text.txt", new File([text], "text.txt"));
 }
@@ -77,24 +109,26 @@ function withText(text) {
 async function send() {
   showMessage("");
   await Promise.all([prepared, reading]);
-  const selected = limits && content();
+  const selected = limits && content(limits.max_content_bytes);
   if (!selected) return;
-  const token = byId("token").value.trim();
-  storeToken(byId("keep-token").checked ? token : undefined);
+  const token = field("token").value.trim();
+  storeToken(field("keep-token").checked ? token : undefined);
   stopping = new AbortController();
   const { signal } = stopping;
   hide("send-form", "sent");
   showMessage("");
   addEventListener("beforeunload", warnBeforeLeaving);
-  const linkKey = LinkKey.random(byId("passphrase").value !== "");
+  const linkKey = LinkKey.random(field("passphrase").value !== "");
+  /** @type {Progress | undefined} */
   let progress;
   let completed;
   try {
-    const payloadKey = await linkKey.payloadKey(byId("passphrase").value);
+    const payloadKey = await linkKey.payloadKey(field("passphrase").value);
     const payload = await Payload.of(selected, payloadKey);
-    progress = new Progress("Sending", payload.size);
-    const waiting = () => progress.wait("The connection broke. Trying again …");
-    const options = { signal, progress, waiting };
+    const shown = new Progress("Sending", payload.size);
+    progress = shown;
+    const waiting = () => shown.wait("The connection broke. Trying again …");
+    const options = { signal, progress: shown, waiting };
     upload = await Upload.create(payload, token, await transferOptions(linkKey, payloadKey), options);
     signal.throwIfAborted();
     completed = await upload.send(payload, options);
@@ -107,59 +141,72 @@ async function send() {
     removeEventListener("beforeunload", warnBeforeLeaving);
   }
   progress.end();
-  showSent(linkKey, completed);
+  showSent(upload, linkKey, completed);
 }
 
 /**
  * Returns the options for creating the transfer. With a download limit or passphrase, access requires the key in
  * addition to the ID.
+ *
+ * @param {LinkKey} linkKey
+ * @param {Bytes} payloadKey
+ * @returns {Promise<TransferOptions>}
  */
 async function transferOptions(linkKey, payloadKey) {
-  const downloads = byId("downloads").valueAsNumber;
+  const downloads = field("downloads").valueAsNumber;
   const limited = downloads > 0;
   const proof = limited || linkKey.needsPassphrase ? await (await AccessProof.of(payloadKey)).digest() : undefined;
   return {
-    expires_in_s: Number(byId("expires").value),
+    expires_in_s: Number(typedById("expires", HTMLSelectElement).value),
     ...(limited && { max_downloads: downloads }),
     ...(proof && { access_sha256: proof }),
   };
 }
 
+/** @param {unknown} error */
 async function deleteAndReport(error) {
   if (upload) showMessage("Deleting what was sent …");
   const removed = await upload?.remove().then(
     () => true,
     () => false,
   );
-  const rest = {
-    true: "\nWhat was sent was deleted.",
-    false: "\nWhat was sent could not be deleted; it expires in a day.",
-  };
-  if (error) showError(`${errorMessage(error)}${upload ? rest[removed] : ""}`);
-  else showMessage(`Stopped.${upload ? rest[removed] : ""}`);
+  const rest = removed
+    ? "\nWhat was sent was deleted."
+    : "\nWhat was sent could not be deleted; it expires in a day.";
+  if (error) showError(`${errorMessage(error)}${upload ? rest : ""}`);
+  else showMessage(`Stopped.${upload ? rest : ""}`);
   upload = undefined;
   show("send-form");
   byId("send").focus();
 }
 
-function showSent(linkKey, { transparency, ...status }) {
-  const link = pageOf(upload.transfer);
-  const apart = byId("apart").checked;
+/**
+ * @param {Upload} sent
+ * @param {LinkKey} linkKey
+ * @param {CompletedTransfer} completed
+ */
+function showSent(sent, linkKey, { transparency, ...status }) {
+  const link = pageOf(sent.transfer);
+  const apart = field("apart").checked;
   const whole = `${link}#${linkKey}`;
-  byId("link").value = apart ? link : whole;
-  byId("link-key").value = apart ? `${linkKey}` : "";
+  field("link").value = apart ? link : whole;
+  field("link-key").value = apart ? `${linkKey}` : "";
   byId("key-row").hidden = !apart;
   byId("link-advice").hidden = apart;
-  byId("qr").replaceChildren(qrImage(byId("link").value, apart ? "The link, without its key" : "The link"));
+  byId("qr").replaceChildren(qrImage(field("link").value, apart ? "The link, without its key" : "The link"));
   showTransparency(byId("transparency"), transparency);
   showStatus(status);
   show("sent");
   showMessage(linkKey.needsPassphrase ? "Sent. The recipient also needs the passphrase." : "Sent.");
   byId("sent-title").focus();
-  poller = new StatusPoller(upload);
+  poller = new StatusPoller(sent);
 }
 
-/** Returns the URL of the transfer's page: the server's, if plausible, or one below this page's root. */
+/**
+ * Returns the URL of the transfer's page: the server's, if plausible, or one below this page's root.
+ *
+ * @param {CreatedTransfer} transfer
+ */
 function pageOf({ transfer_id: id, page_url: named }) {
   const page = at(named);
   const isPage = ["http:", "https:"].includes(page.protocol) && page.pathname.endsWith(`/d/${id}`);
@@ -171,9 +218,10 @@ function another() {
   upload = undefined;
   chosen.clear();
   showChosen();
-  for (const id of ["files", "folder", "text", "passphrase", "downloads", "link", "link-key"]) byId(id).value = "";
+  for (const id of ["files", "folder", "passphrase", "downloads", "link", "link-key"]) field(id).value = "";
+  typedById("text", HTMLTextAreaElement).value = "";
   byId("qr").replaceChildren();
-  byId("qr-details").open = false;
+  typedById("qr-details", HTMLDetailsElement).open = false;
   hide("sent");
   show("send-form");
   showMessage("");
@@ -181,37 +229,37 @@ function another() {
 }
 
 async function remove() {
+  if (!upload) return;
   try {
     await upload.remove();
     showMessage("Deleted. Nobody can fetch it any more.");
-    poller.poll().catch(() => {});
+    poller?.poll().catch(() => {});
   } catch (error) {
     showError(errorMessage(error));
   }
 }
 
+/** @param {Event} event */
 function warnBeforeLeaving(event) {
   event.preventDefault();
 }
 
 for (const id of ["files", "folder"]) {
-  byId(id).addEventListener("change", ({ target }) => {
-    chosen.addFiles(target.files);
-    target.value = "";
+  const input = field(id);
+  input.addEventListener("change", () => {
+    chosen.addFiles(input.files ?? []);
+    input.value = "";
     showChosen();
   });
 }
-for (const [event, over] of [
-  ["dragover", true],
-  ["dragleave", false],
-  ["drop", false],
-]) {
+for (const event of ["dragover", "dragleave", "drop"]) {
   byId("drop").addEventListener(event, (dragged) => {
     dragged.preventDefault();
-    byId("drop").classList.toggle("over", over);
+    byId("drop").classList.toggle("over", event === "dragover");
   });
 }
 byId("drop").addEventListener("drop", ({ dataTransfer }) => {
+  if (!dataTransfer) return;
   const dropped = chosen.addDropped(dataTransfer).catch((error) => showError(errorMessage(error)));
   reading = Promise.all([reading, dropped]).then(showChosen);
 });
@@ -221,6 +269,6 @@ onEvent("delete", "click", remove);
 onEvent("another", "click", async () => another());
 onEvent("copy-link", "click", () => copy("link", "The link"));
 onEvent("copy-key", "click", () => copy("link-key", "The key"));
-byId("cancel").addEventListener("click", () => stopping.abort(new Error("stopped")));
+byId("cancel").addEventListener("click", () => stopping?.abort(new Error("stopped")));
 
 const prepared = showIfSupported("send-form") ? prepare() : undefined;

@@ -3,8 +3,12 @@
 import { envelopeHead } from "../format/envelope.js";
 import { Cipher, Layout, SEGMENT_BYTES, TAG_BYTES } from "../format/sealed.js";
 
+/** @import { Bytes } from "../format/bytes.js" */
+/** @import { Content } from "./selection.js" */
+
 /** The content has changed since the upload started. */
 export class Changed extends Error {
+  /** @param {ErrorOptions} [options] */
   constructor(options) {
     super("what is being sent has changed meanwhile; send it again", options);
     this.name = "Changed";
@@ -16,13 +20,23 @@ export class Payload {
   #plaintext;
   #cipher;
   #layout;
+  /** @type {Map<number, Bytes>} */
   #tags = new Map();
 
-  /** Creates a payload that is encrypted with `payloadKey`, which must not be used for another payload. */
+  /**
+   * Creates a payload that is encrypted with `payloadKey`, which must not be used for another payload.
+   *
+   * @param {Content} selected
+   * @param {Bytes} payloadKey
+   */
   static async of({ content, metadata }, payloadKey) {
     return new Payload(new Blob([envelopeHead(metadata), content]), await Cipher.toSeal(payloadKey));
   }
 
+  /**
+   * @param {Blob} plaintext
+   * @param {Cipher} cipher
+   */
   constructor(plaintext, cipher) {
     this.#plaintext = plaintext;
     this.#cipher = cipher;
@@ -34,7 +48,12 @@ export class Payload {
     return this.#layout.sealedBytes;
   }
 
-  /** Returns the encrypted bytes from `start` to `end`. The range may come from a server, so it is checked. */
+  /**
+   * Returns the encrypted bytes from `start` to `end`. The range may come from a server, so it is checked.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
   async sealed(start, end) {
     const within = [start, end].every(Number.isSafeInteger) && 0 <= start && start < end && end <= this.size;
     if (!within) throw new RangeError("the server asks for what is not part of this upload");
@@ -47,6 +66,8 @@ export class Payload {
   /**
    * Encrypts a segment. Its tag is recorded before its first byte leaves the page; a later encryption must yield the
    * same tag. Otherwise one nonce would encrypt two plaintexts, which would reveal both.
+   *
+   * @param {number} index
    */
   async #segment(index) {
     const { start, end } = this.#layout.plaintext(index);
@@ -58,6 +79,10 @@ export class Payload {
     return sealed;
   }
 
+  /**
+   * @param {number} start
+   * @param {number} end
+   */
   async #read(start, end) {
     try {
       return await this.#plaintext.slice(start, end).arrayBuffer();

@@ -2,13 +2,30 @@
 
 import { ApiError, Unreachable } from "../api.js";
 
+/** @import { Problem } from "../wire.d.ts" */
+/**
+ * @typedef {object} PutOptions
+ * @property {string} method
+ * @property {Record<string, string>} headers
+ * @property {Blob} body
+ * @property {AbortSignal} [signal]
+ * @property {(sent: number) => void} [moved]
+ */
+
 /** Timeout of a connection without upload progress, in milliseconds. */
 const TIMEOUT = 60_000;
 
-/** Sends `body` and returns the response text; calls `moved` with the number of bytes sent so far. */
+/**
+ * Sends `body` and returns the response text; calls `moved` with the number of bytes sent so far.
+ *
+ * @param {string | URL} url
+ * @param {PutOptions} options
+ * @returns {Promise<string>}
+ */
 export function put(url, { method, headers, body, signal, moved = () => {} }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const restartTimer = () => {
       clearTimeout(timer);
@@ -36,7 +53,9 @@ export function put(url, { method, headers, body, signal, moved = () => {} }) {
   });
 }
 
+/** @param {XMLHttpRequest} request */
 function apiError(request) {
+  /** @type {Problem} */
   let problem = {};
   try {
     problem = JSON.parse(request.responseText);

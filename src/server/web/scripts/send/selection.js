@@ -4,8 +4,14 @@ import { rejectionReason } from "../format/archive-path.js";
 import { hex, random } from "../format/bytes.js";
 import { tarOf } from "../format/tar.js";
 
+/** @import { Entry } from "../format/tar.js" */
+/** @import { Metadata } from "../format/envelope.js" */
+/** @typedef {{ name: string, isFolder: boolean, files: number, bytes: number }} Top */
+/** @typedef {{ content: Blob, metadata: Metadata }} Content */
+
 /** Selected files and folders by path. */
 export class Selection {
+  /** @type {Map<string, File | undefined>} */
   #entries = new Map();
 
   get isEmpty() {
@@ -14,6 +20,7 @@ export class Selection {
 
   /** Returns the top-level entries with their numbers of files and bytes. */
   get tops() {
+    /** @type {Map<string, Top>} */
     const tops = new Map();
     for (const [path, file] of this.#entries) {
       const [name, ...below] = path.split("/");
@@ -26,7 +33,12 @@ export class Selection {
     return [...tops.values()];
   }
 
-  /** Returns a copy with one more entry. */
+  /**
+   * Returns a copy with one more entry.
+   *
+   * @param {string} path
+   * @param {File} [file]
+   */
   with(path, file) {
     const more = new Selection();
     more.#entries = new Map(this.#entries);
@@ -34,35 +46,55 @@ export class Selection {
     return more;
   }
 
-  /** Adds a file, or a folder if `file` is missing. A top-level file whose name is taken by another file is renamed. */
+  /**
+   * Adds a file, or a folder if `file` is missing. A top-level file whose name is taken by another file is renamed.
+   *
+   * @param {string} path
+   * @param {File} [file]
+   */
   add(path, file) {
     this.#entries.set(file && !path.includes("/") ? this.#free(path, file) : path, file);
   }
 
-  /** Returns `name`, with a number if another entry has this name. */
+  /**
+   * Returns `name`, with a number if another entry has this name.
+   *
+   * @param {string} name
+   * @param {File} file
+   */
   #free(name, file) {
+    /** @type {(name: string) => boolean} */
     const isTaken = (name) => {
       const other = this.#entries.get(name);
       const isSame = other?.size === file.size && other?.lastModified === file.lastModified;
       return (this.#entries.has(name) && !isSame) || this.tops.some((top) => top.isFolder && top.name === name);
     };
-    const [, stem, extension] = /^(.+?)(\.[^.]*)?$/su.exec(name);
+    const [, stem = name, extension] = /^(.+?)(\.[^.]*)?$/su.exec(name) ?? [];
     let free = name;
     for (let number = 2; isTaken(free); number += 1) free = `${stem} (${number})${extension ?? ""}`;
     return free;
   }
 
-  /** Adds the files of an `<input type="file">`, with their paths if a folder was selected. */
+  /**
+   * Adds the files of an `<input type="file">`, with their paths if a folder was selected.
+   *
+   * @param {Iterable<File>} files
+   */
   addFiles(files) {
     for (const file of files) this.add(file.webkitRelativePath || file.name, file);
   }
 
-  /** Adds dropped files and folders. Must be called during the drop event; resolves once all folders are read. */
+  /**
+   * Adds dropped files and folders. Must be called during the drop event; resolves once all folders are read.
+   *
+   * @param {DataTransfer} transfer
+   */
   async addDropped(transfer) {
-    const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry?.()).filter((entry) => !!entry);
     await Promise.all(entries.map((entry) => this.#walk(entry)));
   }
 
+  /** @param {string} top */
   remove(top) {
     for (const path of this.#entries.keys()) {
       if (path === top || path.startsWith(`${top}/`)) this.#entries.delete(path);
@@ -73,12 +105,16 @@ export class Selection {
     this.#entries.clear();
   }
 
-  /** Returns the content to encrypt as `{ content, metadata }`. Throws if a recipient would reject one of the names. */
+  /**
+   * Returns the content to encrypt as `{ content, metadata }`. Throws if a recipient would reject one of the names.
+   *
+   * @returns {Content}
+   */
   content() {
     const tops = this.tops;
     const only = tops.length === 1 ? tops[0] : undefined;
-    if (only && !only.isFolder) {
-      const file = this.#entries.get(only.name);
+    const file = only && this.#entries.get(only.name);
+    if (file && !only.isFolder) {
       return withMetadata(file, {
         filename: only.name,
         ...(file.type && { content_type: file.type }),
@@ -92,15 +128,18 @@ export class Selection {
     return withMetadata(tarOf(withFolders(below.filter(({ path }) => path !== ""))), { filename, archive: "tar" });
   }
 
+  /** @param {FileSystemEntry} entry */
   async #walk(entry) {
     const path = entry.fullPath.slice(1);
-    if (entry.isFile) {
+    if (isFile(entry)) {
       this.add(path, await new Promise((resolve, reject) => entry.file(resolve, reject)));
       return;
     }
     this.add(path, undefined);
+    if (!isFolder(entry)) return;
     const reader = entry.createReader();
     for (;;) {
+      /** @type {FileSystemEntry[]} */
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
       if (some.length === 0) return;
       for (const child of some) await this.#walk(child);
@@ -108,17 +147,48 @@ export class Selection {
   }
 }
 
-/** Returns a text as content to encrypt. */
+/**
+ * @param {FileSystemEntry} entry
+ * @returns {entry is FileSystemFileEntry}
+ */
+function isFile(entry) {
+  return entry.isFile;
+}
+
+/**
+ * @param {FileSystemEntry} entry
+ * @returns {entry is FileSystemDirectoryEntry}
+ */
+function isFolder(entry) {
+  return entry.isDirectory;
+}
+
+/**
+ * Returns a text as content to encrypt.
+ *
+ * @param {string} text
+ */
 export function textContent(text) {
   return withMetadata(new Blob([text]), { filename: "text.txt", content_type: "text/plain; charset=utf-8" });
 }
 
+/**
+ * @param {Blob} content
+ * @param {Omit<Metadata, "size">} metadata
+ * @returns {Content}
+ */
 function withMetadata(content, metadata) {
   return { content, metadata: { ...metadata, size: content.size } };
 }
 
-/** Adds missing parent folders before their entries, and checks every path. */
+/**
+ * Adds missing parent folders before their entries, and checks every path.
+ *
+ * @param {Entry[]} entries
+ * @returns {Entry[]}
+ */
 function withFolders(entries) {
+  /** @type {Map<string, File | undefined>} */
   const all = new Map();
   for (const { path, file } of entries.sort((one, other) => (one.path < other.path ? -1 : 1))) {
     const reason = rejectionReason(path);

@@ -1,9 +1,12 @@
 // Shows the status and events of a transfer after its upload, until stopped.
 
 import { call } from "../api.js";
-import { byId, element } from "../ui/dom.js";
+import { button, byId, element } from "../ui/dom.js";
 import { time } from "../ui/format.js";
 import { EVENTS, STATES } from "../ui/labels.js";
+
+/** @import { EventRecord, Page, TransferStatus } from "../wire.d.ts" */
+/** @import { Upload } from "./upload.js" */
 
 /** Polling interval, in milliseconds. */
 const POLL_INTERVAL = 3_000;
@@ -12,11 +15,16 @@ const COMPLETE_AGE = 10_000;
 
 /** Polls the transfer of an upload until stopped. */
 export class StatusPoller {
+  /** @type {Upload | undefined} */
   #upload;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {Set<string>} */
   #seen = new Set();
+  /** @type {string | undefined} */
   #after;
 
+  /** @param {Upload} upload */
   constructor(upload) {
     this.#upload = upload;
     byId("events").replaceChildren();
@@ -31,6 +39,8 @@ export class StatusPoller {
   /** Polls once. */
   async poll() {
     const upload = this.#upload;
+    if (!upload) return;
+    /** @type {TransferStatus} */
     const status = await call(`${upload.path}/status`);
     if (upload !== this.#upload) return;
     showStatus(status);
@@ -43,10 +53,13 @@ export class StatusPoller {
     if (this.#upload) this.#timer = setTimeout(() => this.#tick(), POLL_INTERVAL);
   }
 
+  /** @param {Upload} upload */
   async #showEvents(upload) {
+    /** @type {string | null | undefined} */
     let after = this.#after;
     do {
       const query = new URLSearchParams({ limit: "1000", ...(after && { after }) });
+      /** @type {Page<EventRecord>} */
       const page = await call(`${upload.path}/events/list?${query}`, { headers: upload.credentials });
       if (upload !== this.#upload) return;
       for (const event of page.items) this.#show(event);
@@ -54,6 +67,7 @@ export class StatusPoller {
     } while (after);
   }
 
+  /** @param {EventRecord} event */
   #show(event) {
     if (event.at < Date.now() - COMPLETE_AGE) this.#after = event.id;
     if (this.#seen.has(event.id)) return;
@@ -69,11 +83,15 @@ export class StatusPoller {
   }
 }
 
-/** Shows the status of a transfer. */
+/**
+ * Shows the status of a transfer.
+ *
+ * @param {TransferStatus} status
+ */
 export function showStatus(status) {
   byId("status").textContent = STATES[status.status] ?? status.status;
   const limit = status.max_downloads === null ? "any number allowed" : `of ${status.max_downloads}`;
   byId("download-count").textContent = `${status.download_count}, ${limit}`.replace(", of", " of");
   byId("expires-at").textContent = time(status.expires_at);
-  byId("delete").disabled = status.status === "deleted";
+  button("delete").disabled = status.status === "deleted";
 }

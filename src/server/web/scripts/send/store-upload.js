@@ -1,7 +1,17 @@
 // Uploads a payload to the store with presigned URLs: in one request, or in parallel parts.
 
-import { call, Unreachable, withRetries } from "../api.js";
+import { ApiError, call, Unreachable, withRetries } from "../api.js";
 import { put } from "./put.js";
+
+/** @import { BytesInstruction, MultipartInstruction, SingleInstruction } from "../wire.d.ts" */
+/** @import { UploadInstruction, UploadRequest } from "../wire.d.ts" */
+/** @import { Payload } from "./payload.js" */
+/** @import { SendOptions, Upload } from "./upload.js" */
+/**
+ * Presigned request for a part, or for the whole payload if it has no number.
+ *
+ * @typedef {UploadRequest & { number?: number | undefined }} NumberedRequest
+ */
 
 /** Number of parallel part uploads. */
 const CONCURRENCY = 3;
@@ -12,20 +22,36 @@ const MAX_SIGNED = 100;
 
 /** The store cannot be reached and has received nothing yet. */
 export class StoreUnreachable extends Error {
+  /** @param {unknown} cause */
   constructor(cause) {
     super("the store does not answer", { cause });
     this.name = "StoreUnreachable";
   }
 }
 
-/** Uploads `payload` in one request. */
+/**
+ * Uploads `payload` in one request.
+ *
+ * @param {Upload} upload
+ * @param {SingleInstruction} instruction
+ * @param {Payload} payload
+ * @param {SendOptions} options
+ */
 export async function uploadWhole(upload, instruction, payload, { signal, progress, waiting }) {
   const signed = new PresignedRequests(upload, [], signal, [{ number: undefined, ...instruction }]);
   const body = await payload.sealed(0, payload.size);
   await sendPart(signed, undefined, body, { signal, moved: (sent) => progress.at(sent), waiting, mayFallBack: true });
 }
 
-/** Uploads the parts of `payload` whose numbers are not in `arrived`. */
+/**
+ * Uploads the parts of `payload` whose numbers are not in `arrived`.
+ *
+ * @param {Upload} upload
+ * @param {MultipartInstruction} instruction
+ * @param {Payload} payload
+ * @param {Set<number>} arrived
+ * @param {SendOptions} options
+ */
 export async function uploadParts(upload, instruction, payload, arrived, { signal, progress, waiting }) {
   const { part_size_bytes: partSize, part_count: count } = instruction;
   if (!(partSize >= MIN_PART_SIZE) || count !== Math.ceil(payload.size / partSize)) {
@@ -33,9 +59,11 @@ export async function uploadParts(upload, instruction, payload, arrived, { signa
   }
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !arrived.has(number));
   const signed = new PresignedRequests(upload, missing, signal, instruction.parts ?? []);
+  /** @type {(number: number) => [start: number, end: number]} */
   const range = (number) => [(number - 1) * partSize, Math.min(number * partSize, payload.size)];
   let done = [...arrived].reduce((sum, number) => sum + range(number)[1] - range(number)[0], 0);
   let anyArrived = arrived.size > 0;
+  /** @type {Map<number, number>} */
   const inFlight = new Map();
   const report = () => progress.at(done + [...inFlight.values()].reduce((sum, sent) => sum + sent, 0));
   const stop = new AbortController();
@@ -44,6 +72,7 @@ export async function uploadParts(upload, instruction, payload, arrived, { signa
   const work = async () => {
     for (const number of queue) {
       const [start, end] = range(number);
+      /** @type {(sent: number) => void} */
       const moved = (sent) => {
         inFlight.set(number, sent);
         report();
@@ -67,6 +96,11 @@ export async function uploadParts(upload, instruction, payload, arrived, { signa
 /**
  * Uploads one part, with retries. The encrypted bytes are kept for the retries, so that all attempts send the same
  * bytes.
+ *
+ * @param {PresignedRequests} signed
+ * @param {number | undefined} number
+ * @param {Blob} body
+ * @param {Omit<SendOptions, "progress"> & { moved: (sent: number) => void, mayFallBack: boolean }} options
  */
 async function sendPart(signed, number, body, { signal, moved, waiting, mayFallBack }) {
   const send = async () => {
@@ -80,9 +114,10 @@ async function sendPart(signed, number, body, { signal, moved, waiting, mayFallB
         await send();
       } catch (error) {
         if (error instanceof Unreachable && mayFallBack && signed.hasFallback) throw new StoreUnreachable(error);
+        const status = error instanceof ApiError ? error.status : undefined;
         // An earlier attempt has stored the part.
-        if (error.status === 412) return;
-        if (error.status !== 403 || renewed) throw error;
+        if (status === 412) return;
+        if (status !== 403 || renewed) throw error;
         renewed = true;
         signed.forget(number);
         await send();
@@ -97,9 +132,17 @@ class PresignedRequests {
   #upload;
   #missing;
   #signal;
+  /** @type {Map<number | undefined, NumberedRequest>} */
   #known;
+  /** @type {Promise<void> | undefined} */
   #pending;
 
+  /**
+   * @param {Upload} upload
+   * @param {number[]} numbers
+   * @param {AbortSignal} signal
+   * @param {NumberedRequest[]} known
+   */
   constructor(upload, numbers, signal, known) {
     this.#upload = upload;
     this.#missing = [...numbers];
@@ -111,29 +154,42 @@ class PresignedRequests {
     return this.#upload.fallbackUrl !== undefined;
   }
 
-  /** Returns the presigned request for the part `number`. */
+  /**
+   * Returns the presigned request for the part `number`.
+   *
+   * @param {number | undefined} number
+   */
   async request(number) {
-    while (!this.#known.has(number)) {
+    for (;;) {
+      const known = this.#known.get(number);
+      if (known) return known;
       this.#pending ??= this.#fetch(number).finally(() => (this.#pending = undefined));
       await this.#pending;
     }
-    return this.#known.get(number);
   }
 
-  /** Drops a presigned request that the store rejected. */
+  /**
+   * Drops a presigned request that the store rejected.
+   *
+   * @param {number | undefined} number
+   */
   forget(number) {
     this.#known.delete(number);
   }
 
+  /** @param {number | undefined} number */
   async #fetch(number) {
-    const at = this.#missing.indexOf(number);
+    const at = number === undefined ? -1 : this.#missing.indexOf(number);
     const numbers = this.#missing
       .slice(Math.max(0, at))
       .filter((each) => !this.#known.has(each))
       .slice(0, MAX_SIGNED);
     const json = { numbers: number === undefined ? [] : numbers };
     const path = `${this.#upload.path}/upload/create-presign-urls`;
+    /** @type {Exclude<UploadInstruction, BytesInstruction>} */
     const response = await call(path, { json, headers: this.#upload.credentials, signal: this.#signal });
-    for (const part of response.parts ?? [{ ...response, number: undefined }]) this.#known.set(part.number, part);
+    /** @type {NumberedRequest[]} */
+    const parts = "parts" in response ? response.parts : [{ ...response, number: undefined }];
+    for (const part of parts) this.#known.set(part.number, part);
   }
 }

@@ -7,12 +7,21 @@ export function storedToken() {
   return withStorage((storage) => storage.getItem(NAME)) ?? "";
 }
 
-/** Stores a token; `undefined` removes the stored one. */
+/**
+ * Stores a token; `undefined` removes the stored one.
+ *
+ * @param {string | undefined} token
+ */
 export function storeToken(token) {
   withStorage((storage) => (token === undefined ? storage.removeItem(NAME) : storage.setItem(NAME, token)));
 }
 
-/** Returns `undefined` if the browser's settings deny storage. */
+/**
+ * Returns `undefined` if the browser's settings deny storage.
+ *
+ * @template T
+ * @param {(storage: Storage) => T} work
+ */
 function withStorage(work) {
   try {
     return work(sessionStorage);

@@ -1,9 +1,16 @@
 // Creates, uploads and completes a transfer.
 
-import { call, withRetries } from "../api.js";
+import { ApiError, call, withRetries } from "../api.js";
 import { hex, random } from "../format/bytes.js";
 import { uploadToService } from "./service-upload.js";
 import { StoreUnreachable, uploadParts, uploadWhole } from "./store-upload.js";
+
+/** @import { RetryOptions } from "../api.js" */
+/** @import { Progress } from "../ui/progress.js" */
+/** @import { CompletedTransfer, CreatedTransfer, TransferOptions } from "../wire.d.ts" */
+/** @import { UploadInstruction, UploadStatus } from "../wire.d.ts" */
+/** @import { Payload } from "./payload.js" */
+/** @typedef {{ signal: AbortSignal, progress: Progress, waiting: () => void }} SendOptions */
 
 /** Timeout of a deletion, in milliseconds. */
 const DELETE_TIMEOUT = 15_000;
@@ -14,18 +21,31 @@ const ROUNDS = 3;
 
 /** Upload from this page. */
 export class Upload {
+  /** @type {UploadInstruction} */
   #instruction;
 
-  /** Creates the transfer; `options` are the options of the API's `create` besides the size. */
+  /**
+   * Creates the transfer; `options` are the options of the API's `create` besides the size.
+   *
+   * @param {Payload} payload
+   * @param {string} token
+   * @param {TransferOptions} options
+   * @param {RetryOptions} [retries]
+   */
   static async create(payload, token, options, { signal, waiting } = {}) {
     const credentials = { authorization: `Bearer ${token}` };
     // All attempts share one key, so that a lost response does not lead to a second transfer.
     const json = { size_bytes: payload.size, idempotency_key: hex(random(32)), ...options };
     // Not aborted by `signal`: a created transfer must be known to be deleted.
+    /** @type {() => Promise<CreatedTransfer>} */
     const create = () => call("/transfers/create", { json, headers: credentials });
     return new Upload(await withRetries(create, { signal, waiting }), credentials);
   }
 
+  /**
+   * @param {CreatedTransfer} transfer
+   * @param {{ authorization: string }} credentials
+   */
   constructor(transfer, credentials) {
     this.transfer = transfer;
     this.credentials = credentials;
@@ -38,16 +58,23 @@ export class Upload {
     return this.#instruction.fallback_url;
   }
 
-  /** Uploads `payload` and returns the status of the completed transfer. */
+  /**
+   * Uploads `payload` and returns the status of the completed transfer.
+   *
+   * @param {Payload} payload
+   * @param {SendOptions} options
+   * @returns {Promise<CompletedTransfer>}
+   */
   async send(payload, options) {
     for (let round = 1; ; round += 1) {
       await this.#deliver(payload, round > 1, options);
       try {
+        /** @type {() => Promise<CompletedTransfer>} */
         const complete = () => call(`${this.path}/upload/complete`, { json: {}, headers: this.credentials });
         return await withRetries(complete, options);
       } catch (error) {
         // After a crash the server may have fewer bytes than it acknowledged.
-        if (error.code !== "upload_incomplete" || round === ROUNDS) throw error;
+        if (!(error instanceof ApiError) || error.code !== "upload_incomplete" || round === ROUNDS) throw error;
       }
     }
   }
@@ -58,6 +85,11 @@ export class Upload {
     await call(`${this.path}/delete`, { json: {}, headers: this.credentials, signal });
   }
 
+  /**
+   * @param {Payload} payload
+   * @param {boolean} isRetry
+   * @param {SendOptions} options
+   */
   async #deliver(payload, isRetry, options) {
     const arrived = isRetry ? await this.#arrived(options) : undefined;
     const instruction = this.#instruction;
@@ -70,18 +102,26 @@ export class Upload {
         await uploadParts(this, instruction, payload, numbers(arrived?.parts_received), options);
       }
     } catch (error) {
-      if (!(error instanceof StoreUnreachable)) throw error;
+      if (!(error instanceof StoreUnreachable) || this.fallbackUrl === undefined) throw error;
       this.#instruction = { kind: "bytes", url: this.fallbackUrl };
       await this.#deliver(payload, isRetry, options);
     }
   }
 
+  /**
+   * @param {SendOptions} options
+   * @returns {Promise<UploadStatus>}
+   */
   #arrived({ signal }) {
     return call(`${this.path}/upload/status`, { headers: this.credentials, signal });
   }
 }
 
-/** Expands inclusive ranges into numbers. */
+/**
+ * Expands inclusive ranges into numbers.
+ *
+ * @param {[first: number, last: number][]} [ranges]
+ */
 function numbers(ranges = []) {
   const last = ranges.at(-1)?.[1] ?? 0;
   if (!(last <= MAX_PARTS)) throw new RangeError("the server says that it has parts that there are not");

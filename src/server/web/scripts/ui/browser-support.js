@@ -4,6 +4,8 @@ import { byId, hide, show } from "./dom.js";
 
 /**
  * Shows the element `id` in place of the fallback for unsupported browsers; returns whether the browser is supported.
+ *
+ * @param {string} id
  */
 export function showIfSupported(id) {
   const missing = missingFeature();

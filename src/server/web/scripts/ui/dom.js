@@ -1,49 +1,132 @@
 // Helpers for page elements. Text from other sources is inserted as text, never as HTML.
 
-/** Returns the element with this ID. */
-export function byId(id) {
-  return document.getElementById(id);
+import { messageOf } from "./format.js";
+
+/** @import { Transparency } from "../wire.d.ts" */
+/** @typedef {Record<string, string | number | URL>} Attributes */
+
+/**
+ * Returns the element with this ID; throws if the page has none of this type.
+ *
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T}
+ */
+export function typedById(id, type) {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new TypeError(`the page has no ${type.name} #${id}`);
+  return found;
 }
 
-/** Creates an HTML element; strings among the children become text nodes. */
+/**
+ * Returns the element with this ID.
+ *
+ * @param {string} id
+ */
+export function byId(id) {
+  return typedById(id, HTMLElement);
+}
+
+/**
+ * Returns the `<input>` with this ID.
+ *
+ * @param {string} id
+ */
+export function field(id) {
+  return typedById(id, HTMLInputElement);
+}
+
+/**
+ * Returns the `<button>` with this ID.
+ *
+ * @param {string} id
+ */
+export function button(id) {
+  return typedById(id, HTMLButtonElement);
+}
+
+/**
+ * Creates an HTML element; strings among the children become text nodes.
+ *
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Attributes} attributes
+ * @param {(Node | string)[]} children
+ */
 export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }
 
-/** Creates an SVG element. */
+/**
+ * Creates an SVG element.
+ *
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Attributes} attributes
+ * @param {Node[]} children
+ */
 export function svg(name, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
 
+/**
+ * @template {Element} T
+ * @param {T} made
+ * @param {Attributes} attributes
+ * @param {(Node | string)[]} children
+ */
 function filled(made, attributes, children) {
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, `${value}`);
   made.append(...children);
   return made;
 }
 
-/** Shows the elements with these IDs. */
+/**
+ * Shows the elements with these IDs.
+ *
+ * @param {string[]} ids
+ */
 export function show(...ids) {
   for (const id of ids) byId(id).hidden = false;
 }
 
-/** Hides the elements with these IDs. */
+/**
+ * Hides the elements with these IDs.
+ *
+ * @param {string[]} ids
+ */
 export function hide(...ids) {
   for (const id of ids) byId(id).hidden = true;
 }
 
-/** Shows a success message, announced politely by screen readers. */
+/**
+ * Shows a success message, announced politely by screen readers.
+ *
+ * @param {string} text
+ */
 export function showMessage(text) {
   byId("error").textContent = "";
   byId("outcome").textContent = text;
 }
 
-/** Shows an error message, announced immediately by screen readers. */
+/**
+ * Shows an error message, announced immediately by screen readers.
+ *
+ * @param {string} text
+ */
 export function showError(text) {
   byId("outcome").textContent = "";
   byId("error").textContent = text;
 }
 
-/** Runs `work` on each event of the element; ignores events while `work` is running. */
+/**
+ * Runs `work` on each event of the element; ignores events while `work` is running.
+ *
+ * @param {string} id
+ * @param {string} event
+ * @param {() => Promise<void> | void} work
+ */
 export function onEvent(id, event, work) {
   let busy = false;
   byId(id).addEventListener(event, async (triggered) => {
@@ -51,18 +134,25 @@ export function onEvent(id, event, work) {
     if (busy) return;
     busy = true;
     try {
-      await work(triggered);
+      await work();
     } catch (error) {
-      showError(`That did not work: ${error.message}.`);
+      showError(`That did not work: ${messageOf(error)}.`);
     } finally {
       busy = false;
     }
   });
 }
 
-/** Shows the items of a `transparency` response in a `details` element. */
+/**
+ * Shows the items of a `transparency` response in a `details` element.
+ *
+ * @param {HTMLElement} details
+ * @param {Transparency | undefined} transparency
+ */
 export function showTransparency(details, transparency) {
+  /** @type {(title: string, items: HTMLElement[]) => HTMLElement[]} */
   const list = (title, items) => [element("h3", {}, title), element("ul", {}, ...items)];
+  /** @type {(text: string) => HTMLElement} */
   const item = (text) => element("li", {}, text);
   const { stored: fields = {}, not_stored: absent = [], seen_by_others: seen = [] } = transparency ?? {};
   const stored = Object.entries(fields).map(([field, form]) => item(`${field.replaceAll("_", " ")}: ${form}`));
@@ -70,6 +160,6 @@ export function showTransparency(details, transparency) {
   if (seen.length > 0) {
     parts.push(...list("Seen by others", seen.map(item)));
   }
-  details.replaceChildren(details.querySelector("summary"), ...parts);
+  details.replaceChildren(...details.querySelectorAll("summary"), ...parts);
   details.hidden = false;
 }

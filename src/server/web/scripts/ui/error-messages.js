@@ -1,9 +1,9 @@
 // Error messages for people, with suggestions.
 
-import { Unreachable } from "../api.js";
+import { ApiError, Unreachable } from "../api.js";
 import { Damaged } from "../format/sealed.js";
 import { Stopped, TooLarge } from "../receive/browser-errors.js";
-import { pause } from "./format.js";
+import { messageOf, pause } from "./format.js";
 
 const MESSAGES = {
   transfer_not_found: "There is no such transfer on this server. Is the link whole?",
@@ -23,19 +23,44 @@ const MESSAGES = {
   storage_full: "The server has no room left. Tell whoever runs it.",
 };
 
-/** Returns the message for `error`; `withPassphrase` tells whether the key includes a passphrase. */
+/**
+ * Returns the message for `error`; `withPassphrase` tells whether the key includes a passphrase.
+ *
+ * @param {unknown} error
+ */
 export function errorMessage(error, withPassphrase = false) {
-  if (Object.hasOwn(MESSAGES, error.code)) return MESSAGES[error.code];
+  if (error instanceof ApiError && hasMessage(error.code)) return codeMessage(error.code);
   const wrong = withPassphrase ? "The passphrase or the key is wrong." : "The key is wrong.";
-  if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
-  if (error.code === "rate_limited" || error.status === 429)
-    return `Too many tries. Wait ${pause(error)} and try again.`;
+  if (error instanceof ApiError) {
+    if (error.code === "access_invalid") return `${wrong} Nothing was counted as a download.`;
+    if (error.code === "rate_limited" || error.status === 429) {
+      return `Too many tries. Wait ${pause(error)} and try again.`;
+    }
+  }
   if (error instanceof Damaged) return `${wrong.slice(0, -1)}, or the file is damaged: ${error.message}.`;
   if (error instanceof Unreachable) return "The server does not answer. Check the network, and try again.";
   if (error instanceof TooLarge || error instanceof Stopped) return sentence(error.message);
-  return `That did not work: ${sentence(error.message ?? `${error}`)}`;
+  return `That did not work: ${sentence(messageOf(error))}`;
 }
 
+/**
+ * Returns the message for an error code.
+ *
+ * @param {keyof typeof MESSAGES} code
+ */
+export function codeMessage(code) {
+  return MESSAGES[code];
+}
+
+/**
+ * @param {string | undefined} code
+ * @returns {code is keyof typeof MESSAGES}
+ */
+function hasMessage(code) {
+  return code !== undefined && Object.hasOwn(MESSAGES, code);
+}
+
+/** @param {string} text */
 function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -1,6 +1,12 @@
 // Labels of transfer states and events.
 
-/** Labels by event kind. */
+/** @import { EventKind, TransferState } from "../wire.d.ts" */
+
+/**
+ * Labels by event kind.
+ *
+ * @type {Record<EventKind, string>}
+ */
 export const EVENTS = {
   transfer_created: "Created",
   transfer_completed: "Everything is there",
@@ -17,7 +23,11 @@ export const EVENTS = {
   decrypt_failed: "Could not be decrypted",
 };
 
-/** Labels by transfer state. */
+/**
+ * Labels by transfer state.
+ *
+ * @type {Record<TransferState, string>}
+ */
 export const STATES = {
   pending: "on its way",
   completed: "can be fetched",

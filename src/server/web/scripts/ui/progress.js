@@ -1,6 +1,6 @@
 // Progress bar with transfer rate.
 
-import { byId, hide, show } from "./dom.js";
+import { byId, hide, show, typedById } from "./dom.js";
 import { size, span } from "./format.js";
 
 /** Time span of the rate measurement, in milliseconds. */
@@ -13,10 +13,16 @@ export class Progress {
   #total;
   #doing;
   #done = 0;
+  /** @type {[now: number, done: number][]} */
   #marks = [];
   #written = -Infinity;
 
-  /** Shows the bar; `doing` is a label such as "Sending", `total` is in bytes. */
+  /**
+   * Shows the bar; `doing` is a label such as "Sending", `total` is in bytes.
+   *
+   * @param {string} doing
+   * @param {number} total
+   */
   constructor(doing, total) {
     this.#doing = doing;
     this.#total = Math.max(1, total);
@@ -24,7 +30,11 @@ export class Progress {
     show("progress");
   }
 
-  /** Sets the number of finished bytes. */
+  /**
+   * Sets the number of finished bytes.
+   *
+   * @param {number} done
+   */
   at(done) {
     const now = performance.now();
     this.#done = done;
@@ -32,11 +42,15 @@ export class Progress {
     while (now - this.#marks[0][0] > WINDOW) this.#marks.shift();
     if (now - this.#written < EVERY && done < this.#total) return;
     this.#written = now;
-    byId("progress-bar").value = done / this.#total;
+    typedById("progress-bar", HTMLProgressElement).value = done / this.#total;
     byId("progress-text").textContent = `${this.#doing} ${size(done)} of ${size(this.#total)}${this.#rate(now)}`;
   }
 
-  /** Shows the reason of an interruption. */
+  /**
+   * Shows the reason of an interruption.
+   *
+   * @param {string} reason
+   */
   wait(reason) {
     byId("progress-text").textContent = reason;
     this.#marks = [];
@@ -46,6 +60,7 @@ export class Progress {
     hide("progress");
   }
 
+  /** @param {number} now */
   #rate(now) {
     const [since, before] = this.#marks[0];
     const rate = ((this.#done - before) / (now - since)) * 1000;

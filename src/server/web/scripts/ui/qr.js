@@ -3,6 +3,10 @@
 import { utf8 } from "../format/bytes.js";
 import { svg } from "./dom.js";
 
+/** @import { Bytes } from "../format/bytes.js" */
+/** @typedef {(x: number, y: number, on: boolean) => void} SetModule */
+/** @typedef {boolean[][]} Modules rows of modules, `true` for dark */
+
 /** Error correction codewords per block and number of blocks of each version from 1 (level M). */
 const LEVEL_M = [
   [10, 1],
@@ -31,6 +35,7 @@ const LEVEL_BITS = 0b00;
 /** Width of the light border in modules. */
 const QUIET = 4;
 
+/** @type {((x: number, y: number) => boolean)[]} */
 const MASKS = [
   (x, y) => (x + y) % 2 === 0,
   (x, y) => y % 2 === 0,
@@ -42,7 +47,12 @@ const MASKS = [
   (x, y) => (((x + y) % 2) + ((x * y) % 3)) % 2 === 0,
 ];
 
-/** Returns the code as an image described by `label`. Throws if the text is too long. */
+/**
+ * Returns the code as an image described by `label`. Throws if the text is too long.
+ *
+ * @param {string} text
+ * @param {string} label
+ */
 export function qrImage(text, label) {
   const code = qrCode(text);
   const side = code.length + 2 * QUIET;
@@ -55,7 +65,11 @@ export function qrImage(text, label) {
   );
 }
 
-/** Returns the code as rows of booleans, `true` for dark. */
+/**
+ * Returns the code as rows of booleans, `true` for dark.
+ *
+ * @param {string} text
+ */
 export function qrCode(text) {
   const bytes = utf8(text);
   const version = versionFor(bytes.length);
@@ -66,6 +80,7 @@ export function qrCode(text) {
   return masked[penalties.indexOf(Math.min(...penalties))];
 }
 
+/** @param {number} length */
 function versionFor(length) {
   for (let version = 1; version <= LEVEL_M.length; version += 1) {
     const countBits = version < 10 ? 8 : 16;
@@ -74,7 +89,11 @@ function versionFor(length) {
   throw new Error("the text is too long for a QR code");
 }
 
-/** Returns the number of modules for data and error correction (table 1). */
+/**
+ * Returns the number of modules for data and error correction (table 1).
+ *
+ * @param {number} version
+ */
 function modulesFor(version) {
   const alignments = version === 1 ? 0 : Math.floor(version / 7) + 2;
   const withoutAlignment = (16 * version + 128) * version + 64;
@@ -82,18 +101,26 @@ function modulesFor(version) {
   return withoutAlignment - alignment - (version >= 7 ? 36 : 0);
 }
 
+/** @param {number} version */
 function allCodewords(version) {
   return Math.floor(modulesFor(version) / 8);
 }
 
+/** @param {number} version */
 function dataCapacity(version) {
   const [correction, blocks] = LEVEL_M[version - 1];
   return allCodewords(version) - correction * blocks;
 }
 
+/**
+ * @param {Bytes} bytes
+ * @param {number} version
+ */
 function dataCodewords(bytes, version) {
   const capacity = dataCapacity(version);
+  /** @type {number[]} */
   const bits = [];
+  /** @type {(value: number, length: number) => void} */
   const push = (value, length) => {
     for (let bit = length - 1; bit >= 0; bit -= 1) bits.push((value >> bit) & 1);
   };
@@ -108,11 +135,17 @@ function dataCodewords(bytes, version) {
   return codewords;
 }
 
-/** Splits data into blocks, adds error correction to each block, and interleaves the blocks. */
+/**
+ * Splits data into blocks, adds error correction to each block, and interleaves the blocks.
+ *
+ * @param {Bytes} data
+ * @param {number} version
+ */
 function withCorrection(data, version) {
   const [correction, count] = LEVEL_M[version - 1];
   const short = Math.floor(data.length / count);
   const longer = data.length % count;
+  /** @type {Bytes[]} */
   const blocks = [];
   for (let index = 0, at = 0; index < count; index += 1) {
     const length = short + (index < count - longer ? 0 : 1);
@@ -124,12 +157,21 @@ function withCorrection(data, version) {
   return [...interleaved(blocks, short + 1), ...interleaved(corrections, correction)];
 }
 
+/**
+ * @param {Bytes[]} blocks
+ * @param {number} length
+ */
 function interleaved(blocks, length) {
   const places = Array.from({ length }, (_, at) => at);
   return places.flatMap((at) => blocks.filter((block) => at < block.length).map((block) => block[at]));
 }
 
-/** Multiplies in GF(256) with the polynomial x⁸ + x⁴ + x³ + x² + 1. */
+/**
+ * Multiplies in GF(256) with the polynomial x⁸ + x⁴ + x³ + x² + 1.
+ *
+ * @param {number} a
+ * @param {number} b
+ */
 function product(a, b) {
   let result = 0;
   for (let bit = 7; bit >= 0; bit -= 1) {
@@ -139,7 +181,11 @@ function product(a, b) {
   return result;
 }
 
-/** Returns the Reed-Solomon generator polynomial of this degree, without its leading 1. */
+/**
+ * Returns the Reed-Solomon generator polynomial of this degree, without its leading 1.
+ *
+ * @param {number} degree
+ */
 function generatorOf(degree) {
   const generator = new Uint8Array(degree);
   generator[degree - 1] = 1;
@@ -153,6 +199,10 @@ function generatorOf(degree) {
   return generator;
 }
 
+/**
+ * @param {Bytes} data
+ * @param {Bytes} generator
+ */
 function remainder(data, generator) {
   const rest = new Uint8Array(generator.length);
   for (const byte of data) {
@@ -166,15 +216,18 @@ function remainder(data, generator) {
 
 /** Modules of a code: function patterns and data. */
 class Canvas {
+  /** @param {number} version */
   constructor(version) {
     this.version = version;
     this.side = 17 + 4 * version;
+    /** @type {() => Modules} */
     const rows = () => Array.from({ length: this.side }, () => new Array(this.side).fill(false));
     this.dark = rows();
     this.fixed = rows();
     this.#drawFixed();
   }
 
+  /** @param {number[]} codewords */
   drawData(codewords) {
     let bit = 0;
     for (const [x, y] of this.#path()) {
@@ -185,7 +238,12 @@ class Canvas {
     }
   }
 
-  /** Returns the modules under a mask, with the mask's number in the format information. */
+  /**
+   * Returns the modules under a mask, with the mask's number in the format information.
+   *
+   * @param {number} mask
+   * @returns {Modules}
+   */
   masked(mask) {
     const rows = this.dark.map((row, y) => row.map((on, x) => (this.fixed[y][x] ? on : on !== MASKS[mask](x, y))));
     this.#drawFormat(mask, (x, y, on) => (rows[y][x] = on));
@@ -194,6 +252,8 @@ class Canvas {
 
   /**
    * Yields the data modules: two columns at a time from the right, alternating up and down, without the timing column.
+   *
+   * @returns {Generator<[x: number, y: number]>}
    */
   *#path() {
     let upwards = true;
@@ -208,6 +268,11 @@ class Canvas {
     }
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {boolean} on
+   */
   #set(x, y, on) {
     if (x < 0 || y < 0 || x >= this.side || y >= this.side) return;
     this.dark[y][x] = on;
@@ -238,7 +303,14 @@ class Canvas {
     this.#drawVersion();
   }
 
-  /** Draws squares around a module; those at the given distances are dark. */
+  /**
+   * Draws squares around a module; those at the given distances are dark.
+   *
+   * @param {number} centerX
+   * @param {number} centerY
+   * @param {number} radius
+   * @param {number[]} distances
+   */
   #drawRings(centerX, centerY, radius, distances) {
     for (let dy = -radius; dy <= radius; dy += 1) {
       for (let dx = -radius; dx <= radius; dx += 1) {
@@ -256,9 +328,14 @@ class Canvas {
     return [6, ...Array.from({ length: count - 1 }, (_, at) => this.side - 7 - (count - 2 - at) * step)];
   }
 
+  /**
+   * @param {number} mask
+   * @param {SetModule} set
+   */
   #drawFormat(mask, set) {
     const value = (LEVEL_BITS << 3) | mask;
     const bits = ((value << 10) | divided(value, 10, 0x537)) ^ 0x5412;
+    /** @type {(at: number) => boolean} */
     const bit = (at) => ((bits >> at) & 1) === 1;
     for (let at = 0; at < 6; at += 1) set(8, at, bit(at));
     set(8, 7, bit(6));
@@ -282,30 +359,44 @@ class Canvas {
   }
 }
 
-/** Returns the remainder of `value`, extended by `bits` zero bits, divided by a polynomial. */
+/**
+ * Returns the remainder of `value`, extended by `bits` zero bits, divided by a polynomial.
+ *
+ * @param {number} value
+ * @param {number} bits
+ * @param {number} polynomial
+ */
 function divided(value, bits, polynomial) {
   let rest = value;
   for (let step = 0; step < bits; step += 1) rest = (rest << 1) ^ ((rest >> (bits - 1)) * polynomial);
   return rest & ((1 << bits) - 1);
 }
 
-/** Returns the penalty score of a code (7.8.3). */
+/**
+ * Returns the penalty score of a code (7.8.3).
+ *
+ * @param {Modules} rows
+ */
 function penalty(rows) {
   const columns = rows.map((_, x) => rows.map((row) => row[x]));
   const lines = [...rows, ...columns].map((line) => line.map(Number).join(""));
   return runs(lines) + finderLike(lines) + squares(rows) + imbalance(rows);
 }
 
+/** @param {string[]} lines */
 function runs(lines) {
   const lengths = lines.flatMap((line) => line.match(/0{5,}|1{5,}/g) ?? []).map((run) => run.length);
   return lengths.reduce((sum, length) => sum + length - 2, 0);
 }
 
+/** @param {string[]} lines */
 function finderLike(lines) {
+  /** @type {(line: string, pattern: string) => number} */
   const found = (line, pattern) => [...line.matchAll(new RegExp(`(?=${pattern})`, "g"))].length;
   return lines.reduce((sum, line) => sum + 40 * (found(line, "10111010000") + found(line, "00001011101")), 0);
 }
 
+/** @param {Modules} rows */
 function squares(rows) {
   let sum = 0;
   for (let y = 1; y < rows.length; y += 1) {
@@ -317,6 +408,7 @@ function squares(rows) {
   return sum;
 }
 
+/** @param {Modules} rows */
 function imbalance(rows) {
   const dark = rows.flat().filter(Boolean).length;
   const percent = (dark * 100) / rows.length ** 2;

@@ -1,0 +1,218 @@
+// Shapes of the API's requests and responses, as in `src/domain/wire/` and `src/domain/audit/`. Only the type check
+// reads this file: it is neither built into the program nor served. Members that no page uses are left out.
+//
+// Times are in milliseconds since the Unix epoch.
+
+export type TransferState = "pending" | "completed" | "expired" | "exhausted" | "deleted";
+export type TokenState = "active" | "revoked" | "expired";
+export type Flow = "presigned" | "bytes";
+
+/** Error response. Other servers, such as proxies and stores, send none of these members. */
+export interface Problem {
+  code?: string;
+  detail?: string;
+  received_bytes?: number;
+}
+
+/** One page of a list; `next` is the value of `after` for the next page. */
+export interface Page<Item> {
+  items: Item[];
+  next: string | null;
+}
+
+/** Data that the service stored about the client of a request. */
+export interface Transparency {
+  stored?: Record<string, string>;
+  not_stored?: string[];
+  seen_by_others?: string[];
+}
+
+export interface HealthLimits {
+  /** Maximum content size in bytes. */
+  max_content_bytes: number;
+  /** Limits of a transfer's lifetime in seconds. */
+  expires_in_s: { min: number; default: number; max: number };
+}
+
+export interface Health {
+  limits: HealthLimits;
+}
+
+/** Options for the creation of a transfer, besides its size. */
+export interface TransferOptions {
+  expires_in_s: number;
+  max_downloads?: number;
+  access_sha256?: string;
+}
+
+export interface CreatedTransfer {
+  transfer_id: string;
+  page_url: string;
+  upload: UploadInstruction;
+}
+
+export type UploadInstruction = BytesInstruction | SingleInstruction | MultipartInstruction;
+
+export interface BytesInstruction {
+  kind: "bytes";
+  url: string;
+  fallback_url?: undefined;
+}
+
+export interface SingleInstruction extends UploadRequest {
+  kind: "single";
+  fallback_url?: string;
+}
+
+export interface MultipartInstruction {
+  kind: "multipart";
+  part_size_bytes: number;
+  part_count: number;
+  /** Requests for some of the parts. */
+  parts: UploadPart[];
+  fallback_url?: string;
+}
+
+/** Presigned request to the store. */
+export interface UploadRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+}
+
+export interface UploadPart extends UploadRequest {
+  number: number;
+}
+
+export interface UploadStatus {
+  received_bytes: number;
+  /** Received parts as inclusive ranges. */
+  parts_received?: [first: number, last: number][];
+}
+
+export interface TransferStatus {
+  transfer_id: string;
+  status: TransferState;
+  /** Encrypted size in bytes. */
+  size_bytes: number;
+  expires_at: number;
+  download_count: number;
+  /** Null means unlimited. */
+  max_downloads: number | null;
+  downloads_remaining: number | null;
+  access_proof: boolean;
+}
+
+export interface CompletedTransfer extends TransferStatus {
+  transparency: Transparency;
+}
+
+export interface DownloadAnswer {
+  mode: Flow;
+  url: string;
+  fallback_url?: string;
+  transparency: Transparency;
+}
+
+export type ClientEventKind =
+  | "link_opened"
+  | "download_started"
+  | "download_completed"
+  | "decrypt_succeeded"
+  | "decrypt_failed";
+
+export type EventKind =
+  | "transfer_created"
+  | "transfer_completed"
+  | "download_granted"
+  | "payload_removed"
+  | "transfer_expired"
+  | "transfer_exhausted"
+  | "transfer_deleted"
+  | "audit_truncated"
+  | ClientEventKind;
+
+export interface ClientSummary {
+  ip_mode: string;
+  address?: string;
+  epoch?: string;
+  agent?: string;
+}
+
+interface RecordBase {
+  id: string;
+  request_id?: string;
+  client_request_id?: string;
+  at: number;
+  code?: string;
+}
+
+export interface RequestRecord extends RecordBase {
+  type: "request";
+  method: string;
+  route: string;
+  token_id?: string;
+  client: ClientSummary;
+}
+
+export interface ActionRecord extends RecordBase {
+  type: "action";
+  action: string;
+  outcome: "done" | "refused" | "failed";
+}
+
+export interface EventRecord extends RecordBase {
+  type: "event";
+  kind: EventKind;
+  source: "server" | "client";
+  client?: ClientSummary;
+}
+
+export type AuditRecord = RequestRecord | ActionRecord | EventRecord;
+
+export interface Session {
+  expires_at: number;
+}
+
+export interface CreateToken {
+  name: string;
+  expires_in_s?: number;
+  max_transfers?: number;
+  max_total_bytes?: number;
+}
+
+export interface TokenItem {
+  token_id: string;
+  name: string;
+  status: TokenState;
+  created_at: number;
+  expires_at: number | null;
+  max_transfers: number | null;
+  max_total_bytes: number | null;
+  transfers_created: number | null;
+  bytes_held: number | null;
+  last_used_at: number | null;
+}
+
+/** A created token; only this response contains its text. */
+export interface CreatedToken extends TokenItem {
+  token: string;
+}
+
+export interface DayOverview {
+  /** UTC day as `yyyy-mm-dd`. */
+  day: string;
+  created: number;
+  completed: number;
+  downloads: number;
+  bytes: number;
+}
+
+export interface StatsOverview {
+  transfers: Record<TransferState, number>;
+  tokens: Record<TokenState, number>;
+  bytes_stored: number;
+  downloads: number;
+  days: DayOverview[];
+  as_of: number;
+}
