@@ -40,7 +40,7 @@ pub(super) enum ServiceRequestKind {
 ///
 /// Without budgets, a client that knows a transfer id could fill the store with records, or flood the audit trail
 /// before an attack. A transfer's two budgets are evicted together, and skipped records are reported after the eviction,
-/// so only the service_requests are a plain [`Window`].
+/// so only the budgets of service requests are a plain [`Window`].
 pub(super) struct Budgets {
     service_requests: Window<ServiceRequestKind>,
     used: Table<TransferId, UsedBudget>,
