@@ -8,8 +8,11 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ -z "${SGSEND_BIN:-}" ]; then
-  cargo build --release --locked --manifest-path "$root/Cargo.toml"
-  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/release/sgsend
+  # Built for a quick first try: not optimised, and without stores in buckets unless they are asked for.
+  features=(--no-default-features)
+  case ${SERVE_STORAGE:-} in s3:*) features=() ;; esac
+  cargo build --locked ${features[@]+"${features[@]}"} --manifest-path "$root/Cargo.toml"
+  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
 fi
 sgsend=$(realpath "$SGSEND_BIN")
 
