@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::task::spawn_blocking;
 
-use super::download::{KeyArguments, payload_key, report, settle};
+use super::download::{KeyArguments, payload_key, report, resolve_target};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone());
     // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.target.output.is_none();
-    let target = if to_stdout { target } else { settle(target).await? };
+    let target = if to_stdout { target } else { resolve_target(target).await? };
     let link_key = options.read_apart(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };

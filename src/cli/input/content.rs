@@ -11,7 +11,7 @@ use super::secret::claim_stdin;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::failure::table::hint_of_io;
-use crate::client::pack::{Exclude, PackError, SkippedEntry, Top, pack};
+use crate::client::pack::{Exclude, PackError, PackInput, SkippedEntry, pack};
 use crate::client::upload::{Source, UploadError};
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
@@ -40,7 +40,7 @@ pub(crate) struct Content {
     pub is_stream: bool,
     /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
-    pub left_out: Vec<SkippedEntry>,
+    pub skipped: Vec<SkippedEntry>,
     /// Exclude globs without a match.
     pub unused_globs: Vec<String>,
 }
@@ -86,8 +86,8 @@ impl Input {
 }
 
 impl Content {
-    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<SkippedEntry>) -> Self {
-        Self { source, name, is_renamed: false, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
+    fn of(source: Source, name: String, is_spooled: bool, skipped: Vec<SkippedEntry>) -> Self {
+        Self { source, name, is_renamed: false, is_stream: false, is_spooled, skipped, unused_globs: Vec::new() }
     }
 }
 
@@ -95,15 +95,15 @@ impl Content {
 fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
+    let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], exclude)?;
     let source = Source::archive(packed.plan, modified);
-    Ok(Content::of(source, name, false, packed.left_out))
+    Ok(Content::of(source, name, false, packed.skipped))
 }
 
 /// Packs several paths, each under its last component.
 fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let mut names = BTreeSet::new();
-    let mut tops = Vec::with_capacity(paths.len());
+    let mut inputs = Vec::with_capacity(paths.len());
     for path in paths {
         if path == Path::new("-") {
             return Err(Failure::usage("- is stdin and cannot be combined with other paths")
@@ -115,19 +115,19 @@ fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result
             let message = format!("two paths have the same name {name}");
             return Err(Failure::usage(message).hint("upload them separately, or upload their directory").into());
         }
-        tops.push(Top { name, path: path.clone() });
+        inputs.push(PackInput { name, path: path.clone() });
     }
-    let packed = pack(tops, exclude)?;
+    let packed = pack(inputs, exclude)?;
     // Random digits, since the envelope is encrypted before the server assigns the transfer id.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
-    Ok(Content::of(source, name, false, packed.left_out))
+    Ok(Content::of(source, name, false, packed.skipped))
 }
 
-/// Rejects a missing path among several, without quoting it.
+/// Rejects a missing path among several; the message does not quote the path.
 ///
 /// With `--passphrase`, a missing path may be a passphrase that was typed behind the flag.
-pub(crate) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
+pub(crate) fn check_paths_exist(paths: &[PathBuf]) -> Result<(), Failure> {
     let exists = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
     match paths.iter().position(|path| !exists(path)) {
         Some(at) if paths.len() > 1 => Err(Failure::usage(format!("path number {} does not exist", at + 1))
@@ -141,7 +141,7 @@ fn last_name(path: &Path) -> Result<String, Failure> {
     let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
     let name = resolved.as_deref().unwrap_or(path).file_name();
     let name =
-        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set one with --name"))?;
+        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set a name with --name"))?;
     Ok(name.to_string_lossy().into_owned())
 }
 
@@ -238,7 +238,7 @@ mod tests {
         ] {
             assert_eq!(refused(input).exit, Exit::Usage);
         }
-        let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
+        let typed = check_paths_exist(&[file.clone(), "open sesame".into()]).unwrap_err();
         assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
         let missing = refused(input(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));

@@ -65,7 +65,7 @@ impl Meter {
 
     /// Prints a warning, if a user follows the progress or `--verbose` is set.
     fn warn(&self, note: &str) {
-        if self.printer.has_reader() || self.printer.is_verbose() {
+        if self.printer.is_interactive() || self.printer.is_verbose() {
             let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
             match bar {
                 Some(bar) => bar.suspend(|| self.printer.warning(note)),
@@ -107,7 +107,7 @@ impl Progress for Meter {
         });
     }
 
-    fn moved_to(&self, bytes: u64) {
+    fn transferred(&self, bytes: u64) {
         self.with(|shown| {
             let is_first = std::mem::replace(&mut shown.bytes, bytes) == 0;
             match &shown.bar {

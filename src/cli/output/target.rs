@@ -9,7 +9,7 @@ use super::printer::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::Prompt;
-use crate::client::decrypt::{Choose, Conflict, DecryptError, Output, OutputError, Target};
+use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target};
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 
@@ -77,7 +77,7 @@ impl OutputTarget {
     }
 
     /// Checks the target before the download and asks about an existing file. Blocks.
-    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         if self.is_stdout() && self.printer.is_json() {
             return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
@@ -105,7 +105,7 @@ impl OutputTarget {
     }
 
     /// Returns the callback that chooses the output once the envelope is decrypted.
-    pub(crate) fn into_choice(self) -> Choose {
+    pub(crate) fn into_choice(self) -> ChooseOutput {
         Box::new(move |metadata| self.choose(metadata))
     }
 
@@ -163,7 +163,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
     let failure = |code, message: String| Failure::new(Exit::LocalFile, code, message);
     if !directory.is_dir() {
         let message = format!("directory {} does not exist", directory.display());
-        return Err(failure("no_directory", message).hint("create it, or choose another with -o"));
+        return Err(failure("no_directory", message).hint("create the directory, or choose another with -o"));
     }
     // Creates an anonymous file, since permission bits do not cover all users and file systems.
     tempfile::tempfile_in(directory).map(drop).map_err(|error| {
@@ -176,7 +176,7 @@ fn is_directory(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
-/// Returns the sender's file name, reduced to a safe one; `.tar` is appended for an archive.
+/// Returns a safe form of the sender's file name; `.tar` is appended for an archive.
 pub(crate) fn name_of(metadata: &Metadata) -> String {
     match metadata.archive {
         None => safe_file_name(&metadata.filename),

@@ -112,7 +112,7 @@ impl Conflict {
 }
 
 /// Completed output.
-pub(super) struct Finished {
+pub(super) struct FinishedOutput {
     pub path: Option<PathBuf>,
     pub unpacked: Option<Vec<UnpackedFile>>,
 }
@@ -158,24 +158,24 @@ impl Sink {
     }
 
     /// Keeps the unfinished file, so that another process can resume.
-    pub(super) fn leave(self) {
+    pub(super) fn keep_for_resume(self) {
         match self {
-            Self::File(part) | Self::Directory(part, _) => part.leave(),
+            Self::File(part) | Self::Directory(part, _) => part.keep_for_resume(),
             Self::Stream(_) => {}
         }
     }
 
     /// Completes the output; returns the path of a file or directory, and the unpacked files.
-    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<Finished, OutputError> {
+    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<FinishedOutput, OutputError> {
         match self {
-            Self::File(part) => Ok(Finished { path: Some(part.finish(modified)?), unpacked: None }),
+            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(modified)?), unpacked: None }),
             Self::Directory(part, target) => {
                 let (path, files) = directory::finish(part, &target, modified, watch)?;
-                Ok(Finished { path: Some(path), unpacked: Some(files) })
+                Ok(FinishedOutput { path: Some(path), unpacked: Some(files) })
             }
             Self::Stream(mut stream) => {
                 stream.flush().map_err(OutputError::Write)?;
-                Ok(Finished { path: None, unpacked: None })
+                Ok(FinishedOutput { path: None, unpacked: None })
             }
         }
     }

@@ -65,7 +65,7 @@ impl PartFile {
     }
 
     /// Keeps the file, so that another process can resume.
-    pub(super) fn leave(self) {
+    pub(super) fn keep_for_resume(self) {
         // After a failure the file is gone, and its content is downloaded again.
         let _ = self.path.keep();
     }
@@ -81,7 +81,7 @@ impl PartFile {
         if is_at(&self.file, &self.path)? { Ok(file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
-    /// Finishes the file under `path`, or under an alternative name if that exists.
+    /// Finishes the file under `path`, or under an alternative name if `path` exists.
     pub(super) fn finish_as(mut self, path: PathBuf, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
         self.finish(modified)
@@ -145,7 +145,8 @@ pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
-/// Opens and locks the unfinished file of an ended process; `None` if there is none, or another process uses it.
+/// Opens and locks the unfinished file of an ended process; `None` if the file does not exist, or another process uses
+/// the file.
 pub(super) fn claim(path: &Path) -> Option<File> {
     // Never follows a symbolic link, which another user may have created.
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
@@ -177,7 +178,7 @@ fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     permissions
 }
 
-/// Removes the unfinished file of a crashed process; fails if a process is still writing it.
+/// Removes the unfinished file of a crashed process; fails if a process is still writing the file.
 fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
     let failed = |source| OutputError::Create { path: path.to_owned(), source };
     // Never follows a symbolic link, which another user may have created.

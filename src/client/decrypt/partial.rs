@@ -15,7 +15,7 @@ use super::part::claim;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
+use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_bytes};
 
 /// Location of the record of an unfinished file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl PartialRecord {
         self.discard_unless(None);
     }
 
-    /// Removes the record, and its unfinished file unless that is `part`.
+    /// Removes the record, and its unfinished file unless the file is `part`.
     fn discard_unless(&self, part: Option<&Path>) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<RecordHeader>(self.path.clone()) else { return };
         if Some(&*front.part) != part
@@ -86,21 +86,21 @@ pub(super) struct EarlierPart {
 impl Partial {
     /// Creates the record of `part`, and removes an earlier record of the payload.
     pub(super) fn create(
-        place: &PartialRecord,
+        location: &PartialRecord,
         layout: Layout,
         part: &Path,
         (header, envelope): (&Header, &[u8]),
     ) -> io::Result<Self> {
         let front = RecordHeader {
             v: 1,
-            server: place.server.clone(),
+            server: location.server.clone(),
             size_bytes: layout.sealed_size(),
             part: std::path::absolute(part)?,
             header: URL_SAFE_NO_PAD.encode(header.as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(envelope),
         };
-        place.discard_unless(Some(&front.part));
-        Ok(Self { file: TagFile::create(place.path.clone(), &front, layout.segments())?, segments: 0 })
+        location.discard_unless(Some(&front.part));
+        Ok(Self { file: TagFile::create(location.path.clone(), &front, layout.segments())?, segments: 0 })
     }
 
     /// Records the tag of the next segment in the file.
@@ -123,10 +123,10 @@ impl Partial {
 
 impl EarlierPart {
     /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
-    pub(super) fn find(place: &PartialRecord, layout: Layout) -> Option<Self> {
-        let (file, (front, tags)) = TagFile::open::<RecordHeader>(place.path.clone()).ok()??;
+    pub(super) fn find(location: &PartialRecord, layout: Layout) -> Option<Self> {
+        let (file, (front, tags)) = TagFile::open::<RecordHeader>(location.path.clone()).ok()??;
         let fits = front.v == 1
-            && front.server == place.server
+            && front.server == location.server
             && front.size_bytes == layout.sealed_size()
             && tags.len() as u64 == layout.segments();
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
@@ -149,7 +149,7 @@ impl EarlierPart {
             let (Some(tag), false) = (tag, layout.is_last(index)) else { return Ok(index.into()) };
             let plaintext = layout.plaintext_range(index);
             segment.clear();
-            segment.resize(header_room(index), 0);
+            segment.resize(header_bytes(index), 0);
             if index == 0 {
                 segment.extend_from_slice(&self.envelope_bytes);
             }

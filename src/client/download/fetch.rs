@@ -88,7 +88,7 @@ impl ServiceDownload<'_> {
             *offset += piece.len() as u64;
             // The decrypter reports bytes beyond the end of the payload.
             pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
-            self.progress.moved_to((*offset).min(self.size));
+            self.progress.transferred((*offset).min(self.size));
             // Does not wait for the server to close the connection.
             if *offset >= self.size {
                 return Ok(());
@@ -97,7 +97,7 @@ impl ServiceDownload<'_> {
     }
 }
 
-/// Returns `true` if the body is the payload from byte `offset` on.
+/// Returns whether the body is the payload from byte `offset` on.
 fn begins_at(response: &Response, offset: u64) -> bool {
     if offset == 0 {
         return response.status() == StatusCode::OK;

@@ -38,7 +38,8 @@ impl KeptGrant {
         Self { file: folder.map(|folder| folder.join(name)), server }
     }
 
-    /// Loads the grant of an earlier attempt, only if made at the same server: another server must not learn the grant.
+    /// Loads the grant of an earlier attempt, if the attempt was made at the same server: another server must not learn
+    /// the grant.
     #[must_use]
     pub fn load(&self) -> Option<Grant> {
         let file = self.file.as_ref()?;
@@ -57,16 +58,16 @@ impl KeptGrant {
         Some(PartialRecord { path, server: self.server.clone() })
     }
 
-    /// Returns `true` if a partial download exists that another attempt can resume.
+    /// Returns whether a partial download exists that another attempt can resume.
     #[must_use]
     pub fn has_partial(&self) -> bool {
-        self.partial().is_some_and(|place| place.path.exists())
+        self.partial().is_some_and(|location| location.path.exists())
     }
 
     /// Removes the partial download and its state file.
     pub(super) fn discard_partial(&self) {
-        if let Some(place) = self.partial() {
-            place.discard();
+        if let Some(location) = self.partial() {
+            location.discard();
         }
     }
 

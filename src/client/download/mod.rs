@@ -15,7 +15,7 @@ pub use self::kept_grant::KeptGrant;
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{Choose, DecryptError, Decrypted, Decryption, OutputError};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::{ImpossibleSize, Layout, OpenError};
@@ -37,7 +37,7 @@ pub struct Download {
     /// The key of the payload.
     pub key: PayloadKey,
     /// Chooses the output of the content.
-    pub choose: Choose,
+    pub choose: ChooseOutput,
     /// Allowed data path of the payload.
     pub flow: FlowChoice,
     /// Resumes from a partial download, if there is one.
@@ -155,10 +155,10 @@ pub async fn run(
             return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
         }
     };
-    let Started { grant, proof, response, offset, retry } = started;
+    let StartedDownload { grant, proof, response, offset, retry } = started;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.begin(response.size_bytes);
-    progress.moved_to(offset);
+    progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
     // Dropping this future stops the extraction of an archive.
     let (watch, stop) = Watch::new(progress.clone());
@@ -220,7 +220,7 @@ pub async fn run(
 }
 
 /// Download that the server has counted, ready to receive bytes.
-struct Started {
+struct StartedDownload {
     grant: Grant,
     proof: Option<AccessProof>,
     response: DownloadResponse,
@@ -229,14 +229,14 @@ struct Started {
     retry: RetryPolicy,
 }
 
-/// Starts the download at the server, which counts it, and loads the partial download.
+/// Starts the download at the server, which counts the download, and loads the partial download.
 async fn start(
     api: &Api,
     download: Download,
     kept: &KeptGrant,
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
-) -> Result<(Started, Decryption), DownloadError> {
+) -> Result<(StartedDownload, Decryption), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
@@ -246,7 +246,8 @@ async fn start(
         retry.call(&**progress, || api.check_access(id, proof)).await.map_err(access_error)?;
     }
     let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Saved before the server counts it. If saving fails, only a retry would count as another download.
+    // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
+    // download.
     let _ = kept.keep(&grant);
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
@@ -262,16 +263,16 @@ async fn start(
     retry.reset();
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
-        let place = kept.partial();
-        move || match place {
-            Some(place) if resume => Decryption::resume(key, layout, choose, place),
-            Some(place) => Ok((Decryption::of_layout(key, layout, choose).keeping(layout, place), 0)),
+        let location = kept.partial();
+        move || match location {
+            Some(location) if resume => Decryption::resume(key, layout, choose, location),
+            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
             None => Ok((Decryption::of_layout(key, layout, choose), 0)),
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
     let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
-    Ok((Started { grant, proof, response, offset, retry }, decryption))
+    Ok((StartedDownload { grant, proof, response, offset, retry }, decryption))
 }
 
 /// Converts a decryption error of a counted download.
@@ -306,7 +307,7 @@ impl DownloadError {
         }
     }
 
-    /// Returns `true` if the transfer no longer exists or is no longer available.
+    /// Returns whether the transfer no longer exists or is no longer available.
     fn is_final(&self) -> bool {
         match self {
             Self::Gone(_) => true,
@@ -315,7 +316,7 @@ impl DownloadError {
         }
     }
 
-    /// Returns `true` if the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
+    /// Returns whether the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
         matches!(self, Self::WrongKey | Self::Decrypt(DecryptError::Open(OpenError::Unauthentic { index: 0 })))

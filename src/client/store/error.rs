@@ -7,8 +7,8 @@ use reqwest::Response;
 
 use crate::client::{ClientError, Origin};
 
-/// Bytes read of an error response: enough for the beginning of any, which contains the code.
-const MAX_REFUSAL_BYTES: usize = 4 * 1024;
+/// Maximum number of bytes read of an error response; the error code is at its beginning.
+const MAX_ERROR_BYTES: usize = 4 * 1024;
 /// Maximum length of an error code, in characters.
 const MAX_CODE: usize = 64;
 /// Maximum `Retry-After` that is honoured.
@@ -64,9 +64,9 @@ impl StoreError {
         }
     }
 
-    /// Classifies a stalled request: lost if bytes have `moved`, else the store was not reached.
-    pub(in crate::client) const fn stalled(error: ClientError, moved: bool) -> Self {
-        if moved { Self::Lost(error) } else { Self::Unreachable(error) }
+    /// Classifies a stalled request: lost if any bytes were sent, otherwise the store was unreachable.
+    pub(in crate::client) const fn stalled(error: ClientError, has_sent: bool) -> Self {
+        if has_sent { Self::Lost(error) } else { Self::Unreachable(error) }
     }
 
     /// Parses an error response. Never fails: a response without a code is an error with its status alone.
@@ -78,7 +78,7 @@ impl StoreError {
         Self::Refused { origin, status, code, retry_after }
     }
 
-    /// Returns `true` if a retry of the same request may succeed.
+    /// Returns whether a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -91,7 +91,7 @@ impl StoreError {
         }
     }
 
-    /// Returns `true` if the store cannot be reached from this machine.
+    /// Returns whether the store cannot be reached from this machine.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Loopback { .. })
@@ -121,10 +121,10 @@ impl StoreError {
 
 async fn read_beginning(mut response: Response) -> Vec<u8> {
     let mut beginning = Vec::new();
-    while beginning.len() < MAX_REFUSAL_BYTES
+    while beginning.len() < MAX_ERROR_BYTES
         && let Ok(Some(chunk)) = response.chunk().await
     {
-        beginning.extend_from_slice(&chunk[..chunk.len().min(MAX_REFUSAL_BYTES - beginning.len())]);
+        beginning.extend_from_slice(&chunk[..chunk.len().min(MAX_ERROR_BYTES - beginning.len())]);
     }
     beginning
 }

@@ -36,7 +36,7 @@ pub struct UnpackedFile {
 ///
 /// # Errors
 ///
-/// After an error the caller must remove the entries that were unpacked before it.
+/// After an error the caller must remove the entries that were already unpacked.
 pub fn unpack(input: impl Read, directory: &Path, watch: &Watch) -> Result<Vec<UnpackedFile>, UnpackError> {
     unpack_up_to(MAX_ENTRIES, input, directory, watch)
 }

@@ -136,7 +136,7 @@ impl<R: Read> Reader<R> {
         Ok(Some(header))
     }
 
-    /// Checks that the archive ends with a second zero block, and only zeros after it.
+    /// Checks that the archive ends with a second zero block, followed by zeros only.
     ///
     /// Rejects other data, since `tar` would not list it.
     fn end(&mut self) -> Result<(), UnpackError> {

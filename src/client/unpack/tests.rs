@@ -124,7 +124,7 @@ fn links_outside_the_archive_are_rejected() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let outside = tempfile::tempdir().unwrap();
-    // The link precedes the file in the archive, but is created after it.
+    // The link precedes the file in the archive, but is created after the file.
     let tar = Tar::default().directory("d/").link("l", "d").file("l/f");
     tar.refused("duplicate");
     Tar::default().link("l", "d").file("l").refused("duplicate");
@@ -272,7 +272,7 @@ fn changed_headers_are_rejected() {
 #[test]
 fn a_dropped_guard_cancels_unpacking() {
     let folder = tempfile::tempdir().unwrap();
-    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
+    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::NoProgress));
     drop(stop);
     let outcome = unpack(&Tar::default().file("f").end()[..], folder.path(), &watch);
     assert!(matches!(outcome, Err(UnpackError::Stopped)));

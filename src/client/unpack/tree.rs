@@ -32,7 +32,8 @@ pub(super) struct Tree<'a> {
 
 /// Created directory.
 struct Directory {
-    /// Whether the archive has an entry for the directory; otherwise only the path of another entry implies it.
+    /// Whether the archive has an entry for the directory; otherwise the directory is implied by the path of another
+    /// entry.
     is_explicit: bool,
     mode: u32,
     modified: Option<SystemTime>,

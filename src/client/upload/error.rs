@@ -105,12 +105,12 @@ impl UploadError {
         }
     }
 
-    /// Returns `true` if reading the file failed, which may succeed later.
+    /// Returns whether reading the file failed, which may succeed later.
     pub(super) const fn is_unread(&self) -> bool {
         matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }))
     }
 
-    /// Returns `true` if the file has changed since the upload started.
+    /// Returns whether the file has changed since the upload started.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
         matches!(

@@ -50,7 +50,7 @@ pub struct UploadState {
 }
 
 impl UploadState {
-    /// Creates the state of an upload by `command` to the service at `server`, for the transfer `created` there.
+    /// Creates the state of an upload by `command` to the service at `server`, for the new transfer `created`.
     pub(super) fn of(
         command: Sha256,
         server: String,

@@ -62,7 +62,7 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Tells whether no record was skipped.
+    /// Returns whether no record was skipped.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -65,7 +65,7 @@ struct Entry {
 /// Properties of a response for its audit records.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseInfo {
-    /// HTTP status, as the API layer chose it.
+    /// HTTP status of the response.
     pub status: u16,
     /// Outcome that this status stands for.
     pub outcome: Outcome,
@@ -92,7 +92,7 @@ impl AuditLog {
 
     /// Records the parts of a request that its own commit did not record.
     ///
-    /// Does nothing if the commit recorded all of them.
+    /// Does nothing if the commit recorded all parts.
     pub async fn finish(&self, scope: &RequestScope, response: ResponseInfo) {
         let now = self.clock.now();
         let ResponseInfo { status, outcome, code, bytes_out } = response;
@@ -259,7 +259,7 @@ impl Writer {
     /// Builds the [`EventKind::AuditTruncated`] records that report skipped records.
     fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
         let now = self.clock.now();
-        let due = self.budgets.lock().expect("no code panics while holding this lock").take_untold(now, last);
+        let due = self.budgets.lock().expect("no code panics while holding this lock").take_unreported(now, last);
         let event = |(id, skipped)| {
             let event = Event::server(self.ids.next(now), None, now, EventKind::AuditTruncated);
             with_transfer_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])

@@ -24,7 +24,7 @@ impl StorageKey {
 
     /// Returns the prefix of all objects.
     #[must_use]
-    pub fn everything() -> Prefix {
+    pub fn all_objects() -> Prefix {
         Prefix(String::new())
     }
 

@@ -59,7 +59,7 @@ impl Contents {
         }
     }
 
-    fn under(&self, prefix: &Prefix, after: Option<&StorageKey>, limit: usize) -> Vec<(StorageKey, Bytes)> {
+    fn list_under(&self, prefix: &Prefix, after: Option<&StorageKey>, limit: usize) -> Vec<(StorageKey, Bytes)> {
         let start = match after {
             Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
             _ => Bound::Included(prefix.as_str()),
@@ -98,7 +98,7 @@ impl Records for MemoryStore {
         after: Option<&StorageKey>,
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError> {
-        Ok(self.contents().under(prefix, after, limit).into_iter().map(|(key, _)| key).collect())
+        Ok(self.contents().list_under(prefix, after, limit).into_iter().map(|(key, _)| key).collect())
     }
 
     async fn list(
@@ -107,7 +107,7 @@ impl Records for MemoryStore {
         after: Option<&StorageKey>,
         limit: usize,
     ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        Ok(self.contents().under(prefix, after, limit))
+        Ok(self.contents().list_under(prefix, after, limit))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
@@ -115,8 +115,8 @@ impl Records for MemoryStore {
         if commit.change.as_ref().is_some_and(|change| !contents.holds(&change.key, &change.condition)) {
             return Err(StoreError::Conflict);
         }
-        let stats = match &commit.tally {
-            Some(tally) => Some(DayStats::after(contents.latest_stats()?, tally)),
+        let stats = match &commit.counter_delta {
+            Some(counter_delta) => Some(DayStats::after(contents.latest_stats()?, counter_delta)),
             None => None,
         };
         for entry in commit.schedule {

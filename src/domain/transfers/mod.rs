@@ -166,7 +166,7 @@ impl Transfers {
 
 /// Creates the counter change of a transfer whose stored status changes.
 fn status_change(now: Timestamp, from: Status, to: Status) -> CounterDelta {
-    CounterDelta { moved: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
+    CounterDelta { status_moves: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl Transfers {
     pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: ReservationMark) -> Result<(), Error> {
         let id = transfer.transfer_id;
         if transfer.reservation == Some(mark) {
-            self.note_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
+            self.mark_entry_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
             return Ok(());
         }
         let cancelled = self.change_quota(transfer.token_id, None, |quota, _| {
@@ -90,8 +90,8 @@ impl Transfers {
         Ok(released.await?.is_some())
     }
 
-    /// Notes that a transfer has recorded the step of a quota entry, so that the entry can be dropped.
-    pub(super) fn note_completed(&self, token: TokenId, entry: QuotaEntry) {
+    /// Marks a quota entry whose step the transfer has recorded, so that the entry can be dropped.
+    pub(super) fn mark_entry_completed(&self, token: TokenId, entry: QuotaEntry) {
         self.0.settled.note(token, entry);
     }
 

@@ -1,4 +1,4 @@
-//! Tests of the order of the layers: as listed, and by what each order makes observable.
+//! Tests of the order of the layers: as listed, and by its observable effects.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl Tiny {
         requests.collect()
     }
 
-    /// Tells whether the metrics have a request with these labels.
+    /// Returns whether the metrics have a request with these labels.
     fn counted(&self, method: &str, route: &str, status: u16) -> bool {
         let labels = format!("{{service=\"public\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
         self.app.metrics.to_text().contains(&format!("sgsend_requests_total{labels} 1\n"))

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::records;
-use crate::client::{Api, Silent};
+use crate::client::{Api, NoProgress};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
@@ -39,7 +39,7 @@ pub(super) async fn watch(
     let mut polled_again = false;
     let mut ended_at = None;
     loop {
-        let status = context.retry_policy().call(&Silent, || api.status(id)).await?;
+        let status = context.retry_policy().call(&NoProgress, || api.status(id)).await?;
         let changed = shown.as_ref() != Some(&status);
         let new = if arguments.watch && arguments.events { events.poll(api, id, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
@@ -116,7 +116,7 @@ fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, contex
 /// The events seen so far.
 #[derive(Default)]
 struct Events {
-    /// Id of the newest event before which no late event can appear any more.
+    /// Id of the newest event older than [`MAX_DELAY_MS`]: no late event can appear before this event.
     settled: Option<String>,
     /// Ids of the seen events after `settled`.
     seen: HashSet<String>,
@@ -136,7 +136,7 @@ impl Events {
         let page = |after: Option<String>| {
             let after = after.or_else(|| settled.clone());
             let mut retry_policy = context.retry_policy();
-            async move { retry_policy.call(&Silent, || api.events(id, after.as_deref())).await }
+            async move { retry_policy.call(&NoProgress, || api.events(id, after.as_deref())).await }
         };
         let found = records::all(page).await?;
         Ok(self.take(found))

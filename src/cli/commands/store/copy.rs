@@ -71,8 +71,8 @@ impl Watch for CopyProgress {
         self.meter.begin(total);
     }
 
-    fn moved_to(&self, bytes: u64) {
-        self.meter.moved_to(bytes);
+    fn transferred(&self, bytes: u64) {
+        self.meter.transferred(bytes);
     }
 
     fn compares(&self) {
@@ -153,7 +153,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, message.clone()).hint(hint);
     match error {
         CopyError::NotEmpty => local("not_empty", "use an empty folder or prefix"),
-        CopyError::OtherCopy { .. } => local("not_empty", "finish that copy first, or use another target"),
+        CopyError::OtherCopy { .. } => local("not_empty", "finish the other copy first, or use another target"),
         CopyError::Overtaken => local("in_use", "run only one copy at a time; the other one continues"),
         CopyError::Differs { .. } => local("changed", "stop the services, and run the same command again"),
         CopyError::NoStore => {
@@ -167,7 +167,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
         CopyError::Damaged { .. } => {
             local("damaged", "check the disk or bucket of the copy, and run the same command again")
         }
-        CopyError::From(StoreError::IncompleteCopy { .. }) => local("unfinished", "finish that copy first"),
+        CopyError::From(StoreError::IncompleteCopy { .. }) => local("unfinished", "finish the other copy first"),
         CopyError::To(StoreError::Full) => {
             local("disk_full", "free disk space, and run the same command again to resume")
         }

@@ -102,8 +102,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if let Err(error) = remember.add(&uploaded, &name) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }
-    if context.printer.has_reader() && !context.printer.is_json() {
-        report::explain(&uploaded, (&name, files), separate_key, context);
+    if context.printer.is_interactive() && !context.printer.is_json() {
+        report::print_details(&uploaded, (&name, files), separate_key, context);
     }
     Ok(())
 }

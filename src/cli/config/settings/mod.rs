@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::file::Profile;
 use super::paths;
 use crate::cli::failure::Failure;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::secret::SecretSource;
 use crate::client::Origin;
 use crate::domain::base_url::BaseUrl;
@@ -41,22 +41,22 @@ pub(crate) struct Settings {
 impl Settings {
     /// Parses the settings. Relative paths of the profile start at `config_directory`.
     pub(crate) fn new(
-        global: &Global,
+        global: &GlobalOptions,
         environment: &Environment,
         profile: &Profile,
         config_directory: &Path,
     ) -> Result<Self, Failure> {
         let flags = Layer {
-            server: root(global.server.as_deref(), "--server")?,
-            admin_server: root(global.admin_server.as_deref(), "--admin-server")?,
+            server: parse_base_url(global.server.as_deref(), "--server")?,
+            admin_server: parse_base_url(global.admin_server.as_deref(), "--admin-server")?,
             token: secret(global.token.clone().map(SecretSource::Text), global.token_file.clone()),
             admin_key: secret(None, global.admin_key_file.clone()),
             auth_name: None,
             ca_file: global.ca_file.clone(),
         };
         let environment = Layer {
-            server: root(environment.server.as_deref(), "SGSEND_SERVER")?,
-            admin_server: root(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
+            server: parse_base_url(environment.server.as_deref(), "SGSEND_SERVER")?,
+            admin_server: parse_base_url(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
             token: environment.token.clone(),
             admin_key: environment.admin_key.clone(),
             auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
@@ -65,8 +65,8 @@ impl Settings {
         let beside = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
         let token = profile.token.clone().map(|token| SecretSource::Text(token.into()));
         let profile = Layer {
-            server: root(profile.server.as_deref(), "`server` of the profile")?,
-            admin_server: root(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
+            server: parse_base_url(profile.server.as_deref(), "`server` of the profile")?,
+            admin_server: parse_base_url(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
             token: secret(token, beside(&profile.token_file)),
             admin_key: secret(None, beside(&profile.admin_key_file)),
             auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
@@ -184,7 +184,7 @@ fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSou
     text.or_else(|| file.map(SecretSource::File))
 }
 
-fn root(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
+fn parse_base_url(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|error| {
             Failure::usage(format!("{source} is not a server URL: {error}"))

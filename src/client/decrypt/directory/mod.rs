@@ -40,7 +40,7 @@ pub(super) fn finish(
         Err(error) => error,
     };
     if error.is_cancelled() {
-        part.leave();
+        part.keep_for_resume();
         return Err(error);
     }
     let kept = part.finish_as(archive_path(&target.path), modified).ok();

@@ -93,7 +93,7 @@ fn a_cancellation_keeps_only_the_part_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
-    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
+    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::NoProgress));
     drop(stop);
     let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &watch);
     assert!(matches!(outcome, Err(OutputError::Unpack(_))));

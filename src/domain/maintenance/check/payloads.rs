@@ -50,7 +50,7 @@ impl Check<'_> {
                 self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
             PayloadState::Stored if transfer.state != State::Pending && held.whole && held.unfinished => {
-                let advice = "leave them if there is enough free space: they are removed together with the payload";
+                let advice = "leave the objects if there is enough free space: they are removed together with the payload";
                 self.find("upload_left", &key, "parts of an upload remain beside the complete payload", advice);
             }
             // The sweeper removes released payloads, and pending transfers expire.

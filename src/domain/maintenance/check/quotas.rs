@@ -11,8 +11,8 @@ use crate::domain::transfer::Transfer;
 pub(super) struct Account {
     /// Bytes in use according to the token's quota; `None` without a byte limit.
     recorded: Option<u64>,
-    /// Quota entries possibly not yet recorded in their transfers, after a crash. Few, since the next transfer of the
-    /// token completes them.
+    /// Quota entries possibly not yet recorded in their transfers, after a crash. There are few entries, since the next
+    /// transfer of the token completes the entries of earlier transfers.
     unsettled: Vec<(QuotaEntry, u64)>,
     /// Total bytes of the transfers that count against the quota.
     pub(super) held: u64,

@@ -21,12 +21,12 @@ pub(super) struct MergedKey {
 /// The caller may write to the destination during the iteration, at keys already returned. Each list request starts
 /// after the last key of the page before, so keys written meanwhile are not returned again.
 pub(super) struct MergedListing<'a> {
-    from: Keys<'a>,
-    to: Keys<'a>,
+    from: KeyListing<'a>,
+    to: KeyListing<'a>,
 }
 
 /// Paged listing of the record keys of one store.
-struct Keys<'a> {
+struct KeyListing<'a> {
     store: &'a dyn Store,
     prefix: Prefix,
     page: VecDeque<StorageKey>,
@@ -36,7 +36,8 @@ struct Keys<'a> {
 
 impl<'a> MergedListing<'a> {
     pub(super) fn of(from: &'a dyn Store, to: &'a dyn Store, prefix: &Prefix) -> Self {
-        let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
+        let keys =
+            |store| KeyListing { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
         Self { from: keys(from), to: keys(to) }
     }
 
@@ -61,7 +62,7 @@ impl<'a> MergedListing<'a> {
     }
 }
 
-impl Keys<'_> {
+impl KeyListing<'_> {
     async fn peek(&mut self) -> Result<Option<&StorageKey>, StoreError> {
         while self.page.is_empty() && !self.at_end {
             let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;

@@ -51,7 +51,7 @@ impl Folder {
         self.shard(id).join(format!("{id}.enc"))
     }
 
-    /// Returns the subdirectory of a payload, named by the first two hex digits of its ID.
+    /// Returns the subdirectory of a payload, named by the first two hex digits of its id.
     ///
     /// Directories become slow with many entries.
     pub(super) fn shard(&self, id: TransferId) -> PathBuf {
@@ -69,7 +69,7 @@ impl Folder {
         Ok(0)
     }
 
-    /// Lists at most `limit` payloads after `after`, in the order of their IDs.
+    /// Lists at most `limit` payloads after `after`, in the order of their ids.
     pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<PayloadObjects>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();

@@ -106,7 +106,7 @@ fn is_open(directory: &Path) -> Result<bool, OpenError> {
 
 #[async_trait]
 impl Store for FileStore {
-    async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
+    async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(Some(free_space_at(folder.path())?))).await
     }

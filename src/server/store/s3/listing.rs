@@ -10,7 +10,7 @@ use crate::domain::store::{PayloadObjects, Records, StorageKey, StoreError};
 const PAGE_SIZE: usize = 1_000;
 
 /// Objects found, by transfer.
-type Found = BTreeMap<TransferId, FoundObjects>;
+type FoundByTransfer = BTreeMap<TransferId, FoundObjects>;
 
 #[derive(Clone, Copy, Default)]
 struct FoundObjects {
@@ -22,13 +22,13 @@ struct FoundObjects {
 }
 
 impl S3Store {
-    /// Lists at most `limit` payloads after `after`, in the order of their IDs.
+    /// Lists at most `limit` payloads after `after`, in the order of their ids.
     pub(super) async fn list_payloads(
         &self,
         after: Option<TransferId>,
         limit: usize,
     ) -> Result<Vec<PayloadObjects>, StoreError> {
-        // The first `limit` IDs of the union are among the first `limit` of each list.
+        // The first `limit` ids of the union are among the first `limit` of each list.
         let mut found = self.objects(after, limit).await?;
         for id in self.uploads(after, limit).await? {
             found.entry(id).or_default().pieces = true;
@@ -41,8 +41,8 @@ impl S3Store {
         Ok(found.into_iter().take(limit).map(held).collect())
     }
 
-    async fn objects(&self, after: Option<TransferId>, limit: usize) -> Result<Found, StoreError> {
-        let (mut found, mut after) = (Found::new(), after.map(StorageKey::behind_transfer));
+    async fn objects(&self, after: Option<TransferId>, limit: usize) -> Result<FoundByTransfer, StoreError> {
+        let (mut found, mut after) = (FoundByTransfer::new(), after.map(StorageKey::behind_transfer));
         loop {
             let keys = self.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
             for key in keys.iter().filter(|key| key.is_of_payload()) {

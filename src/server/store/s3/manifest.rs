@@ -25,7 +25,7 @@ const LEASE_DURATION: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UploadManifest {
     v: V1,
-    /// ID of the multipart upload that clients send parts to by presigned URLs.
+    /// Id of the multipart upload that clients send parts to by presigned URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
     /// Bytes that were uploaded through the service.
@@ -42,7 +42,7 @@ pub(super) struct UploadManifest {
 /// Durable bytes of an upload through the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ServiceUpload {
-    /// ID of their multipart upload, once there are enough bytes for a part.
+    /// Id of the multipart upload, once there are enough bytes for a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) upload: Option<String>,
     /// Parts of the payload, in order. Other parts of the multipart upload do not count.

@@ -18,14 +18,14 @@ use crate::domain::store::{
 /// Maximum number of listed pieces of one payload. A payload normally has one piece, or two after a server crash.
 const PIECES: usize = 1_000;
 /// Attempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 #[async_trait]
 impl Payloads for S3Store {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
         match self.manifest(id).await? {
             Some(found) => self.arrived_length(id, &found.value).await,
-            None => self.whole_length(id).await,
+            None => self.complete_length(id).await,
         }
     }
 
@@ -34,8 +34,8 @@ impl Payloads for S3Store {
     }
 
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
-        for _ in 0..TRIES {
-            let Some(found) = self.manifest(id).await? else { return self.whole_length(id).await };
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(found) = self.manifest(id).await? else { return self.complete_length(id).await };
             if found.value.has_writer() {
                 return Err(StoreError::WriterBusy);
             }
@@ -85,7 +85,7 @@ impl Payloads for S3Store {
 
 impl S3Store {
     /// Returns the length of a complete payload; 0 if there is none.
-    async fn whole_length(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn complete_length(&self, id: TransferId) -> Result<u64, StoreError> {
         Ok(self.bucket().length(&StorageKey::payload(id)).await?.unwrap_or(0))
     }
 
@@ -99,7 +99,7 @@ impl S3Store {
         };
         match parts.iter().map(|part| part.size).sum() {
             // No part has arrived, or a server completed the upload and crashed before it recorded the completion.
-            0 => self.whole_length(id).await,
+            0 => self.complete_length(id).await,
             length => Ok(length),
         }
     }
@@ -113,14 +113,14 @@ impl S3Store {
         manifest.lease = Some(Lease::new(true));
         let version = self.write_manifest(id, Condition::Is(found.version), &manifest).await?;
         // The object exists if another server completed it and crashed before it recorded the completion.
-        let mut length = self.whole_length(id).await?;
+        let mut length = self.complete_length(id).await?;
         if length == 0 {
             let joined = match (&manifest.service_upload, &manifest.presigned) {
                 (Some(service_upload), _) => self.complete_service_upload(id, service_upload).await,
                 (None, Some(upload)) => self.complete_presigned_upload(id, upload).await,
                 (None, None) => Ok(()),
             };
-            length = self.whole_length(id).await?;
+            length = self.complete_length(id).await?;
             match joined {
                 Ok(()) | Err(StoreError::NoPayload) => {}
                 // A concurrent finisher may have completed the object.
@@ -155,7 +155,7 @@ impl S3Store {
     async fn abort_uploads(&self, id: TransferId) -> Result<bool, StoreError> {
         let key = StorageKey::payload(id);
         // Each round aborts one page of uploads.
-        for round in 0..TRIES {
+        for round in 0..MAX_ATTEMPTS {
             let uploads = self.bucket().unfinished_uploads(&key).await?;
             if uploads.is_empty() {
                 return Ok(round > 0);

@@ -64,7 +64,7 @@ impl Presigner for S3Store {
 }
 
 impl S3Store {
-    /// Returns the ID of the multipart upload for presigned parts; starts the upload if none is open.
+    /// Returns the id of the multipart upload for presigned parts; starts the upload if none is open.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if the payload is complete or partly uploaded through the service.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use futures_util::TryStreamExt;
 
-use self::failing::Failing;
+use self::failing::FailingStore;
 use super::*;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
@@ -21,7 +21,7 @@ struct CallBetweenPasses<F: Fn() + Send + Sync>(F);
 impl<F: Fn() + Send + Sync> Watch for CallBetweenPasses<F> {
     fn begin(&self, _: u64) {}
 
-    fn moved_to(&self, _: u64) {}
+    fn transferred(&self, _: u64) {}
 
     fn compares(&self) {
         (self.0)();
@@ -34,7 +34,7 @@ async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
 
 /// Reads all records, including the store header.
 async fn records(store: &dyn Store) -> Vec<(StorageKey, bytes::Bytes)> {
-    store.list(&StorageKey::everything(), None, usize::MAX).await.unwrap()
+    store.list(&StorageKey::all_objects(), None, usize::MAX).await.unwrap()
 }
 
 async fn payload(store: &dyn Store, id: TransferId) -> Option<Vec<u8>> {
@@ -134,7 +134,7 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
     loop {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &FailingStore::after(cuts, memory)).await;
         if interrupted.is_ok() {
             break;
         }
@@ -162,7 +162,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
     for cuts in (5..200).step_by(13) {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &FailingStore::after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
         let new = world.completed(Some(5)).await.transfer_id;
         download(&world, new).await.unwrap();
@@ -297,7 +297,7 @@ async fn thousands_of_records_are_copied_and_compared() {
     world.store.commit(Commit { records: many, ..Commit::default() }).await.unwrap();
     let memory = MemoryStore::default();
     let to: Arc<dyn Store> = Arc::new(memory.clone());
-    copied(&*world.store, &Failing::after(35, memory)).await.unwrap_err();
+    copied(&*world.store, &FailingStore::after(35, memory)).await.unwrap_err();
     let half = records(&*to).await.len();
     assert!((1_000..7_000).contains(&half), "{half}");
     let copied = copied(&*world.store, &*to).await.unwrap();
