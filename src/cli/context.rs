@@ -95,14 +95,16 @@ impl Context {
     fn token_missing(&self, base_url: &BaseUrl) -> Failure {
         let (origin, in_use) = (Origin::from(base_url), Origin::from(&self.settings.server()));
         let failure = |message: String| Failure::new(Exit::NotAuthorised, "token_missing", message);
-        if let Some((owner, hint)) = self.settings.token_elsewhere(base_url) {
+        if let Some((owner, hint)) = self.settings.token_of_other_server(base_url) {
             let target = if origin == in_use { "the current server is" } else { "the link points to" };
             return failure(format!("the sender token is for {owner}, but {target} {origin}")).hint(hint);
         }
         let hint = if origin == in_use {
             "pass a sender token with --token-file or SGSEND_TOKEN, or save a token with `sgsend login`".to_owned()
         } else {
-            format!("pass a sender token with --server {base_url} and --token-file, or save a token with `sgsend login {base_url}`")
+            format!(
+                "pass a sender token with --server {base_url} and --token-file, or save a token with `sgsend login {base_url}`"
+            )
         };
         failure(format!("no sender token for {origin}")).hint(hint)
     }

@@ -96,15 +96,15 @@ pub struct TransferCounts {
 /// Several servers write their changes independently, so a count can be negative until another server writes its part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusSums {
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `pending`.
     pub pending: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `completed`.
     pub completed: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `expired`.
     pub expired: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `exhausted`.
     pub exhausted: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `deleted`.
     pub deleted: i64,
 }
 

@@ -18,7 +18,7 @@ use crate::cli::output::plural::counted;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, KeptGrant};
+use crate::client::download::{self, Download, GrantFile};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
@@ -93,25 +93,25 @@ impl FileOutput {
     }
 }
 
-/// Runs the command. Handles interruption itself: the partial download stays resumable or is removed.
+/// Runs `sgsend download`. Handles interruption itself: the partial download stays resumable or is removed.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
-    let (api, kept, wanted) = tokio::select! {
+    let (api, grant_file, parameters) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
     };
-    let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), wanted.status.transfer_id);
-    let downloaded = Box::pin(download::run(&api, wanted, &kept, retry_policy, meter, interrupt)).await?;
+    let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), parameters.status.transfer_id);
+    let downloaded = Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?;
     report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
 }
 
 /// Reads the link and the secrets and checks the output, before the server counts a download.
-async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
+async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
+    let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
     if context.printer.is_interactive() {
-        match (arguments.resume, kept.has_partial()) {
+        match (arguments.resume, grant_file.has_partial()) {
             (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
             (false, true) => {
                 context.printer.note("an unfinished download of this transfer exists: resume it with --resume");
@@ -121,9 +121,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
     }
     let api = context.anonymous_api(target.base_url)?;
     let flow = arguments.flow.choice();
-    let status = download::check(&api, target.id, flow, &kept).await?;
+    let status = download::check(&api, target.id, flow, &grant_file).await?;
     // Without a download limit, another download costs nothing.
-    if status.max_downloads.is_some() && !kept.is_possible() {
+    if status.max_downloads.is_some() && !grant_file.is_possible() {
         context
             .printer
             .warning("the state directory is not writable: a retry after a failure counts as another download");
@@ -136,7 +136,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
     let choose = output.into_choice();
-    Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
+    Ok((api, grant_file, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
 /// Checks the output target before the download begins, on a blocking thread.

@@ -32,7 +32,7 @@ struct Output {
     config: String,
 }
 
-/// Runs the command.
+/// Runs `sgsend login`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let base_url = server(arguments.url, context).await?;
     let origin = Origin::from(&base_url);

@@ -35,7 +35,7 @@ struct Output {
     forgotten: u64,
 }
 
-/// Runs the command.
+/// Runs `sgsend sweep`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     log::start(&context.printer)?;
     let storage = arguments.s3.apply(arguments.storage)?;

@@ -70,17 +70,17 @@ impl Input {
                 let name = name.unwrap_or_else(|| "stdin".to_owned());
                 Ok(Content { is_stream: true, ..Content::of(source, name, true, Vec::new()) })
             }
-            [path] if path.is_dir() => one_directory(path, name, exclude),
+            [path] if path.is_dir() => pack_directory(path, name, exclude),
             [path] => {
                 let last = last_name(path);
                 if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
                     return Err(PackError::Nothing.into());
                 }
-                let (source, is_spooled) = open_one(path, self.limit)?;
+                let (source, is_spooled) = open_or_spool(path, self.limit)?;
                 let name = name.map_or(last, Ok)?;
                 Ok(Content::of(source, name, is_spooled, Vec::new()))
             }
-            paths => several(paths, name, exclude),
+            paths => pack_paths(paths, name, exclude),
         }
     }
 }
@@ -92,7 +92,7 @@ impl Content {
 }
 
 /// Packs the entries of a directory; the directory itself is not an entry.
-fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
     let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], exclude)?;
@@ -101,7 +101,7 @@ fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result
 }
 
 /// Packs several paths, each under its last component.
-fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_paths(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let mut names = BTreeSet::new();
     let mut inputs = Vec::with_capacity(paths.len());
     for path in paths {
@@ -140,13 +140,13 @@ pub(crate) fn check_paths_exist(paths: &[PathBuf]) -> Result<(), Failure> {
 fn last_name(path: &Path) -> Result<String, Failure> {
     let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
     let name = resolved.as_deref().unwrap_or(path).file_name();
-    let name =
-        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set a name with --name"))?;
+    let name = name
+        .ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set a name with --name"))?;
     Ok(name.to_string_lossy().into_owned())
 }
 
 /// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
-fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
+fn open_or_spool(path: &Path, limit: u64) -> Result<(Source, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
@@ -191,10 +191,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn files_with_unknown_length_are_spooled() {
-        assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
+        assert!(open_or_spool(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
         let empty = tempfile::NamedTempFile::new().unwrap();
         empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(open_one(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
+        assert_eq!(open_or_spool(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
     }
 
     fn input(paths: &[&Path], exclude: &[&str]) -> Input {
@@ -217,8 +217,8 @@ mod tests {
             assert_eq!(content.name, "photos", "{}", path.display());
             assert_eq!(content.source.plan().unwrap().entries()[0].path(), "inner");
         }
-        let several = input(&[&photos, &inner], &[]).open().unwrap();
-        assert_eq!((several.name.len(), several.name.starts_with("sgsend-")), (15, true));
+        let pack_paths = input(&[&photos, &inner], &[]).open().unwrap();
+        assert_eq!((pack_paths.name.len(), pack_paths.name.starts_with("sgsend-")), (15, true));
     }
 
     #[test]

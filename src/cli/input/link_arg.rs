@@ -71,8 +71,9 @@ pub(crate) struct KeyOptions {
 
 impl KeyOptions {
     /// Reads the key without a link: from an option, the environment, or the prompt.
-    pub(crate) async fn read_apart(self, context: &Context) -> Result<LinkKey> {
-        let missing = Failure::usage("the key is missing").hint("pass the key with --key-file or SGSEND_KEY, or --key -");
+    pub(crate) async fn read_without_link(self, context: &Context) -> Result<LinkKey> {
+        let missing =
+            Failure::usage("the key is missing").hint("pass the key with --key-file or SGSEND_KEY, or --key -");
         self.read_or(None, context, missing).await
     }
 

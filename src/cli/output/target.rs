@@ -56,7 +56,7 @@ enum Extract {
 }
 
 impl OutputTarget {
-    /// Creates the target of `options`; names of partial files beside it contain `mark`.
+    /// Creates the target of `options`; names of part files beside it contain `mark`.
     pub(crate) fn new(options: &OutputOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
         let conflict = match (options.overwrite, options.rename) {
             (true, _) => Some(Conflict::Overwrite),
@@ -99,7 +99,7 @@ impl OutputTarget {
         let is_replaced = self.conflict == Some(Conflict::Overwrite) && path.exists();
         if is_replaced && !path.is_file() {
             let message = format!("{} is not a regular file and cannot be overwritten", path.display());
-            return Err(failed(OutputError::Refused(message)));
+            return Err(failed(OutputError::Rejected(message)));
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl OutputTarget {
         // Content without an envelope has no file name, so it goes to stdout unless -o names a file.
         if self.is_stdout() || (self.output.is_none() && metadata.is_none()) {
             if self.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(OutputError::Refused("content is not written to a terminal by default".to_owned()));
+                return Err(OutputError::Rejected("content is not written to a terminal by default".to_owned()));
             }
             return Ok(Output::Stream(self.printer.content()));
         }

@@ -93,14 +93,14 @@ impl Decryption {
         Self::new(OpenStream::with_layout(key, layout), Some(layout.sealed_size()), Framing::Envelope, choose)
     }
 
-    /// Keeps an unfinished file and its record at `location` if the payload ends early, for another process to resume.
+    /// Keeps a part file and its record at `location` if the payload ends early, for another process to resume.
     #[must_use]
     pub fn with_record_at(mut self, layout: Layout, location: PartialRecord) -> Self {
         self.writer.resume_record = ResumeRecord::Wanted { location, layout, envelope: Vec::new() };
         self
     }
 
-    /// Resumes an unfinished file that an earlier process has recorded at `location`, or starts from the beginning.
+    /// Resumes a part file that an earlier process has recorded at `location`, or starts from the beginning.
     ///
     /// Also returns the payload offset in bytes from which [`Self::feed`] expects data.
     pub fn resume(
@@ -202,7 +202,7 @@ enum ResumeRecord {
 }
 
 impl Drop for Writer {
-    /// Keeps the unfinished file for resuming, since the payload has neither ended nor failed authentication.
+    /// Keeps the part file for resuming, since the payload has neither ended nor failed authentication.
     fn drop(&mut self) {
         self.keep_for_resume();
     }
@@ -241,7 +241,7 @@ impl Writer {
             Framing::Raw => 0,
             Framing::Envelope => {
                 // The first segment always contains the complete envelope.
-                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::CutShort)?;
+                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::Truncated)?;
                 if let Some(bytes) = self.plaintext_bytes {
                     envelope.check_plaintext_size(bytes)?;
                 }
@@ -271,7 +271,7 @@ impl Writer {
         }
     }
 
-    /// Keeps the unfinished file and its record, so that another process can resume.
+    /// Keeps the part file and its record, so that another process can resume.
     fn keep_for_resume(&mut self) {
         if !matches!(&self.resume_record, ResumeRecord::Kept(partial) if partial.has_segments()) {
             return self.forget();

@@ -12,7 +12,7 @@ use super::output::{Conflict, OutputError, Target};
 use crate::client::tag_file::is_at;
 use crate::domain::crypto::random;
 
-/// Unfinished file in the directory of its target. Removed on drop, unless it is finished or kept.
+/// Part file in the directory of its target. Removed on drop, unless it is finished or kept.
 #[derive(Debug)]
 pub(super) struct PartFile {
     path: TempPath,
@@ -59,7 +59,7 @@ impl PartFile {
         Ok(self)
     }
 
-    /// Returns the path of the unfinished file.
+    /// Returns the path of the part file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -131,21 +131,20 @@ fn check_target(target: &Target) -> Result<Permissions, OutputError> {
     match replaced {
         Some(found) if !found.is_file() => {
             let message = format!("{} is not a regular file, so it is not replaced", target.path.display());
-            Err(OutputError::Refused(message))
+            Err(OutputError::Rejected(message))
         }
         Some(found) => Ok(found.permissions()),
-        None => {
-            usual_permissions(&target.path).map_err(|source| OutputError::Create { path: target.path.clone(), source })
-        }
+        None => default_permissions(&target.path)
+            .map_err(|source| OutputError::Create { path: target.path.clone(), source }),
     }
 }
 
-/// Returns the path of the unfinished file of `target`.
+/// Returns the path of the part file of `target`.
 pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
-/// Opens and locks the unfinished file of an ended process; `None` if the file does not exist, or another process uses
+/// Opens and locks the part file of an ended process; `None` if the file does not exist, or another process uses
 /// the file.
 pub(super) fn claim(path: &Path) -> Option<File> {
     // Never follows a symbolic link, which another user may have created.
@@ -169,7 +168,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Returns the permissions of a new file in the directory of `path` under this user's umask.
-fn usual_permissions(path: &Path) -> io::Result<Permissions> {
+fn default_permissions(path: &Path) -> io::Result<Permissions> {
     let number = u64::from_le_bytes(random::bytes());
     let probe = path.with_file_name(format!(".sgsend-{number:016x}.probe"));
     let file = OpenOptions::new().write(true).create_new(true).open(&probe)?;
@@ -178,7 +177,7 @@ fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     permissions
 }
 
-/// Removes the unfinished file of a crashed process; fails if a process is still writing the file.
+/// Removes the part file of a crashed process; fails if a process is still writing the file.
 fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
     let failed = |source| OutputError::Create { path: path.to_owned(), source };
     // Never follows a symbolic link, which another user may have created.
@@ -281,7 +280,7 @@ mod tests {
         finish(&path, Conflict::Overwrite).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         let null = Target { path: "/dev/null".into(), ..target(&path, Conflict::Overwrite) };
-        assert!(matches!(PartFile::create(null), Err(OutputError::Refused(_))));
+        assert!(matches!(PartFile::create(null), Err(OutputError::Rejected(_))));
     }
 
     #[cfg(unix)]

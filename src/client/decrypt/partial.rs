@@ -1,6 +1,6 @@
 //! Records of unfinished downloads, which let another process resume them.
 //!
-//! The unfinished file contains authenticated content only. Before resuming, its segments are encrypted again and their
+//! The part file contains authenticated content only. Before resuming, its segments are encrypted again and their
 //! tags are compared with the recorded ones, so resuming does not depend on what the disk has kept.
 
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_bytes};
 
-/// Location of the record of an unfinished file, `downloads/{id}.part`.
+/// Location of the record of a part file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
 pub struct PartialRecord {
     /// Path of the record.
@@ -27,12 +27,12 @@ pub struct PartialRecord {
 }
 
 impl PartialRecord {
-    /// Removes the record and the unfinished file, unless another process uses them.
+    /// Removes the record and the part file, unless another process uses them.
     pub(crate) fn discard(&self) {
         self.discard_unless(None);
     }
 
-    /// Removes the record, and its unfinished file unless the file is `part`.
+    /// Removes the record, and its part file unless the file is `part`.
     fn discard_unless(&self, part: Option<&Path>) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<RecordHeader>(self.path.clone()) else { return };
         if Some(&*front.part) != part
@@ -52,7 +52,7 @@ struct RecordHeader {
     server: String,
     /// Encrypted size of the payload in bytes.
     size_bytes: u64,
-    /// Absolute path of the unfinished file.
+    /// Absolute path of the part file.
     part: PathBuf,
     /// Header of the payload, in base64url.
     header: String,
@@ -60,16 +60,16 @@ struct RecordHeader {
     envelope: String,
 }
 
-/// Returns the unfinished file and the service in the record at `path`; `None` if the record is invalid.
+/// Returns the part file and the service in the record at `path`; `None` if the record is invalid.
 pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
     let (front, _) = tag_file::read::<RecordHeader>(&mut File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }
 
-/// Record of an unfinished file.
+/// Record of a part file.
 pub(super) struct Partial {
     file: TagFile,
-    /// Number of segments in the unfinished file.
+    /// Number of segments in the part file.
     segments: u64,
 }
 

@@ -1,7 +1,7 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
 mod fetch;
-mod kept_grant;
+mod grant_file;
 mod ranges;
 mod receiving;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub use self::kept_grant::KeptGrant;
+pub use self::grant_file::GrantFile;
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
@@ -110,7 +110,7 @@ pub async fn check(
     api: &Api,
     id: TransferId,
     flow: FlowChoice,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
 ) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // Retries once after a lost connection; an unreachable server is reported at once.
@@ -119,16 +119,16 @@ pub async fn check(
     };
     let status = status.inspect_err(|error| {
         if error.code() == Some(ErrorCode::TransferNotFound) {
-            kept.forget();
+            grant_file.forget();
         }
     });
-    let status = status.map_err(|error| DownloadError::from(error).or_unfinished(kept))?;
+    let status = status.map_err(|error| DownloadError::from(error).or_unfinished(grant_file))?;
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
-        Status::Exhausted if kept.load().is_some() => {}
+        Status::Exhausted if grant_file.load().is_some() => {}
         gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
-            kept.forget();
+            grant_file.forget();
             return Err(DownloadError::Gone(gone));
         }
     }
@@ -141,18 +141,18 @@ pub async fn check(
 pub async fn run(
     api: &Api,
     download: Download,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
     retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
     let (started, decryption) = tokio::select! {
-        started = Box::pin(start(api, download, kept, retry, &progress)) => {
-            started.map_err(|error| error.or_unfinished(kept))?
+        started = Box::pin(start(api, download, grant_file, retry, &progress)) => {
+            started.map_err(|error| error.or_unfinished(grant_file))?
         }
         signal = interrupt.raised() => {
-            return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
+            return Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() });
         }
     };
     let StartedDownload { grant, proof, response, offset, retry } = started;
@@ -189,17 +189,17 @@ pub async fn run(
     let outcome = match (received, decrypted) {
         (Ok(flow), decrypted) => decrypted
             .map(|decrypted| Downloaded { decrypted, flow })
-            .map_err(|error| decryption_error(error, kept, &response)),
+            .map_err(|error| decryption_error(error, grant_file, &response)),
         // The payload was complete before the error.
         (Err(_), Ok(decrypted)) => Ok(Downloaded { decrypted, flow: response.mode }),
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
-            Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
+            Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() })
         }
         (Err(error), Err(_)) => {
             if error.is_final() {
-                kept.discard_partial();
+                grant_file.discard_partial();
             }
-            Err(error.or_unfinished(kept))
+            Err(error.or_unfinished(grant_file))
         }
     };
     let event = match &outcome {
@@ -210,7 +210,7 @@ pub async fn run(
         Err(_) => None,
     };
     if outcome.as_ref().map_or_else(DownloadError::is_final, |_| true) {
-        kept.forget();
+        grant_file.forget();
     }
     if let Some(event) = event {
         // Best effort: the event only informs the sender.
@@ -233,14 +233,14 @@ struct StartedDownload {
 async fn start(
     api: &Api,
     download: Download,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
 ) -> Result<(StartedDownload, Decryption), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = kept.load();
+    let earlier = grant_file.load();
     if let (Some(proof), None) = (&proof, &earlier) {
         // A wrong key must not use up a download.
         retry.call(&**progress, || api.check_access(id, proof)).await.map_err(access_error)?;
@@ -248,22 +248,22 @@ async fn start(
     let mut grant = earlier.unwrap_or_else(Grant::random);
     // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
     // download.
-    let _ = kept.keep(&grant);
+    let _ = grant_file.keep(&grant);
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
-        let _ = kept.keep(&grant);
+        let _ = grant_file.keep(&grant);
         response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
     let response = response.map_err(access_error).inspect_err(|error| {
         if error.is_final() {
-            kept.forget();
+            grant_file.forget();
         }
     })?;
     retry.reset();
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
-        let location = kept.partial();
+        let location = grant_file.partial();
         move || match location {
             Some(location) if resume => Decryption::resume(key, layout, choose, location),
             Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
@@ -271,15 +271,15 @@ async fn start(
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
+    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &response))?;
     Ok((StartedDownload { grant, proof, response, offset, retry }, decryption))
 }
 
 /// Converts a decryption error of a counted download.
-fn decryption_error(error: DecryptError, kept: &KeptGrant, response: &DownloadResponse) -> DownloadError {
+fn decryption_error(error: DecryptError, grant_file: &GrantFile, response: &DownloadResponse) -> DownloadError {
     match error {
         DecryptError::Output(error) => {
-            let free_retry_until = kept.load().map(|_| response.grant_expires_at);
+            let free_retry_until = grant_file.load().map(|_| response.grant_expires_at);
             DownloadError::OutputFailed { error, free_retry_until }
         }
         other => other.into(),
@@ -300,9 +300,9 @@ fn access_error(error: ClientError) -> DownloadError {
 
 impl DownloadError {
     /// Converts a resumable error into [`DownloadError::Unfinished`] if there is a partial download.
-    fn or_unfinished(self, kept: &KeptGrant) -> Self {
+    fn or_unfinished(self, grant_file: &GrantFile) -> Self {
         match self {
-            Self::Client(error) if error.is_resumable() && kept.has_partial() => Self::Unfinished(error),
+            Self::Client(error) if error.is_resumable() && grant_file.has_partial() => Self::Unfinished(error),
             other => other,
         }
     }

@@ -29,7 +29,7 @@ const PIECE: usize = 256 << 10;
 /// Maximum number of parallel requests; a downloaded range waits in memory until all earlier ranges are passed on.
 const MAX_PARALLEL: usize = 4;
 /// Consecutive connection failures, after earlier success, before the download falls back to the service.
-const MAX_MISSES: u32 = 3;
+const MAX_CONNECTION_FAILURES: u32 = 3;
 
 const CALL: &str = "download/create-presign-url";
 
@@ -84,7 +84,7 @@ impl Ranges {
                 let piece = range.split_to(PIECE.min(range.len()));
                 *offset += piece.len() as u64;
                 // The decrypter reports bytes beyond the end of the payload.
-                pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
+                pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
                 this.progress.transferred((*offset).min(this.size));
             }
         }
@@ -126,7 +126,7 @@ impl Ranges {
             }
             misses = if error.is_store_unreachable() { misses + 1 } else { 0 };
             let never_contacted = !self.contacted.load(Ordering::Relaxed);
-            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_MISSES);
+            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_CONNECTION_FAILURES);
             if fails_fast || !error.is_transient() {
                 return Err(error.into());
             }

@@ -162,9 +162,9 @@ impl Plan {
             }
             let (from, to) = overlap(offset, end, content, content + entry.size());
             if from < to {
-                let whole = to - from == entry.size();
+                let is_whole_file = to - from == entry.size();
                 let part = &mut buffer[index_of(from - offset)..index_of(to - offset)];
-                self.read_file(index, part, from - content, whole)?;
+                self.read_file(index, part, from - content, is_whole_file)?;
             }
         }
         Ok(())
@@ -183,13 +183,13 @@ impl Plan {
         Ok(())
     }
 
-    fn read_file(&self, index: usize, part: &mut [u8], offset: u64, whole: bool) -> Result<(), SourceError> {
+    fn read_file(&self, index: usize, part: &mut [u8], offset: u64, is_whole_file: bool) -> Result<(), SourceError> {
         let entry = &self.entries[index];
         let file = if let Some(file) = self.open.get(index) {
             file
         } else {
             let file = Arc::new(self.open_file(entry)?);
-            if !whole {
+            if !is_whole_file {
                 self.open.keep(index, file.clone());
             }
             file

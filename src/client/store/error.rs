@@ -31,7 +31,7 @@ pub enum StoreError {
     },
     /// The store returned an error response.
     #[error("the payload store {origin} refused with {}", status_text(*status, code.as_deref()))]
-    Refused {
+    ErrorResponse {
         /// The store's origin.
         origin: Origin,
         /// The HTTP status.
@@ -75,7 +75,7 @@ impl StoreError {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
         let code = code_in(&read_beginning(response).await);
-        Self::Refused { origin, status, code, retry_after }
+        Self::ErrorResponse { origin, status, code, retry_after }
     }
 
     /// Returns whether a retry of the same request may succeed.
@@ -85,9 +85,9 @@ impl StoreError {
             Self::Unreachable(error) | Self::Lost(error) => error.is_transient(),
             Self::Loopback { .. } => false,
             // 409 is a concurrent write of the same object, which ends.
-            Self::Refused { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
+            Self::ErrorResponse { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
             // Sent with status 400 after slow or broken connections.
-            Self::Refused { code, .. } => matches!(code.as_deref(), Some("RequestTimeout" | "IncompleteBody")),
+            Self::ErrorResponse { code, .. } => matches!(code.as_deref(), Some("RequestTimeout" | "IncompleteBody")),
         }
     }
 
@@ -102,8 +102,8 @@ impl StoreError {
     pub fn status(&self) -> Option<u16> {
         match self {
             // AWS sends 400 if the credentials behind the URL expired before the URL itself: handled as an expired URL.
-            Self::Refused { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
-            Self::Refused { status, .. } => Some(*status),
+            Self::ErrorResponse { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
+            Self::ErrorResponse { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -112,7 +112,7 @@ impl StoreError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::ErrorResponse { retry_after, .. } => *retry_after,
             Self::Unreachable(error) | Self::Lost(error) => error.retry_after(),
             Self::Loopback { .. } => None,
         }
@@ -156,7 +156,8 @@ mod tests {
     fn only_transient_errors_are_retried() {
         let refused = |status, code: Option<&str>| {
             let origin = Origin::of(&"https://b.example".parse().unwrap());
-            StoreError::Refused { origin, status, code: code.map(str::to_owned), retry_after: None }.is_transient()
+            StoreError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
+                .is_transient()
         };
         assert!(refused(503, Some("SlowDown")) && refused(500, None) && refused(400, Some("RequestTimeout")));
         assert!(!refused(403, Some("AccessDenied")) && !refused(404, None) && !refused(400, Some("BadDigest")));

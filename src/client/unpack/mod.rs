@@ -15,7 +15,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::UnpackError;
-pub(in crate::client) use tree::{make_private, permit, usual_mode};
+pub(in crate::client) use tree::{default_directory_mode, make_private, permit};
 pub use watch::{StopOnDrop, Watch};
 
 use self::reader::{Kind, Reader};

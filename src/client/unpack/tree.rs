@@ -56,7 +56,7 @@ impl OpenFile<'_> {
 impl<'a> Tree<'a> {
     /// Creates a tree of at most `limit` entries in the empty directory `root`.
     pub(super) fn new(root: &'a Path, limit: usize) -> Result<Self, UnpackError> {
-        let allowed = usual_mode(root).map_err(|source| failed("the directory", source))?;
+        let allowed = default_directory_mode(root).map_err(|source| failed("the directory", source))?;
         let (directories, links) = (BTreeMap::new(), Vec::new());
         Ok(Self {
             root,
@@ -182,7 +182,7 @@ pub(in crate::client) fn make_private(path: &Path) -> io::Result<()> {
 
 /// Returns the permissions of a new directory in `root` under this user's umask.
 #[cfg(unix)]
-pub(in crate::client) fn usual_mode(root: &Path) -> io::Result<u32> {
+pub(in crate::client) fn default_directory_mode(root: &Path) -> io::Result<u32> {
     use std::os::unix::fs::PermissionsExt;
     let probe = root.join("probe");
     fs::create_dir(&probe)?;
@@ -192,7 +192,7 @@ pub(in crate::client) fn usual_mode(root: &Path) -> io::Result<u32> {
 }
 
 #[cfg(not(unix))]
-pub(in crate::client) fn usual_mode(_: &Path) -> io::Result<u32> {
+pub(in crate::client) fn default_directory_mode(_: &Path) -> io::Result<u32> {
     Ok(0o777)
 }
 

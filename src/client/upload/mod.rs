@@ -168,7 +168,7 @@ pub async fn run(
         UploadError::Interrupted { signal, .. } => {
             Err(UploadError::Interrupted { signal, state: InterruptedState::Resumable(id) })
         }
-        error if error.is_unread() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
+        error if error.is_read_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
 }

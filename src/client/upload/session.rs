@@ -176,7 +176,7 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
     AlreadyReceived {
         bytes: if flow == Flow::Bytes { status.received_bytes } else { 0 },
         parts: status.parts_received.clone().unwrap_or_default(),
-        whole: (status.status != Status::Pending).then_some(flow),
+        complete_by: (status.status != Status::Pending).then_some(flow),
     }
 }
 

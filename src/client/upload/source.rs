@@ -72,12 +72,12 @@ impl Source {
         Self::of(File::open(path)?)
     }
 
-    /// Uses an open file.
+    /// Creates the source from an open file.
     pub fn of(file: File) -> io::Result<Self> {
         WatchedFile::of(file).map(|file| Self(Kind::One(file)))
     }
 
-    /// Uses the archive that `plan` describes. `modified` is the modification time of its directory.
+    /// Creates the source from the archive that `plan` describes. `modified` is the modification time of its directory.
     #[must_use]
     pub const fn archive(plan: Plan, modified: Option<SystemTime>) -> Self {
         Self(Kind::Archive { plan, modified })
@@ -149,7 +149,7 @@ impl Source {
 }
 
 impl WatchedFile {
-    /// Uses an open file.
+    /// Creates the source from an open file.
     fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self { size: metadata.len(), fingerprint: Fingerprint::of(&metadata), file })

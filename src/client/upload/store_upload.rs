@@ -21,7 +21,7 @@ const MAX_PARALLEL: usize = 4;
 /// Number of segments of each part sealed ahead.
 const SEAL_AHEAD: usize = 1;
 /// Maximum number of lost connections per part whose sending time is excluded from the retry limit.
-const MAX_BREAKS: u32 = 10;
+const MAX_LOST_CONNECTIONS: u32 = 10;
 /// Maximum number of rounds in which parts are sent, while the service still reports missing parts.
 const MAX_ROUNDS: u32 = 5;
 
@@ -64,7 +64,7 @@ impl StoreUpload {
     /// Sends the `missing` parts and completes the upload.
     ///
     /// With `fail_fast`, fails at once if the store is unreachable from the start;
-    /// [`is_untouched`](Self::is_untouched) tells this failure from others.
+    /// [`was_never_reached`](Self::was_never_reached) tells this failure from others.
     pub(super) async fn run(
         &mut self,
         mut missing: Vec<u32>,
@@ -84,9 +84,9 @@ impl StoreUpload {
             if error.code() == Some(ErrorCode::UploadIncomplete) {
                 let lost = ClientError::Incomplete { origin: self.api.origin().clone() };
                 if rounds == MAX_ROUNDS {
-                    return Err(UploadError::GivenUp(lost));
+                    return Err(UploadError::PartsMissing(lost));
                 }
-                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
+                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::PartsMissing)?;
                 missing = self.missing().await?;
             } else if error.is_transient() {
                 self.retry.wait_after(error, &*self.progress).await?;
@@ -98,7 +98,7 @@ impl StoreUpload {
     }
 
     /// Returns whether no byte can have arrived, because the store was never reached.
-    pub(super) fn is_untouched(&self) -> bool {
+    pub(super) fn was_never_reached(&self) -> bool {
         !self.contacted.load(Ordering::Relaxed)
     }
 
@@ -140,7 +140,7 @@ impl StoreUpload {
     /// Sends one part with retries, until the part has arrived or the store no longer accepts it.
     async fn send_part(&self, number: u32, fail_fast: bool) -> Result<PartOutcome, UploadError> {
         let mut retry = self.retry.renewed();
-        let mut breaks = 0;
+        let mut lost_connections = 0;
         let mut signed: Option<Signed> = None;
         // Whether the URL replaces a rejected URL and was not used yet.
         let mut is_fresh = false;
@@ -172,15 +172,15 @@ impl StoreUpload {
                 }
                 _ => {}
             }
-            if !error.is_transient() || (fail_fast && self.is_untouched()) {
+            if !error.is_transient() || (fail_fast && self.was_never_reached()) {
                 return Err(error.into());
             }
-            breaks += u32::from(sent.sent_bytes > 0);
-            if breaks <= MAX_BREAKS {
+            lost_connections += u32::from(sent.sent_bytes > 0);
+            if lost_connections <= MAX_LOST_CONNECTIONS {
                 retry.exclude(sent.sending_time);
             }
             retry.wait_after(error, &*self.progress).await?;
-            if breaks < 2 {
+            if lost_connections < 2 {
                 signed = Some(to);
             } else {
                 // The store may have rejected the URL and closed the connection before its response could be read.

@@ -18,7 +18,7 @@ pub(super) enum BudgetKind {
     /// A successful read.
     Read,
     /// A rejected or failed request.
-    Refusal,
+    Rejection,
 }
 
 /// Kind of a request that belongs to no transfer.
@@ -76,30 +76,30 @@ impl Budgets {
     /// Charges one record to a transfer's budget; if the budget is exhausted, counts the record as skipped.
     ///
     /// Returns whether the record may be written.
-    pub(super) fn take(&mut self, id: TransferId, spends: BudgetKind, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, id: TransferId, kind: BudgetKind, now: Timestamp) -> bool {
         self.enter_day(now);
         let budget = self.used.get_or_insert(id, now, UsedBudget::default);
         let allowed = budget.is_some_and(|budget| {
-            let (used, limit) = match spends {
+            let (used, limit) = match kind {
                 BudgetKind::Read => (&mut budget.reads, MAX_RECORDED_READS),
-                BudgetKind::Refusal => (&mut budget.refusals, MAX_RECORDED_REJECTIONS),
+                BudgetKind::Rejection => (&mut budget.refusals, MAX_RECORDED_REJECTIONS),
             };
             let allowed = *used < limit;
             *used += u32::from(allowed);
             allowed
         });
         if !allowed {
-            self.skip(id, spends);
+            self.skip(id, kind);
         }
         allowed
     }
 
     /// Counts a skipped record, because of an exhausted budget or a full queue.
-    pub(super) fn skip(&mut self, id: TransferId, spends: BudgetKind) {
+    pub(super) fn skip(&mut self, id: TransferId, kind: BudgetKind) {
         let skipped = &mut self.suppressed.entry(id).or_default().skipped;
-        match spends {
+        match kind {
             BudgetKind::Read => skipped.reads += 1,
-            BudgetKind::Refusal => skipped.refusals += 1,
+            BudgetKind::Rejection => skipped.refusals += 1,
         }
     }
 
@@ -150,7 +150,7 @@ mod tests {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
         let recorded = (0..MAX_RECORDED_READS + 5).filter(|_| budgets.take(id, BudgetKind::Read, now)).count();
         assert_eq!(recorded, MAX_RECORDED_READS as usize);
-        assert!(budgets.take(id, BudgetKind::Refusal, now), "reads exhausted the budget of refusals");
+        assert!(budgets.take(id, BudgetKind::Rejection, now), "reads exhausted the budget of refusals");
         assert!(budgets.take(TransferId::random(), BudgetKind::Read, now), "one transfer exhausted another's budget");
         assert_eq!(budgets.take_unreported(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
         assert!(!budgets.take(id, BudgetKind::Read, now));
@@ -188,13 +188,13 @@ mod tests {
     fn eviction_bounds_memory_and_keeps_the_counts_of_skipped_records() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
         for _ in 0..=MAX_RECORDED_REJECTIONS {
-            budgets.take(id, BudgetKind::Refusal, now);
+            budgets.take(id, BudgetKind::Rejection, now);
         }
         for _ in 0..AUDIT_TABLE.capacity.get() + 5 {
             budgets.take(TransferId::random(), BudgetKind::Read, now);
         }
         assert_eq!(budgets.used.len(), AUDIT_TABLE.capacity.get());
-        assert!(budgets.take(id, BudgetKind::Refusal, now), "the least recently used budget was not evicted");
+        assert!(budgets.take(id, BudgetKind::Rejection, now), "the least recently used budget was not evicted");
         assert_eq!(budgets.take_unreported(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
         assert_eq!(budgets.suppressed.len(), 1);
         assert_eq!(budgets.take_unreported(now.plus(Duration::from_mins(1)), false), []);

@@ -207,13 +207,13 @@ impl Payloads for MemoryStore {
         Ok(())
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
         let held = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
             id: *id,
-            whole: payload.finished,
+            finished: payload.finished,
             unfinished: !payload.finished,
         };
         Ok(payloads.map(held).collect())

@@ -27,11 +27,11 @@ impl CompletedEntries {
     }
 
     fn forget(&self, token: TokenId, dropped: &HashSet<QuotaEntry>) {
-        let mut settled = self.lock();
-        if let Some(entries) = settled.get_mut(&token) {
+        let mut completed_entries = self.lock();
+        if let Some(entries) = completed_entries.get_mut(&token) {
             entries.retain(|entry| !dropped.contains(entry));
             if entries.is_empty() {
-                settled.remove(&token);
+                completed_entries.remove(&token);
             }
         }
     }
@@ -56,7 +56,7 @@ impl Transfers {
         let now = self.now();
         let verdicts = self.check_abandoned(quota, now).await?;
         self.change_quota(token.token_id, None, |quota, _| {
-            quota.end_abandoned(&verdicts, now);
+            quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
         })
         .await
@@ -92,7 +92,7 @@ impl Transfers {
 
     /// Marks a quota entry whose step the transfer has recorded, so that the entry can be dropped.
     pub(super) fn mark_entry_completed(&self, token: TokenId, entry: QuotaEntry) {
-        self.0.settled.note(token, entry);
+        self.0.completed_entries.note(token, entry);
     }
 
     /// Drops the reservation's entry of a transfer about to be removed.
@@ -116,7 +116,7 @@ impl Transfers {
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
         let _lock = self.0.token_locks.lock(token).await;
-        let settled = self.0.settled.of(token);
+        let completed_entries = self.0.completed_entries.of(token);
         let key = StorageKey::token(token);
         let mut backoff = Backoff::of_changes();
         loop {
@@ -126,7 +126,7 @@ impl Transfers {
                 None => None,
             };
             let Some(quota) = &mut found.value.quota else { return Ok(None) };
-            let dropped = settled.iter().filter(|entry| quota.drop_entry(**entry)).count();
+            let dropped = completed_entries.iter().filter(|entry| quota.drop_entry(**entry)).count();
             let result = decide(quota, transfer.as_ref().map(|found| &found.value))?;
             if result.is_none() && dropped == 0 {
                 return Ok(None);
@@ -135,7 +135,7 @@ impl Transfers {
                 Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&found.value) };
             match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
                 Ok(_) => {
-                    self.0.settled.forget(token, &settled);
+                    self.0.completed_entries.forget(token, &completed_entries);
                     return Ok(result);
                 }
                 Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,

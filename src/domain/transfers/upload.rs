@@ -156,11 +156,11 @@ impl Transfers {
     }
 
     /// Records upload activity at the end of a request; removes the written bytes if the transfer has ended meanwhile.
-    async fn record_arrival(&self, scope: &RequestScope, id: TransferId, whole: bool) -> Result<(), Error> {
+    async fn record_arrival(&self, scope: &RequestScope, id: TransferId, is_body_complete: bool) -> Result<(), Error> {
         let now = self.now();
         let commit = || {
             let with = Commit::default();
-            if whole { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
+            if is_body_complete { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
         };
         let result = self.change(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
         match &result {

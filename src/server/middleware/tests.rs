@@ -36,7 +36,7 @@ struct Tiny {
 
 impl Tiny {
     async fn start(handlers: Router, rate: Option<&str>) -> Self {
-        let settings = Settings { audit: WriteMode::Through, ..Settings::new(StorageLocation::Memory) };
+        let settings = Settings { audit: WriteMode::Immediate, ..Settings::new(StorageLocation::Memory) };
         let server = Server::open(settings, Arc::new(SystemClock)).await.unwrap();
         let app = AppState(server.app.clone());
         let router = handlers.layer(stack(context(&app, rate)));

@@ -72,7 +72,7 @@ async fn token(context: &Context) -> Finding {
     const NAME: &str = "token";
     let base_url = context.settings.server();
     if context.settings.token_of(&Origin::from(&base_url)).is_none() {
-        if let Some((owner, hint)) = context.settings.token_elsewhere(&base_url) {
+        if let Some((owner, hint)) = context.settings.token_of_other_server(&base_url) {
             let detail =
                 format!("the token is for {owner}; without a token for this server, only downloads are possible");
             return Finding::warning(NAME, detail, hint);

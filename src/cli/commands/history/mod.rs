@@ -41,7 +41,7 @@ impl Output {
     }
 }
 
-/// Runs the command.
+/// Runs `sgsend history`.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let history = user_history()?;
     let failed = |error: std::io::Error| {

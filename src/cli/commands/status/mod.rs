@@ -57,7 +57,7 @@ struct Output<'a> {
     events: Option<&'a [Value]>,
 }
 
-/// Runs the command.
+/// Runs `sgsend status`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api =

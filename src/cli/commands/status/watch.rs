@@ -117,8 +117,8 @@ fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, contex
 #[derive(Default)]
 struct Events {
     /// Id of the newest event older than [`MAX_DELAY_MS`]: no late event can appear before this event.
-    settled: Option<String>,
-    /// Ids of the seen events after `settled`.
+    stable_before: Option<String>,
+    /// Ids of the seen events after `stable_before`.
     seen: HashSet<String>,
     /// Number of recipients that have reported whether decryption succeeded.
     reported: u64,
@@ -130,11 +130,11 @@ impl Events {
         self.reported >= status.download_count
     }
 
-    /// Reads the events after `settled` and returns the unseen ones.
+    /// Reads the events after `stable_before` and returns the unseen ones.
     async fn poll(&mut self, api: &Api, id: TransferId, context: &Context) -> Result<Vec<Value>> {
-        let settled = self.settled.clone();
+        let stable_before = self.stable_before.clone();
         let page = |after: Option<String>| {
-            let after = after.or_else(|| settled.clone());
+            let after = after.or_else(|| stable_before.clone());
             let mut retry_policy = context.retry_policy();
             async move { retry_policy.call(&NoProgress, || api.events(id, after.as_deref())).await }
         };
@@ -142,16 +142,16 @@ impl Events {
         Ok(self.take(found))
     }
 
-    /// Returns the unseen events of `found`, which holds all events after `settled`, and marks them as seen.
+    /// Returns the unseen events of `found`, which holds all events after `stable_before`, and marks them as seen.
     fn take(&mut self, found: Vec<Value>) -> Vec<Value> {
         let id_of = |event: &Value| event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let at_of = |event: &Value| event.get("at").and_then(Value::as_u64).unwrap_or_default();
         let newest = found.iter().map(at_of).max().unwrap_or_default();
-        let settled = found.iter().rev().find(|event| at_of(event) + MAX_DELAY_MS <= newest).map(id_of);
+        let stable_before = found.iter().rev().find(|event| at_of(event) + MAX_DELAY_MS <= newest).map(id_of);
         let before = std::mem::take(&mut self.seen);
-        self.settled = settled.or_else(|| self.settled.take());
-        let behind = |id: &String| self.settled.as_ref().is_none_or(|settled| id > settled);
-        self.seen = found.iter().map(id_of).filter(behind).collect();
+        self.stable_before = stable_before.or_else(|| self.stable_before.take());
+        let is_after = |id: &String| self.stable_before.as_ref().is_none_or(|stable_before| id > stable_before);
+        self.seen = found.iter().map(id_of).filter(is_after).collect();
         let new: Vec<Value> = found.into_iter().filter(|event| !before.contains(&id_of(event))).collect();
         let is_final_event =
             |event: &&Value| matches!(event["kind"].as_str(), Some("decrypt_succeeded" | "decrypt_failed"));
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(events.take(vec![event("a", 0), event("b", 500), event("c", 1_000)]), [event("b", 500)]);
         let all = vec![event("a", 0), event("b", 500), event("c", 1_000), event("d", 11_000)];
         assert_eq!(events.take(all), [event("d", 11_000)]);
-        assert_eq!(events.settled.as_deref(), Some("c"));
+        assert_eq!(events.stable_before.as_deref(), Some("c"));
         assert!(events.take(vec![event("d", 11_000)]).is_empty());
     }
 

@@ -14,7 +14,7 @@ struct Items {
     next: Option<String>,
 }
 
-/// Runs the command.
+/// Runs `sgsend token list`.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {

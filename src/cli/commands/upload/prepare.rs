@@ -78,7 +78,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
     };
     let found = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
     for skipped in found.skipped.iter().take(MAX_WARNINGS) {
-        context.printer.warning(&format!("{} is {} and is skipped", skipped.path, skipped.what));
+        context.printer.warning(&format!("{} is {} and is skipped", skipped.path, skipped.kind));
     }
     if let Some(others) = found.skipped.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
         context.printer.warning(&format!("{others} more entries are skipped"));

@@ -76,10 +76,11 @@ fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     let finds_token = origin == link_origin && context.settings.finds_token_again(&origin);
     let id = uploaded.completed.status.transfer_id;
     let transfer = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
-    let again = if context.settings.has_token_flag() { ", and the same token" } else { "" };
-    format!("sgsend {}delete {transfer}{again}", context.profile_flag())
+    let token_note = if context.settings.has_token_flag() { ", and the same token" } else { "" };
+    format!("sgsend {}delete {transfer}{token_note}", context.profile_flag())
 }
 
+/// Prints sizes, expiry, the delete command and the stored data of a finished upload to stderr.
 pub(super) fn print_details(
     uploaded: &Uploaded,
     (name, files): (&str, Option<usize>),

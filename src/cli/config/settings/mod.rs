@@ -62,15 +62,15 @@ impl Settings {
             auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
             ca_file: None,
         };
-        let beside = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
+        let resolve_path = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
         let token = profile.token.clone().map(|token| SecretSource::Text(token.into()));
         let profile = Layer {
             server: parse_base_url(profile.server.as_deref(), "`server` of the profile")?,
             admin_server: parse_base_url(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
-            token: secret(token, beside(&profile.token_file)),
-            admin_key: secret(None, beside(&profile.admin_key_file)),
+            token: secret(token, resolve_path(&profile.token_file)),
+            admin_key: secret(None, resolve_path(&profile.admin_key_file)),
             auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
-            ca_file: beside(&profile.ca_file),
+            ca_file: resolve_path(&profile.ca_file),
         };
         Ok(Self { flags, environment, profile })
     }
@@ -101,24 +101,25 @@ impl Settings {
         self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
-    /// Returns the server of the available sender token, with a hint, if no token belongs to the server at `wanted`.
+    /// Returns the server that the configured sender token belongs to, with a hint, if there is no token for
+    /// `base_url`.
     ///
-    /// The hint says how to use the token for `wanted`.
-    pub(crate) fn token_elsewhere(&self, wanted: &BaseUrl) -> Option<(Origin, String)> {
+    /// The hint says how to use the token at `base_url`.
+    pub(crate) fn token_of_other_server(&self, base_url: &BaseUrl) -> Option<(Origin, String)> {
         let in_use = self.server();
         let in_environment = self.environment.token.is_some();
         let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
-            (Some(_), ..) => (in_use, format!("add --server {wanted} if the token belongs to that server")),
+            (Some(_), ..) => (in_use, format!("add --server {base_url} if the token belongs to that server")),
             (None, None, _) if in_environment => {
-                (in_use, format!("add --server {wanted} if the token belongs to that server"))
+                (in_use, format!("add --server {base_url} if the token belongs to that server"))
             }
             (None, Some(server), _) if in_environment => {
-                (server.clone(), format!("set SGSEND_SERVER to {wanted} if the token belongs to that server"))
+                (server.clone(), format!("set SGSEND_SERVER to {base_url} if the token belongs to that server"))
             }
             (None, _, server) => {
                 self.profile.token.as_ref()?;
                 let owner = server.clone().unwrap_or_else(|| parse_default(DEFAULT_SERVER));
-                (owner, format!("pass a token of that server with --server {wanted} and --token-file"))
+                (owner, format!("pass a token of that server with --server {base_url} and --token-file"))
             }
         };
         Some((Origin::from(&owner), hint))

@@ -58,7 +58,7 @@ fn of_store(error: &StoreError) -> Failure {
         }
         StoreError::Lost(inner) => of_client(inner),
         StoreError::Loopback { .. } => Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER),
-        StoreError::Refused { .. } => {
+        StoreError::ErrorResponse { .. } => {
             let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
             let failure = Failure { retryable: error.is_transient(), ..failure };
             let hint = if error.is_transient() {

@@ -15,7 +15,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             .hint("the transfer was deleted; upload the file again when no program writes to it");
     }
     match error {
-        UploadError::Client(error) | UploadError::GivenUp(error) => of_client(error),
+        UploadError::Client(error) | UploadError::PartsMissing(error) => of_client(error),
         UploadError::TooLarge { .. } => {
             Failure::new(Exit::LimitExceeded, "payload_too_large", message).hint("upload fewer or smaller files")
         }
@@ -35,9 +35,8 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
             .hint("run the command again to start a new upload; it needs the passphrase"),
-        UploadError::OtherPassphrase => {
-            Failure::usage(message).hint("enter the passphrase of the unfinished upload, or omit --resume to start a new upload")
-        }
+        UploadError::OtherPassphrase => Failure::usage(message)
+            .hint("enter the passphrase of the unfinished upload, or omit --resume to start a new upload"),
         UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),
         UploadError::Interrupted { signal, state } => {
             let failure = Failure::interrupted(*signal);

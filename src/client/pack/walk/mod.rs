@@ -38,7 +38,7 @@ pub struct SkippedEntry {
     /// Path within the archive.
     pub path: String,
     /// Kind of the entry, such as "a socket".
-    pub what: &'static str,
+    pub kind: &'static str,
 }
 
 /// Plans an archive of `inputs` without the entries that `exclude` matches. Blocks: reads the metadata of every file.
@@ -155,8 +155,8 @@ impl Walk<'_> {
             Ok(metadata) => metadata,
             Err(source) => return self.problems.unreadable(name.to_owned(), source),
         };
-        if let Some(what) = special(metadata.file_type()) {
-            self.skipped.push(SkippedEntry { path: name.to_owned(), what });
+        if let Some(kind) = special(metadata.file_type()) {
+            self.skipped.push(SkippedEntry { path: name.to_owned(), kind });
             return;
         }
         let is_text = path.file_name().is_none_or(|name| name.to_str().is_some());

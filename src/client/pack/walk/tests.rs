@@ -242,7 +242,7 @@ mod on_unix {
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let packed_all = packed(folder.path(), &[]).unwrap();
         assert_eq!(names(&packed_all.plan), ["f"]);
-        let skipped: Vec<_> = packed_all.skipped.iter().map(|left| (left.path.as_str(), left.what)).collect();
+        let skipped: Vec<_> = packed_all.skipped.iter().map(|left| (left.path.as_str(), left.kind)).collect();
         assert_eq!(skipped, [("fifo", "a fifo"), ("socket", "a socket")]);
         let input = PackInput { name: "fifo".into(), path: fifo };
         assert!(matches!(pack(vec![input], &Exclude::default()), Err(PackError::Special(_))));

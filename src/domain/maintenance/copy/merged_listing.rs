@@ -43,8 +43,8 @@ impl<'a> MergedListing<'a> {
 
     /// Returns up to `limit` further keys; an empty list after the last key.
     pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<MergedKey>, CopyError> {
-        let mut sided = Vec::new();
-        while sided.len() < limit {
+        let mut merged = Vec::new();
+        while merged.len() < limit {
             let from = self.from.peek().await.map_err(CopyError::From)?;
             let to = self.to.peek().await.map_err(CopyError::To)?;
             let order = match (from, to) {
@@ -56,9 +56,9 @@ impl<'a> MergedListing<'a> {
             let from = if order.is_le() { self.from.page.pop_front() } else { None };
             let to = if order.is_ge() { self.to.page.pop_front() } else { None };
             let (in_from, in_to) = (from.is_some(), to.is_some());
-            sided.extend(from.or(to).map(|key| MergedKey { key, in_from, in_to }));
+            merged.extend(from.or(to).map(|key| MergedKey { key, in_from, in_to }));
         }
-        Ok(sided)
+        Ok(merged)
     }
 }
 

@@ -194,7 +194,7 @@ impl Copying<'_> {
 
 /// Returns the next transfer id after `after` in one store; `None` at the end.
 async fn next_transfer(store: &dyn Store, after: Option<TransferId>) -> Result<Option<TransferId>, StoreError> {
-    let (all, mut after): (Prefix, _) = (StorageKey::all_transfers(), after.map(StorageKey::behind_transfer));
+    let (all, mut after): (Prefix, _) = (StorageKey::all_transfers(), after.map(StorageKey::after_transfer));
     loop {
         let Some(key) = store.keys(&all, after.as_ref(), 1).await?.pop() else { return Ok(None) };
         match key.transfer_id() {

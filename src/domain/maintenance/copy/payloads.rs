@@ -128,7 +128,7 @@ impl Copying<'_> {
     pub(super) async fn remove_unowned(&self) -> Result<(), CopyError> {
         let mut after = None;
         loop {
-            let page = self.to.held(after, PAGE_SIZE).await.map_err(CopyError::To)?;
+            let page = self.to.list_stored(after, PAGE_SIZE).await.map_err(CopyError::To)?;
             for held in &page {
                 if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
                     self.to.remove(held.id).await.map_err(CopyError::To)?;

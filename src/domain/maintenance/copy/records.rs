@@ -34,7 +34,7 @@ impl Copying<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            batch.retain(|sided| !is_state(&sided.key));
+            batch.retain(|merged| !is_state(&merged.key));
             self.batch(batch, pass).await?;
         }
     }
@@ -45,7 +45,7 @@ impl Copying<'_> {
     }
 
     async fn batch(&self, batch: Vec<MergedKey>, pass: Pass) -> Result<(), CopyError> {
-        let pairs = stream::iter(batch).map(|sided| self.pair(sided)).buffered(CONCURRENT_READS);
+        let pairs = stream::iter(batch).map(|merged| self.pair(merged)).buffered(CONCURRENT_READS);
         let pairs: Vec<RecordPair> = Box::pin(pairs.try_collect()).await?;
         let in_source = pairs.iter().filter(|pair| pair.from.is_some()).count();
         let mut different = pairs.into_iter().filter(|pair| !pair.is_same());
@@ -58,8 +58,8 @@ impl Copying<'_> {
         }
     }
 
-    async fn pair(&self, sided: MergedKey) -> Result<RecordPair, CopyError> {
-        let MergedKey { key, in_from, in_to } = sided;
+    async fn pair(&self, merged: MergedKey) -> Result<RecordPair, CopyError> {
+        let MergedKey { key, in_from, in_to } = merged;
         let from = if in_from { self.from.get(&key).await.map_err(CopyError::From)? } else { None };
         let to = if in_to { self.to.get(&key).await.map_err(CopyError::To)? } else { None };
         Ok(RecordPair { key, from: from.map(|found| found.value), to })

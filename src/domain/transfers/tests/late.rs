@@ -65,8 +65,8 @@ impl Payloads for SlowStore {
         late(self.0.remove(id)).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
-        late(self.0.held(after, limit)).await
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+        late(self.0.list_stored(after, limit)).await
     }
 }
 

@@ -98,8 +98,8 @@ impl Payloads for SigningStore {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
-        self.memory.held(after, limit).await
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+        self.memory.list_stored(after, limit).await
     }
 }
 

@@ -79,10 +79,10 @@ impl Folder {
             let mut payloads = BTreeMap::new();
             for file in entries(&shard)? {
                 let Some((id, finished)) = payload_of(&file) else { continue };
-                let held = payloads.entry(id).or_insert(PayloadObjects { id, whole: false, unfinished: false });
-                if finished { held.whole = true } else { held.unfinished = true }
+                let objects = payloads.entry(id).or_insert(PayloadObjects { id, finished: false, unfinished: false });
+                if finished { objects.finished = true } else { objects.unfinished = true }
             }
-            found.extend(payloads.into_values().filter(|held| Some(held.id) > after));
+            found.extend(payloads.into_values().filter(|objects| Some(objects.id) > after));
             if found.len() >= limit {
                 break;
             }

@@ -122,5 +122,5 @@ impl fmt::Debug for FileStore {
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(job).await.unwrap_or_else(|gone| Err(StoreError::unavailable(gone)))
+    tokio::task::spawn_blocking(job).await.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
 }

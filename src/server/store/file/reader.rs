@@ -55,7 +55,7 @@ impl PayloadReader {
             let (rest, block) = match reading?.await {
                 Ok((download, Ok(block))) => (download.next(), Ok(block)),
                 Ok((_, Err(error))) => (None, Err(error)),
-                Err(gone) => (None, Err(io::Error::other(gone))),
+                Err(error) => (None, Err(io::Error::other(error))),
             };
             Some((block, ReadAhead::Reading(rest)))
         }))

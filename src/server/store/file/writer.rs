@@ -62,7 +62,7 @@ impl FileWriter {
         let PartialFile::Writing(writing) = &mut self.part else { return Ok(()) };
         let (part, written) = match writing.await {
             Ok((part, written)) => (PartialFile::Idle(part), written),
-            Err(gone) => (PartialFile::Gone, Err(StoreError::unavailable(gone))),
+            Err(error) => (PartialFile::Gone, Err(StoreError::unavailable(error))),
         };
         self.part = part;
         if written.is_err() {

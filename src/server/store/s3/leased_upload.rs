@@ -64,7 +64,7 @@ impl LeasedUpload {
             }
             (UploadManifest::default(), Condition::Absent)
         };
-        if let Some(length) = manifest.whole {
+        if let Some(length) = manifest.complete_size {
             return Err(StoreError::OffsetMismatch { received_bytes: length });
         }
         if manifest.is_leased() {

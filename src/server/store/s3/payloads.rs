@@ -40,7 +40,7 @@ impl Payloads for S3Store {
                 return Err(StoreError::WriterBusy);
             }
             let length = self.arrived_length(id, &found.value).await?;
-            if length != size || found.value.whole.is_some() {
+            if length != size || found.value.complete_size.is_some() {
                 return Ok(length);
             }
             match self.complete(id, found).await {
@@ -67,7 +67,7 @@ impl Payloads for S3Store {
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        let (whole, manifest) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
+        let (whole, manifest) = (StorageKey::payload(id), StorageKey::upload_manifest(id));
         // Removed first: a concurrent `finish` checks at its end whether the manifest still exists.
         self.bucket().remove(&[manifest]).await?;
         self.bucket().remove(std::slice::from_ref(&whole)).await?;
@@ -78,7 +78,7 @@ impl Payloads for S3Store {
         self.remove_pieces(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.list_payloads(after, limit).await
     }
 }
@@ -92,7 +92,7 @@ impl S3Store {
     /// Returns the number of received bytes of a payload that may be unfinished.
     async fn arrived_length(&self, id: TransferId, manifest: &UploadManifest) -> Result<u64, StoreError> {
         let parts = match manifest {
-            UploadManifest { whole: Some(length), .. } => return Ok(*length),
+            UploadManifest { complete_size: Some(length), .. } => return Ok(*length),
             UploadManifest { service_upload: Some(service_upload), .. } => return Ok(service_upload.length()),
             UploadManifest { presigned: Some(upload), .. } => self.presigned_parts(id, upload).await?,
             _ => Vec::new(),
@@ -129,7 +129,7 @@ impl S3Store {
             }
         }
         // The parts are gone, removed by a lifecycle rule or by the bucket's owner: the upload starts again.
-        let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::whole(length) };
+        let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::complete(length) };
         match self.write_manifest(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}
             Err(StoreError::Conflict) if self.manifest(id).await?.is_none() => {

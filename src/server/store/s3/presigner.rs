@@ -75,7 +75,7 @@ impl S3Store {
                 Some(found) => (found.value, Condition::Is(found.version)),
                 None => (UploadManifest::default(), Condition::Absent),
             };
-            if manifest.whole.is_some() || manifest.service_upload.is_some() {
+            if manifest.complete_size.is_some() || manifest.service_upload.is_some() {
                 // The payload was completed or partly uploaded through the service after the caller's check.
                 return Err(StoreError::NoPayload);
             }

@@ -72,9 +72,9 @@ impl Payloads for FailingStore {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         count(&self.left)?;
-        self.memory.held(after, limit).await
+        self.memory.list_stored(after, limit).await
     }
 }
 

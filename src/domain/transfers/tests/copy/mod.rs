@@ -93,7 +93,7 @@ async fn a_copy_is_identical_to_its_source() {
     let copied_records = records(&*to).await.len() as u64;
     assert_eq!(copied, Copied { records: copied_records, payloads: 3, bytes: 9, bytes_sent: 9, pending: 1 });
     // The incomplete upload is not copied.
-    assert_eq!(to.held(None, 10).await.unwrap().len(), 3);
+    assert_eq!(to.list_stored(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn services_continue_on_a_copy() {
     assert_eq!(check(&*moved.store).await.unwrap().findings, []);
     moved.clock.advance(RETAIN * 2);
     moved.transfers.sweep().await.unwrap();
-    assert_eq!(moved.store.held(None, 1).await.unwrap(), []);
+    assert_eq!(moved.store.list_stored(None, 1).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -144,7 +144,8 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
             assert!(matches!(&opened, Err(StoreError::IncompleteCopy { of }) if of == NAME), "{opened:?}");
             assert_eq!(check(&*to).await.unwrap().findings[0].code, "unfinished_copy");
         }
-        let sent_before = to.held(None, 10).await.unwrap().iter().filter(|held| held.whole).count() as u64 * 3;
+        let sent_before =
+            to.list_stored(None, 10).await.unwrap().iter().filter(|objects| objects.finished).count() as u64 * 3;
         let resumed = copied(&*world.store, &*to).await.unwrap();
         assert!(
             resumed.bytes_sent <= 9 - sent_before,
@@ -175,7 +176,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
         }
         copied(&*world.store, &*to).await.unwrap();
         assert_same(&world, &to).await;
-        assert_eq!(to.held(None, 100).await.unwrap(), world.store.held(None, 100).await.unwrap());
+        assert_eq!(to.list_stored(None, 100).await.unwrap(), world.store.list_stored(None, 100).await.unwrap());
     }
 }
 

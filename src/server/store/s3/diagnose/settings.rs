@@ -200,7 +200,8 @@ async fn access_log(bucket: &Bucket) -> Result<Finding, Finding> {
     Ok(match log {
         None => Finding::ok(NAME, "off"),
         Some(log) => {
-            let hint = "disable the access log with an empty status in aws s3api put-bucket-logging, or inform your users";
+            let hint =
+                "disable the access log with an empty status in aws s3api put-bucket-logging, or inform your users";
             let detail = format!("on: client addresses are logged to {}, regardless of --ip-mode", log.target_bucket);
             Finding::warning(NAME, detail, hint)
         }

@@ -1,4 +1,4 @@
-//! Saved grants of unfinished downloads, so that a retry does not count as another download.
+//! Grant files of unfinished downloads, so that a retry does not count as another download.
 
 use std::fs;
 use std::io::{self, Write};
@@ -22,14 +22,14 @@ struct SavedGrant {
     grant: Grant,
 }
 
-/// Storage for the grant of one download; stores nothing for a user without a state directory.
-pub struct KeptGrant {
+/// File with the grant of one download; stores nothing for a user without a state directory.
+pub struct GrantFile {
     file: Option<PathBuf>,
     server: String,
 }
 
-impl KeptGrant {
-    /// Returns the storage for the grant of transfer `id` at `server`, in the directory `folder`.
+impl GrantFile {
+    /// Returns the file for the grant of transfer `id` at `server`, in the directory `folder`.
     #[must_use]
     pub fn new(folder: Option<&Path>, server: &BaseUrl, id: TransferId) -> Self {
         // Transfers of different servers may have the same id.
@@ -122,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("downloads");
         let id = TransferId::random();
-        let at = |server: &str| KeptGrant::new(Some(&folder), &server.parse().unwrap(), id);
+        let at = |server: &str| GrantFile::new(Some(&folder), &server.parse().unwrap(), id);
         let grant = Grant::random();
         assert!(at("https://a.example").load().is_none());
         at("https://a.example").keep(&grant).unwrap();
