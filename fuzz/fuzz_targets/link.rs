@@ -28,11 +28,14 @@ fuzz_target!(|text: &str| {
     check_base_url(&link.base_url);
     let key = |link: &Link| link.key.as_ref().map(LinkKey::to_text);
     let written = link.to_text();
-    let Ok(again) = written.parse::<Link>() else { panic!("{} cannot be parsed", *written) };
-    assert_eq!((&again.base_url, again.transfer_id, key(&again)), (&link.base_url, link.transfer_id, key(&link)));
-    let shown = link.without_key();
-    assert!(!shown.contains(['#', '?']), "{shown}");
-    let Ok(without_key) = shown.parse::<Link>() else { panic!("{shown} cannot be parsed") };
+    let Ok(reparsed) = written.parse::<Link>() else { panic!("{} cannot be parsed", *written) };
+    assert_eq!(
+        (&reparsed.base_url, reparsed.transfer_id, key(&reparsed)),
+        (&link.base_url, link.transfer_id, key(&link))
+    );
+    let without_fragment = link.without_key();
+    assert!(!without_fragment.contains(['#', '?']), "{without_fragment}");
+    let Ok(without_key) = without_fragment.parse::<Link>() else { panic!("{without_fragment} cannot be parsed") };
     assert_eq!(
         (&without_key.base_url, without_key.transfer_id, key(&without_key)),
         (&link.base_url, link.transfer_id, None)

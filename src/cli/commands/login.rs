@@ -36,7 +36,7 @@ struct Output {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let base_url = server(arguments.url, context).await?;
     let origin = Origin::from(&base_url);
-    let text = match context.settings.token_given(&origin) {
+    let text = match context.settings.unsaved_token(&origin) {
         Some(source) => context.read_secret(source, "sender token").await?,
         None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
             Failure::usage("a sender token is required, but there is no terminal to ask for it")

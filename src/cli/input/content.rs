@@ -40,6 +40,7 @@ pub(crate) struct Content {
     pub is_stream: bool,
     /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
+    /// Skipped entries of an archive: sockets, FIFOs and devices.
     pub skipped: Vec<SkippedEntry>,
     /// Exclude globs without a match.
     pub unused_globs: Vec<String>,
@@ -52,7 +53,7 @@ impl Input {
             Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
         })?;
         let name = self.name.clone();
-        let content = self.find(name, &exclude)?;
+        let content = self.open_paths(name, &exclude)?;
         let name = safe_file_name(&content.name);
         Ok(Content {
             is_renamed: name != content.name || name.contains(char::REPLACEMENT_CHARACTER),
@@ -62,7 +63,7 @@ impl Input {
         })
     }
 
-    fn find(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+    fn open_paths(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
         match &self.paths[..] {
             [path] if path == Path::new("-") => {
                 claim_stdin("content")?;

@@ -132,7 +132,7 @@ impl OutputTarget {
             let conflict = self.resolve_for_directory(&path)?;
             return Ok(Output::Directory(Target { path, conflict, mark: self.mark }));
         }
-        let conflict = self.resolve_conflict(&path)?.unwrap_or(Conflict::Refuse);
+        let conflict = self.resolve_conflict(&path)?.unwrap_or(Conflict::Fail);
         Ok(Output::File(Target { path, conflict, mark: self.mark }))
     }
 
@@ -140,7 +140,7 @@ impl OutputTarget {
     fn resolve_for_directory(&self, path: &Path) -> Result<Conflict, OutputError> {
         match self.conflict {
             Some(Conflict::Rename) => Ok(Conflict::Rename),
-            _ if path.symlink_metadata().is_err() => Ok(Conflict::Refuse),
+            _ if path.symlink_metadata().is_err() => Ok(Conflict::Fail),
             None if self.prompt.rename(&self.printer, path) => Ok(Conflict::Rename),
             _ => Err(OutputError::DirectoryExists(path.to_owned())),
         }
@@ -225,7 +225,7 @@ mod tests {
     fn the_senders_name_is_made_safe_and_placed_in_the_chosen_directory() {
         let directory = tempfile::tempdir().unwrap();
         let (path, conflict) = choose(Some(directory.path()), false, &metadata("../../etc/passwd")).unwrap();
-        assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Refuse));
+        assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Fail));
         let archive = Metadata { archive: Some(Archive::Tar), ..metadata("photos") };
         let kept = Metadata { size: NOT_EXTRACTED, ..archive.clone() };
         assert_eq!(choose(None, false, &archive).unwrap().0, Path::new("photos"));

@@ -35,7 +35,7 @@ pub struct Target {
 pub enum Conflict {
     /// Fail without a change.
     #[default]
-    Refuse,
+    Fail,
     /// Replace the file.
     Overwrite,
     /// Use another name.
@@ -106,7 +106,7 @@ impl Conflict {
     const fn of_directory(self) -> Self {
         match self {
             Self::Rename => Self::Rename,
-            Self::Refuse | Self::Overwrite => Self::Refuse,
+            Self::Fail | Self::Overwrite => Self::Fail,
         }
     }
 }

@@ -124,7 +124,7 @@ impl PartFile {
 
 /// Checks that `target` may be written, and returns the permissions of the finished file.
 fn check_target(target: &Target) -> Result<Permissions, OutputError> {
-    if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
+    if target.conflict == Conflict::Fail && target.path.symlink_metadata().is_ok() {
         return Err(OutputError::Exists(target.path.clone()));
     }
     let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
@@ -213,7 +213,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(&path, "old").unwrap();
-        assert!(matches!(finish(&path, Conflict::Refuse), Err(OutputError::Exists(_))));
+        assert!(matches!(finish(&path, Conflict::Fail), Err(OutputError::Exists(_))));
         assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (1).txt"));
         assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (2).txt"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
@@ -225,7 +225,7 @@ mod tests {
     fn a_file_created_meanwhile_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         fs::write(&path, "old").unwrap();
         assert!(matches!(part.finish(None), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
@@ -237,8 +237,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
-        assert!(matches!(PartFile::create(target(&path, Conflict::Refuse)), Err(OutputError::Busy(_))));
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
+        assert!(matches!(PartFile::create(target(&path, Conflict::Fail)), Err(OutputError::Busy(_))));
         assert_eq!(part.finish(None).unwrap(), path);
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
@@ -250,17 +250,17 @@ mod tests {
         let victim = directory.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, directory.path().join(".sgsend-00000000.part")).unwrap();
-        assert!(finish(&directory.path().join("a.txt"), Conflict::Refuse).is_ok());
+        assert!(finish(&directory.path().join("a.txt"), Conflict::Fail).is_ok());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         std::os::unix::fs::symlink(directory.path().join("nowhere"), directory.path().join("b.txt")).unwrap();
-        assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Refuse), Err(OutputError::Exists(_))));
+        assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Fail), Err(OutputError::Exists(_))));
     }
 
     #[test]
     fn a_replaced_part_file_is_not_published() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         let other = directory.path().join(".sgsend-00000000.part");
         fs::remove_file(&other).unwrap();
         fs::write(&other, "half of something").unwrap();
@@ -292,7 +292,7 @@ mod tests {
         let ordinary = directory.path().join("ordinary");
         fs::write(&ordinary, "").unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         assert_eq!(mode(&part.path), 0o600);
         part.finish(None).unwrap();
         assert_eq!(mode(&path), mode(&ordinary));

@@ -112,7 +112,7 @@ fn a_file_gets_its_name_and_time_when_it_is_complete() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("n.txt");
     let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], 3_000_000));
-    let target = Target { path: path.clone(), conflict: Conflict::Refuse, mark: "0123abcd".into() };
+    let target = Target { path: path.clone(), conflict: Conflict::Fail, mark: "0123abcd".into() };
     let choose: ChooseOutput = Box::new(move |_| Ok(Output::File(target)));
     let mut decryption = Decryption::of_layout(key, Layout::of_sealed(payload.len() as u64).unwrap(), choose);
     decryption.feed(&payload[..2_000_000]).unwrap();

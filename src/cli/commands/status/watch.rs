@@ -34,13 +34,13 @@ pub(super) async fn watch(
     context: &Context,
 ) -> Result<Result<(), Failure>> {
     let mut interval = arguments.poll;
-    let mut shown: Option<TransferStatus> = None;
+    let mut previous: Option<TransferStatus> = None;
     let mut events = Events::default();
     let mut polled_again = false;
     let mut ended_at = None;
     loop {
         let status = context.retry_policy().call(&NoProgress, || api.status(id)).await?;
-        let changed = shown.as_ref() != Some(&status);
+        let changed = previous.as_ref() != Some(&status);
         let new = if arguments.watch && arguments.events { events.poll(api, id, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
             let new_events = arguments.events.then_some(&*new);
@@ -58,8 +58,9 @@ pub(super) async fn watch(
             }
         }
         polled_again |= may_lag;
-        interval = if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { longer(interval) };
-        shown = Some(status);
+        interval =
+            if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { next_interval(interval) };
+        previous = Some(status);
         tokio::time::sleep(interval).await;
     }
 }
@@ -70,7 +71,7 @@ fn has_timed_out(ended_at: &mut Option<Instant>) -> bool {
 }
 
 /// Increases the interval by half, up to [`MAX_INTERVAL`] or a longer configured interval.
-fn longer(interval: Duration) -> Duration {
+fn next_interval(interval: Duration) -> Duration {
     interval.mul_f64(1.5).min(MAX_INTERVAL.max(interval))
 }
 
@@ -180,8 +181,8 @@ mod tests {
 
     #[test]
     fn the_polling_interval_grows() {
-        assert_eq!(longer(Duration::from_secs(2)), Duration::from_secs(3));
-        assert_eq!(longer(Duration::from_secs(14)), MAX_INTERVAL);
-        assert_eq!(longer(Duration::from_secs(20)), Duration::from_secs(20));
+        assert_eq!(next_interval(Duration::from_secs(2)), Duration::from_secs(3));
+        assert_eq!(next_interval(Duration::from_secs(14)), MAX_INTERVAL);
+        assert_eq!(next_interval(Duration::from_secs(20)), Duration::from_secs(20));
     }
 }

@@ -114,16 +114,16 @@ pub(super) fn print_details(
 
 /// Warns if the link points to another server than the upload, or if the server's link address was rejected.
 pub(super) fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
-    if let Some(refused) = &uploaded.rejected_base_url {
-        let reached = &uploaded.link.base_url;
+    if let Some(rejected) = &uploaded.rejected_base_url {
+        let used = &uploaded.link.base_url;
         context.printer.warning(&format!(
-            "the server sets the unencrypted address {refused} for its links; this link uses {reached} instead"
+            "the server sets the unencrypted address {rejected} for its links; this link uses {used} instead"
         ));
     }
     let host = |base_url: &BaseUrl| base_url.join("/").host_str().map(str::to_owned);
     if host(&uploaded.link.base_url) != host(api.base_url()) {
         context.printer.warning(&format!(
-            "the link points to {}, as the server sets it, but the upload went to {}",
+            "the server sets the link to {}, but the upload went to {}",
             uploaded.link.base_url,
             api.origin()
         ));

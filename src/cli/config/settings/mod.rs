@@ -97,8 +97,8 @@ impl Settings {
 
     /// Returns the sender token for `origin` with the highest precedence.
     pub(crate) fn token_of(&self, origin: &Origin) -> Option<&SecretSource> {
-        let in_use = self.server();
-        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
+        let current = self.server();
+        self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
     /// Returns the server that the configured sender token belongs to, with a hint, if there is no token for
@@ -106,12 +106,12 @@ impl Settings {
     ///
     /// The hint says how to use the token at `base_url`.
     pub(crate) fn token_of_other_server(&self, base_url: &BaseUrl) -> Option<(Origin, String)> {
-        let in_use = self.server();
+        let current = self.server();
         let in_environment = self.environment.token.is_some();
         let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
-            (Some(_), ..) => (in_use, format!("add --server {base_url} if the token belongs to that server")),
+            (Some(_), ..) => (current, format!("add --server {base_url} if the token belongs to that server")),
             (None, None, _) if in_environment => {
-                (in_use, format!("add --server {base_url} if the token belongs to that server"))
+                (current, format!("add --server {base_url} if the token belongs to that server"))
             }
             (None, Some(server), _) if in_environment => {
                 (server.clone(), format!("set SGSEND_SERVER to {base_url} if the token belongs to that server"))
@@ -133,12 +133,13 @@ impl Settings {
     /// Returns whether a later command without `--server` and `--token` finds a token for `origin`.
     pub(crate) fn finds_token_again(&self, origin: &Origin) -> bool {
         let configured = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
-        let in_use = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
-        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref())).is_some()
+        let current = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+        self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
+            .is_some()
     }
 
     /// Returns the sender token of the flags, or of the environment if its server is `origin` or unset.
-    pub(crate) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
+    pub(crate) fn unsaved_token(&self, origin: &Origin) -> Option<SecretSource> {
         let matches = |server: &BaseUrl| Origin::from(server) == *origin;
         let environment = &self.environment;
         let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(matches));
@@ -147,12 +148,12 @@ impl Settings {
 
     /// Returns the admin key for the current admin service; for a loopback service, as a last resort the generated key.
     pub(crate) fn admin_key(&self) -> Option<SecretSource> {
-        let in_use = self.admin_server();
-        let origin = Origin::from(&in_use);
-        let set = self.secret_of(&origin, &in_use, DEFAULT_ADMIN_SERVER, |layer| {
+        let current = self.admin_server();
+        let origin = Origin::from(&current);
+        let set = self.secret_of(&origin, &current, DEFAULT_ADMIN_SERVER, |layer| {
             (layer.admin_key.as_ref(), layer.admin_server.as_ref())
         });
-        let generated = || paths::admin_key_file().filter(|file| in_use.is_loopback() && file.exists());
+        let generated = || paths::admin_key_file().filter(|file| current.is_loopback() && file.exists());
         set.cloned().or_else(|| generated().map(SecretSource::File))
     }
 
@@ -163,21 +164,21 @@ impl Settings {
     fn secret_of<'a>(
         &'a self,
         origin: &Origin,
-        in_use: &BaseUrl,
+        current: &BaseUrl,
         default: &str,
-        pick: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a BaseUrl>),
+        select: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a BaseUrl>),
     ) -> Option<&'a SecretSource> {
         let default = parse_default(default);
         let candidates = [
-            (pick(&self.flags).0, in_use),
-            (pick(&self.environment).0, pick(&self.environment).1.unwrap_or(in_use)),
-            (pick(&self.profile).0, pick(&self.profile).1.unwrap_or(&default)),
+            (select(&self.flags).0, current),
+            (select(&self.environment).0, select(&self.environment).1.unwrap_or(current)),
+            (select(&self.profile).0, select(&self.profile).1.unwrap_or(&default)),
         ];
         candidates.into_iter().filter(|(_, owner)| Origin::from(*owner) == *origin).find_map(|(secret, _)| secret)
     }
 
-    fn first<T>(&self, pick: impl Fn(&Layer) -> Option<T>) -> Option<T> {
-        [&self.flags, &self.environment, &self.profile].into_iter().find_map(pick)
+    fn first<T>(&self, select: impl Fn(&Layer) -> Option<T>) -> Option<T> {
+        [&self.flags, &self.environment, &self.profile].into_iter().find_map(select)
     }
 }
 
