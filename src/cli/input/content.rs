@@ -203,7 +203,7 @@ mod tests {
         Input { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
     }
 
-    fn refused(input: Input) -> Failure {
+    fn failure_of(input: Input) -> Failure {
         Failure::of(&input.open().err().unwrap())
     }
 
@@ -237,11 +237,11 @@ mod tests {
             input(&[&file, &folder.path().join("d")], &["*.log", "d"]),
             input(&[&file], &["a["]),
         ] {
-            assert_eq!(refused(input).exit, Exit::Usage);
+            assert_eq!(failure_of(input).exit, Exit::Usage);
         }
         let typed = check_paths_exist(&[file.clone(), "open sesame".into()]).unwrap_err();
         assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
-        let missing = refused(input(&[&file, &folder.path().join("nowhere")], &[]));
+        let missing = failure_of(input(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
     }
 }

@@ -79,7 +79,7 @@ impl GrantFile {
     }
 
     /// Saves a grant durably for later attempts.
-    pub(super) fn keep(&self, grant: &Grant) -> io::Result<()> {
+    pub(super) fn save(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
         discard_old(parent);
@@ -125,7 +125,7 @@ mod tests {
         let at = |server: &str| GrantFile::new(Some(&folder), &server.parse().unwrap(), id);
         let grant = Grant::random();
         assert!(at("https://a.example").load().is_none());
-        at("https://a.example").keep(&grant).unwrap();
+        at("https://a.example").save(&grant).unwrap();
         assert_eq!(at("https://a.example").load().unwrap().digest(), grant.digest());
         assert!(at("https://b.example").load().is_none());
         at("https://a.example").forget();
@@ -133,7 +133,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            at("https://a.example").keep(&grant).unwrap();
+            at("https://a.example").save(&grant).unwrap();
             let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
             let mode = kept.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);

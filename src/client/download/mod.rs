@@ -248,11 +248,11 @@ async fn start(
     let mut grant = earlier.unwrap_or_else(Grant::random);
     // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
     // download.
-    let _ = grant_file.keep(&grant);
+    let _ = grant_file.save(&grant);
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
-        let _ = grant_file.keep(&grant);
+        let _ = grant_file.save(&grant);
         response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
     let response = response.map_err(access_error).inspect_err(|error| {

@@ -299,7 +299,7 @@ mod tests {
         let request = |api: &Api| api.as_sender(api.get(api.base_url.join("/x")));
         let sent = request(&api("http://a.example", "http://a.example")).unwrap().build().unwrap();
         assert!(sent.headers()[AUTHORIZATION].is_sensitive());
-        let refused = request(&api("http://a.example:81", "http://a.example"));
-        assert!(matches!(refused, Err(ClientError::ForeignOrigin(_))));
+        let result = request(&api("http://a.example:81", "http://a.example"));
+        assert!(matches!(result, Err(ClientError::ForeignOrigin(_))));
     }
 }

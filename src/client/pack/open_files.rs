@@ -27,7 +27,7 @@ impl OpenFiles {
     }
 
     /// Caches the file of an entry; evicts the least recently read file.
-    pub(super) fn keep(&self, index: usize, file: Arc<WatchedFile>) {
+    pub(super) fn insert(&self, index: usize, file: Arc<WatchedFile>) {
         self.files().put(index, file);
     }
 

@@ -190,7 +190,7 @@ impl Plan {
         } else {
             let file = Arc::new(self.open_file(entry)?);
             if !is_whole_file {
-                self.open.keep(index, file.clone());
+                self.open.insert(index, file.clone());
             }
             file
         };

@@ -46,7 +46,7 @@ impl UnpackError {
         matches!(self, Self::Unsafe { .. } | Self::TooMany { .. } | Self::Damaged(_))
     }
 
-    pub(super) fn refused(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
+    pub(super) fn rejected(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
         const MAX_SHOWN: usize = 500;
         let shown = &entry[..entry.len().min(MAX_SHOWN)];
         let entry = if shown.is_empty() { "an entry".to_owned() } else { String::from_utf8_lossy(shown).into_owned() };

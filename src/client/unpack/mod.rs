@@ -51,8 +51,8 @@ fn unpack_up_to(
     let mut tree = Tree::new(directory, limit)?;
     while let Some(entry) = reader.next()? {
         watch.check()?;
-        let refused = |reason: &dyn std::fmt::Display| UnpackError::refused(&entry.path, reason);
-        let text = std::str::from_utf8(&entry.path).map_err(|_| refused(&"has a name that is not UTF-8"))?;
+        let rejected = |reason: &dyn std::fmt::Display| UnpackError::rejected(&entry.path, reason);
+        let text = std::str::from_utf8(&entry.path).map_err(|_| rejected(&"has a name that is not UTF-8"))?;
         let is_directory = matches!(entry.kind, Kind::Directory);
         let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
         // `tar -C directory .` prefixes all names with `./`.
@@ -60,7 +60,7 @@ fn unpack_up_to(
         if is_directory && text == "." {
             continue;
         }
-        let path = ArchivePath::parse(text).map_err(|reason| refused(&reason))?;
+        let path = ArchivePath::parse(text).map_err(|reason| rejected(&reason))?;
         watch.at(path.as_str());
         match &entry.kind {
             Kind::Directory => tree.directory(&path, entry.mode, entry.modified)?,
@@ -71,8 +71,8 @@ fn unpack_up_to(
             }
             Kind::Link { target } => {
                 let target =
-                    std::str::from_utf8(target).map_err(|_| refused(&"is a symlink whose target is not UTF-8"))?;
-                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| refused(&reason))?)?;
+                    std::str::from_utf8(target).map_err(|_| rejected(&"is a symlink whose target is not UTF-8"))?;
+                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| rejected(&reason))?)?;
             }
         }
     }

@@ -152,7 +152,7 @@ impl<'a> Tree<'a> {
             self.implicit += parent.as_str().len();
             if self.implicit > MAX_IMPLICIT {
                 let reason = "needs too many directories that have no entry of their own";
-                return Err(UnpackError::refused(path.as_str().as_bytes(), &reason));
+                return Err(UnpackError::rejected(path.as_str().as_bytes(), &reason));
             }
             self.make(&parent, Directory { is_explicit: false, mode: 0o777, modified: None })?;
         }
@@ -220,7 +220,7 @@ fn make_link(_: &LinkTarget, _: &Path) -> io::Result<()> {
 
 fn duplicate(path: &ArchivePath) -> UnpackError {
     let reason = "is a duplicate, or has a name that this file system treats as equal to another one";
-    UnpackError::refused(path.as_str().as_bytes(), &reason)
+    UnpackError::rejected(path.as_str().as_bytes(), &reason)
 }
 
 /// Converts an error of creating an entry; an existing path is a duplicate, since the directory was empty.

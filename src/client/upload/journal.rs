@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn on_disk(uploads: &Path) -> Journal {
-        Journal::new(Some(state().keep(uploads, 64).unwrap()))
+        Journal::new(Some(state().create_in(uploads, 64).unwrap()))
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Session {
         state: UploadState,
         segments: u64,
     ) -> Result<Journal, UploadError> {
-        let create = move || state.keep(&uploads, segments);
+        let create = move || state.create_in(&uploads, segments);
         match spawn_blocking(create).await.expect("writing a file does not panic") {
             Ok(file) => Ok(Journal::new(Some(file))),
             Err(error) => Err(clean_up(api, id, &Journal::new(None), JournalError::Write(error).into()).await),

@@ -181,14 +181,14 @@ impl Payloads for MemoryStore {
         let covers = |length| range.start <= range.end && range.end <= length;
         let payload = contents.payloads.get(&id).filter(|payload| payload.finished && covers(payload.length));
         let mut position = 0;
-        let mut wanted = Vec::new();
+        let mut slices = Vec::new();
         let payload = payload.ok_or(StoreError::NoPayload)?;
         for (index, chunk) in payload.chunks.iter().enumerate() {
             let end = position + chunk.len() as u64;
             let (from, to) = (range.start.max(position), range.end.min(end));
             if from < to {
                 let within = |at: u64| usize::try_from(at - position).expect("an offset into a chunk in memory");
-                wanted.push((index, within(from)..within(to)));
+                slices.push((index, within(from)..within(to)));
             }
             position = end;
         }
@@ -199,7 +199,7 @@ impl Payloads for MemoryStore {
             let payload = contents.payloads.get(&id).filter(|payload| payload.serial == serial);
             payload.map(|payload| payload.chunks[index].slice(within)).ok_or_else(|| ErrorKind::NotFound.into())
         };
-        Ok(Box::pin(stream::iter(wanted.into_iter().map(chunk))))
+        Ok(Box::pin(stream::iter(slices.into_iter().map(chunk))))
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {

@@ -54,7 +54,7 @@ impl Transfers {
     ) -> Result<Option<ReservationMark>, Error> {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
-        let verdicts = self.check_abandoned(quota, now).await?;
+        let verdicts = self.verdicts_on_abandoned(quota, now).await?;
         self.change_quota(token.token_id, None, |quota, _| {
             quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
@@ -145,7 +145,11 @@ impl Transfers {
     }
 
     /// Checks abandoned entries against their transfers. Abandoned entries are rare: each is left by a killed process.
-    async fn check_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
+    async fn verdicts_on_abandoned(
+        &self,
+        quota: &Quota,
+        now: Timestamp,
+    ) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
         let mut verdicts = HashMap::new();
         for entry in quota.abandoned(now) {
             let key = StorageKey::transfer(entry.transfer_id);

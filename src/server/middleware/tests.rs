@@ -116,7 +116,7 @@ async fn the_layers_have_this_order() {
         "response_budget::reserve_budget",
         "request_body::guard_body",
         "rate_limit::limit_rate",
-        "cors::answer_preflight",
+        "cors::respond_to_preflight",
         "catch_panic::catch_panic",
     ];
     assert_eq!(functions, expected);

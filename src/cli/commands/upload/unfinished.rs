@@ -43,8 +43,8 @@ impl ResumeArguments {
         let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
         let server = api.base_url().to_string();
         let find = move || UnfinishedUpload::find(&uploads, command, &server);
-        let found = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
-            Ok(found) => found,
+        let unfinished = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
+            Ok(unfinished) => unfinished,
             Err(error) if self.resume => {
                 let message = format!("cannot read unfinished uploads: {error}");
                 return Err(Failure::new(Exit::LocalFile, "state_unreadable", message).into());
@@ -56,7 +56,7 @@ impl ResumeArguments {
                 context.printer.note(text);
             }
         };
-        match found {
+        match unfinished {
             EarlierUpload::Unfinished(unfinished) if self.resume => {
                 note(&format!("resuming transfer {}", unfinished.id()));
                 Ok(Some(unfinished))
