@@ -28,6 +28,10 @@ test-browsers:
 check-scripts:
     tests/scripts.sh
 
+# Licences and sources of the dependencies, or advisories
+check-dependencies *checks:
+    tests/deny.sh {{checks}}
+
 # Fuzzes every parser, or the named targets
 fuzz seconds="30" *targets:
     fuzz/run.sh {{seconds}} {{targets}}
