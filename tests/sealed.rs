@@ -17,7 +17,7 @@ use sgsend::domain::crypto::key::{LinkKey, PayloadKey};
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::crypto::sealed::{
-    HEADER_SIZE, Header, Layout, OpenError, OpenStream, Opener, SEGMENT_SIZE, Sealer, TAG_SIZE, header_room,
+    HEADER_SIZE, Header, Layout, OpenError, OpenStream, Opener, SEGMENT_SIZE, Sealer, TAG_SIZE, header_bytes,
 };
 use sgsend::domain::link::Link;
 use zeroize::Zeroizing;
@@ -166,7 +166,7 @@ mod vectors {
     fn links_are_read_and_open_their_payloads() {
         for vector in vectors().links {
             let link: Link = vector.link.parse().unwrap();
-            assert_eq!(link.root.to_string(), vector.root);
+            assert_eq!(link.base_url.to_string(), vector.root);
             assert_eq!(link.transfer_id.to_string(), vector.transfer_id);
             assert_eq!(*link.to_text(), vector.link);
             assert_eq!(link.without_key(), format!("{}/d/{}", vector.root, vector.transfer_id));
@@ -503,7 +503,7 @@ fn a_file_round_trips_in_its_envelope() {
     let metadata =
         Metadata { filename: "a b.txt".into(), size: 7, content_type: None, modified_ms: Some(0), archive: None };
     let mut segment = Sealer::buffer(0);
-    assert_eq!(segment.len(), header_room(0));
+    assert_eq!(segment.len(), header_bytes(0));
     segment.extend_from_slice(&envelope::encode(&metadata).unwrap());
     segment.extend_from_slice(b"content");
     Sealer::new(&key.payload_key(Some(&passphrase)).unwrap()).seal(0, true, &mut segment);

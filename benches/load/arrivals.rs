@@ -61,7 +61,7 @@ impl Results {
         }
     }
 
-    /// Describes the failures.
+    /// Returns a description of each failure; empty if the run passed.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures: Vec<String> = self.failed.iter().take(MAX_REPORTED).cloned().collect();
         if self.failed.len() > MAX_REPORTED {

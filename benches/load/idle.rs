@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Every fourth connection sends no further request: the server closes it after 30 s, and the client opens a new one.
-/// The others send a request before the server's timeout.
+/// Every fourth connection sends no further request: the server closes the connection after 30 s, and the client opens
+/// a new one. The other connections send a request before the server's timeout.
 const SILENT_EVERY: usize = 4;
 /// Pause between two requests of a connection.
 const PAUSE: Duration = Duration::from_secs(20);
-/// Timeout of connecting and of a response.
+/// Timeout for connecting, and for a response.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Open idle connections.
@@ -62,7 +62,7 @@ impl Idle {
 }
 
 impl Counts {
-    /// Opens a connection, and a new one each time the server closes it.
+    /// Opens a connection, and a new connection each time the server closes the last.
     async fn keep_open(&self, address: SocketAddr, silent: bool) {
         loop {
             if let Err(error) = self.connection(address, silent).await {
@@ -74,7 +74,7 @@ impl Counts {
         }
     }
 
-    /// Keeps one connection open until the server closes it.
+    /// Uses one connection until the server closes the connection.
     async fn connection(&self, address: SocketAddr, silent: bool) -> io::Result<()> {
         let mut stream = tokio::time::timeout(TIMEOUT, TcpStream::connect(address)).await??;
         self.request(&mut stream).await?;
@@ -114,7 +114,7 @@ impl Counts {
         Ok(())
     }
 
-    /// Describes the failures.
+    /// Returns a description of each failure; empty if the run passed.
     pub(crate) fn failures(&self, wanted: usize) -> Vec<String> {
         let mut failures = Vec::new();
         let errors = self.errors.load(Ordering::Relaxed);

@@ -52,7 +52,7 @@ impl Memory {
         })
     }
 
-    /// Describes the failures.
+    /// Returns a description of each failure; empty if the run passed.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let [_, second, _, last] = self.quarters();

@@ -19,6 +19,6 @@ fuzz_target!(|input: &[u8]| {
     };
     assert_eq!(content, body[..length.unwrap_or(body.len())]);
     assert!(records.iter().all(|(_, value)| value.len() <= body.len()));
-    let again = stored_object(&written, length.map(|_| content.len())).expect("a written object can be parsed");
-    assert_eq!(again, (content, records, written));
+    let reparsed = stored_object(&written, length.map(|_| content.len())).expect("a written object can be parsed");
+    assert_eq!(reparsed, (content, records, written));
 });

@@ -23,7 +23,7 @@ fuzz_target!(|plaintext: &[u8]| {
     assert_eq!(fits.is_ok(), content == envelope.metadata.size);
     // JSON escapes can make the envelope longer than before, and so too large.
     if let Ok(written) = encode(&envelope.metadata) {
-        let again = decode(&written).expect("a written envelope can be parsed").expect("the envelope is complete");
-        assert_eq!((again.metadata, again.length), (envelope.metadata, written.len()));
+        let reparsed = decode(&written).expect("a written envelope can be parsed").expect("the envelope is complete");
+        assert_eq!((reparsed.metadata, reparsed.length), (envelope.metadata, written.len()));
     }
 });

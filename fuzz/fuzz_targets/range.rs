@@ -13,7 +13,7 @@ use sgsend_fuzz::lines;
 
 const ETAG: &str = "\"tag\"";
 
-fn with(range: &str) -> HeaderMap {
+fn range_header(range: &str) -> HeaderMap {
     [(RANGE, HeaderValue::from_str(range).expect("the range is a valid header value"))].into_iter().collect()
 }
 
@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
         Selection::Part(part) => {
             assert!(part.start < part.end && part.end <= size, "{part:?} of {size}");
             let (first, last) = (part.start, part.end - 1);
-            assert_eq!(select(&with(&format!("bytes={first}-{last}")), ETAG, size), selection);
+            assert_eq!(select(&range_header(&format!("bytes={first}-{last}")), ETAG, size), selection);
             assert_eq!(content_range(&format!("bytes {first}-{last}/{size}")), Some((first, Some(size))));
         }
         Selection::Unsatisfiable | Selection::Whole => {}

@@ -25,7 +25,7 @@ fn open(mut stream: OpenStream, payload: &[u8], piece: usize) -> Result<Vec<u8>,
     Ok(plaintext)
 }
 
-/// Encrypts the only payload for a key, a header and a plaintext.
+/// Encrypts a plaintext; key, header and plaintext determine the payload.
 fn seal(key: &PayloadKey, header: Header, plaintext: &[u8]) -> Vec<u8> {
     let layout = Layout::of_plaintext(plaintext.len() as u64).expect("the plaintext came from a payload");
     let sealer = Sealer::from_header(key, header);

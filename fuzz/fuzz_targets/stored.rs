@@ -16,13 +16,13 @@ use sgsend::domain::transfer::{GrantRecord, PartPlan, PayloadState, Status, Tran
 use sgsend_fuzz::{assert_round_trip, parse_round_trip};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-const RETAINED: Duration = Duration::from_hours(24 * 90);
+const RETENTION: Duration = Duration::from_hours(24 * 90);
 
 fn check_transfer(mut transfer: Transfer) {
     let state = transfer.state_at(NOW);
     assert!(transfer.deadline().is_none_or(|deadline| deadline > NOW) || state.status() == Status::Expired);
-    assert!(transfer.retained_until(RETAINED) >= state.ended_at().unwrap_or_default().min(transfer.expires_at));
-    let _ = transfer.next_sweep_at(NOW, RETAINED);
+    assert!(transfer.retained_until(RETENTION) >= state.ended_at().unwrap_or_default().min(transfer.expires_at));
+    let _ = transfer.next_sweep_at(NOW, RETENTION);
     assert!(transfer.downloads_remaining() <= transfer.max_downloads);
     let grant = transfer.new_grant(Sha256::of(b"grant"), NOW);
     assert!(grant.expires_at <= transfer.expires_at);
@@ -70,9 +70,9 @@ fuzz_target!(|json: &[u8]| {
     if let Some(mut token) = parse_round_trip::<Token>(json) {
         let status = token.status_at(NOW);
         assert_eq!(status == TokenStatus::Revoked, token.revoked_at.is_some());
-        let is_updated = token.note_use(NOW);
+        let is_updated = token.record_use(NOW);
         assert!(
-            !token.note_use(NOW) && token.last_used_at.is_some() && (!is_updated || token.last_used_at == Some(NOW))
+            !token.record_use(NOW) && token.last_used_at.is_some() && (!is_updated || token.last_used_at == Some(NOW))
         );
     }
     if let Some(stats) = parse_round_trip::<DayStats>(json) {
@@ -80,7 +80,7 @@ fuzz_target!(|json: &[u8]| {
         let after = DayStats::after(Some(stats.clone()), &delta);
         assert!(after.day >= stats.day && after.downloads_ever >= stats.downloads_ever);
         assert_round_trip(&after);
-        let counts = stats.transfers.told();
+        let counts = stats.transfers.non_negative();
         assert_eq!(counts.pending, u64::try_from(stats.transfers.pending).unwrap_or(0));
     }
     parse_round_trip::<GrantRecord>(json);

@@ -15,8 +15,8 @@ pub fn parse_round_trip<T: Serialize + DeserializeOwned + PartialEq>(json: &[u8]
 /// Checks that serialising and parsing `value` returns the same value.
 pub fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
     let written = serde_json::to_vec(value).expect("a parsed value can be serialised");
-    let again: T = serde_json::from_slice(&written).expect("a serialised value can be parsed");
-    assert!(again == *value, "the value changed: {}", String::from_utf8_lossy(&written));
+    let reparsed: T = serde_json::from_slice(&written).expect("a serialised value can be parsed");
+    assert!(reparsed == *value, "the value changed: {}", String::from_utf8_lossy(&written));
 }
 
 /// Checks that no member of the object in `json` is missing in the value parsed from it.

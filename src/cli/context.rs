@@ -12,7 +12,7 @@ use crate::cli::config::file::{Config, Profile};
 use crate::cli::config::paths;
 use crate::cli::config::settings::Settings;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
@@ -36,7 +36,7 @@ pub(super) struct Context {
     pub settings: Settings,
     pub prompt: Prompt,
     pub interrupt: Interrupt,
-    global: Global,
+    global: GlobalOptions,
     config_file: Option<PathBuf>,
     config_required: bool,
 }
@@ -45,7 +45,12 @@ impl Context {
     /// Reads the environment and the configuration.
     ///
     /// With `makes_profile`, the named configuration file and profile need not exist.
-    pub(super) fn new(global: Global, printer: Printer, interrupt: Interrupt, makes_profile: bool) -> Result<Self> {
+    pub(super) fn new(
+        global: GlobalOptions,
+        printer: Printer,
+        interrupt: Interrupt,
+        makes_profile: bool,
+    ) -> Result<Self> {
         let environment = Environment::read();
         let named_file = global.config.clone().or_else(|| environment.config.clone());
         let config_required = named_file.is_some() && !makes_profile;
@@ -63,9 +68,9 @@ impl Context {
         Ok(this)
     }
 
-    /// Returns a client of the public service at `root`, with its sender token if one is configured.
-    pub(super) async fn api(&self, root: BaseUrl) -> Result<Api> {
-        let origin = Origin::from(&root);
+    /// Returns a client of the public service at `base_url`, with its sender token if one is configured.
+    pub(super) async fn api(&self, base_url: BaseUrl) -> Result<Api> {
+        let origin = Origin::from(&base_url);
         let token = match self.settings.token_of(&origin) {
             None => None,
             Some(source) => {
@@ -74,50 +79,52 @@ impl Context {
                 Some(Arc::new(OriginBound::new(origin, token)))
             }
         };
-        Ok(Api::new(root, token, &self.transport_options()?)?)
+        Ok(Api::new(base_url, token, &self.transport_options()?)?)
     }
 
-    /// Returns a client of the public service at `root`, for requests that need a sender token.
-    pub(super) async fn api_as_sender(&self, root: BaseUrl) -> Result<Api> {
-        let origin = Origin::from(&root);
+    /// Returns a client of the public service at `base_url`, for requests that need a sender token.
+    pub(super) async fn sender_api(&self, base_url: BaseUrl) -> Result<Api> {
+        let origin = Origin::from(&base_url);
         if self.settings.token_of(&origin).is_none() {
-            return Err(self.token_missing(&root).into());
+            return Err(self.token_missing(&base_url).into());
         }
-        self.api(root).await
+        self.api(base_url).await
     }
 
     /// Returns the failure for a server without a sender token.
-    fn token_missing(&self, root: &BaseUrl) -> Failure {
-        let (origin, in_use) = (Origin::from(root), Origin::from(&self.settings.server()));
+    fn token_missing(&self, base_url: &BaseUrl) -> Failure {
+        let (origin, in_use) = (Origin::from(base_url), Origin::from(&self.settings.server()));
         let failure = |message: String| Failure::new(Exit::NotAuthorised, "token_missing", message);
-        if let Some((owner, hint)) = self.settings.token_elsewhere(root) {
+        if let Some((owner, hint)) = self.settings.token_of_other_server(base_url) {
             let target = if origin == in_use { "the current server is" } else { "the link points to" };
             return failure(format!("the sender token is for {owner}, but {target} {origin}")).hint(hint);
         }
         let hint = if origin == in_use {
-            "pass one with --token-file or SGSEND_TOKEN, or save one with `sgsend login`".to_owned()
+            "pass a sender token with --token-file or SGSEND_TOKEN, or save a token with `sgsend login`".to_owned()
         } else {
-            format!("pass one with --server {root} and --token-file, or save one with `sgsend login {root}`")
+            format!(
+                "pass a sender token with --server {base_url} and --token-file, or save a token with `sgsend login {base_url}`"
+            )
         };
         failure(format!("no sender token for {origin}")).hint(hint)
     }
 
-    /// Returns a client of the public service at `root`, without a sender token.
-    pub(super) fn api_as_anybody(&self, root: BaseUrl) -> Result<Api> {
-        Ok(Api::new(root, None, &self.transport_options()?)?)
+    /// Returns a client of the public service at `base_url`, without a sender token.
+    pub(super) fn anonymous_api(&self, base_url: BaseUrl) -> Result<Api> {
+        Ok(Api::new(base_url, None, &self.transport_options()?)?)
     }
 
     /// Returns a client of the current admin service.
     pub(super) async fn admin_api(&self) -> Result<AdminApi> {
-        let root = self.settings.admin_server();
-        let origin = Origin::from(&root);
+        let base_url = self.settings.admin_server();
+        let origin = Origin::from(&base_url);
         let Some(source) = self.settings.admin_key() else {
             let failure = Failure::new(Exit::NotAuthorised, "admin_key_missing", format!("no admin key for {origin}"));
-            return Err(failure.hint("pass it with --admin-key-file or SGSEND_ADMIN_KEY").into());
+            return Err(failure.hint("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY").into());
         };
         let key = self.read_secret(source, "admin key").await?;
         let secret = AdminSecret { header: self.settings.auth_name(), key };
-        Ok(AdminApi::new(root, Arc::new(OriginBound::new(origin, secret)), &self.transport_options()?)?)
+        Ok(AdminApi::new(base_url, Arc::new(OriginBound::new(origin, secret)), &self.transport_options()?)?)
     }
 
     /// Returns the TLS and timeout options of connections.

@@ -41,7 +41,7 @@ pub struct HistoryEntry {
 pub struct History(PathBuf);
 
 impl History {
-    /// Returns the history in the state directory `state`.
+    /// Returns the history file in the state directory `state`.
     #[must_use]
     pub fn of(state: &Path) -> Self {
         Self(state.join("history.jsonl"))
@@ -165,7 +165,7 @@ fn ends_mid_line(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// Returns `true` if the file's mode is 0600.
+/// Returns whether the file's mode is 0600.
 #[cfg(test)]
 fn is_private(path: &Path) -> bool {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600

@@ -23,7 +23,7 @@ impl Interrupt {
         (sender, Self(receiver))
     }
 
-    /// Waits for the signal; never returns if the sender was dropped without one.
+    /// Waits for the signal; never returns if the sender was dropped without a signal.
     pub async fn raised(&mut self) -> Signal {
         match self.0.wait_for(Option::is_some).await.ok().and_then(|signal| *signal) {
             Some(signal) => signal,

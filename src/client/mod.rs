@@ -39,6 +39,6 @@ pub use http::retry::RetryPolicy;
 pub use http::secret::{AdminKey, AdminSecret, ForeignOrigin, OriginBound, SenderToken};
 pub use http::transport::{Transport, TransportOptions};
 pub use interrupt::{Interrupt, Signal};
-pub use progress::{Progress, Silent};
+pub use progress::{NoProgress, Progress};
 pub use store::StoreError;
 pub use unfinished::{Direction, UnfinishedTransfer};

@@ -11,7 +11,7 @@ pub trait Progress: Send + Sync {
     fn begin(&self, total: u64);
 
     /// Reports the total number of bytes transferred. May decrease after a lost connection.
-    fn moved_to(&self, bytes: u64);
+    fn transferred(&self, bytes: u64);
 
     /// Reports the current file of an archive. May report the same file repeatedly.
     fn at(&self, _name: &str) {}
@@ -25,8 +25,8 @@ pub trait Progress: Send + Sync {
     /// Reports a completed step, for verbose output. The message contains no secrets.
     fn step(&self, message: fmt::Arguments<'_>);
 
-    /// Reports that the transfer `gone` of an unfinished upload no longer exists, and that the upload starts over.
-    fn restarting(&self, gone: TransferId);
+    /// Reports that the transfer `old_transfer` of an unfinished upload no longer exists, and that the upload starts over.
+    fn restarting(&self, old_transfer: TransferId);
 
     /// Ends the reports, after success and after failure.
     fn end(&self);
@@ -34,11 +34,11 @@ pub trait Progress: Send + Sync {
 
 /// Discards all progress reports.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn begin(&self, _total: u64) {}
-    fn moved_to(&self, _bytes: u64) {}
+    fn transferred(&self, _bytes: u64) {}
     fn waiting(&self, _cause: &dyn std::error::Error, _delay: Duration) {}
     fn rerouted(&self, _cause: &dyn std::error::Error) {}
     fn step(&self, _message: fmt::Arguments<'_>) {}

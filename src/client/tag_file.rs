@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::leftovers;
 use crate::domain::crypto::sealed::{TAG_SIZE, Tag};
 
-/// The JSON line is padded to a multiple of this, in bytes, so that no tag spans two sectors.
+/// Padding of the JSON line in bytes: the line ends at a multiple of this size, so that no tag spans two sectors.
 const BLOCK: usize = 4_096;
 
 /// Open state file with its segment tags.
@@ -127,7 +127,7 @@ impl TagFile {
     }
 }
 
-/// Returns `true` if `path` still refers to `file`.
+/// Returns whether `path` still refers to `file`.
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -135,7 +135,7 @@ pub(super) fn is_at(file: &File, path: &std::path::Path) -> io::Result<bool> {
     Ok((opened.dev(), opened.ino()) == (named.dev(), named.ino()))
 }
 
-/// Returns `true` if `path` still exists: on this platform an open file cannot be replaced.
+/// Returns whether `path` still exists: on this platform an open file cannot be replaced.
 #[cfg(not(unix))]
 pub(super) fn is_at(_: &File, path: &std::path::Path) -> io::Result<bool> {
     path.try_exists()

@@ -159,7 +159,7 @@ impl LinkTarget {
     }
 }
 
-/// Tells whether the first path component is a Windows drive letter, such as `C:`.
+/// Returns whether the first path component is a Windows drive letter, such as `C:`.
 fn is_drive(first: &str) -> bool {
     matches!(first.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }

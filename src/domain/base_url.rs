@@ -51,19 +51,19 @@ impl BaseUrl {
         url
     }
 
-    /// Tells whether requests can be read in transit: plain `http` to a host other than this machine.
+    /// Returns whether requests can be read in transit: plain `http` to a host other than this machine.
     #[must_use]
     pub fn is_plain_http_beyond_loopback(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    /// Tells whether the server is reached over TLS.
+    /// Returns whether the server is reached over TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Tells whether the host is `localhost` or a loopback address, without a DNS lookup.
+    /// Returns whether the host is `localhost` or a loopback address, without a DNS lookup.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {

@@ -60,7 +60,7 @@ fn shorten(name: &str) -> String {
     short[..trimmed_len(&short)].to_owned()
 }
 
-/// Tells whether the name is a Windows device name; Windows ignores the extension.
+/// Returns whether the name is a Windows device name; Windows ignores the extension.
 pub(super) fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     match stem.as_str() {
@@ -71,14 +71,14 @@ pub(super) fn is_device(name: &str) -> bool {
     }
 }
 
-/// Tells whether a character overrides, embeds or isolates the direction of text.
+/// Returns whether a character overrides, embeds or isolates the direction of text.
 ///
 /// The direction marks `U+200E`, `U+200F` and `U+061C` do not reorder letters, and some scripts require them.
 pub(super) fn reverses_text(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Tells whether a character is an invisible format character: Unicode categories Cf, Zl and Zp.
+/// Returns whether a character is an invisible format character: Unicode categories Cf, Zl and Zp.
 fn is_format(c: char) -> bool {
     matches!(
         c,

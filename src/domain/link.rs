@@ -15,7 +15,7 @@ use crate::domain::crypto::key::{InvalidKey, LinkKey};
 #[derive(Clone)]
 pub struct Link {
     /// Base URL of the server that stores the transfer.
-    pub root: BaseUrl,
+    pub base_url: BaseUrl,
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Key from the fragment, which is never sent to a server; `None` if the key is shared separately.
@@ -27,7 +27,7 @@ pub struct Link {
 pub enum InvalidLink {
     /// The part before the fragment contains no valid base URL.
     #[error("the link contains no valid server address")]
-    Root(#[source] InvalidBaseUrl),
+    BaseUrl(#[source] InvalidBaseUrl),
     /// The path does not end in `/d/` and a transfer id.
     #[error("the link's path does not end in /d/ and the 32 hex digits of a transfer id")]
     Path,
@@ -55,13 +55,13 @@ impl Link {
     /// Returns the link's text without the fragment: safe for output and logs, and for sharing the key separately.
     #[must_use]
     pub fn without_key(&self) -> String {
-        self.root.join(&format!("/d/{}", self.transfer_id)).into()
+        self.base_url.join(&format!("/d/{}", self.transfer_id)).into()
     }
 
-    /// Tells whether the link uses plain `http` to another machine: an attacker could alter the page in transit.
+    /// Returns whether the link uses plain `http` to another machine: an attacker could alter the page in transit.
     #[must_use]
     pub fn is_plain_http_beyond_loopback(&self) -> bool {
-        self.root.is_plain_http_beyond_loopback()
+        self.base_url.is_plain_http_beyond_loopback()
     }
 }
 
@@ -75,7 +75,7 @@ impl FromStr for Link {
     fn from_str(text: &str) -> Result<Self, InvalidLink> {
         let text = trim_decoration(text);
         let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let mut url = Url::parse(address).map_err(|error| InvalidLink::Root(InvalidBaseUrl::NotAUrl(error)))?;
+        let mut url = Url::parse(address).map_err(|error| InvalidLink::BaseUrl(InvalidBaseUrl::NotAUrl(error)))?;
         url.set_query(None);
         let mut segments = url.path().trim_end_matches('/').rsplitn(3, '/');
         let (id, marker, base) = (segments.next(), segments.next(), segments.next());
@@ -85,12 +85,12 @@ impl FromStr for Link {
         }
         let base = base.unwrap_or_default().to_owned();
         url.set_path(&base);
-        let root = BaseUrl::new(url).map_err(InvalidLink::Root)?;
+        let base_url = BaseUrl::new(url).map_err(InvalidLink::BaseUrl)?;
         let key = match fragment {
             "" => None,
             fragment => Some(fragment.parse().map_err(InvalidLink::Key)?),
         };
-        Ok(Self { root, transfer_id, key })
+        Ok(Self { base_url, transfer_id, key })
     }
 }
 
@@ -115,16 +115,16 @@ mod tests {
 
     #[test]
     fn links_round_trip() {
-        for root in [
+        for base_url in [
             "https://send.example.org",
             "https://send.example.org/base",
             "https://h:8443/a/d/b",
             "http://127.0.0.1:8080",
         ] {
-            let without_key = format!("{root}/d/{ID}");
+            let without_key = format!("{base_url}/d/{ID}");
             let text = format!("{without_key}#{KEY}");
             let link: Link = text.parse().unwrap();
-            assert_eq!(link.root.to_string(), root);
+            assert_eq!(link.base_url.to_string(), base_url);
             assert_eq!(link.transfer_id.to_string(), ID);
             assert_eq!(*link.to_text(), text);
             assert_eq!(link.without_key(), without_key);
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn other_texts_are_rejected() {
         for (text, error) in [
-            (String::new(), InvalidLink::Root(InvalidBaseUrl::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
-            (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidBaseUrl::Scheme)),
-            (format!("https://u:p@h/d/{ID}#{KEY}"), InvalidLink::Root(InvalidBaseUrl::Credentials)),
+            (String::new(), InvalidLink::BaseUrl(InvalidBaseUrl::NotAUrl(url::ParseError::RelativeUrlWithoutBase))),
+            (format!("ftp://h/d/{ID}#{KEY}"), InvalidLink::BaseUrl(InvalidBaseUrl::Scheme)),
+            (format!("https://u:p@h/d/{ID}#{KEY}"), InvalidLink::BaseUrl(InvalidBaseUrl::Credentials)),
             (format!("mailto:{ID}#{KEY}"), InvalidLink::Path),
             (format!("https://h/#{KEY}"), InvalidLink::Path),
             (format!("https://h/{ID}#{KEY}"), InvalidLink::Path),
@@ -184,10 +184,10 @@ mod tests {
 
     #[test]
     fn plain_http_to_other_hosts_is_detected() {
-        for (root, insecure) in
+        for (base_url, insecure) in
             [("http://example.org", true), ("http://localhost:1", false), ("https://example.org", false)]
         {
-            let link: Link = format!("{root}/d/{ID}").parse().unwrap();
+            let link: Link = format!("{base_url}/d/{ID}").parse().unwrap();
             assert_eq!(link.is_plain_http_beyond_loopback(), insecure);
         }
     }

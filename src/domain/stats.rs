@@ -22,7 +22,7 @@ pub struct CounterDelta {
     /// Encrypted bytes of the completed uploads.
     pub bytes: u64,
     /// Changes in the number of transfers per stored status.
-    pub moved: StatusMoves,
+    pub status_moves: StatusMoves,
     /// Encrypted bytes of removed payloads.
     pub bytes_removed: u64,
 }
@@ -31,7 +31,15 @@ impl CounterDelta {
     /// Creates an empty change for `day`.
     #[must_use]
     pub const fn on(day: Day) -> Self {
-        Self { day, created: 0, completed: 0, downloads: 0, bytes: 0, moved: StatusMoves::NONE, bytes_removed: 0 }
+        Self {
+            day,
+            created: 0,
+            completed: 0,
+            downloads: 0,
+            bytes: 0,
+            status_moves: StatusMoves::NONE,
+            bytes_removed: 0,
+        }
     }
 
     /// Adds the change of another commit; the result counts for the later of both days.
@@ -43,7 +51,7 @@ impl CounterDelta {
         self.completed += other.completed;
         self.downloads += other.downloads;
         self.bytes += other.bytes;
-        self.moved = self.moved.and(other.moved);
+        self.status_moves = self.status_moves.plus(other.status_moves);
         self.bytes_removed += other.bytes_removed;
     }
 }
@@ -63,7 +71,7 @@ impl StatusMoves {
         Self(Status::ALL.map(step))
     }
 
-    fn and(self, other: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
     }
 }
@@ -88,15 +96,15 @@ pub struct TransferCounts {
 /// Several servers write their changes independently, so a count can be negative until another server writes its part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusSums {
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `pending`.
     pub pending: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `completed`.
     pub completed: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `expired`.
     pub expired: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `exhausted`.
     pub exhausted: i64,
-    /// See [`TransferCounts`].
+    /// Number of transfers with the status `deleted`.
     pub deleted: i64,
 }
 
@@ -114,7 +122,7 @@ impl StatusSums {
 
     /// Returns the counts for output, with negative counts as 0.
     #[must_use]
-    pub fn told(mut self) -> TransferCounts {
+    pub fn non_negative(mut self) -> TransferCounts {
         let mut count = |status| u64::try_from(*self.of(status)).unwrap_or(0);
         TransferCounts {
             pending: count(Status::Pending),
@@ -161,15 +169,16 @@ impl DayStats {
         from_json(key, stored)
     }
 
-    /// Applies `tally` to the counters `latest` of the most recent day, and returns the resulting counters.
+    /// Applies `counter_delta` to the counters `latest` of the most recent day, and returns the resulting counters.
     ///
-    /// A change for a day before the most recent one, caused by a clock set back, counts for the most recent day.
+    /// A change for an earlier day than the most recent day, caused by a clock set back, counts for the most recent
+    /// day.
     #[must_use]
-    pub fn after(latest: Option<Self>, tally: &CounterDelta) -> Self {
+    pub fn after(latest: Option<Self>, counter_delta: &CounterDelta) -> Self {
         let mut stats = match latest {
-            Some(latest) if latest.day >= tally.day => latest,
+            Some(latest) if latest.day >= counter_delta.day => latest,
             Some(earlier) => Self {
-                day: tally.day.clone(),
+                day: counter_delta.day.clone(),
                 created: 0,
                 completed: 0,
                 downloads: 0,
@@ -179,7 +188,7 @@ impl DayStats {
             },
             None => Self {
                 v: V1,
-                day: tally.day.clone(),
+                day: counter_delta.day.clone(),
                 created: 0,
                 completed: 0,
                 downloads: 0,
@@ -190,20 +199,22 @@ impl DayStats {
                 closed: false,
             },
         };
-        stats.add(tally);
+        stats.add(counter_delta);
         stats
     }
 
-    fn add(&mut self, tally: &CounterDelta) {
-        self.created += tally.created;
-        self.completed += tally.completed;
-        self.downloads += tally.downloads;
-        self.downloads_ever += tally.downloads;
-        self.bytes += tally.bytes;
+    fn add(&mut self, counter_delta: &CounterDelta) {
+        self.created += counter_delta.created;
+        self.completed += counter_delta.completed;
+        self.downloads += counter_delta.downloads;
+        self.downloads_ever += counter_delta.downloads;
+        self.bytes += counter_delta.bytes;
         let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.bytes_stored =
-            self.bytes_stored.saturating_add(signed(tally.bytes)).saturating_sub(signed(tally.bytes_removed));
-        for (status, change) in Status::ALL.into_iter().zip(tally.moved.0) {
+        self.bytes_stored = self
+            .bytes_stored
+            .saturating_add(signed(counter_delta.bytes))
+            .saturating_sub(signed(counter_delta.bytes_removed));
+        for (status, change) in Status::ALL.into_iter().zip(counter_delta.status_moves.0) {
             let count = self.transfers.of(status);
             *count = count.saturating_add(change);
         }
@@ -221,30 +232,37 @@ mod tests {
     #[test]
     fn totals_do_not_depend_on_the_order_of_writes() {
         let on = || CounterDelta::on(day("2026-01-01"));
-        let created = CounterDelta { moved: StatusMoves::one(None, Some(Status::Pending)), ..on() };
-        let completed =
-            CounterDelta { bytes: 70, moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)), ..on() };
+        let created = CounterDelta { status_moves: StatusMoves::one(None, Some(Status::Pending)), ..on() };
+        let completed = CounterDelta {
+            bytes: 70,
+            status_moves: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
+            ..on()
+        };
         let removed =
-            CounterDelta { bytes_removed: 70, moved: StatusMoves::one(Some(Status::Completed), None), ..on() };
-        let late =
-            [&removed, &completed, &created].into_iter().fold(None, |stats, tally| Some(DayStats::after(stats, tally)));
+            CounterDelta { bytes_removed: 70, status_moves: StatusMoves::one(Some(Status::Completed), None), ..on() };
+        let late = [&removed, &completed, &created]
+            .into_iter()
+            .fold(None, |stats, counter_delta| Some(DayStats::after(stats, counter_delta)));
         let stats = late.unwrap();
         assert_eq!((stats.transfers, stats.bytes_stored), (StatusSums::default(), 0));
         let early = DayStats::after(None, &removed);
-        assert_eq!((early.bytes_stored, early.transfers.completed, early.transfers.told().completed), (-70, -1, 0));
+        assert_eq!(
+            (early.bytes_stored, early.transfers.completed, early.transfers.non_negative().completed),
+            (-70, -1, 0)
+        );
     }
 
     #[test]
     fn a_new_day_starts_from_the_totals_of_the_last_one() {
         let created = CounterDelta {
             created: 1,
-            moved: StatusMoves::one(None, Some(Status::Pending)),
+            status_moves: StatusMoves::one(None, Some(Status::Pending)),
             ..CounterDelta::on(day("2026-01-01"))
         };
         let completed = CounterDelta {
             completed: 1,
             bytes: 70,
-            moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
+            status_moves: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
             ..CounterDelta::on(day("2026-01-03"))
         };
         let first = DayStats::after(None, &created);

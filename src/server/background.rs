@@ -22,14 +22,14 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Starts all jobs, which run until `stop`.
 pub(super) fn start(app: &App, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    jobs.spawn(keep_counting(app.transfers.clone(), stop.clone()));
-    jobs.spawn(keep_flushing(app.store.clone(), stop.clone()));
-    jobs.spawn(keep_sweeping(app.transfers.clone(), stop.clone()));
+    jobs.spawn(write_counts_periodically(app.transfers.clone(), stop.clone()));
+    jobs.spawn(flush_periodically(app.store.clone(), stop.clone()));
+    jobs.spawn(sweep_periodically(app.transfers.clone(), stop.clone()));
     jobs
 }
 
 /// Adds counted downloads to their transfers at each [`COUNT_INTERVAL`] until `stop`.
-async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
+async fn write_counts_periodically(transfers: Transfers, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(COUNT_INTERVAL);
     loop {
         tokio::select! {
@@ -41,7 +41,7 @@ async fn keep_counting(transfers: Transfers, stop: CancellationToken) {
 }
 
 /// Writes counters buffered in the store at each [`FLUSH_INTERVAL`] until `stop`.
-async fn keep_flushing(store: Arc<dyn Store>, stop: CancellationToken) {
+async fn flush_periodically(store: Arc<dyn Store>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(FLUSH_INTERVAL);
     loop {
         tokio::select! {
@@ -60,7 +60,7 @@ pub(super) async fn flush(store: &dyn Store) {
 }
 
 /// Sweeps at each [`SWEEP_INTERVAL`] until `stop`, which also aborts a running sweep.
-async fn keep_sweeping(transfers: Transfers, stop: CancellationToken) {
+async fn sweep_periodically(transfers: Transfers, stop: CancellationToken) {
     // A random first delay spreads the sweeps of several servers on one store over the interval.
     let first = tokio::time::Instant::now() + SWEEP_INTERVAL.mul_f64(f64::from(random::bytes::<1>()[0]) / 255.0);
     let mut ticks = tokio::time::interval_at(first, SWEEP_INTERVAL);

@@ -35,7 +35,7 @@ pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
 pub use settings::{DEFAULT_RETENTION, RateMode, Settings, TlsFiles};
-pub use store::{FolderState, InvalidStorage, StorageLocation};
+pub use store::{FolderState, InvalidStorageLocation, StorageLocation};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};

@@ -44,7 +44,7 @@ async fn records_can_be_written_once_space_is_freed() {
     let whole = Commit {
         schedule: vec![key("due/2026-01-01T00:00/x")],
         records: vec![(key("large"), pattern(0..MIB)), (key("small"), "event".into())],
-        tally: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
+        counter_delta: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("old.json")],
         ..creating("new.json", "object")
     };

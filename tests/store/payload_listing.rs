@@ -9,7 +9,7 @@ use crate::place::{Place, content, finished, recording, upload};
 async fn held(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
     let mut all: Vec<PayloadObjects> = Vec::new();
     loop {
-        let page = store.held(all.last().map(|held| held.id), page_size).await.unwrap();
+        let page = store.list_stored(all.last().map(|held| held.id), page_size).await.unwrap();
         assert!(page.len() <= page_size);
         if page.is_empty() {
             return all;
@@ -19,11 +19,11 @@ async fn held(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
 }
 
 const fn whole(id: TransferId) -> PayloadObjects {
-    PayloadObjects { id, whole: true, unfinished: false }
+    PayloadObjects { id, finished: true, unfinished: false }
 }
 
 const fn arriving(id: TransferId) -> PayloadObjects {
-    PayloadObjects { id, whole: false, unfinished: true }
+    PayloadObjects { id, finished: false, unfinished: true }
 }
 
 pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
@@ -41,7 +41,7 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
     for page_size in [1, 2, 3, 100] {
         assert_eq!(held(&*store, page_size).await, expected, "in pages of {page_size}");
     }
-    assert_eq!(store.held(None, 0).await.unwrap(), []);
+    assert_eq!(store.list_stored(None, 0).await.unwrap(), []);
 }
 
 pub(crate) async fn removed_payloads_are_not_listed(store: Place) {

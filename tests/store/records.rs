@@ -35,7 +35,7 @@ pub(crate) async fn a_conflict_writes_nothing(store: Place) {
     store.commit(creating("a.json", "first")).await.unwrap();
     let refused = Commit {
         records: vec![(key("events/1.json"), "event".into())],
-        tally: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
+        counter_delta: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("a.json")],
         ..creating("a.json", "second")
     };

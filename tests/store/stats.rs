@@ -19,18 +19,21 @@ async fn all(store: &dyn Store) -> Vec<DayStats> {
 }
 
 pub(crate) async fn tallies_are_added_per_day(store: Place) {
-    let created =
-        CounterDelta { created: 1, moved: StatusMoves::one(None, Some(Status::Pending)), ..counted("2026-01-01") };
+    let created = CounterDelta {
+        created: 1,
+        status_moves: StatusMoves::one(None, Some(Status::Pending)),
+        ..counted("2026-01-01")
+    };
     let completed = CounterDelta {
         completed: 1,
         bytes: 70,
         downloads: 2,
-        moved: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
+        status_moves: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
         ..counted("2026-01-03")
     };
     let late = CounterDelta { downloads: 1, ..counted("2026-01-02") };
-    for (at, tally) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
-        store.commit(Commit { tally: Some(tally), ..creating(at, "object") }).await.unwrap();
+    for (at, counter_delta) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
+        store.commit(Commit { counter_delta: Some(counter_delta), ..creating(at, "object") }).await.unwrap();
         // Flushes first, so that the late delta is also late for backends that batch deltas.
         store.flush().await.unwrap();
     }
@@ -43,8 +46,8 @@ pub(crate) async fn tallies_are_added_per_day(store: Place) {
 
 pub(crate) async fn racing_tallies_all_count(store: Place) {
     let commits = (0..100).map(|_| {
-        let tally = CounterDelta { downloads: 1, ..counted("2026-01-01") };
-        store.commit(Commit { tally: Some(tally), ..Commit::default() })
+        let counter_delta = CounterDelta { downloads: 1, ..counted("2026-01-01") };
+        store.commit(Commit { counter_delta: Some(counter_delta), ..Commit::default() })
     });
     assert!(join_all(commits).await.into_iter().all(|answer| matches!(answer, Ok(None))));
     assert_eq!(all(&*store).await[0].downloads, 100);

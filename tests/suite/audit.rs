@@ -282,7 +282,7 @@ async fn records_contain_no_client_controlled_text() {
 
 #[tokio::test]
 async fn buffered_records_are_written_at_shutdown() {
-    let service = Service::on_disk().with(|settings| settings.audit = sgsend::domain::audit::WriteMode::Gathered);
+    let service = Service::on_disk().with(|settings| settings.audit = sgsend::domain::audit::WriteMode::Batched);
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.send_payload(b"abc", "").await;

@@ -33,7 +33,7 @@ struct Items {
     next: Option<String>,
 }
 
-/// Runs the command.
+/// Runs `sgsend audit`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let Command::Show { id } = arguments.command;
     let id = Target::read(Some(&id), context).await?.id;

@@ -50,7 +50,7 @@ impl Shell {
     }
 }
 
-/// Runs the command.
+/// Runs `sgsend completions`.
 pub(crate) fn run(arguments: &Arguments, printer: &Printer) -> Result<()> {
     let script = script(arguments.shell)?;
     if printer.is_json() {

@@ -8,7 +8,7 @@ use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::input::link_arg::Target;
 use crate::cli::input::secret::SecretText;
-use crate::client::download::KeptGrant;
+use crate::client::download::GrantFile;
 use crate::client::upload::UnfinishedUpload;
 
 /// Arguments of `sgsend delete`.
@@ -19,16 +19,16 @@ pub(crate) struct Arguments {
     link: Option<SecretText>,
 }
 
-/// Runs the command.
+/// Runs `sgsend delete`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let api = context.api_as_sender(target.root.clone()).await?;
+    let api = context.sender_api(target.base_url.clone()).await?;
     let status = api.delete(target.id).await?;
     // The saved state of an unfinished upload or download is useless now.
     if let Some(uploads) = paths::uploads_directory() {
         UnfinishedUpload::forget(&uploads, target.id);
     }
-    KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id).forget();
+    GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id).forget();
     if context.printer.is_json() {
         context.printer.json_of(&status)?;
     } else {

@@ -18,7 +18,7 @@ use crate::cli::output::plural::counted;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, KeptGrant};
+use crate::client::download::{self, Download, GrantFile};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
@@ -87,31 +87,31 @@ impl FileOutput {
     }
 
     /// Describes a file unpacked into `directory`.
-    fn within(directory: &Path, file: &UnpackedFile) -> Self {
+    fn unpacked_in(directory: &Path, file: &UnpackedFile) -> Self {
         let path = directory.join(&file.name).display().to_string();
         Self { name: Some(file.name.clone()), path: Some(path), size: file.size }
     }
 }
 
-/// Runs the command. Handles interruption itself: the partial download stays resumable or is removed.
+/// Runs `sgsend download`. Handles interruption itself: the partial download stays resumable or is removed.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
-    let (api, kept, wanted) = tokio::select! {
+    let (api, grant_file, parameters) = tokio::select! {
         prepared = Box::pin(prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
     };
-    let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), wanted.status.transfer_id);
-    let downloaded = Box::pin(download::run(&api, wanted, &kept, retry_policy, meter, interrupt)).await?;
+    let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), parameters.status.transfer_id);
+    let downloaded = Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?;
     report(&downloaded.decrypted, Some((id, downloaded.flow)), context)
 }
 
 /// Reads the link and the secrets and checks the output, before the server counts a download.
-async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGrant, Download)> {
+async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantFile, Download)> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let kept = KeptGrant::new(paths::downloads_directory().as_deref(), &target.root, target.id);
-    if context.printer.has_reader() {
-        match (arguments.resume, kept.has_partial()) {
+    let grant_file = GrantFile::new(paths::downloads_directory().as_deref(), &target.base_url, target.id);
+    if context.printer.is_interactive() {
+        match (arguments.resume, grant_file.has_partial()) {
             (true, false) => context.printer.note("no unfinished download of this transfer: starting a new one"),
             (false, true) => {
                 context.printer.note("an unfinished download of this transfer exists: resume it with --resume");
@@ -119,32 +119,33 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, KeptGr
             _ => {}
         }
     }
-    let api = context.api_as_anybody(target.root)?;
+    let api = context.anonymous_api(target.base_url)?;
     let flow = arguments.flow.choice();
-    let status = download::check(&api, target.id, flow, &kept).await?;
+    let status = download::check(&api, target.id, flow, &grant_file).await?;
     // Without a download limit, another download costs nothing.
-    if status.max_downloads.is_some() && !kept.is_possible() {
+    if status.max_downloads.is_some() && !grant_file.is_possible() {
         context
             .printer
             .warning("the state directory is not writable: a retry after a failure counts as another download");
     }
     let mark = target.id.to_string()[..8].to_owned();
-    let output = settle(OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone())).await?;
+    let output =
+        resolve_target(OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
 
     let choose = output.into_choice();
-    Ok((api, kept, Download { status, key, choose, flow, resume: arguments.resume }))
+    Ok((api, grant_file, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
 /// Checks the output target before the download begins, on a blocking thread.
-pub(crate) async fn settle(mut target: OutputTarget) -> Result<OutputTarget> {
-    let settle = move || target.settle().map(|()| target);
-    Ok(spawn_blocking(settle).await.expect("checking the output target does not panic")?)
+pub(crate) async fn resolve_target(mut target: OutputTarget) -> Result<OutputTarget> {
+    let resolve_target = move || target.resolve().map(|()| target);
+    Ok(spawn_blocking(resolve_target).await.expect("checking the output target does not panic")?)
 }
 
-/// Returns the key that encrypts the payload, derived with the passphrase if the link needs one.
+/// Returns the key that encrypts the payload, derived with the passphrase if the link needs a passphrase.
 pub(crate) async fn payload_key(
     link_key: LinkKey,
     ask: bool,
@@ -170,7 +171,7 @@ pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>
     if printer.is_json() {
         let files = match (&decrypted.unpacked, &decrypted.path) {
             (Some(unpacked), Some(directory)) => {
-                unpacked.iter().map(|file| FileOutput::within(directory, file)).collect()
+                unpacked.iter().map(|file| FileOutput::unpacked_in(directory, file)).collect()
             }
             _ => vec![FileOutput::of(decrypted)],
         };
@@ -178,7 +179,7 @@ pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>
         printer.json(&Output { v: 1, ok: true, transfer_id, files, mode })?;
     } else if let Some(path) = &decrypted.path {
         printer.path(path)?;
-        if printer.has_reader() {
+        if printer.is_interactive() {
             let size = ByteSize(decrypted.size);
             match &decrypted.unpacked {
                 None => printer.note(&format!("{size}, authenticity verified")),

@@ -32,34 +32,35 @@ struct Output {
     config: String,
 }
 
-/// Runs the command.
+/// Runs `sgsend login`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let root = server(arguments.url, context).await?;
-    let origin = Origin::from(&root);
-    let text = match context.settings.token_given(&origin) {
+    let base_url = server(arguments.url, context).await?;
+    let origin = Origin::from(&base_url);
+    let text = match context.settings.unsaved_token(&origin) {
         Some(source) => context.read_secret(source, "sender token").await?,
         None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
             Failure::usage("a sender token is required, but there is no terminal to ask for it")
-                .hint("pass it with --token-file, or --token -")
+                .hint("pass the token with --token-file, or --token -")
         })?,
     };
     let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
-    let api = Api::new(root.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
+    let api =
+        Api::new(base_url.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
     check_service(&api).await?;
     let token = check_token(&api).await?;
 
     let token_text = Zeroizing::new(text.trim().to_owned());
     let path = context.change_profile(|profile| {
-        profile.server = Some(root.to_string());
+        profile.server = Some(base_url.to_string());
         profile.token = Some(token_text.to_string());
         profile.token_file = None;
     })?;
     let printer = &context.printer;
     if printer.is_json() {
-        printer.json_of(&Output { server: root.to_string(), token, config: path.display().to_string() })?;
+        printer.json_of(&Output { server: base_url.to_string(), token, config: path.display().to_string() })?;
     } else {
         let (id, terms) = (token.token_id, terms(&token));
-        printer.note(&format!("token {id} is valid for {root}, {terms}; saved in {}", path.display()));
+        printer.note(&format!("token {id} is valid for {base_url}, {terms}; saved in {}", path.display()));
     }
     Ok(())
 }

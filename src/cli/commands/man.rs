@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     directory: Option<PathBuf>,
 }
 
-/// Runs the command.
+/// Runs `sgsend man`.
 pub(crate) fn run(arguments: &Arguments, command_line: Command, printer: &Printer) -> Result<()> {
     let pages = reference::pages(command_line)?;
     let Some(directory) = &arguments.directory else {

@@ -25,7 +25,7 @@ use super::command_line;
 use super::context::Context;
 use super::failure::Failure;
 use super::failure::exit::Exit;
-use super::input::global::Global;
+use super::input::global::GlobalOptions;
 use super::output::printer::Printer;
 use super::signals;
 
@@ -37,7 +37,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 #[command(name = "sgsend", version, about, long_about = None, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalOptions,
     #[command(subcommand)]
     pub command: Command,
 }

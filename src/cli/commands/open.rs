@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::task::spawn_blocking;
 
-use super::download::{KeyArguments, payload_key, report, settle};
+use super::download::{KeyArguments, payload_key, report, resolve_target};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     raw: bool,
 }
 
-/// Runs the command.
+/// Runs `sgsend open`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
     if arguments.file == Path::new("-") {
@@ -45,13 +45,13 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         let failure = Failure::usage("stdout cannot carry both the content and JSON");
         return Err(failure.hint("name a file with -o").into());
     }
-    // Random digits for the name of the partial file: a payload on disk does not contain its transfer id.
+    // Random digits for the name of the part file: a payload on disk does not contain its transfer id.
     let mark = TokenId::random().to_string()[..8].to_owned();
     let target = OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone());
     // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.target.output.is_none();
-    let target = if to_stdout { target } else { settle(target).await? };
-    let link_key = options.read_apart(context).await?;
+    let target = if to_stdout { target } else { resolve_target(target).await? };
+    let link_key = options.read_without_link(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
     let choose = target.into_choice();

@@ -12,7 +12,7 @@ use crate::domain::wire::StatsOverview;
 #[derive(Args)]
 pub(crate) struct Arguments {}
 
-/// Runs the command.
+/// Runs `sgsend stats`.
 pub(crate) async fn run(_: Arguments, context: &Context) -> Result<()> {
     let stats = context.admin_api().await?.stats().await?;
     if context.printer.is_json() {

@@ -30,12 +30,12 @@ pub(crate) struct Arguments {
 struct Output {
     v: u8,
     ok: bool,
-    looked_at: u64,
+    processed: u64,
     payloads_removed: u64,
     forgotten: u64,
 }
 
-/// Runs the command.
+/// Runs `sgsend sweep`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     log::start(&context.printer)?;
     let storage = arguments.s3.apply(arguments.storage)?;
@@ -55,12 +55,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
             .into());
     }
     if context.printer.is_json() {
-        let (looked_at, payloads_removed, forgotten) = (swept.processed, swept.payloads_removed, swept.removed);
-        context.printer.json(&Output { v: 1, ok: true, looked_at, payloads_removed, forgotten })?;
+        let (processed, payloads_removed, forgotten) = (swept.processed, swept.payloads_removed, swept.removed);
+        context.printer.json(&Output { v: 1, ok: true, processed, payloads_removed, forgotten })?;
     } else {
-        let looked_at = format!("checked           {}", swept.processed);
+        let processed = format!("checked           {}", swept.processed);
         let removed = format!("payloads removed  {}", swept.payloads_removed);
-        context.printer.result(&format!("{looked_at}\n{removed}\nrecords removed   {}", swept.removed))?;
+        context.printer.result(&format!("{processed}\n{removed}\nrecords removed   {}", swept.removed))?;
     }
     Ok(())
 }

@@ -66,8 +66,8 @@ impl Config {
 
     /// Parses the content of a file; an error has its position in bytes.
     ///
-    /// Error texts quote no value, since it may be a token. Messages about the type of a value would, so types are
-    /// checked first.
+    /// Error texts quote no value, since it may be a token. The parser's message about a wrong type quotes the value,
+    /// so types are checked first.
     fn parse(text: &str) -> Result<Self, (Option<Range<usize>>, String)> {
         let describe = |error: toml::de::Error| (error.span(), error.message().to_owned());
         let table = DeTable::parse(text).map_err(describe)?;
@@ -103,7 +103,7 @@ impl Config {
             Some(profile) => Ok(profile.clone()),
             None if named.is_none() && self.default_profile.is_none() => Ok(Profile::default()),
             None => Err(Failure::new(Exit::Usage, "config", format!("no profile `{name}` in the configuration"))
-                .hint(format!("create it with `sgsend login --profile {name}`"))),
+                .hint(format!("create the profile with `sgsend login --profile {name}`"))),
         }
     }
 
@@ -113,7 +113,8 @@ impl Config {
     }
 }
 
-/// Returns the position of the first value of a wrong type: profiles are tables of texts, and all else is text.
+/// Returns the position of the first value of a wrong type: each profile is a table of strings, and every other value
+/// is a string.
 fn wrong_type(root: &DeTable<'_>) -> Option<Range<usize>> {
     let not_text = |value: &&Spanned<DeValue<'_>>| !value.get_ref().is_str();
     let in_profile = |profile: &Spanned<DeValue<'_>>| match profile.get_ref().as_table() {

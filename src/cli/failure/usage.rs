@@ -72,14 +72,14 @@ fn with_suggestion(failure: Failure, error: &Error) -> Failure {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return failure };
     let parent = parent_command(error);
     let suggestion = match parent.as_deref() {
-        None => ALIASES.iter().find(|(theirs, _)| theirs == word).map(|(_, ours)| *ours),
+        None => ALIASES.iter().find(|(alias, _)| alias == word).map(|(_, own_command)| *own_command),
         Some(parent) => {
-            let matches = |(command, theirs, _): &&(&str, &str, &str)| *command == parent && theirs == word;
-            SUBCOMMAND_ALIASES.iter().find(matches).map(|(.., ours)| *ours)
+            let matches = |(command, alias, _): &&(&str, &str, &str)| *command == parent && alias == word;
+            SUBCOMMAND_ALIASES.iter().find(matches).map(|(.., own_command)| *own_command)
         }
     };
     match suggestion {
-        Some(ours) => failure.hint(format!("did you mean `sgsend {ours}`?")),
+        Some(own_command) => failure.hint(format!("did you mean `sgsend {own_command}`?")),
         None => failure,
     }
 }
@@ -164,13 +164,19 @@ mod tests {
     #[test]
     fn every_alias_maps_to_a_command() {
         let command = command_line();
-        for (theirs, ours) in ALIASES {
-            assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
+        for (alias, own_command) in ALIASES {
+            assert!(
+                command.find_subcommand(own_command).is_some() && command.find_subcommand(alias).is_none(),
+                "{alias}"
+            );
         }
-        for (parent, theirs, ours) in SUBCOMMAND_ALIASES {
-            let (_, ours) = ours.split_once(' ').unwrap();
+        for (parent, alias, own_command) in SUBCOMMAND_ALIASES {
+            let (_, own_command) = own_command.split_once(' ').unwrap();
             let command = command.find_subcommand(parent).unwrap();
-            assert!(command.find_subcommand(ours).is_some() && command.find_subcommand(theirs).is_none(), "{theirs}");
+            assert!(
+                command.find_subcommand(own_command).is_some() && command.find_subcommand(alias).is_none(),
+                "{alias}"
+            );
         }
     }
 

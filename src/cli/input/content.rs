@@ -11,7 +11,7 @@ use super::secret::claim_stdin;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::failure::table::hint_of_io;
-use crate::client::pack::{Exclude, PackError, SkippedEntry, Top, pack};
+use crate::client::pack::{Exclude, PackError, PackInput, SkippedEntry, pack};
 use crate::client::upload::{Source, UploadError};
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
@@ -40,7 +40,8 @@ pub(crate) struct Content {
     pub is_stream: bool,
     /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
-    pub left_out: Vec<SkippedEntry>,
+    /// Skipped entries of an archive: sockets, FIFOs and devices.
+    pub skipped: Vec<SkippedEntry>,
     /// Exclude globs without a match.
     pub unused_globs: Vec<String>,
 }
@@ -52,7 +53,7 @@ impl Input {
             Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
         })?;
         let name = self.name.clone();
-        let content = self.find(name, &exclude)?;
+        let content = self.open_paths(name, &exclude)?;
         let name = safe_file_name(&content.name);
         Ok(Content {
             is_renamed: name != content.name || name.contains(char::REPLACEMENT_CHARACTER),
@@ -62,7 +63,7 @@ impl Input {
         })
     }
 
-    fn find(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+    fn open_paths(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
         match &self.paths[..] {
             [path] if path == Path::new("-") => {
                 claim_stdin("content")?;
@@ -70,40 +71,40 @@ impl Input {
                 let name = name.unwrap_or_else(|| "stdin".to_owned());
                 Ok(Content { is_stream: true, ..Content::of(source, name, true, Vec::new()) })
             }
-            [path] if path.is_dir() => one_directory(path, name, exclude),
+            [path] if path.is_dir() => pack_directory(path, name, exclude),
             [path] => {
                 let last = last_name(path);
                 if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
                     return Err(PackError::Nothing.into());
                 }
-                let (source, is_spooled) = open_one(path, self.limit)?;
+                let (source, is_spooled) = open_or_spool(path, self.limit)?;
                 let name = name.map_or(last, Ok)?;
                 Ok(Content::of(source, name, is_spooled, Vec::new()))
             }
-            paths => several(paths, name, exclude),
+            paths => pack_paths(paths, name, exclude),
         }
     }
 }
 
 impl Content {
-    fn of(source: Source, name: String, is_spooled: bool, left_out: Vec<SkippedEntry>) -> Self {
-        Self { source, name, is_renamed: false, is_stream: false, is_spooled, left_out, unused_globs: Vec::new() }
+    fn of(source: Source, name: String, is_spooled: bool, skipped: Vec<SkippedEntry>) -> Self {
+        Self { source, name, is_renamed: false, is_stream: false, is_spooled, skipped, unused_globs: Vec::new() }
     }
 }
 
 /// Packs the entries of a directory; the directory itself is not an entry.
-fn one_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let packed = pack(vec![Top { name: String::new(), path: path.to_owned() }], exclude)?;
+    let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], exclude)?;
     let source = Source::archive(packed.plan, modified);
-    Ok(Content::of(source, name, false, packed.left_out))
+    Ok(Content::of(source, name, false, packed.skipped))
 }
 
 /// Packs several paths, each under its last component.
-fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_paths(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let mut names = BTreeSet::new();
-    let mut tops = Vec::with_capacity(paths.len());
+    let mut inputs = Vec::with_capacity(paths.len());
     for path in paths {
         if path == Path::new("-") {
             return Err(Failure::usage("- is stdin and cannot be combined with other paths")
@@ -115,19 +116,19 @@ fn several(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result
             let message = format!("two paths have the same name {name}");
             return Err(Failure::usage(message).hint("upload them separately, or upload their directory").into());
         }
-        tops.push(Top { name, path: path.clone() });
+        inputs.push(PackInput { name, path: path.clone() });
     }
-    let packed = pack(tops, exclude)?;
+    let packed = pack(inputs, exclude)?;
     // Random digits, since the envelope is encrypted before the server assigns the transfer id.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
-    Ok(Content::of(source, name, false, packed.left_out))
+    Ok(Content::of(source, name, false, packed.skipped))
 }
 
-/// Rejects a missing path among several, without quoting it.
+/// Rejects a missing path among several; the message does not quote the path.
 ///
 /// With `--passphrase`, a missing path may be a passphrase that was typed behind the flag.
-pub(crate) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
+pub(crate) fn check_paths_exist(paths: &[PathBuf]) -> Result<(), Failure> {
     let exists = |path: &PathBuf| path == Path::new("-") || path.symlink_metadata().is_ok();
     match paths.iter().position(|path| !exists(path)) {
         Some(at) if paths.len() > 1 => Err(Failure::usage(format!("path number {} does not exist", at + 1))
@@ -140,13 +141,13 @@ pub(crate) fn check_there(paths: &[PathBuf]) -> Result<(), Failure> {
 fn last_name(path: &Path) -> Result<String, Failure> {
     let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
     let name = resolved.as_deref().unwrap_or(path).file_name();
-    let name =
-        name.ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set one with --name"))?;
+    let name = name
+        .ok_or_else(|| Failure::usage(format!("{} has no file name", path.display())).hint("set a name with --name"))?;
     Ok(name.to_string_lossy().into_owned())
 }
 
 /// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
-fn open_one(path: &Path, limit: u64) -> Result<(Source, bool)> {
+fn open_or_spool(path: &Path, limit: u64) -> Result<(Source, bool)> {
     let failed = |error: io::Error| {
         let message = format!("{} cannot be read: {error}", path.display());
         Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
@@ -191,10 +192,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn files_with_unknown_length_are_spooled() {
-        assert!(open_one(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
+        assert!(open_or_spool(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
         let empty = tempfile::NamedTempFile::new().unwrap();
         empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(open_one(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
+        assert_eq!(open_or_spool(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
     }
 
     fn input(paths: &[&Path], exclude: &[&str]) -> Input {
@@ -202,7 +203,7 @@ mod tests {
         Input { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
     }
 
-    fn refused(input: Input) -> Failure {
+    fn failure_of(input: Input) -> Failure {
         Failure::of(&input.open().err().unwrap())
     }
 
@@ -217,8 +218,8 @@ mod tests {
             assert_eq!(content.name, "photos", "{}", path.display());
             assert_eq!(content.source.plan().unwrap().entries()[0].path(), "inner");
         }
-        let several = input(&[&photos, &inner], &[]).open().unwrap();
-        assert_eq!((several.name.len(), several.name.starts_with("sgsend-")), (15, true));
+        let pack_paths = input(&[&photos, &inner], &[]).open().unwrap();
+        assert_eq!((pack_paths.name.len(), pack_paths.name.starts_with("sgsend-")), (15, true));
     }
 
     #[test]
@@ -236,11 +237,11 @@ mod tests {
             input(&[&file, &folder.path().join("d")], &["*.log", "d"]),
             input(&[&file], &["a["]),
         ] {
-            assert_eq!(refused(input).exit, Exit::Usage);
+            assert_eq!(failure_of(input).exit, Exit::Usage);
         }
-        let typed = check_there(&[file.clone(), "open sesame".into()]).unwrap_err();
+        let typed = check_paths_exist(&[file.clone(), "open sesame".into()]).unwrap_err();
         assert_eq!((typed.exit, format!("{typed:?}").contains("sesame")), (Exit::Usage, false), "{typed:?}");
-        let missing = refused(input(&[&file, &folder.path().join("nowhere")], &[]));
+        let missing = failure_of(input(&[&file, &folder.path().join("nowhere")], &[]));
         assert_eq!((missing.exit, missing.message.contains("nowhere")), (Exit::LocalFile, true));
     }
 }

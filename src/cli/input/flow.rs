@@ -7,13 +7,13 @@ use crate::client::FlowChoice;
 /// Options of commands that transfer payloads.
 #[derive(Args)]
 pub(crate) struct FlowArguments {
-    /// Route of the payload
-    #[arg(long, value_name = "WAY", default_value = "auto", hide_short_help = true)]
+    /// Data path of the payload
+    #[arg(long, value_name = "FLOW", default_value = "auto", hide_short_help = true)]
     flow: FlowOption,
 }
 
 impl FlowArguments {
-    /// Returns the requested route.
+    /// Returns the requested data path.
     pub(crate) fn choice(&self) -> FlowChoice {
         match self.flow {
             FlowOption::Auto => FlowChoice::Auto,

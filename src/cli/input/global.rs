@@ -14,7 +14,7 @@ use crate::cli::output::style::{ColorChoice, ProgressStyle};
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 #[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
+pub(crate) struct GlobalOptions {
     /// URL of the public service [env: SGSEND_SERVER] [default: http://127.0.0.1:8080]
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,

@@ -13,11 +13,11 @@ use crate::domain::id::TransferId;
 use crate::domain::link::{InvalidLink, Link};
 
 /// Hint for a malformed link.
-const LOOKS_LIKE: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";
+const LINK_FORMAT_HINT: &str = "a link looks like https://send.example/d/ID#v1.KEY; quote it in the shell";
 
 /// A transfer with its server and, if known, its key.
 pub(crate) struct Target {
-    pub root: BaseUrl,
+    pub base_url: BaseUrl,
     pub id: TransferId,
     pub key: Option<LinkKey>,
 }
@@ -30,7 +30,7 @@ impl Target {
             // Hidden input, since the link contains the key.
             None => context.prompt.secret("Link").await?.ok_or_else(|| {
                 Failure::usage("a link or the id of a transfer is required")
-                    .hint("pass it as an argument, or - to read it from stdin")
+                    .hint("pass the link or id as an argument, or - to read it from stdin")
             })?,
         };
         Ok(Self::parse(text.trim(), context.settings.server())?)
@@ -38,26 +38,26 @@ impl Target {
 
     fn parse(text: &str, server: BaseUrl) -> Result<Self, Failure> {
         if let Ok(id) = TransferId::from_str(text) {
-            return Ok(Self { root: server, id, key: None });
+            return Ok(Self { base_url: server, id, key: None });
         }
         let malformed = |message: String| Failure { code: "malformed_link".into(), ..Failure::usage(message) };
         if text.is_empty() {
             return Err(malformed("the link is empty".to_owned()).hint("pass the link, or the id of a transfer"));
         }
         match text.parse::<Link>() {
-            Err(InvalidLink::Root(InvalidBaseUrl::NotAUrl(_))) if !text.contains("://") => {
+            Err(InvalidLink::BaseUrl(InvalidBaseUrl::NotAUrl(_))) if !text.contains("://") => {
                 Err(malformed("this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned())
-                    .hint(LOOKS_LIKE))
+                    .hint(LINK_FORMAT_HINT))
             }
-            Ok(Link { root, transfer_id, key }) => Ok(Self { root, id: transfer_id, key }),
+            Ok(Link { base_url, transfer_id, key }) => Ok(Self { base_url, id: transfer_id, key }),
             // The text is not quoted, since it may contain the key.
             Err(error) => {
                 let cause = match &error {
-                    InvalidLink::Root(cause) => format!("{error}: {cause}"),
+                    InvalidLink::BaseUrl(cause) => format!("{error}: {cause}"),
                     InvalidLink::Key(cause) => format!("{error}: {cause}"),
                     InvalidLink::Path => error.to_string(),
                 };
-                Err(malformed(cause).hint(LOOKS_LIKE))
+                Err(malformed(cause).hint(LINK_FORMAT_HINT))
             }
         }
     }
@@ -71,8 +71,9 @@ pub(crate) struct KeyOptions {
 
 impl KeyOptions {
     /// Reads the key without a link: from an option, the environment, or the prompt.
-    pub(crate) async fn read_apart(self, context: &Context) -> Result<LinkKey> {
-        let missing = Failure::usage("the key is missing").hint("pass it with --key-file or SGSEND_KEY, or --key -");
+    pub(crate) async fn read_without_link(self, context: &Context) -> Result<LinkKey> {
+        let missing =
+            Failure::usage("the key is missing").hint("pass the key with --key-file or SGSEND_KEY, or --key -");
         self.read_or(None, context, missing).await
     }
 
@@ -116,10 +117,10 @@ mod tests {
         let server = || "https://a.example".parse::<BaseUrl>().unwrap();
         let id = TransferId::random();
         let target = Target::parse(&id.to_string(), server()).unwrap();
-        assert_eq!((target.root, target.id, target.key.is_none()), (server(), id, true));
+        assert_eq!((target.base_url, target.id, target.key.is_none()), (server(), id, true));
         let link = format!("<https://b.example/base/d/{id}#{}>.", LinkKey::random().to_text().as_str());
         let target = Target::parse(&link, server()).unwrap();
-        assert_eq!((target.root.to_string(), target.id), ("https://b.example/base".into(), id));
+        assert_eq!((target.base_url.to_string(), target.id), ("https://b.example/base".into(), id));
         assert!(target.key.is_some());
     }
 

@@ -79,12 +79,12 @@ impl Prompt {
         matches!(answer.trim().to_lowercase().as_str(), "r" | "rename")
     }
 
-    /// Reads a passphrase from `file`, or asks for it, twice if it is `new`.
+    /// Reads a passphrase from `file`, or asks for the passphrase: twice if the passphrase is `new`.
     pub(crate) async fn passphrase(self, file: Option<PathBuf>, new: bool) -> Result<Passphrase> {
         use super::secret::SecretSource;
         let empty = |_| Failure::usage("the passphrase is empty").hint("a passphrase has at least one character");
         if let Some(file) = file {
-            let read = move || SecretSource::File(file).read_whole("passphrase");
+            let read = move || SecretSource::File(file).read_untrimmed("passphrase");
             let text = tokio::task::spawn_blocking(read).await.expect("reading a secret does not panic")?;
             return Ok(Passphrase::from_file_text(&text).map_err(empty)?);
         }
@@ -94,7 +94,7 @@ impl Prompt {
                 "passphrase_missing",
                 "a passphrase is required, but there is no terminal to ask for it",
             );
-            return Err(failure.hint("pass it with --passphrase-file or SGSEND_PASSPHRASE_FILE").into());
+            return Err(failure.hint("pass the passphrase with --passphrase-file or SGSEND_PASSPHRASE_FILE").into());
         };
         if new && self.secret("Repeat passphrase").await?.is_none_or(|again| *again != *text) {
             return Err(Failure::usage("the two passphrases differ")

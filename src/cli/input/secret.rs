@@ -60,7 +60,7 @@ impl SecretSource {
 
     /// Reads the secret without surrounding whitespace; `name` is its name in messages. Blocks on stdin.
     pub(crate) fn read(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
-        let whole = self.read_whole(name)?;
+        let whole = self.read_untrimmed(name)?;
         let trimmed = Zeroizing::new(whole.trim().to_owned());
         if trimmed.is_empty() {
             return Err(Failure::usage(format!("the {name} is empty")).hint(format!("check the source of the {name}")));
@@ -69,7 +69,7 @@ impl SecretSource {
     }
 
     /// Reads the secret with surrounding whitespace.
-    pub(crate) fn read_whole(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
+    pub(crate) fn read_untrimmed(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
         let unreadable = |error: io::Error| {
             let message = match self {
                 Self::File(path) => format!("cannot read the {name} from {}: {error}", path.display()),
@@ -98,7 +98,7 @@ pub(crate) fn claim_stdin(name: &str) -> Result<(), Failure> {
     let mut claimed = CLAIMED.lock().expect("no panic can occur while the lock is held");
     if let Some(earlier) = &*claimed {
         return Err(Failure::usage(format!("stdin cannot provide both the {earlier} and the {name}"))
-            .hint("pass one of them in a file"));
+            .hint("pass one of the two in a file"));
     }
     *claimed = Some(name.to_owned());
     Ok(())
@@ -126,7 +126,7 @@ mod tests {
         std::fs::write(file.path(), " secret \r\n").unwrap();
         let source = SecretSource::File(file.path().to_owned());
         assert_eq!(source.read("key").unwrap().as_str(), "secret");
-        assert_eq!(source.read_whole("key").unwrap().as_str(), " secret \r\n");
+        assert_eq!(source.read_untrimmed("key").unwrap().as_str(), " secret \r\n");
         std::fs::write(file.path(), "\n").unwrap();
         assert_eq!(source.read("key").unwrap_err().exit, Exit::Usage);
         std::fs::write(file.path(), [0xff]).unwrap();

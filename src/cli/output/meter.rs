@@ -28,7 +28,7 @@ pub(crate) struct Meter {
     printer: Printer,
     phase: &'static str,
     style: ProgressStyle,
-    shown: Mutex<DrawnState>,
+    drawn: Mutex<DrawnState>,
 }
 
 struct DrawnState {
@@ -53,20 +53,20 @@ struct Line<'a> {
 impl Meter {
     pub(crate) fn new(printer: Printer, phase: &'static str) -> Self {
         let style = printer.progress();
-        let shown = DrawnState { bar: None, total: 0, bytes: 0, file: None, last: None };
-        Self { printer, phase, style, shown: Mutex::new(shown) }
+        let drawn = DrawnState { bar: None, total: 0, bytes: 0, file: None, last: None };
+        Self { printer, phase, style, drawn: Mutex::new(drawn) }
     }
 
     fn with(&self, work: impl FnOnce(&mut DrawnState)) {
         if self.style != ProgressStyle::Never {
-            work(&mut self.shown.lock().expect("no panic can occur while the lock is held"));
+            work(&mut self.drawn.lock().expect("no panic can occur while the lock is held"));
         }
     }
 
     /// Prints a warning, if a user follows the progress or `--verbose` is set.
     fn warn(&self, note: &str) {
-        if self.printer.has_reader() || self.printer.is_verbose() {
-            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
+        if self.printer.is_interactive() || self.printer.is_verbose() {
+            let bar = self.drawn.lock().expect("no panic can occur while the lock is held").bar.clone();
             match bar {
                 Some(bar) => bar.suspend(|| self.printer.warning(note)),
                 None => self.printer.warning(note),
@@ -74,15 +74,15 @@ impl Meter {
         }
     }
 
-    fn print_line(&self, shown: &mut DrawnState, at_once: bool) {
+    fn print_line(&self, drawn: &mut DrawnState, at_once: bool) {
         let interval = if self.style == ProgressStyle::Json { JSON_INTERVAL } else { LINE_INTERVAL };
-        if !at_once && shown.last.is_some_and(|last| last.elapsed() < interval) {
+        if !at_once && drawn.last.is_some_and(|last| last.elapsed() < interval) {
             return;
         }
-        shown.last = Some(Instant::now());
-        let (bytes, total) = (shown.bytes, shown.total);
+        drawn.last = Some(Instant::now());
+        let (bytes, total) = (drawn.bytes, drawn.total);
         if self.style == ProgressStyle::Json {
-            let line = Line { r#type: "progress", phase: self.phase, bytes, total, file: shown.file.as_deref() };
+            let line = Line { r#type: "progress", phase: self.phase, bytes, total, file: drawn.file.as_deref() };
             let line = serde_json::to_string(&line).expect("the progress line serialises to JSON");
             self.printer.progress_line(&escape::json(&line));
         } else {
@@ -93,24 +93,24 @@ impl Meter {
 
 impl Progress for Meter {
     fn begin(&self, total: u64) {
-        self.with(|shown| {
-            shown.total = total;
+        self.with(|drawn| {
+            drawn.total = total;
             if self.style == ProgressStyle::Json || !self.printer.stderr_is_terminal() {
-                return self.print_line(shown, true);
+                return self.print_line(drawn, true);
             }
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
             let style =
                 "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
             bar.set_style(BarStyle::with_template(style).expect("the progress template is valid"));
             bar.set_prefix(self.phase);
-            shown.bar = Some(bar);
+            drawn.bar = Some(bar);
         });
     }
 
-    fn moved_to(&self, bytes: u64) {
-        self.with(|shown| {
-            let is_first = std::mem::replace(&mut shown.bytes, bytes) == 0;
-            match &shown.bar {
+    fn transferred(&self, bytes: u64) {
+        self.with(|drawn| {
+            let is_first = std::mem::replace(&mut drawn.bytes, bytes) == 0;
+            match &drawn.bar {
                 Some(bar) => {
                     bar.set_position(bytes);
                     if is_first {
@@ -118,20 +118,20 @@ impl Progress for Meter {
                         bar.reset_eta();
                     }
                 }
-                None => self.print_line(shown, false),
+                None => self.print_line(drawn, false),
             }
         });
     }
 
     fn at(&self, name: &str) {
-        self.with(|shown| {
-            if shown.file.as_deref() == Some(name) {
+        self.with(|drawn| {
+            if drawn.file.as_deref() == Some(name) {
                 return;
             }
-            shown.file = Some(name.to_owned());
-            match &shown.bar {
+            drawn.file = Some(name.to_owned());
+            match &drawn.bar {
                 Some(bar) => bar.set_message(shortened(&escape::one_line(name))),
-                None if self.style == ProgressStyle::Json => self.print_line(shown, false),
+                None if self.style == ProgressStyle::Json => self.print_line(drawn, false),
                 None => {}
             }
         });
@@ -145,22 +145,22 @@ impl Progress for Meter {
         self.warn(&format!("{cause}; continuing through the server"));
     }
 
-    fn step(&self, what: fmt::Arguments<'_>) {
+    fn step(&self, message: fmt::Arguments<'_>) {
         if self.printer.is_verbose() {
-            let bar = self.shown.lock().expect("no panic can occur while the lock is held").bar.clone();
-            let say = || self.printer.note(&what.to_string());
-            bar.map_or_else(say, |bar| bar.suspend(say));
+            let bar = self.drawn.lock().expect("no panic can occur while the lock is held").bar.clone();
+            let print = || self.printer.note(&message.to_string());
+            bar.map_or_else(print, |bar| bar.suspend(print));
         }
     }
 
-    fn restarting(&self, gone: TransferId) {
-        self.warn(&format!("the unfinished transfer {gone} no longer exists; starting a new one"));
+    fn restarting(&self, old_transfer: TransferId) {
+        self.warn(&format!("the unfinished transfer {old_transfer} no longer exists; starting a new one"));
     }
 
     fn end(&self) {
-        self.with(|shown| match shown.bar.take() {
+        self.with(|drawn| match drawn.bar.take() {
             Some(bar) => bar.finish_and_clear(),
-            None => self.print_line(shown, true),
+            None => self.print_line(drawn, true),
         });
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::escape;
 use super::style::{ColorChoice, ProgressStyle};
 use crate::cli::failure::Failure;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 
 /// Prints results to stdout and everything else to stderr, as `--json`, `--quiet` and `--verbose` select.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Printer {
 #[expect(clippy::unused_self, reason = "output requires a printer, even where no option of it applies")]
 impl Printer {
     /// Creates a printer with the global options.
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &GlobalOptions) -> Self {
         Self {
             quiet: global.quiet,
             verbose: global.verbose,
@@ -66,7 +66,7 @@ impl Printer {
 
     /// Returns whether a user reads stderr on a terminal, without `--quiet` and `--json`.
     #[must_use]
-    pub fn has_reader(&self) -> bool {
+    pub fn is_interactive(&self) -> bool {
         !self.quiet && !self.json && io::stderr().is_terminal()
     }
 
@@ -78,7 +78,7 @@ impl Printer {
     /// Returns the effective progress style: `Auto` is resolved, and `--quiet` hides the bar.
     pub(crate) fn progress(&self) -> ProgressStyle {
         match self.progress {
-            ProgressStyle::Auto if self.has_reader() => ProgressStyle::Always,
+            ProgressStyle::Auto if self.is_interactive() => ProgressStyle::Always,
             ProgressStyle::Auto => ProgressStyle::Never,
             ProgressStyle::Always if self.quiet => ProgressStyle::Never,
             style => style,
@@ -136,7 +136,7 @@ impl Printer {
     }
 
     /// Prints terminal output that a flag requested (a QR code or an escape sequence) to stderr, even with `--quiet`.
-    pub(crate) fn picture(&self, text: &str) {
+    pub(crate) fn terminal_output(&self, text: &str) {
         // A closed stderr is ignored: nobody can read the output.
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());

@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 64 << 20;
 /// Reads every page of a list; `page` returns the page after an id.
 ///
 /// # Errors
-/// Fails on a list that exceeds [`MAX_PAGES`] or [`MAX_BYTES`], or repeats its cursor, rather than truncating it.
+/// Fails on a list that exceeds [`MAX_PAGES`] or [`MAX_BYTES`], or repeats its cursor: the list is never truncated.
 pub(crate) async fn all<T, F>(mut page: impl FnMut(Option<String>) -> F) -> Result<Vec<T>>
 where
     T: Serialize,

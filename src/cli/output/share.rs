@@ -26,14 +26,14 @@ impl ShareOptions {
     /// Shares `link`, which was printed before; a failure is only a warning.
     pub(crate) fn run(self, link: &str, printer: &Printer) {
         if self.qr {
-            match picture(link, printer.is_colored()) {
-                Some(picture) => printer.picture(&picture),
+            match qr_code(link, printer.is_colored()) {
+                Some(qr_code) => printer.terminal_output(&qr_code),
                 None => printer.warning("the link is too long for a QR code"),
             }
         }
         if self.copy {
             match copy(link, printer) {
-                Ok(message) if printer.has_reader() => printer.note(message),
+                Ok(message) if printer.is_interactive() => printer.note(message),
                 Ok(_) => {}
                 Err(error) => printer.warning(&format!("the link was not copied to the clipboard: {error}")),
             }
@@ -45,7 +45,7 @@ impl ShareOptions {
 ///
 /// With colours, dark modules are black on white. Without colours, the light modules are drawn, since most terminals
 /// have a dark background.
-fn picture(text: &str, colored: bool) -> Option<String> {
+fn qr_code(text: &str, colored: bool) -> Option<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
     let mut renderer = code.render::<Dense1x2>();
     if colored {
@@ -77,7 +77,7 @@ fn copy(text: &str, printer: &Printer) -> io::Result<&'static str> {
         return Err(io::Error::other("found neither wl-copy, xclip, xsel or pbcopy nor a terminal"));
     }
     // OSC 52, "Manipulate Selection Data" in xterm's control sequences; many terminals support it, also over ssh.
-    printer.picture(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)));
+    printer.terminal_output(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)));
     Ok("asked the terminal to copy the link to the clipboard")
 }
 
@@ -103,11 +103,11 @@ mod tests {
     fn the_qr_code_of_a_link_fits_on_a_terminal() {
         let link = format!("https://send.example.org/d/{}#v1p.{}", "0".repeat(32), "A".repeat(43));
         for colored in [true, false] {
-            let picture = picture(&link, colored).unwrap();
-            let width = picture.lines().map(|line| line.chars().filter(|c| !c.is_ascii()).count()).max().unwrap();
-            assert!(width < 60 && picture.lines().count() < 30, "{picture}");
-            assert_eq!(picture.contains('\u{1b}'), colored);
+            let qr_code = qr_code(&link, colored).unwrap();
+            let width = qr_code.lines().map(|line| line.chars().filter(|c| !c.is_ascii()).count()).max().unwrap();
+            assert!(width < 60 && qr_code.lines().count() < 30, "{qr_code}");
+            assert_eq!(qr_code.contains('\u{1b}'), colored);
         }
-        assert!(picture(&"x".repeat(5_000), true).is_none());
+        assert!(qr_code(&"x".repeat(5_000), true).is_none());
     }
 }

@@ -9,7 +9,7 @@ use super::printer::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::Prompt;
-use crate::client::decrypt::{Choose, Conflict, DecryptError, Output, OutputError, Target};
+use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target};
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
 
@@ -56,7 +56,7 @@ enum Extract {
 }
 
 impl OutputTarget {
-    /// Creates the target of `options`; names of partial files beside it contain `mark`.
+    /// Creates the target of `options`; names of part files beside it contain `mark`.
     pub(crate) fn new(options: &OutputOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
         let conflict = match (options.overwrite, options.rename) {
             (true, _) => Some(Conflict::Overwrite),
@@ -77,7 +77,7 @@ impl OutputTarget {
     }
 
     /// Checks the target before the download and asks about an existing file. Blocks.
-    pub(crate) fn settle(&mut self) -> Result<(), Failure> {
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
         if self.is_stdout() && self.printer.is_json() {
             return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
@@ -99,13 +99,13 @@ impl OutputTarget {
         let is_replaced = self.conflict == Some(Conflict::Overwrite) && path.exists();
         if is_replaced && !path.is_file() {
             let message = format!("{} is not a regular file and cannot be overwritten", path.display());
-            return Err(failed(OutputError::Refused(message)));
+            return Err(failed(OutputError::Rejected(message)));
         }
         Ok(())
     }
 
     /// Returns the callback that chooses the output once the envelope is decrypted.
-    pub(crate) fn into_choice(self) -> Choose {
+    pub(crate) fn into_choice(self) -> ChooseOutput {
         Box::new(move |metadata| self.choose(metadata))
     }
 
@@ -113,7 +113,7 @@ impl OutputTarget {
         // Content without an envelope has no file name, so it goes to stdout unless -o names a file.
         if self.is_stdout() || (self.output.is_none() && metadata.is_none()) {
             if self.output.is_none() && std::io::stdout().is_terminal() {
-                return Err(OutputError::Refused("content is not written to a terminal by default".to_owned()));
+                return Err(OutputError::Rejected("content is not written to a terminal by default".to_owned()));
             }
             return Ok(Output::Stream(self.printer.content()));
         }
@@ -132,7 +132,7 @@ impl OutputTarget {
             let conflict = self.resolve_for_directory(&path)?;
             return Ok(Output::Directory(Target { path, conflict, mark: self.mark }));
         }
-        let conflict = self.resolve_conflict(&path)?.unwrap_or(Conflict::Refuse);
+        let conflict = self.resolve_conflict(&path)?.unwrap_or(Conflict::Fail);
         Ok(Output::File(Target { path, conflict, mark: self.mark }))
     }
 
@@ -140,7 +140,7 @@ impl OutputTarget {
     fn resolve_for_directory(&self, path: &Path) -> Result<Conflict, OutputError> {
         match self.conflict {
             Some(Conflict::Rename) => Ok(Conflict::Rename),
-            _ if path.symlink_metadata().is_err() => Ok(Conflict::Refuse),
+            _ if path.symlink_metadata().is_err() => Ok(Conflict::Fail),
             None if self.prompt.rename(&self.printer, path) => Ok(Conflict::Rename),
             _ => Err(OutputError::DirectoryExists(path.to_owned())),
         }
@@ -163,7 +163,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
     let failure = |code, message: String| Failure::new(Exit::LocalFile, code, message);
     if !directory.is_dir() {
         let message = format!("directory {} does not exist", directory.display());
-        return Err(failure("no_directory", message).hint("create it, or choose another with -o"));
+        return Err(failure("no_directory", message).hint("create the directory, or choose another with -o"));
     }
     // Creates an anonymous file, since permission bits do not cover all users and file systems.
     tempfile::tempfile_in(directory).map(drop).map_err(|error| {
@@ -176,7 +176,7 @@ fn is_directory(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
-/// Returns the sender's file name, reduced to a safe one; `.tar` is appended for an archive.
+/// Returns a safe form of the sender's file name; `.tar` is appended for an archive.
 pub(crate) fn name_of(metadata: &Metadata) -> String {
     match metadata.archive {
         None => safe_file_name(&metadata.filename),
@@ -225,7 +225,7 @@ mod tests {
     fn the_senders_name_is_made_safe_and_placed_in_the_chosen_directory() {
         let directory = tempfile::tempdir().unwrap();
         let (path, conflict) = choose(Some(directory.path()), false, &metadata("../../etc/passwd")).unwrap();
-        assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Refuse));
+        assert_eq!((path, conflict), (directory.path().join("passwd"), Conflict::Fail));
         let archive = Metadata { archive: Some(Archive::Tar), ..metadata("photos") };
         let kept = Metadata { size: NOT_EXTRACTED, ..archive.clone() };
         assert_eq!(choose(None, false, &archive).unwrap().0, Path::new("photos"));

@@ -15,7 +15,7 @@ pub use output::{Conflict, Output, OutputError, Target};
 pub use partial::PartialRecord;
 pub(super) use partial::part_of;
 
-use self::output::{Finished, Sink};
+use self::output::{FinishedOutput, Sink};
 use self::part::claim;
 use self::partial::{EarlierPart, Partial};
 use super::unpack::{UnpackedFile, Watch};
@@ -32,12 +32,12 @@ pub struct Decryption {
 }
 
 /// Callback that chooses the output, given the authenticated metadata; `None` for a [`Framing::Raw`] payload.
-pub type Choose = Box<dyn FnOnce(Option<&Metadata>) -> Result<Output, OutputError> + Send>;
+pub type ChooseOutput = Box<dyn FnOnce(Option<&Metadata>) -> Result<Output, OutputError> + Send>;
 
 /// Whether the plaintext starts with an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// An envelope with metadata precedes the content. All clients of this project write one.
+    /// An envelope with metadata precedes the content. All clients of this project write an envelope.
     Envelope,
     /// The whole plaintext is the content.
     Raw,
@@ -71,13 +71,13 @@ pub enum DecryptError {
 }
 
 impl Decryption {
-    /// Creates a decryption by `stream`; `sealed_bytes` is the encrypted size in bytes, if it is known.
+    /// Creates a decryption with `stream`; `sealed_bytes` is the encrypted size in bytes, if it is known.
     #[must_use]
-    pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: Choose) -> Self {
+    pub fn new(stream: OpenStream, sealed_bytes: Option<u64>, framing: Framing, choose: ChooseOutput) -> Self {
         let plaintext_bytes = sealed_bytes.and_then(plaintext_size);
         let state = State::Waiting(choose);
-        let keeping = ResumeRecord::Nothing;
-        let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0, keeping };
+        let resume_record = ResumeRecord::Nothing;
+        let writer = Writer { framing, plaintext_bytes, state, metadata: None, written: 0, resume_record };
         Self { stream, writer, watch: Watch::default() }
     }
 
@@ -89,39 +89,39 @@ impl Decryption {
 
     /// Creates a decryption of a payload with a known layout and an envelope.
     #[must_use]
-    pub fn of_layout(key: PayloadKey, layout: Layout, choose: Choose) -> Self {
+    pub fn of_layout(key: PayloadKey, layout: Layout, choose: ChooseOutput) -> Self {
         Self::new(OpenStream::with_layout(key, layout), Some(layout.sealed_size()), Framing::Envelope, choose)
     }
 
-    /// Keeps an unfinished file and its record at `place` if the payload ends early, for another process to resume.
+    /// Keeps a part file and its record at `location` if the payload ends early, for another process to resume.
     #[must_use]
-    pub fn keeping(mut self, layout: Layout, place: PartialRecord) -> Self {
-        self.writer.keeping = ResumeRecord::Wanted { place, layout, envelope: Vec::new() };
+    pub fn with_record_at(mut self, layout: Layout, location: PartialRecord) -> Self {
+        self.writer.resume_record = ResumeRecord::Wanted { location, layout, envelope: Vec::new() };
         self
     }
 
-    /// Resumes an unfinished file that an earlier process has recorded at `place`, or starts from the beginning.
+    /// Resumes a part file that an earlier process has recorded at `location`, or starts from the beginning.
     ///
     /// Also returns the payload offset in bytes from which [`Self::feed`] expects data.
     pub fn resume(
         key: PayloadKey,
         layout: Layout,
-        choose: Choose,
-        place: PartialRecord,
+        choose: ChooseOutput,
+        location: PartialRecord,
     ) -> Result<(Self, u64), DecryptError> {
-        let earlier = EarlierPart::find(&place, layout).and_then(|earlier| {
+        let earlier = EarlierPart::find(&location, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
             let segments = earlier.verified(&mut file, &key, layout).ok().filter(|segments| *segments > 0)?;
             Some((earlier, file, segments))
         });
         let Some((earlier, file, segments)) = earlier else {
-            return Ok((Self::of_layout(key, layout, choose).keeping(layout, place), 0));
+            return Ok((Self::of_layout(key, layout, choose).with_record_at(layout, location), 0));
         };
         // The envelope is authentic: the first segment was verified with this key.
         let output = choose(Some(&earlier.envelope.metadata))?;
         if !output.part_path().is_some_and(|path| is_same(&path, &earlier.part)) {
             let restarted = Self::of_layout(key, layout, Box::new(move |_| Ok(output)));
-            return Ok((restarted.keeping(layout, place), 0));
+            return Ok((restarted.with_record_at(layout, location), 0));
         }
         let last = u32::try_from(segments - 1).expect("a layout has fewer than 2^32 segments");
         let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
@@ -134,7 +134,7 @@ impl Decryption {
             state: State::Writing(sink),
             metadata,
             written,
-            keeping: ResumeRecord::Kept(partial),
+            resume_record: ResumeRecord::Kept(partial),
         };
         let stream = OpenStream::resume(opener, layout, segments);
         Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
@@ -164,7 +164,7 @@ impl Decryption {
         let rest = match self.stream.finish() {
             Ok(rest) => rest,
             Err(OpenError::Truncated) => {
-                self.writer.leave();
+                self.writer.keep_for_resume();
                 return Err(OpenError::Truncated.into());
             }
             Err(error) => {
@@ -186,7 +186,7 @@ struct Writer {
     state: State,
     metadata: Option<Metadata>,
     written: u64,
-    keeping: ResumeRecord,
+    resume_record: ResumeRecord,
 }
 
 /// Record that lets another process resume.
@@ -194,7 +194,7 @@ enum ResumeRecord {
     Nothing,
     /// Will be created with the first segment in the file.
     Wanted {
-        place: PartialRecord,
+        location: PartialRecord,
         layout: Layout,
         envelope: Vec<u8>,
     },
@@ -202,14 +202,14 @@ enum ResumeRecord {
 }
 
 impl Drop for Writer {
-    /// Keeps the unfinished file for resuming, since the payload has neither ended nor failed authentication.
+    /// Keeps the part file for resuming, since the payload has neither ended nor failed authentication.
     fn drop(&mut self) {
-        self.leave();
+        self.keep_for_resume();
     }
 }
 
 enum State {
-    Waiting(Choose),
+    Waiting(ChooseOutput),
     Writing(Sink),
     Failed,
 }
@@ -241,12 +241,12 @@ impl Writer {
             Framing::Raw => 0,
             Framing::Envelope => {
                 // The first segment always contains the complete envelope.
-                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::CutShort)?;
+                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::Truncated)?;
                 if let Some(bytes) = self.plaintext_bytes {
                     envelope.check_plaintext_size(bytes)?;
                 }
                 self.metadata = Some(envelope.metadata);
-                if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.keeping {
+                if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.resume_record {
                     bytes.extend_from_slice(&plaintext[..envelope.length]);
                 }
                 envelope.length
@@ -260,38 +260,38 @@ impl Writer {
     fn record(&mut self, header: &Header, tag: Tag) {
         let State::Writing(sink) = &self.state else { return };
         let Some(part) = sink.part() else { return };
-        if let ResumeRecord::Wanted { place, layout, envelope } = &self.keeping {
-            let created = Partial::create(place, *layout, part.path(), (header, envelope));
-            self.keeping = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
+        if let ResumeRecord::Wanted { location, layout, envelope } = &self.resume_record {
+            let created = Partial::create(location, *layout, part.path(), (header, envelope));
+            self.resume_record = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
         }
-        if let ResumeRecord::Kept(partial) = &mut self.keeping
+        if let ResumeRecord::Kept(partial) = &mut self.resume_record
             && partial.add(tag).is_err()
         {
             self.forget();
         }
     }
 
-    /// Keeps the unfinished file and its record, so that another process can resume.
-    fn leave(&mut self) {
-        if !matches!(&self.keeping, ResumeRecord::Kept(partial) if partial.has_segments()) {
+    /// Keeps the part file and its record, so that another process can resume.
+    fn keep_for_resume(&mut self) {
+        if !matches!(&self.resume_record, ResumeRecord::Kept(partial) if partial.has_segments()) {
             return self.forget();
         }
         if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
-            sink.leave();
+            sink.keep_for_resume();
         }
     }
 
     /// Removes the record, so that no process resumes.
     fn forget(&mut self) {
-        if let ResumeRecord::Kept(partial) = std::mem::replace(&mut self.keeping, ResumeRecord::Nothing) {
+        if let ResumeRecord::Kept(partial) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {
             partial.remove();
         }
     }
 
     fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let keeping = std::mem::replace(&mut self.keeping, ResumeRecord::Nothing);
+        let resume_record = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing);
         let outcome = self.end(watch);
-        match keeping {
+        match resume_record {
             // Cancelled while unpacking: another process can resume with the complete archive.
             ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
             // The output is complete or has failed permanently.
@@ -309,7 +309,7 @@ impl Writer {
             return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
         }
         let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
-        let Finished { path, unpacked } = sink.finish(modified, watch)?;
+        let FinishedOutput { path, unpacked } = sink.finish(modified, watch)?;
         Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written })
     }
 }

@@ -26,7 +26,7 @@ pub struct Target {
     pub path: PathBuf,
     /// Action if the path exists.
     pub conflict: Conflict,
-    /// Identifier in the name of the unfinished file in the same directory: `.sgsend-{mark}.part`.
+    /// Identifier in the name of the part file in the same directory: `.sgsend-{mark}.part`.
     pub mark: String,
 }
 
@@ -35,7 +35,7 @@ pub struct Target {
 pub enum Conflict {
     /// Fail without a change.
     #[default]
-    Refuse,
+    Fail,
     /// Replace the file.
     Overwrite,
     /// Use another name.
@@ -48,7 +48,7 @@ pub enum OutputError {
     /// The target exists.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// Another process is writing the same unfinished file.
+    /// Another process is writing the same part file.
     #[error("another process is writing {}", .0.display())]
     Busy(PathBuf),
     /// The file or directory cannot be created.
@@ -71,11 +71,11 @@ pub enum OutputError {
     Write(#[source] io::Error),
     /// The caller has rejected the output.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
 }
 
 impl Output {
-    /// Returns the path of the unfinished file; `None` for a stream.
+    /// Returns the path of the part file; `None` for a stream.
     pub(super) fn part_path(&self) -> Option<PathBuf> {
         match self {
             Self::File(target) | Self::Directory(target) => Some(part_path(target)),
@@ -106,13 +106,13 @@ impl Conflict {
     const fn of_directory(self) -> Self {
         match self {
             Self::Rename => Self::Rename,
-            Self::Refuse | Self::Overwrite => Self::Refuse,
+            Self::Fail | Self::Overwrite => Self::Fail,
         }
     }
 }
 
 /// Completed output.
-pub(super) struct Finished {
+pub(super) struct FinishedOutput {
     pub path: Option<PathBuf>,
     pub unpacked: Option<Vec<UnpackedFile>>,
 }
@@ -149,7 +149,7 @@ impl Sink {
         })
     }
 
-    /// Returns the unfinished file; `None` for a stream.
+    /// Returns the part file; `None` for a stream.
     pub(super) fn part(&self) -> Option<&PartFile> {
         match self {
             Self::File(part) | Self::Directory(part, _) => Some(part),
@@ -157,25 +157,25 @@ impl Sink {
         }
     }
 
-    /// Keeps the unfinished file, so that another process can resume.
-    pub(super) fn leave(self) {
+    /// Keeps the part file, so that another process can resume.
+    pub(super) fn keep_for_resume(self) {
         match self {
-            Self::File(part) | Self::Directory(part, _) => part.leave(),
+            Self::File(part) | Self::Directory(part, _) => part.keep_for_resume(),
             Self::Stream(_) => {}
         }
     }
 
     /// Completes the output; returns the path of a file or directory, and the unpacked files.
-    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<Finished, OutputError> {
+    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<FinishedOutput, OutputError> {
         match self {
-            Self::File(part) => Ok(Finished { path: Some(part.finish(modified)?), unpacked: None }),
+            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(modified)?), unpacked: None }),
             Self::Directory(part, target) => {
                 let (path, files) = directory::finish(part, &target, modified, watch)?;
-                Ok(Finished { path: Some(path), unpacked: Some(files) })
+                Ok(FinishedOutput { path: Some(path), unpacked: Some(files) })
             }
             Self::Stream(mut stream) => {
                 stream.flush().map_err(OutputError::Write)?;
-                Ok(Finished { path: None, unpacked: None })
+                Ok(FinishedOutput { path: None, unpacked: None })
             }
         }
     }

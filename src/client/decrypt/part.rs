@@ -12,7 +12,7 @@ use super::output::{Conflict, OutputError, Target};
 use crate::client::tag_file::is_at;
 use crate::domain::crypto::random;
 
-/// Unfinished file in the directory of its target. Removed on drop, unless it is finished or kept.
+/// Part file in the directory of its target. Removed on drop, unless it is finished or kept.
 #[derive(Debug)]
 pub(super) struct PartFile {
     path: TempPath,
@@ -59,13 +59,13 @@ impl PartFile {
         Ok(self)
     }
 
-    /// Returns the path of the unfinished file.
+    /// Returns the path of the part file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Keeps the file, so that another process can resume.
-    pub(super) fn leave(self) {
+    pub(super) fn keep_for_resume(self) {
         // After a failure the file is gone, and its content is downloaded again.
         let _ = self.path.keep();
     }
@@ -81,7 +81,7 @@ impl PartFile {
         if is_at(&self.file, &self.path)? { Ok(file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
-    /// Finishes the file under `path`, or under an alternative name if that exists.
+    /// Finishes the file under `path`, or under an alternative name if `path` exists.
     pub(super) fn finish_as(mut self, path: PathBuf, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
         self.finish(modified)
@@ -124,28 +124,28 @@ impl PartFile {
 
 /// Checks that `target` may be written, and returns the permissions of the finished file.
 fn check_target(target: &Target) -> Result<Permissions, OutputError> {
-    if target.conflict == Conflict::Refuse && target.path.symlink_metadata().is_ok() {
+    if target.conflict == Conflict::Fail && target.path.symlink_metadata().is_ok() {
         return Err(OutputError::Exists(target.path.clone()));
     }
     let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
     match replaced {
         Some(found) if !found.is_file() => {
             let message = format!("{} is not a regular file, so it is not replaced", target.path.display());
-            Err(OutputError::Refused(message))
+            Err(OutputError::Rejected(message))
         }
         Some(found) => Ok(found.permissions()),
-        None => {
-            usual_permissions(&target.path).map_err(|source| OutputError::Create { path: target.path.clone(), source })
-        }
+        None => default_permissions(&target.path)
+            .map_err(|source| OutputError::Create { path: target.path.clone(), source }),
     }
 }
 
-/// Returns the path of the unfinished file of `target`.
+/// Returns the path of the part file of `target`.
 pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
-/// Opens and locks the unfinished file of an ended process; `None` if there is none, or another process uses it.
+/// Opens and locks the part file of an ended process; `None` if the file does not exist, or another process uses
+/// the file.
 pub(super) fn claim(path: &Path) -> Option<File> {
     // Never follows a symbolic link, which another user may have created.
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
@@ -168,7 +168,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Returns the permissions of a new file in the directory of `path` under this user's umask.
-fn usual_permissions(path: &Path) -> io::Result<Permissions> {
+fn default_permissions(path: &Path) -> io::Result<Permissions> {
     let number = u64::from_le_bytes(random::bytes());
     let probe = path.with_file_name(format!(".sgsend-{number:016x}.probe"));
     let file = OpenOptions::new().write(true).create_new(true).open(&probe)?;
@@ -177,7 +177,7 @@ fn usual_permissions(path: &Path) -> io::Result<Permissions> {
     permissions
 }
 
-/// Removes the unfinished file of a crashed process; fails if a process is still writing it.
+/// Removes the part file of a crashed process; fails if a process is still writing the file.
 fn remove_abandoned(path: &Path) -> Result<(), OutputError> {
     let failed = |source| OutputError::Create { path: path.to_owned(), source };
     // Never follows a symbolic link, which another user may have created.
@@ -213,7 +213,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(&path, "old").unwrap();
-        assert!(matches!(finish(&path, Conflict::Refuse), Err(OutputError::Exists(_))));
+        assert!(matches!(finish(&path, Conflict::Fail), Err(OutputError::Exists(_))));
         assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (1).txt"));
         assert_eq!(finish(&path, Conflict::Rename).unwrap(), directory.path().join("a (2).txt"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
@@ -225,7 +225,7 @@ mod tests {
     fn a_file_created_meanwhile_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         fs::write(&path, "old").unwrap();
         assert!(matches!(part.finish(None), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
@@ -237,8 +237,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
         fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
-        assert!(matches!(PartFile::create(target(&path, Conflict::Refuse)), Err(OutputError::Busy(_))));
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
+        assert!(matches!(PartFile::create(target(&path, Conflict::Fail)), Err(OutputError::Busy(_))));
         assert_eq!(part.finish(None).unwrap(), path);
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
@@ -250,17 +250,17 @@ mod tests {
         let victim = directory.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, directory.path().join(".sgsend-00000000.part")).unwrap();
-        assert!(finish(&directory.path().join("a.txt"), Conflict::Refuse).is_ok());
+        assert!(finish(&directory.path().join("a.txt"), Conflict::Fail).is_ok());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         std::os::unix::fs::symlink(directory.path().join("nowhere"), directory.path().join("b.txt")).unwrap();
-        assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Refuse), Err(OutputError::Exists(_))));
+        assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Fail), Err(OutputError::Exists(_))));
     }
 
     #[test]
     fn a_replaced_part_file_is_not_published() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         let other = directory.path().join(".sgsend-00000000.part");
         fs::remove_file(&other).unwrap();
         fs::write(&other, "half of something").unwrap();
@@ -280,7 +280,7 @@ mod tests {
         finish(&path, Conflict::Overwrite).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         let null = Target { path: "/dev/null".into(), ..target(&path, Conflict::Overwrite) };
-        assert!(matches!(PartFile::create(null), Err(OutputError::Refused(_))));
+        assert!(matches!(PartFile::create(null), Err(OutputError::Rejected(_))));
     }
 
     #[cfg(unix)]
@@ -292,7 +292,7 @@ mod tests {
         let ordinary = directory.path().join("ordinary");
         fs::write(&ordinary, "").unwrap();
         let path = directory.path().join("a.txt");
-        let part = PartFile::create(target(&path, Conflict::Refuse)).unwrap();
+        let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         assert_eq!(mode(&part.path), 0o600);
         part.finish(None).unwrap();
         assert_eq!(mode(&path), mode(&ordinary));

@@ -1,6 +1,6 @@
 //! Records of unfinished downloads, which let another process resume them.
 //!
-//! The unfinished file contains authenticated content only. Before resuming, its segments are encrypted again and their
+//! The part file contains authenticated content only. Before resuming, its segments are encrypted again and their
 //! tags are compared with the recorded ones, so resuming does not depend on what the disk has kept.
 
 use std::fs::File;
@@ -15,9 +15,9 @@ use super::part::claim;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_room};
+use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer, Tag, header_bytes};
 
-/// Location of the record of an unfinished file, `downloads/{id}.part`.
+/// Location of the record of a part file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
 pub struct PartialRecord {
     /// Path of the record.
@@ -27,12 +27,12 @@ pub struct PartialRecord {
 }
 
 impl PartialRecord {
-    /// Removes the record and the unfinished file, unless another process uses them.
+    /// Removes the record and the part file, unless another process uses them.
     pub(crate) fn discard(&self) {
         self.discard_unless(None);
     }
 
-    /// Removes the record, and its unfinished file unless that is `part`.
+    /// Removes the record, and its part file unless the file is `part`.
     fn discard_unless(&self, part: Option<&Path>) {
         let Ok(Some((file, (front, _)))) = TagFile::open::<RecordHeader>(self.path.clone()) else { return };
         if Some(&*front.part) != part
@@ -52,7 +52,7 @@ struct RecordHeader {
     server: String,
     /// Encrypted size of the payload in bytes.
     size_bytes: u64,
-    /// Absolute path of the unfinished file.
+    /// Absolute path of the part file.
     part: PathBuf,
     /// Header of the payload, in base64url.
     header: String,
@@ -60,16 +60,16 @@ struct RecordHeader {
     envelope: String,
 }
 
-/// Returns the unfinished file and the service in the record at `path`; `None` if the record is invalid.
+/// Returns the part file and the service in the record at `path`; `None` if the record is invalid.
 pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
     let (front, _) = tag_file::read::<RecordHeader>(&mut File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }
 
-/// Record of an unfinished file.
+/// Record of a part file.
 pub(super) struct Partial {
     file: TagFile,
-    /// Number of segments in the unfinished file.
+    /// Number of segments in the part file.
     segments: u64,
 }
 
@@ -86,21 +86,21 @@ pub(super) struct EarlierPart {
 impl Partial {
     /// Creates the record of `part`, and removes an earlier record of the payload.
     pub(super) fn create(
-        place: &PartialRecord,
+        location: &PartialRecord,
         layout: Layout,
         part: &Path,
         (header, envelope): (&Header, &[u8]),
     ) -> io::Result<Self> {
         let front = RecordHeader {
             v: 1,
-            server: place.server.clone(),
+            server: location.server.clone(),
             size_bytes: layout.sealed_size(),
             part: std::path::absolute(part)?,
             header: URL_SAFE_NO_PAD.encode(header.as_bytes()),
             envelope: URL_SAFE_NO_PAD.encode(envelope),
         };
-        place.discard_unless(Some(&front.part));
-        Ok(Self { file: TagFile::create(place.path.clone(), &front, layout.segments())?, segments: 0 })
+        location.discard_unless(Some(&front.part));
+        Ok(Self { file: TagFile::create(location.path.clone(), &front, layout.segments())?, segments: 0 })
     }
 
     /// Records the tag of the next segment in the file.
@@ -123,10 +123,10 @@ impl Partial {
 
 impl EarlierPart {
     /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
-    pub(super) fn find(place: &PartialRecord, layout: Layout) -> Option<Self> {
-        let (file, (front, tags)) = TagFile::open::<RecordHeader>(place.path.clone()).ok()??;
+    pub(super) fn find(location: &PartialRecord, layout: Layout) -> Option<Self> {
+        let (file, (front, tags)) = TagFile::open::<RecordHeader>(location.path.clone()).ok()??;
         let fits = front.v == 1
-            && front.server == place.server
+            && front.server == location.server
             && front.size_bytes == layout.sealed_size()
             && tags.len() as u64 == layout.segments();
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
@@ -149,7 +149,7 @@ impl EarlierPart {
             let (Some(tag), false) = (tag, layout.is_last(index)) else { return Ok(index.into()) };
             let plaintext = layout.plaintext_range(index);
             segment.clear();
-            segment.resize(header_room(index), 0);
+            segment.resize(header_bytes(index), 0);
             if index == 0 {
                 segment.extend_from_slice(&self.envelope_bytes);
             }

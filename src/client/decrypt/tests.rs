@@ -47,7 +47,7 @@ fn open(
 ) -> (Result<Decrypted, DecryptError>, Vec<u8>) {
     let written = Written::default();
     let output = written.clone();
-    let choose: Choose = Box::new(move |_| Ok(Output::Stream(Box::new(output))));
+    let choose: ChooseOutput = Box::new(move |_| Ok(Output::Stream(Box::new(output))));
     let size = known_size.then_some(payload.len() as u64);
     let stream = match size.map(Layout::of_sealed) {
         Some(layout) => OpenStream::with_layout(key.clone(), layout.unwrap()),
@@ -112,8 +112,8 @@ fn a_file_gets_its_name_and_time_when_it_is_complete() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("n.txt");
     let payload = sealed(&key, &enveloped(&vec![7; 3_000_000], 3_000_000));
-    let target = Target { path: path.clone(), conflict: Conflict::Refuse, mark: "0123abcd".into() };
-    let choose: Choose = Box::new(move |_| Ok(Output::File(target)));
+    let target = Target { path: path.clone(), conflict: Conflict::Fail, mark: "0123abcd".into() };
+    let choose: ChooseOutput = Box::new(move |_| Ok(Output::File(target)));
     let mut decryption = Decryption::of_layout(key, Layout::of_sealed(payload.len() as u64).unwrap(), choose);
     decryption.feed(&payload[..2_000_000]).unwrap();
     assert!(!path.exists());

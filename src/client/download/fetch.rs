@@ -30,7 +30,7 @@ pub(super) enum FetchError {
     /// The payload no longer exists.
     Gone(Status),
     /// The receiver of the pieces has failed and closed its channel.
-    NotWanted,
+    ReceiverClosed,
 }
 
 impl From<ClientError> for FetchError {
@@ -87,8 +87,8 @@ impl ServiceDownload<'_> {
             let Some(piece) = chunk else { return Ok(()) };
             *offset += piece.len() as u64;
             // The decrypter reports bytes beyond the end of the payload.
-            pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
-            self.progress.moved_to((*offset).min(self.size));
+            pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
+            self.progress.transferred((*offset).min(self.size));
             // Does not wait for the server to close the connection.
             if *offset >= self.size {
                 return Ok(());
@@ -97,7 +97,7 @@ impl ServiceDownload<'_> {
     }
 }
 
-/// Returns `true` if the body is the payload from byte `offset` on.
+/// Returns whether the body is the payload from byte `offset` on.
 fn begins_at(response: &Response, offset: u64) -> bool {
     if offset == 0 {
         return response.status() == StatusCode::OK;

@@ -1,7 +1,7 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
 mod fetch;
-mod kept_grant;
+mod grant_file;
 mod ranges;
 mod receiving;
 
@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-pub use self::kept_grant::KeptGrant;
+pub use self::grant_file::GrantFile;
 use self::receiving::Receiving;
 use super::unpack::Watch;
 use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{Choose, DecryptError, Decrypted, Decryption, OutputError};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::crypto::sealed::{ImpossibleSize, Layout, OpenError};
@@ -37,7 +37,7 @@ pub struct Download {
     /// The key of the payload.
     pub key: PayloadKey,
     /// Chooses the output of the content.
-    pub choose: Choose,
+    pub choose: ChooseOutput,
     /// Allowed data path of the payload.
     pub flow: FlowChoice,
     /// Resumes from a partial download, if there is one.
@@ -110,7 +110,7 @@ pub async fn check(
     api: &Api,
     id: TransferId,
     flow: FlowChoice,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
 ) -> Result<TransferStatus, DownloadError> {
     let status = match api.status(id).await {
         // Retries once after a lost connection; an unreachable server is reported at once.
@@ -119,16 +119,16 @@ pub async fn check(
     };
     let status = status.inspect_err(|error| {
         if error.code() == Some(ErrorCode::TransferNotFound) {
-            kept.forget();
+            grant_file.forget();
         }
     });
-    let status = status.map_err(|error| DownloadError::from(error).or_unfinished(kept))?;
+    let status = status.map_err(|error| DownloadError::from(error).or_unfinished(grant_file))?;
     match status.status {
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
-        Status::Exhausted if kept.load().is_some() => {}
+        Status::Exhausted if grant_file.load().is_some() => {}
         gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
-            kept.forget();
+            grant_file.forget();
             return Err(DownloadError::Gone(gone));
         }
     }
@@ -141,24 +141,24 @@ pub async fn check(
 pub async fn run(
     api: &Api,
     download: Download,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
     retry: RetryPolicy,
     progress: Arc<dyn Progress>,
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
     let (started, decryption) = tokio::select! {
-        started = Box::pin(start(api, download, kept, retry, &progress)) => {
-            started.map_err(|error| error.or_unfinished(kept))?
+        started = Box::pin(start(api, download, grant_file, retry, &progress)) => {
+            started.map_err(|error| error.or_unfinished(grant_file))?
         }
         signal = interrupt.raised() => {
-            return Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() });
+            return Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() });
         }
     };
-    let Started { grant, proof, response, offset, retry } = started;
+    let StartedDownload { grant, proof, response, offset, retry } = started;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
     progress.begin(response.size_bytes);
-    progress.moved_to(offset);
+    progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
     // Dropping this future stops the extraction of an archive.
     let (watch, stop) = Watch::new(progress.clone());
@@ -189,17 +189,17 @@ pub async fn run(
     let outcome = match (received, decrypted) {
         (Ok(flow), decrypted) => decrypted
             .map(|decrypted| Downloaded { decrypted, flow })
-            .map_err(|error| decryption_error(error, kept, &response)),
+            .map_err(|error| decryption_error(error, grant_file, &response)),
         // The payload was complete before the error.
         (Err(_), Ok(decrypted)) => Ok(Downloaded { decrypted, flow: response.mode }),
         (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
-            Err(DownloadError::Interrupted { signal, resumable: kept.has_partial() })
+            Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() })
         }
         (Err(error), Err(_)) => {
             if error.is_final() {
-                kept.discard_partial();
+                grant_file.discard_partial();
             }
-            Err(error.or_unfinished(kept))
+            Err(error.or_unfinished(grant_file))
         }
     };
     let event = match &outcome {
@@ -210,7 +210,7 @@ pub async fn run(
         Err(_) => None,
     };
     if outcome.as_ref().map_or_else(DownloadError::is_final, |_| true) {
-        kept.forget();
+        grant_file.forget();
     }
     if let Some(event) = event {
         // Best effort: the event only informs the sender.
@@ -220,7 +220,7 @@ pub async fn run(
 }
 
 /// Download that the server has counted, ready to receive bytes.
-struct Started {
+struct StartedDownload {
     grant: Grant,
     proof: Option<AccessProof>,
     response: DownloadResponse,
@@ -229,56 +229,57 @@ struct Started {
     retry: RetryPolicy,
 }
 
-/// Starts the download at the server, which counts it, and loads the partial download.
+/// Starts the download at the server, which counts the download, and loads the partial download.
 async fn start(
     api: &Api,
     download: Download,
-    kept: &KeptGrant,
+    grant_file: &GrantFile,
     mut retry: RetryPolicy,
     progress: &Arc<dyn Progress>,
-) -> Result<(Started, Decryption), DownloadError> {
+) -> Result<(StartedDownload, Decryption), DownloadError> {
     let Download { status, key, choose, resume, .. } = download;
     let id = status.transfer_id;
     let proof = status.access_proof.then(|| AccessProof::of(&key));
-    let earlier = kept.load();
+    let earlier = grant_file.load();
     if let (Some(proof), None) = (&proof, &earlier) {
         // A wrong key must not use up a download.
         retry.call(&**progress, || api.check_access(id, proof)).await.map_err(access_error)?;
     }
     let mut grant = earlier.unwrap_or_else(Grant::random);
-    // Saved before the server counts it. If saving fails, only a retry would count as another download.
-    let _ = kept.keep(&grant);
+    // Saves the grant before the server counts the download. If saving fails, only a retry would count as another
+    // download.
+    let _ = grant_file.save(&grant);
     let mut response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     if response.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GrantExpired)) {
         grant = Grant::random();
-        let _ = kept.keep(&grant);
+        let _ = grant_file.save(&grant);
         response = retry.call(&**progress, || api.begin_download(id, &grant, proof.as_ref())).await;
     }
     let response = response.map_err(access_error).inspect_err(|error| {
         if error.is_final() {
-            kept.forget();
+            grant_file.forget();
         }
     })?;
     retry.reset();
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
-        let place = kept.partial();
-        move || match place {
-            Some(place) if resume => Decryption::resume(key, layout, choose, place),
-            Some(place) => Ok((Decryption::of_layout(key, layout, choose).keeping(layout, place), 0)),
+        let location = grant_file.partial();
+        move || match location {
+            Some(location) if resume => Decryption::resume(key, layout, choose, location),
+            Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),
             None => Ok((Decryption::of_layout(key, layout, choose), 0)),
         }
     };
     let decrypting = spawn_blocking(begin).await.expect("decryption does not panic");
-    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, kept, &response))?;
-    Ok((Started { grant, proof, response, offset, retry }, decryption))
+    let (decryption, offset) = decrypting.map_err(|error| decryption_error(error, grant_file, &response))?;
+    Ok((StartedDownload { grant, proof, response, offset, retry }, decryption))
 }
 
 /// Converts a decryption error of a counted download.
-fn decryption_error(error: DecryptError, kept: &KeptGrant, response: &DownloadResponse) -> DownloadError {
+fn decryption_error(error: DecryptError, grant_file: &GrantFile, response: &DownloadResponse) -> DownloadError {
     match error {
         DecryptError::Output(error) => {
-            let free_retry_until = kept.load().map(|_| response.grant_expires_at);
+            let free_retry_until = grant_file.load().map(|_| response.grant_expires_at);
             DownloadError::OutputFailed { error, free_retry_until }
         }
         other => other.into(),
@@ -299,14 +300,14 @@ fn access_error(error: ClientError) -> DownloadError {
 
 impl DownloadError {
     /// Converts a resumable error into [`DownloadError::Unfinished`] if there is a partial download.
-    fn or_unfinished(self, kept: &KeptGrant) -> Self {
+    fn or_unfinished(self, grant_file: &GrantFile) -> Self {
         match self {
-            Self::Client(error) if error.is_resumable() && kept.has_partial() => Self::Unfinished(error),
+            Self::Client(error) if error.is_resumable() && grant_file.has_partial() => Self::Unfinished(error),
             other => other,
         }
     }
 
-    /// Returns `true` if the transfer no longer exists or is no longer available.
+    /// Returns whether the transfer no longer exists or is no longer available.
     fn is_final(&self) -> bool {
         match self {
             Self::Gone(_) => true,
@@ -315,7 +316,7 @@ impl DownloadError {
         }
     }
 
-    /// Returns `true` if the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
+    /// Returns whether the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
         matches!(self, Self::WrongKey | Self::Decrypt(DecryptError::Open(OpenError::Unauthentic { index: 0 })))

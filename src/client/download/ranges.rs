@@ -29,7 +29,7 @@ const PIECE: usize = 256 << 10;
 /// Maximum number of parallel requests; a downloaded range waits in memory until all earlier ranges are passed on.
 const MAX_PARALLEL: usize = 4;
 /// Consecutive connection failures, after earlier success, before the download falls back to the service.
-const MAX_MISSES: u32 = 3;
+const MAX_CONNECTION_FAILURES: u32 = 3;
 
 const CALL: &str = "download/create-presign-url";
 
@@ -84,8 +84,8 @@ impl Ranges {
                 let piece = range.split_to(PIECE.min(range.len()));
                 *offset += piece.len() as u64;
                 // The decrypter reports bytes beyond the end of the payload.
-                pieces.send(piece).await.map_err(|_| FetchError::NotWanted)?;
-                this.progress.moved_to((*offset).min(this.size));
+                pieces.send(piece).await.map_err(|_| FetchError::ReceiverClosed)?;
+                this.progress.transferred((*offset).min(this.size));
             }
         }
         Ok(())
@@ -126,7 +126,7 @@ impl Ranges {
             }
             misses = if error.is_store_unreachable() { misses + 1 } else { 0 };
             let never_contacted = !self.contacted.load(Ordering::Relaxed);
-            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_MISSES);
+            let fails_fast = self.fail_fast && misses > 0 && (never_contacted || misses >= MAX_CONNECTION_FAILURES);
             if fails_fast || !error.is_transient() {
                 return Err(error.into());
             }
@@ -137,13 +137,13 @@ impl Ranges {
 
     /// Downloads the rest of a range in one request.
     async fn fetch_some(&self, url: &SignedUrl, buffer: &mut RangeBuffer, stall: Duration) -> Result<(), FetchError> {
-        let stalled = |moved| {
+        let stalled = |has_sent| {
             let timeout = ClientError::Timeout { origin: url.origin().clone() };
-            ClientError::from(StoreError::stalled(timeout, moved))
+            ClientError::from(StoreError::stalled(timeout, has_sent))
         };
         let requested = buffer.next()..buffer.end;
-        let is_whole = self.is_whole(&requested);
-        let response = tokio::time::timeout(stall, url.get((!is_whole).then(|| requested.clone())));
+        let is_complete = self.is_complete(&requested);
+        let response = tokio::time::timeout(stall, url.get((!is_complete).then(|| requested.clone())));
         let response = response.await.map_err(|_| stalled(false))?;
         if response.is_ok() || response.as_ref().is_err_and(|error| error.store_status().is_some()) {
             self.contacted.store(true, Ordering::Relaxed);
@@ -156,7 +156,7 @@ impl Ranges {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled(true))?;
             let Some(piece) = chunk.map_err(|error| url.lost(error))? else { return Ok(()) };
             buffer.bytes.extend_from_slice(&piece);
-            if buffer.next() > buffer.end && !is_whole {
+            if buffer.next() > buffer.end && !is_complete {
                 return Err(FetchError::WrongRange);
             }
             // Does not wait for the store to close the connection.
@@ -166,16 +166,16 @@ impl Ranges {
         }
     }
 
-    /// Returns `true` if the response has the requested range.
+    /// Returns whether the response has the requested range.
     fn has_range(&self, response: &Response, requested: &Range<u64>) -> bool {
-        if self.is_whole(requested) {
+        if self.is_complete(requested) {
             return response.status() == StatusCode::OK;
         }
         let range = ContentRange::of(response);
         range.is_some_and(|range| range.start == requested.start && range.total.is_none_or(|total| total == self.size))
     }
 
-    fn is_whole(&self, requested: &Range<u64>) -> bool {
+    fn is_complete(&self, requested: &Range<u64>) -> bool {
         *requested == (0..self.size)
     }
 

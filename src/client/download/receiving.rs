@@ -94,7 +94,7 @@ impl Receiving<'_> {
 fn to_download_result(outcome: Result<(), FetchError>, flow: Flow) -> Result<Flow, DownloadError> {
     match outcome {
         // The decrypter has failed and reports its own error.
-        Ok(()) | Err(FetchError::NotWanted) => Ok(flow),
+        Ok(()) | Err(FetchError::ReceiverClosed) => Ok(flow),
         Err(FetchError::Client(error)) => Err(access_error(error)),
         Err(FetchError::WrongRange) => Err(DownloadError::WrongRange),
         Err(FetchError::Gone(status)) => Err(DownloadError::Gone(status)),

@@ -18,51 +18,51 @@ use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview,
 #[derive(Clone)]
 pub struct AdminApi {
     transport: Transport,
-    root: BaseUrl,
+    base_url: BaseUrl,
     origin: Origin,
     key: Arc<AdminKey>,
 }
 
 impl AdminApi {
-    /// Builds a client for the service at `root`, without connecting yet.
-    pub fn new(root: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
-        let transport = Transport::to(&root, options)?;
-        let origin = Origin::from(&root);
-        Ok(Self { transport, root, origin, key })
+    /// Builds a client for the service at `base_url`, without connecting yet.
+    pub fn new(base_url: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
+        let transport = Transport::to(&base_url, options)?;
+        let origin = Origin::from(&base_url);
+        Ok(Self { transport, base_url, origin, key })
     }
 
     /// Creates a sender token.
     pub async fn create_token(&self, token: &CreateToken) -> Result<CreatedToken, ClientError> {
-        let request = self.request(Method::POST, self.root.join("/tokens/create")).json_body(token);
+        let request = self.request(Method::POST, self.base_url.join("/tokens/create")).json_body(token);
         self.call("tokens/create", request).await
     }
 
     /// Returns a page of the sender tokens, starting after the token `after`.
     pub async fn tokens(&self, after: Option<&str>) -> Result<Page<TokenItem>, ClientError> {
-        let url = page_url(self.root.join("/tokens/list"), after);
+        let url = page_url(self.base_url.join("/tokens/list"), after);
         self.call("tokens/list", self.request(Method::GET, url)).await
     }
 
     /// Revokes a sender token. Idempotent.
     pub async fn revoke_token(&self, id: TokenId) -> Result<TokenItem, ClientError> {
-        let url = self.root.join(&format!("/tokens/id/{id}/revoke"));
+        let url = self.base_url.join(&format!("/tokens/id/{id}/revoke"));
         self.call("tokens/revoke", self.request(Method::POST, url).json_body(&Empty {})).await
     }
 
     /// Returns usage statistics: what is stored, and counts of past operations.
     pub async fn stats(&self) -> Result<StatsOverview, ClientError> {
-        self.call("stats/overview", self.request(Method::GET, self.root.join("/stats/overview"))).await
+        self.call("stats/overview", self.request(Method::GET, self.base_url.join("/stats/overview"))).await
     }
 
     /// Returns a page of a transfer's audit records, starting after the record `after`.
     pub async fn audit(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
-        let url = page_url(self.root.join(&format!("/audit/transfers/id/{id}/all")), after);
+        let url = page_url(self.base_url.join(&format!("/audit/transfers/id/{id}/all")), after);
         self.call("audit", self.request(Method::GET, url)).await
     }
 
     /// Deletes a transfer of any sender.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
-        let url = self.root.join(&format!("/transfers/id/{id}/delete"));
+        let url = self.base_url.join(&format!("/transfers/id/{id}/delete"));
         self.call("delete", self.request(Method::POST, url).json_body(&Empty {})).await
     }
 

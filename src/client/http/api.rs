@@ -35,27 +35,27 @@ pub type RecordPage = Page<serde_json::Value>;
 #[derive(Clone)]
 pub struct Api {
     transport: Transport,
-    root: BaseUrl,
+    base_url: BaseUrl,
     origin: Origin,
     token: Option<Arc<SenderToken>>,
 }
 
 impl Api {
-    /// Builds a client for the service at `root`, without connecting yet.
+    /// Builds a client for the service at `base_url`, without connecting yet.
     pub fn new(
-        root: BaseUrl,
+        base_url: BaseUrl,
         token: Option<Arc<SenderToken>>,
         options: &TransportOptions,
     ) -> Result<Self, ClientError> {
-        let transport = Transport::to(&root, options)?;
-        let origin = Origin::from(&root);
-        Ok(Self { transport, root, origin, token })
+        let transport = Transport::to(&base_url, options)?;
+        let origin = Origin::from(&base_url);
+        Ok(Self { transport, base_url, origin, token })
     }
 
     /// Returns the service's base URL.
     #[must_use]
-    pub const fn root(&self) -> &BaseUrl {
-        &self.root
+    pub const fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 
     /// Returns the service's origin.
@@ -74,7 +74,7 @@ impl Api {
     /// # Errors
     /// [`ClientError::Unsupported`] if the service speaks another API version.
     pub async fn health(&self) -> Result<Health, ClientError> {
-        let request = self.bare(Method::GET, self.root.join("/health"));
+        let request = self.bare(Method::GET, self.base_url.join("/health"));
         let health: Health =
             response::call(&self.origin, "health", request.timeout(self.transport.call_timeout)).await?;
         if health.api == API {
@@ -86,7 +86,7 @@ impl Api {
 
     /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.
     pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
-        let request = self.bare(Method::GET, self.root.join("/health")).timeout(self.transport.call_timeout);
+        let request = self.bare(Method::GET, self.base_url.join("/health")).timeout(self.transport.call_timeout);
         let response = response::send(&self.origin, request).await?;
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.and_then(Timestamp::from_http_date))
@@ -94,7 +94,7 @@ impl Api {
 
     /// Creates a transfer.
     pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
-        let request = self.post(self.root.join("/transfers/create"), transfer);
+        let request = self.post(self.base_url.join("/transfers/create"), transfer);
         response::call(&self.origin, "create", self.as_sender(request)?).await
     }
 
@@ -106,7 +106,7 @@ impl Api {
 
     /// Returns the sender token's limits and remaining quota.
     pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
-        let request = self.get(self.root.join("/token/status"));
+        let request = self.get(self.base_url.join("/token/status"));
         response::call(&self.origin, "token/status", self.as_sender(request)?).await
     }
 
@@ -153,7 +153,7 @@ impl Api {
         response::send(&self.origin, request).await.map(|_| ())
     }
 
-    /// Starts a download under `grant`, which counts it. Repeated calls with the same grant count once.
+    /// Starts a download under `grant`; the server counts one download per grant.
     pub async fn begin_download(
         &self,
         id: TransferId,
@@ -193,7 +193,7 @@ impl Api {
     }
 
     fn route(&self, id: TransferId, verb: &str) -> Url {
-        self.root.join(&format!("/transfers/id/{id}/{verb}"))
+        self.base_url.join(&format!("/transfers/id/{id}/{verb}"))
     }
 
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
@@ -226,7 +226,7 @@ impl Api {
     fn resolve(&self, address: &str) -> Result<Url, ClientError> {
         if address.starts_with('/') && !address.starts_with("//") {
             let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
-            let mut url = self.root.join(path);
+            let mut url = self.base_url.join(path);
             url.set_query(query);
             return Ok(url);
         }
@@ -276,11 +276,11 @@ mod tests {
     use crate::client::OriginBound;
     use crate::domain::token::PlainToken;
 
-    fn api(root: &str, token_of: &str) -> Api {
+    fn api(base_url: &str, token_of: &str) -> Api {
         let options = TransportOptions { extra_roots: None, insecure_http: true, call_timeout: Duration::from_secs(1) };
         let owner = Origin::of(&Url::parse(token_of).unwrap());
         let token = Arc::new(OriginBound::new(owner, PlainToken::random()));
-        Api::new(root.parse().unwrap(), Some(token), &options).unwrap()
+        Api::new(base_url.parse().unwrap(), Some(token), &options).unwrap()
     }
 
     #[test]
@@ -296,10 +296,10 @@ mod tests {
 
     #[test]
     fn a_token_of_another_origin_is_not_sent() {
-        let request = |api: &Api| api.as_sender(api.get(api.root.join("/x")));
+        let request = |api: &Api| api.as_sender(api.get(api.base_url.join("/x")));
         let sent = request(&api("http://a.example", "http://a.example")).unwrap().build().unwrap();
         assert!(sent.headers()[AUTHORIZATION].is_sensitive());
-        let refused = request(&api("http://a.example:81", "http://a.example"));
-        assert!(matches!(refused, Err(ClientError::ForeignOrigin(_))));
+        let result = request(&api("http://a.example:81", "http://a.example"));
+        assert!(matches!(result, Err(ClientError::ForeignOrigin(_))));
     }
 }

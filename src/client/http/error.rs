@@ -33,7 +33,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Returns `true` if a retry of the same request may succeed.
+    /// Returns whether a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.code {
@@ -179,7 +179,7 @@ impl ClientError {
         }
     }
 
-    /// Returns `true` if a retry of the same call may succeed.
+    /// Returns whether a retry of the same call may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -211,7 +211,7 @@ impl ClientError {
         }
     }
 
-    /// Returns `true` if a later process may resume the transfer that failed with this error.
+    /// Returns whether a later process may resume the transfer that failed with this error.
     #[must_use]
     pub(crate) fn is_resumable(&self) -> bool {
         // A captive portal or another network may cause certificate, TLS and redirect errors.
@@ -228,7 +228,7 @@ impl ClientError {
         }
     }
 
-    /// Returns `true` if the payload store cannot be reached from this machine.
+    /// Returns whether the payload store cannot be reached from this machine.
     #[must_use]
     pub(crate) fn is_store_unreachable(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_unreachable())

@@ -19,8 +19,8 @@ impl Origin {
 }
 
 impl From<&BaseUrl> for Origin {
-    fn from(root: &BaseUrl) -> Self {
-        Self::of(&root.join("/"))
+    fn from(base_url: &BaseUrl) -> Self {
+        Self::of(&base_url.join("/"))
     }
 }
 

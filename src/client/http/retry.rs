@@ -9,7 +9,7 @@ use crate::domain::crypto::random;
 
 /// Delay before the first retry.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
-/// Maximum delay between retries, unless the server requests a longer one.
+/// Maximum delay between retries, unless the server requests a longer delay.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// Maximum time that a connection may stay idle before its request is aborted.
@@ -42,9 +42,9 @@ impl RetryPolicy {
         self.delay = FIRST_DELAY;
     }
 
-    /// Excludes the last `moving` from the time limit: bytes were sent, but not acknowledged yet.
-    pub fn exclude(&mut self, moving: Duration) {
-        self.since = (self.since + moving).min(Instant::now());
+    /// Excludes `sending_time`, in which bytes were sent but not acknowledged, from the time limit.
+    pub fn exclude(&mut self, sending_time: Duration) {
+        self.since = (self.since + sending_time).min(Instant::now());
     }
 
     /// Returns the idle timeout of a connection: a third of the time limit, at most 30 s.
@@ -88,7 +88,7 @@ impl RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{ApiError, Silent};
+    use crate::client::{ApiError, NoProgress};
 
     fn unavailable(retry_after: Option<Duration>) -> ClientError {
         ClientError::from(ApiError {
@@ -129,7 +129,7 @@ mod tests {
     async fn a_call_is_retried_until_it_succeeds() {
         let mut tries = 0;
         let mut retry = RetryPolicy::new(Duration::from_secs(5));
-        let outcome = retry.call(&Silent, || {
+        let outcome = retry.call(&NoProgress, || {
             tries += 1;
             let outcome = if tries < 3 { Err(unavailable(None)) } else { Ok(tries) };
             async move { outcome }

@@ -84,7 +84,7 @@ mod tests {
         ] {
             assert!(bound.reveal_to(&url(other)).is_err(), "{other}");
         }
-        let refused = bound.reveal_to(&url("http://send.example/x?secret")).unwrap_err();
-        assert_eq!(refused.to_string(), "a secret of https://send.example is not sent to http://send.example");
+        let error = bound.reveal_to(&url("http://send.example/x?secret")).unwrap_err();
+        assert_eq!(error.to_string(), "a secret of https://send.example is not sent to http://send.example");
     }
 }

@@ -34,26 +34,26 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Builds the connection pool for the server at `root`, without connecting yet.
-    pub fn to(root: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
-        let client = connections(root, options, |builder| builder.http2_adaptive_window(true))?;
+    /// Builds the connection pool for the server at `base_url`, without connecting yet.
+    pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
+        let client = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
         Ok(Self { client, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
     /// Builds a connection pool for a payload store, with the same options.
-    pub(crate) fn to_store(&self, root: &BaseUrl) -> Result<Client, ClientError> {
+    pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<Client, ClientError> {
         // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the others.
-        connections(root, &self.options, ClientBuilder::http1_only)
+        connections(base_url, &self.options, ClientBuilder::http1_only)
     }
 }
 
 fn connections(
-    root: &BaseUrl,
+    base_url: &BaseUrl,
     options: &TransportOptions,
     version: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, ClientError> {
-    if root.is_plain_http_beyond_loopback() && !options.insecure_http {
-        return Err(ClientError::PlainHttp { origin: Origin::from(root) });
+    if base_url.is_plain_http_beyond_loopback() && !options.insecure_http {
+        return Err(ClientError::PlainHttp { origin: Origin::from(base_url) });
     }
     let mut builder = version(Client::builder())
         .user_agent(USER_AGENT)
@@ -62,14 +62,14 @@ fn connections(
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true);
-    if root.is_loopback() {
+    if base_url.is_loopback() {
         // Requests to this machine must not leave it through a proxy.
         builder = builder.no_proxy();
     }
     if let Some(pem) = &options.extra_roots {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::CaCertificates)?;
         builder = builder.tls_certs_merge(certificates);
-    } else if root.join("/").scheme() == "http" {
+    } else if base_url.join("/").scheme() == "http" {
         // Plain HTTP needs no root certificates, and loading the system's takes longer than a small upload.
         builder = builder.tls_certs_only([]);
     }
@@ -87,7 +87,7 @@ mod tests {
     fn plain_http_stays_on_this_machine() {
         let options =
             |insecure_http| TransportOptions { extra_roots: None, insecure_http, call_timeout: Duration::from_secs(1) };
-        let to = |root: &str, insecure| Transport::to(&root.parse().unwrap(), &options(insecure));
+        let to = |base_url: &str, insecure| Transport::to(&base_url.parse().unwrap(), &options(insecure));
         assert!(to("http://127.0.0.1:8080", false).is_ok());
         assert!(to("http://localhost/base", false).is_ok());
         assert!(matches!(to("http://send.example", false), Err(ClientError::PlainHttp { .. })));

@@ -13,7 +13,7 @@ pub use error::{Named, PackError};
 pub use exclude::{Exclude, InvalidGlob};
 pub(in crate::client) use plan::nanos;
 pub use plan::{Entry, Kind, Plan};
-pub use walk::{Packed, SkippedEntry, Top, pack};
+pub use walk::{PackInput, Packed, SkippedEntry, pack};
 
 /// Maximum number of entries in an archive.
 pub const MAX_ENTRIES: usize = 1_000_000;

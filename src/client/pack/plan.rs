@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
-use crate::client::upload::{Mark, SourceError, Watched};
+use crate::client::upload::{Fingerprint, SourceError, WatchedFile};
 use crate::domain::archive_path::{ArchivePath, LinkTarget};
 use crate::domain::crypto::digest::Sha256;
 
@@ -47,8 +47,8 @@ pub enum Kind {
     File {
         /// Content size in bytes.
         size: u64,
-        /// State of the file when it was planned, to detect changes.
-        mark: Mark,
+        /// Fingerprint of the file at the time of planning, to detect changes.
+        fingerprint: Fingerprint,
     },
     /// Symbolic link to a path within the archive.
     Link {
@@ -162,9 +162,9 @@ impl Plan {
             }
             let (from, to) = overlap(offset, end, content, content + entry.size());
             if from < to {
-                let whole = to - from == entry.size();
+                let is_whole_file = to - from == entry.size();
                 let part = &mut buffer[index_of(from - offset)..index_of(to - offset)];
-                self.read_file(index, part, from - content, whole)?;
+                self.read_file(index, part, from - content, is_whole_file)?;
             }
         }
         Ok(())
@@ -173,9 +173,9 @@ impl Plan {
     /// Checks that no file has changed since the plan was created.
     pub fn check_unchanged(&self) -> Result<(), SourceError> {
         for entry in &self.entries {
-            if let Kind::File { size, mark } = &entry.kind {
+            if let Kind::File { size, fingerprint } = &entry.kind {
                 let metadata = self.disk_path(entry).symlink_metadata().map_err(|_| changed(entry))?;
-                if !mark.is_of(&metadata) || metadata.len() != *size {
+                if !fingerprint.is_of(&metadata) || metadata.len() != *size {
                     return Err(changed(entry));
                 }
             }
@@ -183,14 +183,14 @@ impl Plan {
         Ok(())
     }
 
-    fn read_file(&self, index: usize, part: &mut [u8], offset: u64, whole: bool) -> Result<(), SourceError> {
+    fn read_file(&self, index: usize, part: &mut [u8], offset: u64, is_whole_file: bool) -> Result<(), SourceError> {
         let entry = &self.entries[index];
         let file = if let Some(file) = self.open.get(index) {
             file
         } else {
             let file = Arc::new(self.open_file(entry)?);
-            if !whole {
-                self.open.keep(index, file.clone());
+            if !is_whole_file {
+                self.open.insert(index, file.clone());
             }
             file
         };
@@ -200,15 +200,17 @@ impl Plan {
         })
     }
 
-    fn open_file(&self, entry: &Entry) -> Result<Watched, SourceError> {
-        let Kind::File { mark, size } = &entry.kind else { unreachable!("only files have content") };
+    fn open_file(&self, entry: &Entry) -> Result<WatchedFile, SourceError> {
+        let Kind::File { fingerprint, size } = &entry.kind else { unreachable!("only files have content") };
         let path = self.disk_path(entry);
-        let file = Watched::open_plain(&path).map_err(|source| match path.symlink_metadata() {
-            Ok(metadata) if mark.is_of(&metadata) => SourceError::ReadIn { name: entry.path().to_owned(), source },
+        let file = WatchedFile::open_plain(&path).map_err(|source| match path.symlink_metadata() {
+            Ok(metadata) if fingerprint.is_of(&metadata) => {
+                SourceError::ReadIn { name: entry.path().to_owned(), source }
+            }
             // The file was removed or replaced.
             _ => changed(entry),
         })?;
-        if file.mark() == mark && file.size() == *size { Ok(file) } else { Err(changed(entry)) }
+        if file.fingerprint() == fingerprint && file.size() == *size { Ok(file) } else { Err(changed(entry)) }
     }
 
     fn disk_path(&self, entry: &Entry) -> PathBuf {

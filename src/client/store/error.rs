@@ -7,8 +7,8 @@ use reqwest::Response;
 
 use crate::client::{ClientError, Origin};
 
-/// Bytes read of an error response: enough for the beginning of any, which contains the code.
-const MAX_REFUSAL_BYTES: usize = 4 * 1024;
+/// Maximum number of bytes read of an error response; the error code is at its beginning.
+const MAX_ERROR_BYTES: usize = 4 * 1024;
 /// Maximum length of an error code, in characters.
 const MAX_CODE: usize = 64;
 /// Maximum `Retry-After` that is honoured.
@@ -31,7 +31,7 @@ pub enum StoreError {
     },
     /// The store returned an error response.
     #[error("the payload store {origin} refused with {}", status_text(*status, code.as_deref()))]
-    Refused {
+    ErrorResponse {
         /// The store's origin.
         origin: Origin,
         /// The HTTP status.
@@ -64,9 +64,9 @@ impl StoreError {
         }
     }
 
-    /// Classifies a stalled request: lost if bytes have `moved`, else the store was not reached.
-    pub(in crate::client) const fn stalled(error: ClientError, moved: bool) -> Self {
-        if moved { Self::Lost(error) } else { Self::Unreachable(error) }
+    /// Classifies a stalled request: lost if any bytes were sent, otherwise the store was unreachable.
+    pub(in crate::client) const fn stalled(error: ClientError, has_sent: bool) -> Self {
+        if has_sent { Self::Lost(error) } else { Self::Unreachable(error) }
     }
 
     /// Parses an error response. Never fails: a response without a code is an error with its status alone.
@@ -75,23 +75,23 @@ impl StoreError {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
         let code = code_in(&read_beginning(response).await);
-        Self::Refused { origin, status, code, retry_after }
+        Self::ErrorResponse { origin, status, code, retry_after }
     }
 
-    /// Returns `true` if a retry of the same request may succeed.
+    /// Returns whether a retry of the same request may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(error) | Self::Lost(error) => error.is_transient(),
             Self::Loopback { .. } => false,
             // 409 is a concurrent write of the same object, which ends.
-            Self::Refused { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
+            Self::ErrorResponse { status: 408 | 409 | 429 | 500 | 502 | 503 | 504, .. } => true,
             // Sent with status 400 after slow or broken connections.
-            Self::Refused { code, .. } => matches!(code.as_deref(), Some("RequestTimeout" | "IncompleteBody")),
+            Self::ErrorResponse { code, .. } => matches!(code.as_deref(), Some("RequestTimeout" | "IncompleteBody")),
         }
     }
 
-    /// Returns `true` if the store cannot be reached from this machine.
+    /// Returns whether the store cannot be reached from this machine.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Loopback { .. })
@@ -102,8 +102,8 @@ impl StoreError {
     pub fn status(&self) -> Option<u16> {
         match self {
             // AWS sends 400 if the credentials behind the URL expired before the URL itself: handled as an expired URL.
-            Self::Refused { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
-            Self::Refused { status, .. } => Some(*status),
+            Self::ErrorResponse { code, .. } if code.as_deref() == Some("ExpiredToken") => Some(403),
+            Self::ErrorResponse { status, .. } => Some(*status),
             _ => None,
         }
     }
@@ -112,7 +112,7 @@ impl StoreError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::ErrorResponse { retry_after, .. } => *retry_after,
             Self::Unreachable(error) | Self::Lost(error) => error.retry_after(),
             Self::Loopback { .. } => None,
         }
@@ -121,10 +121,10 @@ impl StoreError {
 
 async fn read_beginning(mut response: Response) -> Vec<u8> {
     let mut beginning = Vec::new();
-    while beginning.len() < MAX_REFUSAL_BYTES
+    while beginning.len() < MAX_ERROR_BYTES
         && let Ok(Some(chunk)) = response.chunk().await
     {
-        beginning.extend_from_slice(&chunk[..chunk.len().min(MAX_REFUSAL_BYTES - beginning.len())]);
+        beginning.extend_from_slice(&chunk[..chunk.len().min(MAX_ERROR_BYTES - beginning.len())]);
     }
     beginning
 }
@@ -156,7 +156,8 @@ mod tests {
     fn only_transient_errors_are_retried() {
         let refused = |status, code: Option<&str>| {
             let origin = Origin::of(&"https://b.example".parse().unwrap());
-            StoreError::Refused { origin, status, code: code.map(str::to_owned), retry_after: None }.is_transient()
+            StoreError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
+                .is_transient()
         };
         assert!(refused(503, Some("SlowDown")) && refused(500, None) && refused(400, Some("RequestTimeout")));
         assert!(!refused(403, Some("AccessDenied")) && !refused(404, None) && !refused(400, Some("BadDigest")));

@@ -51,7 +51,7 @@ impl Store {
     /// Creates the client for the payload store of the service behind `api`.
     pub(super) fn of(api: &Api) -> Self {
         Self {
-            service: api.root().clone(),
+            service: api.base_url().clone(),
             origin: api.origin().clone(),
             transport: api.transport().clone(),
             connections: Mutex::default(),
@@ -65,13 +65,13 @@ impl Store {
         bare.set_path("");
         bare.set_query(None);
         bare.set_fragment(None);
-        let root = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
-        let origin = Origin::from(&root);
+        let base_url = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
+        let origin = Origin::from(&base_url);
         // Otherwise a remote service could make us send requests to services on this machine.
-        if root.is_loopback() && !self.service.is_loopback() {
+        if base_url.is_loopback() && !self.service.is_loopback() {
             return Err(StoreError::Loopback { origin }.into());
         }
-        let client = self.client(&root, &origin)?;
+        let client = self.client(&base_url, &origin)?;
         Ok(SignedUrl { url, origin, client })
     }
 
@@ -90,12 +90,12 @@ impl Store {
         ClientError::InvalidResponse { origin: self.origin.clone(), call, source: reason.into() }
     }
 
-    fn client(&self, root: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
+    fn client(&self, base_url: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
         let mut connections = self.connections.lock().expect("no thread panics while holding this lock");
         if let Some((_, client)) = connections.as_ref().filter(|(to, _)| to == origin) {
             return Ok(client.clone());
         }
-        let client = self.transport.to_store(root)?;
+        let client = self.transport.to_store(base_url)?;
         *connections = Some((origin.clone(), client.clone()));
         Ok(client)
     }

@@ -7,7 +7,7 @@ use std::io;
 pub enum UnpackError {
     /// An entry is unsafe, or of a kind that `sgsend` does not pack.
     #[error("the archive is unsafe: {entry} {reason}")]
-    Refused {
+    Unsafe {
         /// Path of the entry.
         entry: String,
         /// Reason for the rejection.
@@ -40,16 +40,16 @@ pub enum UnpackError {
 }
 
 impl UnpackError {
-    /// Returns whether the archive is the cause, not this machine.
+    /// Returns whether the archive caused the error, rather than this machine.
     #[must_use]
     pub const fn is_unsafe(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::TooMany { .. } | Self::Damaged(_))
+        matches!(self, Self::Unsafe { .. } | Self::TooMany { .. } | Self::Damaged(_))
     }
 
-    pub(super) fn refused(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
+    pub(super) fn rejected(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
         const MAX_SHOWN: usize = 500;
         let shown = &entry[..entry.len().min(MAX_SHOWN)];
         let entry = if shown.is_empty() { "an entry".to_owned() } else { String::from_utf8_lossy(shown).into_owned() };
-        Self::Refused { entry, reason: reason.to_string() }
+        Self::Unsafe { entry, reason: reason.to_string() }
     }
 }

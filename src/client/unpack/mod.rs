@@ -15,7 +15,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::UnpackError;
-pub(in crate::client) use tree::{make_private, permit, usual_mode};
+pub(in crate::client) use tree::{default_directory_mode, make_private, permit};
 pub use watch::{StopOnDrop, Watch};
 
 use self::reader::{Kind, Reader};
@@ -36,7 +36,7 @@ pub struct UnpackedFile {
 ///
 /// # Errors
 ///
-/// After an error the caller must remove the entries that were unpacked before it.
+/// After an error the caller must remove the entries that were already unpacked.
 pub fn unpack(input: impl Read, directory: &Path, watch: &Watch) -> Result<Vec<UnpackedFile>, UnpackError> {
     unpack_up_to(MAX_ENTRIES, input, directory, watch)
 }
@@ -51,8 +51,8 @@ fn unpack_up_to(
     let mut tree = Tree::new(directory, limit)?;
     while let Some(entry) = reader.next()? {
         watch.check()?;
-        let refused = |reason: &dyn std::fmt::Display| UnpackError::refused(&entry.path, reason);
-        let text = std::str::from_utf8(&entry.path).map_err(|_| refused(&"has a name that is not UTF-8"))?;
+        let rejected = |reason: &dyn std::fmt::Display| UnpackError::rejected(&entry.path, reason);
+        let text = std::str::from_utf8(&entry.path).map_err(|_| rejected(&"has a name that is not UTF-8"))?;
         let is_directory = matches!(entry.kind, Kind::Directory);
         let text = if is_directory { text.strip_suffix('/').unwrap_or(text) } else { text };
         // `tar -C directory .` prefixes all names with `./`.
@@ -60,7 +60,7 @@ fn unpack_up_to(
         if is_directory && text == "." {
             continue;
         }
-        let path = ArchivePath::parse(text).map_err(|reason| refused(&reason))?;
+        let path = ArchivePath::parse(text).map_err(|reason| rejected(&reason))?;
         watch.at(path.as_str());
         match &entry.kind {
             Kind::Directory => tree.directory(&path, entry.mode, entry.modified)?,
@@ -71,8 +71,8 @@ fn unpack_up_to(
             }
             Kind::Link { target } => {
                 let target =
-                    std::str::from_utf8(target).map_err(|_| refused(&"is a symlink whose target is not UTF-8"))?;
-                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| refused(&reason))?)?;
+                    std::str::from_utf8(target).map_err(|_| rejected(&"is a symlink whose target is not UTF-8"))?;
+                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| rejected(&reason))?)?;
             }
         }
     }

@@ -89,7 +89,7 @@ impl<R: Read> Reader<R> {
     fn entry(&mut self, header: &Header, size: u64, records: Records) -> Result<Entry, UnpackError> {
         let path = records.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let size = records.size.unwrap_or(size);
-        let refused = |reason: &str| UnpackError::refused(&path, &reason);
+        let rejected = |reason: &str| UnpackError::rejected(&path, &reason);
         let kind = match header.entry_type() {
             EntryType::Regular | EntryType::Continuous => Kind::File,
             EntryType::Directory => Kind::Directory,
@@ -97,16 +97,16 @@ impl<R: Read> Reader<R> {
                 let in_header = || header.link_name_bytes().map(std::borrow::Cow::into_owned);
                 Kind::Link { target: records.target.or_else(in_header).unwrap_or_default() }
             }
-            EntryType::Link => return Err(refused("is a hard link")),
-            EntryType::Char | EntryType::Block => return Err(refused("is a device")),
-            EntryType::Fifo => return Err(refused("is a FIFO")),
-            EntryType::GNUSparse => return Err(refused("is a sparse file")),
-            _ => return Err(refused("is neither a file, a directory nor a symlink")),
+            EntryType::Link => return Err(rejected("is a hard link")),
+            EntryType::Char | EntryType::Block => return Err(rejected("is a device")),
+            EntryType::Fifo => return Err(rejected("is a FIFO")),
+            EntryType::GNUSparse => return Err(rejected("is a sparse file")),
+            _ => return Err(rejected("is neither a file, a directory nor a symlink")),
         };
         if size > 0 && !matches!(kind, Kind::File) {
-            return Err(refused("is not a file, but has content"));
+            return Err(rejected("is not a file, but has content"));
         }
-        let mode = header.mode().map_err(|_| refused("has invalid permissions"))? & 0o777;
+        let mode = header.mode().map_err(|_| rejected("has invalid permissions"))? & 0o777;
         let modified = match records.modified {
             Modified::At(time) => Some(time),
             Modified::Invalid => None,
@@ -136,7 +136,7 @@ impl<R: Read> Reader<R> {
         Ok(Some(header))
     }
 
-    /// Checks that the archive ends with a second zero block, and only zeros after it.
+    /// Checks that the archive ends with a second zero block, followed by zeros only.
     ///
     /// Rejects other data, since `tar` would not list it.
     fn end(&mut self) -> Result<(), UnpackError> {

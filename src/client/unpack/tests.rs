@@ -54,7 +54,7 @@ impl Tar {
         unpack_bytes(&self.end())
     }
 
-    fn refused(self, message: &str) {
+    fn rejected(self, message: &str) {
         let (outcome, _) = self.unpack();
         let error = outcome.unwrap_err();
         assert!(error.is_unsafe() && error.to_string().contains(message), "{message:?} is not in {error}");
@@ -101,15 +101,15 @@ fn paths_outside_the_archive_are_rejected() {
     for name in
         ["/etc/passwd", "../x", "a/../../x", "a/..", "..", "a//b", "C:/x", "a\\b", "..\\x", "a\nb", "a\u{202e}b"]
     {
-        Tar::default().file(name).refused("unsafe");
-        Tar::default().directory(&format!("{name}/")).refused("unsafe");
-        Tar::default().link(name, "x").refused("unsafe");
+        Tar::default().file(name).rejected("unsafe");
+        Tar::default().directory(&format!("{name}/")).rejected("unsafe");
+        Tar::default().link(name, "x").rejected("unsafe");
     }
-    Tar::default().directory("/").refused("unsafe");
-    Tar::default().file("a/").refused("unsafe");
+    Tar::default().directory("/").rejected("unsafe");
+    Tar::default().file("a/").rejected("unsafe");
     let mut latin = Tar::default();
     latin.0.extend_from_slice(raw(b"latin-\xe9", EntryType::Regular, b"", 0).as_bytes());
-    latin.refused("UTF-8");
+    latin.rejected("UTF-8");
 }
 
 #[test]
@@ -117,20 +117,20 @@ fn links_outside_the_archive_are_rejected() {
     for (name, target) in
         [("l", "/etc"), ("l", ".."), ("d/l", "../.."), ("l", "d/../.."), ("l", ""), ("l", "C:\\x"), ("l", "a\\..\\..")]
     {
-        Tar::default().link(name, target).refused("unsafe");
+        Tar::default().link(name, target).rejected("unsafe");
     }
 }
 
 #[test]
 fn nothing_is_written_through_a_link() {
     let outside = tempfile::tempdir().unwrap();
-    // The link precedes the file in the archive, but is created after it.
+    // The link precedes the file in the archive, but is created after the file.
     let tar = Tar::default().directory("d/").link("l", "d").file("l/f");
-    tar.refused("duplicate");
-    Tar::default().link("l", "d").file("l").refused("duplicate");
-    Tar::default().file("f").link("f", "d").refused("duplicate");
+    tar.rejected("duplicate");
+    Tar::default().link("l", "d").file("l").rejected("duplicate");
+    Tar::default().file("f").link("f", "d").rejected("duplicate");
     let target = outside.path().to_str().unwrap();
-    Tar::default().link("l", target).file("l/f").refused("points outside");
+    Tar::default().link("l", target).file("l/f").rejected("points outside");
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
@@ -142,7 +142,7 @@ fn a_chain_of_links_cannot_point_outside() {
         .directory("x/y/")
         .link("x/y/up", "../..")
         .link("l", "x/y/up/../..")
-        .refused("`..` after a directory");
+        .rejected("`..` after a directory");
 }
 
 #[test]
@@ -157,21 +157,21 @@ fn special_files_are_rejected() {
         (EntryType::new(b'M'), "neither"),
         (EntryType::new(0xff), "neither"),
     ] {
-        Tar::default().entry("x", kind, "y", b"").refused(message);
+        Tar::default().entry("x", kind, "y", b"").rejected(message);
     }
-    Tar::default().entry("d/", EntryType::Directory, "", b"x").refused("has content");
-    Tar::default().entry("l", EntryType::Symlink, "x", b"x").refused("has content");
-    pax("22 GNU.sparse.major=1\n").file("x").refused("sparse");
+    Tar::default().entry("d/", EntryType::Directory, "", b"x").rejected("has content");
+    Tar::default().entry("l", EntryType::Symlink, "x", b"x").rejected("has content");
+    pax("22 GNU.sparse.major=1\n").file("x").rejected("sparse");
 }
 
 #[test]
 fn duplicates_are_rejected() {
-    Tar::default().file("a").file("a").refused("duplicate");
-    Tar::default().file("a").file("a/b").refused("duplicate");
-    Tar::default().file("a/b").file("a").refused("duplicate");
-    Tar::default().directory("a/").directory("a/").refused("duplicate");
-    Tar::default().directory("a/").file("a").refused("duplicate");
-    Tar::default().link("a", "b").link("a", "c").refused("duplicate");
+    Tar::default().file("a").file("a").rejected("duplicate");
+    Tar::default().file("a").file("a/b").rejected("duplicate");
+    Tar::default().file("a/b").file("a").rejected("duplicate");
+    Tar::default().directory("a/").directory("a/").rejected("duplicate");
+    Tar::default().directory("a/").file("a").rejected("duplicate");
+    Tar::default().link("a", "b").link("a", "c").rejected("duplicate");
     // An implicit directory may have an entry later.
     assert!(Tar::default().file("a/b").directory("a/").unpack().0.is_ok());
 }
@@ -203,7 +203,7 @@ fn implicit_directories_need_bounded_memory() {
         let gnu = tar.entry("././@LongLink", EntryType::GNULongName, "", path.as_bytes());
         tar = gnu.file("x");
     }
-    tar.refused("too many directories");
+    tar.rejected("too many directories");
 }
 
 #[test]
@@ -215,9 +215,9 @@ fn wrong_sizes_are_rejected() {
         damaged(&tar.0, "incomplete");
     }
     // The size in a pax header takes precedence, as in tar.
-    pax("20 size=99999999999\n").file("a").refused("incomplete");
+    pax("20 size=99999999999\n").file("a").rejected("incomplete");
     // With size 0, the content is parsed as a header.
-    pax("9 size=0\n").file("a").refused("checksum");
+    pax("9 size=0\n").file("a").rejected("checksum");
 }
 
 #[test]
@@ -233,11 +233,11 @@ fn names_have_a_maximum_length() {
     assert_eq!(outcome.unwrap()[0].name, long);
     let gnu = Tar::default().entry("././@LongLink", EntryType::GNULongName, "", format!("{long}\0").as_bytes());
     assert_eq!(gnu.file("x").unpack().0.unwrap()[0].name, long);
-    Tar::default().entry("x", EntryType::GNULongName, "", "x".repeat(256).as_bytes()).file("y").refused("255");
-    Tar::default().entry("x", EntryType::GNULongName, "", b"../../x").file("y").refused("path component");
-    pax("15 path=/etc/x\n").file("y").refused("absolute");
-    pax("18 linkpath=/etc/\n").link("y", "z").refused("points outside");
-    Tar::default().entry("x", EntryType::XGlobalHeader, "", b"10 path=a\n").file("y").refused("all entries");
+    Tar::default().entry("x", EntryType::GNULongName, "", "x".repeat(256).as_bytes()).file("y").rejected("255");
+    Tar::default().entry("x", EntryType::GNULongName, "", b"../../x").file("y").rejected("path component");
+    pax("15 path=/etc/x\n").file("y").rejected("absolute");
+    pax("18 linkpath=/etc/\n").link("y", "z").rejected("points outside");
+    Tar::default().entry("x", EntryType::XGlobalHeader, "", b"10 path=a\n").file("y").rejected("all entries");
     // `git archive` writes a global header with a comment.
     let git = Tar::default().entry("x", EntryType::XGlobalHeader, "", b"13 comment=x\n").file("y");
     assert_eq!(git.unpack().0.unwrap().len(), 1);
@@ -272,7 +272,7 @@ fn changed_headers_are_rejected() {
 #[test]
 fn a_dropped_guard_cancels_unpacking() {
     let folder = tempfile::tempdir().unwrap();
-    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
+    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::NoProgress));
     drop(stop);
     let outcome = unpack(&Tar::default().file("f").end()[..], folder.path(), &watch);
     assert!(matches!(outcome, Err(UnpackError::Stopped)));

@@ -32,7 +32,8 @@ pub(super) struct Tree<'a> {
 
 /// Created directory.
 struct Directory {
-    /// Whether the archive has an entry for the directory; otherwise only the path of another entry implies it.
+    /// Whether the archive has an entry for the directory; otherwise the directory is implied by the path of another
+    /// entry.
     is_explicit: bool,
     mode: u32,
     modified: Option<SystemTime>,
@@ -55,7 +56,7 @@ impl OpenFile<'_> {
 impl<'a> Tree<'a> {
     /// Creates a tree of at most `limit` entries in the empty directory `root`.
     pub(super) fn new(root: &'a Path, limit: usize) -> Result<Self, UnpackError> {
-        let allowed = usual_mode(root).map_err(|source| failed("the directory", source))?;
+        let allowed = default_directory_mode(root).map_err(|source| failed("the directory", source))?;
         let (directories, links) = (BTreeMap::new(), Vec::new());
         Ok(Self {
             root,
@@ -151,7 +152,7 @@ impl<'a> Tree<'a> {
             self.implicit += parent.as_str().len();
             if self.implicit > MAX_IMPLICIT {
                 let reason = "needs too many directories that have no entry of their own";
-                return Err(UnpackError::refused(path.as_str().as_bytes(), &reason));
+                return Err(UnpackError::rejected(path.as_str().as_bytes(), &reason));
             }
             self.make(&parent, Directory { is_explicit: false, mode: 0o777, modified: None })?;
         }
@@ -181,7 +182,7 @@ pub(in crate::client) fn make_private(path: &Path) -> io::Result<()> {
 
 /// Returns the permissions of a new directory in `root` under this user's umask.
 #[cfg(unix)]
-pub(in crate::client) fn usual_mode(root: &Path) -> io::Result<u32> {
+pub(in crate::client) fn default_directory_mode(root: &Path) -> io::Result<u32> {
     use std::os::unix::fs::PermissionsExt;
     let probe = root.join("probe");
     fs::create_dir(&probe)?;
@@ -191,7 +192,7 @@ pub(in crate::client) fn usual_mode(root: &Path) -> io::Result<u32> {
 }
 
 #[cfg(not(unix))]
-pub(in crate::client) fn usual_mode(_: &Path) -> io::Result<u32> {
+pub(in crate::client) fn default_directory_mode(_: &Path) -> io::Result<u32> {
     Ok(0o777)
 }
 
@@ -219,7 +220,7 @@ fn make_link(_: &LinkTarget, _: &Path) -> io::Result<()> {
 
 fn duplicate(path: &ArchivePath) -> UnpackError {
     let reason = "is a duplicate, or has a name that this file system treats as equal to another one";
-    UnpackError::refused(path.as_str().as_bytes(), &reason)
+    UnpackError::rejected(path.as_str().as_bytes(), &reason)
 }
 
 /// Converts an error of creating an entry; an existing path is a duplicate, since the directory was empty.

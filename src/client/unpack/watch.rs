@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::UnpackError;
-use crate::client::{Progress, Silent};
+use crate::client::{NoProgress, Progress};
 
 /// Progress callback and cancellation flag of an unpacking.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub struct Watch {
     stop: Arc<AtomicBool>,
 }
 
-/// Guard that cancels an unpacking when dropped, together with the future that waits for the unpacking.
+/// Guard that cancels unpacking when dropped; the future that waits for the unpacking owns the guard.
 #[derive(Debug)]
 pub struct StopOnDrop(Arc<AtomicBool>);
 
@@ -39,7 +39,7 @@ impl Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { progress: Arc::new(Silent), stop: Arc::default() }
+        Self { progress: Arc::new(NoProgress), stop: Arc::default() }
     }
 }
 

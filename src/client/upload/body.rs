@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::progress::SentCounter;
 
-/// Size of a body frame, in bytes: with 64 KiB frames, throughput is a quarter of that with larger frames.
+/// Size of a body frame, in bytes: 64 KiB frames would reduce the throughput to a quarter.
 const FRAME_BYTES: usize = 256 * 1024;
 
 /// Counts the bytes of a request passed to its connection; stops while the connection is stalled.
@@ -99,14 +99,14 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::client::Silent;
+    use crate::client::NoProgress;
 
     fn body(groups: Vec<Vec<Bytes>>, length: u64) -> PayloadBody {
         let (sender, receiver) = mpsc::channel(groups.len().max(1));
         for group in groups {
             sender.try_send(group).unwrap();
         }
-        PayloadBody::new(receiver, length, Arc::default(), Arc::new(SentCounter::new(Arc::new(Silent))))
+        PayloadBody::new(receiver, length, Arc::default(), Arc::new(SentCounter::new(Arc::new(NoProgress))))
     }
 
     #[tokio::test]

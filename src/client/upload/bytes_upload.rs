@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::UploadError;
-use super::request::{Dispatch, Payload};
+use super::request::{Payload, RequestParameters};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
@@ -79,16 +79,16 @@ impl BytesUpload {
     /// Sends the payload from `offset` to its end in one request.
     async fn send_from(&mut self, offset: u64) -> Result<Received, UploadError> {
         self.payload.sent_counter.set(offset);
-        let dispatch = Dispatch {
+        let dispatch = RequestParameters {
             range: offset..self.payload.size(),
             ahead: SEAL_AHEAD,
             origin: self.api.origin().clone(),
             stall: self.retry.idle_timeout(),
         };
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
-        let delivery = self.payload.send(dispatch, request).await;
-        self.retry.exclude(delivery.moving);
-        delivery.outcome
+        let sent = self.payload.send(dispatch, request).await;
+        self.retry.exclude(sent.sending_time);
+        sent.outcome
     }
 
     /// Checks the number of bytes that the server has received, and returns it as the next offset.

@@ -29,7 +29,7 @@ pub(super) struct AlreadyReceived {
     /// Received parts as inclusive ranges of part numbers, for an upload in parts.
     pub parts: Vec<[u32; 2]>,
     /// Data path of the payload, if the service has all of it.
-    pub whole: Option<Flow>,
+    pub complete_by: Option<Flow>,
 }
 
 impl Driver {
@@ -40,7 +40,7 @@ impl Driver {
         choice: FlowChoice,
         already: AlreadyReceived,
     ) -> Result<(CompletedTransfer, Flow), UploadError> {
-        if let Some(flow) = already.whole {
+        if let Some(flow) = already.complete_by {
             self.payload.check_sent(self.payload.size())?;
             let completed = self.retry.call(&*self.progress, || self.api.complete(self.id)).await?;
             return Ok((completed, flow));
@@ -73,7 +73,7 @@ impl Driver {
         );
         let store_error = match store_upload.run(missing, fallback.is_some()).await {
             Err(UploadError::Client(error @ ClientError::Store(_)))
-                if fallback.is_some() && store_upload.is_untouched() =>
+                if fallback.is_some() && store_upload.was_never_reached() =>
             {
                 error
             }

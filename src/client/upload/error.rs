@@ -62,9 +62,9 @@ pub enum UploadError {
     /// The unfinished transfer no longer exists, and a new transfer needs its passphrase, which was not given.
     #[error("the unfinished transfer no longer exists")]
     PassphraseNeeded,
-    /// The server repeatedly reports missing parts that were sent.
+    /// The server keeps reporting missing parts, although they were sent repeatedly.
     #[error(transparent)]
-    GivenUp(ClientError),
+    PartsMissing(ClientError),
     /// A request failed after bytes may have arrived, and another process can resume the upload.
     #[error("{error}")]
     Unfinished {
@@ -105,12 +105,12 @@ impl UploadError {
         }
     }
 
-    /// Returns `true` if reading the file failed, which may succeed later.
-    pub(super) const fn is_unread(&self) -> bool {
+    /// Returns whether reading the file failed, which may succeed later.
+    pub(super) const fn is_read_error(&self) -> bool {
         matches!(self, Self::Source(SourceError::Read(_) | SourceError::ReadIn { .. }))
     }
 
-    /// Returns `true` if the file has changed since the upload started.
+    /// Returns whether the file has changed since the upload started.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
         matches!(

@@ -9,7 +9,7 @@ use crate::domain::crypto::sealed::{SEGMENT_SIZE, Tag};
 /// Records the tag of every segment that may have been sent, in any order.
 pub(super) struct Journal {
     index: Mutex<TagIndex>,
-    disk: Mutex<Disk>,
+    disk: Mutex<TagStorage>,
 }
 
 #[derive(Default)]
@@ -23,7 +23,7 @@ struct TagIndex {
 }
 
 /// Durable storage of the tags.
-enum Disk {
+enum TagStorage {
     /// No storage: the journal is lost when this process ends.
     None,
     File(TagFile),
@@ -46,7 +46,7 @@ impl Journal {
     /// Creates a journal in memory, or in `file` as well.
     #[must_use]
     pub(super) fn new(file: Option<TagFile>) -> Self {
-        Self { index: Mutex::default(), disk: Mutex::new(file.map_or(Disk::None, Disk::File)) }
+        Self { index: Mutex::default(), disk: Mutex::new(file.map_or(TagStorage::None, TagStorage::File)) }
     }
 
     /// Creates the journal of a resumed upload from the `tags` that an earlier process has recorded in `file`.
@@ -61,7 +61,7 @@ impl Journal {
         });
         let unwritten = runs.filter(|(_, known)| !known.is_empty()).collect();
         let index = TagIndex { tags, prefix, unwritten };
-        Self { index: Mutex::new(index), disk: Mutex::new(Disk::File(file)) }
+        Self { index: Mutex::new(index), disk: Mutex::new(TagStorage::File(file)) }
     }
 
     /// Records the tags of segments `first`, `first + 1`, … durably, and compares tags recorded before. Blocks.
@@ -71,16 +71,16 @@ impl Journal {
         self.index().add(first as usize, tags)?;
         let mut disk = self.disk.lock().expect("no thread panics while holding this lock");
         let file = match &mut *disk {
-            Disk::None => return Ok(()),
-            Disk::Failed(kind) => return Err(JournalError::Write((*kind).into())),
-            Disk::File(file) => file,
+            TagStorage::None => return Ok(()),
+            TagStorage::Failed(kind) => return Err(JournalError::Write((*kind).into())),
+            TagStorage::File(file) => file,
         };
         // The previous holder of this lock may have written and synced these tags as well.
         let unwritten = std::mem::take(&mut self.index().unwritten);
         let written = unwritten.iter().try_for_each(|(first, tags)| file.write(*first as u64, tags));
         let durable = if unwritten.is_empty() { Ok(()) } else { written.and_then(|()| file.sync()) };
         durable.map_err(|error| {
-            *disk = Disk::Failed(error.kind());
+            *disk = TagStorage::Failed(error.kind());
             JournalError::Write(error)
         })
     }
@@ -90,15 +90,15 @@ impl Journal {
         self.index().prefix as u64 * SEGMENT_SIZE as u64
     }
 
-    /// Returns `true` if all tags are on disk, so that another process can resume.
+    /// Returns whether all tags are on disk, so that another process can resume.
     pub(super) fn is_durable(&self) -> bool {
-        matches!(&*self.disk.lock().expect("no thread panics while holding this lock"), Disk::File(_))
+        matches!(&*self.disk.lock().expect("no thread panics while holding this lock"), TagStorage::File(_))
     }
 
     /// Removes the journal's file at the end of the upload.
     pub(super) fn remove(&self) {
         let mut disk = self.disk.lock().expect("no thread panics while holding this lock");
-        if let Disk::File(file) = std::mem::replace(&mut *disk, Disk::None) {
+        if let TagStorage::File(file) = std::mem::replace(&mut *disk, TagStorage::None) {
             file.remove();
         }
     }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn on_disk(uploads: &Path) -> Journal {
-        Journal::new(Some(state().keep(uploads, 64).unwrap()))
+        Journal::new(Some(state().create_in(uploads, 64).unwrap()))
     }
 
     #[test]

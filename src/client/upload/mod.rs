@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use segments::SealError;
-pub use source::{Mark, Source, SourceError, Watched};
+pub use source::{Fingerprint, Source, SourceError, WatchedFile};
 pub use state::UploadState;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
 
@@ -94,7 +94,7 @@ pub struct Uploaded {
     /// Content size, in bytes.
     pub content_bytes: u64,
     /// Base URL that the server names for its links, rejected because it uses plain HTTP to another machine.
-    pub refused_root: Option<BaseUrl>,
+    pub rejected_base_url: Option<BaseUrl>,
 }
 
 /// Checks `upload` against the limits and data paths of the server, before a transfer is created.
@@ -142,9 +142,9 @@ pub async fn run(
         segments: segments.clone(),
         journal: journal.clone(),
         sent_counter: Arc::new(SentCounter::of(segments, progress.clone())),
-        has_moved: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
+        may_have_arrived: Arc::new(AtomicBool::new(already != AlreadyReceived::default())),
     };
-    let has_moved = payload.has_moved.clone();
+    let may_have_arrived = payload.may_have_arrived.clone();
     let sending = Driver { api: api.clone(), id, payload, retry, progress: progress.clone() };
     let outcome = tokio::select! {
         outcome = Box::pin(sending.run(instruction, flow, already)) => outcome,
@@ -155,20 +155,20 @@ pub async fn run(
         Ok((completed, flow)) => {
             journal.remove();
             progress.step(format_args!("upload of transfer {id} is complete"));
-            let (link, refused_root) = link(api.root(), id, &page_url, link_key);
-            return Ok(Uploaded { link, completed, flow, content_bytes, refused_root });
+            let (link, rejected_base_url) = link(api.base_url(), id, &page_url, link_key);
+            return Ok(Uploaded { link, completed, flow, content_bytes, rejected_base_url });
         }
         Err(error) => error,
     };
     if !journal.is_durable() {
         return Err(clean_up(api, id, &journal, error).await);
     }
-    let error = if has_moved.load(Ordering::Relaxed) { error.or_unfinished(id) } else { error };
+    let error = if may_have_arrived.load(Ordering::Relaxed) { error.or_unfinished(id) } else { error };
     match error {
         UploadError::Interrupted { signal, .. } => {
             Err(UploadError::Interrupted { signal, state: InterruptedState::Resumable(id) })
         }
-        error if error.is_unread() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
+        error if error.is_read_error() || matches!(error, UploadError::Unfinished { .. }) => Err(error),
         error => Err(clean_up(api, id, &journal, error).await),
     }
 }
@@ -192,8 +192,8 @@ async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadErr
 /// A named plain HTTP URL is rejected if the server was reached securely, and returned as the second value.
 fn link(reached: &BaseUrl, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<BaseUrl>) {
     let named = page_url.parse::<Link>().ok().filter(|link| link.transfer_id == id);
-    let named = named.map_or_else(|| reached.clone(), |link| link.root);
+    let named = named.map_or_else(|| reached.clone(), |link| link.base_url);
     let is_unencrypted = named.is_plain_http_beyond_loopback() && !reached.is_plain_http_beyond_loopback();
-    let (root, rejected) = if is_unencrypted { (reached.clone(), Some(named)) } else { (named, None) };
-    (Link { root, transfer_id: id, key: Some(key) }, rejected)
+    let (base_url, rejected) = if is_unencrypted { (reached.clone(), Some(named)) } else { (named, None) };
+    (Link { base_url, transfer_id: id, key: Some(key) }, rejected)
 }

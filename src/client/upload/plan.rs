@@ -43,7 +43,7 @@ impl Plan {
         self.size
     }
 
-    /// Returns `true` if the payload is a single object without part numbers.
+    /// Returns whether the payload is a single object without part numbers.
     pub(super) const fn is_single(&self) -> bool {
         self.part_size.is_none()
     }

@@ -46,6 +46,6 @@ impl SentCounter {
         if let Some(name) = self.segments.as_ref().and_then(|segments| segments.name_at(*bytes)) {
             self.progress.at(name);
         }
-        self.progress.moved_to(*bytes);
+        self.progress.transferred(*bytes);
     }
 }

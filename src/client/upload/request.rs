@@ -27,15 +27,16 @@ pub(super) struct Payload {
     pub segments: Arc<Segments>,
     pub journal: Arc<Journal>,
     pub sent_counter: Arc<SentCounter>,
-    /// Whether any byte may have arrived at the server.
-    pub has_moved: Arc<AtomicBool>,
+    /// Whether any byte may have arrived at the server; then another process can resume.
+    pub may_have_arrived: Arc<AtomicBool>,
 }
 
 /// Parameters of one upload request.
-pub(super) struct Dispatch {
+pub(super) struct RequestParameters {
     /// Byte range of the payload.
     pub range: Range<u64>,
-    /// Number of segments sealed ahead. Limits memory, together with segments being recorded, queued and sent.
+    /// Number of segments sealed ahead. The memory of the request also holds the segments being recorded, queued and
+    /// sent.
     pub ahead: usize,
     /// Origin of the request's URL.
     pub origin: Origin,
@@ -44,13 +45,13 @@ pub(super) struct Dispatch {
 }
 
 /// Result of one upload request.
-pub(super) struct Delivery<T> {
+pub(super) struct RequestOutcome<T> {
     /// The response, or a local error, which takes precedence because it explains a broken request.
     pub outcome: Result<T, UploadError>,
-    /// Bytes passed to the connection.
-    pub moved: u64,
+    /// Number of bytes passed to the connection.
+    pub sent_bytes: u64,
     /// Time from the start until the last byte was passed on.
-    pub moving: Duration,
+    pub sending_time: Duration,
 }
 
 impl Payload {
@@ -60,11 +61,15 @@ impl Payload {
     }
 
     /// Sends a range of the payload as the body of the request that `request` builds.
-    pub(super) async fn send<T, F>(&self, dispatch: Dispatch, request: impl FnOnce(Body) -> F) -> Delivery<T>
+    pub(super) async fn send<T, F>(
+        &self,
+        parameters: RequestParameters,
+        request: impl FnOnce(Body) -> F,
+    ) -> RequestOutcome<T>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let Dispatch { range, ahead, origin, stall } = dispatch;
+        let RequestParameters { range, ahead, origin, stall } = parameters;
         let (sender, groups) = mpsc::channel(1);
         let counter = Arc::<ByteCounter>::default();
         let body = PayloadBody::new(groups, range.end - range.start, counter.clone(), self.sent_counter.clone());
@@ -87,10 +92,10 @@ impl Payload {
         let started = Instant::now();
         let (response, last_move) = abort_if_stalled(stall, &origin, &counter, request(Body::wrap(body))).await;
         producer.shutdown().await;
-        self.has_moved.fetch_or(counter.read() > 0, Ordering::Relaxed);
+        self.may_have_arrived.fetch_or(counter.read() > 0, Ordering::Relaxed);
         let local_error = producer_error.lock().expect("no thread panics while holding this lock").take();
         let outcome = local_error.map_or_else(|| response.map_err(UploadError::from), Err);
-        Delivery { outcome, moved: counter.read(), moving: last_move - started }
+        RequestOutcome { outcome, sent_bytes: counter.read(), sending_time: last_move - started }
     }
 
     /// Checks that the server reports no more bytes than may have been sent, that is, whose tags are recorded.

@@ -9,7 +9,7 @@ use crate::client::buffers::BufferPool;
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_room};
+use crate::domain::crypto::sealed::{Header, Layout, SEGMENT_SIZE, Sealer, Tag, TooLarge, header_bytes};
 
 /// Seals the segments of one payload, in any order and repeatedly.
 pub(super) struct Segments {
@@ -99,7 +99,7 @@ impl Segments {
     pub(super) fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
         let mut buffer = self.buffers.take();
-        buffer.resize(header_room(index), 0);
+        buffer.resize(header_bytes(index), 0);
         buffer.extend_from_slice(&self.envelope[clip(&plaintext, self.envelope.len())]);
 
         let before = self.envelope.len() as u64;

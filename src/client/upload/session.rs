@@ -76,9 +76,9 @@ impl Session {
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads) = (upload.expires, upload.max_downloads);
         let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
-        let (link_key, key, segments, place) =
+        let (link_key, key, segments, location) =
             spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
-        let place = state_directory(segments.layout().sealed_size(), place)?;
+        let location = state_directory(segments.layout().sealed_size(), location)?;
         let request = CreateTransfer {
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
@@ -91,10 +91,10 @@ impl Session {
             "transfer {} is created, encrypted size {} bytes",
             created.transfer_id, request.size_bytes
         ));
-        let journal = match place {
+        let journal = match location {
             None => Journal::new(None),
             Some((uploads, command)) => {
-                let server = api.root().to_string();
+                let server = api.base_url().to_string();
                 let state = UploadState::of(command, server, &created, &segments, (&link_key, &key));
                 Self::journal(api, created.transfer_id, uploads, state, segments.layout().segments()).await?
             }
@@ -111,7 +111,7 @@ impl Session {
         state: UploadState,
         segments: u64,
     ) -> Result<Journal, UploadError> {
-        let create = move || state.keep(&uploads, segments);
+        let create = move || state.create_in(&uploads, segments);
         match spawn_blocking(create).await.expect("writing a file does not panic") {
             Ok(file) => Ok(Journal::new(Some(file))),
             Err(error) => Err(clean_up(api, id, &Journal::new(None), JournalError::Write(error).into()).await),
@@ -176,13 +176,13 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
     AlreadyReceived {
         bytes: if flow == Flow::Bytes { status.received_bytes } else { 0 },
         parts: status.parts_received.clone().unwrap_or_default(),
-        whole: (status.status != Status::Pending).then_some(flow),
+        complete_by: (status.status != Status::Pending).then_some(flow),
     }
 }
 
 /// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
-fn state_directory(sealed: u64, place: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
-    match place {
+fn state_directory(sealed: u64, location: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
+    match location {
         _ if sealed <= IN_MEMORY_BYTES => Ok(None),
         StateFileLocation::Nowhere => Ok(None),
         StateFileLocation::Missing => Err(UploadError::NoStateDirectory),

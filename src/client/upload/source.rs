@@ -14,23 +14,23 @@ pub struct Source(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    One(Watched),
+    One(WatchedFile),
     Archive { plan: Plan, modified: Option<SystemTime> },
 }
 
 /// Open file of known size, watched for changes.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedFile {
     file: File,
     size: u64,
-    mark: Mark,
+    fingerprint: Fingerprint,
 }
 
-/// Fingerprint of a file's version: modification time, device, inode and change time.
+/// Fingerprint of one version of a file: modification time, device, inode and change time.
 ///
 /// The change time reveals a change even if the modification time was set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Fingerprint {
     modified: Option<SystemTime>,
     inode: Inode,
 }
@@ -72,12 +72,12 @@ impl Source {
         Self::of(File::open(path)?)
     }
 
-    /// Uses an open file.
+    /// Creates the source from an open file.
     pub fn of(file: File) -> io::Result<Self> {
-        Watched::of(file).map(|file| Self(Kind::One(file)))
+        WatchedFile::of(file).map(|file| Self(Kind::One(file)))
     }
 
-    /// Uses the archive that `plan` describes. `modified` is the modification time of its directory.
+    /// Creates the source from the archive that `plan` describes. `modified` is the modification time of its directory.
     #[must_use]
     pub const fn archive(plan: Plan, modified: Option<SystemTime>) -> Self {
         Self(Kind::Archive { plan, modified })
@@ -105,7 +105,7 @@ impl Source {
     #[must_use]
     pub fn modified_ms(&self) -> Option<i64> {
         let modified = match &self.0 {
-            Kind::One(file) => file.mark.modified,
+            Kind::One(file) => file.fingerprint.modified,
             Kind::Archive { modified, .. } => *modified,
         };
         modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
@@ -118,7 +118,7 @@ impl Source {
     pub fn identity(&self) -> Sha256 {
         match &self.0 {
             Kind::One(file) => {
-                let modified = nanos(file.mark.modified).to_be_bytes();
+                let modified = nanos(file.fingerprint.modified).to_be_bytes();
                 Sha256::of_parts([b"file" as &[u8], &file.size.to_be_bytes(), &modified])
             }
             Kind::Archive { plan, .. } => plan.identity(),
@@ -148,11 +148,11 @@ impl Source {
     }
 }
 
-impl Watched {
-    /// Uses an open file.
+impl WatchedFile {
+    /// Creates the source from an open file.
     fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { size: metadata.len(), mark: Mark::of(&metadata), file })
+        Ok(Self { size: metadata.len(), fingerprint: Fingerprint::of(&metadata), file })
     }
 
     /// Opens a path that was a regular file when listed: follows no symlink, and never blocks on a FIFO or device.
@@ -168,8 +168,8 @@ impl Watched {
         Self::of(options.open(path)?)
     }
 
-    pub(in crate::client) const fn mark(&self) -> &Mark {
-        &self.mark
+    pub(in crate::client) const fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
     }
 
     pub(in crate::client) const fn size(&self) -> u64 {
@@ -186,18 +186,18 @@ impl Watched {
 
     fn check_unchanged(&self) -> Result<(), SourceError> {
         let metadata = self.file.metadata()?;
-        let is_same = metadata.len() == self.size && self.mark.is_of(&metadata);
+        let is_same = metadata.len() == self.size && self.fingerprint.is_of(&metadata);
         if is_same { Ok(()) } else { Err(SourceError::Changed) }
     }
 }
 
-impl Mark {
+impl Fingerprint {
     /// Returns the fingerprint of a file's metadata.
     pub(in crate::client) fn of(metadata: &Metadata) -> Self {
         Self { modified: modified(metadata), inode: inode(metadata) }
     }
 
-    /// Returns `true` if the metadata has this fingerprint.
+    /// Returns whether the metadata has this fingerprint.
     pub(in crate::client) fn is_of(&self, metadata: &Metadata) -> bool {
         *self == Self::of(metadata)
     }

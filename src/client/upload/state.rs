@@ -50,7 +50,7 @@ pub struct UploadState {
 }
 
 impl UploadState {
-    /// Creates the state of an upload by `command` to the service at `server`, for the transfer `created` there.
+    /// Creates the state of an upload by `command` to the service at `server`, for the new transfer `created`.
     pub(super) fn of(
         command: Sha256,
         server: String,
@@ -74,7 +74,7 @@ impl UploadState {
     }
 
     /// Creates the state file in the directory `uploads`, durably: nothing is sent before the file exists. Blocks.
-    pub(super) fn keep(&self, uploads: &Path, segments: u64) -> io::Result<TagFile> {
+    pub(super) fn create_in(&self, uploads: &Path, segments: u64) -> io::Result<TagFile> {
         let mut file = TagFile::create(uploads.join(&self.transfer_id), self, segments)?;
         match file.sync_all() {
             Ok(()) => Ok(file),
@@ -127,7 +127,7 @@ pub(super) mod tests {
     fn a_saved_state_is_read_back() {
         let uploads = tempfile::tempdir().unwrap();
         let state = state();
-        let file = state.keep(uploads.path(), 5).unwrap();
+        let file = state.create_in(uploads.path(), 5).unwrap();
         let (read, tags) = UploadState::read(&uploads.path().join(&state.transfer_id)).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&state).unwrap());
         assert_eq!(tags, [None; 5]);

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::UploadError;
 use super::plan::Plan;
-use super::request::{Delivery, Dispatch, Payload};
+use super::request::{Payload, RequestOutcome, RequestParameters};
 use super::urls::{Signed, Urls};
 use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
 use crate::domain::error::ErrorCode;
@@ -20,8 +20,8 @@ use crate::domain::wire::{CompletedTransfer, UploadInstruction};
 const MAX_PARALLEL: usize = 4;
 /// Number of segments of each part sealed ahead.
 const SEAL_AHEAD: usize = 1;
-/// Lost connections per part for which the time with moving bytes is excluded from the retry limit.
-const MAX_BREAKS: u32 = 10;
+/// Maximum number of lost connections per part whose sending time is excluded from the retry limit.
+const MAX_LOST_CONNECTIONS: u32 = 10;
 /// Maximum number of rounds in which parts are sent, while the service still reports missing parts.
 const MAX_ROUNDS: u32 = 5;
 
@@ -64,7 +64,7 @@ impl StoreUpload {
     /// Sends the `missing` parts and completes the upload.
     ///
     /// With `fail_fast`, fails at once if the store is unreachable from the start;
-    /// [`is_untouched`](Self::is_untouched) tells this failure from others.
+    /// [`was_never_reached`](Self::was_never_reached) tells this failure from others.
     pub(super) async fn run(
         &mut self,
         mut missing: Vec<u32>,
@@ -84,9 +84,9 @@ impl StoreUpload {
             if error.code() == Some(ErrorCode::UploadIncomplete) {
                 let lost = ClientError::Incomplete { origin: self.api.origin().clone() };
                 if rounds == MAX_ROUNDS {
-                    return Err(UploadError::GivenUp(lost));
+                    return Err(UploadError::PartsMissing(lost));
                 }
-                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::GivenUp)?;
+                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::PartsMissing)?;
                 missing = self.missing().await?;
             } else if error.is_transient() {
                 self.retry.wait_after(error, &*self.progress).await?;
@@ -97,8 +97,8 @@ impl StoreUpload {
         }
     }
 
-    /// Returns `true` if no byte can have arrived, because the store was never reached.
-    pub(super) fn is_untouched(&self) -> bool {
+    /// Returns whether no byte can have arrived, because the store was never reached.
+    pub(super) fn was_never_reached(&self) -> bool {
         !self.contacted.load(Ordering::Relaxed)
     }
 
@@ -140,7 +140,7 @@ impl StoreUpload {
     /// Sends one part with retries, until the part has arrived or the store no longer accepts it.
     async fn send_part(&self, number: u32, fail_fast: bool) -> Result<PartOutcome, UploadError> {
         let mut retry = self.retry.renewed();
-        let mut breaks = 0;
+        let mut lost_connections = 0;
         let mut signed: Option<Signed> = None;
         // Whether the URL replaces a rejected URL and was not used yet.
         let mut is_fresh = false;
@@ -154,13 +154,13 @@ impl StoreUpload {
                     taken => taken?,
                 },
             };
-            let delivery = self.deliver(number, &to, &retry).await;
-            let error = match delivery.outcome {
+            let sent = self.deliver(number, &to, &retry).await;
+            let error = match sent.outcome {
                 Ok(()) => return Ok(PartOutcome::Arrived),
                 Err(UploadError::Client(error)) => error,
                 Err(local) => return Err(local),
             };
-            self.payload.sent_counter.subtract(delivery.moved);
+            self.payload.sent_counter.subtract(sent.sent_bytes);
             let was_fresh = std::mem::take(&mut is_fresh);
             match error.store_status() {
                 Some(412) if self.plan.is_single() => return Ok(PartOutcome::Unknown),
@@ -172,15 +172,15 @@ impl StoreUpload {
                 }
                 _ => {}
             }
-            if !error.is_transient() || (fail_fast && self.is_untouched()) {
+            if !error.is_transient() || (fail_fast && self.was_never_reached()) {
                 return Err(error.into());
             }
-            breaks += u32::from(delivery.moved > 0);
-            if breaks <= MAX_BREAKS {
-                retry.exclude(delivery.moving);
+            lost_connections += u32::from(sent.sent_bytes > 0);
+            if lost_connections <= MAX_LOST_CONNECTIONS {
+                retry.exclude(sent.sending_time);
             }
             retry.wait_after(error, &*self.progress).await?;
-            if breaks < 2 {
+            if lost_connections < 2 {
                 signed = Some(to);
             } else {
                 // The store may have rejected the URL and closed the connection before its response could be read.
@@ -189,28 +189,28 @@ impl StoreUpload {
         }
     }
 
-    async fn deliver(&self, number: u32, to: &Signed, retry: &RetryPolicy) -> Delivery<()> {
-        let dispatch = Dispatch {
+    async fn deliver(&self, number: u32, to: &Signed, retry: &RetryPolicy) -> RequestOutcome<()> {
+        let dispatch = RequestParameters {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,
             origin: to.request.origin().clone(),
             stall: retry.idle_timeout(),
         };
-        let mut delivery = self.payload.send(dispatch, |body| to.request.send(body)).await;
-        delivery.outcome = delivery.outcome.map_err(|error| match error {
+        let mut sent = self.payload.send(dispatch, |body| to.request.send(body)).await;
+        sent.outcome = sent.outcome.map_err(|error| match error {
             UploadError::Client(error @ ClientError::Timeout { .. }) => {
-                ClientError::from(StoreError::stalled(error, delivery.moved > 0)).into()
+                ClientError::from(StoreError::stalled(error, sent.sent_bytes > 0)).into()
             }
             error => error,
         });
-        let responded = match &delivery.outcome {
+        let responded = match &sent.outcome {
             Ok(()) => true,
             Err(UploadError::Client(error)) => error.store_status().is_some(),
             Err(_) => false,
         };
-        if responded || delivery.moved > 0 {
+        if responded || sent.sent_bytes > 0 {
             self.contacted.store(true, Ordering::Relaxed);
         }
-        delivery
+        sent
     }
 }

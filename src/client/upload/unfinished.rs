@@ -111,7 +111,7 @@ impl UnfinishedUpload {
         self.id
     }
 
-    /// Returns `true` if the link needs a passphrase.
+    /// Returns whether the link needs a passphrase.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
         self.link_key.needs_passphrase()

@@ -27,16 +27,16 @@ pub struct AddressPolicy {
     counter_key: hmac::Key,
 }
 
-/// Keyed hash of a client's network for rate limits: an IPv4 address, or the `/64` of an IPv6 address.
+/// Keyed hash of a client for rate limits: its IPv4 address, or the `/64` of its IPv6 address.
 ///
 /// The hash key is random per process; the hash never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey([u8; 16]);
 
-/// Keyed hash of a client's site for attempt limits: an IPv4 address, or the `/48` of an IPv6 address.
+/// Keyed hash of a client's network, for limits per network: an IPv4 address, or the `/48` of an IPv6 address.
 ///
-/// A `/48` is the largest allocation of one site (RFC 6177) and easy to obtain, so its 65 536 networks count as one
-/// client. The hash key is random per process; the hash never leaves the process.
+/// A `/48` is the largest allocation of one customer (RFC 6177) and easy to obtain, so its 65 536 `/64`s count as one
+/// network. The hash key is random per process; the hash never leaves the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NetworkKey([u8; 16]);
 
@@ -79,7 +79,7 @@ impl AddressPolicy {
         ClientKey(self.network_hash(address, 64))
     }
 
-    /// Returns the attempt-limit key of a client address's site. Independent of the mode.
+    /// Returns the key of a client address's network, for limits per network. Independent of the mode.
     #[must_use]
     pub fn network_of(&self, address: Option<IpAddr>) -> NetworkKey {
         NetworkKey(self.network_hash(address, 48))
@@ -204,14 +204,17 @@ mod tests {
     fn rate_limits_key_by_ipv6_64_and_attempt_limits_by_48() {
         let policy = AddressPolicy::new(IpMode::Hashed);
         let key = |text: &str| policy.key_of(Some(text.parse().unwrap()));
-        let site = |text: &str| policy.network_of(Some(text.parse().unwrap()));
+        let network_key = |text: &str| policy.network_of(Some(text.parse().unwrap()));
         assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::1"));
         assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
-        assert_eq!(site("2001:db8:1:2::3"), site("2001:db8:1:ffff::3"));
-        assert_ne!(site("2001:db8:1:2::3"), site("2001:db8:2:2::3"));
-        assert_eq!((key("192.0.2.1"), site("192.0.2.1")), (key("::ffff:192.0.2.1"), site("::ffff:192.0.2.1")));
+        assert_eq!(network_key("2001:db8:1:2::3"), network_key("2001:db8:1:ffff::3"));
+        assert_ne!(network_key("2001:db8:1:2::3"), network_key("2001:db8:2:2::3"));
+        assert_eq!(
+            (key("192.0.2.1"), network_key("192.0.2.1")),
+            (key("::ffff:192.0.2.1"), network_key("::ffff:192.0.2.1"))
+        );
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
-        assert_ne!(site("192.0.2.1"), site("192.0.2.2"));
+        assert_ne!(network_key("192.0.2.1"), network_key("192.0.2.2"));
     }
 
     #[test]

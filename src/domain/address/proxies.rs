@@ -36,13 +36,13 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    /// Tells whether no proxy is trusted.
+    /// Returns whether no proxy is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Tells whether `address` belongs to a trusted proxy.
+    /// Returns whether `address` belongs to a trusted proxy.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))

@@ -91,7 +91,7 @@ pub enum Outcome {
 /// Record of the action of one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Action {
-    /// Format version of the record.
+    /// Version of the record format.
     pub v: V1,
     /// Id of this record.
     pub id: RecordId,

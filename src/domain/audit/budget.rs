@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Skipped;
 use crate::domain::id::TransferId;
-use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REFUSALS, SERVICE_RECORDS};
+use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REJECTIONS, SERVICE_RECORDS};
 use crate::domain::limits::table::Table;
 use crate::domain::limits::window::Window;
 use crate::domain::timestamp::Timestamp;
@@ -18,7 +18,7 @@ pub(super) enum BudgetKind {
     /// A successful read.
     Read,
     /// A rejected or failed request.
-    Refusal,
+    Rejection,
 }
 
 /// Kind of a request that belongs to no transfer.
@@ -39,8 +39,8 @@ pub(super) enum ServiceRequestKind {
 /// Record budgets of one UTC day.
 ///
 /// Without budgets, a client that knows a transfer id could fill the store with records, or flood the audit trail
-/// before an attack. A transfer's two budgets are evicted together, and skipped records are reported after the eviction,
-/// so only the budgets of service requests are a plain [`Window`].
+/// before an attack. A transfer's two budgets share one table entry, and counts of skipped records survive its
+/// eviction. Only `service_requests` is therefore a plain [`Window`].
 pub(super) struct Budgets {
     service_requests: Window<ServiceRequestKind>,
     used: Table<TransferId, UsedBudget>,
@@ -76,30 +76,30 @@ impl Budgets {
     /// Charges one record to a transfer's budget; if the budget is exhausted, counts the record as skipped.
     ///
     /// Returns whether the record may be written.
-    pub(super) fn take(&mut self, id: TransferId, spends: BudgetKind, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, id: TransferId, kind: BudgetKind, now: Timestamp) -> bool {
         self.enter_day(now);
         let budget = self.used.get_or_insert(id, now, UsedBudget::default);
         let allowed = budget.is_some_and(|budget| {
-            let (used, limit) = match spends {
+            let (used, limit) = match kind {
                 BudgetKind::Read => (&mut budget.reads, MAX_RECORDED_READS),
-                BudgetKind::Refusal => (&mut budget.refusals, MAX_RECORDED_REFUSALS),
+                BudgetKind::Rejection => (&mut budget.refusals, MAX_RECORDED_REJECTIONS),
             };
             let allowed = *used < limit;
             *used += u32::from(allowed);
             allowed
         });
         if !allowed {
-            self.skip(id, spends);
+            self.skip(id, kind);
         }
         allowed
     }
 
     /// Counts a skipped record, because of an exhausted budget or a full queue.
-    pub(super) fn skip(&mut self, id: TransferId, spends: BudgetKind) {
+    pub(super) fn skip(&mut self, id: TransferId, kind: BudgetKind) {
         let skipped = &mut self.suppressed.entry(id).or_default().skipped;
-        match spends {
+        match kind {
             BudgetKind::Read => skipped.reads += 1,
-            BudgetKind::Refusal => skipped.refusals += 1,
+            BudgetKind::Rejection => skipped.refusals += 1,
         }
     }
 
@@ -120,8 +120,8 @@ impl Budgets {
         self.suppressed.entry(id).or_default().skipped.events += 1;
     }
 
-    /// Takes the counts of skipped records that are due for a report; `all` ignores the interval, for shutdown.
-    pub(super) fn take_untold(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
+    /// Takes the counts of skipped records that are due for a report; with `all`, at shutdown, every count is due.
+    pub(super) fn take_unreported(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
         let mut due = Vec::new();
         self.suppressed.retain(|id, entry| {
             let reported_at = entry.reported_at.map(Timestamp::as_millis);
@@ -150,12 +150,12 @@ mod tests {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
         let recorded = (0..MAX_RECORDED_READS + 5).filter(|_| budgets.take(id, BudgetKind::Read, now)).count();
         assert_eq!(recorded, MAX_RECORDED_READS as usize);
-        assert!(budgets.take(id, BudgetKind::Refusal, now), "reads exhausted the budget of refusals");
+        assert!(budgets.take(id, BudgetKind::Rejection, now), "reads exhausted the budget of refusals");
         assert!(budgets.take(TransferId::random(), BudgetKind::Read, now), "one transfer exhausted another's budget");
-        assert_eq!(budgets.take_untold(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
+        assert_eq!(budgets.take_unreported(now, false), [(id, Skipped { reads: 5, ..Skipped::default() })]);
         assert!(!budgets.take(id, BudgetKind::Read, now));
-        assert_eq!(budgets.take_untold(now.plus(Duration::from_secs(59)), false), []);
-        assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false).len(), 1);
+        assert_eq!(budgets.take_unreported(now.plus(Duration::from_secs(59)), false), []);
+        assert_eq!(budgets.take_unreported(now.plus(Duration::from_mins(1)), false).len(), 1);
         let tomorrow = now.plus(Duration::from_hours(24));
         assert!(budgets.take(id, BudgetKind::Read, tomorrow), "a new day did not reset the budget");
     }
@@ -187,17 +187,17 @@ mod tests {
     #[test]
     fn eviction_bounds_memory_and_keeps_the_counts_of_skipped_records() {
         let (mut budgets, id, now) = (Budgets::default(), TransferId::random(), Timestamp::from_millis(0));
-        for _ in 0..=MAX_RECORDED_REFUSALS {
-            budgets.take(id, BudgetKind::Refusal, now);
+        for _ in 0..=MAX_RECORDED_REJECTIONS {
+            budgets.take(id, BudgetKind::Rejection, now);
         }
         for _ in 0..AUDIT_TABLE.capacity.get() + 5 {
             budgets.take(TransferId::random(), BudgetKind::Read, now);
         }
         assert_eq!(budgets.used.len(), AUDIT_TABLE.capacity.get());
-        assert!(budgets.take(id, BudgetKind::Refusal, now), "the least recently used budget was not evicted");
-        assert_eq!(budgets.take_untold(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
+        assert!(budgets.take(id, BudgetKind::Rejection, now), "the least recently used budget was not evicted");
+        assert_eq!(budgets.take_unreported(now, false), [(id, Skipped { refusals: 1, ..Skipped::default() })]);
         assert_eq!(budgets.suppressed.len(), 1);
-        assert_eq!(budgets.take_untold(now.plus(Duration::from_mins(1)), false), []);
+        assert_eq!(budgets.take_unreported(now.plus(Duration::from_mins(1)), false), []);
         assert!(budgets.suppressed.is_empty(), "reported counts are never removed");
     }
 }

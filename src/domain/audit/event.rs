@@ -62,7 +62,7 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Tells whether no record was skipped.
+    /// Returns whether no record was skipped.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -72,7 +72,7 @@ impl Skipped {
 /// Record of one event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
-    /// Format version of the record.
+    /// Version of the record format.
     pub v: V1,
     /// Id of this record.
     pub id: RecordId,

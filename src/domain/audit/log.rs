@@ -33,9 +33,9 @@ const QUEUE_CAPACITY: usize = 8_192;
 pub enum WriteMode {
     /// Within 1 second, in batches; flushed at shutdown.
     #[default]
-    Gathered,
+    Batched,
     /// Before the response: for platforms that suspend the process between requests, and for tests.
-    Through,
+    Immediate,
 }
 
 /// Writes the audit records of requests that were not written together with a change.
@@ -53,11 +53,11 @@ pub struct AuditLog {
 pub type Flusher = JoinHandle<()>;
 
 struct Entry {
-    named: Option<TransferId>,
+    named_transfer: Option<TransferId>,
     exists: bool,
     /// Budget for a request that belongs to no transfer; `None` for admin requests, which are always recorded.
     service_request: Option<ServiceRequestKind>,
-    spends: BudgetKind,
+    budget: BudgetKind,
     records: Vec<Record>,
     written: Option<oneshot::Sender<()>>,
 }
@@ -65,7 +65,7 @@ struct Entry {
 /// Properties of a response for its audit records.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseInfo {
-    /// HTTP status, as the API layer chose it.
+    /// HTTP status of the response.
     pub status: u16,
     /// Outcome that this status stands for.
     pub outcome: Outcome,
@@ -92,7 +92,7 @@ impl AuditLog {
 
     /// Records the parts of a request that its own commit did not record.
     ///
-    /// Does nothing if the commit recorded all of them.
+    /// Does nothing if the commit recorded all parts.
     pub async fn finish(&self, scope: &RequestScope, response: ResponseInfo) {
         let now = self.clock.now();
         let ResponseInfo { status, outcome, code, bytes_out } = response;
@@ -106,25 +106,25 @@ impl AuditLog {
         if records.is_empty() {
             return;
         }
-        let spends = if outcome == Outcome::Done { BudgetKind::Read } else { BudgetKind::Refusal };
+        let budget = if outcome == Outcome::Done { BudgetKind::Read } else { BudgetKind::Rejection };
         let (written, receipt) = match self.mode {
-            WriteMode::Gathered => (None, None),
-            WriteMode::Through => {
+            WriteMode::Batched => (None, None),
+            WriteMode::Immediate => {
                 let (sender, receiver) = oneshot::channel();
                 (Some(sender), Some(receiver))
             }
         };
         let mut entry = Entry {
-            named: scope.transfer_id(),
+            named_transfer: scope.transfer_id(),
             exists: scope.exists(),
             service_request: service_request_kind(scope, code),
-            spends,
+            budget,
             records,
             written,
         };
         if entry.service_request == Some(ServiceRequestKind::Limited) {
             // A flood causes no records beyond its budget, and no lookup of the named transfer.
-            entry.named = None;
+            entry.named_transfer = None;
             if !self
                 .budgets
                 .lock()
@@ -138,9 +138,9 @@ impl AuditLog {
             None => {
                 if let Err(mpsc::error::TrySendError::Full(entry)) = self.queue.try_send(entry) {
                     tracing::debug!(route = scope.request().route, "audit queue full, record skipped");
-                    if let (Some(id), true) = (entry.named, entry.exists) {
+                    if let (Some(id), true) = (entry.named_transfer, entry.exists) {
                         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
-                        budgets.skip(id, spends);
+                        budgets.skip(id, budget);
                     }
                 }
             }
@@ -208,7 +208,7 @@ impl Writer {
         let mut records = std::mem::take(&mut self.unwritten);
         let mut receipts = Vec::new();
         for entry in batch.drain(..) {
-            let transfer = match entry.named {
+            let transfer = match entry.named_transfer {
                 Some(id) if entry.exists || existing.contains(&id) => Some(id),
                 _ => None,
             };
@@ -237,7 +237,8 @@ impl Writer {
 
     /// Looks up the transfers named by requests that ended before their own lookup; returns those that exist.
     async fn existing_transfers(&self, batch: &[Entry]) -> HashSet<TransferId> {
-        let unknown: HashSet<_> = batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named).collect();
+        let unknown: HashSet<_> =
+            batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named_transfer).collect();
         let lookups = stream::iter(unknown).map(async |id| {
             let found = self.store.get(&StorageKey::transfer(id)).await;
             matches!(found, Ok(Some(_))).then_some(id)
@@ -251,7 +252,7 @@ impl Writer {
         match (transfer, entry.service_request) {
             // Admin requests have no budget; rate-limited requests were charged before queueing.
             (_, None | Some(ServiceRequestKind::Limited)) => true,
-            (Some(id), _) => budgets.take(id, entry.spends, now),
+            (Some(id), _) => budgets.take(id, entry.budget, now),
             (None, Some(kind)) => budgets.take_service_request(kind, now),
         }
     }
@@ -259,7 +260,7 @@ impl Writer {
     /// Builds the [`EventKind::AuditTruncated`] records that report skipped records.
     fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
         let now = self.clock.now();
-        let due = self.budgets.lock().expect("no code panics while holding this lock").take_untold(now, last);
+        let due = self.budgets.lock().expect("no code panics while holding this lock").take_unreported(now, last);
         let event = |(id, skipped)| {
             let event = Event::server(self.ids.next(now), None, now, EventKind::AuditTruncated);
             with_transfer_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })])

@@ -33,7 +33,7 @@ impl ServiceName {
 /// Record of one HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RequestRecord {
-    /// Format version of the record.
+    /// Version of the record format.
     pub v: V1,
     /// Id of this record.
     pub id: RecordId,

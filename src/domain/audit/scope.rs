@@ -35,7 +35,7 @@ pub struct RequestInfo {
     pub client: ClientSummary,
     /// Rate-limit key of the client; never recorded.
     pub client_key: ClientKey,
-    /// Attempt-limit key of the client's site; never recorded.
+    /// Key of the client's network, for limits per network; never recorded.
     pub network_key: NetworkKey,
 }
 
@@ -128,7 +128,7 @@ impl RequestScope {
         self.progress().admin = true;
     }
 
-    /// Tells whether the request was authenticated by an admin.
+    /// Returns whether the request was authenticated by an admin.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.progress().admin
@@ -163,7 +163,7 @@ impl RequestScope {
         self.progress().transfer_id
     }
 
-    /// Tells whether the named transfer is known to exist.
+    /// Returns whether the named transfer is known to exist.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.progress().exists

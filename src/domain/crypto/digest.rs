@@ -41,7 +41,7 @@ impl Sha256 {
         Self(raw)
     }
 
-    /// Tells in constant time whether this is the digest of `secret`.
+    /// Returns whether this is the digest of `secret`, in constant time.
     #[must_use]
     pub fn is_of(&self, secret: &[u8]) -> bool {
         verify_slices_are_equal(&self.0, &Self::of(secret).0).is_ok()

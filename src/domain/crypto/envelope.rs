@@ -62,7 +62,7 @@ pub enum EnvelopeError {
     NotAnEnvelope,
     /// The plaintext ends inside the envelope.
     #[error("the payload ends inside its envelope")]
-    CutShort,
+    Truncated,
     /// The metadata is longer than [`MAX_METADATA_BYTES`].
     #[error("the envelope's metadata has {length} bytes, over the limit of {MAX_METADATA_BYTES} bytes")]
     TooLong {
@@ -96,7 +96,7 @@ pub fn encode(metadata: &Metadata) -> Result<Vec<u8>, EnvelopeError> {
 /// Decodes the envelope at the start of a plaintext from `prefix`, the bytes decrypted so far.
 ///
 /// Returns `None` if more bytes are needed. A complete first segment is always enough: `None` for a complete first
-/// segment, or for a complete plaintext, means [`EnvelopeError::CutShort`].
+/// segment, or for a complete plaintext, means [`EnvelopeError::Truncated`].
 pub fn decode(prefix: &[u8]) -> Result<Option<Envelope>, EnvelopeError> {
     let compared = prefix.len().min(MAGIC.len());
     if prefix[..compared] != MAGIC[..compared] {

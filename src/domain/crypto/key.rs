@@ -68,7 +68,7 @@ pub enum InvalidKey {
     Malformed,
 }
 
-/// A required passphrase is missing, or a passphrase was given for a key without one.
+/// A required passphrase is missing, or a passphrase was given for a key that needs no passphrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseMismatch {
     /// The key has version `v1p.`, but no passphrase was given.
@@ -92,7 +92,7 @@ impl LinkKey {
         Self { kind: Kind::WithPassphrase, secret: Zeroizing::new(random::bytes()) }
     }
 
-    /// Tells whether a passphrase is required.
+    /// Returns whether a passphrase is required.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
         self.kind == Kind::WithPassphrase

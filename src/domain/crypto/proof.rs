@@ -50,7 +50,7 @@ impl AccessProof {
         Sha256::of(self.0.as_slice())
     }
 
-    /// Tells in constant time whether `digest` is the digest of this proof.
+    /// Returns whether `digest` is the digest of this proof, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
         digest.is_of(self.0.as_slice())
@@ -88,7 +88,7 @@ impl Grant {
         Sha256::of(self.0.as_slice())
     }
 
-    /// Tells in constant time whether `digest` is the digest of this grant.
+    /// Returns whether `digest` is the digest of this grant, in constant time.
     #[must_use]
     pub fn matches(&self, digest: &Sha256) -> bool {
         digest.is_of(self.0.as_slice())

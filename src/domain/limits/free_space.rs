@@ -31,14 +31,14 @@ pub struct FreeSpace {
 pub struct InvalidMinFreeSpace;
 
 impl MinFreeSpace {
-    /// Returns whether writing `bytes` more bytes leaves enough of the free space `room`.
+    /// Returns whether writing `bytes` more bytes leaves enough of the free space `space`.
     #[must_use]
-    pub fn allows(self, room: FreeSpace, bytes: u64) -> bool {
+    pub fn allows(self, space: FreeSpace, bytes: u64) -> bool {
         let reserve = match self {
-            Self::Percent(percent) => (room.total / 100).saturating_mul(u64::from(percent)).max(MIN_RESERVE),
+            Self::Percent(percent) => (space.total / 100).saturating_mul(u64::from(percent)).max(MIN_RESERVE),
             Self::Bytes(bytes) => bytes,
         };
-        room.free >= reserve.saturating_add(bytes)
+        space.free >= reserve.saturating_add(bytes)
     }
 }
 
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn the_reserve_is_exact() {
-        let room = FreeSpace { free: 1_000 * MIB, total: 10_000 * MIB };
+        let space = FreeSpace { free: 1_000 * MIB, total: 10_000 * MIB };
         let five_percent = MinFreeSpace::default();
-        assert!(five_percent.allows(room, 500 * MIB) && !five_percent.allows(room, 500 * MIB + 1));
+        assert!(five_percent.allows(space, 500 * MIB) && !five_percent.allows(space, 500 * MIB + 1));
         let bytes = MinFreeSpace::Bytes(1_000 * MIB);
-        assert!(bytes.allows(room, 0) && !bytes.allows(room, 1));
+        assert!(bytes.allows(space, 0) && !bytes.allows(space, 1));
         let small = FreeSpace { free: 300 * MIB, total: 1_000 * MIB };
         assert!(five_percent.allows(small, 44 * MIB) && !five_percent.allows(small, 45 * MIB));
-        assert!(!MinFreeSpace::Bytes(u64::MAX).allows(room, u64::MAX));
+        assert!(!MinFreeSpace::Bytes(u64::MAX).allows(space, u64::MAX));
     }
 }

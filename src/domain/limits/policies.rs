@@ -1,6 +1,6 @@
-//! Policies of the limiters: what is limited, to how many, and what a full table does.
+//! Policies of the limiters: maximum, window and capacity of each, and the handling of a full table.
 //!
-//! The rate limit of requests is apart: its numbers are the operator's, and its table is the server's.
+//! The rate limit of requests is not included: the operator sets its numbers, and the server has its table.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -32,12 +32,12 @@ const fn guesses_per(window: Duration) -> TablePolicy {
     }
 }
 
-/// New downloads per transfer without a download limit and network: 1 000 per hour, since each leaves records for
-/// months; 65 536 pairs of transfer and network.
+/// New downloads of an unlimited transfer from one network: 1 000 per hour, since each download leaves records for
+/// months. The table has 65 536 pairs of transfer and network.
 pub(crate) const NEW_DOWNLOADS: WindowPolicy = WindowPolicy {
     max: 1_000,
     table: TablePolicy {
-        // A request that read the clock before the hour ended must not reset the counts of others.
+        // A request that read the clock before the hour ended must not reset the counts of other clients.
         earlier_clock: EarlierClock::KeyStartsOver,
         ..evicting(HOUR, NonZeroUsize::new(65_536).unwrap())
     },
@@ -57,7 +57,7 @@ pub(crate) const EVENT_TABLE: TablePolicy = evicting(DAY, NonZeroUsize::new(4_09
 /// Maximum recorded reads of one transfer, per process and UTC day.
 pub(crate) const MAX_RECORDED_READS: u32 = 10_000;
 /// Maximum recorded rejected or failed requests for one transfer, per process and UTC day.
-pub(crate) const MAX_RECORDED_REFUSALS: u32 = 1_000;
+pub(crate) const MAX_RECORDED_REJECTIONS: u32 = 1_000;
 /// Table of audit budgets: 32 768 transfers per UTC day.
 ///
 /// An evicted transfer starts with a fresh budget. Forcing an eviction takes requests for 32 768 other transfers, which
@@ -77,7 +77,8 @@ const fn evicting(window: Duration, capacity: NonZeroUsize) -> TablePolicy {
     }
 }
 
-/// Maximum number of concurrent uploads per sender token: half of a store's limit, so that no sender uses all of it.
+/// Maximum number of concurrent uploads per sender token: half of a store's limit, so that no sender uses the whole
+/// limit.
 pub(crate) const MAX_UPLOADS_PER_TOKEN: usize = 32;
 
 /// One network may hold a quarter of a listener's connections.

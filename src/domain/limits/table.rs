@@ -112,7 +112,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         let number = self.enter_window(now);
         let rejects = self.rejects_new_keys();
         let entry = || Entry { number, value: value() };
-        let kept = match &mut self.entries {
+        let stored = match &mut self.entries {
             Entries::Rejecting(entries) => {
                 if rejects {
                     entries.get_mut(&key)?
@@ -122,10 +122,10 @@ impl<K: Eq + Hash, V> Table<K, V> {
             }
             Entries::Evicting(entries) => entries.get_or_insert_mut(key, entry),
         };
-        if kept.number != number {
-            *kept = entry();
+        if stored.number != number {
+            *stored = entry();
         }
-        Some(&mut kept.value)
+        Some(&mut stored.value)
     }
 
     /// Returns whether the table is full, and its policy is to reject new keys.

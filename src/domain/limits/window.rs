@@ -28,7 +28,7 @@ impl<K: Eq + Hash> Window<K> {
         Self { max: policy.max, counts: Mutex::new(Table::new(policy.table)) }
     }
 
-    /// Ends the current window if `now` is in another one, for limits that start over together.
+    /// Ends the current window if `now` is in another window, for limits that start over together.
     pub(crate) fn enter_window(&self, now: Timestamp) {
         self.counts.lock().expect("`action` does not panic").enter_window(now);
     }
@@ -36,7 +36,7 @@ impl<K: Eq + Hash> Window<K> {
     /// Counts one use of `key`, unless `key` has reached the limit.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] until the window ends; also for a new key if the table rejects it.
+    /// [`Error::RateLimited`] until the window ends; also for a new key that the table rejects.
     pub(crate) fn try_count(&self, key: K, now: Timestamp) -> Result<(), Error> {
         self.count_if(key, now, || (), |()| true)
     }

@@ -52,7 +52,7 @@ pub struct Commit {
     /// Audit records, written only if absent and never rewritten.
     pub records: Vec<(StorageKey, Bytes)>,
     /// Change of the daily counters.
-    pub tally: Option<CounterDelta>,
+    pub counter_delta: Option<CounterDelta>,
     /// Keys to remove unconditionally.
     pub removals: Vec<StorageKey>,
 }

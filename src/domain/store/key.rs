@@ -24,7 +24,7 @@ impl StorageKey {
 
     /// Returns the prefix of all objects.
     #[must_use]
-    pub fn everything() -> Prefix {
+    pub fn all_objects() -> Prefix {
         Prefix(String::new())
     }
 
@@ -72,17 +72,17 @@ impl StorageKey {
 
     /// Returns the key of an incomplete upload's manifest, in backends without appendable files.
     #[must_use]
-    pub fn payload_arriving(id: TransferId) -> Self {
+    pub fn upload_manifest(id: TransferId) -> Self {
         Self(format!("transfers/{id}/upload.json"))
     }
 
-    /// Returns the key of a chunk of an incomplete upload.
+    /// Returns the key of a piece of an incomplete upload.
     #[must_use]
     pub fn payload_piece(id: TransferId, name: &str) -> Self {
         Self::payload_pieces(id).with(name)
     }
 
-    /// Returns the prefix of all chunks of an incomplete upload.
+    /// Returns the prefix of all pieces of an incomplete upload.
     #[must_use]
     pub fn payload_pieces(id: TransferId) -> Prefix {
         Prefix(format!("transfers/{id}/upload/"))
@@ -103,7 +103,7 @@ impl StorageKey {
 
     /// Returns a key that sorts after all objects of a transfer and before the next transfer.
     #[must_use]
-    pub fn behind_transfer(id: TransferId) -> Self {
+    pub fn after_transfer(id: TransferId) -> Self {
         // `0` is the character after `/`.
         Self(format!("transfers/{id}0"))
     }
@@ -257,17 +257,17 @@ mod tests {
     #[test]
     fn payload_keys_are_not_records() {
         let id = TransferId::random();
-        for key in [StorageKey::payload(id), StorageKey::payload_arriving(id), StorageKey::payload_piece(id, "x")] {
+        for key in [StorageKey::payload(id), StorageKey::upload_manifest(id), StorageKey::payload_piece(id, "x")] {
             assert!(key.is_of_payload(), "{key}");
             assert_eq!(key.transfer_id(), Some(id));
-            assert!(key < StorageKey::behind_transfer(id));
+            assert!(key < StorageKey::after_transfer(id));
         }
         let token = StorageKey::token(TokenId::random());
         for key in [StorageKey::transfer(id), StorageKey::grant(id, &Sha256::of(b"")), token, StorageKey::header()] {
             assert!(!key.is_of_payload(), "{key}");
         }
         assert_eq!(StorageKey::header().transfer_id(), None);
-        assert!(StorageKey::behind_transfer(id).as_str() < format!("transfers/{id}a").as_str());
+        assert!(StorageKey::after_transfer(id).as_str() < format!("transfers/{id}a").as_str());
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Contents {
         }
     }
 
-    fn under(&self, prefix: &Prefix, after: Option<&StorageKey>, limit: usize) -> Vec<(StorageKey, Bytes)> {
+    fn list_under(&self, prefix: &Prefix, after: Option<&StorageKey>, limit: usize) -> Vec<(StorageKey, Bytes)> {
         let start = match after {
             Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
             _ => Bound::Included(prefix.as_str()),
@@ -98,7 +98,7 @@ impl Records for MemoryStore {
         after: Option<&StorageKey>,
         limit: usize,
     ) -> Result<Vec<StorageKey>, StoreError> {
-        Ok(self.contents().under(prefix, after, limit).into_iter().map(|(key, _)| key).collect())
+        Ok(self.contents().list_under(prefix, after, limit).into_iter().map(|(key, _)| key).collect())
     }
 
     async fn list(
@@ -107,7 +107,7 @@ impl Records for MemoryStore {
         after: Option<&StorageKey>,
         limit: usize,
     ) -> Result<Vec<(StorageKey, Bytes)>, StoreError> {
-        Ok(self.contents().under(prefix, after, limit))
+        Ok(self.contents().list_under(prefix, after, limit))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
@@ -115,8 +115,8 @@ impl Records for MemoryStore {
         if commit.change.as_ref().is_some_and(|change| !contents.holds(&change.key, &change.condition)) {
             return Err(StoreError::Conflict);
         }
-        let stats = match &commit.tally {
-            Some(tally) => Some(DayStats::after(contents.latest_stats()?, tally)),
+        let stats = match &commit.counter_delta {
+            Some(counter_delta) => Some(DayStats::after(contents.latest_stats()?, counter_delta)),
             None => None,
         };
         for entry in commit.schedule {
@@ -181,14 +181,14 @@ impl Payloads for MemoryStore {
         let covers = |length| range.start <= range.end && range.end <= length;
         let payload = contents.payloads.get(&id).filter(|payload| payload.finished && covers(payload.length));
         let mut position = 0;
-        let mut wanted = Vec::new();
+        let mut slices = Vec::new();
         let payload = payload.ok_or(StoreError::NoPayload)?;
         for (index, chunk) in payload.chunks.iter().enumerate() {
             let end = position + chunk.len() as u64;
             let (from, to) = (range.start.max(position), range.end.min(end));
             if from < to {
                 let within = |at: u64| usize::try_from(at - position).expect("an offset into a chunk in memory");
-                wanted.push((index, within(from)..within(to)));
+                slices.push((index, within(from)..within(to)));
             }
             position = end;
         }
@@ -199,7 +199,7 @@ impl Payloads for MemoryStore {
             let payload = contents.payloads.get(&id).filter(|payload| payload.serial == serial);
             payload.map(|payload| payload.chunks[index].slice(within)).ok_or_else(|| ErrorKind::NotFound.into())
         };
-        Ok(Box::pin(stream::iter(wanted.into_iter().map(chunk))))
+        Ok(Box::pin(stream::iter(slices.into_iter().map(chunk))))
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
@@ -207,13 +207,13 @@ impl Payloads for MemoryStore {
         Ok(())
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
         let held = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
             id: *id,
-            whole: payload.finished,
+            finished: payload.finished,
             unfinished: !payload.finished,
         };
         Ok(payloads.map(held).collect())

@@ -41,7 +41,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a backend without these guarantees, which must not be used.
-    async fn prove(&self, _key: &StorageKey) -> Result<(), StoreError> {
+    async fn check_guarantees(&self, _key: &StorageKey) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -51,7 +51,7 @@ pub trait Store: Records + Payloads + fmt::Debug {
     }
 
     /// Returns the free space for payloads; `None` if the backend has no known limit.
-    async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
+    async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
         Ok(None)
     }
 

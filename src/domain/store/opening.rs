@@ -51,7 +51,7 @@ impl StoreHeader {
 /// [`StoreError::Unusable`] for a backend without the guarantees of [`Records`](super::Records).
 pub async fn open_header(store: &dyn Store, retain_audit: Duration) -> Result<StoreHeader, StoreError> {
     let header = read_header(store, retain_audit).await?;
-    store.prove(&StorageKey::header()).await?;
+    store.check_guarantees(&StorageKey::header()).await?;
     Ok(header)
 }
 

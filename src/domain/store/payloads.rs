@@ -20,7 +20,7 @@ pub struct PayloadObjects {
     /// Id of the transfer.
     pub id: TransferId,
     /// Whether a finished payload exists.
-    pub whole: bool,
+    pub finished: bool,
     /// Whether an incomplete upload exists, with or without bytes.
     pub unfinished: bool,
 }
@@ -59,7 +59,7 @@ pub trait Payloads: Send + Sync {
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 
     /// Lists up to `limit` payloads with stored objects after the id `after`, in id order.
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError>;
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError>;
 }
 
 /// Exclusive writer of a payload; dropping the writer ends its exclusive access, with a short delay in remote backends.

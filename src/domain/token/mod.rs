@@ -167,7 +167,7 @@ impl Token {
     }
 
     /// Records a use at `now`; returns `false` if the recorded last use is less than an hour old.
-    pub fn note_use(&mut self, now: Timestamp) -> bool {
+    pub fn record_use(&mut self, now: Timestamp) -> bool {
         let stale = self.last_used_at.is_none_or(|last| now.since(last) >= USE_RESOLUTION);
         if stale {
             self.last_used_at = Some(now);
@@ -225,8 +225,8 @@ mod tests {
     fn use_is_recorded_once_an_hour() {
         let mut token = stored(&PlainToken::random());
         let start = Timestamp::from_millis(1);
-        assert!(token.note_use(start));
-        assert!(!token.note_use(start.plus(Duration::from_mins(59))));
-        assert!(token.note_use(start.plus(USE_RESOLUTION)));
+        assert!(token.record_use(start));
+        assert!(!token.record_use(start.plus(Duration::from_mins(59))));
+        assert!(token.record_use(start.plus(USE_RESOLUTION)));
     }
 }

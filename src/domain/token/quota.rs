@@ -203,7 +203,7 @@ impl Quota {
     }
 
     /// Drops or cancels abandoned entries according to `verdicts`; entries without a verdict stay.
-    pub fn end_abandoned(&mut self, verdicts: &HashMap<QuotaEntry, EntryOutcome>, now: Timestamp) {
+    pub fn resolve_abandoned(&mut self, verdicts: &HashMap<QuotaEntry, EntryOutcome>, now: Timestamp) {
         let abandoned: Vec<_> = self.abandoned(now).collect();
         for entry in abandoned {
             match (verdicts.get(&entry), entry.mark) {
@@ -312,7 +312,7 @@ mod tests {
             (never, EntryOutcome::Unused),
             (QuotaEntry::released(released.transfer_id), EntryOutcome::Completed),
         ];
-        quota.end_abandoned(&verdicts.into(), later);
+        quota.resolve_abandoned(&verdicts.into(), later);
         assert_eq!(quota.bytes_held(), Some(200));
         assert_eq!(quota.abandoned(later).collect::<Vec<_>>(), [unknown]);
     }

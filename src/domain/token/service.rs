@@ -90,14 +90,14 @@ impl Tokens {
         found.value.check(&plain, now)?;
         scope.set_token(found.value.token_id);
         let mut token = found.value;
-        if token.note_use(now) {
+        if token.record_use(now) {
             // A failure to record the use is logged, but does not fail the request.
             let recorded = swap(
                 &*self.store,
                 &key,
                 || Error::TokenNotFound,
                 |mut token: Token| {
-                    Ok(if token.note_use(now) { Swap::write(token, Commit::default(), ()) } else { Swap::Keep(()) })
+                    Ok(if token.record_use(now) { Swap::write(token, Commit::default(), ()) } else { Swap::Keep(()) })
                 },
             );
             if let Err(error) = recorded.await {

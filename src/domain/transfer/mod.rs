@@ -197,7 +197,7 @@ impl Transfer {
     ///
     /// # Errors
     /// As [`Transfer::check_pending`].
-    pub fn note_bytes(&mut self, now: Timestamp) -> Result<(), Error> {
+    pub fn record_bytes(&mut self, now: Timestamp) -> Result<(), Error> {
         self.check_pending(now)?;
         self.upload = Some(UploadKind::Bytes);
         self.last_byte_at = Some(now);
@@ -217,13 +217,14 @@ impl Transfer {
         self.upload.map_or(Flow::Bytes, UploadKind::flow)
     }
 
-    /// Records the issue of upload URLs valid for `lifetime`; returns `false` if the recorded time already covers it.
+    /// Records the issue of upload URLs valid for `lifetime`; returns `false` if the recorded time already covers
+    /// `lifetime`.
     ///
     /// Records twice the lifetime, so that a long upload seldom writes the transfer.
     ///
     /// # Errors
     /// As [`Transfer::check_pending`].
-    pub fn note_upload_urls(&mut self, now: Timestamp, lifetime: Duration) -> Result<bool, Error> {
+    pub fn record_upload_urls(&mut self, now: Timestamp, lifetime: Duration) -> Result<bool, Error> {
         self.check_pending(now)?;
         let covered = self.upload_urls_until.is_some_and(|until| until >= now.plus(lifetime));
         if !covered {
@@ -296,7 +297,8 @@ impl Transfer {
         Ok(CountedDownload { grant, exhausted })
     }
 
-    /// Releases the payload for removal if no client may download it any more; returns whether this call released it.
+    /// Releases the payload for removal if no client may download the payload any more; returns whether this call made
+    /// the release.
     ///
     /// A released payload is never served again.
     pub fn release_payload(&mut self, now: Timestamp) -> bool {

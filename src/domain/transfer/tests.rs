@@ -18,9 +18,9 @@ fn digest(number: u32) -> Sha256 {
 fn an_idle_upload_expires_after_a_day_and_an_active_one_with_the_transfer() {
     let mut transfer = transfer(None);
     assert_eq!(transfer.deadline(), Some(START.plus(PENDING_IDLE_TIMEOUT)));
-    transfer.note_bytes(START.plus(Duration::from_hours(23))).unwrap();
+    transfer.record_bytes(START.plus(Duration::from_hours(23))).unwrap();
     assert_eq!(transfer.deadline(), Some(START.plus(Duration::from_hours(47))));
-    transfer.note_bytes(START.plus(Duration::from_hours(46))).unwrap();
+    transfer.record_bytes(START.plus(Duration::from_hours(46))).unwrap();
     assert_eq!(transfer.deadline(), Some(transfer.expires_at));
 }
 
@@ -106,7 +106,7 @@ proptest! {
             let status = transfer.state_at(now).status();
             match step {
                 Step::Wait(seconds) => now = now.plus(Duration::from_secs(seconds.into())),
-                Step::Bytes => prop_assert_eq!(transfer.note_bytes(now).is_ok(), status == Status::Pending),
+                Step::Bytes => prop_assert_eq!(transfer.record_bytes(now).is_ok(), status == Status::Pending),
                 Step::Complete => {
                     let allowed = matches!(status, Status::Pending | Status::Completed | Status::Exhausted);
                     prop_assert_eq!(transfer.complete(now).is_ok(), allowed);
@@ -134,7 +134,7 @@ proptest! {
             }
             if transfer.payload != PayloadState::Stored {
                 prop_assert!(transfer.check_downloadable(now, true).is_err(), "a released payload can be downloaded");
-                prop_assert!(transfer.note_bytes(now).is_err(), "a released payload can be written");
+                prop_assert!(transfer.record_bytes(now).is_err(), "a released payload can be written");
             }
             for grant in &transfer.grants {
                 prop_assert!(grant.expires_at <= transfer.expires_at);

@@ -33,12 +33,12 @@ impl Transfers {
             if !transfer.complete(now)? {
                 return Ok(Swap::Keep(transfer));
             }
-            let tally = CounterDelta {
+            let counter_delta = CounterDelta {
                 completed: 1,
                 bytes: transfer.size_bytes,
                 ..status_change(now, Status::Pending, Status::Completed)
             };
-            let with = Commit { tally: Some(tally), ..Commit::default() };
+            let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
             let events = [EventKind::TransferCompleted];
             let with = scope.transfer_commit(id, now, ChangeResult::Done, &events, with);
             Ok(Swap::write(transfer.clone(), with, transfer))

@@ -105,12 +105,12 @@ impl Transfers {
         let (id, created_under) = match &request.idempotency_key {
             None => (TransferId::random(), None),
             Some(key) => {
-                let under = StorageKey::create(token.token_id, key);
-                let (id, known) = self.id_under(&under, request).await?;
+                let record_key = StorageKey::create(token.token_id, key);
+                let (id, known) = self.id_under(&record_key, request).await?;
                 if known && let Some(transfer) = self.created_before(scope, id).await? {
                     return Ok(transfer);
                 }
-                (id, Some(under))
+                (id, Some(record_key))
             }
         };
         scope.set_transfer(id);
@@ -125,14 +125,14 @@ impl Transfers {
         // Signing the upload URLs, which may fail, decides the response.
         let result = if transfer.upload.is_some() { ChangeResult::Later } else { ChangeResult::Created };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
-        let tally = CounterDelta {
+        let counter_delta = CounterDelta {
             created: 1,
-            moved: StatusMoves::one(None, Some(Status::Pending)),
+            status_moves: StatusMoves::one(None, Some(Status::Pending)),
             ..CounterDelta::on(now.day())
         };
         let with = Commit {
             schedule: vec![StorageKey::schedule_entry(deadline, id)],
-            tally: Some(tally),
+            counter_delta: Some(counter_delta),
             ..Commit::default()
         };
         let with = scope.transfer_commit(id, now, result, &[EventKind::TransferCreated], with);
@@ -140,7 +140,7 @@ impl Transfers {
             Ok(()) => {
                 scope.set_existing_transfer(id);
                 if let Some(mark) = reservation {
-                    self.note_completed(token.token_id, QuotaEntry::reserved(id, mark));
+                    self.mark_entry_completed(token.token_id, QuotaEntry::reserved(id, mark));
                 }
                 Ok(transfer)
             }
@@ -171,7 +171,7 @@ impl Transfers {
         Ok(self.store().get(&StorageKey::create(token.token_id, key)).await?.is_some())
     }
 
-    /// Returns the transfer of an earlier request; `None` if that request did not create it.
+    /// Returns the transfer of an earlier request; `None` if the request did not create the transfer.
     async fn created_before(&self, scope: &RequestScope, id: TransferId) -> Result<Option<Transfer>, Error> {
         match self.find(scope, id).await {
             Ok(transfer) => Ok(Some(transfer)),
@@ -181,16 +181,16 @@ impl Transfers {
     }
 
     /// Returns the transfer id of an idempotency key, and whether an earlier request has used the key.
-    async fn id_under(&self, under: &StorageKey, request: &CreateTransfer) -> Result<(TransferId, bool), Error> {
+    async fn id_under(&self, record_key: &StorageKey, request: &CreateTransfer) -> Result<(TransferId, bool), Error> {
         let body = CreateTransfer { idempotency_key: None, ..request.clone() };
         let body = serde_json::to_vec(&body).map_err(|error| Error::Internal(error.into()))?;
         let creation = IdempotencyRecord { v: V1, transfer_id: TransferId::random(), body_sha256: Sha256::of(&body) };
-        match create(self.store(), under.clone(), &creation, Commit::default()).await {
+        match create(self.store(), record_key.clone(), &creation, Commit::default()).await {
             Ok(()) => return Ok((creation.transfer_id, false)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
-        let first = read::<IdempotencyRecord>(self.store(), under).await?.ok_or(StoreError::Conflict)?.value;
+        let first = read::<IdempotencyRecord>(self.store(), record_key).await?.ok_or(StoreError::Conflict)?.value;
         if first.body_sha256 != creation.body_sha256 {
             return Err(Error::IdempotencyMismatch);
         }

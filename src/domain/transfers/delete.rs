@@ -34,10 +34,10 @@ impl Transfers {
                 if !transfer.delete(now, cause) {
                     return Ok(Swap::Keep(transfer));
                 }
-                let tally = status_change(now, before, transfer.state.status());
+                let counter_delta = status_change(now, before, transfer.state.status());
                 // If this process ends before the removal of the payload, the sweeper removes the payload.
                 let schedule = vec![StorageKey::schedule_entry(now, id)];
-                let with = Commit { schedule, tally: Some(tally), ..Commit::default() };
+                let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
                 let with = if let Some(result) = result {
                     scope.transfer_commit(id, now, result, &[EventKind::TransferDeleted], with)
                 } else {
@@ -63,20 +63,20 @@ impl Transfers {
         self.store().remove(id).await?;
         let now = self.now();
         // The bytes count as used while an upload URL may write the payload again.
-        let for_good = transfer.upload_urls_until.is_none_or(|until| until <= now);
-        self.change_after_removal(id, for_good, |mut transfer| {
+        let is_final = transfer.upload_urls_until.is_none_or(|until| until <= now);
+        self.change_after_removal(id, is_final, |mut transfer| {
             if transfer.payload != PayloadState::PendingRemoval {
                 return Ok(Swap::Keep(transfer));
             }
             transfer.payload = PayloadState::Removed;
-            if for_good {
+            if is_final {
                 transfer.clear_upload_urls();
             }
             let event = Event::server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
             let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
                 records: with_transfer_keys(id, &[Record::Event(event)]),
-                tally: Some(CounterDelta { bytes_removed: counted, ..CounterDelta::on(now.day()) }),
+                counter_delta: Some(CounterDelta { bytes_removed: counted, ..CounterDelta::on(now.day()) }),
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
@@ -84,7 +84,7 @@ impl Transfers {
         .await
     }
 
-    /// Removes a payload again, after the expiry of the last upload URL that may have rewritten it.
+    /// Removes a payload again, after the expiry of the last upload URL that may have rewritten the payload.
     pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
@@ -99,20 +99,22 @@ impl Transfers {
         .await
     }
 
-    /// Changes a transfer whose payload is removed; if `for_good`, first releases its bytes in the token's quota.
+    /// Changes a transfer whose payload is removed; with `is_final`, first releases the transfer's bytes in the token's
+    /// quota.
     async fn change_after_removal(
         &self,
         id: TransferId,
-        for_good: bool,
+        is_final: bool,
         decide: impl FnMut(Transfer) -> Result<Swap<'static, Transfer, Transfer>, Error> + Send,
     ) -> Result<Transfer, Error> {
-        // Under this lock, no other task here releases the bytes; `release_quota` detects releases by other processes.
+        // Under this lock, no other task of this process releases the bytes; `release_quota` detects releases by other
+        // processes.
         let _lock = self.0.transfer_locks.lock(id).await;
         let found = read::<Transfer>(self.store(), &StorageKey::transfer(id)).await?.ok_or(Error::TransferNotFound)?;
-        let releases = for_good && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
+        let releases = is_final && found.value.holds_quota && self.release_quota(id, found.value.token_id).await?;
         let transfer = self.change_locked(id, decide).await?;
         if releases && !transfer.holds_quota {
-            self.note_completed(transfer.token_id, QuotaEntry::released(id));
+            self.mark_entry_completed(transfer.token_id, QuotaEntry::released(id));
         }
         Ok(transfer)
     }

@@ -138,16 +138,16 @@ impl Transfers {
             }
             let granted = transfer.count_download(digest, now)?;
             let mut events = vec![EventKind::DownloadGranted];
-            let mut tally = CounterDelta::on(now.day());
+            let mut counter_delta = CounterDelta::on(now.day());
             let mut schedule = Vec::new();
             if granted.exhausted {
                 events.push(EventKind::TransferExhausted);
-                tally = status_change(now, Status::Completed, Status::Exhausted);
+                counter_delta = status_change(now, Status::Completed, Status::Exhausted);
                 schedule
                     .push(StorageKey::schedule_entry(transfer.next_sweep_at(now, self.settings().retain_audit), id));
             }
-            tally.downloads = 1;
-            let with = Commit { schedule, tally: Some(tally), ..Commit::default() };
+            counter_delta.downloads = 1;
+            let with = Commit { schedule, counter_delta: Some(counter_delta), ..Commit::default() };
             let with = scope.transfer_commit(id, now, result, &events, with);
             Ok(Swap::write(transfer, with, granted.grant))
         })
@@ -165,8 +165,8 @@ impl Transfers {
         let now = self.now();
         self.0.download_rate_limit.try_count((id, scope.request().network_key), now)?;
         let record = transfer.new_grant(grant.digest(), now);
-        let tally = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
-        let with = Commit { tally: Some(tally), ..Commit::default() };
+        let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
+        let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
         let with = scope.transfer_commit(id, now, result, &[EventKind::DownloadGranted], with);
         match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {
             Ok(()) => {

@@ -60,7 +60,7 @@ struct Inner {
     transfer_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     token_locks: crate::domain::limits::keyed_mutex::KeyedMutex,
     failed_proofs: FailedAttempts<(TransferId, NetworkKey)>,
-    settled: quota::CompletedEntries,
+    completed_entries: quota::CompletedEntries,
     download_rate_limit: Window<(TransferId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
 }
@@ -90,7 +90,7 @@ impl Transfers {
         audit: AuditLog,
         settings: TransferSettings,
     ) -> Self {
-        let (counts, event_limit, transfer_locks, token_locks, settled, open_uploads) = Default::default();
+        let (counts, event_limit, transfer_locks, token_locks, completed_entries, open_uploads) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(Inner {
             store,
@@ -103,7 +103,7 @@ impl Transfers {
             transfer_locks,
             token_locks,
             failed_proofs,
-            settled,
+            completed_entries,
             download_rate_limit: Window::new(NEW_DOWNLOADS),
             open_uploads,
         }))
@@ -166,7 +166,7 @@ impl Transfers {
 
 /// Creates the counter change of a transfer whose stored status changes.
 fn status_change(now: Timestamp, from: Status, to: Status) -> CounterDelta {
-    CounterDelta { moved: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
+    CounterDelta { status_moves: StatusMoves::one(Some(from), Some(to)), ..CounterDelta::on(now.day()) }
 }
 
 #[cfg(test)]

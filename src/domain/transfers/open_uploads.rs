@@ -16,10 +16,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// All uploads in progress.
 pub(super) struct OpenUploads {
     limit: Concurrency<TokenId>,
-    outstanding: OutstandingBytes,
+    total_outstanding: OutstandingBytes,
 }
 
-/// Number of expected bytes not yet received, over all uploads. Not a limit of its own: the free space limits it.
+/// Number of expected bytes not yet received, over all uploads. The free space is its only limit.
 #[derive(Clone, Default)]
 struct OutstandingBytes(Arc<Mutex<u64>>);
 
@@ -27,25 +27,30 @@ struct OutstandingBytes(Arc<Mutex<u64>>);
 pub(super) struct OpenUpload {
     _permit: Permit<TokenId>,
     all: OutstandingBytes,
-    outstanding: u64,
+    total_outstanding: u64,
     received_any: bool,
 }
 
 impl Default for OpenUploads {
     fn default() -> Self {
-        Self { limit: Concurrency::per_key(MAX_UPLOADS_PER_TOKEN), outstanding: OutstandingBytes::default() }
+        Self { limit: Concurrency::per_key(MAX_UPLOADS_PER_TOKEN), total_outstanding: OutstandingBytes::default() }
     }
 }
 
 impl OpenUploads {
     /// Returns the number of expected bytes not yet received, over all uploads.
-    fn outstanding(&self) -> u64 {
-        *self.outstanding.lock()
+    fn total_outstanding(&self) -> u64 {
+        *self.total_outstanding.lock()
     }
 
     fn begin(&self, token: TokenId) -> Result<OpenUpload, Error> {
         let permit = self.limit.try_acquire(token).ok_or(Error::RateLimited { retry_after: RETRY_AFTER })?;
-        Ok(OpenUpload { _permit: permit, all: self.outstanding.clone(), outstanding: 0, received_any: false })
+        Ok(OpenUpload {
+            _permit: permit,
+            all: self.total_outstanding.clone(),
+            total_outstanding: 0,
+            received_any: false,
+        })
     }
 }
 
@@ -58,7 +63,7 @@ impl OutstandingBytes {
 impl OpenUpload {
     /// Adds `bytes` expected bytes.
     fn expect(&mut self, bytes: u64) {
-        self.outstanding = self.outstanding.saturating_add(bytes);
+        self.total_outstanding = self.total_outstanding.saturating_add(bytes);
         let mut all = self.all.lock();
         *all = all.saturating_add(bytes);
     }
@@ -71,8 +76,8 @@ impl OpenUpload {
     /// Subtracts received bytes from the expected bytes.
     pub(super) fn add_received(&mut self, bytes: u64) {
         self.received_any |= bytes > 0;
-        let bytes = bytes.min(self.outstanding);
-        self.outstanding -= bytes;
+        let bytes = bytes.min(self.total_outstanding);
+        self.total_outstanding -= bytes;
         let mut all = self.all.lock();
         *all = all.saturating_sub(bytes);
     }
@@ -81,7 +86,7 @@ impl OpenUpload {
 impl Drop for OpenUpload {
     fn drop(&mut self) {
         let mut all = self.all.lock();
-        *all = all.saturating_sub(self.outstanding);
+        *all = all.saturating_sub(self.total_outstanding);
     }
 }
 
@@ -98,7 +103,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::StorageFull`] if the free space is too small.
-    pub(super) async fn expect_bytes(&self, open: &mut OpenUpload, bytes: u64) -> Result<(), Error> {
+    pub(super) async fn expect_more_bytes(&self, open: &mut OpenUpload, bytes: u64) -> Result<(), Error> {
         open.expect(bytes);
         self.check_free_space(0).await
     }
@@ -108,8 +113,8 @@ impl Transfers {
     /// # Errors
     /// [`Error::StorageFull`] if the free space is too small.
     pub(super) async fn check_free_space(&self, bytes: u64) -> Result<(), Error> {
-        let Some(room) = self.store().room().await? else { return Ok(()) };
-        let needed = self.0.open_uploads.outstanding().saturating_add(bytes);
+        let Some(room) = self.store().free_space().await? else { return Ok(()) };
+        let needed = self.0.open_uploads.total_outstanding().saturating_add(bytes);
         if self.settings().min_free.allows(room, needed) { Ok(()) } else { Err(Error::StorageFull) }
     }
 }
@@ -128,11 +133,11 @@ mod tests {
         };
         let (mut first, second) = (begin(100), begin(50));
         first.add_received(30);
-        assert_eq!(uploads.outstanding(), 120);
+        assert_eq!(uploads.total_outstanding(), 120);
         first.add_received(1_000);
-        assert_eq!(uploads.outstanding(), 50, "bytes beyond the expected ones change other uploads");
+        assert_eq!(uploads.total_outstanding(), 50, "bytes beyond the expected ones change other uploads");
         drop((first, second));
-        assert_eq!((uploads.outstanding(), uploads.limit.len()), (0, 0));
+        assert_eq!((uploads.total_outstanding(), uploads.limit.len()), (0, 0));
     }
 
     #[test]

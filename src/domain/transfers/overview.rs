@@ -24,7 +24,7 @@ impl Transfers {
             let stats = self.day_stats(&StorageKey::stats(&day)).await?;
             Ok::<_, Error>((day, stats))
         };
-        // Reads all days concurrently: with a remote store, 30 reads take as long as one.
+        // Reads all days concurrently: with a remote store, 30 reads take as long as a single read.
         let month = stream::iter((0..DAYS).rev()).map(stats_of).buffered(DAYS as usize);
         for (day, stats) in month.try_collect::<Vec<_>>().await? {
             let counted = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
@@ -41,7 +41,7 @@ impl Transfers {
         let after = latest.is_some().then(|| StorageKey::stats(&now.day()));
         latest = self.last_stats(after).await?.or(latest);
         Ok(StatsOverview {
-            transfers: latest.as_ref().map(|stats| stats.transfers.told()).unwrap_or_default(),
+            transfers: latest.as_ref().map(|stats| stats.transfers.non_negative()).unwrap_or_default(),
             bytes_stored: latest.as_ref().map_or(0, |stats| u64::try_from(stats.bytes_stored).unwrap_or(0)),
             downloads: latest.as_ref().map_or(0, |stats| stats.downloads_ever),
             tokens: tokens.count().await?,

@@ -37,7 +37,7 @@ impl Transfers {
     pub(super) fn offer_presigned(&self, transfer: &mut Transfer, now: Timestamp) -> Result<(), Error> {
         if self.store().presigner().is_some() {
             transfer.upload = Some(UploadKind::presigned(transfer.size_bytes));
-            transfer.note_upload_urls(now, UPLOAD_LIFETIME)?;
+            transfer.record_upload_urls(now, UPLOAD_LIFETIME)?;
         }
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Transfers {
         match (self.store().presigner(), transfer.upload_flow()) {
             // After completion, the route for uploads through this service rejects bytes with the reason.
             (Some(presigner), Flow::Presigned) if transfer.check_pending(self.now()).is_ok() => {
-                self.note_upload_urls(transfer, None).await?;
+                self.record_upload_urls(transfer, None).await?;
                 self.sign_upload(presigner, transfer, &[]).await
             }
             _ => Ok(bytes),
@@ -72,16 +72,16 @@ impl Transfers {
             return Err(Error::WrongMode);
         }
         check_numbers(transfer, numbers)?;
-        self.note_upload_urls(transfer, Some(scope)).await?;
+        self.record_upload_urls(transfer, Some(scope)).await?;
         self.sign_upload(presigner, transfer, numbers).await
     }
 
     /// Records until when upload URLs may write to the store.
     ///
     /// A payload removed before that time is removed once more after it.
-    async fn note_upload_urls(&self, transfer: &Transfer, scope: Option<&RequestScope>) -> Result<(), Error> {
+    async fn record_upload_urls(&self, transfer: &Transfer, scope: Option<&RequestScope>) -> Result<(), Error> {
         let now = self.now();
-        if !transfer.clone().note_upload_urls(now, UPLOAD_LIFETIME)? {
+        if !transfer.clone().record_upload_urls(now, UPLOAD_LIFETIME)? {
             return Ok(());
         }
         let id = transfer.transfer_id;
@@ -89,7 +89,7 @@ impl Transfers {
             if transfer.upload_flow() == Flow::Bytes {
                 return Err(Error::WrongMode);
             }
-            if !transfer.note_upload_urls(now, UPLOAD_LIFETIME)? {
+            if !transfer.record_upload_urls(now, UPLOAD_LIFETIME)? {
                 return Ok(Swap::Keep(()));
             }
             let with = Commit::default();
@@ -177,7 +177,7 @@ impl Transfers {
         }
         let now = self.now();
         self.change(id, |mut transfer| {
-            transfer.note_bytes(now)?;
+            transfer.record_bytes(now)?;
             Ok(Swap::write(transfer, Commit::default(), ()))
         })
         .await

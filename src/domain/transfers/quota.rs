@@ -27,11 +27,11 @@ impl CompletedEntries {
     }
 
     fn forget(&self, token: TokenId, dropped: &HashSet<QuotaEntry>) {
-        let mut settled = self.lock();
-        if let Some(entries) = settled.get_mut(&token) {
+        let mut completed_entries = self.lock();
+        if let Some(entries) = completed_entries.get_mut(&token) {
             entries.retain(|entry| !dropped.contains(entry));
             if entries.is_empty() {
-                settled.remove(&token);
+                completed_entries.remove(&token);
             }
         }
     }
@@ -54,9 +54,9 @@ impl Transfers {
     ) -> Result<Option<ReservationMark>, Error> {
         let Some(quota) = &token.quota else { return Ok(None) };
         let now = self.now();
-        let verdicts = self.check_abandoned(quota, now).await?;
+        let verdicts = self.verdicts_on_abandoned(quota, now).await?;
         self.change_quota(token.token_id, None, |quota, _| {
-            quota.end_abandoned(&verdicts, now);
+            quota.resolve_abandoned(&verdicts, now);
             quota.reserve(id, bytes, now).map(Some)
         })
         .await
@@ -66,7 +66,7 @@ impl Transfers {
     pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: ReservationMark) -> Result<(), Error> {
         let id = transfer.transfer_id;
         if transfer.reservation == Some(mark) {
-            self.note_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
+            self.mark_entry_completed(transfer.token_id, QuotaEntry::reserved(id, mark));
             return Ok(());
         }
         let cancelled = self.change_quota(transfer.token_id, None, |quota, _| {
@@ -90,9 +90,9 @@ impl Transfers {
         Ok(released.await?.is_some())
     }
 
-    /// Notes that a transfer has recorded the step of a quota entry, so that the entry can be dropped.
-    pub(super) fn note_completed(&self, token: TokenId, entry: QuotaEntry) {
-        self.0.settled.note(token, entry);
+    /// Marks a quota entry whose step the transfer has recorded, so that the entry can be dropped.
+    pub(super) fn mark_entry_completed(&self, token: TokenId, entry: QuotaEntry) {
+        self.0.completed_entries.note(token, entry);
     }
 
     /// Drops the reservation's entry of a transfer about to be removed.
@@ -116,7 +116,7 @@ impl Transfers {
         mut decide: impl FnMut(&mut Quota, Option<&Transfer>) -> Result<Option<A>, Error> + Send,
     ) -> Result<Option<A>, Error> {
         let _lock = self.0.token_locks.lock(token).await;
-        let settled = self.0.settled.of(token);
+        let completed_entries = self.0.completed_entries.of(token);
         let key = StorageKey::token(token);
         let mut backoff = Backoff::of_changes();
         loop {
@@ -126,7 +126,7 @@ impl Transfers {
                 None => None,
             };
             let Some(quota) = &mut found.value.quota else { return Ok(None) };
-            let dropped = settled.iter().filter(|entry| quota.drop_entry(**entry)).count();
+            let dropped = completed_entries.iter().filter(|entry| quota.drop_entry(**entry)).count();
             let result = decide(quota, transfer.as_ref().map(|found| &found.value))?;
             if result.is_none() && dropped == 0 {
                 return Ok(None);
@@ -135,7 +135,7 @@ impl Transfers {
                 Change { key: key.clone(), condition: Condition::Is(found.version), value: to_json(&found.value) };
             match self.store().commit(Commit { change: Some(change), ..Commit::default() }).await {
                 Ok(_) => {
-                    self.0.settled.forget(token, &settled);
+                    self.0.completed_entries.forget(token, &completed_entries);
                     return Ok(result);
                 }
                 Err(StoreError::Conflict) if !backoff.is_over() => backoff.pause().await,
@@ -145,7 +145,11 @@ impl Transfers {
     }
 
     /// Checks abandoned entries against their transfers. Abandoned entries are rare: each is left by a killed process.
-    async fn check_abandoned(&self, quota: &Quota, now: Timestamp) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
+    async fn verdicts_on_abandoned(
+        &self,
+        quota: &Quota,
+        now: Timestamp,
+    ) -> Result<HashMap<QuotaEntry, EntryOutcome>, Error> {
         let mut verdicts = HashMap::new();
         for entry in quota.abandoned(now) {
             let key = StorageKey::transfer(entry.transfer_id);

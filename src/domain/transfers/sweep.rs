@@ -41,7 +41,7 @@ pub struct SweepResult {
 }
 
 impl SweepResult {
-    const fn and(self, other: Self) -> Self {
+    const fn plus(self, other: Self) -> Self {
         Self {
             processed: self.processed + other.processed,
             payloads_removed: self.payloads_removed + other.payloads_removed,
@@ -70,7 +70,7 @@ impl Transfers {
                 .into_iter()
                 .partition(|key| ScheduleEntry::from_key(key).is_none_or(|entry| entry.minute <= minute));
             let results = stream::iter(due).map(|entry| self.process(entry)).buffer_unordered(CONCURRENCY);
-            swept = results.fold(swept, async |swept, one| swept.and(one)).await;
+            swept = results.fold(swept, async |swept, one| swept.plus(one)).await;
             if !later.is_empty() {
                 return Ok(swept);
             }
@@ -94,7 +94,8 @@ impl Transfers {
         }
     }
 
-    /// Processes one schedule entry; a failed transfer is scheduled again, so that it does not block others.
+    /// Processes one schedule entry; a failed transfer is scheduled again, so that the failed transfer does not block
+    /// other transfers.
     async fn process(&self, entry: StorageKey) -> SweepResult {
         let mut swept = SweepResult { processed: 1, ..SweepResult::default() };
         let Some(due) = ScheduleEntry::from_key(&entry) else {
@@ -157,7 +158,7 @@ impl Transfers {
             let event_record = |kind| Record::Event(Event::server(self.0.ids.next(now), None, now, kind));
             let with = Commit {
                 records: with_transfer_keys(id, &event.into_iter().map(event_record).collect::<Vec<_>>()),
-                tally: event.map(|_| status_change(now, before, transfer.state.status())),
+                counter_delta: event.map(|_| status_change(now, before, transfer.state.status())),
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
@@ -192,14 +193,14 @@ impl Transfers {
         Ok(())
     }
 
-    /// Subtracts a transfer from the counters, once, even if several sweepers or schedule entries process it.
+    /// Subtracts a transfer from the counters, once, even if several sweepers or schedule entries process the transfer.
     async fn subtract_from_counters(&self, id: TransferId) -> Result<(), Error> {
         let now = self.now();
         self.change(id, |mut transfer| {
             if transfer.forgotten {
                 return Ok(Swap::Keep(()));
             }
-            let with = Commit { tally: Some(removal(now, &transfer)), ..Commit::default() };
+            let with = Commit { counter_delta: Some(removal(now, &transfer)), ..Commit::default() };
             transfer.forgotten = true;
             Ok(Swap::write(transfer, with, ()))
         })
@@ -209,5 +210,5 @@ impl Transfers {
 
 /// Creates the counter change of a removed transfer.
 fn removal(now: Timestamp, transfer: &Transfer) -> CounterDelta {
-    CounterDelta { moved: StatusMoves::one(Some(transfer.state.status()), None), ..CounterDelta::on(now.day()) }
+    CounterDelta { status_moves: StatusMoves::one(Some(transfer.state.status()), None), ..CounterDelta::on(now.day()) }
 }

@@ -86,7 +86,7 @@ impl Transfers {
         let mut open = self.begin_upload(transfer)?;
         let mut writer = self.store().writer(id, upload.offset).await?;
         let remaining = transfer.size_bytes.saturating_sub(upload.offset);
-        self.expect_bytes(&mut open, remaining).await?;
+        self.expect_more_bytes(&mut open, remaining).await?;
         let too_large = Error::PayloadTooLarge { limit_bytes: transfer.size_bytes };
         if upload.length.is_some_and(|length| length > remaining) {
             return Err(too_large);
@@ -111,7 +111,7 @@ impl Transfers {
         let received_bytes = writer.close().await?;
         // A request without bytes changes nothing; its audit records are limited like the records of reads.
         if open.has_received_any() {
-            self.note_arrival(scope, id, ended.is_ok()).await?;
+            self.record_arrival(scope, id, ended.is_ok()).await?;
         }
         ended.map(|()| Received { transfer_id: id, received_bytes })
     }
@@ -148,7 +148,7 @@ impl Transfers {
             }
             let now = self.now();
             if now.since(recorded_at) >= ACTIVITY_INTERVAL {
-                self.change(id, |transfer| with_bytes_noted(transfer, now, Commit::default().into())).await?;
+                self.change(id, |transfer| with_recorded_bytes(transfer, now, Commit::default().into())).await?;
                 recorded_at = now;
             }
         }
@@ -156,13 +156,13 @@ impl Transfers {
     }
 
     /// Records upload activity at the end of a request; removes the written bytes if the transfer has ended meanwhile.
-    async fn note_arrival(&self, scope: &RequestScope, id: TransferId, whole: bool) -> Result<(), Error> {
+    async fn record_arrival(&self, scope: &RequestScope, id: TransferId, is_body_complete: bool) -> Result<(), Error> {
         let now = self.now();
         let commit = || {
             let with = Commit::default();
-            if whole { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
+            if is_body_complete { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
         };
-        let result = self.change(id, |transfer| with_bytes_noted(transfer, now, commit())).await;
+        let result = self.change(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
         match &result {
             // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)
@@ -220,12 +220,12 @@ enum BodyOutcome {
 }
 
 /// Records upload activity at `now` in a transfer.
-fn with_bytes_noted(
+fn with_recorded_bytes(
     mut transfer: Transfer,
     now: Timestamp,
     with: RecordedCommit<'_>,
 ) -> Result<Swap<'_, Transfer, ()>, Error> {
-    transfer.note_bytes(now)?;
+    transfer.record_bytes(now)?;
     Ok(Swap::write(transfer, with, ()))
 }
 

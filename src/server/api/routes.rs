@@ -33,18 +33,19 @@ const QUERY: &[ErrorCode] = &[InvalidRequest];
 /// Errors of a request body.
 const BODY: &[ErrorCode] = &[InvalidRequest, PayloadTooLarge, RequestTimeout];
 /// Errors of a route on any transfer.
-const FOUND: &[ErrorCode] = &[InvalidId, TransferNotFound];
+const ANY_TRANSFER: &[ErrorCode] = &[InvalidId, TransferNotFound];
 /// Errors of a required sender token.
 const SENDER: &[ErrorCode] = &[TokenMissing, TokenInvalid, TokenRevoked, TokenExpired];
 /// Errors of a route on the sender's own transfers.
-const OWNED: &[ErrorCode] =
+const OWN_TRANSFER: &[ErrorCode] =
     &[InvalidId, TokenMissing, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
 /// Errors of a route on any transfer with an optional sender token.
-const VIEWED: &[ErrorCode] = &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
+const VISIBLE_TRANSFER: &[ErrorCode] =
+    &[InvalidId, TokenInvalid, TokenRevoked, TokenExpired, TransferNotFound, NotYourTransfer];
 /// Errors of a recipient's access proof or grant.
 const PROOFS: &[ErrorCode] = &[InvalidRequest, AccessRequired, AccessInvalid, GrantExpired];
 /// Errors of an upload that has ended.
-const UPLOAD_OVER: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismatch];
+const UPLOAD_ENDED: &[ErrorCode] = &[TransferExpired, TransferDeleted, SizeMismatch];
 /// Errors of a payload that cannot be downloaded.
 const NOT_DOWNLOADABLE: &[ErrorCode] = &[NotCompleted, TransferExpired, TransferExhausted, TransferDeleted];
 /// Errors of the admin key.
@@ -77,7 +78,7 @@ const fn unrecorded(service: ServiceName, template: &'static str, codes: &'stati
 
 const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes";
 const DOWNLOAD_CODES: &[&[ErrorCode]] =
-    &[FOUND, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
+    &[ANY_TRANSFER, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
 
 /// All routes of both services.
 pub const ROUTES: &[Route] = &[
@@ -94,27 +95,27 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWNED]),
+    public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWN_TRANSFER]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/create-presign-urls",
         ActionName::UploadPresign,
-        &[OWNED, BODY, UPLOAD_OVER, &[TransferNotPending, WrongMode]],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, WrongMode]],
     ),
     public(
         "POST",
         "/transfers/id/{transfer_id}/upload/complete",
         ActionName::UploadComplete,
-        &[OWNED, BODY, UPLOAD_OVER, &[UploadIncomplete, UploadInProgress]],
+        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[UploadIncomplete, UploadInProgress]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/status", ActionName::TransferStatus, &[FOUND]),
+    public("GET", "/transfers/id/{transfer_id}/status", ActionName::TransferStatus, &[ANY_TRANSFER]),
     public(
         "POST",
         "/transfers/id/{transfer_id}/download/create-presign-url",
         ActionName::DownloadGrant,
-        &[FOUND, BODY, PROOFS, NOT_DOWNLOADABLE],
+        &[ANY_TRANSFER, BODY, PROOFS, NOT_DOWNLOADABLE],
     ),
     public("GET", DOWNLOAD_BYTES, ActionName::PayloadDownload, DOWNLOAD_CODES),
     public("HEAD", DOWNLOAD_BYTES, ActionName::PayloadDownload, DOWNLOAD_CODES),
@@ -122,11 +123,11 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/events/add",
         ActionName::EventAdd,
-        &[FOUND, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
+        &[ANY_TRANSFER, BODY, PROOFS, &[GrantInvalid, NotCompleted, EventLimitReached]],
     ),
-    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VIEWED, QUERY]),
-    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VIEWED, QUERY]),
-    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWNED, BODY]),
+    public("GET", "/transfers/id/{transfer_id}/events/list", ActionName::EventList, &[VISIBLE_TRANSFER, QUERY]),
+    public("GET", "/transfers/id/{transfer_id}/actions/list", ActionName::ActionList, &[VISIBLE_TRANSFER, QUERY]),
+    public("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[OWN_TRANSFER, BODY]),
     unrecorded(ServiceName::Public, "/d/{transfer_id}", &[ID]),
     unrecorded(ServiceName::Public, "/", &[]),
     unrecorded(ServiceName::Public, "/web/{*path}", &[&[RouteNotFound]]),
@@ -139,8 +140,8 @@ pub const ROUTES: &[Route] = &[
     admin("GET", "/tokens/list", ActionName::TokenList, &[ADMIN, QUERY]),
     admin("POST", "/tokens/id/{token_id}/revoke", ActionName::TokenRevoke, &[ID, ADMIN_CHANGE, &[TokenNotFound]]),
     admin("GET", "/stats/overview", ActionName::StatsRead, &[ADMIN]),
-    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[FOUND, ADMIN, QUERY]),
-    admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[FOUND, ADMIN_CHANGE]),
+    admin("GET", "/audit/transfers/id/{transfer_id}/all", ActionName::AuditRead, &[ANY_TRANSFER, ADMIN, QUERY]),
+    admin("POST", "/transfers/id/{transfer_id}/delete", ActionName::TransferDelete, &[ANY_TRANSFER, ADMIN_CHANGE]),
     unrecorded(ServiceName::Admin, "/metrics", &[ADMIN]),
     unrecorded(ServiceName::Admin, "/", &[]),
     unrecorded(ServiceName::Admin, "/web/{*path}", &[&[RouteNotFound]]),

@@ -1,4 +1,4 @@
-//! HTTP statuses as the audit records see them.
+//! HTTP statuses in audit records, and the outcomes that statuses stand for.
 
 use http::StatusCode;
 
@@ -14,7 +14,7 @@ pub(crate) fn success_status(result: ChangeResult) -> Option<u16> {
     }
 }
 
-/// Returns what the status of a response says about its action.
+/// Returns the outcome of an action from the HTTP status of its response.
 #[must_use]
 pub(crate) fn outcome_of(status: StatusCode) -> Outcome {
     if status.is_server_error() {

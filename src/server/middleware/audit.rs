@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body::Body as _;
 
-use super::request_scope::TableEntry;
+use super::request_scope::MatchedRoute;
 use crate::domain::audit::{RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
 use crate::server::api::outcome_of;
@@ -21,7 +21,7 @@ use crate::server::state::AppState;
 pub(super) async fn write_records(
     State((app, timeouts)): State<(AppState, Timeouts)>,
     Extension(scope): Extension<Arc<RequestScope>>,
-    Extension(entry): Extension<TableEntry>,
+    Extension(entry): Extension<MatchedRoute>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -101,7 +101,7 @@ pub(super) async fn add_cors_headers(State(cors): State<Arc<Cors>>, mut request:
 }
 
 /// Responds to a marked preflight request instead of a handler.
-pub(super) async fn answer_preflight(request: Request, next: Next) -> Response {
+pub(super) async fn respond_to_preflight(request: Request, next: Next) -> Response {
     if request.extensions().get::<Preflight>().is_none() {
         return next.run(request).await;
     }

@@ -1,4 +1,4 @@
-//! Renders the errors of handlers and of the layers inside as problem details (RFC 9457).
+//! Renders the errors of handlers and of inner layers as problem details (RFC 9457).
 
 use std::sync::Arc;
 

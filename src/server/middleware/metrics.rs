@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::request_scope::{TableEntry, method_name};
+use super::request_scope::{MatchedRoute, method_name};
 use crate::domain::audit::RequestScope;
 use crate::server::metrics::RequestLabels;
 use crate::server::state::AppState;
@@ -16,7 +16,7 @@ use crate::server::state::AppState;
 pub(super) async fn count_request(
     State(app): State<AppState>,
     Extension(scope): Extension<Arc<RequestScope>>,
-    Extension(entry): Extension<TableEntry>,
+    Extension(entry): Extension<MatchedRoute>,
     request: Request,
     next: Next,
 ) -> Response {

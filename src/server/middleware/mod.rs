@@ -83,6 +83,6 @@ pub(super) fn stack(
         .layer(from_fn_with_state(timeouts, request_body::guard_body))
         // Outside the preflights, which count as requests.
         .layer(from_fn_with_state(limiter, rate_limit::limit_rate))
-        .layer(from_fn(cors::answer_preflight))
+        .layer(from_fn(cors::respond_to_preflight))
         .layer(from_fn(catch_panic::catch_panic))
 }

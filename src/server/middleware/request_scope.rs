@@ -1,4 +1,4 @@
-//! Opens the request scope: what is known of a request on its arrival.
+//! Opens the request scope, with the properties of a request that are known on arrival.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::server::api::success_status;
 use crate::server::net::connection_info::Peer;
 use crate::server::state::AppState;
 
-/// Route of a request as the route table has it, added to the extensions of the request.
+/// The route table's entry for a request, added to the extensions of the request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TableEntry {
+pub(super) struct MatchedRoute {
     /// `None` for requests that match no route.
     pub(super) route: Option<&'static Route>,
     /// The audited action; `None` for requests without audit records.
     pub(super) action: Option<ActionName>,
 }
 
-/// Adds the [`RequestScope`] and the [`TableEntry`] of a request to its extensions.
+/// Adds the [`RequestScope`] and the [`MatchedRoute`] of a request to its extensions.
 pub(super) async fn open_scope(
     State((app, service)): State<(AppState, ServiceName)>,
     mut request: Request,
@@ -46,7 +46,7 @@ pub(super) async fn open_scope(
         scope.set_transfer(id);
     }
     request.extensions_mut().insert(scope);
-    request.extensions_mut().insert(TableEntry { route, action });
+    request.extensions_mut().insert(MatchedRoute { route, action });
     next.run(request).await
 }
 
@@ -86,7 +86,7 @@ pub(super) fn method_name(method: &Method) -> &'static str {
 
 /// Returns the transfer id in a path; `None` without a well-formed id.
 ///
-/// The transfer's audit log then includes the request, even a rejected request.
+/// The audit trail of this transfer then includes the request, even if the request is rejected.
 fn transfer_in_path(path: &str) -> Option<TransferId> {
     let (_, rest) = path.split_once("/transfers/id/")?;
     rest.split('/').next()?.parse().ok()

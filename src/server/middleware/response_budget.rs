@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 
-use super::request_scope::TableEntry;
+use super::request_scope::MatchedRoute;
 use crate::server::api::error::ApiError;
 use crate::server::state::AppState;
 
@@ -15,7 +15,7 @@ use crate::server::state::AppState;
 /// Only for reads, which clients can retry: the response to a change is needed to learn its result.
 pub(super) async fn reserve_budget(
     State(app): State<AppState>,
-    Extension(entry): Extension<TableEntry>,
+    Extension(entry): Extension<MatchedRoute>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -1,4 +1,4 @@
-//! Tests of the order of the layers: as listed, and by what each order makes observable.
+//! Tests of the order of the layers: as listed, and by its observable effects.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ struct Tiny {
 
 impl Tiny {
     async fn start(handlers: Router, rate: Option<&str>) -> Self {
-        let settings = Settings { audit: WriteMode::Through, ..Settings::new(StorageLocation::Memory) };
+        let settings = Settings { audit: WriteMode::Immediate, ..Settings::new(StorageLocation::Memory) };
         let server = Server::open(settings, Arc::new(SystemClock)).await.unwrap();
         let app = AppState(server.app.clone());
         let router = handlers.layer(stack(context(&app, rate)));
@@ -57,7 +57,7 @@ impl Tiny {
         requests.collect()
     }
 
-    /// Tells whether the metrics have a request with these labels.
+    /// Returns whether the metrics have a request with these labels.
     fn counted(&self, method: &str, route: &str, status: u16) -> bool {
         let labels = format!("{{service=\"public\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
         self.app.metrics.to_text().contains(&format!("sgsend_requests_total{labels} 1\n"))
@@ -116,7 +116,7 @@ async fn the_layers_have_this_order() {
         "response_budget::reserve_budget",
         "request_body::guard_body",
         "rate_limit::limit_rate",
-        "cors::answer_preflight",
+        "cors::respond_to_preflight",
         "catch_panic::catch_panic",
     ];
     assert_eq!(functions, expected);

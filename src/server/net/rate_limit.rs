@@ -131,7 +131,7 @@ impl<K: Eq + Hash> Table<K> {
         let mut shard = self.shards[shard].lock().expect("nothing panics while it holds this lock");
         let interval = self.limit.interval();
         let known = shard.full_again_at.get(&key).copied();
-        if known.is_none() && !shard.make_room(now) {
+        if known.is_none() && !shard.evict_expired(now) {
             // When full, rejects new keys instead of evicting live ones: a flood of addresses must not lift limits.
             return Err(Error::RateLimited { retry_after: interval });
         }
@@ -148,7 +148,7 @@ impl<K: Eq + Hash> Table<K> {
 
 impl<K: Eq + Hash> Shard<K> {
     /// Evicts expired entries from a full shard, and returns whether one more entry fits.
-    fn make_room(&mut self, now: Instant) -> bool {
+    fn evict_expired(&mut self, now: Instant) -> bool {
         if self.full_again_at.len() < MAX_PER_SHARD {
             return true;
         }

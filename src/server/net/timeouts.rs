@@ -22,7 +22,7 @@ pub struct Timeouts {
     pub drain: Duration,
     /// Maximum open connections per listener; further connections wait to be accepted.
     ///
-    /// The file descriptor limit of the process can reduce it.
+    /// The file descriptor limit of the process can reduce this maximum.
     pub max_connections: usize,
 }
 

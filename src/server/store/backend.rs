@@ -20,13 +20,13 @@ pub(in crate::server) type BackendError = Box<dyn std::error::Error + Send + Syn
 /// Kind of storage at one location, not opened yet.
 #[async_trait]
 pub(in crate::server) trait Backend: Send + Sync {
-    /// Opens the storage for a service; creates a folder's storage if there is none.
+    /// Opens the storage for a service; a folder without a storage gets a new storage.
     ///
     /// # Errors
     /// If the storage can be neither opened nor created.
     async fn open(&self, durability: Durability) -> Result<Arc<dyn Store>, BackendError>;
 
-    /// Opens the storage while no service uses it.
+    /// Opens the storage for maintenance, while no service uses the storage.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -45,7 +45,7 @@ pub(in crate::server) trait Backend: Send + Sync {
         self.name() == other.backend().name()
     }
 
-    /// Checks that there is a storage, for backends whose [`open`](Self::open) would create one.
+    /// Checks that there is a storage, for backends whose [`open`](Self::open) would create a storage.
     ///
     /// # Errors
     /// If there is no storage.
@@ -53,7 +53,7 @@ pub(in crate::server) trait Backend: Send + Sync {
         Ok(())
     }
 
-    /// Returns whether there is no storage but other data, which a new storage would be mixed with.
+    /// Returns whether the location contains other data but no storage.
     ///
     /// # Errors
     /// If the location cannot be read.

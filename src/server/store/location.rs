@@ -9,7 +9,7 @@ use super::file::{Durability, FolderStorage};
 use super::memory::MemoryStorage;
 #[cfg(feature = "s3")]
 use super::s3::BucketStorage;
-use super::s3_location::{InvalidLocation, S3Location};
+use super::s3_location::{InvalidS3Location, S3Location};
 #[cfg(not(feature = "s3"))]
 use super::s3_stub::BucketStorage;
 use crate::domain::base_url::BaseUrl;
@@ -29,24 +29,24 @@ pub enum StorageLocation {
 
 /// The error for text that is not a storage location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidStorage {
+pub enum InvalidStorageLocation {
     /// The kind of storage is unknown.
     #[error("unknown storage: use file:FOLDER, s3://BUCKET or memory:")]
     Kind,
     /// The S3 location is malformed.
     #[error(transparent)]
-    S3(#[from] InvalidLocation),
+    S3(#[from] InvalidS3Location),
 }
 
 impl FromStr for StorageLocation {
-    type Err = InvalidStorage;
+    type Err = InvalidStorageLocation;
 
-    fn from_str(text: &str) -> Result<Self, InvalidStorage> {
+    fn from_str(text: &str) -> Result<Self, InvalidStorageLocation> {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Self::Memory),
             Some(("file", folder)) if !folder.is_empty() => Ok(Self::File(folder.into())),
             Some(("s3", _)) => Ok(Self::S3(text.parse()?)),
-            _ => Err(InvalidStorage::Kind),
+            _ => Err(InvalidStorageLocation::Kind),
         }
     }
 }
@@ -61,7 +61,7 @@ impl StorageLocation {
         }
     }
 
-    /// Opens the storage for a service; creates a folder's storage if there is none.
+    /// Opens the storage for a service; a folder without a storage gets a new storage.
     ///
     /// # Errors
     /// The errors of the backend.
@@ -82,7 +82,7 @@ impl StorageLocation {
         self.backend().overlaps(other)
     }
 
-    /// Returns the folder of a storage in a local folder.
+    /// Returns the path of a `file:` storage; `None` for other kinds.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match self {
@@ -119,10 +119,10 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(StorageLocation::Memory));
         assert_eq!("file:/srv/sgsend".parse(), Ok(StorageLocation::File("/srv/sgsend".into())));
         for bad in ["", "memory", "memory:x", "file:", "/srv/sgsend", "http://example.org"] {
-            assert_eq!(bad.parse::<StorageLocation>(), Err(InvalidStorage::Kind), "{bad:?} was accepted");
+            assert_eq!(bad.parse::<StorageLocation>(), Err(InvalidStorageLocation::Kind), "{bad:?} was accepted");
         }
         assert!(matches!("s3://bucket/prefix".parse(), Ok(StorageLocation::S3(_))));
-        assert_eq!("s3:".parse::<StorageLocation>(), Err(InvalidStorage::S3(InvalidLocation::Form)));
+        assert_eq!("s3:".parse::<StorageLocation>(), Err(InvalidStorageLocation::S3(InvalidS3Location::Form)));
     }
 
     fn overlaps(one: &str, other: &str) -> bool {

@@ -14,7 +14,7 @@ mod s3_location;
 mod s3_stub;
 
 pub use file::{Durability, FileStore, FolderState, OpenError};
-pub use location::{InvalidStorage, StorageLocation};
+pub use location::{InvalidStorageLocation, StorageLocation};
 #[cfg(feature = "s3")]
 pub use s3::S3Store;
-pub use s3_location::{InvalidLocation, S3Location};
+pub use s3_location::{InvalidS3Location, S3Location};

@@ -22,7 +22,7 @@ pub struct S3Location {
 
 /// Error for a text that is not the storage URL of an S3 store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidLocation {
+pub enum InvalidS3Location {
     /// The URL does not have the form `s3://BUCKET` or `s3://BUCKET/PREFIX`.
     #[error("the URL of an S3 store has the form s3://BUCKET or s3://BUCKET/PREFIX")]
     Form,
@@ -41,19 +41,19 @@ pub enum InvalidLocation {
 }
 
 impl FromStr for S3Location {
-    type Err = InvalidLocation;
+    type Err = InvalidS3Location;
 
-    fn from_str(text: &str) -> Result<Self, InvalidLocation> {
-        let url = Url::parse(text).map_err(|_| InvalidLocation::Form)?;
-        let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or(InvalidLocation::Form)?;
+    fn from_str(text: &str) -> Result<Self, InvalidS3Location> {
+        let url = Url::parse(text).map_err(|_| InvalidS3Location::Form)?;
+        let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or(InvalidS3Location::Form)?;
         let bare = url.username().is_empty() && url.password().is_none() && url.port().is_none();
         if url.scheme() != "s3" || !bare || url.fragment().is_some() {
-            return Err(InvalidLocation::Form);
+            return Err(InvalidS3Location::Form);
         }
         let prefix = url.path().trim_matches('/').to_owned();
         // Keys of a store contain no characters that need percent-encoding in a URL.
         if prefix.contains('%') || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
-            return Err(InvalidLocation::Form);
+            return Err(InvalidS3Location::Form);
         }
         let mut location = Self { bucket: bucket.to_owned(), prefix, endpoint: None, path_style: false, region: None };
         for (name, value) in url.query_pairs() {
@@ -61,8 +61,8 @@ impl FromStr for S3Location {
                 "endpoint" => location.endpoint = Some(parse_endpoint(&value)?),
                 "path_style" => location.path_style = parse_switch(&value)?,
                 "region" if is_region(&value) => location.region = Some(value.into_owned()),
-                "region" => return Err(InvalidLocation::Region),
-                _ => return Err(InvalidLocation::Option(name.into_owned())),
+                "region" => return Err(InvalidS3Location::Region),
+                _ => return Err(InvalidS3Location::Option(name.into_owned())),
             }
         }
         Ok(location)
@@ -76,14 +76,14 @@ impl S3Location {
     }
 }
 
-fn parse_endpoint(text: &str) -> Result<Url, InvalidLocation> {
-    let url = Url::parse(text).map_err(|_| InvalidLocation::Endpoint)?;
+fn parse_endpoint(text: &str) -> Result<Url, InvalidS3Location> {
+    let url = Url::parse(text).map_err(|_| InvalidS3Location::Endpoint)?;
     let bare = url.username().is_empty() && url.password().is_none();
     let bare = bare && url.query().is_none() && url.fragment().is_none();
     if matches!(url.scheme(), "http" | "https") && url.has_host() && bare {
         Ok(url)
     } else {
-        Err(InvalidLocation::Endpoint)
+        Err(InvalidS3Location::Endpoint)
     }
 }
 
@@ -93,11 +93,11 @@ fn is_region(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(label)
 }
 
-fn parse_switch(text: &str) -> Result<bool, InvalidLocation> {
+fn parse_switch(text: &str) -> Result<bool, InvalidS3Location> {
     match text {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err(InvalidLocation::PathStyle),
+        _ => Err(InvalidS3Location::PathStyle),
     }
 }
 
@@ -148,15 +148,15 @@ mod tests {
             "s3://b/a#x",
             "s3://b/a%20b",
         ] {
-            assert_eq!(error(text), InvalidLocation::Form, "{text}");
+            assert_eq!(error(text), InvalidS3Location::Form, "{text}");
         }
-        assert_eq!(error("s3://b?pathstyle=1"), InvalidLocation::Option("pathstyle".to_owned()));
-        assert_eq!(error("s3://b?path_style=yes"), InvalidLocation::PathStyle);
+        assert_eq!(error("s3://b?pathstyle=1"), InvalidS3Location::Option("pathstyle".to_owned()));
+        assert_eq!(error("s3://b?path_style=yes"), InvalidS3Location::PathStyle);
         for region in ["", "eu west", "eu.west", "EU"] {
-            assert_eq!(error(&format!("s3://b?region={region}")), InvalidLocation::Region, "{region}");
+            assert_eq!(error(&format!("s3://b?region={region}")), InvalidS3Location::Region, "{region}");
         }
         for endpoint in ["x", "file:///etc", "http://u:p@host", "http://host/?a=b", "http://host/%23a"] {
-            assert_eq!(error(&format!("s3://b?endpoint={endpoint}")), InvalidLocation::Endpoint, "{endpoint}");
+            assert_eq!(error(&format!("s3://b?endpoint={endpoint}")), InvalidS3Location::Endpoint, "{endpoint}");
         }
     }
 }

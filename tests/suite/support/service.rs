@@ -69,7 +69,7 @@ impl Service {
 
     fn over(storage: StorageLocation, folder: Option<TempDir>) -> Self {
         let mut settings = Settings::new(storage);
-        settings.audit = WriteMode::Through;
+        settings.audit = WriteMode::Immediate;
         // Test results must not depend on this machine's free disk space.
         settings.min_free = MinFreeSpace::Bytes(0);
         settings.admin_key = Some(AdminKey::new(ADMIN_KEY).unwrap());

@@ -42,7 +42,7 @@ struct Output<'a> {
     checks: &'a [Finding],
 }
 
-/// Runs the command. Found problems are results, not errors, and set exit status 1.
+/// Runs `sgsend doctor`. Found problems are results, not errors, and set exit status 1.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let findings = match arguments.storage {
         None => {

@@ -19,8 +19,8 @@ use crate::domain::wire::Flow;
 
 /// Checks the current server and this user's files.
 pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
-    let root = context.settings.server();
-    let api = context.api_as_anybody(root.clone());
+    let base_url = context.settings.server();
+    let api = context.anonymous_api(base_url.clone());
     let mut findings = Vec::new();
     match api {
         Err(error) => findings.push(failed("server", &error)),
@@ -54,7 +54,7 @@ async fn server(api: &Api) -> Finding {
             };
             let limit = ByteSize(health.limits.max_content_bytes);
             let detail =
-                format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.root(), health.version);
+                format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.base_url(), health.version);
             Finding::ok(NAME, detail)
         }
     }
@@ -70,16 +70,16 @@ async fn clock(api: &Api) -> Finding {
 /// Checks that the server accepts its sender token.
 async fn token(context: &Context) -> Finding {
     const NAME: &str = "token";
-    let root = context.settings.server();
-    if context.settings.token_of(&Origin::from(&root)).is_none() {
-        if let Some((owner, hint)) = context.settings.token_elsewhere(&root) {
+    let base_url = context.settings.server();
+    if context.settings.token_of(&Origin::from(&base_url)).is_none() {
+        if let Some((owner, hint)) = context.settings.token_of_other_server(&base_url) {
             let detail =
                 format!("the token is for {owner}; without a token for this server, only downloads are possible");
             return Finding::warning(NAME, detail, hint);
         }
         return Finding::ok(NAME, "no token for this server: downloads are possible, uploads are not");
     }
-    let checked = async { login::check_token(&context.api_as_sender(root).await?).await };
+    let checked = async { login::check_token(&context.sender_api(base_url).await?).await };
     match checked.await {
         Ok(token) => Finding::ok(NAME, format!("the server accepts the token, {}", login::terms(&token))),
         Err(error) => failed(NAME, &error),

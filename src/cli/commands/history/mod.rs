@@ -41,9 +41,9 @@ impl Output {
     }
 }
 
-/// Runs the command.
+/// Runs `sgsend history`.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
-    let history = of_user()?;
+    let history = user_history()?;
     let failed = |error: std::io::Error| {
         let message = format!("cannot read or write {}: {error}", history.path().display());
         Failure::new(Exit::LocalFile, "history", message)
@@ -73,11 +73,11 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
         printer.json_of(&Output::of(items))?;
         return Ok(());
     }
-    let row = |sent: &HistoryEntry| {
-        let key = sent.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        let expires = format!("expires {}", sent.expires_at.human_readable());
-        let (size, link) = (ByteSize(sent.size).to_string(), format!("{}{key}", sent.link));
-        vec![sent.sent_at.human_readable(), expires, size, table::shortened(&sent.name), link]
+    let row = |upload: &HistoryEntry| {
+        let key = upload.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
+        let expires = format!("expires {}", upload.expires_at.human_readable());
+        let (size, link) = (ByteSize(upload.size).to_string(), format!("{}{key}", upload.link));
+        vec![upload.sent_at.human_readable(), expires, size, table::shortened(&upload.name), link]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {
@@ -98,7 +98,7 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
     if !unfinished.is_empty() {
         printer.note("resume: run the same command with --resume");
     }
-    if items.is_empty() && unfinished.is_empty() && printer.has_reader() {
+    if items.is_empty() && unfinished.is_empty() && printer.is_interactive() {
         printer.note("the history is empty");
     }
     Ok(())
@@ -112,8 +112,8 @@ fn unfinished() -> Vec<UnfinishedTransfer> {
     }
 }
 
-/// Returns the history of this user.
-fn of_user() -> Result<History> {
+/// Returns this user's history file.
+fn user_history() -> Result<History> {
     let state = paths::state_directory().ok_or_else(|| {
         Failure::new(Exit::LocalFile, "no_home", "this user has no state directory for the history".to_owned())
     })?;

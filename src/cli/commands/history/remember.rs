@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::of_user;
+use super::user_history;
 use crate::client::HistoryEntry;
 use crate::client::upload::Uploaded;
 use crate::domain::clock::{Clock, SystemClock};
@@ -28,7 +28,7 @@ impl UploadArguments {
         }
         let status = &uploaded.completed.status;
         let key = uploaded.link.key.as_ref().filter(|_| self.keep_key);
-        Ok(of_user()?.add(&HistoryEntry {
+        Ok(user_history()?.add(&HistoryEntry {
             v: V1,
             transfer_id: status.transfer_id,
             sent_at: SystemClock.now(),

@@ -11,7 +11,7 @@ use crate::cli::Printer;
 use crate::cli::config::paths;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 use crate::server::AdminKey;
@@ -20,7 +20,7 @@ use crate::server::AdminKey;
 ///
 /// # Errors
 /// If the first configured key is unreadable or too short, or if no key is configured and none can be generated.
-pub(super) fn load(global: &Global, may_generate: bool, printer: &Printer) -> Result<AdminKey, Failure> {
+pub(super) fn load(global: &GlobalOptions, may_generate: bool, printer: &Printer) -> Result<AdminKey, Failure> {
     if let Some(file) = &global.admin_key_file {
         return from_file(file);
     }
@@ -63,7 +63,7 @@ fn parse(text: &str, source: &str) -> Result<AdminKey, Failure> {
     AdminKey::new(text).map_err(|error| {
         let failure =
             Failure::new(Exit::Usage, "admin_key_weak", format!("the admin key in {source} is too short: {error}"));
-        failure.hint("generate one with `openssl rand -hex 32`")
+        failure.hint("generate a key with `openssl rand -hex 32`")
     })
 }
 

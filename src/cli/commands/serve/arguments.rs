@@ -39,7 +39,7 @@ pub(super) enum ServiceChoice {
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = PUBLIC_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
-        common: Common,
+        common: CommonArguments,
     },
     /// Run the service for admins
     Admin {
@@ -47,7 +47,7 @@ pub(super) enum ServiceChoice {
         #[arg(long, env = "SGSEND_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         listen: SocketAddr,
         #[command(flatten)]
-        common: Common,
+        common: CommonArguments,
     },
     /// Run both services in one process
     All {
@@ -58,13 +58,13 @@ pub(super) enum ServiceChoice {
         #[arg(long, env = "SGSEND_ADMIN_LISTEN", value_name = "ADDRESS", default_value_t = ADMIN_LISTEN, value_parser = listen_address)]
         admin_listen: SocketAddr,
         #[command(flatten)]
-        common: Common,
+        common: CommonArguments,
     },
 }
 
 impl ServiceChoice {
     /// Splits the arguments into the services with their addresses, and the common options.
-    pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, Common) {
+    pub(super) fn split(self) -> (Vec<(ServiceName, SocketAddr)>, CommonArguments) {
         match self {
             Self::Public { listen, common } => (vec![(ServiceName::Public, listen)], common),
             Self::Admin { listen, common } => (vec![(ServiceName::Admin, listen)], common),
@@ -81,7 +81,7 @@ impl ServiceChoice {
 #[derive(Args)]
 #[command(next_help_heading = "Service options")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
-pub(super) struct Common {
+pub(super) struct CommonArguments {
     /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data directory]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
@@ -156,7 +156,7 @@ enum DurabilityName {
     None,
 }
 
-impl Common {
+impl CommonArguments {
     /// Returns the server settings, without an admin key.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::new(self.storage()?);
@@ -187,7 +187,7 @@ impl Common {
 
     /// Returns whether `--trusted-proxy` seems to be missing: the public URL is not loopback, and no proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
-        self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|root| !root.is_loopback())
+        self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
     }
 
     /// Returns whether power loss can destroy acknowledged data.

@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use arguments::Arguments;
 
-use self::arguments::Common;
+use self::arguments::CommonArguments;
 use super::store::location::{check_not_foreign, unusable_folder};
 use crate::cli::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 use crate::domain::audit::ServiceName;
 use crate::domain::clock::SystemClock;
 use crate::domain::error::chain;
@@ -47,7 +47,7 @@ struct Listening<'a> {
 /// Runs a service, or both, until SIGTERM or SIGINT.
 pub(crate) fn run(
     arguments: Arguments,
-    global: &Global,
+    global: &GlobalOptions,
     command_line: &clap::Command,
     printer: &Printer,
 ) -> anyhow::Result<()> {
@@ -88,14 +88,14 @@ pub(crate) fn run(
 /// Rejects `--durability none` on reachable listeners; warns about plain http and a missing `--trusted-proxy`.
 fn check_exposure(
     listens: &[(ServiceName, SocketAddr)],
-    common: &Common,
+    common: &CommonArguments,
     encrypted: bool,
     printer: &Printer,
 ) -> Result<(), Failure> {
     let open = listens.iter().any(|(_, address)| !address.ip().is_loopback());
     if open && common.loses_data() {
         let failure = Failure::usage("--durability none is for benchmarks on this machine only");
-        return Err(failure.hint("omit it, or listen on 127.0.0.1"));
+        return Err(failure.hint("omit the flag, or listen on 127.0.0.1"));
     }
     if open && !encrypted {
         printer
@@ -158,8 +158,8 @@ pub(crate) fn start_failure(error: &StartError, in_bucket: bool) -> Failure {
 
 /// Converts a storage error to a failure.
 ///
-/// A folder is a local error and an unreachable bucket a network error; content of either that this version does not
-/// support has exit status 1.
+/// Errors of a folder are local errors, and an unreachable bucket is a network error. Content that this version does
+/// not support has exit status 1 in both kinds of storage.
 fn storage_failure(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::IncompleteCopy { .. }) = source {

@@ -57,10 +57,11 @@ struct Output<'a> {
     events: Option<&'a [Value]>,
 }
 
-/// Runs the command.
+/// Runs `sgsend status`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
-    let api = if arguments.events { context.api(target.root).await? } else { context.api_as_anybody(target.root)? };
+    let api =
+        if arguments.events { context.api(target.base_url).await? } else { context.anonymous_api(target.base_url)? };
     if arguments.watch || arguments.wait.is_some() {
         let ended = watch::watch(&arguments, &api, target.id, context).await?;
         // `--watch` has printed the final state already.

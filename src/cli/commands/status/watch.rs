@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::records;
-use crate::client::{Api, Silent};
+use crate::client::{Api, NoProgress};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
@@ -34,13 +34,13 @@ pub(super) async fn watch(
     context: &Context,
 ) -> Result<Result<(), Failure>> {
     let mut interval = arguments.poll;
-    let mut shown: Option<TransferStatus> = None;
+    let mut previous: Option<TransferStatus> = None;
     let mut events = Events::default();
     let mut polled_again = false;
     let mut ended_at = None;
     loop {
-        let status = context.retry_policy().call(&Silent, || api.status(id)).await?;
-        let changed = shown.as_ref() != Some(&status);
+        let status = context.retry_policy().call(&NoProgress, || api.status(id)).await?;
+        let changed = previous.as_ref() != Some(&status);
         let new = if arguments.watch && arguments.events { events.poll(api, id, context).await? } else { Vec::new() };
         if arguments.watch && (changed || !new.is_empty()) {
             let new_events = arguments.events.then_some(&*new);
@@ -58,8 +58,9 @@ pub(super) async fn watch(
             }
         }
         polled_again |= may_lag;
-        interval = if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { longer(interval) };
-        shown = Some(status);
+        interval =
+            if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { next_interval(interval) };
+        previous = Some(status);
         tokio::time::sleep(interval).await;
     }
 }
@@ -70,7 +71,7 @@ fn has_timed_out(ended_at: &mut Option<Instant>) -> bool {
 }
 
 /// Increases the interval by half, up to [`MAX_INTERVAL`] or a longer configured interval.
-fn longer(interval: Duration) -> Duration {
+fn next_interval(interval: Duration) -> Duration {
     interval.mul_f64(1.5).min(MAX_INTERVAL.max(interval))
 }
 
@@ -116,9 +117,9 @@ fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, contex
 /// The events seen so far.
 #[derive(Default)]
 struct Events {
-    /// Id of the newest event before which no late event can appear any more.
-    settled: Option<String>,
-    /// Ids of the seen events after `settled`.
+    /// Id of the newest event older than [`MAX_DELAY_MS`]: no late event can appear before this event.
+    stable_before: Option<String>,
+    /// Ids of the seen events after `stable_before`.
     seen: HashSet<String>,
     /// Number of recipients that have reported whether decryption succeeded.
     reported: u64,
@@ -130,28 +131,28 @@ impl Events {
         self.reported >= status.download_count
     }
 
-    /// Reads the events after `settled` and returns the unseen ones.
+    /// Reads the events after `stable_before` and returns the unseen ones.
     async fn poll(&mut self, api: &Api, id: TransferId, context: &Context) -> Result<Vec<Value>> {
-        let settled = self.settled.clone();
+        let stable_before = self.stable_before.clone();
         let page = |after: Option<String>| {
-            let after = after.or_else(|| settled.clone());
+            let after = after.or_else(|| stable_before.clone());
             let mut retry_policy = context.retry_policy();
-            async move { retry_policy.call(&Silent, || api.events(id, after.as_deref())).await }
+            async move { retry_policy.call(&NoProgress, || api.events(id, after.as_deref())).await }
         };
         let found = records::all(page).await?;
         Ok(self.take(found))
     }
 
-    /// Returns the unseen events of `found`, which holds all events after `settled`, and marks them as seen.
+    /// Returns the unseen events of `found`, which holds all events after `stable_before`, and marks them as seen.
     fn take(&mut self, found: Vec<Value>) -> Vec<Value> {
         let id_of = |event: &Value| event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let at_of = |event: &Value| event.get("at").and_then(Value::as_u64).unwrap_or_default();
         let newest = found.iter().map(at_of).max().unwrap_or_default();
-        let settled = found.iter().rev().find(|event| at_of(event) + MAX_DELAY_MS <= newest).map(id_of);
+        let stable_before = found.iter().rev().find(|event| at_of(event) + MAX_DELAY_MS <= newest).map(id_of);
         let before = std::mem::take(&mut self.seen);
-        self.settled = settled.or_else(|| self.settled.take());
-        let behind = |id: &String| self.settled.as_ref().is_none_or(|settled| id > settled);
-        self.seen = found.iter().map(id_of).filter(behind).collect();
+        self.stable_before = stable_before.or_else(|| self.stable_before.take());
+        let is_after = |id: &String| self.stable_before.as_ref().is_none_or(|stable_before| id > stable_before);
+        self.seen = found.iter().map(id_of).filter(is_after).collect();
         let new: Vec<Value> = found.into_iter().filter(|event| !before.contains(&id_of(event))).collect();
         let is_final_event =
             |event: &&Value| matches!(event["kind"].as_str(), Some("decrypt_succeeded" | "decrypt_failed"));
@@ -174,14 +175,14 @@ mod tests {
         assert_eq!(events.take(vec![event("a", 0), event("b", 500), event("c", 1_000)]), [event("b", 500)]);
         let all = vec![event("a", 0), event("b", 500), event("c", 1_000), event("d", 11_000)];
         assert_eq!(events.take(all), [event("d", 11_000)]);
-        assert_eq!(events.settled.as_deref(), Some("c"));
+        assert_eq!(events.stable_before.as_deref(), Some("c"));
         assert!(events.take(vec![event("d", 11_000)]).is_empty());
     }
 
     #[test]
     fn the_polling_interval_grows() {
-        assert_eq!(longer(Duration::from_secs(2)), Duration::from_secs(3));
-        assert_eq!(longer(Duration::from_secs(14)), MAX_INTERVAL);
-        assert_eq!(longer(Duration::from_secs(20)), Duration::from_secs(20));
+        assert_eq!(next_interval(Duration::from_secs(2)), Duration::from_secs(3));
+        assert_eq!(next_interval(Duration::from_secs(14)), MAX_INTERVAL);
+        assert_eq!(next_interval(Duration::from_secs(20)), Duration::from_secs(20));
     }
 }

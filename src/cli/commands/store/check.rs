@@ -34,7 +34,7 @@ struct Output<'a> {
     objects: u64,
 }
 
-/// Runs the command.
+/// Runs `sgsend store check`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let storage = arguments.s3.apply(arguments.storage)?;
     super::check_persistent(&storage)?;

@@ -62,17 +62,17 @@ struct Output {
 /// Shows the progress and records whether the copy has begun.
 struct CopyProgress {
     meter: Arc<Meter>,
-    begun: AtomicBool,
+    has_begun: AtomicBool,
 }
 
 impl Watch for CopyProgress {
     fn begin(&self, total: u64) {
-        self.begun.store(true, Ordering::Relaxed);
+        self.has_begun.store(true, Ordering::Relaxed);
         self.meter.begin(total);
     }
 
-    fn moved_to(&self, bytes: u64) {
-        self.meter.moved_to(bytes);
+    fn transferred(&self, bytes: u64) {
+        self.meter.transferred(bytes);
     }
 
     fn compares(&self) {
@@ -80,7 +80,7 @@ impl Watch for CopyProgress {
     }
 }
 
-/// Runs the command.
+/// Runs `sgsend store copy`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     let Arguments { from, to } = arguments;
     for storage in [&from, &to] {
@@ -89,20 +89,20 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     }
     check_holds_store(&from)?;
     let in_bucket = from.is_remote() || to.is_remote();
-    let shown = CopyProgress { meter: context.meter("copy"), begun: AtomicBool::new(false) };
+    let progress = CopyProgress { meter: context.meter("copy"), has_begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
-        outcome = Box::pin(from.copy_to(&to, &shown)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
-        signal = interrupt.raised() => Err(interrupted(signal, shown.begun.load(Ordering::Relaxed))),
+        outcome = Box::pin(from.copy_to(&to, &progress)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
+        signal = interrupt.raised() => Err(interrupted(signal, progress.has_begun.load(Ordering::Relaxed))),
     };
-    shown.meter.end();
+    progress.meter.end();
     print(&outcome?, context)?;
     Ok(Exit::Done)
 }
 
-fn interrupted(signal: crate::client::Signal, begun: bool) -> Failure {
-    let failure = Failure { resumable: Some(begun), ..Failure::interrupted(signal) };
-    failure.hint(if begun { RESUME } else { "nothing was copied" })
+fn interrupted(signal: crate::client::Signal, has_begun: bool) -> Failure {
+    let failure = Failure { resumable: Some(has_begun), ..Failure::interrupted(signal) };
+    failure.hint(if has_begun { RESUME } else { "nothing was copied" })
 }
 
 fn print(copied: &Copied, context: &Context) -> Result<()> {
@@ -153,7 +153,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, message.clone()).hint(hint);
     match error {
         CopyError::NotEmpty => local("not_empty", "use an empty folder or prefix"),
-        CopyError::OtherCopy { .. } => local("not_empty", "finish that copy first, or use another target"),
+        CopyError::OtherCopy { .. } => local("not_empty", "finish the other copy first, or use another target"),
         CopyError::Overtaken => local("in_use", "run only one copy at a time; the other one continues"),
         CopyError::Differs { .. } => local("changed", "stop the services, and run the same command again"),
         CopyError::NoStore => {
@@ -167,7 +167,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
         CopyError::Damaged { .. } => {
             local("damaged", "check the disk or bucket of the copy, and run the same command again")
         }
-        CopyError::From(StoreError::IncompleteCopy { .. }) => local("unfinished", "finish that copy first"),
+        CopyError::From(StoreError::IncompleteCopy { .. }) => local("unfinished", "finish the other copy first"),
         CopyError::To(StoreError::Full) => {
             local("disk_full", "free disk space, and run the same command again to resume")
         }

@@ -14,10 +14,10 @@ pub(crate) fn storage(text: &str) -> Result<StorageLocation, String> {
         // Without this check, a folder named `~` would be created.
         return Err(format!("write \"file:$HOME{rest}\": the shell does not expand ~ after file:"));
     }
-    text.parse().map_err(|error: crate::server::InvalidStorage| error.to_string())
+    text.parse().map_err(|error: crate::server::InvalidStorageLocation| error.to_string())
 }
 
-/// Rejects a folder without a store, in which opening would create a new one.
+/// Rejects a folder without a store, in which opening would create a store.
 pub(crate) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure> {
     let Some(folder) = storage.folder() else { return Ok(()) };
     match FolderState::of(folder) {
@@ -32,7 +32,7 @@ pub(crate) fn check_holds_store(storage: &StorageLocation) -> Result<(), Failure
     }
 }
 
-/// Rejects a folder with foreign files, which a new store would be mixed with.
+/// Rejects a folder with foreign files: a new store must not mix with other files.
 pub(crate) fn check_not_foreign(storage: &StorageLocation) -> Result<(), Failure> {
     let Some(folder) = storage.folder() else { return Ok(()) };
     match FolderState::of(folder) {
@@ -52,7 +52,7 @@ fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
 /// Returns the failure for a folder that cannot be used as a storage.
 pub(crate) fn unusable_folder(message: String) -> Failure {
     Failure::new(Exit::LocalFile, "storage_unavailable", message)
-        .hint("check that it is a folder which this user can read and write")
+        .hint("check that the path is a folder that this user can read and write")
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ enum Command {
     Check(check::Arguments),
 }
 
-/// Runs the command. Handles interruption itself.
+/// Runs `sgsend store`. Handles interruption itself.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<Exit> {
     log::start(&context.printer)?;
     let mut interrupt = context.interrupt.clone();

@@ -56,7 +56,7 @@ async fn revoke_unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Fai
     Failure::new(Exit::LocalFile, "token_unprinted", format!("cannot print the token: {error}; {state}")).hint(hint)
 }
 
-/// Runs the command.
+/// Runs `sgsend token create`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
     let request = CreateToken {

@@ -14,7 +14,7 @@ struct Items {
     next: Option<String>,
 }
 
-/// Runs the command.
+/// Runs `sgsend token list`.
 pub(super) async fn run(context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {
@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     if !rows.is_empty() {
         printer.result(&table::lines(&["ID", "STATUS", "EXPIRES", "LAST USE", "QUOTA", "NAME"], &rows))?;
     }
-    if items.is_empty() && printer.has_reader() {
+    if items.is_empty() && printer.is_interactive() {
         printer.note("no tokens; create one with: sgsend token create NAME");
     }
     Ok(())

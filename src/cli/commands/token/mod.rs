@@ -38,7 +38,7 @@ impl Arguments {
     }
 }
 
-/// Runs the command.
+/// Runs `sgsend token`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     match arguments.command {
         Command::Create(arguments) => create::run(arguments, context).await,

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     token_id: SecretText,
 }
 
-/// Runs the command.
+/// Runs `sgsend token revoke`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     // Treated as a secret, since the argument may be the complete token.
     let text = arguments.token_id.as_str();

@@ -64,17 +64,17 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     resume: ResumeArguments,
     #[command(flatten)]
-    handing_on: ShareOptions,
+    share: ShareOptions,
     #[command(flatten)]
     history: history::UploadArguments,
     #[command(flatten)]
     flow: FlowArguments,
 }
 
-/// Runs the command. Handles interruption itself: the upload stays resumable or is deleted.
+/// Runs `sgsend upload`. Handles interruption itself: the upload stays resumable or is deleted.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
-    let (remember, handing_on) = (arguments.history.clone(), arguments.handing_on);
+    let (remember, share) = (arguments.history.clone(), arguments.share);
     let dry_run = arguments.dry_run;
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
@@ -98,12 +98,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     report::warn(&uploaded, &api, context);
-    handing_on.run(&report::link_to_print(&uploaded, separate_key), &context.printer);
+    share.run(&report::link_to_print(&uploaded, separate_key), &context.printer);
     if let Err(error) = remember.add(&uploaded, &name) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }
-    if context.printer.has_reader() && !context.printer.is_json() {
-        report::explain(&uploaded, (&name, files), separate_key, context);
+    if context.printer.is_interactive() && !context.printer.is_json() {
+        report::print_details(&uploaded, (&name, files), separate_key, context);
     }
     Ok(())
 }

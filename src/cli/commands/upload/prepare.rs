@@ -10,7 +10,7 @@ use super::Arguments;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::content::{Input, check_there};
+use crate::cli::input::content::{Input, check_paths_exist};
 use crate::client::Api;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
@@ -52,10 +52,10 @@ impl Arguments {
 /// Opens the input, reads the secrets and checks the server's limits, before creating the transfer.
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
     if arguments.passphrase {
-        check_there(&arguments.paths)?;
+        check_paths_exist(&arguments.paths)?;
     }
     let (command, resume) = (arguments.digest(context)?, arguments.resume);
-    let api = context.api_as_sender(context.settings.server()).await?;
+    let api = context.sender_api(context.settings.server()).await?;
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
     // The saved state of an unfinished upload contains the key derived from its passphrase.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());
@@ -76,25 +76,25 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         exclude: arguments.exclude,
         limit: health.limits.max_content_bytes,
     };
-    let found = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
-    for left_out in found.left_out.iter().take(MAX_WARNINGS) {
-        context.printer.warning(&format!("{} is {} and is skipped", left_out.path, left_out.what));
+    let content = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
+    for skipped in content.skipped.iter().take(MAX_WARNINGS) {
+        context.printer.warning(&format!("{} is {} and is skipped", skipped.path, skipped.kind));
     }
-    if let Some(others) = found.left_out.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
+    if let Some(others) = content.skipped.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
         context.printer.warning(&format!("{others} more entries are skipped"));
     }
-    for glob in &found.unused_globs {
+    for glob in &content.unused_globs {
         context.printer.warning(&format!("--exclude {glob} matches nothing"));
     }
-    if found.is_renamed {
-        context.printer.warning(&format!("recipients see the name {}", found.name));
+    if content.is_renamed {
+        context.printer.warning(&format!("recipients see the name {}", content.name));
     }
-    let source = found.source;
+    let source = content.source;
     let metadata = Metadata {
-        filename: found.name,
+        filename: content.name,
         size: source.size(),
         content_type: None,
-        modified_ms: source.modified_ms().filter(|_| !found.is_stream),
+        modified_ms: source.modified_ms().filter(|_| !content.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
     };
     let upload = Upload {
@@ -103,7 +103,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        state: if found.is_spooled { StateFileLocation::Nowhere } else { resume.place(command) },
+        state: if content.is_spooled { StateFileLocation::Nowhere } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),
     };

@@ -70,17 +70,18 @@ pub(super) fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) 
 }
 
 /// Returns the command that deletes the transfer, with the options that it needs.
-fn how_to_delete(uploaded: &Uploaded, context: &Context) -> String {
+fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     let server = context.settings.server();
-    let (origin, leads_to) = (Origin::from(&server), Origin::from(&uploaded.link.root));
-    let finds_token = origin == leads_to && context.settings.finds_token_again(&origin);
+    let (origin, link_origin) = (Origin::from(&server), Origin::from(&uploaded.link.base_url));
+    let finds_token = origin == link_origin && context.settings.finds_token_again(&origin);
     let id = uploaded.completed.status.transfer_id;
     let transfer = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
-    let again = if context.settings.has_token_flag() { ", and the same token" } else { "" };
-    format!("sgsend {}delete {transfer}{again}", context.profile_flag())
+    let token_note = if context.settings.has_token_flag() { ", and the same token" } else { "" };
+    format!("sgsend {}delete {transfer}{token_note}", context.profile_flag())
 }
 
-pub(super) fn explain(
+/// Prints sizes, expiry, the delete command and the stored data of a finished upload to stderr.
+pub(super) fn print_details(
     uploaded: &Uploaded,
     (name, files): (&str, Option<usize>),
     separate_key: bool,
@@ -96,7 +97,7 @@ pub(super) fn explain(
     let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
     printer.note(&format!("\n{}: {files}{size}, {sealed} encrypted", escape::one_line(name)));
     printer.note(&format!("expires {}, download limit: {downloads}", status.expires_at.human_readable()));
-    printer.note(&format!("delete with: {}", how_to_delete(uploaded, context)));
+    printer.note(&format!("delete with: {}", delete_command(uploaded, context)));
     if separate_key {
         printer.note("send link and key over separate channels: downloading needs both");
     }
@@ -113,17 +114,17 @@ pub(super) fn explain(
 
 /// Warns if the link points to another server than the upload, or if the server's link address was rejected.
 pub(super) fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
-    if let Some(refused) = &uploaded.refused_root {
-        let reached = &uploaded.link.root;
+    if let Some(rejected) = &uploaded.rejected_base_url {
+        let used = &uploaded.link.base_url;
         context.printer.warning(&format!(
-            "the server sets the unencrypted address {refused} for its links; this link uses {reached} instead"
+            "the server sets the unencrypted address {rejected} for its links; this link uses {used} instead"
         ));
     }
-    let host = |root: &BaseUrl| root.join("/").host_str().map(str::to_owned);
-    if host(&uploaded.link.root) != host(api.root()) {
+    let host = |base_url: &BaseUrl| base_url.join("/").host_str().map(str::to_owned);
+    if host(&uploaded.link.base_url) != host(api.base_url()) {
         context.printer.warning(&format!(
-            "the link points to {}, as the server sets it, but the upload went to {}",
-            uploaded.link.root,
+            "the server sets the link to {}, but the upload went to {}",
+            uploaded.link.base_url,
             api.origin()
         ));
     }

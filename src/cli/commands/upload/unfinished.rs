@@ -25,7 +25,7 @@ pub(crate) struct ResumeArguments {
 
 impl ResumeArguments {
     /// Returns the location of the upload's saved state, by the digest of its command line.
-    pub(crate) fn place(self, command: Sha256) -> StateFileLocation {
+    pub(crate) fn state_location(self, command: Sha256) -> StateFileLocation {
         match paths::uploads_directory() {
             _ if self.no_resume_state => StateFileLocation::Nowhere,
             Some(uploads) => StateFileLocation::Directory { uploads, command },
@@ -41,10 +41,10 @@ impl ResumeArguments {
         context: &Context,
     ) -> Result<Option<Box<UnfinishedUpload>>> {
         let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
-        let server = api.root().to_string();
+        let server = api.base_url().to_string();
         let find = move || UnfinishedUpload::find(&uploads, command, &server);
-        let found = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
-            Ok(found) => found,
+        let unfinished = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
+            Ok(unfinished) => unfinished,
             Err(error) if self.resume => {
                 let message = format!("cannot read unfinished uploads: {error}");
                 return Err(Failure::new(Exit::LocalFile, "state_unreadable", message).into());
@@ -52,11 +52,11 @@ impl ResumeArguments {
             Err(_) => EarlierUpload::None,
         };
         let note = |text: &str| {
-            if context.printer.has_reader() {
+            if context.printer.is_interactive() {
                 context.printer.note(text);
             }
         };
-        match found {
+        match unfinished {
             EarlierUpload::Unfinished(unfinished) if self.resume => {
                 note(&format!("resuming transfer {}", unfinished.id()));
                 Ok(Some(unfinished))

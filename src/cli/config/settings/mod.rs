@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::file::Profile;
 use super::paths;
 use crate::cli::failure::Failure;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::secret::SecretSource;
 use crate::client::Origin;
 use crate::domain::base_url::BaseUrl;
@@ -41,36 +41,36 @@ pub(crate) struct Settings {
 impl Settings {
     /// Parses the settings. Relative paths of the profile start at `config_directory`.
     pub(crate) fn new(
-        global: &Global,
+        global: &GlobalOptions,
         environment: &Environment,
         profile: &Profile,
         config_directory: &Path,
     ) -> Result<Self, Failure> {
         let flags = Layer {
-            server: root(global.server.as_deref(), "--server")?,
-            admin_server: root(global.admin_server.as_deref(), "--admin-server")?,
+            server: parse_base_url(global.server.as_deref(), "--server")?,
+            admin_server: parse_base_url(global.admin_server.as_deref(), "--admin-server")?,
             token: secret(global.token.clone().map(SecretSource::Text), global.token_file.clone()),
             admin_key: secret(None, global.admin_key_file.clone()),
             auth_name: None,
             ca_file: global.ca_file.clone(),
         };
         let environment = Layer {
-            server: root(environment.server.as_deref(), "SGSEND_SERVER")?,
-            admin_server: root(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
+            server: parse_base_url(environment.server.as_deref(), "SGSEND_SERVER")?,
+            admin_server: parse_base_url(environment.admin_server.as_deref(), "SGSEND_ADMIN_SERVER")?,
             token: environment.token.clone(),
             admin_key: environment.admin_key.clone(),
             auth_name: header(environment.auth_name.as_deref(), "SGSEND_AUTH_NAME")?,
             ca_file: None,
         };
-        let beside = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
+        let resolve_path = |path: &Option<PathBuf>| path.as_ref().map(|path| config_directory.join(path));
         let token = profile.token.clone().map(|token| SecretSource::Text(token.into()));
         let profile = Layer {
-            server: root(profile.server.as_deref(), "`server` of the profile")?,
-            admin_server: root(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
-            token: secret(token, beside(&profile.token_file)),
-            admin_key: secret(None, beside(&profile.admin_key_file)),
+            server: parse_base_url(profile.server.as_deref(), "`server` of the profile")?,
+            admin_server: parse_base_url(profile.admin_server.as_deref(), "`admin_server` of the profile")?,
+            token: secret(token, resolve_path(&profile.token_file)),
+            admin_key: secret(None, resolve_path(&profile.admin_key_file)),
             auth_name: header(profile.auth_name.as_deref(), "`auth_name` of the profile")?,
-            ca_file: beside(&profile.ca_file),
+            ca_file: resolve_path(&profile.ca_file),
         };
         Ok(Self { flags, environment, profile })
     }
@@ -97,28 +97,29 @@ impl Settings {
 
     /// Returns the sender token for `origin` with the highest precedence.
     pub(crate) fn token_of(&self, origin: &Origin) -> Option<&SecretSource> {
-        let in_use = self.server();
-        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
+        let current = self.server();
+        self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
-    /// Returns the server of the available sender token, with a hint, if no token belongs to the server at `wanted`.
+    /// Returns the server that the configured sender token belongs to, with a hint, if there is no token for
+    /// `base_url`.
     ///
-    /// The hint says how to use the token for `wanted`.
-    pub(crate) fn token_elsewhere(&self, wanted: &BaseUrl) -> Option<(Origin, String)> {
-        let in_use = self.server();
+    /// The hint says how to use the token at `base_url`.
+    pub(crate) fn token_of_other_server(&self, base_url: &BaseUrl) -> Option<(Origin, String)> {
+        let current = self.server();
         let in_environment = self.environment.token.is_some();
         let (owner, hint) = match (&self.flags.token, &self.environment.server, &self.profile.server) {
-            (Some(_), ..) => (in_use, format!("add --server {wanted} if the token belongs to that server")),
+            (Some(_), ..) => (current, format!("add --server {base_url} if the token belongs to that server")),
             (None, None, _) if in_environment => {
-                (in_use, format!("add --server {wanted} if the token belongs to that server"))
+                (current, format!("add --server {base_url} if the token belongs to that server"))
             }
             (None, Some(server), _) if in_environment => {
-                (server.clone(), format!("set SGSEND_SERVER to {wanted} if the token belongs to that server"))
+                (server.clone(), format!("set SGSEND_SERVER to {base_url} if the token belongs to that server"))
             }
             (None, _, server) => {
                 self.profile.token.as_ref()?;
                 let owner = server.clone().unwrap_or_else(|| parse_default(DEFAULT_SERVER));
-                (owner, format!("pass a token of that server with --server {wanted} and --token-file"))
+                (owner, format!("pass a token of that server with --server {base_url} and --token-file"))
             }
         };
         Some((Origin::from(&owner), hint))
@@ -132,12 +133,13 @@ impl Settings {
     /// Returns whether a later command without `--server` and `--token` finds a token for `origin`.
     pub(crate) fn finds_token_again(&self, origin: &Origin) -> bool {
         let configured = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
-        let in_use = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
-        self.secret_of(origin, &in_use, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref())).is_some()
+        let current = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
+        self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
+            .is_some()
     }
 
     /// Returns the sender token of the flags, or of the environment if its server is `origin` or unset.
-    pub(crate) fn token_given(&self, origin: &Origin) -> Option<SecretSource> {
+    pub(crate) fn unsaved_token(&self, origin: &Origin) -> Option<SecretSource> {
         let matches = |server: &BaseUrl| Origin::from(server) == *origin;
         let environment = &self.environment;
         let from_environment = || environment.token.clone().filter(|_| environment.server.as_ref().is_none_or(matches));
@@ -146,12 +148,12 @@ impl Settings {
 
     /// Returns the admin key for the current admin service; for a loopback service, as a last resort the generated key.
     pub(crate) fn admin_key(&self) -> Option<SecretSource> {
-        let in_use = self.admin_server();
-        let origin = Origin::from(&in_use);
-        let set = self.secret_of(&origin, &in_use, DEFAULT_ADMIN_SERVER, |layer| {
+        let current = self.admin_server();
+        let origin = Origin::from(&current);
+        let set = self.secret_of(&origin, &current, DEFAULT_ADMIN_SERVER, |layer| {
             (layer.admin_key.as_ref(), layer.admin_server.as_ref())
         });
-        let generated = || paths::admin_key_file().filter(|file| in_use.is_loopback() && file.exists());
+        let generated = || paths::admin_key_file().filter(|file| current.is_loopback() && file.exists());
         set.cloned().or_else(|| generated().map(SecretSource::File))
     }
 
@@ -162,21 +164,21 @@ impl Settings {
     fn secret_of<'a>(
         &'a self,
         origin: &Origin,
-        in_use: &BaseUrl,
+        current: &BaseUrl,
         default: &str,
-        pick: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a BaseUrl>),
+        select: impl Fn(&'a Layer) -> (Option<&'a SecretSource>, Option<&'a BaseUrl>),
     ) -> Option<&'a SecretSource> {
         let default = parse_default(default);
         let candidates = [
-            (pick(&self.flags).0, in_use),
-            (pick(&self.environment).0, pick(&self.environment).1.unwrap_or(in_use)),
-            (pick(&self.profile).0, pick(&self.profile).1.unwrap_or(&default)),
+            (select(&self.flags).0, current),
+            (select(&self.environment).0, select(&self.environment).1.unwrap_or(current)),
+            (select(&self.profile).0, select(&self.profile).1.unwrap_or(&default)),
         ];
         candidates.into_iter().filter(|(_, owner)| Origin::from(*owner) == *origin).find_map(|(secret, _)| secret)
     }
 
-    fn first<T>(&self, pick: impl Fn(&Layer) -> Option<T>) -> Option<T> {
-        [&self.flags, &self.environment, &self.profile].into_iter().find_map(pick)
+    fn first<T>(&self, select: impl Fn(&Layer) -> Option<T>) -> Option<T> {
+        [&self.flags, &self.environment, &self.profile].into_iter().find_map(select)
     }
 }
 
@@ -184,7 +186,7 @@ fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSou
     text.or_else(|| file.map(SecretSource::File))
 }
 
-fn root(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
+fn parse_base_url(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|error| {
             Failure::usage(format!("{source} is not a server URL: {error}"))

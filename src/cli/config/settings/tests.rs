@@ -6,10 +6,10 @@ use super::*;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    global: Global,
+    global: GlobalOptions,
 }
 
-fn global(flags: &[&str]) -> Global {
+fn global(flags: &[&str]) -> GlobalOptions {
     let line = ["sgsend"].iter().chain(flags);
     Arguments::try_parse_from(line).map_err(|error| error.to_string()).unwrap().global
 }

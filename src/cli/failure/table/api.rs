@@ -35,7 +35,7 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
         }
         ClientError::Store(error) => of_store(error),
         ClientError::Flow { .. } => Failure::new(Exit::Usage, "flow_unavailable", message)
-            .hint("omit --flow to use the route that the server chooses"),
+            .hint("omit --flow to use the data path that the server chooses"),
         ClientError::PlainHttp { .. } => Failure::new(Exit::Usage, "plain_http", message)
             .hint("use an https address, or --insecure-http if anyone on the network path may read the requests"),
         ClientError::ForeignOrigin(_) => Failure::new(Exit::NotAuthorised, "foreign_origin", message)
@@ -58,7 +58,7 @@ fn of_store(error: &StoreError) -> Failure {
         }
         StoreError::Lost(inner) => of_client(inner),
         StoreError::Loopback { .. } => Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER),
-        StoreError::Refused { .. } => {
+        StoreError::ErrorResponse { .. } => {
             let failure = Failure::new(Exit::Network, "store_refused", error.to_string());
             let failure = Failure { retryable: error.is_transient(), ..failure };
             let hint = if error.is_transient() {
@@ -109,7 +109,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::InvalidRequest | ErrorCode::InvalidId => (Exit::Usage, None),
         ErrorCode::TokenMissing => (
             Exit::NotAuthorised,
-            Some("pass a sender token with --token-file or SGSEND_TOKEN, or save one with `sgsend login`"),
+            Some("pass a sender token with --token-file or SGSEND_TOKEN, or save a token with `sgsend login`"),
         ),
         ErrorCode::TokenInvalid | ErrorCode::TokenRevoked | ErrorCode::TokenExpired => {
             (Exit::NotAuthorised, Some("ask the operator of the server for a new sender token"))
@@ -125,7 +125,7 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::TransferNotFound => (Exit::NotFound, Some("check the link and the server")),
         ErrorCode::TokenNotFound => (Exit::NotFound, Some("`sgsend token list` shows all tokens")),
         ErrorCode::RouteNotFound | ErrorCode::MethodNotAllowed => {
-            (Exit::NotFound, Some("check the address: the public and the admin service have different ones"))
+            (Exit::NotFound, Some("check the address: the public and the admin service have different addresses"))
         }
         ErrorCode::TransferExpired | ErrorCode::TransferExhausted | ErrorCode::TransferDeleted => {
             (Exit::Gone, Some("ask the sender to upload the files again"))

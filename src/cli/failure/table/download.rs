@@ -60,7 +60,7 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
     let command = match error {
         OutputError::Exists(_) => "run the same command with --rename or --overwrite",
         OutputError::DirectoryExists(_) => "run the same command with --rename or --no-extract",
-        OutputError::Refused(_) => "run the same command with another -o",
+        OutputError::Rejected(_) => "run the same command with another -o",
         _ => "fix the problem and run the same command, or choose another -o",
     };
     let hint = free_retry_until.map_or_else(
@@ -112,7 +112,7 @@ fn of_output(error: &OutputError) -> Failure {
         OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
         OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
             .hint("check the disk, the directory and its permissions, or choose another directory with -o"),
-        OutputError::Refused(_) => Failure::new(Exit::LocalFile, "file_refused", message)
+        OutputError::Rejected(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or print to the terminal with -o -"),
     }
 }

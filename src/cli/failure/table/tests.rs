@@ -70,7 +70,12 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
     let origin = || Origin::of(&"https://store.example/bucket?secret".parse().unwrap());
     let of_store = |error: StoreError| of(&ClientError::from(error).into());
     let refused = |status, code: Option<&str>| {
-        of_store(StoreError::Refused { origin: origin(), status, code: code.map(str::to_owned), retry_after: None })
+        of_store(StoreError::ErrorResponse {
+            origin: origin(),
+            status,
+            code: code.map(str::to_owned),
+            retry_after: None,
+        })
     };
     let denied = refused(403, Some("AccessDenied"));
     assert_eq!((denied.exit, denied.code.as_ref(), denied.retryable), (Exit::Network, "store_refused", false));
@@ -88,5 +93,5 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
 fn the_root_cause_is_named_once() {
     let error = OutputError::Write(io::Error::other("disk on fire"));
     assert_eq!(with_root_cause(&error), "the content cannot be written: disk on fire");
-    assert_eq!(with_root_cause(&OutputError::Refused("no".into())), "no");
+    assert_eq!(with_root_cause(&OutputError::Rejected("no".into())), "no");
 }

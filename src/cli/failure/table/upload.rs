@@ -15,7 +15,7 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             .hint("the transfer was deleted; upload the file again when no program writes to it");
     }
     match error {
-        UploadError::Client(error) | UploadError::GivenUp(error) => of_client(error),
+        UploadError::Client(error) | UploadError::PartsMissing(error) => of_client(error),
         UploadError::TooLarge { .. } => {
             Failure::new(Exit::LimitExceeded, "payload_too_large", message).hint("upload fewer or smaller files")
         }
@@ -35,9 +35,8 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
             .hint("run the command again to start a new upload; it needs the passphrase"),
-        UploadError::OtherPassphrase => {
-            Failure::usage(message).hint("enter that passphrase, or omit --resume to start a new upload with this one")
-        }
+        UploadError::OtherPassphrase => Failure::usage(message)
+            .hint("enter the passphrase of the unfinished upload, or omit --resume to start a new upload"),
         UploadError::Unfinished { error, id } => resumable(of_client(error)).hint(resume_or_delete(*id)),
         UploadError::Interrupted { signal, state } => {
             let failure = Failure::interrupted(*signal);
@@ -60,7 +59,7 @@ fn resume_or_delete(id: TransferId) -> String {
 }
 
 pub(super) fn of_pack(error: &PackError) -> Failure {
-    const EXCLUDE: &str = "nothing was uploaded; exclude it with --exclude";
+    const EXCLUDE: &str = "nothing was uploaded; exclude the entry with --exclude";
     let message = with_root_cause(error);
     let failed = |code| Failure::new(Exit::LocalFile, code, message.clone());
     match error {
@@ -68,7 +67,7 @@ pub(super) fn of_pack(error: &PackError) -> Failure {
             .hint("nothing was uploaded; check the path and its permissions, or exclude it with --exclude"),
         PackError::Link(_) => failed("link_leads_out").hint(EXCLUDE),
         PackError::Name(_) => {
-            failed("unfit_name").hint("nothing was uploaded; rename it, or exclude it with --exclude")
+            failed("unfit_name").hint("nothing was uploaded; rename the entry, or exclude it with --exclude")
         }
         PackError::Special(_) => failed("special_file").hint("nothing was uploaded; omit the path"),
         PackError::TooMany => failed("too_many_files").hint("upload it in parts, or pack it first and upload one file"),

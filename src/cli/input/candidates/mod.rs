@@ -13,11 +13,13 @@ use crate::cli::config::paths;
 use crate::cli::output::escape;
 use crate::client::{History, HistoryEntry};
 
-/// Adds completion candidates to the arguments of `command` and of all its subcommands; `command_line` parses the words typed so far.
+/// Adds completion candidates to the arguments of `command` and of all its subcommands.
+///
+/// `command_line` parses the words typed so far.
 pub(crate) fn add(command: Command, command_line: fn() -> Command) -> Command {
     command
         .mut_args(|argument| with_candidates(argument, command_line))
-        .mut_subcommands(|below| add(below, command_line))
+        .mut_subcommands(|subcommand| add(subcommand, command_line))
 }
 
 fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
@@ -38,13 +40,14 @@ fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
 fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let history = paths::state_directory().map(|state| History::of(&state));
-    let sent = history.and_then(|history| history.peek().ok()).unwrap_or_default();
+    let uploads = history.and_then(|history| history.peek().ok()).unwrap_or_default();
     let by_link = !current.is_empty() && "https://".starts_with(&*current) || current.starts_with("http");
-    let word = |sent: &HistoryEntry| if by_link { sent.link.clone() } else { sent.transfer_id.to_string() };
-    let matching = sent.iter().rev().map(|sent| (word(sent), sent)).filter(|(word, _)| word.starts_with(&*current));
-    let candidates = matching.enumerate().map(|(order, (word, sent))| {
-        let (name, size) = (escape::one_line(&sent.name), ByteSize(sent.size));
-        let help = format!("{name}, {size}, {}", sent.sent_at.human_readable());
+    let word = |upload: &HistoryEntry| if by_link { upload.link.clone() } else { upload.transfer_id.to_string() };
+    let matching =
+        uploads.iter().rev().map(|upload| (word(upload), upload)).filter(|(word, _)| word.starts_with(&*current));
+    let candidates = matching.enumerate().map(|(order, (word, upload))| {
+        let (name, size) = (escape::one_line(&upload.name), ByteSize(upload.size));
+        let help = format!("{name}, {size}, {}", upload.sent_at.human_readable());
         CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))
     });
     candidates.collect()

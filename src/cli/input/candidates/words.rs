@@ -8,10 +8,10 @@ use clap_complete::engine::CompletionCandidate;
 use crate::cli::config::environment::Environment;
 use crate::cli::config::file::Config;
 use crate::cli::config::paths;
-use crate::cli::input::global::Global;
+use crate::cli::input::global::GlobalOptions;
 
 /// Parses the global options among the words that the completion script passes; ignores errors.
-pub(super) fn global(command_line: fn() -> Command) -> Option<Global> {
+pub(super) fn global(command_line: fn() -> Command) -> Option<GlobalOptions> {
     let words: Vec<OsString> = std::env::args_os().skip(2).collect();
     let command = command_line().ignore_errors(true);
     let matches = command.try_get_matches_from(words).ok()?;
@@ -19,7 +19,7 @@ pub(super) fn global(command_line: fn() -> Command) -> Option<Global> {
     while let Some((_, below)) = innermost.subcommand() {
         innermost = below;
     }
-    Global::from_arg_matches(innermost).ok()
+    GlobalOptions::from_arg_matches(innermost).ok()
 }
 
 /// Completes the profiles of the current configuration.

@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 use super::names::alternatives_of_directory;
 use super::output::{Conflict, OutputError, Target};
 use super::part::PartFile;
-use crate::client::unpack::{UnpackError, UnpackedFile, Watch, make_private, permit, unpack, usual_mode};
+use crate::client::unpack::{UnpackError, UnpackedFile, Watch, default_directory_mode, make_private, permit, unpack};
 use crate::domain::file_name::safe_file_name;
 
 /// Maximum length of a file name in common file systems, in bytes.
@@ -40,7 +40,7 @@ pub(super) fn finish(
         Err(error) => error,
     };
     if error.is_cancelled() {
-        part.leave();
+        part.keep_for_resume();
         return Err(error);
     }
     let kept = part.finish_as(archive_path(&target.path), modified).ok();
@@ -71,7 +71,7 @@ fn unpack_part(
     let failed = |source| OutputError::Create { path: target.path.clone(), source };
     let archive = part.reader().map_err(|error| of_unpack(UnpackError::Read(error)))?;
     let unfinished = UnfinishedDirectory::create(target.path.with_file_name(format!(".sgsend-{}.d", target.mark)))?;
-    let mode = usual_mode(&unfinished.0).map_err(failed)?;
+    let mode = default_directory_mode(&unfinished.0).map_err(failed)?;
     let files = unpack(io::BufReader::with_capacity(256 * 1024, archive), &unfinished.0, watch).map_err(of_unpack)?;
     if let Some(modified) = modified {
         let _ = File::open(&unfinished.0).and_then(|directory| directory.set_modified(modified));

@@ -35,7 +35,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_directory_gets_an_unused_name() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(run(folder.path(), Conflict::Refuse, &tar(true)).unwrap(), folder.path().join("photos.d"));
+    assert_eq!(run(folder.path(), Conflict::Fail, &tar(true)).unwrap(), folder.path().join("photos.d"));
     assert_eq!(run(folder.path(), Conflict::Rename, &tar(true)).unwrap(), folder.path().join("photos.d (1)"));
     assert_eq!(names(folder.path()), ["photos.d", "photos.d (1)"]);
     assert!(folder.path().join("photos.d (1)/d/f").is_file());
@@ -52,10 +52,10 @@ fn a_directory_gets_an_unused_name() {
 #[test]
 fn a_directory_created_meanwhile_is_not_replaced_and_the_archive_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
+    let mut part = PartFile::create(target(folder.path(), Conflict::Fail)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
     fs::create_dir(folder.path().join("photos.d")).unwrap();
-    let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &Watch::default());
+    let outcome = finish(part, &target(folder.path(), Conflict::Fail), None, &Watch::default());
     assert!(matches!(outcome, Err(OutputError::DirectoryExists(_))));
     assert_eq!(names(folder.path()), ["photos.d", "photos.d.tar"]);
     assert_eq!(fs::read_dir(folder.path().join("photos.d")).unwrap().count(), 0);
@@ -65,7 +65,7 @@ fn a_directory_created_meanwhile_is_not_replaced_and_the_archive_is_kept() {
 fn an_unsafe_archive_is_kept_under_an_unused_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("photos.d.tar"), "mine").unwrap();
-    let Err(OutputError::Unpack(failed)) = run(folder.path(), Conflict::Refuse, &tar(false)) else {
+    let Err(OutputError::Unpack(failed)) = run(folder.path(), Conflict::Fail, &tar(false)) else {
         panic!("the unsafe archive was unpacked");
     };
     assert!(failed.error.is_unsafe());
@@ -79,7 +79,7 @@ fn an_unsafe_archive_is_kept_under_an_unused_name() {
 #[test]
 fn an_archive_with_a_name_of_maximum_length_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let target = Target { path: folder.path().join("x".repeat(255)), ..target(folder.path(), Conflict::Refuse) };
+    let target = Target { path: folder.path().join("x".repeat(255)), ..target(folder.path(), Conflict::Fail) };
     let mut part = PartFile::create(target.clone()).unwrap();
     part.file().write_all(&tar(false)).unwrap();
     let Err(OutputError::Unpack(failed)) = finish(part, &target, None, &Watch::default()) else {
@@ -91,11 +91,11 @@ fn an_archive_with_a_name_of_maximum_length_is_kept() {
 #[test]
 fn a_cancellation_keeps_only_the_part_file() {
     let folder = tempfile::tempdir().unwrap();
-    let mut part = PartFile::create(target(folder.path(), Conflict::Refuse)).unwrap();
+    let mut part = PartFile::create(target(folder.path(), Conflict::Fail)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
-    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::Silent));
+    let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::NoProgress));
     drop(stop);
-    let outcome = finish(part, &target(folder.path(), Conflict::Refuse), None, &watch);
+    let outcome = finish(part, &target(folder.path(), Conflict::Fail), None, &watch);
     assert!(matches!(outcome, Err(OutputError::Unpack(_))));
     assert_eq!(names(folder.path()), [".sgsend-00000000.part"]);
 }
@@ -108,7 +108,7 @@ fn leftovers_are_replaced_and_symlinks_not_followed() {
     let unfinished = folder.path().join(".sgsend-00000000.d");
     fs::create_dir_all(unfinished.join("closed/deeper")).unwrap();
     fs::set_permissions(unfinished.join("closed"), fs::Permissions::from_mode(0o500)).unwrap();
-    assert!(run(folder.path(), Conflict::Refuse, &tar(true)).is_ok());
+    assert!(run(folder.path(), Conflict::Fail, &tar(true)).is_ok());
 
     let victim = tempfile::tempdir().unwrap();
     fs::write(victim.path().join("precious"), "x").unwrap();

@@ -11,12 +11,12 @@ use super::MAX_ENTRIES;
 use super::error::{Named, PackError};
 use super::exclude::Exclude;
 use super::plan::{Entry, Kind, Plan};
-use crate::client::upload::Mark;
+use crate::client::upload::Fingerprint;
 use crate::domain::archive_path::{ArchivePath, InvalidArchivePath, LinkTarget};
 
-/// Path to be packed.
+/// File or directory to pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Top {
+pub struct PackInput {
     /// Name in the archive; empty if the contents of the directory are the top level of the archive.
     pub name: String,
     /// Path on disk.
@@ -29,7 +29,7 @@ pub struct Packed {
     /// Plan of the archive.
     pub plan: Plan,
     /// Skipped entries in the order of their paths: sockets, FIFOs and devices.
-    pub left_out: Vec<SkippedEntry>,
+    pub skipped: Vec<SkippedEntry>,
 }
 
 /// Skipped entry that is neither a file, a directory nor a symbolic link.
@@ -38,39 +38,39 @@ pub struct SkippedEntry {
     /// Path within the archive.
     pub path: String,
     /// Kind of the entry, such as "a socket".
-    pub what: &'static str,
+    pub kind: &'static str,
 }
 
-/// Plans an archive of `tops` without the entries that `exclude` matches. Blocks: reads the metadata of every file.
+/// Plans an archive of `inputs` without the entries that `exclude` matches. Blocks: reads the metadata of every file.
 ///
-/// Follows symbolic links given as `tops`. Symbolic links below them are packed as links, and must point to a path
+/// Follows symbolic links given as `inputs`. Symbolic links below them are packed as links, and must point to a path
 /// within the archive.
-pub fn pack(tops: Vec<Top>, exclude: &Exclude) -> Result<Packed, PackError> {
+pub fn pack(inputs: Vec<PackInput>, exclude: &Exclude) -> Result<Packed, PackError> {
     let problems = Problems::default();
     let mut walk =
-        Walk { exclude, roots: Vec::new(), entries: Vec::new(), left_out: Vec::new(), excluded: false, problems };
-    let mut tops = tops;
-    tops.sort_by(|one, other| one.name.cmp(&other.name));
-    let named = !tops.is_empty();
-    tops.retain(|top| top.name.is_empty() || !exclude.matches(&top.name));
-    if named && tops.is_empty() {
+        Walk { exclude, roots: Vec::new(), entries: Vec::new(), skipped: Vec::new(), excluded: false, problems };
+    let mut inputs = inputs;
+    inputs.sort_by(|one, other| one.name.cmp(&other.name));
+    let named = !inputs.is_empty();
+    inputs.retain(|input| input.name.is_empty() || !exclude.matches(&input.name));
+    if named && inputs.is_empty() {
         return Err(PackError::Nothing);
     }
-    for top in &tops {
-        walk.top(top)?;
+    for input in &inputs {
+        walk.input(input)?;
     }
     walk.problems.check()?;
     if walk.entries.is_empty() && walk.excluded {
         return Err(PackError::Nothing);
     }
-    Ok(Packed { plan: Plan::new(walk.entries, walk.roots), left_out: walk.left_out })
+    Ok(Packed { plan: Plan::new(walk.entries, walk.roots), skipped: walk.skipped })
 }
 
 struct Walk<'a> {
     exclude: &'a Exclude,
     roots: Vec<PathBuf>,
     entries: Vec<Entry>,
-    left_out: Vec<SkippedEntry>,
+    skipped: Vec<SkippedEntry>,
     /// Whether `exclude` has matched an entry.
     excluded: bool,
     problems: Problems,
@@ -103,26 +103,26 @@ impl Problems {
 }
 
 impl Walk<'_> {
-    fn top(&mut self, top: &Top) -> Result<(), PackError> {
-        let metadata = match fs::metadata(&top.path) {
+    fn input(&mut self, input: &PackInput) -> Result<(), PackError> {
+        let metadata = match fs::metadata(&input.path) {
             Ok(metadata) => metadata,
             Err(source) => {
-                self.problems.unreadable(top.path.display().to_string(), source);
+                self.problems.unreadable(input.path.display().to_string(), source);
                 return Ok(());
             }
         };
         if !metadata.is_dir() && !metadata.is_file() {
-            return Err(PackError::Special(top.path.display().to_string()));
+            return Err(PackError::Special(input.path.display().to_string()));
         }
         // A symbolic link on the command line is replaced by its target.
-        let target = fs::canonicalize(&top.path).unwrap_or_else(|_| top.path.clone());
+        let target = fs::canonicalize(&input.path).unwrap_or_else(|_| input.path.clone());
         let root = u32::try_from(self.roots.len()).expect("a command line has fewer than 2^32 paths");
         self.roots.push(target.clone());
         let exclude = self.exclude;
         let walk = WalkDir::new(&target).follow_links(false).sort_by_file_name().into_iter();
         let excluded = Cell::new(false);
         let walk = walk.filter_entry(|entry| {
-            let is_excluded = entry.depth() > 0 && exclude.matches(&name_below(&top.name, &target, entry.path()));
+            let is_excluded = entry.depth() > 0 && exclude.matches(&name_below(&input.name, &target, entry.path()));
             excluded.set(excluded.get() || is_excluded);
             !is_excluded
         });
@@ -132,13 +132,13 @@ impl Walk<'_> {
                     let path = error.path().unwrap_or(&target).display().to_string();
                     self.problems.unreadable(path, error.into());
                 }
-                Ok(entry) if entry.depth() == 0 && top.name.is_empty() => {}
+                Ok(entry) if entry.depth() == 0 && input.name.is_empty() => {}
                 Ok(entry) => {
                     let name = match entry.depth() {
-                        0 => top.name.clone(),
-                        _ => name_below(&top.name, &target, entry.path()),
+                        0 => input.name.clone(),
+                        _ => name_below(&input.name, &target, entry.path()),
                     };
-                    let below = if top.name.is_empty() { 0 } else { top.name.len() + 1 };
+                    let below = if input.name.is_empty() { 0 } else { input.name.len() + 1 };
                     self.entry(&name, (root, below), entry.path());
                 }
             }
@@ -155,8 +155,8 @@ impl Walk<'_> {
             Ok(metadata) => metadata,
             Err(source) => return self.problems.unreadable(name.to_owned(), source),
         };
-        if let Some(what) = special(metadata.file_type()) {
-            self.left_out.push(SkippedEntry { path: name.to_owned(), what });
+        if let Some(kind) = special(metadata.file_type()) {
+            self.skipped.push(SkippedEntry { path: name.to_owned(), kind });
             return;
         }
         let is_text = path.file_name().is_none_or(|name| name.to_str().is_some());
@@ -183,7 +183,7 @@ impl Walk<'_> {
             if let Err(source) = check_readable(path) {
                 return self.problems.unreadable(name.to_owned(), source);
             }
-            Kind::File { size: metadata.len(), mark: Mark::of(&metadata) }
+            Kind::File { size: metadata.len(), fingerprint: Fingerprint::of(&metadata) }
         };
         let below = u16::try_from(below).expect("a name has at most 255 bytes");
         let mut entry = Entry::new(archive_path, (root, below), mode(&metadata, &kind), kind);
@@ -193,11 +193,11 @@ impl Walk<'_> {
 }
 
 /// Returns the path within the archive of an entry at `path`, which is below `root` on disk.
-fn name_below(top: &str, root: &Path, path: &Path) -> String {
+fn name_below(input: &str, root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     let below = below.components().map(|part| part.as_os_str().to_string_lossy());
-    let top = Some(top.into()).filter(|top: &std::borrow::Cow<'_, str>| !top.is_empty());
-    top.into_iter().chain(below).collect::<Vec<_>>().join("/")
+    let input = Some(input.into()).filter(|input: &std::borrow::Cow<'_, str>| !input.is_empty());
+    input.into_iter().chain(below).collect::<Vec<_>>().join("/")
 }
 
 fn link(path: &Path, at: &ArchivePath) -> io::Result<Result<LinkTarget, InvalidArchivePath>> {

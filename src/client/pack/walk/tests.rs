@@ -5,7 +5,7 @@ use crate::client::upload::{Source, SourceError};
 
 fn packed(path: &Path, exclude: &[&str]) -> Result<Packed, PackError> {
     let globs: Vec<_> = exclude.iter().map(ToString::to_string).collect();
-    pack(vec![Top { name: String::new(), path: path.to_owned() }], &Exclude::parse(&globs).unwrap())
+    pack(vec![PackInput { name: String::new(), path: path.to_owned() }], &Exclude::parse(&globs).unwrap())
 }
 
 fn whole(plan: &Plan) -> Vec<u8> {
@@ -125,15 +125,15 @@ fn several_paths_are_packed_under_their_names() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("x/b/1"), b"one");
     write(&folder.path().join("y/a"), b"two");
-    let top = |name: &str, path: &str| Top { name: name.into(), path: folder.path().join(path) };
-    let tops = || vec![top("b", "x/b"), top("a", "y/a")];
-    let plan = pack(tops(), &Exclude::default()).unwrap().plan;
+    let input = |name: &str, path: &str| PackInput { name: name.into(), path: folder.path().join(path) };
+    let inputs = || vec![input("b", "x/b"), input("a", "y/a")];
+    let plan = pack(inputs(), &Exclude::default()).unwrap().plan;
     assert_eq!(names(&plan), ["a", "b", "b/1"]);
     assert!(whole(&plan)[512..].starts_with(b"two"));
     let exclude = |glob: &str| Exclude::parse(&[glob.to_owned()]).unwrap();
-    assert_eq!(names(&pack(tops(), &exclude("b/1")).unwrap().plan), ["a", "b"]);
-    assert_eq!(names(&pack(tops(), &exclude("b")).unwrap().plan), ["a"]);
-    assert!(matches!(pack(tops(), &exclude("?")), Err(PackError::Nothing)));
+    assert_eq!(names(&pack(inputs(), &exclude("b/1")).unwrap().plan), ["a", "b"]);
+    assert_eq!(names(&pack(inputs(), &exclude("b")).unwrap().plan), ["a"]);
+    assert!(matches!(pack(inputs(), &exclude("?")), Err(PackError::Nothing)));
 }
 
 #[test]
@@ -242,10 +242,10 @@ mod on_unix {
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let packed_all = packed(folder.path(), &[]).unwrap();
         assert_eq!(names(&packed_all.plan), ["f"]);
-        let left_out: Vec<_> = packed_all.left_out.iter().map(|left| (left.path.as_str(), left.what)).collect();
-        assert_eq!(left_out, [("fifo", "a fifo"), ("socket", "a socket")]);
-        let top = Top { name: "fifo".into(), path: fifo };
-        assert!(matches!(pack(vec![top], &Exclude::default()), Err(PackError::Special(_))));
+        let skipped: Vec<_> = packed_all.skipped.iter().map(|left| (left.path.as_str(), left.kind)).collect();
+        assert_eq!(skipped, [("fifo", "a fifo"), ("socket", "a socket")]);
+        let input = PackInput { name: "fifo".into(), path: fifo };
+        assert!(matches!(pack(vec![input], &Exclude::default()), Err(PackError::Special(_))));
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod on_unix {
     fn unreadable_files_are_listed() {
         if rustix::process::geteuid().is_root() {
             // Root can read every file, so a missing path is used instead.
-            let error = pack(vec![Top { name: "x".into(), path: "/nonexistent/x".into() }], &Exclude::default());
+            let error = pack(vec![PackInput { name: "x".into(), path: "/nonexistent/x".into() }], &Exclude::default());
             assert!(error.unwrap_err().to_string().contains("/nonexistent/x"));
             return;
         }

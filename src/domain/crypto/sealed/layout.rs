@@ -94,7 +94,7 @@ impl Layout {
         self.last_index
     }
 
-    /// Tells whether segment `index` is the last one.
+    /// Returns whether segment `index` is the last one.
     #[must_use]
     pub fn is_last(&self, index: u32) -> bool {
         index == self.last_index

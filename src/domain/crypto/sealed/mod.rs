@@ -47,7 +47,7 @@ const ASSOCIATED_DATA: &[u8] = b"sgsend/v1";
 
 /// Returns the number of header bytes in segment `index`: [`HEADER_SIZE`] for segment 0, otherwise 0.
 #[must_use]
-pub const fn header_room(index: u32) -> usize {
+pub const fn header_bytes(index: u32) -> usize {
     if index == 0 { HEADER_SIZE } else { 0 }
 }
 

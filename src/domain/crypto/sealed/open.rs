@@ -2,7 +2,7 @@
 
 use aws_lc_rs::aead::{Aad, LessSafeKey};
 
-use super::{Header, InvalidHeader, SEGMENT_SIZE, TAG_SIZE, header_room, nonce, segment_key};
+use super::{Header, InvalidHeader, SEGMENT_SIZE, TAG_SIZE, header_bytes, nonce, segment_key};
 use crate::domain::crypto::key::PayloadKey;
 
 /// The payload cannot be opened. No plaintext of the failed segment is released.
@@ -49,7 +49,7 @@ impl Opener {
     /// `segment` must contain the bytes of [`Layout::sealed_range`](super::Layout::sealed_range), with header and tag.
     /// If authentication fails, `segment` is overwritten with zeros.
     pub fn open<'s>(&self, index: u32, last: bool, segment: &'s mut [u8]) -> Result<&'s mut [u8], OpenError> {
-        let header_len = header_room(index);
+        let header_len = header_bytes(index);
         // Only an empty payload has an empty segment, segment 0; senders never append an empty segment.
         let minimum = header_len + TAG_SIZE + usize::from(index > 0);
         if segment.len() < minimum || (!last && segment.len() < SEGMENT_SIZE) {

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::aead::{Aad, LessSafeKey};
 
-use super::{Header, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, TAG_SIZE, header_room, nonce, segment_key};
+use super::{Header, SEGMENT_PLAINTEXT_SIZE, SEGMENT_SIZE, TAG_SIZE, header_bytes, nonce, segment_key};
 use crate::domain::crypto::key::PayloadKey;
 
 /// Authentication tag: the last 16 bytes of a segment. Not secret.
@@ -59,7 +59,7 @@ impl Sealer {
     #[must_use]
     pub fn buffer(index: u32) -> Vec<u8> {
         let mut segment = Vec::with_capacity(SEGMENT_SIZE);
-        segment.resize(header_room(index), 0);
+        segment.resize(header_bytes(index), 0);
         segment
     }
 
@@ -72,7 +72,7 @@ impl Sealer {
     /// If segment 0 has no header placeholder, a later segment is empty, the plaintext is larger than a full segment,
     /// or a segment other than the last is not full. All of these are bugs in the caller.
     pub fn seal(&self, index: u32, last: bool, segment: &mut Vec<u8>) -> Tag {
-        let header_len = header_room(index);
+        let header_len = header_bytes(index);
         assert!(segment.len() >= header_len, "the first segment must have a placeholder for the header");
         assert!(segment.len() <= SEGMENT_PLAINTEXT_SIZE, "a segment must not be larger than a full segment");
         assert!(last || segment.len() == SEGMENT_PLAINTEXT_SIZE, "every segment except the last must be full");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_room};
+use super::{HEADER_SIZE, Header, Layout, OpenError, Opener, SEGMENT_SIZE, TAG_SIZE, Tag, header_bytes};
 use crate::domain::crypto::key::PayloadKey;
 
 /// Opens a payload from chunks of any size. Buffers at most one segment (1 MiB).
@@ -177,7 +177,7 @@ impl OpenStream {
                 length
             }
         };
-        let start = header_room(index);
+        let start = header_bytes(index);
         self.tag = Some(tag);
         Ok(start..start + length)
     }

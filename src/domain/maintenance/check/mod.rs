@@ -220,8 +220,11 @@ impl<'a> Check<'a> {
         let advice = "stop the services and check again; a remaining difference only affects `sgsend stats`";
         if let Some((key, stats)) = latest {
             if stats.transfers != self.sums {
-                let problem =
-                    format!("the counters say {:?}, the store has {:?}", stats.transfers.told(), self.sums.told());
+                let problem = format!(
+                    "the counters say {:?}, the store has {:?}",
+                    stats.transfers.non_negative(),
+                    self.sums.non_negative()
+                );
                 self.find("counters", &key, problem, advice);
             }
             if stats.bytes_stored != self.bytes_stored {

@@ -10,33 +10,34 @@ impl Check<'_> {
     pub(super) async fn payloads(&mut self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
-            let page = self.store.held(after, PAGE_SIZE).await?;
+            let page = self.store.list_stored(after, PAGE_SIZE).await?;
             after = match page.last() {
                 Some(last) => Some(last.id),
                 None => return Ok(()),
             };
-            let with_owner = async |held: PayloadObjects| Ok::<_, StoreError>((held, self.owner(&held).await?));
+            let with_owner =
+                async |objects: PayloadObjects| Ok::<_, StoreError>((objects, self.owner(&objects).await?));
             let payloads: Vec<_> =
                 Box::pin(stream::iter(page).map(with_owner).buffered(CONCURRENCY).try_collect()).await?;
-            for (held, owner) in payloads {
-                self.payload_of(&held, owner);
+            for (objects, owner) in payloads {
+                self.payload_of(&objects, owner);
             }
         }
     }
 
-    async fn owner(&self, held: &PayloadObjects) -> Result<Owner, StoreError> {
-        match self.read_transfer(held.id).await? {
+    async fn owner(&self, objects: &PayloadObjects) -> Result<Owner, StoreError> {
+        match self.read_transfer(objects.id).await? {
             Some(transfer) => Ok(Owner::Transfer(Box::new(transfer))),
             // The transfer check reports unreadable transfers.
-            None if self.store.get(&StorageKey::transfer(held.id)).await?.is_some() => Ok(Owner::Unreadable),
+            None if self.store.get(&StorageKey::transfer(objects.id)).await?.is_some() => Ok(Owner::Unreadable),
             None => Ok(Owner::None),
         }
     }
 
-    fn payload_of(&mut self, held: &PayloadObjects, owner: Owner) {
+    fn payload_of(&mut self, objects: &PayloadObjects, owner: Owner) {
         const REMOVE: &str = "remove this payload: it can't be downloaded, and no sweep removes it";
-        let key = StorageKey::payload(held.id);
-        let description = if held.whole { "a payload" } else { "a partial payload" };
+        let key = StorageKey::payload(objects.id);
+        let description = if objects.finished { "a payload" } else { "a partial payload" };
         let transfer = match owner {
             Owner::Transfer(transfer) => transfer,
             Owner::Unreadable => return,
@@ -49,8 +50,9 @@ impl Check<'_> {
             PayloadState::Removed if transfer.upload_urls_until.is_none() => {
                 self.find("payload_left", &key, format!("{description} exists, but is recorded as removed"), REMOVE);
             }
-            PayloadState::Stored if transfer.state != State::Pending && held.whole && held.unfinished => {
-                let advice = "leave them if there is enough free space: they are removed together with the payload";
+            PayloadState::Stored if transfer.state != State::Pending && objects.finished && objects.unfinished => {
+                let advice =
+                    "leave the objects if there is enough free space: they are removed together with the payload";
                 self.find("upload_left", &key, "parts of an upload remain beside the complete payload", advice);
             }
             // The sweeper removes released payloads, and pending transfers expire.

@@ -74,7 +74,7 @@ impl Check<'_> {
         }
         self.count(&transfer);
         match self.tokens.get_mut(&transfer.token_id) {
-            Some(account) if transfer.holds_quota => account.held += transfer.size_bytes,
+            Some(account) if transfer.holds_quota => account.actual += transfer.size_bytes,
             Some(_) => {}
             None => self.find("no_token", &key, "its token is missing", "restore the token from a backup"),
         }

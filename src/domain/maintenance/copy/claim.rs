@@ -54,6 +54,6 @@ async fn write_header(to: &dyn Store, condition: Condition, value: Bytes) -> Res
 }
 
 async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
-    let no_records = store.keys(&StorageKey::everything(), None, 1).await?.is_empty();
-    Ok(no_records && store.held(None, 1).await?.is_empty())
+    let no_records = store.keys(&StorageKey::all_objects(), None, 1).await?.is_empty();
+    Ok(no_records && store.list_stored(None, 1).await?.is_empty())
 }

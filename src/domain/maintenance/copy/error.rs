@@ -15,7 +15,7 @@ pub enum CopyError {
     /// The destination contains an incomplete copy of another store.
     #[error("the destination contains an incomplete copy of {of}")]
     OtherCopy {
-        /// Name of the store being copied there.
+        /// Name of the store whose copy the destination contains.
         of: String,
     },
     /// Another process has resumed the same copy meanwhile.

@@ -21,12 +21,12 @@ pub(super) struct MergedKey {
 /// The caller may write to the destination during the iteration, at keys already returned. Each list request starts
 /// after the last key of the page before, so keys written meanwhile are not returned again.
 pub(super) struct MergedListing<'a> {
-    from: Keys<'a>,
-    to: Keys<'a>,
+    from: KeyListing<'a>,
+    to: KeyListing<'a>,
 }
 
 /// Paged listing of the record keys of one store.
-struct Keys<'a> {
+struct KeyListing<'a> {
     store: &'a dyn Store,
     prefix: Prefix,
     page: VecDeque<StorageKey>,
@@ -36,14 +36,15 @@ struct Keys<'a> {
 
 impl<'a> MergedListing<'a> {
     pub(super) fn of(from: &'a dyn Store, to: &'a dyn Store, prefix: &Prefix) -> Self {
-        let keys = |store| Keys { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
+        let keys =
+            |store| KeyListing { store, prefix: prefix.clone(), page: VecDeque::new(), after: None, at_end: false };
         Self { from: keys(from), to: keys(to) }
     }
 
     /// Returns up to `limit` further keys; an empty list after the last key.
     pub(super) async fn next(&mut self, limit: usize) -> Result<Vec<MergedKey>, CopyError> {
-        let mut sided = Vec::new();
-        while sided.len() < limit {
+        let mut merged = Vec::new();
+        while merged.len() < limit {
             let from = self.from.peek().await.map_err(CopyError::From)?;
             let to = self.to.peek().await.map_err(CopyError::To)?;
             let order = match (from, to) {
@@ -55,13 +56,13 @@ impl<'a> MergedListing<'a> {
             let from = if order.is_le() { self.from.page.pop_front() } else { None };
             let to = if order.is_ge() { self.to.page.pop_front() } else { None };
             let (in_from, in_to) = (from.is_some(), to.is_some());
-            sided.extend(from.or(to).map(|key| MergedKey { key, in_from, in_to }));
+            merged.extend(from.or(to).map(|key| MergedKey { key, in_from, in_to }));
         }
-        Ok(sided)
+        Ok(merged)
     }
 }
 
-impl Keys<'_> {
+impl KeyListing<'_> {
     async fn peek(&mut self) -> Result<Option<&StorageKey>, StoreError> {
         while self.page.is_empty() && !self.at_end {
             let keys = self.store.keys(&self.prefix, self.after.as_ref(), PAGE_SIZE).await?;

@@ -37,7 +37,7 @@ pub trait Watch: Send + Sync {
     fn begin(&self, total: u64);
 
     /// Called with the number of payload bytes processed so far, including bytes of an earlier run.
-    fn moved_to(&self, bytes: u64);
+    fn transferred(&self, bytes: u64);
 
     /// Called when everything is copied and the comparison begins.
     fn compares(&self);
@@ -66,7 +66,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn Watch)
     let header = from.get(&StorageKey::header()).await.map_err(CopyError::From)?.ok_or(CopyError::NoStore)?.value;
     StoreHeader::parse(&header).map_err(CopyError::From)?;
     let claim = Claim::of(to, of).await?;
-    to.prove(&StorageKey::header()).await.map_err(CopyError::To)?;
+    to.check_guarantees(&StorageKey::header()).await.map_err(CopyError::To)?;
     let copying = Copying { from, to, watch, resumed: claim.resumed, counts: Counts::default() };
     watch.begin(copying.bytes_expected().await?);
     copying.pass(Pass::Write).await?;
@@ -104,7 +104,7 @@ struct Counts {
     payloads: AtomicU64,
     bytes: AtomicU64,
     bytes_sent: AtomicU64,
-    bytes_there: AtomicU64,
+    bytes_done: AtomicU64,
     pending: AtomicU64,
 }
 
@@ -140,7 +140,7 @@ impl Copying<'_> {
     /// Tokens and transfers come first: reading them can apply records left unwritten by a killed process.
     async fn pass(&self, pass: Pass) -> Result<(), CopyError> {
         if pass == Pass::Write && self.resumed {
-            self.remove_strangers().await?;
+            self.remove_unowned().await?;
         }
         self.records(&StorageKey::tokens(), pass).await?;
         let ids = stream::try_unfold(None, async |after| {
@@ -194,7 +194,7 @@ impl Copying<'_> {
 
 /// Returns the next transfer id after `after` in one store; `None` at the end.
 async fn next_transfer(store: &dyn Store, after: Option<TransferId>) -> Result<Option<TransferId>, StoreError> {
-    let (all, mut after): (Prefix, _) = (StorageKey::all_transfers(), after.map(StorageKey::behind_transfer));
+    let (all, mut after): (Prefix, _) = (StorageKey::all_transfers(), after.map(StorageKey::after_transfer));
     loop {
         let Some(key) = store.keys(&all, after.as_ref(), 1).await?.pop() else { return Ok(None) };
         match key.transfer_id() {

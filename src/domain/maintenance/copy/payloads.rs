@@ -45,7 +45,7 @@ impl Copying<'_> {
     async fn was_copied(&self, transfer: &Transfer) -> Result<bool, StoreError> {
         let id = transfer.transfer_id;
         let copied = read::<Transfer>(self.to, &StorageKey::transfer(id)).await?;
-        Ok(copied.is_some_and(|copied| copied.value.is_downloadable()) && is_whole(self.to, transfer).await?)
+        Ok(copied.is_some_and(|copied| copied.value.is_downloadable()) && is_complete(self.to, transfer).await?)
     }
 
     /// Returns the number of payload bytes copied by an earlier run; removes a copy longer than the source.
@@ -108,14 +108,14 @@ impl Copying<'_> {
     }
 
     fn moved(&self, bytes: u64) {
-        self.watch.moved_to(add(&self.counts.bytes_there, bytes));
+        self.watch.transferred(add(&self.counts.bytes_done, bytes));
     }
 
     /// Checks that both stores have the complete payload, by its size. The first pass has compared the bytes.
     pub(super) async fn compare_payload(&self, transfer: &Transfer) -> Result<(), CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         if self.from.received(id).await.map_err(CopyError::From)? != size
-            || !is_whole(self.to, transfer).await.map_err(CopyError::To)?
+            || !is_complete(self.to, transfer).await.map_err(CopyError::To)?
         {
             return Err(CopyError::Differs { key: StorageKey::payload(id) });
         }
@@ -125,10 +125,10 @@ impl Copying<'_> {
     }
 
     /// Removes payloads from the destination whose transfer in the source no longer has a payload.
-    pub(super) async fn remove_strangers(&self) -> Result<(), CopyError> {
+    pub(super) async fn remove_unowned(&self) -> Result<(), CopyError> {
         let mut after = None;
         loop {
-            let page = self.to.held(after, PAGE_SIZE).await.map_err(CopyError::To)?;
+            let page = self.to.list_stored(after, PAGE_SIZE).await.map_err(CopyError::To)?;
             for held in &page {
                 if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
                     self.to.remove(held.id).await.map_err(CopyError::To)?;
@@ -143,7 +143,7 @@ impl Copying<'_> {
 }
 
 /// Returns whether the payload of a transfer is finished and has the declared size.
-async fn is_whole(store: &dyn Store, transfer: &Transfer) -> Result<bool, StoreError> {
+async fn is_complete(store: &dyn Store, transfer: &Transfer) -> Result<bool, StoreError> {
     let (id, size) = (transfer.transfer_id, transfer.size_bytes);
     if store.received(id).await? != size {
         return Ok(false);

@@ -13,13 +13,13 @@ const BATCH: usize = 200;
 const CONCURRENT_READS: usize = 16;
 
 /// Values of one record in source and destination.
-struct Pair {
+struct RecordPair {
     key: StorageKey,
     from: Option<Bytes>,
     to: Option<Versioned<Bytes>>,
 }
 
-impl Pair {
+impl RecordPair {
     fn is_same(&self) -> bool {
         self.from.as_ref() == self.to.as_ref().map(|to| &to.value)
     }
@@ -34,7 +34,7 @@ impl Copying<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
-            batch.retain(|sided| !is_state(&sided.key));
+            batch.retain(|merged| !is_state(&merged.key));
             self.batch(batch, pass).await?;
         }
     }
@@ -45,8 +45,8 @@ impl Copying<'_> {
     }
 
     async fn batch(&self, batch: Vec<MergedKey>, pass: Pass) -> Result<(), CopyError> {
-        let pairs = stream::iter(batch).map(|sided| self.pair(sided)).buffered(CONCURRENT_READS);
-        let pairs: Vec<Pair> = Box::pin(pairs.try_collect()).await?;
+        let pairs = stream::iter(batch).map(|merged| self.pair(merged)).buffered(CONCURRENT_READS);
+        let pairs: Vec<RecordPair> = Box::pin(pairs.try_collect()).await?;
         let in_source = pairs.iter().filter(|pair| pair.from.is_some()).count();
         let mut different = pairs.into_iter().filter(|pair| !pair.is_same());
         match pass {
@@ -58,17 +58,17 @@ impl Copying<'_> {
         }
     }
 
-    async fn pair(&self, sided: MergedKey) -> Result<Pair, CopyError> {
-        let MergedKey { key, in_from, in_to } = sided;
+    async fn pair(&self, merged: MergedKey) -> Result<RecordPair, CopyError> {
+        let MergedKey { key, in_from, in_to } = merged;
         let from = if in_from { self.from.get(&key).await.map_err(CopyError::From)? } else { None };
         let to = if in_to { self.to.get(&key).await.map_err(CopyError::To)? } else { None };
-        Ok(Pair { key, from: from.map(|found| found.value), to })
+        Ok(RecordPair { key, from: from.map(|found| found.value), to })
     }
 
     /// Writes the differing records to the destination, and removes records missing from the source.
-    async fn write(&self, different: impl Iterator<Item = Pair>) -> Result<(), StoreError> {
+    async fn write(&self, different: impl Iterator<Item = RecordPair>) -> Result<(), StoreError> {
         let (mut records, mut removals) = (Vec::new(), Vec::new());
-        for Pair { key, from, to } in different {
+        for RecordPair { key, from, to } in different {
             match (from, to) {
                 (Some(value), Some(to)) => {
                     let condition = Condition::Is(to.version);

@@ -14,7 +14,7 @@ use crate::domain::store::{
 
 /// In-memory store with random delays of up to 127 ms before and after each call.
 #[derive(Debug, Default)]
-struct Late(MemoryStore);
+struct SlowStore(MemoryStore);
 
 async fn wait() {
     tokio::time::sleep(Duration::from_millis(u64::from(random::bytes::<1>()[0]) / 2)).await;
@@ -29,7 +29,7 @@ async fn late<T>(call: impl Future<Output = T>) -> T {
 }
 
 #[async_trait]
-impl Records for Late {
+impl Records for SlowStore {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         late(self.0.get(key)).await
     }
@@ -44,7 +44,7 @@ impl Records for Late {
 }
 
 #[async_trait]
-impl Payloads for Late {
+impl Payloads for SlowStore {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
         late(self.0.received(id)).await
     }
@@ -65,16 +65,16 @@ impl Payloads for Late {
         late(self.0.remove(id)).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
-        late(self.0.held(after, limit)).await
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+        late(self.0.list_stored(after, limit)).await
     }
 }
 
-impl Store for Late {}
+impl Store for SlowStore {}
 
 /// Creates two servers over one store, without shared state in memory.
 fn two_worlds() -> [World; 2] {
-    let store = Arc::new(Late::default());
+    let store = Arc::new(SlowStore::default());
     [World::with_store(store.clone()), World::with_store(store)]
 }
 

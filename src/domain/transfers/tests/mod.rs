@@ -48,7 +48,7 @@ impl World {
 
     fn with_store_and_clock(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let ids = Arc::<RecordIds>::default();
-        let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Through);
+        let (audit, _) = AuditLog::start(store.clone(), clock.clone(), ids.clone(), WriteMode::Immediate);
         let settings = TransferSettings {
             limits: Limits::default(),
             retain_audit: RETAIN,

@@ -19,12 +19,12 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// In-memory store that signs all requests and records the lifetimes of the signatures.
 #[derive(Debug, Default)]
-struct Signing {
+struct SigningStore {
     memory: MemoryStore,
     lifetimes: Mutex<Vec<Duration>>,
 }
 
-impl Signing {
+impl SigningStore {
     fn sign(&self, operation: &str, lifetime: Duration) -> SignedRequest {
         self.lifetimes.lock().unwrap().push(lifetime);
         SignedRequest {
@@ -37,7 +37,7 @@ impl Signing {
 }
 
 #[async_trait]
-impl Presigner for Signing {
+impl Presigner for SigningStore {
     async fn put(&self, _: TransferId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         Ok(self.sign("put", lifetime))
     }
@@ -62,7 +62,7 @@ impl Presigner for Signing {
 }
 
 #[async_trait]
-impl Records for Signing {
+impl Records for SigningStore {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         self.memory.get(key).await
     }
@@ -77,7 +77,7 @@ impl Records for Signing {
 }
 
 #[async_trait]
-impl Payloads for Signing {
+impl Payloads for SigningStore {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
         self.memory.received(id).await
     }
@@ -98,19 +98,19 @@ impl Payloads for Signing {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
-        self.memory.held(after, limit).await
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+        self.memory.list_stored(after, limit).await
     }
 }
 
-impl Store for Signing {
+impl Store for SigningStore {
     fn presigner(&self) -> Option<&dyn Presigner> {
         Some(self)
     }
 }
 
 /// Writes bytes to the store like a client with a presigned URL.
-async fn put(store: &Signing, id: TransferId, bytes: &'static [u8]) {
+async fn put(store: &SigningStore, id: TransferId, bytes: &'static [u8]) {
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(Bytes::from_static(bytes)).await.unwrap();
     writer.close().await.unwrap();
@@ -120,8 +120,8 @@ async fn found(world: &World, id: TransferId) -> Transfer {
     world.transfers.find(&world.scope(ActionName::TransferStatus), id).await.unwrap()
 }
 
-fn world() -> (World, Arc<Signing>) {
-    let store = Arc::<Signing>::default();
+fn world() -> (World, Arc<SigningStore>) {
+    let store = Arc::<SigningStore>::default();
     (World::with_store(store.clone()), store)
 }
 

@@ -112,7 +112,7 @@ fn add_headers(operation: &mut Value) {
             "200" | "206" if bytes => headers.extend([
                 ("etag", true, "string", "The payload's constant entity tag"),
                 ("accept-ranges", true, "string", "`bytes`"),
-                ("x-sgsend-grant", false, "string", "The new grant of a GET without one, to resume it"),
+                ("x-sgsend-grant", false, "string", "The new grant of a GET without a grant, to resume the download"),
             ]),
             "304" | "412" if bytes => headers.push(("etag", true, "string", "The payload's constant entity tag")),
             "401" => headers.push(("www-authenticate", true, "string", "How to authenticate")),

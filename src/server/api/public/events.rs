@@ -38,7 +38,7 @@ pub(super) async fn add(
 
 /// Lists the events of a transfer, oldest first.
 ///
-/// Only the sender's token reveals the clients that reported them.
+/// The clients that reported the events are shown only with the sender's token.
 #[utoipa::path(
     get, path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),

@@ -20,11 +20,11 @@ const QUEUE: usize = 512;
 /// The thread writes all queued commits in one transaction, so that they share one disk sync, and replies to each
 /// commit after that sync.
 pub(super) struct CommitQueue {
-    waiting: Option<mpsc::Sender<Waiting>>,
+    waiting: Option<mpsc::Sender<QueuedCommit>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Waiting {
+struct QueuedCommit {
     commit: Commit,
     reply: oneshot::Sender<CommitOutcome>,
 }
@@ -44,7 +44,7 @@ impl CommitQueue {
         let (reply, replied) = oneshot::channel();
         let waiting = self.waiting.as_ref().expect("the sender is taken only by Drop");
         let ended = || StoreError::unavailable("the writer thread of the store has ended");
-        waiting.send(Waiting { commit, reply }).await.map_err(|_| ended())?;
+        waiting.send(QueuedCommit { commit, reply }).await.map_err(|_| ended())?;
         replied.await.map_err(|_| ended())?
     }
 }
@@ -59,7 +59,7 @@ impl Drop for CommitQueue {
     }
 }
 
-fn run(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
+fn run(mut connection: Connection, mut queue: mpsc::Receiver<QueuedCommit>) {
     let mut batch = Vec::new();
     while queue.blocking_recv_many(&mut batch, QUEUE) > 0 {
         write_batch(&mut connection, mem::take(&mut batch));
@@ -70,7 +70,7 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
 ///
 /// A commit that does not fit on a full disk must not fail the others, least of all commits that free space. A busy
 /// database fails the whole batch, since further attempts would be busy, too.
-fn write_batch(connection: &mut Connection, batch: Vec<Waiting>) {
+fn write_batch(connection: &mut Connection, batch: Vec<QueuedCommit>) {
     match write_all(connection, batch.iter().map(|waiting| &waiting.commit)) {
         Ok(outcomes) => {
             for (waiting, reply) in batch.into_iter().zip(outcomes) {
@@ -109,7 +109,7 @@ fn write_alone(connection: &mut Connection, commit: &Commit) -> CommitOutcome {
     }
 }
 
-impl Waiting {
+impl QueuedCommit {
     fn reply(self, reply: CommitOutcome) {
         // The receiver may have been dropped; the commit stays written.
         drop(self.reply.send(reply));

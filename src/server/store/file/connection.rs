@@ -53,7 +53,7 @@ pub(super) fn create_file(path: &Path) -> io::Result<()> {
     let draft = tempfile::NamedTempFile::new_in(directory)?.into_temp_path();
     // Unlike a rename, a hard link never replaces a database that another process has created meanwhile.
     match std::fs::hard_link(&draft, path) {
-        Err(refused) if refused.kind() != io::ErrorKind::AlreadyExists => Err(refused),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => draft.close(),
     }
 }

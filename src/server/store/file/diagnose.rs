@@ -17,7 +17,7 @@ use crate::domain::store::{StoreError, StoreHeader};
 pub(super) async fn diagnose(folder: &Path) -> Vec<Finding> {
     let mut findings = vec![exists(folder)];
     if findings[0].verdict == Verdict::Ok {
-        findings.extend([private(folder), writable(folder), room(folder), opens(folder).await]);
+        findings.extend([private(folder), writable(folder), free_space(folder), opens(folder).await]);
     }
     findings
 }
@@ -49,15 +49,15 @@ fn private(folder: &Path) -> Finding {
 fn writable(folder: &Path) -> Finding {
     const NAME: &str = "folder_writable";
     match tempfile::tempfile_in(folder) {
-        Ok(_) => Finding::ok(NAME, "files can be created in it"),
+        Ok(_) => Finding::ok(NAME, "files can be created in the folder"),
         Err(error) => {
-            let hint = "make the user of the service its owner, and run this command as that user";
+            let hint = "make the user of the service the owner of the folder, and run this command as that user";
             Finding::problem(NAME, error.to_string(), hint)
         }
     }
 }
 
-fn room(folder: &Path) -> Finding {
+fn free_space(folder: &Path) -> Finding {
     const NAME: &str = "room";
     let space = match free_space_at(folder) {
         Ok(space) => space,

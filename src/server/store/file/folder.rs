@@ -51,7 +51,7 @@ impl Folder {
         self.shard(id).join(format!("{id}.enc"))
     }
 
-    /// Returns the subdirectory of a payload, named by the first two hex digits of its ID.
+    /// Returns the subdirectory of a payload, named by the first two hex digits of its id.
     ///
     /// Directories become slow with many entries.
     pub(super) fn shard(&self, id: TransferId) -> PathBuf {
@@ -69,7 +69,7 @@ impl Folder {
         Ok(0)
     }
 
-    /// Lists at most `limit` payloads after `after`, in the order of their IDs.
+    /// Lists at most `limit` payloads after `after`, in the order of their ids.
     pub(super) fn list(&self, after: Option<TransferId>, limit: usize) -> io::Result<Vec<PayloadObjects>> {
         let first = after.map(|id| self.shard(id));
         let mut shards: Vec<PathBuf> = entries(&self.path)?.filter(|shard| Some(shard) >= first.as_ref()).collect();
@@ -79,10 +79,10 @@ impl Folder {
             let mut payloads = BTreeMap::new();
             for file in entries(&shard)? {
                 let Some((id, finished)) = payload_of(&file) else { continue };
-                let held = payloads.entry(id).or_insert(PayloadObjects { id, whole: false, unfinished: false });
-                if finished { held.whole = true } else { held.unfinished = true }
+                let objects = payloads.entry(id).or_insert(PayloadObjects { id, finished: false, unfinished: false });
+                if finished { objects.finished = true } else { objects.unfinished = true }
             }
-            found.extend(payloads.into_values().filter(|held| Some(held.id) > after));
+            found.extend(payloads.into_values().filter(|objects| Some(objects.id) > after));
             if found.len() >= limit {
                 break;
             }

@@ -106,7 +106,7 @@ fn is_open(directory: &Path) -> Result<bool, OpenError> {
 
 #[async_trait]
 impl Store for FileStore {
-    async fn room(&self) -> Result<Option<FreeSpace>, StoreError> {
+    async fn free_space(&self) -> Result<Option<FreeSpace>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(Some(free_space_at(folder.path())?))).await
     }
@@ -122,5 +122,5 @@ impl fmt::Debug for FileStore {
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(job).await.unwrap_or_else(|gone| Err(StoreError::unavailable(gone)))
+    tokio::task::spawn_blocking(job).await.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
 }

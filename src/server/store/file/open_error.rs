@@ -11,7 +11,7 @@ pub enum OpenError {
     Directory {
         /// Path of the store's directory.
         path: PathBuf,
-        /// Why not.
+        /// Cause of the failure.
         #[source]
         source: io::Error,
     },
@@ -20,7 +20,7 @@ pub enum OpenError {
     Records {
         /// Path of the database.
         path: PathBuf,
-        /// Why not.
+        /// Cause of the failure.
         #[source]
         source: rusqlite::Error,
     },

@@ -30,9 +30,9 @@ pub(super) struct Part {
     file: File,
     length: u64,
     /// Length up to which the file is synced.
-    synced: u64,
+    synced_length: u64,
     /// Whether the file's directory entry is synced.
-    named: bool,
+    is_entry_synced: bool,
 }
 
 impl Part {
@@ -92,7 +92,14 @@ impl Part {
             // The previous holder of the lock may have renamed or removed the file: the path then leads elsewhere.
             if is_at(&file, &path)? {
                 let length = file.metadata()?.len();
-                return Ok(Some(Self { folder: Arc::clone(folder), id, file, length, synced: 0, named: false }));
+                return Ok(Some(Self {
+                    folder: Arc::clone(folder),
+                    id,
+                    file,
+                    length,
+                    synced_length: 0,
+                    is_entry_synced: false,
+                }));
             }
         }
     }
@@ -146,7 +153,7 @@ impl Part {
         self.file.set_len(length)?;
         self.file.seek(SeekFrom::Start(length))?;
         self.length = length;
-        self.synced = self.synced.min(length);
+        self.synced_length = self.synced_length.min(length);
         Ok(())
     }
 
@@ -168,18 +175,18 @@ impl Part {
     /// before can be trusted.
     fn sync(&mut self) -> Result<(), StoreError> {
         if let Err(failed) = self.file.sync_data() {
-            self.truncate(self.synced)?;
+            self.truncate(self.synced_length)?;
             return Err(failed.into());
         }
-        self.synced = self.length;
+        self.synced_length = self.length;
         Ok(())
     }
 
     /// Syncs the file's directory entry once. Most payloads are finished before the first call.
     fn sync_name(&mut self) -> Result<(), StoreError> {
-        if !self.named {
+        if !self.is_entry_synced {
             self.folder.sync(self.id)?;
-            self.named = true;
+            self.is_entry_synced = true;
         }
         Ok(())
     }
@@ -229,8 +236,9 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let opened = file.metadata()?;
-    let named = optional(std::fs::metadata(path))?;
-    Ok(named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())))
+    let is_entry_synced = optional(std::fs::metadata(path))?;
+    Ok(is_entry_synced
+        .is_some_and(|is_entry_synced| (is_entry_synced.dev(), is_entry_synced.ino()) == (opened.dev(), opened.ino())))
 }
 
 /// Returns whether `path` exists: on this system an open file cannot be replaced.

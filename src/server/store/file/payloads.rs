@@ -71,7 +71,7 @@ impl Payloads for FileStore {
         .await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || Ok(folder.list(after, limit)?)).await
     }

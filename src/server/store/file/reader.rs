@@ -1,4 +1,4 @@
-//! Reading payloads.
+//! Reads payload files as streams.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -22,7 +22,7 @@ pub(super) struct PayloadReader {
 }
 
 /// Read-ahead state of a download.
-enum Ahead {
+enum ReadAhead {
     Unread(PayloadReader),
     Reading(Option<Reading>),
 }
@@ -47,17 +47,17 @@ impl PayloadReader {
     ///
     /// Reading starts at the first poll: a client that opens many downloads and reads none uses no block memory.
     pub(super) fn into_stream(self) -> PayloadStream {
-        Box::pin(stream::unfold(Ahead::Unread(self), async |ahead| {
+        Box::pin(stream::unfold(ReadAhead::Unread(self), async |ahead| {
             let reading = match ahead {
-                Ahead::Unread(download) => download.next(),
-                Ahead::Reading(reading) => reading,
+                ReadAhead::Unread(download) => download.next(),
+                ReadAhead::Reading(reading) => reading,
             };
             let (rest, block) = match reading?.await {
                 Ok((download, Ok(block))) => (download.next(), Ok(block)),
                 Ok((_, Err(error))) => (None, Err(error)),
-                Err(gone) => (None, Err(io::Error::other(gone))),
+                Err(error) => (None, Err(io::Error::other(error))),
             };
-            Some((block, Ahead::Reading(rest)))
+            Some((block, ReadAhead::Reading(rest)))
         }))
     }
 

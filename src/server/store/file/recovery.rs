@@ -1,7 +1,7 @@
 //! Recovery after a power loss: truncates partial payloads to the bytes that are certainly on disk.
 //!
 //! A file system may extend a file before its data is on disk, so after a power loss the end of a partial file can be
-//! garbage. After a killed process the page cache is intact and every byte counts. The boot ID of the system
+//! garbage. After a killed process the page cache is intact and every byte counts. The boot id of the system
 //! distinguishes the two cases.
 
 use std::fs::{self, File, OpenOptions};
@@ -12,10 +12,10 @@ use super::Durability;
 use super::folder::sync_directory;
 use super::part::synced_prefix;
 
-/// Name of the file that holds the boot ID under which the partial files were written.
+/// Name of the file that holds the boot id under which the partial files were written.
 const BOOT_FILE: &str = "last-boot";
 
-/// Path of the boot ID on Linux. On other systems partial files are never truncated.
+/// Path of the boot id on Linux. On other systems partial files are never truncated.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Truncates the partial files under `payloads` to their synced length if the system was rebooted since the last call.

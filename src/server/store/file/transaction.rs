@@ -45,7 +45,7 @@ fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Op
             return Ok(Err(StoreError::Conflict));
         }
     }
-    let Some(tally) = &commit.tally else { return Ok(Ok(None)) };
+    let Some(counter_delta) = &commit.counter_delta else { return Ok(Ok(None)) };
     let latest = match latest_stats(connection)? {
         Some((key, stored)) => match DayStats::parse(&key, &stored) {
             Ok(stats) => Some(stats),
@@ -53,7 +53,7 @@ fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Op
         },
         None => None,
     };
-    Ok(Ok(Some(DayStats::after(latest, tally))))
+    Ok(Ok(Some(DayStats::after(latest, counter_delta))))
 }
 
 fn write(

@@ -58,11 +58,11 @@ impl FileWriter {
     }
 
     /// Waits for the write in progress.
-    async fn settle(&mut self) -> Result<(), StoreError> {
+    async fn finish_write(&mut self) -> Result<(), StoreError> {
         let PartialFile::Writing(writing) = &mut self.part else { return Ok(()) };
         let (part, written) = match writing.await {
             Ok((part, written)) => (PartialFile::Idle(part), written),
-            Err(gone) => (PartialFile::Gone, Err(StoreError::unavailable(gone))),
+            Err(error) => (PartialFile::Gone, Err(StoreError::unavailable(error))),
         };
         self.part = part;
         if written.is_err() {
@@ -117,7 +117,7 @@ impl PayloadWriter for FileWriter {
         self.buffered_bytes += bytes.len();
         self.buffered.push(bytes);
         if self.buffered_bytes >= BLOCK || self.buffered.len() >= PIECES {
-            self.settle().await?;
+            self.finish_write().await?;
             self.begin();
         }
         Ok(())
@@ -125,9 +125,9 @@ impl PayloadWriter for FileWriter {
 
     async fn close(mut self: Box<Self>) -> Result<u64, StoreError> {
         if !self.failed {
-            self.settle().await?;
+            self.finish_write().await?;
             self.begin();
-            self.settle().await?;
+            self.finish_write().await?;
         }
         let (part, folder, id) = (self.take()?, Arc::clone(&self.folder), self.id);
         blocking(move || {
@@ -141,7 +141,7 @@ impl PayloadWriter for FileWriter {
     async fn discard(mut self: Box<Self>) -> Result<(), StoreError> {
         self.forget();
         // All bytes of this writer are removed, whether or not they were written successfully.
-        drop(self.settle().await);
+        drop(self.finish_write().await);
         let (mut part, start) = (self.take()?, self.start);
         // After a failed sync the file may be shorter than `start` already; extending it would leave a hole.
         blocking(move || part.truncate(start.min(part.length()))).await

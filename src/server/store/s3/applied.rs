@@ -9,14 +9,14 @@ use lru::LruCache;
 use super::object_format::WriteId;
 
 /// Maximum number of remembered writes. The records of a forgotten write are written once more than necessary.
-const KNOWN: NonZeroUsize = NonZeroUsize::new(8_192).expect("the capacity is not zero");
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(8_192).expect("the capacity is not zero");
 
 /// LRU cache of the latest writes whose outbox records are stored.
 pub(super) struct AppliedWrites(Mutex<LruCache<WriteId, ()>>);
 
 impl Default for AppliedWrites {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(KNOWN)))
+        Self(Mutex::new(LruCache::new(CAPACITY)))
     }
 }
 

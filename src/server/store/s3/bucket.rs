@@ -16,7 +16,7 @@ use super::object_format::{CONTENT_LENGTH, StoredObject};
 use crate::domain::store::{StorageKey, StoreError};
 use crate::server::store::S3Location;
 
-/// Region if neither the URL nor the environment names one: the default of S3-compatible servers.
+/// Region if neither the URL nor the environment names a region: the default of S3-compatible servers.
 const DEFAULT_REGION: &str = "us-east-1";
 /// Timeout for connecting to the S3 server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

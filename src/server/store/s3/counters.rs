@@ -18,14 +18,16 @@ pub(super) struct CounterBuffer(Mutex<BTreeMap<Day, CounterDelta>>);
 
 impl CounterBuffer {
     /// Adds the counter changes of a commit.
-    pub(super) fn add(&self, tally: &CounterDelta) {
+    pub(super) fn add(&self, counter_delta: &CounterDelta) {
         let mut days = self.0.lock().expect("no thread panics while holding the lock");
-        days.entry(tally.day.clone()).or_insert_with(|| CounterDelta::on(tally.day.clone())).merge(tally);
+        days.entry(counter_delta.day.clone())
+            .or_insert_with(|| CounterDelta::on(counter_delta.day.clone()))
+            .merge(counter_delta);
     }
 
     fn take_first(&self) -> Option<CounterDelta> {
         let first = self.0.lock().expect("no thread panics while holding the lock").pop_first();
-        first.map(|(_, tally)| tally)
+        first.map(|(_, counter_delta)| counter_delta)
     }
 }
 

@@ -14,12 +14,12 @@ use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, StorageKey, StoreError, Version};
 
-/// Size of each of the first parts in bytes (8 MiB). An upload buffers up to two parts in memory.
-const PART: usize = 8 << 20;
+/// Size of each of the first [`FIRST_PART_COUNT`] parts in bytes (8 MiB). An upload buffers up to two parts in memory.
+const FIRST_PART_SIZE: usize = 8 << 20;
 /// Size of later parts in bytes (72 MiB), so that 10 000 parts hold the largest payload that can be configured.
-const LATER_PART: usize = 72 << 20;
+const LATER_PART_SIZE: usize = 72 << 20;
 /// Number of parts with the smaller size.
-const FIRST_PARTS: usize = 500;
+const FIRST_PART_COUNT: usize = 500;
 /// Renewal interval of the lease during a slow upload.
 const RENEW_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -35,8 +35,8 @@ pub(super) struct LeasedUpload {
     /// Buffered bytes after the last started part.
     buffered: BytesMut,
     uploading: Option<PartUpload>,
-    /// Whether a part failed; bytes after it cannot be stored.
-    broken: bool,
+    /// Whether a part has failed; bytes after the failed part cannot be stored.
+    has_failed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -51,8 +51,8 @@ impl LeasedUpload {
     /// Takes the payload's lease for writing at `offset`.
     ///
     /// # Errors
-    /// [`StoreError::OffsetMismatch`] if another number of bytes has arrived, [`StoreError::WriterBusy`] while another
-    /// writer or finisher has the lease.
+    /// [`StoreError::OffsetMismatch`] if the number of received bytes differs from `offset`, [`StoreError::WriterBusy`]
+    /// while another writer or finisher has the lease.
     pub(super) async fn open(store: &S3Store, id: TransferId, offset: u64) -> Result<Self, StoreError> {
         let permit = store.writer_permit().await?;
         let (mut manifest, condition) = if let Some(found) = store.manifest(id).await? {
@@ -64,7 +64,7 @@ impl LeasedUpload {
             }
             (UploadManifest::default(), Condition::Absent)
         };
-        if let Some(length) = manifest.whole {
+        if let Some(length) = manifest.complete_size {
             return Err(StoreError::OffsetMismatch { received_bytes: length });
         }
         if manifest.is_leased() {
@@ -93,13 +93,13 @@ impl LeasedUpload {
             written_at,
             buffered: BytesMut::new(),
             uploading: None,
-            broken: false,
+            has_failed: false,
             _permit: permit,
         };
         match upload.read_tail().await {
             Ok(tail) => upload.buffered = tail,
             Err(error) => {
-                upload.broken = true;
+                upload.has_failed = true;
                 let _ = upload.release().await;
                 return Err(error);
             }
@@ -121,7 +121,7 @@ impl LeasedUpload {
 
     /// Buffers `bytes`, uploads full parts in the background, and renews the lease when it is due.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        if self.broken {
+        if self.has_failed {
             return Err(StoreError::unavailable("an earlier part of this payload failed"));
         }
         let mut rest = &bytes[..];
@@ -132,22 +132,22 @@ impl LeasedUpload {
             self.buffered.extend_from_slice(now);
             rest = later;
             if now.len() == space {
-                self.begin_part().await?;
+                self.start_part().await?;
             }
         }
         if self.written_at.elapsed() >= RENEW_INTERVAL {
-            self.keep().await?;
+            self.save_manifest().await?;
         }
         Ok(())
     }
 
     /// Starts to upload the buffer as a part, once the previous part is recorded.
-    async fn begin_part(&mut self) -> Result<(), StoreError> {
-        self.end_part().await?;
+    async fn start_part(&mut self) -> Result<(), StoreError> {
+        self.finish_part().await?;
         let key = StorageKey::payload(self.id);
         if self.service_upload().upload.is_none() {
             self.service_upload().upload = Some(self.store.bucket().start_multipart(&key).await?);
-            self.keep().await?;
+            self.save_manifest().await?;
         }
         let upload = self.service_upload().upload.clone().expect("an upload was started above");
         let (number, body) = (self.service_upload().next, std::mem::take(&mut self.buffered).freeze());
@@ -158,13 +158,13 @@ impl LeasedUpload {
     }
 
     /// Waits for the part upload in progress and records the part.
-    async fn end_part(&mut self) -> Result<(), StoreError> {
+    async fn finish_part(&mut self) -> Result<(), StoreError> {
         let Some(upload) = self.uploading.take() else { return Ok(()) };
         let arrived = upload.task.await.map_err(StoreError::unavailable).flatten();
         let etag = match arrived {
             Ok(etag) => etag,
             Err(error) => {
-                self.broken = true;
+                self.has_failed = true;
                 // The part may still arrive, so its number is not reused.
                 self.service_upload().next = upload.number + 1;
                 return Err(error);
@@ -176,14 +176,14 @@ impl LeasedUpload {
         service_upload.parts.push(part);
         // The part starts with the tail's bytes. The tail object remains for `discard`.
         service_upload.tail = None;
-        self.keep().await
+        self.save_manifest().await
     }
 
     /// Writes the manifest and renews the lease.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if another writer took over the lease or the payload was removed.
-    async fn keep(&mut self) -> Result<(), StoreError> {
+    async fn save_manifest(&mut self) -> Result<(), StoreError> {
         if self.manifest.lease.is_some() {
             self.manifest.lease = Some(Lease::new(false));
         }
@@ -196,8 +196,9 @@ impl LeasedUpload {
         Ok(())
     }
 
-    /// Removes an unused tail object; if that fails, finishing or removing the payload does.
-    async fn drop_tail(&self, tail: Option<&Tail>) {
+    /// Removes an unused tail object; if the removal fails, the object is removed together with the payload's other
+    /// pieces.
+    async fn remove_tail(&self, tail: Option<&Tail>) {
         if let Some(tail) = tail
             && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
         {
@@ -218,24 +219,24 @@ impl LeasedUpload {
 
     /// Stores the buffered bytes and releases the lease; returns the number of received bytes.
     async fn release(&mut self) -> Result<u64, StoreError> {
-        let sent = self.end_part().await;
-        let mut added = None;
-        let known = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
-        if !self.broken && self.buffered.len() as u64 != known {
+        let sent = self.finish_part().await;
+        let mut new_tail = None;
+        let stored_size = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
+        if !self.has_failed && self.buffered.len() as u64 != stored_size {
             let tail = Tail { name: random::name(), size: self.buffered.len() as u64 };
             let key = StorageKey::payload_piece(self.id, &tail.name);
             self.store.put_immutable(&key, std::mem::take(&mut self.buffered).freeze()).await?;
-            added = Some(tail.clone());
+            new_tail = Some(tail.clone());
             self.service_upload().tail = Some(tail);
         }
         self.manifest.lease = None;
-        if let Err(error) = self.keep().await {
-            self.drop_tail(added.as_ref()).await;
+        if let Err(error) = self.save_manifest().await {
+            self.remove_tail(new_tail.as_ref()).await;
             return Err(error);
         }
         let kept = self.service_upload().tail.clone();
         if self.before.tail != kept {
-            self.drop_tail(self.before.tail.as_ref()).await;
+            self.remove_tail(self.before.tail.as_ref()).await;
         }
         sent.map(|()| self.service_upload().length())
     }
@@ -246,7 +247,7 @@ impl LeasedUpload {
         // occupy space that no quota counts.
         let ended = match self.uploading.take() {
             Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
-            None => !self.broken,
+            None => !self.has_failed,
         };
         let (begun, before, reached) =
             (self.service_upload().upload.clone(), self.before.clone(), self.service_upload().next);
@@ -259,7 +260,7 @@ impl LeasedUpload {
         };
         *self.service_upload() = service_upload;
         self.manifest.lease = None;
-        match self.keep().await {
+        match self.save_manifest().await {
             // The payload was removed, with everything that this writer wrote.
             Err(StoreError::NoPayload) => return Ok(()),
             kept => kept?,
@@ -275,5 +276,5 @@ impl LeasedUpload {
 
 /// Returns the size of the part that follows `before` parts, in bytes.
 fn part_size(before: usize) -> usize {
-    if before < FIRST_PARTS { PART } else { LATER_PART }
+    if before < FIRST_PART_COUNT { FIRST_PART_SIZE } else { LATER_PART_SIZE }
 }

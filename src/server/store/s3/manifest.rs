@@ -25,15 +25,15 @@ const LEASE_DURATION: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UploadManifest {
     v: V1,
-    /// ID of the multipart upload that clients send parts to by presigned URLs.
+    /// Id of the multipart upload that clients send parts to by presigned URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
     /// Bytes that were uploaded through the service.
     #[serde(default, rename = "poured", skip_serializing_if = "Option::is_none")]
     pub(super) service_upload: Option<ServiceUpload>,
     /// Encrypted size in bytes, once the payload is complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) whole: Option<u64>,
+    #[serde(default, rename = "whole", skip_serializing_if = "Option::is_none")]
+    pub(super) complete_size: Option<u64>,
     /// Lease of the current writer or finisher.
     #[serde(default, rename = "holder", skip_serializing_if = "Option::is_none")]
     pub(super) lease: Option<Lease>,
@@ -42,7 +42,7 @@ pub(super) struct UploadManifest {
 /// Durable bytes of an upload through the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ServiceUpload {
-    /// ID of their multipart upload, once there are enough bytes for a part.
+    /// Id of the multipart upload, once there are enough bytes for a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) upload: Option<String>,
     /// Parts of the payload, in order. Other parts of the multipart upload do not count.
@@ -100,8 +100,8 @@ impl Lease {
 
 impl UploadManifest {
     /// Creates the manifest of a complete payload of `length` bytes.
-    pub(super) fn whole(length: u64) -> Self {
-        Self { whole: Some(length), ..Self::default() }
+    pub(super) fn complete(length: u64) -> Self {
+        Self { complete_size: Some(length), ..Self::default() }
     }
 
     /// Returns whether a writer or finisher has a valid lease.
@@ -118,7 +118,7 @@ impl UploadManifest {
 impl S3Store {
     /// Reads the manifest of a payload; `None` if nothing has arrived, or the payload came in one presigned PUT.
     pub(super) async fn manifest(&self, id: TransferId) -> Result<Option<Versioned<UploadManifest>>, StoreError> {
-        read(self, &StorageKey::payload_arriving(id)).await
+        read(self, &StorageKey::upload_manifest(id)).await
     }
 
     /// Writes the manifest if `condition` holds.
@@ -131,7 +131,7 @@ impl S3Store {
         condition: Condition,
         value: &UploadManifest,
     ) -> Result<Version, StoreError> {
-        let change = Change { key: StorageKey::payload_arriving(id), condition, value: to_json(value) };
+        let change = Change { key: StorageKey::upload_manifest(id), condition, value: to_json(value) };
         let version = self.commit(Commit::of(change)).await?;
         Ok(version.expect("a commit with a change returns its version"))
     }

@@ -101,7 +101,7 @@ impl Store for S3Store {
         Some(self)
     }
 
-    async fn prove(&self, key: &StorageKey) -> Result<(), StoreError> {
+    async fn check_guarantees(&self, key: &StorageKey) -> Result<(), StoreError> {
         probe::check_conditional_writes(self.bucket(), key).await
     }
 

@@ -41,7 +41,7 @@ impl Bucket {
         Ok((keys, more))
     }
 
-    /// Starts a multipart upload and returns its ID.
+    /// Starts a multipart upload and returns its id.
     pub(super) async fn start_multipart(&self, key: &StorageKey) -> Result<String, StoreError> {
         let request = self.client.create_multipart_upload().bucket(&self.name).key(self.object_key(key));
         let begun = request.content_type("application/octet-stream").send().await.map_err(request_error)?;
@@ -147,7 +147,7 @@ impl Bucket {
     }
 }
 
-/// Returns the listed parts in order; of a part that was sent twice, which some servers list twice, the latest.
+/// Returns the listed parts in order. Some servers list a part twice that was sent twice: only the latest is returned.
 fn latest(listed: Vec<Part>) -> Vec<ListedPart> {
     let mut parts = BTreeMap::new();
     for part in listed {

@@ -15,10 +15,10 @@ use crate::domain::timestamp::Timestamp;
 /// Metadata key of the content's length in bytes.
 pub(super) const CONTENT_LENGTH: &str = "sgsend-content";
 
-/// Maximum number of write IDs in a write log.
+/// Maximum number of write ids in a write log.
 const MAX_WRITES: usize = 64;
 
-/// ID of one logical write, shared by all its retries: 64 random bits in hex.
+/// Id of one logical write, shared by all its retries: 64 random bits in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct WriteId(String);
@@ -34,8 +34,8 @@ impl WriteId {
 pub(super) struct WriteLog {
     /// Number of writes to the object.
     pub(super) seq: u64,
-    /// IDs of the latest writes, newest last. A writer that lost the response finds out from them whether its write was
-    /// applied.
+    /// ids of the latest writes, newest last. A writer that lost the response looks for its id in this list to learn
+    /// whether the write was applied.
     pub(super) writes: Vec<WriteId>,
     /// Time of the latest write.
     pub(super) at: Timestamp,
@@ -66,7 +66,7 @@ impl WriteLog {
         }
     }
 
-    /// Returns the ID of the latest write.
+    /// Returns the id of the latest write.
     pub(super) fn last(&self) -> Option<&WriteId> {
         self.writes.last()
     }

@@ -18,14 +18,14 @@ use crate::domain::store::{
 /// Maximum number of listed pieces of one payload. A payload normally has one piece, or two after a server crash.
 const PIECES: usize = 1_000;
 /// Attempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 #[async_trait]
 impl Payloads for S3Store {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
         match self.manifest(id).await? {
             Some(found) => self.arrived_length(id, &found.value).await,
-            None => self.whole_length(id).await,
+            None => self.complete_length(id).await,
         }
     }
 
@@ -34,13 +34,13 @@ impl Payloads for S3Store {
     }
 
     async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
-        for _ in 0..TRIES {
-            let Some(found) = self.manifest(id).await? else { return self.whole_length(id).await };
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(found) = self.manifest(id).await? else { return self.complete_length(id).await };
             if found.value.has_writer() {
                 return Err(StoreError::WriterBusy);
             }
             let length = self.arrived_length(id, &found.value).await?;
-            if length != size || found.value.whole.is_some() {
+            if length != size || found.value.complete_size.is_some() {
                 return Ok(length);
             }
             match self.complete(id, found).await {
@@ -67,7 +67,7 @@ impl Payloads for S3Store {
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        let (whole, manifest) = (StorageKey::payload(id), StorageKey::payload_arriving(id));
+        let (whole, manifest) = (StorageKey::payload(id), StorageKey::upload_manifest(id));
         // Removed first: a concurrent `finish` checks at its end whether the manifest still exists.
         self.bucket().remove(&[manifest]).await?;
         self.bucket().remove(std::slice::from_ref(&whole)).await?;
@@ -78,28 +78,28 @@ impl Payloads for S3Store {
         self.remove_pieces(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         self.list_payloads(after, limit).await
     }
 }
 
 impl S3Store {
     /// Returns the length of a complete payload; 0 if there is none.
-    async fn whole_length(&self, id: TransferId) -> Result<u64, StoreError> {
+    async fn complete_length(&self, id: TransferId) -> Result<u64, StoreError> {
         Ok(self.bucket().length(&StorageKey::payload(id)).await?.unwrap_or(0))
     }
 
     /// Returns the number of received bytes of a payload that may be unfinished.
     async fn arrived_length(&self, id: TransferId, manifest: &UploadManifest) -> Result<u64, StoreError> {
         let parts = match manifest {
-            UploadManifest { whole: Some(length), .. } => return Ok(*length),
+            UploadManifest { complete_size: Some(length), .. } => return Ok(*length),
             UploadManifest { service_upload: Some(service_upload), .. } => return Ok(service_upload.length()),
             UploadManifest { presigned: Some(upload), .. } => self.presigned_parts(id, upload).await?,
             _ => Vec::new(),
         };
         match parts.iter().map(|part| part.size).sum() {
             // No part has arrived, or a server completed the upload and crashed before it recorded the completion.
-            0 => self.whole_length(id).await,
+            0 => self.complete_length(id).await,
             length => Ok(length),
         }
     }
@@ -113,14 +113,14 @@ impl S3Store {
         manifest.lease = Some(Lease::new(true));
         let version = self.write_manifest(id, Condition::Is(found.version), &manifest).await?;
         // The object exists if another server completed it and crashed before it recorded the completion.
-        let mut length = self.whole_length(id).await?;
+        let mut length = self.complete_length(id).await?;
         if length == 0 {
             let joined = match (&manifest.service_upload, &manifest.presigned) {
                 (Some(service_upload), _) => self.complete_service_upload(id, service_upload).await,
                 (None, Some(upload)) => self.complete_presigned_upload(id, upload).await,
                 (None, None) => Ok(()),
             };
-            length = self.whole_length(id).await?;
+            length = self.complete_length(id).await?;
             match joined {
                 Ok(()) | Err(StoreError::NoPayload) => {}
                 // A concurrent finisher may have completed the object.
@@ -129,7 +129,7 @@ impl S3Store {
             }
         }
         // The parts are gone, removed by a lifecycle rule or by the bucket's owner: the upload starts again.
-        let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::whole(length) };
+        let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::complete(length) };
         match self.write_manifest(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}
             Err(StoreError::Conflict) if self.manifest(id).await?.is_none() => {
@@ -155,7 +155,7 @@ impl S3Store {
     async fn abort_uploads(&self, id: TransferId) -> Result<bool, StoreError> {
         let key = StorageKey::payload(id);
         // Each round aborts one page of uploads.
-        for round in 0..TRIES {
+        for round in 0..MAX_ATTEMPTS {
             let uploads = self.bucket().unfinished_uploads(&key).await?;
             if uploads.is_empty() {
                 return Ok(round > 0);

@@ -64,7 +64,7 @@ impl Presigner for S3Store {
 }
 
 impl S3Store {
-    /// Returns the ID of the multipart upload for presigned parts; starts the upload if none is open.
+    /// Returns the id of the multipart upload for presigned parts; starts the upload if none is open.
     ///
     /// # Errors
     /// [`StoreError::NoPayload`] if the payload is complete or partly uploaded through the service.
@@ -75,7 +75,7 @@ impl S3Store {
                 Some(found) => (found.value, Condition::Is(found.version)),
                 None => (UploadManifest::default(), Condition::Absent),
             };
-            if manifest.whole.is_some() || manifest.service_upload.is_some() {
+            if manifest.complete_size.is_some() || manifest.service_upload.is_some() {
                 // The payload was completed or partly uploaded through the service after the caller's check.
                 return Err(StoreError::NoPayload);
             }

@@ -88,8 +88,8 @@ impl Records for S3Store {
             removed => removed?,
         }
         // Counted last: a failed commit is retried, and must not count twice.
-        if let Some(tally) = &commit.tally {
-            self.0.counters.add(tally);
+        if let Some(counter_delta) = &commit.counter_delta {
+            self.0.counters.add(counter_delta);
         }
         Ok(version)
     }
@@ -136,7 +136,7 @@ impl S3Store {
         Ok(written.to_version())
     }
 
-    /// Writes an object if its condition holds, with retries; all attempts have the same write ID.
+    /// Writes an object if its condition holds, with retries; all attempts have the same write id.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if another write was applied first.

@@ -16,7 +16,8 @@ pub(in crate::server::store) struct BucketStorage<'a>(pub(in crate::server::stor
 
 #[async_trait]
 impl Backend for BucketStorage<'_> {
-    /// Opens the store with [`S3Store::open`]; ignores the durability setting, since the bucket decides about it.
+    /// Opens the store with [`S3Store::open`]; ignores the durability setting, since the durability of a bucket is not
+    /// configurable.
     async fn open(&self, _: Durability) -> Result<Arc<dyn Store>, BackendError> {
         Ok(Arc::new(S3Store::open(self.0).await))
     }

@@ -11,12 +11,12 @@ use super::*;
 use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Version, Versioned};
 
 #[derive(Debug)]
-pub(super) struct Failing {
+pub(super) struct FailingStore {
     memory: MemoryStore,
     left: Arc<AtomicI64>,
 }
 
-impl Failing {
+impl FailingStore {
     pub(super) fn after(calls: i64, memory: MemoryStore) -> Self {
         Self { memory, left: Arc::new(AtomicI64::new(calls)) }
     }
@@ -28,7 +28,7 @@ fn count(left: &AtomicI64) -> Result<(), StoreError> {
 }
 
 #[async_trait]
-impl Records for Failing {
+impl Records for FailingStore {
     async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
         count(&self.left)?;
         self.memory.get(key).await
@@ -46,7 +46,7 @@ impl Records for Failing {
 }
 
 #[async_trait]
-impl Payloads for Failing {
+impl Payloads for FailingStore {
     async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
         count(&self.left)?;
         self.memory.received(id).await
@@ -72,13 +72,13 @@ impl Payloads for Failing {
         self.memory.remove(id).await
     }
 
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
         count(&self.left)?;
-        self.memory.held(after, limit).await
+        self.memory.list_stored(after, limit).await
     }
 }
 
-impl Store for Failing {}
+impl Store for FailingStore {}
 
 struct FailingWriter {
     writer: Box<dyn PayloadWriter>,

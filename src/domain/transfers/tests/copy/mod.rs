@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use futures_util::TryStreamExt;
 
-use self::failing::Failing;
+use self::failing::FailingStore;
 use super::*;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
@@ -21,7 +21,7 @@ struct CallBetweenPasses<F: Fn() + Send + Sync>(F);
 impl<F: Fn() + Send + Sync> Watch for CallBetweenPasses<F> {
     fn begin(&self, _: u64) {}
 
-    fn moved_to(&self, _: u64) {}
+    fn transferred(&self, _: u64) {}
 
     fn compares(&self) {
         (self.0)();
@@ -34,7 +34,7 @@ async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
 
 /// Reads all records, including the store header.
 async fn records(store: &dyn Store) -> Vec<(StorageKey, bytes::Bytes)> {
-    store.list(&StorageKey::everything(), None, usize::MAX).await.unwrap()
+    store.list(&StorageKey::all_objects(), None, usize::MAX).await.unwrap()
 }
 
 async fn payload(store: &dyn Store, id: TransferId) -> Option<Vec<u8>> {
@@ -93,7 +93,7 @@ async fn a_copy_is_identical_to_its_source() {
     let copied_records = records(&*to).await.len() as u64;
     assert_eq!(copied, Copied { records: copied_records, payloads: 3, bytes: 9, bytes_sent: 9, pending: 1 });
     // The incomplete upload is not copied.
-    assert_eq!(to.held(None, 10).await.unwrap().len(), 3);
+    assert_eq!(to.list_stored(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn services_continue_on_a_copy() {
     assert_eq!(check(&*moved.store).await.unwrap().findings, []);
     moved.clock.advance(RETAIN * 2);
     moved.transfers.sweep().await.unwrap();
-    assert_eq!(moved.store.held(None, 1).await.unwrap(), []);
+    assert_eq!(moved.store.list_stored(None, 1).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
     loop {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &FailingStore::after(cuts, memory)).await;
         if interrupted.is_ok() {
             break;
         }
@@ -144,7 +144,8 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
             assert!(matches!(&opened, Err(StoreError::IncompleteCopy { of }) if of == NAME), "{opened:?}");
             assert_eq!(check(&*to).await.unwrap().findings[0].code, "unfinished_copy");
         }
-        let sent_before = to.held(None, 10).await.unwrap().iter().filter(|held| held.whole).count() as u64 * 3;
+        let sent_before =
+            to.list_stored(None, 10).await.unwrap().iter().filter(|objects| objects.finished).count() as u64 * 3;
         let resumed = copied(&*world.store, &*to).await.unwrap();
         assert!(
             resumed.bytes_sent <= 9 - sent_before,
@@ -162,7 +163,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
     for cuts in (5..200).step_by(13) {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &FailingStore::after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
         let new = world.completed(Some(5)).await.transfer_id;
         download(&world, new).await.unwrap();
@@ -175,7 +176,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
         }
         copied(&*world.store, &*to).await.unwrap();
         assert_same(&world, &to).await;
-        assert_eq!(to.held(None, 100).await.unwrap(), world.store.held(None, 100).await.unwrap());
+        assert_eq!(to.list_stored(None, 100).await.unwrap(), world.store.list_stored(None, 100).await.unwrap());
     }
 }
 
@@ -297,7 +298,7 @@ async fn thousands_of_records_are_copied_and_compared() {
     world.store.commit(Commit { records: many, ..Commit::default() }).await.unwrap();
     let memory = MemoryStore::default();
     let to: Arc<dyn Store> = Arc::new(memory.clone());
-    copied(&*world.store, &Failing::after(35, memory)).await.unwrap_err();
+    copied(&*world.store, &FailingStore::after(35, memory)).await.unwrap_err();
     let half = records(&*to).await.len();
     assert!((1_000..7_000).contains(&half), "{half}");
     let copied = copied(&*world.store, &*to).await.unwrap();

@@ -11,7 +11,7 @@ use crate::server::store::s3::error::PutError;
 const CONDITION_HINT: &str =
     "use an S3 server that supports conditional writes: otherwise two servers could both grant the last download";
 
-/// Writes the object that the other checks use. If the write fails, its finding is the only one.
+/// Writes the object that the other checks use. If the write fails, only this finding is reported.
 pub(super) async fn objects(scratch: &Scratch) -> Vec<Finding> {
     match put(scratch).await {
         Ok(put) => vec![put, get(scratch).await, head(scratch).await, list(scratch).await, absent(scratch).await],

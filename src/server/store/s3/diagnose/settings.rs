@@ -15,10 +15,10 @@ use crate::server::store::s3::bucket::Bucket;
 const CORS: &str = "cors";
 
 /// URI suffixes of the predefined ACL groups "everybody" and "everybody with an AWS account".
-const EVERYBODY: [&str; 2] = ["/global/AllUsers", "/global/AuthenticatedUsers"];
+const PUBLIC_GROUPS: [&str; 2] = ["/global/AllUsers", "/global/AuthenticatedUsers"];
 
 /// Use of a presigned URL by a web page.
-struct Use {
+struct CorsUse {
     method: &'static str,
     /// Request headers that need permission.
     headers: &'static [&'static str],
@@ -26,9 +26,9 @@ struct Use {
     exposes: &'static [&'static str],
 }
 
-const USES: [Use; 2] = [
-    Use { method: "PUT", headers: &["content-type", "if-none-match"], exposes: &["etag"] },
-    Use { method: "GET", headers: &["range"], exposes: &["content-length", "content-range"] },
+const CORS_USES: [CorsUse; 2] = [
+    CorsUse { method: "PUT", headers: &["content-type", "if-none-match"], exposes: &["etag"] },
+    CorsUse { method: "GET", headers: &["range"], exposes: &["content-length", "content-range"] },
 ];
 
 /// Checks that the CORS rules allow PUT and GET from `page`, or from any page if `None`.
@@ -42,7 +42,7 @@ pub(super) async fn cors(bucket: &Bucket, page: Option<&BaseUrl>) -> Finding {
 }
 
 fn check_cors(rules: &[CorsRule], page: Option<&str>) -> Finding {
-    let missing: Vec<_> = USES.iter().filter_map(|needed| missing(rules, needed, page)).collect();
+    let missing: Vec<_> = CORS_USES.iter().filter_map(|needed| missing(rules, needed, page)).collect();
     if missing.is_empty() {
         let from = page.map_or_else(|| origins(rules), str::to_owned);
         return Finding::ok(CORS, format!("PUT and GET from {from}"));
@@ -53,9 +53,9 @@ fn check_cors(rules: &[CorsRule], page: Option<&str>) -> Finding {
     Finding::warning(CORS, detail, hint)
 }
 
-/// Describes what the rules lack for one use by `page`; `None` if they allow it.
-fn missing(rules: &[CorsRule], needed: &Use, page: Option<&str>) -> Option<String> {
-    let Use { method, headers, exposes } = needed;
+/// Describes what the rules lack for one use by `page`; `None` if the rules allow the use.
+fn missing(rules: &[CorsRule], needed: &CorsUse, page: Option<&str>) -> Option<String> {
+    let CorsUse { method, headers, exposes } = needed;
     let fits = |rule: &&CorsRule| {
         let from = rule.allowed_origins().iter().any(|origin| page.is_none_or(|page| covers(origin, page)));
         from && rule.allowed_methods().iter().any(|allowed| allowed == method)
@@ -144,7 +144,7 @@ async fn acl(bucket: &Bucket) -> Result<Finding, Finding> {
     let response = bucket.client.get_bucket_acl().bucket(&bucket.name).send().await;
     let found = setting(NAME, GET_ACL, None, response)?;
     let grants = found.and_then(|found| found.grants).unwrap_or_default();
-    Ok(if grants.iter().any(is_for_everybody) {
+    Ok(if grants.iter().any(is_public_grantee) {
         let hint = format!("aws s3api put-bucket-acl --bucket {} --acl private", bucket.name);
         Finding::problem(NAME, "the ACL grants everybody access to the bucket", hint)
     } else {
@@ -152,9 +152,9 @@ async fn acl(bucket: &Bucket) -> Result<Finding, Finding> {
     })
 }
 
-fn is_for_everybody(grant: &Grant) -> bool {
+fn is_public_grantee(grant: &Grant) -> bool {
     let group = grant.grantee().and_then(|grantee| grantee.uri());
-    group.is_some_and(|uri| EVERYBODY.iter().any(|everybody| uri.ends_with(everybody)))
+    group.is_some_and(|uri| PUBLIC_GROUPS.iter().any(|everybody| uri.ends_with(everybody)))
 }
 
 /// Checks versioning, object lock, access log, lifecycle rules and server-side encryption.
@@ -200,7 +200,8 @@ async fn access_log(bucket: &Bucket) -> Result<Finding, Finding> {
     Ok(match log {
         None => Finding::ok(NAME, "off"),
         Some(log) => {
-            let hint = "disable it with an empty status in aws s3api put-bucket-logging, or inform your users";
+            let hint =
+                "disable the access log with an empty status in aws s3api put-bucket-logging, or inform your users";
             let detail = format!("on: client addresses are logged to {}, regardless of --ip-mode", log.target_bucket);
             Finding::warning(NAME, detail, hint)
         }

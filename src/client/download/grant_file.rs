@@ -1,4 +1,4 @@
-//! Saved grants of unfinished downloads, so that a retry does not count as another download.
+//! Grant files of unfinished downloads, so that a retry does not count as another download.
 
 use std::fs;
 use std::io::{self, Write};
@@ -22,14 +22,14 @@ struct SavedGrant {
     grant: Grant,
 }
 
-/// Storage for the grant of one download; stores nothing for a user without a state directory.
-pub struct KeptGrant {
+/// File with the grant of one download; stores nothing for a user without a state directory.
+pub struct GrantFile {
     file: Option<PathBuf>,
     server: String,
 }
 
-impl KeptGrant {
-    /// Returns the storage for the grant of transfer `id` at `server`, in the directory `folder`.
+impl GrantFile {
+    /// Returns the file for the grant of transfer `id` at `server`, in the directory `folder`.
     #[must_use]
     pub fn new(folder: Option<&Path>, server: &BaseUrl, id: TransferId) -> Self {
         // Transfers of different servers may have the same id.
@@ -38,7 +38,8 @@ impl KeptGrant {
         Self { file: folder.map(|folder| folder.join(name)), server }
     }
 
-    /// Loads the grant of an earlier attempt, only if made at the same server: another server must not learn the grant.
+    /// Loads the grant of an earlier attempt, if the attempt was made at the same server: another server must not learn
+    /// the grant.
     #[must_use]
     pub fn load(&self) -> Option<Grant> {
         let file = self.file.as_ref()?;
@@ -57,16 +58,16 @@ impl KeptGrant {
         Some(PartialRecord { path, server: self.server.clone() })
     }
 
-    /// Returns `true` if a partial download exists that another attempt can resume.
+    /// Returns whether a partial download exists that another attempt can resume.
     #[must_use]
     pub fn has_partial(&self) -> bool {
-        self.partial().is_some_and(|place| place.path.exists())
+        self.partial().is_some_and(|location| location.path.exists())
     }
 
     /// Removes the partial download and its state file.
     pub(super) fn discard_partial(&self) {
-        if let Some(place) = self.partial() {
-            place.discard();
+        if let Some(location) = self.partial() {
+            location.discard();
         }
     }
 
@@ -78,7 +79,7 @@ impl KeptGrant {
     }
 
     /// Saves a grant durably for later attempts.
-    pub(super) fn keep(&self, grant: &Grant) -> io::Result<()> {
+    pub(super) fn save(&self, grant: &Grant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
         discard_old(parent);
@@ -121,10 +122,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("downloads");
         let id = TransferId::random();
-        let at = |server: &str| KeptGrant::new(Some(&folder), &server.parse().unwrap(), id);
+        let at = |server: &str| GrantFile::new(Some(&folder), &server.parse().unwrap(), id);
         let grant = Grant::random();
         assert!(at("https://a.example").load().is_none());
-        at("https://a.example").keep(&grant).unwrap();
+        at("https://a.example").save(&grant).unwrap();
         assert_eq!(at("https://a.example").load().unwrap().digest(), grant.digest());
         assert!(at("https://b.example").load().is_none());
         at("https://a.example").forget();
@@ -132,7 +133,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            at("https://a.example").keep(&grant).unwrap();
+            at("https://a.example").save(&grant).unwrap();
             let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
             let mode = kept.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
