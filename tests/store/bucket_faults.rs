@@ -10,9 +10,9 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError, open_header};
 use sgsend::server::store::{S3Location, S3Store};
 
+use crate::backends::bucket;
+use crate::backends::{changing, content, creating, key, pattern, value};
 use crate::faulty::{Fate, Faulty};
-use crate::place::bucket;
-use crate::place::{changing, content, creating, key, pattern, value};
 
 /// Opens a store behind a fault-injecting proxy, and the same store without the proxy.
 async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3Store, S3Store, Faulty) {
@@ -184,7 +184,7 @@ async fn s3_a_failed_part_keeps_earlier_parts() {
     writer.write(pattern(8 * MIB..30 * MIB)).await.unwrap();
     assert_eq!(writer.close().await.unwrap(), 30 * MIB);
     assert_eq!(direct.finish(id, 30 * MIB).await.unwrap(), 30 * MIB);
-    assert!(crate::place::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
+    assert!(crate::backends::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,12 +202,12 @@ async fn s3_a_completed_payload_with_a_lost_response_is_found() {
     };
     let (store, direct, _faulty) = faulty(judge).await;
     let id = TransferId::random();
-    assert_eq!(crate::place::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
+    assert_eq!(crate::backends::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
     assert!(matches!(store.finish(id, SIZE).await, Err(StoreError::Unavailable(_))));
     // No writer may continue, and a second `finish` finds the complete payload.
     assert!(matches!(direct.writer(id, SIZE).await.err(), Some(StoreError::WriterBusy)));
     assert_eq!(direct.finish(id, SIZE).await.unwrap(), SIZE);
-    assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
+    assert!(crate::backends::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
 }
 
 /// Returns the number of distinct part numbers of each open multipart upload.

@@ -4,22 +4,22 @@
 
 mod anonymity;
 mod audit;
-mod browsers;
+mod browser_security;
 mod cli;
+mod disk_space;
 mod downloads;
 mod errors;
 mod http;
 mod http2;
 mod lifecycle;
-mod locked;
 mod metrics;
 mod openapi;
 mod presigned;
 mod proxies;
 mod quotas;
-mod rates;
-mod room;
+mod rate_limits;
 mod sessions;
+mod sqlite_contention;
 mod support;
 mod tokens;
 mod uploads;

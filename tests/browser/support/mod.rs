@@ -1,8 +1,9 @@
 //! Test support: starts services and browsers.
 
+mod appearance;
 mod axe;
 mod browser;
-mod complaints;
+mod browser_permit;
 mod content;
 mod downloads;
 mod driver;
@@ -10,37 +11,36 @@ mod elements;
 #[path = "../../suite/support/gate.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod gate;
-mod halfway;
-mod left;
-mod look;
+mod interrupted;
+mod leftover_files;
 mod network;
 #[path = "../../support/not_run.rs"]
 mod not_run;
 mod open_bucket;
+mod page_errors;
 #[path = "../../suite/support/process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod process;
+mod recording_proxy;
 mod service;
 mod storage;
-mod tap;
-mod turns;
 
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
 #[path = "../../support/tink.rs"]
 mod tink;
 
+pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
 pub(crate) use content::{content, png};
 pub(crate) use gate::{Gate, Way};
-pub(crate) use left::Left;
-pub(crate) use look::Theme;
+pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::Sent;
 pub(crate) use not_run::not_run;
 pub(crate) use process::{Home, Said, Serving};
+pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use service::Service;
-pub(crate) use tap::Tap;
 pub(crate) use tink::{tink_open, tink_seal};
 
 /// Admin key of all services that are started with a key.

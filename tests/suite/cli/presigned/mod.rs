@@ -2,7 +2,7 @@
 
 mod download;
 mod flow;
-mod lying;
+mod hostile_server;
 mod upload;
 
 use std::fs;

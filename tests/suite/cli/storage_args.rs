@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use super::fails_closed::refused;
+use super::invalid_settings::refused;
 use crate::support::{Home, Said, Serving};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";

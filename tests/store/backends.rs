@@ -16,21 +16,21 @@ use tempfile::TempDir;
 pub(crate) mod bucket;
 
 /// A store, as passed to the cases.
-pub(crate) type Place = Arc<dyn Store>;
+pub(crate) type SharedStore = Arc<dyn Store>;
 
 /// Opens an empty store in memory.
-pub(crate) async fn memory() -> (Place, ()) {
+pub(crate) async fn memory() -> (SharedStore, ()) {
     (Arc::new(MemoryStore::default()), ())
 }
 
 /// Opens an empty store in a temporary directory.
-pub(crate) async fn file_directory() -> (Place, TempDir) {
+pub(crate) async fn file_directory() -> (SharedStore, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     (Arc::new(open(&directory)), directory)
 }
 
 /// Opens an empty store in a new bucket on the server started by `tests/s3.sh`.
-pub(crate) async fn s3() -> (Place, ()) {
+pub(crate) async fn s3() -> (SharedStore, ()) {
     (Arc::new(S3Store::open(&bucket::fresh().await).await), ())
 }
 

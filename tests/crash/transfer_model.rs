@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::dice::Dice;
+use crate::random::Random;
 
 /// Certainty of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum Fact {
 
 /// A transfer as known to its sender.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct TransferModel {
     /// Idempotency key of the create request.
     pub(crate) key: String,
     pub(crate) created: Fact,
@@ -49,24 +49,24 @@ pub(crate) enum Trouble {
     Wrong(String),
 }
 
-impl From<crate::wire::Lost> for Trouble {
-    fn from(_: crate::wire::Lost) -> Self {
+impl From<crate::http_client::Lost> for Trouble {
+    fn from(_: crate::http_client::Lost) -> Self {
         Self::Lost
     }
 }
 
-impl Known {
+impl TransferModel {
     /// Creates a transfer that is not yet requested, with at most `largest` bytes.
-    pub(crate) fn new(dice: &mut Dice, largest: usize) -> Self {
+    pub(crate) fn new(random: &mut Random, largest: usize) -> Self {
         // Mostly small payloads: faults are as likely between requests as within them.
-        let size = if dice.percent(30) { dice.within(1..largest) } else { dice.within(1..largest / 10 + 2) };
+        let size = if random.percent(30) { random.within(1..largest) } else { random.within(1..largest / 10 + 2) };
         Self {
-            key: format!("{:032x}{:032x}", dice.next(), dice.next()),
+            key: format!("{:032x}{:032x}", random.next(), random.next()),
             created: Fact::No,
             id: String::new(),
-            content: dice.bytes(size).into(),
-            limit: dice.percent(60).then(|| dice.within(1..5)),
-            brief: dice.percent(25),
+            content: random.bytes(size).into(),
+            limit: random.percent(60).then(|| random.within(1..5)),
+            brief: random.percent(25),
             sent: 0,
             acknowledged: 0,
             completed: Fact::No,
@@ -93,9 +93,9 @@ impl Known {
     }
 
     /// Returns a random grant that permits a download.
-    pub(crate) fn grant(&self, dice: &mut Dice) -> Option<String> {
-        let known: Vec<_> = self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).collect();
-        if known.is_empty() { None } else { Some(known[dice.within(0..known.len())].0.clone()) }
+    pub(crate) fn grant(&self, random: &mut Random) -> Option<String> {
+        let model: Vec<_> = self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).collect();
+        if model.is_empty() { None } else { Some(model[random.within(0..model.len())].0.clone()) }
     }
 
     /// Returns whether the transfer has ended for certain.
@@ -111,8 +111,8 @@ impl Known {
 
     /// Describes a broken guarantee.
     pub(crate) fn wrong(&self, what: &str, found: &impl std::fmt::Debug) -> Trouble {
-        let mut known = self.clone();
-        known.content = Bytes::new();
-        Trouble::Wrong(format!("{what}: {found:?}; {} bytes, known: {known:?}", self.content.len()))
+        let mut model = self.clone();
+        model.content = Bytes::new();
+        Trouble::Wrong(format!("{what}: {found:?}; {} bytes, model: {model:?}", self.content.len()))
     }
 }

@@ -4,21 +4,21 @@ use super::browser::{Browser, Kind};
 
 impl Browser {
     /// Ignores errors that contain these words from now on.
-    pub(crate) fn expect_complaint(&self, words: &str) {
+    pub(crate) fn expect_page_error(&self, words: &str) {
         self.expected.lock().unwrap().push(words.to_owned());
     }
 
     /// Returns all errors so far that were not expected.
-    pub(crate) async fn unexpected_complaints(&self) -> Vec<String> {
+    pub(crate) async fn unexpected_page_errors(&self) -> Vec<String> {
         let new = match self.kind {
             Kind::Chromium => self.logged().await,
-            Kind::Firefox => self.said().into_iter().skip(self.complaints.lock().unwrap().len()).collect(),
+            Kind::Firefox => self.said().into_iter().skip(self.page_errors.lock().unwrap().len()).collect(),
         };
-        let mut all = self.complaints.lock().unwrap();
+        let mut all = self.page_errors.lock().unwrap();
         all.extend(new);
         let expected = self.expected.lock().unwrap();
-        let is_expected = |complaint: &&String| expected.iter().any(|words| complaint.contains(words));
-        all.iter().filter(|complaint| !is_expected(complaint)).cloned().collect()
+        let is_expected = |error: &&String| expected.iter().any(|words| error.contains(words));
+        all.iter().filter(|error| !is_expected(error)).cloned().collect()
     }
 
     async fn logged(&self) -> Vec<String> {

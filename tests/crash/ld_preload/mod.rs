@@ -8,7 +8,7 @@ use crate::not_run::not_run;
 /// Compiles `source` into `folder`; reports the test as not run and returns `None` without a C compiler or Linux.
 pub(crate) fn compiled(source: &str, folder: &Path) -> Option<PathBuf> {
     let library = folder.join(source).with_extension("so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash").join(source);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/ld_preload").join(source);
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-pthread", "-o"]).arg(&library).arg(&source);
     let made = cfg!(target_os = "linux").then(|| compiler.arg("-ldl").output());

@@ -8,11 +8,11 @@ use super::cache;
 const AT_ONCE: usize = 2;
 
 /// Permit to run a browser, released on drop.
-pub(crate) struct Turn {
+pub(crate) struct BrowserPermit {
     _lock: File,
 }
 
-impl Turn {
+impl BrowserPermit {
     /// Waits for a permit.
     pub(crate) fn take() -> Self {
         std::fs::create_dir_all(cache()).unwrap();

@@ -1,6 +1,6 @@
 //! `sgsend doctor`: detects problems, and reports none on a healthy setup.
 
-mod careless;
+mod lax_bucket;
 mod s3;
 
 use std::os::unix::fs::PermissionsExt;

@@ -8,21 +8,21 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
 
-use crate::support::{Browser, Home, Left, Sent, Service, Serving, Tap, chromium};
+use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, Sent, Service, Serving, chromium};
 
 const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
 const PASSPHRASE: &str = "the canary's own passphrase";
 
 /// Starts a service with trace logging, behind a recording proxy.
-fn service() -> (Service, Tap) {
+fn service() -> (Service, RecordingProxy) {
     let home = Home::new();
     let mut serve =
         home.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let storage = format!("file:{}", home.path().join("store").display());
     serve.args(["--storage", &storage]).env("SGSEND_LOG", "trace");
     let service = Service::of(home, Serving::start(serve, 2));
-    let tap = Tap::to(&service.serving.public);
+    let tap = RecordingProxy::to(&service.serving.public);
     (service, tap)
 }
 
@@ -58,7 +58,7 @@ fn texts() -> [Vec<u8>; 4] {
     [CONTENT.as_bytes(), NAME.as_bytes(), b"yellow-canary", PASSPHRASE.as_bytes()].map(<[u8]>::to_vec)
 }
 
-async fn send(browser: &Browser, service: &Service, tap: &Tap) -> (String, Vec<Sent>) {
+async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<Sent>) {
     browser.goto(&format!("{}/", tap.url)).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
@@ -112,7 +112,7 @@ fn grants(requests: &[Sent]) -> Vec<Vec<u8>> {
 }
 
 /// Checks that a browser's files contain no canary, except files in which the browser itself records visited URLs.
-fn left_nothing((whose, left): (&str, &Left), canaries: &[Vec<u8>], but_for: &[&str]) {
+fn left_nothing((whose, left): (&str, &LeftoverFiles), canaries: &[Vec<u8>], but_for: &[&str]) {
     for canary in canaries {
         let holding = left.holding(canary);
         let unexpected: Vec<_> =

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The folder of an ended browser: profile, caches and downloads.
-pub(crate) struct Left(pub(super) TempDir);
+pub(crate) struct LeftoverFiles(pub(super) TempDir);
 
-impl Left {
+impl LeftoverFiles {
     /// Returns the files whose name or content contains these bytes, or these characters in UTF-16, as browsers store
     /// texts. Skips downloads, which contain the content by design.
     pub(crate) fn holding(&self, needle: &[u8]) -> Vec<PathBuf> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// A `SplitMix64` generator: apart from timing, its seed determines a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Random(u64);
 
-impl Dice {
+impl Random {
     /// Uses `SGSEND_SEED` or a new seed, and prints the seed, so that a failure can be reproduced.
     pub(crate) fn of_this_run(what: &str) -> Self {
         let seed = match std::env::var("SGSEND_SEED") {

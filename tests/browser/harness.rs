@@ -9,7 +9,7 @@ async fn page_errors_and_policy_violations_are_detected() {
     let service = Service::start();
     each(async |browser| {
         browser.goto(&service.page()).await;
-        assert!(browser.unexpected_complaints().await.is_empty());
+        assert!(browser.unexpected_page_errors().await.is_empty());
         let logged = ("console.error('something is wrong')", "something is wrong");
         let thrown = ("setTimeout(() => { throw new Error('nobody catches it') })", "nobody catches it");
         let forbidden =
@@ -20,13 +20,13 @@ async fn page_errors_and_policy_violations_are_detected() {
             browser.script(fault, Value::Null).await;
             browser
                 .until(words, async || {
-                    let complaints = browser.unexpected_complaints().await;
-                    complaints.iter().any(|complaint| complaint.contains(words)).then_some(())
+                    let page_errors = browser.unexpected_page_errors().await;
+                    page_errors.iter().any(|error| error.contains(words)).then_some(())
                 })
                 .await;
-            browser.expect_complaint(words);
+            browser.expect_page_error(words);
         }
-        assert_eq!(browser.unexpected_complaints().await, [""; 0]);
+        assert_eq!(browser.unexpected_page_errors().await, [""; 0]);
     })
     .await;
 }

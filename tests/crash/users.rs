@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::dice::Dice;
-use crate::known::{Fact, Known, Trouble};
+use crate::http_client::Client;
+use crate::random::Random;
+use crate::reconcile::{Survived, reconcile};
 use crate::sender::Sender;
 use crate::server::{Home, Server};
-use crate::settle::{Survived, settle};
 use crate::tokens::Admin;
-use crate::wire::Client;
+use crate::transfer_model::{Fact, TransferModel, Trouble};
 
 /// Number of old transfers that each sender checks again after each kill.
 const OLD_LOOKED_AT: usize = 2;
 
 /// All users of a store.
-pub(crate) struct Crowd {
+pub(crate) struct Users {
     pub(crate) senders: Vec<Sender>,
     admin: Admin,
     token: String,
@@ -25,11 +25,11 @@ pub(crate) struct Crowd {
     past_downloads: usize,
 }
 
-impl Crowd {
+impl Users {
     /// Creates `senders` senders with payloads of at most `largest` bytes.
-    pub(crate) fn new(dice: &mut Dice, senders: usize, largest: usize) -> Self {
-        let senders = (0..senders).map(|_| Sender::new(dice.others(), largest)).collect();
-        Self { senders, admin: Admin::new(dice.others()), token: String::new(), past_downloads: 0 }
+    pub(crate) fn new(random: &mut Random, senders: usize, largest: usize) -> Self {
+        let senders = (0..senders).map(|_| Sender::new(random.others(), largest)).collect();
+        Self { senders, admin: Admin::new(random.others()), token: String::new(), past_downloads: 0 }
     }
 
     /// Uses `server` until `kill_after` has passed, then kills it in the middle of its work.
@@ -50,27 +50,27 @@ impl Crowd {
     }
 
     /// Resolves uncertain facts after a kill, for some transfers or for all of them.
-    pub(crate) async fn settle(&mut self, server: &Server, survived: Survived, every: bool) -> Result<(), String> {
+    pub(crate) async fn reconcile(&mut self, server: &Server, survived: Survived, every: bool) -> Result<(), String> {
         let client = Client::of(server, &self.token);
         let each = self.senders.iter_mut().map(async |sender| {
-            let Sender { current, old, dice, .. } = sender;
-            for known in current {
-                settle(&client, known, survived).await?;
+            let Sender { current, old, random, .. } = sender;
+            for model in current {
+                reconcile(&client, model, survived).await?;
             }
             if every {
-                for known in old {
-                    settle(&client, known, survived).await?;
+                for model in old {
+                    reconcile(&client, model, survived).await?;
                 }
             } else if !old.is_empty() {
                 for _ in 0..OLD_LOOKED_AT {
-                    let at = dice.within(0..old.len());
-                    settle(&client, &mut old[at], survived).await?;
+                    let at = random.within(0..old.len());
+                    reconcile(&client, &mut old[at], survived).await?;
                 }
             }
             Ok(())
         });
         let mut settled: Vec<Result<(), Trouble>> = join_all(each).await;
-        settled.push(self.admin.settle(&client).await);
+        settled.push(self.admin.reconcile(&client).await);
         settled.push(self.check_totals(&client).await);
         settled.into_iter().collect::<Result<(), _>>().map_err(|trouble| match trouble {
             Trouble::Wrong(what) => what,
@@ -81,17 +81,17 @@ impl Crowd {
     /// Compares the totals: counters change in the same transaction as the transfers that they count.
     async fn check_totals(&self, client: &Client) -> Result<(), Trouble> {
         let overview = client.admin_get("/stats/overview").await?.json()?;
-        let all = || self.all().filter(|known| known.created == Fact::Yes);
+        let all = || self.all().filter(|model| model.created == Fact::Yes);
         let statuses = ["pending", "completed", "expired", "exhausted", "deleted"];
         let there: u64 = statuses.iter().filter_map(|status| overview["transfers"][status].as_u64()).sum();
         let deleted = overview["transfers"]["deleted"].as_u64();
-        let downloads = self.past_downloads + all().map(Known::used).sum::<usize>();
-        let known = (all().count() as u64, all().filter(|known| known.deleted == Fact::Yes).count() as u64);
-        if (there, deleted, overview["downloads"].as_u64()) == (known.0, Some(known.1), Some(downloads as u64)) {
+        let downloads = self.past_downloads + all().map(TransferModel::used).sum::<usize>();
+        let model = (all().count() as u64, all().filter(|model| model.deleted == Fact::Yes).count() as u64);
+        if (there, deleted, overview["downloads"].as_u64()) == (model.0, Some(model.1), Some(downloads as u64)) {
             return Ok(());
         }
         Err(Trouble::Wrong(format!(
-            "expected {known:?} transfers and {downloads} downloads, the server reports {overview}"
+            "expected {model:?} transfers and {downloads} downloads, the server reports {overview}"
         )))
     }
 
@@ -99,23 +99,23 @@ impl Crowd {
     pub(crate) async fn look(&self, server: &Server) -> Vec<String> {
         let client = Client::of(server, &self.token);
         let current = self.senders.iter().flat_map(|sender| &sender.current);
-        let look = async |known: &Known| {
-            let status = client.get(&known.path("status")).await.and_then(|answer| answer.json());
+        let look = async |model: &TransferModel| {
+            let status = client.get(&model.path("status")).await.and_then(|answer| answer.json());
             let status = status.expect("a response of the running server");
-            format!("{} {} {}", known.id, status["status"], status["download_count"])
+            format!("{} {} {}", model.id, status["status"], status["download_count"])
         };
         // Transfers near their expiry may end between two checks.
-        let ids = current.filter(|known| known.created == Fact::Yes && !known.brief && known.limit.is_some());
+        let ids = current.filter(|model| model.created == Fact::Yes && !model.brief && model.limit.is_some());
         join_all(ids.map(look)).await
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Known> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &TransferModel> {
         self.senders.iter().flat_map(|sender| sender.current.iter().chain(&sender.old))
     }
 
     /// Forgets all transfers; the store must have removed them too.
     pub(crate) fn forget(&mut self) {
-        self.past_downloads += self.all().map(Known::used).sum::<usize>();
+        self.past_downloads += self.all().map(TransferModel::used).sum::<usize>();
         for sender in &mut self.senders {
             sender.current.clear();
             sender.old.clear();
@@ -126,9 +126,9 @@ impl Crowd {
     pub(crate) fn check_files(&self, store: &Path) {
         for file in files(&store.join("payloads")) {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let known = self.all().find(|known| known.id == name);
-            let known = known.unwrap_or_else(|| panic!("{} belongs to no transfer", file.display()));
-            assert!(!known.ended(), "{} should have been removed", file.display());
+            let model = self.all().find(|model| model.id == name);
+            let model = model.unwrap_or_else(|| panic!("{} belongs to no transfer", file.display()));
+            assert!(!model.ended(), "{} should have been removed", file.display());
         }
     }
 }
