@@ -17,7 +17,7 @@ fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// Returns whether `module` can be the module in `path`: `cli::shared_store` is in `tests/suite/cli/shared_store.rs`, and
+/// Returns whether `module` can be the module in `path`: `cli::server::tls` is in `tests/suite/cli/server/tls.rs`, and
 /// `domain::link::tests` in `src/domain/link.rs` or `src/domain/link/tests.rs`.
 fn holds(path: &Path, module: &[&str]) -> bool {
     let path = path.with_extension("");

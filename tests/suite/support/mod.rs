@@ -3,6 +3,7 @@
 mod api;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+mod content;
 mod eventually;
 #[path = "../../support/faulty.rs"]
 mod faulty;
@@ -18,6 +19,7 @@ pub(crate) mod stub;
 mod terminal;
 
 pub(crate) use api::{Answer, Api};
+pub(crate) use content::content;
 pub(crate) use eventually::eventually;
 pub(crate) use faulty::{Fate, Faulty};
 pub(crate) use gate::{Gate, Way};

@@ -2,9 +2,9 @@
 
 use http::Method;
 
-use super::{content, failed, fetch, fetching, until, upload};
+use super::{failed, fetch, fetching, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
-use crate::support::{Home, Said};
+use crate::support::{Home, Said, content};
 
 /// Length of one range request, in bytes.
 const RANGE: u64 = 2 * MIB;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use sgsend::domain::transfer::Status;
 
-use super::{content, failed, fetching, refused, upload};
-use crate::support::Home;
+use super::{failed, fetching, refused, upload};
 use crate::support::stub::{Act, Plan, SIGNATURE, Stub, Terms, refusal};
+use crate::support::{Home, content};
 
 /// Starts a service whose responses to `call` are passed through `change`.
 fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Stub {

@@ -82,7 +82,7 @@ fn reference_of_every_help_text() {
     let mut text = String::new();
     describe(&home, &[], &mut text);
     assert!(text.matches("\n## sgsend ").count() > 20, "too few commands were found");
-    check(&root().join("tests/suite/cli/reference.txt"), text.as_bytes());
+    check(&root().join("tests/suite/cli/output/reference.txt"), text.as_bytes());
 }
 
 /// Appends the long help of a command and of all its subcommands.

@@ -6,9 +6,9 @@ use std::process::Command;
 use http::Method;
 use sgsend::domain::transfer::Status;
 
-use super::{content, fetch, nothing_is_left, refused, until, upload};
+use super::{fetch, nothing_is_left, refused, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
-use crate::support::{Home, Said};
+use crate::support::{Home, Said, content};
 
 /// Starts a store that applies `script` to part uploads, and serves all other requests.
 fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {

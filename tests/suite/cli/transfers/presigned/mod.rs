@@ -13,11 +13,6 @@ use serde_json::Value;
 use crate::support::stub::Stub;
 use crate::support::{Home, Said};
 
-/// Returns content in which no two parts are alike.
-pub(super) fn content(length: u32) -> Vec<u8> {
-    (0..length).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
-}
-
 /// Uploads `content` and returns the JSON output of the command.
 fn upload(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Value {
     let file = home.file("a.bin", content);

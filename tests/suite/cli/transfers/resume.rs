@@ -9,9 +9,8 @@ use http::Method;
 use serde_json::Value;
 use sgsend::domain::crypto::random;
 
-use super::presigned::content;
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
-use crate::support::{Gate, Home, Said, Serving, Way};
+use crate::support::{Gate, Home, Said, Serving, Way, content};
 
 /// Content size in bytes.
 const SIZE: u64 = LENGTH as u64;

@@ -7,9 +7,9 @@ use rcgen::{CertificateParams, KeyPair};
 use sgsend::domain::transfer::Status;
 use sgsend::domain::wire::Flow;
 
-use super::{content, failed, fetch, fetching, refused, until, upload};
+use super::{failed, fetch, fetching, refused, until, upload};
 use crate::support::stub::{Act, Plan, Stub, Terms};
-use crate::support::{Home, Said};
+use crate::support::{Home, Said, content};
 
 #[test]
 fn an_unreachable_store_makes_payloads_go_through_the_service() {

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::presigned::content;
-use crate::support::{ADMIN_KEY, Home, Said, Serving};
+use crate::support::{ADMIN_KEY, Home, Said, Serving, content};
 
 /// Starts both services over `storage`, the public service at the fixed address `listen`.
 fn serve(home: &Home, storage: &str, listen: &str) -> Serving {
