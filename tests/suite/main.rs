@@ -5,6 +5,7 @@
 mod api;
 mod audit;
 mod cli;
+mod format;
 mod limits;
 mod net;
 mod storage;

@@ -17,6 +17,8 @@ mod service;
 mod small_disk;
 pub(crate) mod stub;
 mod terminal;
+#[path = "../../support/tink.rs"]
+mod tink;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use content::content;
@@ -29,3 +31,4 @@ pub(crate) use process::{Home, Said, Serving, any_storage};
 pub(crate) use service::{ADMIN_KEY, START, Service, Started};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use terminal::Terminal;
+pub(crate) use tink::{tink_open, tink_seal};

@@ -1,7 +1,5 @@
 //! Checks the dependency rules of the architecture: which modules and crates the files of a layer may use.
 
-#![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
