@@ -8,8 +8,8 @@
 mod backends;
 mod bucket_faults;
 mod disk_full;
-#[path = "../support/faulty.rs"]
-mod faulty;
+#[path = "../support/faulty_bucket.rs"]
+mod faulty_bucket;
 mod file;
 mod header;
 mod listing;

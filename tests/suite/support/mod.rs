@@ -5,8 +5,8 @@ mod api;
 pub(crate) mod bucket;
 mod content;
 mod eventually;
-#[path = "../../support/faulty.rs"]
-mod faulty;
+#[path = "../../support/faulty_bucket.rs"]
+mod faulty_bucket;
 mod gate;
 mod half_upload;
 #[path = "../../support/not_run.rs"]
@@ -23,7 +23,7 @@ mod tink;
 pub(crate) use api::{Answer, Api};
 pub(crate) use content::content;
 pub(crate) use eventually::eventually;
-pub(crate) use faulty::{Fate, Faulty};
+pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use gate::{Gate, Way};
 pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use not_run::not_run;

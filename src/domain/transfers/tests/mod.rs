@@ -1,8 +1,8 @@
 mod clock;
 mod copying;
-mod late;
 mod presigned;
 mod quota;
+mod slow_store;
 mod soundness;
 
 use futures_util::stream;

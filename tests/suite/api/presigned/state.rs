@@ -78,15 +78,15 @@ async fn s3_an_unreachable_store_is_reported_as_unavailable() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use crate::support::{Fate, Faulty};
+    use crate::support::{Fault, FaultyBucket};
 
     let mut location = bucket::fresh().await;
     let gone = Arc::new(AtomicBool::new(false));
     let is_gone = gone.clone();
-    let judge = move |_: &axum::extract::Request| {
-        if is_gone.load(Ordering::Relaxed) { Fate::Refused(503) } else { Fate::Passed }
+    let choose = move |_: &axum::extract::Request| {
+        if is_gone.load(Ordering::Relaxed) { Fault::Refused(503) } else { Fault::None }
     };
-    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     location.endpoint = Some(faulty.url.clone());
     let service = Service::at(StorageLocation::S3(location)).start().await;
     let sender = service.sender().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sgsend::server::store::S3Location;
 
-use crate::support::{ADMIN_KEY, Fate, Faulty, Home, Said, Serving, bucket};
+use crate::support::{ADMIN_KEY, Fault, FaultyBucket, Home, Said, Serving, bucket};
 
 const GIB: u64 = 1 << 30;
 /// Timeout for one command.
@@ -20,7 +20,7 @@ struct Watched {
     moved: Arc<AtomicU64>,
     /// First failing request number, and the number of requests that fail.
     away: Arc<[AtomicU64; 2]>,
-    _faulty: Faulty,
+    _faulty: FaultyBucket,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -31,18 +31,18 @@ impl Watched {
         let moved = Arc::<AtomicU64>::default();
         let away = Arc::new([AtomicU64::new(u64::MAX), AtomicU64::new(0)]);
         let (counting, being_away) = (moved.clone(), away.clone());
-        let judge = move |request: &axum::extract::Request| {
+        let choose = move |request: &axum::extract::Request| {
             let query = request.uri().query().unwrap_or_default();
             if !query.contains("X-Amz-Signature") && !query.contains("partNumber=") {
-                return Fate::Passed;
+                return Fault::None;
             }
             let number = counting.fetch_add(1, Ordering::Relaxed);
             let from = being_away[0].load(Ordering::Relaxed);
             let is_away = number >= from && number - from < being_away[1].load(Ordering::Relaxed);
-            if is_away { Fate::Refused(503) } else { Fate::Passed }
+            if is_away { Fault::Refused(503) } else { Fault::None }
         };
         let endpoint = location.endpoint.as_ref().unwrap().to_string();
-        let faulty = runtime.block_on(Faulty::before(&endpoint, judge));
+        let faulty = runtime.block_on(FaultyBucket::before(&endpoint, choose));
         location.endpoint = Some(faulty.url.clone());
         Self { location, moved, away, _faulty: faulty, _runtime: runtime }
     }

@@ -1,82 +1,23 @@
 //! Races on a slow store: results stay consistent in any order of concurrent operations.
 
-use std::ops::Range;
-
-use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::*;
 use crate::domain::crypto::random;
-use crate::domain::store::{Held, PayloadStream, PayloadWriter, Payloads, Records, StoreError, Version, Versioned};
+use crate::domain::store::{FaultInjector, FaultyStore};
 
-/// In-memory store with random delays of up to 127 ms before and after each call.
-#[derive(Debug, Default)]
-struct Late(MemoryStore);
-
-async fn wait() {
-    tokio::time::sleep(Duration::from_millis(u64::from(random::bytes::<1>()[0]) / 2)).await;
+/// Returns a random delay of up to 127 ms.
+fn random_delay() -> Duration {
+    Duration::from_millis(u64::from(random::bytes::<1>()[0]) / 2)
 }
-
-/// Delays a call and its result.
-async fn late<T>(call: impl Future<Output = T>) -> T {
-    wait().await;
-    let result = call.await;
-    wait().await;
-    result
-}
-
-#[async_trait]
-impl Records for Late {
-    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
-        late(self.0.get(key)).await
-    }
-
-    async fn keys(&self, of: &Prefix, after: Option<&StorageKey>, limit: usize) -> Result<Vec<StorageKey>, StoreError> {
-        late(self.0.keys(of, after, limit)).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
-        late(self.0.commit(commit)).await
-    }
-}
-
-#[async_trait]
-impl Payloads for Late {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
-        late(self.0.received(id)).await
-    }
-
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
-        late(self.0.writer(id, offset)).await
-    }
-
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
-        late(self.0.finish(id, size)).await
-    }
-
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
-        late(self.0.read(id, range)).await
-    }
-
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        late(self.0.remove(id)).await
-    }
-
-    async fn held(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<Held>, StoreError> {
-        late(self.0.held(after, limit)).await
-    }
-}
-
-impl Store for Late {}
 
 /// Creates two servers over one store, without shared state in memory.
 fn two_worlds() -> [World; 2] {
-    let store = Arc::new(Late::default());
+    let store = Arc::new(FaultyStore::default().with(FaultInjector::delaying(random_delay)));
     [World::over(store.clone()), World::over(store)]
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_download_limit_holds_on_a_slow_store() {
     let worlds = two_worlds();
     let transfer = worlds[0].completed(Some(3)).await;
@@ -99,7 +40,7 @@ async fn many_times<F: Future<Output = ()>>(run: impl Fn() -> F) {
     join_all((0..20).map(|_| run())).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deletion_wins_over_a_concurrent_completion() {
     many_times(async || {
         let [one, other] = two_worlds();
@@ -119,7 +60,7 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_deletion_during_an_upload_leaves_no_bytes() {
     many_times(async || {
         let [one, other] = two_worlds();
@@ -132,7 +73,7 @@ async fn a_deletion_during_an_upload_leaves_no_bytes() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_transfer_with_several_schedule_entries_is_removed_once() {
     many_times(async || {
         let [one, _] = two_worlds();

@@ -13,9 +13,9 @@ use url::Url;
 
 /// Treatment of a request by the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Fault {
     /// Forwards the request and the response.
-    Passed,
+    None,
     /// Responds with this status without forwarding the request.
     Refused(u16),
     /// Forwards the request, drops the response, and responds with this status instead.
@@ -24,51 +24,51 @@ pub(crate) enum Fate {
 }
 
 /// Chooses the treatment of a request by its method and path.
-type Judge = dyn Fn(&Request) -> Fate + Send + Sync;
+type Chooser = dyn Fn(&Request) -> Fault + Send + Sync;
 
 /// A running proxy, stopped on drop.
-pub(crate) struct Faulty {
+pub(crate) struct FaultyBucket {
     /// URL of the proxy.
     pub(crate) url: Url,
     serving: JoinHandle<()>,
 }
 
 #[derive(Clone)]
-struct Way {
+struct Forwarder {
     to: String,
-    judge: Arc<Judge>,
+    choose: Arc<Chooser>,
     client: reqwest::Client,
 }
 
-impl Faulty {
+impl FaultyBucket {
     /// Starts a proxy in front of the server at `to`. The `host` header stays unchanged because signatures cover it.
-    pub(crate) async fn before(to: &str, judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> Self {
+    pub(crate) async fn before(to: &str, choose: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let way = Way { to: to.trim_end_matches('/').to_owned(), judge: Arc::new(judge), client };
-        let router = Router::new().fallback(pass).with_state(way);
+        let forwarder = Forwarder { to: to.trim_end_matches('/').to_owned(), choose: Arc::new(choose), client };
+        let router = Router::new().fallback(pass).with_state(forwarder);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, serving }
     }
 }
 
-impl Drop for Faulty {
+impl Drop for FaultyBucket {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-async fn pass(State(way): State<Way>, request: Request) -> Response {
-    let fate = (way.judge)(&request);
-    if let Fate::Refused(status) = fate {
+async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response {
+    let fault = (forwarder.choose)(&request);
+    if let Fault::Refused(status) = fault {
         return StatusCode::from_u16(status).unwrap().into_response();
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let url = format!("{}{}", way.to, head.uri.path_and_query().unwrap());
-    let answer = way.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
-    if let Fate::Lost(status) = fate {
+    let url = format!("{}{}", forwarder.to, head.uri.path_and_query().unwrap());
+    let answer = forwarder.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
+    if let Fault::Lost(status) = fault {
         return (StatusCode::from_u16(status).unwrap(), [("etag", "\"made up\"")]).into_response();
     }
     let mut response = Response::new(Body::empty());

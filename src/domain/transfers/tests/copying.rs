@@ -1,16 +1,15 @@
 //! Copies of a store: complete, interrupted at any point, and rejected.
 
-mod failing;
-
 use std::sync::Mutex;
 
 use futures_util::TryStreamExt;
 
-use self::failing::Failing;
 use super::*;
 use crate::domain::maintenance::check::check;
 use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
-use crate::domain::store::{Change, Condition, Payloads, Records, StoreError, StoreHeader, open_header};
+use crate::domain::store::{
+    Change, Condition, FaultInjector, FaultyStore, Payloads, Records, StoreError, StoreHeader, open_header,
+};
 use crate::domain::transfer::State;
 
 const NAME: &str = "file:/srv/original";
@@ -26,6 +25,11 @@ impl<F: Fn() + Send + Sync> Watch for Between<F> {
     fn compares(&self) {
         (self.0)();
     }
+}
+
+/// Returns a store over `memory` that fails after this number of operations, like a store whose process was killed.
+fn failing_after(operations: u64, memory: MemoryStore) -> FaultyStore {
+    FaultyStore::over(memory).with(FaultInjector::failing_after(operations))
 }
 
 async fn copied(from: &dyn Store, to: &dyn Store) -> Result<Copied, CopyError> {
@@ -134,7 +138,7 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
     loop {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &failing_after(cuts, memory)).await;
         if interrupted.is_ok() {
             break;
         }
@@ -162,7 +166,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
     for cuts in (5..200).step_by(13) {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &Failing::after(cuts, memory)).await;
+        let interrupted = copied(&*world.store, &failing_after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
         let new = world.completed(Some(5)).await.transfer_id;
         download(&world, new).await.unwrap();
@@ -297,7 +301,7 @@ async fn thousands_of_records_are_copied_and_compared() {
     world.store.commit(Commit { records: many, ..Commit::default() }).await.unwrap();
     let memory = MemoryStore::default();
     let to: Arc<dyn Store> = Arc::new(memory.clone());
-    copied(&*world.store, &Failing::after(35, memory)).await.unwrap_err();
+    copied(&*world.store, &failing_after(35, memory)).await.unwrap_err();
     let half = records(&*to).await.len();
     assert!((1_000..7_000).contains(&half), "{half}");
     let copied = copied(&*world.store, &*to).await.unwrap();
