@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
 
-use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, Sent, Service, Serving, chromium};
+use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, Sent, Service, chromium};
 
 const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
@@ -17,11 +17,9 @@ const PASSPHRASE: &str = "the canary's own passphrase";
 /// Starts a service with trace logging, behind a recording proxy.
 fn service() -> (Service, RecordingProxy) {
     let home = Home::new();
-    let mut serve =
-        home.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let storage = format!("file:{}", home.path().join("store").display());
-    serve.args(["--storage", &storage]).env("SGSEND_LOG", "trace");
-    let service = Service::of(home, Serving::start(serve, 2));
+    let serving = home.server().storage(&storage).env("SGSEND_LOG", "trace").start();
+    let service = Service::of(home, serving);
     let tap = RecordingProxy::to(&service.serving.public);
     (service, tap)
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::home::{ChildProcess, Home, ServerProcess};
 use crate::http_client::{Client, text};
 use crate::random::{Random, rounds};
-use crate::server::{Home, Process, Server};
 
 /// Default number of kills per kind of client, to keep `cargo test` short.
 const USUALLY: usize = 8;
@@ -17,7 +17,7 @@ const USUALLY: usize = 8;
 /// A sender and a recipient with one home, and a server.
 struct Place {
     home: Home,
-    server: Server,
+    server: ServerProcess,
     client: Client,
     token: String,
     random: Random,
@@ -64,7 +64,7 @@ impl Place {
     async fn run_until_killed(&mut self, arguments: &[&str]) -> String {
         let said = self.home.path().join("said");
         let mut command = self.sgsend(arguments);
-        let process = Process::start(command.stdout(fs::File::create(&said).unwrap()));
+        let process = ChildProcess::start(command.stdout(fs::File::create(&said).unwrap()));
         let most = u64::try_from(self.usual.as_millis()).unwrap().max(1) * 5 / 4;
         tokio::time::sleep(self.random.millis_below(most)).await;
         process.kill();

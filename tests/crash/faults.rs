@@ -6,13 +6,13 @@ use std::process::Command;
 
 use bytes::Bytes;
 
+use crate::home::{ChildProcess, Home, ServerProcess};
 use crate::http_client::{Answer, Client, text};
 use crate::ld_preload;
 use crate::not_run::not_run;
 use crate::random::Random;
 use crate::reconcile::{Survived, reconcile};
 use crate::sender::{compare, create};
-use crate::server::{Home, Process, Server};
 use crate::transfer_model::{Fact, TransferModel, Trouble};
 
 /// Errors of a failing disk: EIO, ENOSPC, EROFS.
@@ -65,7 +65,7 @@ fn mount(path: &Path, arguments: &[&str]) -> bool {
     Command::new("mount").args(arguments).arg(path).output().is_ok_and(|output| output.status.success())
 }
 
-async fn token(server: &Server) -> String {
+async fn token(server: &ServerProcess) -> String {
     let made = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
     text(&made.json().unwrap(), "token")
 }
@@ -162,7 +162,7 @@ async fn a_read_only_store_is_not_served() {
     assert!(mount(&disk.0, &["-o", "remount,ro"]), "the disk is still writable");
     let storage = format!("file:{}", home.store().display());
     let mut serve = home.sgsend(&["serve", "public", "--listen", "127.0.0.1:0", "--storage", &storage]);
-    assert!(!Process::start(&mut serve).ends_well(), "the server started on a read-only store");
+    assert!(!ChildProcess::start(&mut serve).ends_well(), "the server started on a read-only store");
     let said = home.said().to_lowercase();
     assert!(said.contains("error: ") && said.contains("read-only") && said.contains("hint: "), "{said}");
     assert!(mount(&disk.0, &["-o", "remount,rw"]));

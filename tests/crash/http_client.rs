@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::server::{ADMIN_KEY, Server};
+use crate::home::{ADMIN_KEY, ServerProcess};
 
 /// Timeout beyond which a request counts as lost; a running server responds much sooner.
 const NO_ANSWER: Duration = Duration::from_secs(20);
@@ -36,7 +36,7 @@ pub(crate) struct Answer {
 
 impl Client {
     /// Creates a client of `server`, with a sender token if `token` is not empty.
-    pub(crate) fn of(server: &Server, token: &str) -> Self {
+    pub(crate) fn of(server: &ServerProcess, token: &str) -> Self {
         // The timeout is needed because reqwest may never report a server killed at an unlucky time.
         let http = reqwest::Client::builder().no_proxy().timeout(NO_ANSWER).build().expect("an HTTP client");
         Self { http, public: server.public.clone(), admin: server.admin.clone(), token: token.to_owned() }

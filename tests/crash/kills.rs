@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use crate::home::Home;
 use crate::ld_preload;
 use crate::random::{Random, rounds};
 use crate::reconcile::Survived;
-use crate::server::Home;
 use crate::users::{Users, explain, files};
 
 /// Seconds after which a one-minute transfer and its grants have ended.

@@ -22,8 +22,11 @@ mod random;
 mod transfer_model;
 mod users;
 
+mod home;
 mod http_client;
 mod reconcile;
 mod sender;
-mod server;
+#[path = "../support/server_process.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod server_process;
 mod tokens;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::disk::Disk;
+use crate::home::Home;
 use crate::journal;
 use crate::kills::MINUTES_LATER_S;
 use crate::ld_preload;
 use crate::random::{Random, rounds};
 use crate::reconcile::Survived;
-use crate::server::Home;
 use crate::users::{Users, explain};
 
 /// Default number of power losses, to keep `cargo test` short.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::home::{Home, ServerProcess};
 use crate::http_client::Client;
 use crate::random::Random;
 use crate::reconcile::{Survived, reconcile};
 use crate::sender::Sender;
-use crate::server::{Home, Server};
 use crate::tokens::Admin;
 use crate::transfer_model::{Fact, TransferModel, Trouble};
 
@@ -33,7 +33,7 @@ impl Users {
     }
 
     /// Uses `server` until `kill_after` has passed, then kills it in the middle of its work.
-    pub(crate) async fn use_until_killed(&mut self, server: Server, kill_after: Duration) -> Result<(), String> {
+    pub(crate) async fn use_until_killed(&mut self, server: ServerProcess, kill_after: Duration) -> Result<(), String> {
         let client = Client::of(&server, &self.token);
         if self.token.is_empty() {
             self.token = self.admin.make(&client).await.map_err(|trouble| format!("{trouble:?}"))?;
@@ -50,7 +50,12 @@ impl Users {
     }
 
     /// Resolves uncertain facts after a kill, for some transfers or for all of them.
-    pub(crate) async fn reconcile(&mut self, server: &Server, survived: Survived, every: bool) -> Result<(), String> {
+    pub(crate) async fn reconcile(
+        &mut self,
+        server: &ServerProcess,
+        survived: Survived,
+        every: bool,
+    ) -> Result<(), String> {
         let client = Client::of(server, &self.token);
         let each = self.senders.iter_mut().map(async |sender| {
             let Sender { current, old, random, .. } = sender;
@@ -96,7 +101,7 @@ impl Users {
     }
 
     /// Returns the status of each current transfer, as reported by the server.
-    pub(crate) async fn look(&self, server: &Server) -> Vec<String> {
+    pub(crate) async fn look(&self, server: &ServerProcess) -> Vec<String> {
         let client = Client::of(server, &self.token);
         let current = self.senders.iter().flat_map(|sender| &sender.current);
         let look = async |model: &TransferModel| {

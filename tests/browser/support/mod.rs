@@ -8,9 +8,12 @@ mod content;
 mod downloads;
 mod driver;
 mod elements;
-#[path = "../../suite/support/gate.rs"]
+#[path = "../../support/gate.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod gate;
+#[path = "../../support/home.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod home;
 mod interrupted;
 mod leftover_files;
 mod network;
@@ -18,10 +21,10 @@ mod network;
 mod not_run;
 mod open_bucket;
 mod page_errors;
-#[path = "../../suite/support/process.rs"]
-#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
-mod process;
 mod recording_proxy;
+#[path = "../../support/server_process.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod server_process;
 mod service;
 mod storage;
 
@@ -35,16 +38,13 @@ pub(crate) use axe::axe;
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
 pub(crate) use content::{content, png};
 pub(crate) use gate::{Gate, Way};
+pub(crate) use home::{Home, Said};
 pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::Sent;
 pub(crate) use not_run::not_run;
-pub(crate) use process::{Home, Said, Serving};
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use service::Service;
 pub(crate) use tink::{tink_open, tink_seal};
-
-/// Admin key of all services that are started with a key.
-pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
 /// Returns the cache folder of `tests/browsers.sh`.
 pub(crate) fn cache() -> std::path::PathBuf {

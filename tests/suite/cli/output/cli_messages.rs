@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::support::{Home, Said, Serving, Terminal};
+use crate::support::{Home, Said, ServerProcess, Terminal};
 
 /// The generic hint, useful only for a mistyped option.
 const FALLBACK: &str = "`sgsend help COMMAND`";
 
-fn logged_in() -> (Home, Serving) {
+fn logged_in() -> (Home, ServerProcess) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);

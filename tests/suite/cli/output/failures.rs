@@ -1,10 +1,10 @@
 //! Failures: the exit status, and two lines with the cause and a hint.
 
-use crate::support::{Home, Serving};
+use crate::support::{Home, ServerProcess};
 
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-fn started() -> (Home, Serving) {
+fn started() -> (Home, ServerProcess) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);

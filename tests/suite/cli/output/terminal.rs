@@ -3,11 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Gate, Home, Serving, Terminal, Way};
+use crate::support::{Gate, Home, ServerProcess, Terminal, Way};
 
 const CTRL_C: &str = "\u{3}";
 
-fn logged_in() -> (Home, Serving) {
+fn logged_in() -> (Home, ServerProcess) {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
     let serving = home.serve(&["--storage", &store]);

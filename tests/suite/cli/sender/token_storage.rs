@@ -5,10 +5,10 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, Serving, Terminal};
+use crate::support::{Home, Said, ServerProcess, Terminal};
 
 /// Starts a server; returns a token that is stored nowhere, and the link of a transfer created with the token.
-fn started() -> (Home, Serving, String, String) {
+fn started() -> (Home, ServerProcess, String, String) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "x"]).text();
@@ -57,7 +57,7 @@ fn the_suggested_delete_command_works() {
 }
 
 /// Runs `token create` with this stdout, and checks that no usable token remains.
-fn create_with_unusable_stdout(home: &Home, serving: &Serving, arguments: &[&str], stdout: Stdio) {
+fn create_with_unusable_stdout(home: &Home, serving: &ServerProcess, arguments: &[&str], stdout: Stdio) {
     let all = [&["token", "create", "lost", "--admin-server", &serving.admin], arguments].concat();
     let said = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     let said = Said::of(said);

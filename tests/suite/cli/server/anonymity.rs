@@ -1,6 +1,6 @@
 //! Client addresses and user agents are absent from records, logs and metrics of a service.
 
-use crate::support::{Home, Serving};
+use crate::support::Home;
 
 const ADDRESS: &str = "203.0.113.77";
 const AGENT: &str = "CanaryAgent/47.11";
@@ -10,11 +10,8 @@ fn no_record_log_or_metric_names_an_address_or_an_agent() {
     let home = Home::new();
     let key = home.file("key", &[b'k'; 40]);
     let store = home.path().join("store");
-    let mut serve =
-        home.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    serve.args(["--storage", &format!("file:{}", store.display()), "--trusted-proxy", "127.0.0.1"]);
-    serve.args(["--admin-key-file", &key]).env("SGSEND_LOG", "trace");
-    let serving = Serving::start(serve, 2);
+    let server = home.server().storage(&format!("file:{}", store.display())).env("SGSEND_LOG", "trace");
+    let serving = server.arguments(&["--trusted-proxy", "127.0.0.1", "--admin-key-file", &key]).start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let metrics = runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().user_agent(AGENT).build().unwrap();

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Home, Serving};
+use crate::support::{Home, ServerProcess};
 
 #[test]
 fn an_admin_key_is_generated_for_loopback_only() {
@@ -100,7 +100,7 @@ fn two_processes_share_a_store() {
     let public = home.serve_one("public", &["--storage", &store]);
     let admin = home.serve_one("admin", &["--storage", &store]);
     let servers =
-        |serving: &Serving| if serving.admin.is_empty() { serving.public.clone() } else { serving.admin.clone() };
+        |serving: &ServerProcess| if serving.admin.is_empty() { serving.public.clone() } else { serving.admin.clone() };
     let (public_url, admin_url) = (servers(&public), servers(&admin));
     let at =
         |arguments: &[&str]| home.run(&[&["--server", &public_url, "--admin-server", &admin_url], arguments].concat());

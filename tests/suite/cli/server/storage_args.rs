@@ -1,10 +1,9 @@
 //! Invalid `--storage` values: no store is created, and the error fits the mistake.
 
 use std::fs;
-use std::process::Stdio;
 
 use super::invalid_settings::refused;
-use crate::support::{Home, Said, Serving};
+use crate::support::{Home, Said};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";
 
@@ -82,11 +81,8 @@ fn a_store_is_not_mixed_with_other_files() {
 #[test]
 fn unknown_variables_are_warned_about_without_their_values() {
     let home = Home::new();
-    let arguments = ["serve", "all", "--json", "--storage", "memory:"];
-    let mut command =
-        home.sgsend(&[&arguments[..], &["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]].concat());
-    command.env("SGSEND_RATE_LIMITT", "hidden").env("SGSEND_RATE_LIMIT", "off").stdin(Stdio::null());
-    let log = Serving::start(command, 2).terminate();
+    let server = home.server().storage("memory:").env("SGSEND_RATE_LIMITT", "hidden").env("SGSEND_RATE_LIMIT", "off");
+    let log = server.start().terminate();
     let warnings: Vec<_> = log.lines().filter(|line| line.contains("is not a setting")).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("SGSEND_RATE_LIMITT"), "{log}");
     assert!(!log.contains("hidden"), "{log}");

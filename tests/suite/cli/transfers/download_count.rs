@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Home, Serving};
+use crate::support::{Home, ServerProcess};
 
-fn started(name: &str) -> (Home, Serving, String) {
+fn started(name: &str) -> (Home, ServerProcess, String) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, Serving};
+use crate::support::{Home, Said, ServerProcess};
 
 /// Starts a proxy to `target`, one request per connection, that passes each response through `change`.
 fn through(target: &str, change: impl Fn(&str, String) -> String + Send + Sync + 'static) -> String {
@@ -72,7 +72,7 @@ fn set(json: &str, member: &str, value: Value) -> String {
     object.to_string()
 }
 
-fn started() -> (Home, Serving, String) {
+fn started() -> (Home, ServerProcess, String) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "test"]).text();

@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 
-use crate::support::{Home, Serving};
+use crate::support::Home;
 
 /// Starts a proxy to `target` that records the bytes of both directions; returns its URL and the recording.
 fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
@@ -64,10 +64,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 fn content_name_and_key_never_leak() {
     let (sender, recipient, operator) = (Home::new(), Home::new(), Home::new());
     let store = operator.path().join("store");
-    let mut serve =
-        operator.sgsend(&["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    serve.args(["--storage", &format!("file:{}", store.display())]).env("SGSEND_LOG", "trace");
-    let serving = Serving::start(serve, 2);
+    let server = operator.server().storage(&format!("file:{}", store.display())).env("SGSEND_LOG", "trace");
+    let serving = server.start();
     let (url, heard) = tap(serving.public.trim_start_matches("http://").to_owned());
     let key_file = operator.path().join(".config/sgsend/admin-key");
     let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);

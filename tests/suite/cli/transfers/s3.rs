@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sgsend::server::store::S3Location;
 
-use crate::support::{ADMIN_KEY, Fault, FaultyBucket, Home, Said, Serving, bucket};
+use crate::support::{ADMIN_KEY, Fault, FaultyBucket, Home, Said, ServerProcess, bucket};
 
 const GIB: u64 = 1 << 30;
 /// Timeout for one command.
@@ -67,20 +67,16 @@ impl Watched {
 }
 
 /// Starts a public service at `address`.
-fn public(home: &Home, location: &S3Location, address: &str) -> Serving {
-    let storage = location.to_string();
-    let arguments = ["serve", "public", "--json", "--listen", address, "--storage", &storage, "--max-size", "2GiB"];
-    Serving::start(home.sgsend(&arguments), 1)
+fn public(home: &Home, location: &S3Location, address: &str) -> ServerProcess {
+    let server = home.server().only("public").listen(address).storage(&location.to_string());
+    server.arguments(&["--max-size", "2GiB"]).start()
 }
 
 /// Starts a service and logs a sender in; returns the service and its address.
-fn started(home: &Home, location: &S3Location) -> (Serving, String) {
+fn started(home: &Home, location: &S3Location) -> (ServerProcess, String) {
     let first = public(home, location, "127.0.0.1:0");
     let address = first.public.trim_start_matches("http://").to_owned();
-    let storage = location.to_string();
-    let mut admin = home.sgsend(&["serve", "admin", "--json", "--listen", "127.0.0.1:0", "--storage", &storage]);
-    admin.env("SGSEND_ADMIN_KEY", ADMIN_KEY);
-    let admin = Serving::start(admin, 1);
+    let admin = home.server().only("admin").storage(&location.to_string()).admin_key().start();
     let servers = ["--server", &first.public, "--admin-server", &admin.admin];
     let mut making = home.sgsend(&[&servers[..], &["token", "create", "test", "--login"]].concat());
     let made = Said::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::support::{Home, Serving};
+use crate::support::Home;
 
 /// A plain HTTP client that sends each request independently.
 struct Requests(tokio::runtime::Runtime);
@@ -107,11 +107,7 @@ fn an_upload_and_a_download_resume_after_a_server_restart() {
     // Reserves a port that stays the same across restarts.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = format!("127.0.0.1:{port}");
-    let serve = || {
-        let arguments =
-            ["serve", "all", "--json", "--listen", &listen, "--admin-listen", "127.0.0.1:0", "--storage", &store];
-        Serving::start(home.sgsend(&arguments), 2)
-    };
+    let serve = || home.server().storage(&store).listen(&listen).start();
     let serving = serve();
     home.log_in(&serving);
     let content: Vec<u8> =

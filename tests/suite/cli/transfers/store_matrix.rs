@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, Serving, any_storage};
+use crate::support::{Home, Said, ServerProcess, any_storage};
 
 /// A user's session, with its transcript so far.
 struct Conversation {
     home: Home,
-    serving: Serving,
+    serving: ServerProcess,
     said: String,
     /// Values that differ between runs, with their placeholders.
     changing: Vec<(String, String)>,

@@ -7,13 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{ADMIN_KEY, Home, Said, Serving, content};
+use crate::support::{ADMIN_KEY, Home, Said, ServerProcess, content};
 
 /// Starts both services over `storage`, the public service at the fixed address `listen`.
-fn serve(home: &Home, storage: &str, listen: &str) -> Serving {
-    let listens = ["serve", "all", "--json", "--listen", listen, "--admin-listen", "127.0.0.1:0"];
-    let mut command = home.sgsend(&[&listens[..], &["--storage", storage, "--max-size", "1GiB"]].concat());
-    Serving::start(with_key(&mut command), 2)
+fn serve(home: &Home, storage: &str, listen: &str) -> ServerProcess {
+    home.server().storage(storage).listen(listen).arguments(&["--max-size", "1GiB"]).admin_key().start()
 }
 
 fn with_key(command: &mut Command) -> Command {
@@ -24,12 +22,12 @@ fn with_key(command: &mut Command) -> Command {
     keyed
 }
 
-fn command(home: &Home, serving: &Serving, arguments: &[&str]) -> Command {
+fn command(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> Command {
     let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
     with_key(&mut home.sgsend(&[&servers[..], arguments].concat()))
 }
 
-fn run(home: &Home, serving: &Serving, arguments: &[&str]) -> Said {
+fn run(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> Said {
     Said::of(command(home, serving, arguments).output().unwrap())
 }
 
@@ -50,7 +48,7 @@ fn end_beyond(mut command: Command, bytes: u64, signal: &str) -> bool {
     !child.wait().unwrap().success()
 }
 
-fn records(home: &Home, serving: &Serving, link: &str) -> Vec<Value> {
+fn records(home: &Home, serving: &ServerProcess, link: &str) -> Vec<Value> {
     let id = link.split_once("/d/").unwrap().1.split('#').next().unwrap();
     let audit = run(home, serving, &["audit", "show", id, "--json"]).json();
     audit["items"].as_array().unwrap_or_else(|| panic!("{audit}")).clone()

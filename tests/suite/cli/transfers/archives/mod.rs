@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Home, Serving, not_run};
+use crate::support::{Home, ServerProcess, not_run};
 
 /// A directory entry: permissions, mtime in seconds, and content or link target. Links have no permissions or mtime
 /// here.
@@ -48,7 +48,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Found>) {
 }
 
 /// Creates a home with an empty directory `sent`, and starts a server.
-pub(super) fn begin() -> (Home, Serving) {
+pub(super) fn begin() -> (Home, ServerProcess) {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
@@ -65,7 +65,7 @@ pub(super) fn put(home: &Home, path: &str, content: &[u8]) {
 }
 
 /// Sends `sent`, unpacks it in `inbox`, checks that both trees are equal, and returns the unpacked directory.
-pub(super) fn there_and_back(home: &Home, serving: &Serving) -> std::path::PathBuf {
+pub(super) fn there_and_back(home: &Home, serving: &ServerProcess) -> std::path::PathBuf {
     let link = home.run_at(serving, &["upload", "sent"]).text();
     let printed = home.run(&["download", &link, "-o", "inbox"]).text();
     assert_eq!(printed, "inbox/sent");

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-use crate::support::{Gate, Home, Said, Serving, Way};
+use crate::support::{Gate, Home, Said, ServerProcess, Way};
 
 /// Content size in bytes.
 const SIZE: u64 = LENGTH as u64;
@@ -35,7 +35,7 @@ fn told(output: &Output, (signal, _): (&str, i32), resumable: bool) {
 /// A service, a gate in front of it, and a sender that connects through the gate.
 struct World {
     home: Home,
-    serving: Serving,
+    serving: ServerProcess,
     gate: Gate,
     token: String,
 }

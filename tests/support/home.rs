@@ -1,13 +1,14 @@
 //! Runs the `sgsend` binary with its own home directory and an empty environment.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{ADMIN_KEY, bucket};
+use super::bucket;
+use super::server_process::{ServerBuilder, ServerProcess, sgsend};
 
 /// Returns the storage location of this test run: a fresh bucket if an S3 server is configured, memory otherwise.
 pub(crate) fn any_storage() -> String {
@@ -16,15 +17,6 @@ pub(crate) fn any_storage() -> String {
 
 /// A user's home directory.
 pub(crate) struct Home(TempDir);
-
-/// A running `sgsend serve`, killed on drop.
-pub(crate) struct Serving {
-    child: Child,
-    pub(crate) public: String,
-    pub(crate) admin: String,
-    admin_key: Option<&'static str>,
-    log: std::thread::JoinHandle<String>,
-}
 
 /// Output and exit status of a command.
 pub(crate) struct Said {
@@ -51,11 +43,7 @@ impl Home {
 
     /// Returns the command with these arguments, ready to be changed.
     pub(crate) fn sgsend(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
-        command.args(arguments).env_clear().env("HOME", self.path()).current_dir(self.path());
-        // Test results must not depend on this machine's free disk space.
-        command.env("SGSEND_MIN_FREE", "0");
-        command.stdin(Stdio::null());
+        let mut command = sgsend(self.path(), arguments);
         command.envs(bucket::environment());
         command
     }
@@ -66,20 +54,20 @@ impl Home {
     }
 
     /// Returns the command with the addresses of `serving`.
-    fn at(&self, serving: &Serving, arguments: &[&str]) -> Command {
+    fn at(&self, serving: &ServerProcess, arguments: &[&str]) -> Command {
         let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
         let mut command = self.sgsend(&[&servers, arguments].concat());
-        command.envs(serving.admin_key.map(|key| ("SGSEND_ADMIN_KEY", key)));
+        command.envs(serving.admin_key().map(|key| ("SGSEND_ADMIN_KEY", key)));
         command
     }
 
     /// Runs the command against `serving`, with its admin key.
-    pub(crate) fn run_at(&self, serving: &Serving, arguments: &[&str]) -> Said {
+    pub(crate) fn run_at(&self, serving: &ServerProcess, arguments: &[&str]) -> Said {
         Said::of(self.at(serving, arguments).output().unwrap())
     }
 
     /// Runs the command against `serving` with `input` on stdin.
-    pub(crate) fn pipe_at(&self, serving: &Serving, arguments: &[&str], input: &[u8]) -> Said {
+    pub(crate) fn pipe_at(&self, serving: &ServerProcess, arguments: &[&str], input: &[u8]) -> Said {
         let mut command = self.at(serving, arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -93,7 +81,7 @@ impl Home {
     }
 
     /// Creates a sender token and saves it for this home's uploads.
-    pub(crate) fn log_in(&self, serving: &Serving) {
+    pub(crate) fn log_in(&self, serving: &ServerProcess) {
         let made = self.run_at(serving, &["token", "create", "test", "--login"]);
         assert_eq!(made.exit, 0, "{}", made.stderr);
     }
@@ -104,78 +92,27 @@ impl Home {
         if bucket::is_there() { vec![any_storage()] } else { vec![any_storage(), folder] }
     }
 
+    /// Returns a server of this home, ready to be changed; it needs a storage.
+    pub(crate) fn server(&self) -> ServerBuilder {
+        ServerBuilder::new(self.sgsend(&[]))
+    }
+
     /// Starts both services in one process over the storage of this test run: a bucket if `tests/s3.sh` has started a
     /// server, memory otherwise.
-    pub(crate) fn serve_any(&self, arguments: &[&str]) -> Serving {
+    pub(crate) fn serve_any(&self, arguments: &[&str]) -> ServerProcess {
         self.serve(&[&["--storage", &any_storage()], arguments].concat())
     }
 
-    /// Starts both services in one process.
-    pub(crate) fn serve(&self, arguments: &[&str]) -> Serving {
-        let services = ["serve", "all", "--json", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        let mut command = self.sgsend(&[&services, arguments].concat());
-        // Services generate no admin key for a store that other machines can reach.
-        let admin_key = arguments.iter().any(|argument| argument.starts_with("s3://")).then_some(ADMIN_KEY);
-        command.envs(admin_key.map(|key| ("SGSEND_ADMIN_KEY", key)));
-        let mut serving = Serving::start(command, 2);
-        serving.admin_key = admin_key;
-        serving
+    /// Starts both services in one process, with an admin key if the arguments name a bucket.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> ServerProcess {
+        let server = self.server().arguments(arguments);
+        let in_bucket = arguments.iter().any(|argument| argument.starts_with("s3://"));
+        if in_bucket { server.admin_key().start() } else { server.start() }
     }
 
     /// Starts one service in a process of its own.
-    pub(crate) fn serve_one(&self, service: &str, arguments: &[&str]) -> Serving {
-        let services = ["serve", service, "--json", "--listen", "127.0.0.1:0"];
-        Serving::start(self.sgsend(&[&services, arguments].concat()), 1)
-    }
-}
-
-impl Serving {
-    /// Starts a service, and waits until it has printed the addresses of its listeners.
-    pub(crate) fn start(mut command: Command, services: usize) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || std::io::read_to_string(&mut stderr).unwrap_or_default());
-        let (mut public, mut admin) = (String::new(), String::new());
-        for line in BufReader::new(stdout).lines().take(services) {
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            assert_eq!((line["v"].as_u64(), line["event"].as_str()), (Some(1), Some("listening")));
-            let url = line["url"].as_str().unwrap().to_owned();
-            if line["service"] == "public" { public = url } else { admin = url }
-        }
-        let started = Self { child, public, admin, admin_key: None, log };
-        let up = !started.public.is_empty() || !started.admin.is_empty();
-        if up { started } else { panic!("the service did not start: {}", started.kill()) }
-    }
-
-    /// Returns the configured admin key; `None` if the service has generated its own key.
-    pub(crate) fn admin_key(&self) -> Option<&'static str> {
-        self.admin_key
-    }
-
-    /// Kills the service with SIGKILL; returns its log.
-    pub(crate) fn kill(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        std::mem::replace(&mut self.log, std::thread::spawn(String::new)).join().unwrap()
-    }
-
-    /// Stops the service with SIGTERM; returns its log.
-    pub(crate) fn terminate(mut self) -> String {
-        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(killed.success());
-        let status = self.child.wait().unwrap();
-        let log = std::mem::replace(&mut self.log, std::thread::spawn(String::new)).join().unwrap();
-        assert!(status.success(), "{status}: {log}");
-        log
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The process may have exited already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    pub(crate) fn serve_one(&self, service: &str, arguments: &[&str]) -> ServerProcess {
+        self.server().only(service).arguments(arguments).start()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Both services over one store, in the test process.
+//! Both services over one store in the test process: the one way in which tests start servers without a process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +14,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Api, bucket};
+use super::{ADMIN_KEY, Api, bucket};
 
 /// Start time of every test: noon UTC.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
-
-/// Admin key of every test.
-pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
 /// Configuration of services under test.
 pub(crate) struct Service {
