@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Gate, Home, Said, Way};
+use crate::support::{Gate, Home, Said, Way, content};
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci"))
@@ -84,8 +84,7 @@ fn a_retrying_job_sends_no_byte_twice() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "ci"]).text();
-    let content: Vec<u8> =
-        (0..24_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let content = content(24_000_000);
     home.file("build.tar.gz", &content);
     let gate = Gate::to(&serving.public);
     gate.close_after(Way::There, 16_000_000);

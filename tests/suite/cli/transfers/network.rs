@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::support::Home;
+use crate::support::{Home, content};
 
 /// Starts a proxy to `target` that forwards the first request to each of `routes` but drops its response.
 fn losing(target: &str, routes: &[&str]) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -91,8 +91,7 @@ fn a_download_resumes_after_a_drop_under_the_same_grant() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
-    let content: Vec<u8> =
-        (0..7_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let content = content(7_000_000);
     let file = home.file("a.bin", &content);
     let link = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
     let (url, left) = losing(&serving.public, &["GET /transfers/id/"]);

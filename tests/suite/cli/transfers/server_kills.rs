@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::support::Home;
+use crate::support::{Home, content};
 
 /// A plain HTTP client that sends each request independently.
 struct Requests(tokio::runtime::Runtime);
@@ -110,8 +110,7 @@ fn an_upload_and_a_download_resume_after_a_server_restart() {
     let serve = || home.server().storage(&store).listen(&listen).start();
     let serving = serve();
     home.log_in(&serving);
-    let content: Vec<u8> =
-        (0..60_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+    let content = content(60_000_000);
     let file = home.file("long.bin", &content);
     let mut upload =
         home.sgsend(&["upload", "-", "--name", "long.bin", "--progress", "json", "--server", &serving.public]);
