@@ -7,4 +7,4 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-exec tests/browsers.sh run cargo test --locked --release --test browser -- --ignored --nocapture measure
+exec tests/browsers.sh run cargo test --locked --release --test browser -- --ignored --nocapture benchmark

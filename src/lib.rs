@@ -1,6 +1,6 @@
 //! End-to-end encrypted file transfer through a server that need not be trusted.
 //!
-//! The crate has four modules. `tests/layering.rs` enforces the dependencies between them:
+//! The crate has four modules. `tests/repository/layering.rs` enforces the dependencies between them:
 //!
 //! - [`domain`]: transfers, and everything that client and server share. Independent of HTTP and of the terminal.
 //! - [`server`]: the public and the admin HTTP service over a store. Depends on `domain`.

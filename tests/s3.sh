@@ -14,9 +14,10 @@ set -euo pipefail
 # S3_FULL=1 runs them against each server, otherwise only the first server does.
 contract='cargo test --locked --test store -- --ignored s3'
 services='
-  cargo test --locked --test suite -- --include-ignored --skip cli::
+  cargo test --locked --test suite -- --include-ignored --skip cli:: --skip format::
   cargo test --locked --test suite -- --include-ignored \
-    cli::s3 cli::doctor::s3 cli::matrix cli::round_trip cli::json cli::canary cli::sweep cli::tls cli::store_copy::s3'
+    cli::transfers::s3 cli::transfers::store_matrix cli::transfers::round_trip cli::transfers::plaintext_leaks \
+    cli::output::json cli::server::doctor::s3 cli::server::sweep cli::server::tls cli::store::copy::s3'
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cache=${SGSEND_S3_CACHE:-$root/target/s3}

@@ -1,6 +1,6 @@
 //! Payload transfers directly between a page and a bucket.
 
-use crate::support::{Browser, Sent, Service, Tap, chromium, content, each};
+use crate::support::{Browser, RecordingProxy, Sent, Service, chromium, content, each};
 
 /// Content size in bytes, more than two parts.
 const SIZE: usize = 20_000_000;
@@ -28,7 +28,7 @@ async fn payloads_do_not_pass_through_the_service() {
     let service = Service::start();
     each(async |browser| {
         for size in [0, 1_000, 5_000_000, SIZE] {
-            let (tap, sent) = (Tap::to(&service.serving.public), content(size));
+            let (tap, sent) = (RecordingProxy::to(&service.serving.public), content(size));
             let link = send(browser, &service, &format!("{}/", tap.url), &sent).await;
             assert_eq!(service.status(&link).await["mode"]["upload"], "presigned");
             assert!(service.download(&link, &[]) == sent, "{size} bytes");
@@ -70,7 +70,7 @@ async fn a_bucket_without_cors_falls_back_to_the_service() {
     let closed = crate::support::bucket::fresh().await.to_string();
     let service = Service::over(&closed, &[]);
     chromium(async |browser| {
-        browser.expect_complaint("CORS");
+        browser.expect_page_error("CORS");
         let sent = content(5_000_000);
         let link = send(browser, &service, &service.page(), &sent).await;
         assert!(service.download(&link, &[]) == sent);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::dice::{Dice, rounds};
-use crate::server::{Home, Process, Server};
-use crate::wire::{Client, text};
+use crate::home::{ChildProcess, Home, ServerProcess};
+use crate::http_client::{Client, text};
+use crate::random::{Random, rounds};
 
 /// Default number of kills per kind of client, to keep `cargo test` short.
 const USUALLY: usize = 8;
@@ -17,10 +17,10 @@ const USUALLY: usize = 8;
 /// A sender and a recipient with one home, and a server.
 struct Place {
     home: Home,
-    server: Server,
+    server: ServerProcess,
     client: Client,
     token: String,
-    dice: Dice,
+    random: Random,
     /// Duration of an uninterrupted command.
     usual: Duration,
 }
@@ -33,14 +33,14 @@ impl Place {
         let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
         let token = text(&made.json().unwrap(), "token");
         let usual = Duration::from_millis(300);
-        Self { client: client.with_token(&token), home, server, token, dice: Dice::of_this_run(what), usual }
+        Self { client: client.with_token(&token), home, server, token, random: Random::of_this_run(what), usual }
     }
 
     /// Writes a new file of random size and content.
     fn file(&mut self) -> Vec<u8> {
         // Uploads of more than 8 MiB can resume.
-        let size = self.dice.within(1..16_000_000);
-        let content = self.dice.bytes(size);
+        let size = self.random.within(1..16_000_000);
+        let content = self.random.bytes(size);
         fs::write(self.home.path().join("file.bin"), &content).unwrap();
         content
     }
@@ -64,9 +64,9 @@ impl Place {
     async fn run_until_killed(&mut self, arguments: &[&str]) -> String {
         let said = self.home.path().join("said");
         let mut command = self.sgsend(arguments);
-        let process = Process::start(command.stdout(fs::File::create(&said).unwrap()));
+        let process = ChildProcess::start(command.stdout(fs::File::create(&said).unwrap()));
         let most = u64::try_from(self.usual.as_millis()).unwrap().max(1) * 5 / 4;
-        tokio::time::sleep(self.dice.millis_below(most)).await;
+        tokio::time::sleep(self.random.millis_below(most)).await;
         process.kill();
         fs::read_to_string(said).unwrap()
     }
@@ -134,7 +134,7 @@ async fn a_killed_upload_leaves_a_complete_transfer_or_none() {
                 assert!(place.content_of(link) == content, "the downloaded content differs");
             }
         }
-        let resume = place.dice.percent(60);
+        let resume = place.random.percent(60);
         let link = place.run(if resume { &["upload", "file.bin", "--resume"] } else { &["upload", "file.bin"] });
         assert!(place.content_of(link.trim_end()) == content, "a second attempt sent different content");
         if resume && let [kept] = kept.as_slice() {
@@ -160,7 +160,7 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
         let link = place.run(&["upload", "file.bin", "--downloads", "1"]).trim_end().to_owned();
         let folder = place.home.path().join("received");
         fs::create_dir(&folder).unwrap();
-        for _ in 0..place.dice.within(1..4) {
+        for _ in 0..place.random.within(1..4) {
             place.run_until_killed(&["download", &link, "-o", "received"]).await;
             killed += 1;
             if look(&folder, &content, false) {
@@ -169,7 +169,7 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
             }
         }
         if !look(&folder, &content, false) {
-            let resume = place.dice.percent(60);
+            let resume = place.random.percent(60);
             let arguments = ["download", &link, "-o", "received", "--resume"];
             place.run(if resume { &arguments } else { &arguments[..4] });
         }

@@ -6,14 +6,14 @@ use std::process::Command;
 
 use bytes::Bytes;
 
-use crate::dice::Dice;
-use crate::known::{Fact, Known, Trouble};
+use crate::home::{ChildProcess, Home, ServerProcess};
+use crate::http_client::{Answer, Client, text};
+use crate::ld_preload;
 use crate::not_run::not_run;
-use crate::preload;
+use crate::random::Random;
+use crate::reconcile::{Survived, reconcile};
 use crate::sender::{compare, create};
-use crate::server::{Home, Process, Server};
-use crate::settle::{Survived, settle};
-use crate::wire::{Answer, Client, text};
+use crate::transfer_model::{Fact, TransferModel, Trouble};
 
 /// Errors of a failing disk: EIO, ENOSPC, EROFS.
 const ERRORS: [u32; 3] = [5, 28, 30];
@@ -65,53 +65,53 @@ fn mount(path: &Path, arguments: &[&str]) -> bool {
     Command::new("mount").args(arguments).arg(path).output().is_ok_and(|output| output.status.success())
 }
 
-async fn token(server: &Server) -> String {
+async fn token(server: &ServerProcess) -> String {
     let made = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
     text(&made.json().unwrap(), "token")
 }
 
-fn known(dice: &mut Dice) -> Known {
-    let mut known = Known::new(dice, SIZE);
-    known.content = Bytes::from(dice.bytes(SIZE));
-    (known.brief, known.limit) = (false, Some(2));
-    known
+fn model(random: &mut Random) -> TransferModel {
+    let mut model = TransferModel::new(random, SIZE);
+    model.content = Bytes::from(random.bytes(SIZE));
+    (model.brief, model.limit) = (false, Some(2));
+    model
 }
 
 /// Runs the transfer as far as the disk permits; returns whether it was completed. Each response must be a success or
 /// describe the storage error; a failed request may still have taken effect, because its response may be the part that
 /// failed.
-async fn send(client: &Client, known: &mut Known) -> Result<bool, Trouble> {
+async fn send(client: &Client, model: &mut TransferModel) -> Result<bool, Trouble> {
     let refused = |answer: &Answer| match answer.status {
         200 | 201 => Ok(false),
         503 | 507 => Ok(true),
         _ => Err(Trouble::Wrong(format!("unexpected response to a full disk: {answer:?}"))),
     };
-    if let Err(Trouble::Wrong(_)) = create(client, known).await {
+    if let Err(Trouble::Wrong(_)) = create(client, model).await {
         let again = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
         return refused(&again).map(|_| false);
     }
     for start in (0..SIZE).step_by(SIZE / 3) {
         let end = SIZE.min(start + SIZE / 3);
-        known.sent = end;
-        let path = known.path(&format!("payload/upload-bytes?offset={start}"));
-        if refused(&client.post(&path, known.content.slice(start..end)).await?)? {
+        model.sent = end;
+        let path = model.path(&format!("payload/upload-bytes?offset={start}"));
+        if refused(&client.post(&path, model.content.slice(start..end)).await?)? {
             return Ok(false);
         }
-        known.acknowledged = end;
+        model.acknowledged = end;
     }
-    known.completed = Fact::Perhaps;
-    if refused(&client.post(&known.path("upload/complete"), "{}").await?)? {
+    model.completed = Fact::Perhaps;
+    if refused(&client.post(&model.path("upload/complete"), "{}").await?)? {
         return Ok(false);
     }
-    known.completed = Fact::Yes;
-    known.untold_perhaps += 1;
-    let answer = client.get(&known.path("payload/download-bytes")).await?;
+    model.completed = Fact::Yes;
+    model.untold_perhaps += 1;
+    let answer = client.get(&model.path("payload/download-bytes")).await?;
     if refused(&answer)? {
         return Ok(false);
     }
-    known.untold_perhaps -= 1;
-    known.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
-    compare(known, &answer)?;
+    model.untold_perhaps -= 1;
+    model.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
+    compare(model, &answer)?;
     Ok(true)
 }
 
@@ -119,37 +119,37 @@ async fn send(client: &Client, known: &mut Known) -> Result<bool, Trouble> {
 async fn responses_are_correct_with_any_amount_of_free_space() {
     let home = Home::new();
     let Some(disk) = SmallDisk::mount(&home) else { return };
-    let mut dice = Dice::of_this_run("full disks");
+    let mut random = Random::of_this_run("full disks");
     let mut server = home.serve();
     let token = token(&server).await;
-    let (mut all, mut ends) = (Vec::<Known>::new(), Vec::new());
+    let (mut all, mut ends) = (Vec::<TransferModel>::new(), Vec::new());
     for room in (0..24).map(|step| step * 32_768).chain([PLENTY]) {
         let client = Client::of(&server, &token);
         disk.fill(room);
-        let mut known = known(&mut dice);
-        ends.push(send(&client, &mut known).await.unwrap());
+        let mut model = model(&mut random);
+        ends.push(send(&client, &mut model).await.unwrap());
         // Restarts with the remaining free space.
         server.kill();
         server = home.serve();
         let client = Client::of(&server, &token);
         fs::remove_file(disk.0.join("ballast")).unwrap();
-        settle(&client, &mut known, Survived::Kill).await.unwrap();
+        reconcile(&client, &mut model, Survived::Kill).await.unwrap();
         disk.fill(room);
-        if known.created == Fact::Yes {
-            known.deleted = Fact::Perhaps;
-            let deleted = client.post(&known.path("delete"), "{}").await.unwrap();
+        if model.created == Fact::Yes {
+            model.deleted = Fact::Perhaps;
+            let deleted = client.post(&model.path("delete"), "{}").await.unwrap();
             // A deletion must be recorded before the payload is removed, and the record needs space.
             let answers: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
             assert!(answers.contains(&deleted.status), "{room} bytes free: {deleted:?}");
-            known.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
+            model.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
         }
-        all.push(known);
+        all.push(model);
         fs::remove_file(disk.0.join("ballast")).unwrap();
     }
     assert_eq!((ends.first(), ends.last()), (Some(&false), Some(&true)), "completed, by free space: {ends:?}");
     let client = Client::of(&server, &token);
-    for known in &mut all {
-        settle(&client, known, Survived::Kill).await.unwrap();
+    for model in &mut all {
+        reconcile(&client, model, Survived::Kill).await.unwrap();
     }
     home.said();
 }
@@ -162,7 +162,7 @@ async fn a_read_only_store_is_not_served() {
     assert!(mount(&disk.0, &["-o", "remount,ro"]), "the disk is still writable");
     let storage = format!("file:{}", home.store().display());
     let mut serve = home.sgsend(&["serve", "public", "--listen", "127.0.0.1:0", "--storage", &storage]);
-    assert!(!Process::start(&mut serve).ends_well(), "the server started on a read-only store");
+    assert!(!ChildProcess::start(&mut serve).ends_well(), "the server started on a read-only store");
     let said = home.said().to_lowercase();
     assert!(said.contains("error: ") && said.contains("read-only") && said.contains("hint: "), "{said}");
     assert!(mount(&disk.0, &["-o", "remount,rw"]));
@@ -172,23 +172,23 @@ async fn a_read_only_store_is_not_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
     let mut home = Home::new();
-    let Some(library) = preload::compiled("fault.c", &home.path()) else { return };
+    let Some(library) = ld_preload::compiled("fault.c", &home.path()) else { return };
     let fault = home.path().join("fault");
     home.set("LD_PRELOAD", &library);
     home.set("SGSEND_TEST_FAULT", &fault);
     home.set("SGSEND_TEST_DISK", &home.path().join("disk"));
-    let mut dice = Dice::of_this_run("failing disks");
+    let mut random = Random::of_this_run("failing disks");
     let server = home.serve();
     let token = token(&server).await;
     let client = Client::of(&server, &token);
     let mut all = Vec::new();
     for round in 0..30 {
-        let mut known = known(&mut dice);
+        let mut model = model(&mut random);
         let failing = async {
-            tokio::time::sleep(dice.millis_below(40)).await;
+            tokio::time::sleep(random.millis_below(40)).await;
             fs::write(&fault, ERRORS[round % ERRORS.len()].to_string()).unwrap();
         };
-        let (sent, ()) = tokio::join!(send(&client, &mut known), failing);
+        let (sent, ()) = tokio::join!(send(&client, &mut model), failing);
         sent.unwrap();
         let refused = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
         assert!([503, 507].contains(&refused.status), "the server accepted a request that it can't store: {refused:?}");
@@ -196,14 +196,14 @@ async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
         let status = client.get("/health").await.unwrap();
         assert_eq!(status.status, 200);
         fs::remove_file(&fault).unwrap();
-        settle(&client, &mut known, Survived::Kill).await.unwrap();
-        all.push(known);
+        reconcile(&client, &mut model, Survived::Kill).await.unwrap();
+        all.push(model);
     }
     server.kill();
     let server = home.serve();
     let client = Client::of(&server, &token);
-    for known in &mut all {
-        settle(&client, known, Survived::Kill).await.unwrap();
+    for model in &mut all {
+        reconcile(&client, model, Survived::Kill).await.unwrap();
     }
     home.said();
 }

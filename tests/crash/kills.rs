@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::crowd::{Crowd, explain, files};
-use crate::dice::{Dice, rounds};
-use crate::preload;
-use crate::server::Home;
-use crate::settle::Survived;
+use crate::home::Home;
+use crate::ld_preload;
+use crate::random::{Random, rounds};
+use crate::reconcile::Survived;
+use crate::users::{Users, explain, files};
 
 /// Seconds after which a one-minute transfer and its grants have ended.
 pub(crate) const MINUTES_LATER_S: u64 = 130;
@@ -22,35 +22,35 @@ const USUALLY: usize = 30;
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_a_kill_at_any_time() {
     let home = Home::new();
-    let Some(clock) = preload::compiled("later.c", &home.path()) else { return };
+    let Some(clock) = ld_preload::compiled("clock_offset.c", &home.path()) else { return };
     let kills = rounds("SGSEND_KILLS", USUALLY);
-    let mut dice = Dice::of_this_run("kills");
-    let mut crowd = Crowd::new(&mut dice, 5, 1_500_000);
+    let mut random = Random::of_this_run("kills");
+    let mut users = Users::new(&mut random, 5, 1_500_000);
     let (started, mut sweeps, mut seen) = (Instant::now(), 0, 0);
     let mut killed = 0;
     while killed < kills {
         let server = home.serve();
-        explain(&home, crowd.settle(&server, Survived::Kill, false).await);
-        let kill_after = dice.millis_below(150);
-        let sweeping = dice.percent(10).then(|| home.sweep(&clock, MINUTES_LATER_S));
-        explain(&home, crowd.use_until_killed(server, kill_after).await);
+        explain(&home, users.reconcile(&server, Survived::Kill, false).await);
+        let kill_after = random.millis_below(150);
+        let sweeping = random.percent(10).then(|| home.sweep(&clock, MINUTES_LATER_S));
+        explain(&home, users.use_until_killed(server, kill_after).await);
         killed += 1;
         drop(sweeping);
-        if dice.percent(15) {
+        if random.percent(15) {
             // Kills the server before or soon after it listens.
             let starting = home.begin_to_serve();
-            tokio::time::sleep(dice.millis_below(120)).await;
+            tokio::time::sleep(random.millis_below(120)).await;
             starting.kill();
             killed += 1;
         }
-        if dice.percent(25) {
+        if random.percent(25) {
             let sweeping = home.sweep(&clock, MINUTES_LATER_S);
-            tokio::time::sleep(dice.millis_below(150)).await;
+            tokio::time::sleep(random.millis_below(150)).await;
             sweeping.kill();
             (killed, sweeps) = (killed + 1, sweeps + 1);
         }
         if killed / ERA > seen / ERA || killed >= kills {
-            sweep_all(&home, &clock, &mut crowd, &mut dice).await;
+            sweep_all(&home, &clock, &mut users, &mut random).await;
         }
         seen = killed;
     }
@@ -58,22 +58,22 @@ async fn acknowledged_changes_survive_a_kill_at_any_time() {
 }
 
 /// Sweeps all transfers away, with a few interruptions.
-async fn sweep_all(home: &Home, clock: &std::path::Path, crowd: &mut Crowd, dice: &mut Dice) {
+async fn sweep_all(home: &Home, clock: &std::path::Path, users: &mut Users, random: &mut Random) {
     let server = home.serve();
-    explain(home, crowd.settle(&server, Survived::Kill, false).await);
+    explain(home, users.reconcile(&server, Survived::Kill, false).await);
     server.kill();
     assert!(home.sweep(clock, MINUTES_LATER_S).ends_well(), "{}", home.said());
     let server = home.serve();
-    explain(home, crowd.settle(&server, Survived::Kill, true).await);
-    crowd.check_files(&home.store());
+    explain(home, users.reconcile(&server, Survived::Kill, true).await);
+    users.check_files(&home.store());
     drop(server);
     for _ in 0..3 {
         let sweeping = home.sweep(clock, YEARS_LATER_S);
-        tokio::time::sleep(dice.millis_below(400)).await;
+        tokio::time::sleep(random.millis_below(400)).await;
         sweeping.kill();
     }
     assert!(home.sweep(clock, YEARS_LATER_S).ends_well(), "{}", home.said());
-    crowd.forget();
+    users.forget();
     let left = files(&home.store().join("payloads"));
     assert!(left.is_empty(), "payloads are left after their transfers: {left:?}");
     let records = rusqlite::Connection::open(home.store().join("records.sqlite")).expect("a readable database");

@@ -7,22 +7,26 @@
 #![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 #![allow(clippy::print_stdout, reason = "runs print their seed and a summary")]
 
-mod adopt;
 mod clients;
-mod crowd;
-mod dice;
 mod disk;
+mod disk_rescan;
 mod faults;
 mod journal;
 mod kills;
-mod known;
-mod loss;
+mod ld_preload;
+mod lost_writes;
 #[path = "../support/not_run.rs"]
 mod not_run;
 mod power;
-mod preload;
+mod random;
+mod transfer_model;
+mod users;
+
+mod home;
+mod http_client;
+mod reconcile;
 mod sender;
-mod server;
-mod settle;
+#[path = "../support/server_process.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod server_process;
 mod tokens;
-mod wire;

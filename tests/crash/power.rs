@@ -4,14 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::crowd::{Crowd, explain};
-use crate::dice::{Dice, rounds};
 use crate::disk::Disk;
+use crate::home::Home;
 use crate::journal;
 use crate::kills::MINUTES_LATER_S;
-use crate::preload;
-use crate::server::Home;
-use crate::settle::Survived;
+use crate::ld_preload;
+use crate::random::{Random, rounds};
+use crate::reconcile::Survived;
+use crate::users::{Users, explain};
 
 /// Default number of power losses, to keep `cargo test` short.
 const USUALLY: usize = 5;
@@ -39,8 +39,8 @@ impl Machine {
     fn new(arguments: &[&'static str]) -> Option<Self> {
         let mut home = Home::new().with_argument(arguments);
         let (disk, journal) = (home.path().join("disk"), home.path().join("journal"));
-        let library = preload::compiled("powerloss.c", &home.path())?;
-        let clock = preload::compiled("later.c", &home.path())?;
+        let library = ld_preload::compiled("powerloss.c", &home.path())?;
+        let clock = ld_preload::compiled("clock_offset.c", &home.path())?;
         fs::create_dir(&disk).unwrap();
         home.set("LD_PRELOAD", &library);
         home.set("SGSEND_TEST_DISK", &disk);
@@ -50,20 +50,20 @@ impl Machine {
     }
 
     /// Uses the machine until the power loss; before, processes may be killed and restarted.
-    async fn live(&mut self, crowd: &mut Crowd, dice: &mut Dice) -> Result<(), String> {
+    async fn live(&mut self, users: &mut Users, random: &mut Random) -> Result<(), String> {
         let mut survived = Survived::PowerLoss;
-        for _ in 0..dice.within(1..4) {
+        for _ in 0..random.within(1..4) {
             let server = self.home.serve();
-            crowd.settle(&server, survived, false).await?;
-            crowd.use_until_killed(server, dice.millis_below(300)).await?;
+            users.reconcile(&server, survived, false).await?;
+            users.use_until_killed(server, random.millis_below(300)).await?;
             self.follow(1);
-            if dice.percent(40) {
+            if random.percent(40) {
                 assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
                 self.follow(0);
             }
             survived = Survived::Kill;
         }
-        self.lose_power(dice);
+        self.lose_power(random);
         Ok(())
     }
 
@@ -75,9 +75,9 @@ impl Machine {
         assert!(found <= untold, "the journal lacks {found} operations");
     }
 
-    fn lose_power(&mut self, dice: &mut Dice) {
+    fn lose_power(&mut self, random: &mut Random) {
         let left = self.home.path().join("left");
-        self.sure.write_after_loss(&left, dice);
+        self.sure.write_after_loss(&left, random);
         fs::remove_dir_all(&self.disk).unwrap();
         fs::rename(left, &self.disk).unwrap();
         // The boot ID changes with a reboot; here, the test overwrites the stored ID instead.
@@ -89,11 +89,11 @@ impl Machine {
     }
 
     /// Checks that removed payloads don't reappear after all due entries are swept.
-    async fn check_payloads(&self, crowd: &mut Crowd) {
+    async fn check_payloads(&self, users: &mut Users) {
         assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
         let server = self.home.serve();
-        explain(&self.home, crowd.settle(&server, Survived::Kill, true).await);
-        crowd.check_files(&self.home.store());
+        explain(&self.home, users.reconcile(&server, Survived::Kill, true).await);
+        users.check_files(&self.home.store());
     }
 
     /// Checks the integrity of a copy of the database before a server opens the original.
@@ -111,33 +111,33 @@ impl Machine {
     }
 }
 
-fn crowd(dice: &mut Dice) -> Crowd {
-    let mut crowd = Crowd::new(dice, 4, 1_000_000);
+fn users(random: &mut Random) -> Users {
+    let mut users = Users::new(random, 4, 1_000_000);
     // More than a power loss may lose.
-    crowd.senders[0].largest = 24_000_000;
-    crowd
+    users.senders[0].largest = 24_000_000;
+    users
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_power_loss() {
-    let mut dice = Dice::of_this_run("power losses");
+    let mut random = Random::of_this_run("power losses");
     let (started, losses) = (Instant::now(), rounds("SGSEND_POWER_LOSSES", USUALLY));
     let mut left = losses;
     while left > 0 {
         let Some(mut machine) = Machine::new(&[]) else { return };
-        let mut crowd = crowd(&mut dice);
+        let mut users = users(&mut random);
         for _ in 0..left.min(MACHINE) {
-            let lived = machine.live(&mut crowd, &mut dice).await;
+            let lived = machine.live(&mut users, &mut random).await;
             explain(&machine.home, lived);
-            if dice.percent(50) {
+            if random.percent(50) {
                 machine.check_database();
             }
         }
         let server = machine.home.serve();
-        explain(&machine.home, crowd.settle(&server, Survived::PowerLoss, true).await);
+        explain(&machine.home, users.reconcile(&server, Survived::PowerLoss, true).await);
         server.terminate();
         machine.follow(0);
-        machine.check_payloads(&mut crowd).await;
+        machine.check_payloads(&mut users).await;
         left = left.saturating_sub(MACHINE);
     }
     println!("{losses} power losses in {:.1} s", started.elapsed().as_secs_f64());
@@ -147,22 +147,22 @@ async fn acknowledged_changes_survive_power_loss() {
 /// itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn state_seen_after_a_kill_survives_power_loss() {
-    let mut dice = Dice::of_this_run("power losses after a look");
+    let mut random = Random::of_this_run("power losses after a look");
     let Some(mut machine) = Machine::new(&[]) else { return };
-    let mut crowd = Crowd::new(&mut dice, 4, 10_000);
+    let mut users = Users::new(&mut random, 4, 10_000);
     for _ in 0..rounds("SGSEND_POWER_LOSSES", USUALLY).min(LOOKS) {
         let server = machine.home.serve();
-        explain(&machine.home, crowd.settle(&server, Survived::PowerLoss, false).await);
-        let used = crowd.use_until_killed(server, dice.millis_below(300)).await;
+        explain(&machine.home, users.reconcile(&server, Survived::PowerLoss, false).await);
+        let used = users.use_until_killed(server, random.millis_below(300)).await;
         explain(&machine.home, used);
         machine.follow(1);
         let server = machine.home.serve();
-        let seen = crowd.look(&server).await;
+        let seen = users.look(&server).await;
         server.kill();
         machine.follow(1);
-        machine.lose_power(&mut dice);
+        machine.lose_power(&mut random);
         let server = machine.home.serve();
-        assert_eq!(crowd.look(&server).await, seen);
+        assert_eq!(users.look(&server).await, seen);
         server.kill();
         machine.follow(1);
     }
@@ -171,13 +171,13 @@ async fn state_seen_after_a_kill_survives_power_loss() {
 /// Proves that the first test can fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_syncs_a_power_loss_loses_acknowledged_changes() {
-    let mut dice = Dice::of_this_run("power losses without syncs");
+    let mut random = Random::of_this_run("power losses without syncs");
     for loss in 0..UNSYNCED {
         let Some(mut machine) = Machine::new(&["--durability", "none"]) else { return };
-        let mut crowd = crowd(&mut dice);
-        machine.live(&mut crowd, &mut dice).await.expect("no loss before the power loss");
+        let mut users = users(&mut random);
+        machine.live(&mut users, &mut random).await.expect("no loss before the power loss");
         let found = match machine.home.try_to_serve() {
-            Some(server) => crowd.settle(&server, Survived::PowerLoss, true).await,
+            Some(server) => users.reconcile(&server, Survived::PowerLoss, true).await,
             None => Err("the store can't be opened".to_owned()),
         };
         if let Err(what) = found {

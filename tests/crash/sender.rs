@@ -4,27 +4,27 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 
-use crate::dice::Dice;
-use crate::known::{Fact, Known, Trouble};
-use crate::wire::{Answer, Client, text};
+use crate::http_client::{Answer, Client, text};
+use crate::random::Random;
+use crate::transfer_model::{Fact, TransferModel, Trouble};
 
 /// Number of concurrent grant requests in a rush.
 const RUSH: usize = 4;
 
 /// A sender with exclusive use of its transfers.
 pub(crate) struct Sender {
-    pub(crate) dice: Dice,
+    pub(crate) random: Random,
     /// Transfers in progress.
-    pub(crate) current: Vec<Known>,
+    pub(crate) current: Vec<TransferModel>,
     /// Transfers that the sender no longer changes.
-    pub(crate) old: Vec<Known>,
+    pub(crate) old: Vec<TransferModel>,
     /// Maximum size of a payload and of one upload request, in bytes.
     pub(crate) largest: usize,
 }
 
 impl Sender {
-    pub(crate) fn new(dice: Dice, largest: usize) -> Self {
-        Self { dice, current: Vec::new(), old: Vec::new(), largest }
+    pub(crate) fn new(random: Random, largest: usize) -> Self {
+        Self { random, current: Vec::new(), old: Vec::new(), largest }
     }
 
     /// Works until the connection is lost or the server breaks a guarantee.
@@ -32,10 +32,10 @@ impl Sender {
         loop {
             self.retire();
             if self.current.len() < 2 {
-                self.current.push(Known::new(&mut self.dice, self.largest));
+                self.current.push(TransferModel::new(&mut self.random, self.largest));
             }
-            let at = self.dice.within(0..self.current.len());
-            match step(client, &mut self.current[at], &mut self.dice).await {
+            let at = self.random.within(0..self.current.len());
+            match step(client, &mut self.current[at], &mut self.random).await {
                 Ok(()) => {}
                 Err(Trouble::Lost) => return Ok(()),
                 Err(Trouble::Wrong(what)) => return Err(what),
@@ -44,192 +44,192 @@ impl Sender {
     }
 
     fn retire(&mut self) {
-        let dice = &mut self.dice;
-        let over = |known: &mut Known| {
-            known.ended() || (known.completed == Fact::Yes && known.used() > 3 && dice.percent(30)) || {
-                known.exhausted() && dice.percent(10)
+        let random = &mut self.random;
+        let over = |model: &mut TransferModel| {
+            model.ended() || (model.completed == Fact::Yes && model.used() > 3 && random.percent(30)) || {
+                model.exhausted() && random.percent(10)
             }
         };
         self.old.extend(self.current.extract_if(.., over));
     }
 }
 
-async fn step(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
-    if known.created != Fact::Yes {
-        return create(client, known).await;
+async fn step(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+    if model.created != Fact::Yes {
+        return create(client, model).await;
     }
-    let left = known.content.len() - known.acknowledged;
-    match (known.completed, dice.within(0..20)) {
-        (_, 0) if dice.percent(30) => delete(client, known).await,
-        (_, 1) if dice.percent(30) => create(client, known).await,
-        (Fact::Yes, 0..=6) => ask(client, known, dice).await,
-        (Fact::Yes, 7..=8) => rush(client, known, dice).await,
-        (Fact::Yes, 9..=11) => fetch_uncounted(client, known).await,
-        (Fact::Yes, 12) => delete(client, known).await,
-        (Fact::Yes, _) => fetch(client, known, dice).await,
-        (_, 2) => ask(client, known, dice).await,
-        (_, 3) => complete(client, known).await,
-        _ if left > 0 => upload(client, known, dice).await,
-        _ => complete(client, known).await,
+    let left = model.content.len() - model.acknowledged;
+    match (model.completed, random.within(0..20)) {
+        (_, 0) if random.percent(30) => delete(client, model).await,
+        (_, 1) if random.percent(30) => create(client, model).await,
+        (Fact::Yes, 0..=6) => ask(client, model, random).await,
+        (Fact::Yes, 7..=8) => rush(client, model, random).await,
+        (Fact::Yes, 9..=11) => fetch_uncounted(client, model).await,
+        (Fact::Yes, 12) => delete(client, model).await,
+        (Fact::Yes, _) => fetch(client, model, random).await,
+        (_, 2) => ask(client, model, random).await,
+        (_, 3) => complete(client, model).await,
+        _ if left > 0 => upload(client, model, random).await,
+        _ => complete(client, model).await,
     }
 }
 
 /// Records the expiry of a one-minute transfer; otherwise requires this status and code.
-fn expect(known: &mut Known, answer: &Answer, status: u16, code: &str, what: &str) -> Result<bool, Trouble> {
+fn expect(model: &mut TransferModel, answer: &Answer, status: u16, code: &str, what: &str) -> Result<bool, Trouble> {
     let outcome = answer.outcome()?;
     if outcome == (status, code.to_owned()) {
         return Ok(true);
     }
-    if known.is_over(&outcome.1) {
-        known.expired = Fact::Yes;
+    if model.is_over(&outcome.1) {
+        model.expired = Fact::Yes;
         return Ok(false);
     }
-    Err(known.wrong(what, &outcome))
+    Err(model.wrong(what, &outcome))
 }
 
 /// Creates the transfer; a repeated request must return the same transfer.
-pub(crate) async fn create(client: &Client, known: &mut Known) -> Result<(), Trouble> {
-    let limit = known.limit.map(|limit| format!(r#","max_downloads":{limit}"#)).unwrap_or_default();
-    let brief = if known.brief { r#","expires_in_s":60"# } else { "" };
-    let size = known.content.len();
-    let body = format!(r#"{{"size_bytes":{size},"idempotency_key":"{}"{limit}{brief}}}"#, known.key);
-    if known.created == Fact::No {
-        known.created = Fact::Perhaps;
+pub(crate) async fn create(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
+    let limit = model.limit.map(|limit| format!(r#","max_downloads":{limit}"#)).unwrap_or_default();
+    let brief = if model.brief { r#","expires_in_s":60"# } else { "" };
+    let size = model.content.len();
+    let body = format!(r#"{{"size_bytes":{size},"idempotency_key":"{}"{limit}{brief}}}"#, model.key);
+    if model.created == Fact::No {
+        model.created = Fact::Perhaps;
     }
     let answer = client.post("/transfers/create", body).await?;
-    expect(known, &answer, 201, "", "create is refused")?;
+    expect(model, &answer, 201, "", "create is refused")?;
     let id = text(&answer.json()?, "transfer_id");
-    if known.created == Fact::Yes && known.id != id {
-        return Err(known.wrong("a repeated create returns another transfer", &id));
+    if model.created == Fact::Yes && model.id != id {
+        return Err(model.wrong("a repeated create returns another transfer", &id));
     }
-    known.id = id;
-    known.created = Fact::Yes;
+    model.id = id;
+    model.created = Fact::Yes;
     Ok(())
 }
 
-async fn upload(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
-    let (start, size) = (known.acknowledged, known.content.len());
-    let end = if dice.percent(40) { size } else { start + dice.within(0..size - start) + 1 };
-    known.sent = known.sent.max(end);
-    let path = known.path(&format!("payload/upload-bytes?offset={start}"));
-    let answer = client.post(&path, known.content.slice(start..end)).await?;
-    if expect(known, &answer, 200, "", "bytes are refused")? {
+async fn upload(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+    let (start, size) = (model.acknowledged, model.content.len());
+    let end = if random.percent(40) { size } else { start + random.within(0..size - start) + 1 };
+    model.sent = model.sent.max(end);
+    let path = model.path(&format!("payload/upload-bytes?offset={start}"));
+    let answer = client.post(&path, model.content.slice(start..end)).await?;
+    if expect(model, &answer, 200, "", "bytes are refused")? {
         let received = answer.json()?["received_bytes"].as_u64();
         if received != Some(end as u64) {
-            return Err(known.wrong("an unexpected number of bytes is acknowledged", &received));
+            return Err(model.wrong("an unexpected number of bytes is acknowledged", &received));
         }
-        known.acknowledged = end;
+        model.acknowledged = end;
     }
     Ok(())
 }
 
-async fn complete(client: &Client, known: &mut Known) -> Result<(), Trouble> {
-    if known.acknowledged < known.content.len() {
-        let answer = client.post(&known.path("upload/complete"), "{}").await?;
-        return expect(known, &answer, 409, "upload_incomplete", "an incomplete upload is completed").map(drop);
+async fn complete(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
+    if model.acknowledged < model.content.len() {
+        let answer = client.post(&model.path("upload/complete"), "{}").await?;
+        return expect(model, &answer, 409, "upload_incomplete", "an incomplete upload is completed").map(drop);
     }
-    known.completed = Fact::Perhaps;
-    let answer = client.post(&known.path("upload/complete"), "{}").await?;
-    known.completed = if expect(known, &answer, 200, "", "complete is refused")? { Fact::Yes } else { Fact::No };
+    model.completed = Fact::Perhaps;
+    let answer = client.post(&model.path("upload/complete"), "{}").await?;
+    model.completed = if expect(model, &answer, 200, "", "complete is refused")? { Fact::Yes } else { Fact::No };
     Ok(())
 }
 
-fn new_grant(dice: &mut Dice) -> String {
-    URL_SAFE_NO_PAD.encode(dice.bytes(32))
+fn new_grant(random: &mut Random) -> String {
+    URL_SAFE_NO_PAD.encode(random.bytes(32))
 }
 
-async fn ask_with(client: &Client, known: &Known, grant: &str) -> Result<Answer, crate::wire::Lost> {
-    client.post(&known.path("download/create-presign-url"), format!(r#"{{"grant":"{grant}"}}"#)).await
+async fn ask_with(client: &Client, model: &TransferModel, grant: &str) -> Result<Answer, crate::http_client::Lost> {
+    client.post(&model.path("download/create-presign-url"), format!(r#"{{"grant":"{grant}"}}"#)).await
 }
 
 /// Requests a download under a new grant.
-async fn ask(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
-    let (grant, exhausted) = (new_grant(dice), known.exhausted());
-    if known.completed != Fact::Yes {
-        let answer = ask_with(client, known, &grant).await?;
-        return expect(known, &answer, 409, "not_completed", "an incomplete payload is downloadable").map(drop);
+async fn ask(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+    let (grant, exhausted) = (new_grant(random), model.exhausted());
+    if model.completed != Fact::Yes {
+        let answer = ask_with(client, model, &grant).await?;
+        return expect(model, &answer, 409, "not_completed", "an incomplete payload is downloadable").map(drop);
     }
-    let at = known.grants.len();
-    known.grants.push((grant.clone(), Fact::Perhaps));
-    let answer = ask_with(client, known, &grant).await?;
+    let at = model.grants.len();
+    model.grants.push((grant.clone(), Fact::Perhaps));
+    let answer = ask_with(client, model, &grant).await?;
     let (status, code) = if exhausted { (410, "transfer_exhausted") } else { (200, "") };
-    let as_wanted = expect(known, &answer, status, code, "a download is counted incorrectly")?;
+    let as_wanted = expect(model, &answer, status, code, "a download is counted incorrectly")?;
     if as_wanted && !exhausted {
-        known.grants[at].1 = Fact::Yes;
+        model.grants[at].1 = Fact::Yes;
     } else {
-        known.grants.truncate(at);
+        model.grants.truncate(at);
     }
     Ok(())
 }
 
 /// Requests several downloads concurrently: exactly the remaining downloads are granted.
-async fn rush(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
-    let left = known.limit.map_or(RUSH, |limit| limit.saturating_sub(known.used())).min(RUSH);
-    let grants: Vec<_> = (0..RUSH).map(|_| new_grant(dice)).collect();
-    let answers = join_all(grants.iter().map(|grant| ask_with(client, known, grant))).await;
+async fn rush(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+    let left = model.limit.map_or(RUSH, |limit| limit.saturating_sub(model.used())).min(RUSH);
+    let grants: Vec<_> = (0..RUSH).map(|_| new_grant(random)).collect();
+    let answers = join_all(grants.iter().map(|grant| ask_with(client, model, grant))).await;
     let (mut granted, mut refused, mut lost) = (0, 0, false);
     for (grant, answer) in grants.into_iter().zip(answers) {
         match answer.map_err(Trouble::from).and_then(|answer| Ok(answer.outcome()?)) {
             Ok((200, _)) => {
                 granted += 1;
-                known.grants.push((grant, Fact::Yes));
+                model.grants.push((grant, Fact::Yes));
             }
             Ok((410, code)) if code == "transfer_exhausted" => refused += 1,
-            Ok((410, code)) if known.is_over(&code) => known.expired = Fact::Yes,
-            Ok(outcome) => return Err(known.wrong("unexpected response to concurrent grants", &outcome)),
+            Ok((410, code)) if model.is_over(&code) => model.expired = Fact::Yes,
+            Ok(outcome) => return Err(model.wrong("unexpected response to concurrent grants", &outcome)),
             Err(_) => {
                 lost = true;
-                known.grants.push((grant, Fact::Perhaps));
+                model.grants.push((grant, Fact::Perhaps));
             }
         }
     }
-    let too_few = refused > RUSH - left || (!lost && known.expired == Fact::No && granted < left);
+    let too_few = refused > RUSH - left || (!lost && model.expired == Fact::No && granted < left);
     if granted > left || too_few {
-        return Err(known.wrong("concurrent grants are counted incorrectly", &(granted, refused, left)));
+        return Err(model.wrong("concurrent grants are counted incorrectly", &(granted, refused, left)));
     }
     if lost { Err(Trouble::Lost) } else { Ok(()) }
 }
 
 /// Downloads the payload under a grant, and compares the received bytes.
-async fn fetch(client: &Client, known: &mut Known, dice: &mut Dice) -> Result<(), Trouble> {
-    let Some(grant) = known.grant(dice) else { return Ok(()) };
-    let answer = client.get(&known.path(&format!("payload/download-bytes?grant={grant}"))).await?;
-    compare(known, &answer)
+async fn fetch(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+    let Some(grant) = model.grant(random) else { return Ok(()) };
+    let answer = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
+    compare(model, &answer)
 }
 
 /// Requires that the received bytes equal the payload, or, if the response was cut off, a prefix of the payload.
-pub(crate) fn compare(known: &mut Known, answer: &Answer) -> Result<(), Trouble> {
+pub(crate) fn compare(model: &mut TransferModel, answer: &Answer) -> Result<(), Trouble> {
     if answer.status == 200 {
-        if !known.content.starts_with(answer.so_far()) {
-            return Err(known.wrong("the downloaded bytes differ", &answer.so_far().len()));
+        if !model.content.starts_with(answer.so_far()) {
+            return Err(model.wrong("the downloaded bytes differ", &answer.so_far().len()));
         }
-        if answer.whole()?.len() != known.content.len() {
-            return Err(known.wrong("a partial payload is served as complete", &answer.so_far().len()));
+        if answer.whole()?.len() != model.content.len() {
+            return Err(model.wrong("a partial payload is served as complete", &answer.so_far().len()));
         }
     }
-    expect(known, answer, 200, "", "a download is refused").map(drop)
+    expect(model, answer, 200, "", "a download is refused").map(drop)
 }
 
 /// Downloads the payload without a grant, which counts a download.
-async fn fetch_uncounted(client: &Client, known: &mut Known) -> Result<(), Trouble> {
-    let exhausted = known.exhausted();
-    known.untold_perhaps += 1;
-    let answer = client.get(&known.path("payload/download-bytes")).await?;
+async fn fetch_uncounted(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
+    let exhausted = model.exhausted();
+    model.untold_perhaps += 1;
+    let answer = client.get(&model.path("payload/download-bytes")).await?;
     if exhausted {
-        expect(known, &answer, 410, "transfer_exhausted", "the download limit is exceeded")?;
+        expect(model, &answer, 410, "transfer_exhausted", "the download limit is exceeded")?;
     } else {
-        known.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
+        model.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
     }
-    known.untold_perhaps -= 1;
-    if exhausted { Ok(()) } else { compare(known, &answer) }
+    model.untold_perhaps -= 1;
+    if exhausted { Ok(()) } else { compare(model, &answer) }
 }
 
-async fn delete(client: &Client, known: &mut Known) -> Result<(), Trouble> {
-    known.deleted = Fact::Perhaps;
-    let (status, code) = client.post(&known.path("delete"), "{}").await?.outcome()?;
+async fn delete(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
+    model.deleted = Fact::Perhaps;
+    let (status, code) = client.post(&model.path("delete"), "{}").await?.outcome()?;
     if (status, code.as_str()) != (200, "") {
-        return Err(known.wrong("delete is refused", &(status, code)));
+        return Err(model.wrong("delete is refused", &(status, code)));
     }
-    known.deleted = Fact::Yes;
+    model.deleted = Fact::Yes;
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::dice::Dice;
-use crate::known::{Fact, Trouble};
-use crate::wire::{Client, text};
+use crate::http_client::{Client, text};
+use crate::random::Random;
+use crate::transfer_model::{Fact, Trouble};
 
 /// An admin with its knowledge of the tokens.
 pub(crate) struct Admin {
-    pub(crate) dice: Dice,
+    pub(crate) random: Random,
     tokens: Vec<Token>,
     /// Number of tokens that may exist although the response was lost.
     untold: usize,
@@ -30,8 +30,8 @@ const ENOUGH: usize = 200;
 const NOTHING: &str = r#"{"size_bytes":0}"#;
 
 impl Admin {
-    pub(crate) fn new(dice: Dice) -> Self {
-        Self { dice, tokens: Vec::new(), untold: 0 }
+    pub(crate) fn new(random: Random) -> Self {
+        Self { random, tokens: Vec::new(), untold: 0 }
     }
 
     /// Creates a token for the senders, which is never revoked.
@@ -59,11 +59,11 @@ impl Admin {
     }
 
     async fn step(&mut self, client: &Client) -> Result<(), Trouble> {
-        if self.tokens.len() < ENOUGH || self.dice.percent(2) {
+        if self.tokens.len() < ENOUGH || self.random.percent(2) {
             self.make(client).await?;
         }
         // Token 0 belongs to the senders and is never revoked.
-        let at = self.dice.within(1..self.tokens.len().max(2));
+        let at = self.random.within(1..self.tokens.len().max(2));
         if let Some(token) = self.tokens.get_mut(at) {
             if token.revoked == Fact::No {
                 token.revoked = Fact::Perhaps;
@@ -79,7 +79,7 @@ impl Admin {
     }
 
     /// Resolves uncertain facts. Created tokens stay, and revoked tokens stay revoked.
-    pub(crate) async fn settle(&mut self, client: &Client) -> Result<(), Trouble> {
+    pub(crate) async fn reconcile(&mut self, client: &Client) -> Result<(), Trouble> {
         let listed = self.list(client).await?;
         let statuses: HashMap<_, _> =
             listed.iter().map(|item| (text(item, "token_id"), text(item, "status"))).collect();

@@ -10,27 +10,27 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError, open_header};
 use sgsend::server::store::{S3Location, S3Store};
 
-use crate::faulty::{Fate, Faulty};
-use crate::place::bucket;
-use crate::place::{changing, content, creating, key, pattern, value};
+use crate::backends::bucket;
+use crate::backends::{changing, content, creating, key, pattern, value};
+use crate::faulty_bucket::{Fault, FaultyBucket};
 
 /// Opens a store behind a fault-injecting proxy, and the same store without the proxy.
-async fn faulty(judge: impl Fn(&Request) -> Fate + Send + Sync + 'static) -> (S3Store, S3Store, Faulty) {
+async fn behind_faults(choose: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> (S3Store, S3Store, FaultyBucket) {
     let location = bucket::fresh().await;
-    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     let detour = S3Location { endpoint: Some(faulty.url.clone()), ..location.clone() };
     (S3Store::open(&detour).await, S3Store::open(&location).await, faulty)
 }
 
-/// Applies `fates` to the first writes of `object`, one per write; all other requests pass.
-fn on_writes_of(object: &'static str, fates: &'static [Fate]) -> impl Fn(&Request) -> Fate + Send + Sync {
+/// Applies `faults` to the first writes of `object`, one per write; all other requests pass.
+fn on_writes_of(object: &'static str, faults: &'static [Fault]) -> impl Fn(&Request) -> Fault + Send + Sync {
     let writes = AtomicU32::new(0);
     move |request| {
         if request.method() != "PUT" || !request.uri().path().ends_with(object) {
-            return Fate::Passed;
+            return Fault::None;
         }
         let number = writes.fetch_add(1, Ordering::Relaxed) as usize;
-        fates.get(number).copied().unwrap_or(Fate::Passed)
+        faults.get(number).copied().unwrap_or(Fault::None)
     }
 }
 
@@ -41,7 +41,8 @@ fn with_event(commit: Commit, event: &str) -> Commit {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_a_409_between_requests_is_retried() {
-    let (store, direct, _faulty) = faulty(on_writes_of("a.json", &[Fate::Refused(409), Fate::Refused(409)])).await;
+    let (store, direct, _faulty) =
+        behind_faults(on_writes_of("a.json", &[Fault::Refused(409), Fault::Refused(409)])).await;
     let version = store.commit(creating("a.json", "first")).await.unwrap().unwrap();
     store.commit(changing("a.json", Condition::Is(version), "second")).await.unwrap();
     assert_eq!(value(&direct, "a.json").await.unwrap(), "second");
@@ -50,8 +51,8 @@ async fn s3_a_409_between_requests_is_retried() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_the_outcome_of_a_lost_response_is_determined() {
-    const LOST: &[Fate] = &[Fate::Lost(500), Fate::Refused(503), Fate::Lost(503), Fate::Lost(500)];
-    let (store, direct, _faulty) = faulty(on_writes_of("a.json", LOST)).await;
+    const LOST: &[Fault] = &[Fault::Lost(500), Fault::Refused(503), Fault::Lost(503), Fault::Lost(500)];
+    let (store, direct, _faulty) = behind_faults(on_writes_of("a.json", LOST)).await;
     let version = store.commit(with_event(creating("a.json", "first"), "events/1.json")).await.unwrap().unwrap();
     // The response was lost, yet the returned version is that of the stored object.
     assert_eq!(direct.get(&key("a.json")).await.unwrap().unwrap().version, version);
@@ -77,23 +78,23 @@ async fn s3_an_overtaken_write_with_a_lost_response_succeeds() {
     // Another writer writes between the write and the check of its outcome.
     let looks = AtomicU32::new(0);
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
-    let judge = move |request: &Request| match (request.method().as_str(), request.uri().path().ends_with("a.json")) {
-        ("PUT", true) => Fate::Lost(500),
+    let choose = move |request: &Request| match (request.method().as_str(), request.uri().path().ends_with("a.json")) {
+        ("PUT", true) => Fault::Lost(500),
         ("GET", true) => {
             if looks.fetch_add(1, Ordering::Relaxed) == 0 {
                 sender.send(()).unwrap();
                 std::thread::sleep(Duration::from_secs(1));
             }
-            Fate::Passed
+            Fault::None
         }
-        _ => Fate::Passed,
+        _ => Fault::None,
     };
     let overtaker = tokio::spawn(async move {
         receiver.recv().await.unwrap();
         let found = overtaking.get(&key("a.json")).await.unwrap().unwrap();
         overtaking.commit(changing("a.json", Condition::Is(found.version), "second")).await.unwrap();
     });
-    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
     store.commit(creating("a.json", "first")).await.unwrap();
     overtaker.await.unwrap();
@@ -104,8 +105,8 @@ async fn s3_an_overtaken_write_with_a_lost_response_succeeds() {
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn s3_records_of_a_crashed_writer_are_put_by_others() {
     let is_event = |request: &Request| request.uri().path().contains("/events/");
-    let judge = move |request: &Request| if is_event(request) { Fate::Refused(503) } else { Fate::Passed };
-    let (store, direct, _faulty) = faulty(judge).await;
+    let choose = move |request: &Request| if is_event(request) { Fault::Refused(503) } else { Fault::None };
+    let (store, direct, _faulty) = behind_faults(choose).await;
     for object in ["a.json", "b.json"] {
         let event = format!("events/{object}");
         store.commit(with_event(creating(object, "first"), &event)).await.unwrap();
@@ -133,11 +134,11 @@ async fn s3_records_of_a_crashed_writer_are_put_by_others() {
 async fn s3_a_server_that_ignores_conditions_is_refused() {
     let location = bucket::fresh().await;
     // The server reports success for each conditional write without performing it.
-    let judge = |request: &Request| {
+    let choose = |request: &Request| {
         let conditional = request.headers().contains_key("if-match") || request.headers().contains_key("if-none-match");
-        if conditional && request.method() == "PUT" { Fate::Lost(200) } else { Fate::Passed }
+        if conditional && request.method() == "PUT" { Fault::Lost(200) } else { Fault::None }
     };
-    let faulty = Faulty::before(location.endpoint.as_ref().unwrap().as_str(), judge).await;
+    let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
     let refused = open_header(&store, Duration::from_mins(1)).await;
     assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{refused:?}");
@@ -163,12 +164,12 @@ async fn s3_an_unreachable_server_is_an_error() {
 async fn s3_a_failed_part_keeps_earlier_parts() {
     const MIB: u64 = 1 << 20;
     let parts = AtomicU32::new(0);
-    let judge = move |request: &Request| {
+    let choose = move |request: &Request| {
         let part = request.uri().query().is_some_and(|query| query.contains("partNumber="));
         let second = part && parts.fetch_add(1, Ordering::Relaxed) >= 1;
-        if second { Fate::Refused(400) } else { Fate::Passed }
+        if second { Fault::Refused(400) } else { Fault::None }
     };
-    let (store, direct, _faulty) = faulty(judge).await;
+    let (store, direct, _faulty) = behind_faults(choose).await;
     let id = TransferId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     let mut failed = false;
@@ -184,7 +185,7 @@ async fn s3_a_failed_part_keeps_earlier_parts() {
     writer.write(pattern(8 * MIB..30 * MIB)).await.unwrap();
     assert_eq!(writer.close().await.unwrap(), 30 * MIB);
     assert_eq!(direct.finish(id, 30 * MIB).await.unwrap(), 30 * MIB);
-    assert!(crate::place::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
+    assert!(crate::backends::content(&direct, id, 0..30 * MIB).await.unwrap() == pattern(0..30 * MIB));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,22 +193,22 @@ async fn s3_a_failed_part_keeps_earlier_parts() {
 async fn s3_a_completed_payload_with_a_lost_response_is_found() {
     const SIZE: u64 = 9 << 20;
     let joined = AtomicU32::new(0);
-    let judge = move |request: &Request| {
+    let choose = move |request: &Request| {
         let query = request.uri().query().unwrap_or_default();
         if request.method() == "POST" && query.contains("uploadId=") {
             joined.fetch_add(1, Ordering::Relaxed);
         }
         let notes = request.method() == "PUT" && request.uri().path().ends_with("/upload.json");
-        if notes && joined.load(Ordering::Relaxed) > 0 { Fate::Refused(503) } else { Fate::Passed }
+        if notes && joined.load(Ordering::Relaxed) > 0 { Fault::Refused(503) } else { Fault::None }
     };
-    let (store, direct, _faulty) = faulty(judge).await;
+    let (store, direct, _faulty) = behind_faults(choose).await;
     let id = TransferId::random();
-    assert_eq!(crate::place::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
+    assert_eq!(crate::backends::upload(&store, id, 0..SIZE).await.unwrap(), SIZE);
     assert!(matches!(store.finish(id, SIZE).await, Err(StoreError::Unavailable(_))));
     // No writer may continue, and a second `finish` finds the complete payload.
     assert!(matches!(direct.writer(id, SIZE).await.err(), Some(StoreError::WriterBusy)));
     assert_eq!(direct.finish(id, SIZE).await.unwrap(), SIZE);
-    assert!(crate::place::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
+    assert!(crate::backends::content(&direct, id, 0..SIZE).await.unwrap() == pattern(0..SIZE));
 }
 
 /// Returns the number of distinct part numbers of each open multipart upload.

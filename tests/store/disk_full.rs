@@ -7,7 +7,7 @@ use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, St
 use sgsend::domain::timestamp::Day;
 use sgsend::server::store::{Durability, FileStore};
 
-use crate::place::{changing, content, creating, finished, key, next_writer, pattern, recording, upload, value};
+use crate::backends::{changing, content, creating, finished, key, next_writer, pattern, recording, upload, value};
 use crate::small_disk::SmallDisk;
 
 const MIB: u64 = 1 << 20;

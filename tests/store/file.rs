@@ -9,7 +9,7 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Condition, Payloads, Records, StorageKey, StoreError};
 use sgsend::server::store::{Durability, FileStore, OpenError};
 
-use crate::place::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
+use crate::backends::{changing, content, creating, finished, key, next_writer, open, pattern, upload, value, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reopening_keeps_all_state() {

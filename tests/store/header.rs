@@ -5,16 +5,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sgsend::domain::store::{StoreError, open_header};
 
-use crate::place::{Place, creating};
+use crate::backends::{SharedStore, creating};
 
-pub(crate) async fn the_first_header_is_kept(store: Place) {
+pub(crate) async fn the_first_header_is_kept(store: SharedStore) {
     let first = open_header(&*store, Duration::from_mins(1)).await.unwrap();
     let second = open_header(&*store, Duration::from_secs(90)).await.unwrap();
     assert_eq!(first.retain_audit_s, 60);
     assert_eq!(second, first);
 }
 
-pub(crate) async fn racing_processes_agree_on_the_header(store: Place) {
+pub(crate) async fn racing_processes_agree_on_the_header(store: SharedStore) {
     let opened = join_all((1..=8).map(|seconds| open_header(&*store, Duration::from_secs(seconds)))).await;
     let headers: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
     assert!(headers.iter().all(|header| *header == headers[0]));
@@ -22,7 +22,7 @@ pub(crate) async fn racing_processes_agree_on_the_header(store: Place) {
 
 #[tokio::test]
 async fn a_newer_store_is_refused() {
-    let (store, ()) = crate::place::memory().await;
+    let (store, ()) = crate::backends::memory().await;
     store.commit(creating("store.json", r#"{"v":2,"retain_audit_s":1}"#)).await.unwrap();
     let refused = open_header(&*store, Duration::from_mins(1)).await;
     assert!(matches!(refused, Err(StoreError::Corrupt { .. })));

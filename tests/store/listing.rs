@@ -3,7 +3,7 @@
 use sgsend::domain::id::TokenId;
 use sgsend::domain::store::{Commit, StorageKey, Store};
 
-use crate::place::{Place, key};
+use crate::backends::{SharedStore, key};
 
 async fn put(store: &dyn Store, keys: &[&str]) {
     let records = keys.iter().map(|at| (key(at), format!("at {at}").into())).collect();
@@ -16,7 +16,7 @@ async fn tokens(store: &dyn Store, after: Option<&str>, limit: usize) -> Vec<Str
     found.iter().map(ToString::to_string).collect()
 }
 
-pub(crate) async fn keys_come_in_order_and_in_pages(store: Place) {
+pub(crate) async fn keys_come_in_order_and_in_pages(store: SharedStore) {
     let mut made: Vec<String> = (0..25).map(|_| StorageKey::token(TokenId::random()).to_string()).collect();
     put(&*store, &made.iter().map(String::as_str).collect::<Vec<_>>()).await;
     made.sort();
@@ -34,7 +34,7 @@ pub(crate) async fn keys_come_in_order_and_in_pages(store: Place) {
     assert_eq!(tokens(&*store, None, 0).await, [""; 0]);
 }
 
-pub(crate) async fn a_prefix_ends_where_it_should(store: Place) {
+pub(crate) async fn a_prefix_ends_where_it_should(store: SharedStore) {
     put(&*store, &["token", "tokens.json", "tokens.", "tokens0/a", "tokensx/a", "Tokens/a"]).await;
     assert_eq!(tokens(&*store, None, 99).await, [""; 0]);
     // `%` and `_` are wildcards in SQL patterns; `~` sorts after all other printable ASCII characters.
@@ -43,12 +43,12 @@ pub(crate) async fn a_prefix_ends_where_it_should(store: Place) {
     assert_eq!(tokens(&*store, None, 99).await, under);
 }
 
-pub(crate) async fn a_key_can_be_the_folder_of_another(store: Place) {
+pub(crate) async fn a_key_can_be_the_folder_of_another(store: SharedStore) {
     put(&*store, &["tokens", "tokens0", "tokens0/a", "tokens/a", "tokens/a/b", "tokens/a.json"]).await;
     assert_eq!(tokens(&*store, None, 99).await, ["tokens/a", "tokens/a.json", "tokens/a/b"]);
 }
 
-pub(crate) async fn a_cursor_outside_the_prefix_is_valid(store: Place) {
+pub(crate) async fn a_cursor_outside_the_prefix_is_valid(store: SharedStore) {
     put(&*store, &["stats/a", "tokens/a", "tokens/b", "tokens0", "transfers/a"]).await;
     for before in ["", "stats/a", "tokens", "tokens/", "tokens/A"] {
         assert_eq!(tokens(&*store, Some(before), 99).await, ["tokens/a", "tokens/b"], "after {before:?}");
@@ -61,7 +61,7 @@ pub(crate) async fn a_cursor_outside_the_prefix_is_valid(store: Place) {
     }
 }
 
-pub(crate) async fn objects_come_with_their_keys(store: Place) {
+pub(crate) async fn objects_come_with_their_keys(store: SharedStore) {
     put(&*store, &["tokens/a", "tokens/b", "tokens/c", "tokens0"]).await;
     let found = store.list(&StorageKey::tokens(), Some(&key("tokens/a")), 2).await.unwrap();
     let expected = ["tokens/b", "tokens/c"].map(|at| (key(at), format!("at {at}").into()));

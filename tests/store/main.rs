@@ -1,14 +1,15 @@
 //! Conformance suite for all store backends, and tests specific to the `file:` store.
 //!
-//! A new backend joins with one line: `conformance!(name)`, where `place::name` opens an empty store. A single-machine
+//! A new backend joins with one line: `conformance!(name)`, where `backends::name` opens an empty store. A single-machine
 //! backend adds `on_one_machine!(name, other_name)`. The `s3` cases need a server: `tests/s3.sh` runs them.
 
 #![allow(clippy::unwrap_used, reason = "the lint exempts test functions, but not their helpers")]
 
+mod backends;
 mod bucket_faults;
 mod disk_full;
-#[path = "../support/faulty.rs"]
-mod faulty;
+#[path = "../support/faulty_bucket.rs"]
+mod faulty_bucket;
 mod file;
 mod header;
 mod listing;
@@ -17,14 +18,13 @@ mod not_run;
 mod payload_listing;
 mod payload_writing;
 mod payloads;
-mod place;
 mod processes;
 mod records;
 #[path = "../support/small_disk.rs"]
 mod small_disk;
 mod stats;
 
-/// Runs all cases of the suite on the stores opened by `place::$backend`.
+/// Runs all cases of the suite on the stores opened by `backends::$backend`.
 macro_rules! conformance {
     ($(#[$attribute:meta])* $backend:ident) => {
         mod $backend {
@@ -111,7 +111,7 @@ macro_rules! cases {
         $(#[$attribute])*
         #[tokio::test(flavor = "multi_thread")]
         async fn $case() {
-            let (store, _kept) = crate::place::$backend().await;
+            let (store, _kept) = crate::backends::$backend().await;
             crate::$subject::$case(store).await;
         }
     };

@@ -3,7 +3,7 @@
 use sgsend::domain::id::{TokenId, TransferId};
 use sgsend::domain::store::{PayloadObjects, Store};
 
-use crate::place::{Place, content, finished, recording, upload};
+use crate::backends::{SharedStore, content, finished, recording, upload};
 
 /// Lists all payloads in pages of `page_size`.
 async fn held(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
@@ -26,7 +26,7 @@ const fn arriving(id: TransferId) -> PayloadObjects {
     PayloadObjects { id, finished: false, unfinished: true }
 }
 
-pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
+pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: SharedStore) {
     assert_eq!(held(&*store, 10).await, []);
     let mut expected = Vec::new();
     for n in 0..7 {
@@ -44,7 +44,7 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: Place) {
     assert_eq!(store.list_stored(None, 0).await.unwrap(), []);
 }
 
-pub(crate) async fn removed_payloads_are_not_listed(store: Place) {
+pub(crate) async fn removed_payloads_are_not_listed(store: SharedStore) {
     let (kept, gone) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
     let half = TransferId::random();
     upload(&*store, half, 0..9 << 20).await.unwrap();
@@ -56,7 +56,7 @@ pub(crate) async fn removed_payloads_are_not_listed(store: Place) {
     assert_eq!(content(&*store, kept, 0..10).await.unwrap().len(), 10);
 }
 
-pub(crate) async fn records_are_no_payloads(store: Place) {
+pub(crate) async fn records_are_no_payloads(store: SharedStore) {
     let id = finished(&*store, 10).await;
     for other in [id, TransferId::random()] {
         for name in ["meta.json", "events/upload.json", "grants/payload.enc"] {

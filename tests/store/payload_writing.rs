@@ -4,11 +4,11 @@ use bytes::Bytes;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::store::StoreError;
 
-use crate::place::{Place, content, finished, next_writer, pattern, upload};
+use crate::backends::{SharedStore, content, finished, next_writer, pattern, upload};
 
 const MIB: u64 = 1 << 20;
 
-pub(crate) async fn an_upload_resumes_at_its_end(store: Place) {
+pub(crate) async fn an_upload_resumes_at_its_end(store: SharedStore) {
     let id = TransferId::random();
     assert_eq!(store.received(id).await.unwrap(), 0);
     // Less than, exactly, and more than the buffer size; the rest in many small pieces.
@@ -26,7 +26,7 @@ pub(crate) async fn an_upload_resumes_at_its_end(store: Place) {
     assert!(content(&*store, id, 0..7 * MIB).await.unwrap() == pattern(0..7 * MIB));
 }
 
-pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: Place) {
+pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: SharedStore) {
     let id = TransferId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
     for start in (0..5 * MIB).step_by(100_000) {
@@ -41,7 +41,7 @@ pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: Place) {
     assert!(content(&*store, id, 0..6 * MIB).await.unwrap() == pattern(0..6 * MIB));
 }
 
-pub(crate) async fn a_discarded_write_leaves_nothing(store: Place) {
+pub(crate) async fn a_discarded_write_leaves_nothing(store: SharedStore) {
     let id = TransferId::random();
     upload(&*store, id, 0..1000).await.unwrap();
     let mut writer = store.writer(id, 1000).await.unwrap();
@@ -55,7 +55,7 @@ pub(crate) async fn a_discarded_write_leaves_nothing(store: Place) {
     assert_eq!(content(&*store, id, 0..2000).await.unwrap(), pattern(0..2000));
 }
 
-pub(crate) async fn a_write_at_another_offset_is_refused(store: Place) {
+pub(crate) async fn a_write_at_another_offset_is_refused(store: SharedStore) {
     let id = TransferId::random();
     let nothing = store.writer(id, 5).await.err();
     assert!(matches!(nothing, Some(StoreError::OffsetMismatch { received_bytes: 0 })), "{nothing:?}");
@@ -67,7 +67,7 @@ pub(crate) async fn a_write_at_another_offset_is_refused(store: Place) {
     assert_eq!(upload(&*store, id, 10..20).await.unwrap(), 20);
 }
 
-pub(crate) async fn a_payload_has_one_writer(store: Place) {
+pub(crate) async fn a_payload_has_one_writer(store: SharedStore) {
     let id = TransferId::random();
     let writer = store.writer(id, 0).await.unwrap();
     assert!(matches!(store.writer(id, 0).await.err(), Some(StoreError::WriterBusy)));
@@ -81,7 +81,7 @@ pub(crate) async fn a_payload_has_one_writer(store: Place) {
     assert_eq!((end, writer.close().await.unwrap()), (0, 5));
 }
 
-pub(crate) async fn a_finished_payload_has_no_writer(store: Place) {
+pub(crate) async fn a_finished_payload_has_no_writer(store: SharedStore) {
     let id = finished(&*store, 100).await;
     for offset in [0, 100] {
         let refused = store.writer(id, offset).await.err();
@@ -91,7 +91,7 @@ pub(crate) async fn a_finished_payload_has_no_writer(store: Place) {
     assert_eq!(content(&*store, id, 0..100).await.unwrap(), pattern(0..100));
 }
 
-pub(crate) async fn a_writer_racing_with_finish_is_refused_or_counted(store: Place) {
+pub(crate) async fn a_writer_racing_with_finish_is_refused_or_counted(store: SharedStore) {
     for _ in 0..100 {
         let id = TransferId::random();
         upload(&*store, id, 0..10).await.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn a_writer_racing_with_finish_is_refused_or_counted(store: Pla
     }
 }
 
-pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: Place) {
+pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: SharedStore) {
     let id = TransferId::random();
     assert_eq!(store.finish(id, 10).await.unwrap(), 0);
     upload(&*store, id, 0..10).await.unwrap();
@@ -120,7 +120,7 @@ pub(crate) async fn a_size_mismatch_leaves_a_payload_unfinished(store: Place) {
     assert_eq!(store.finish(id, 20).await.unwrap(), 20);
 }
 
-pub(crate) async fn empty_writes_succeed(store: Place) {
+pub(crate) async fn empty_writes_succeed(store: SharedStore) {
     let id = TransferId::random();
     assert_eq!(store.writer(id, 0).await.unwrap().close().await.unwrap(), 0);
     let mut writer = store.writer(id, 0).await.unwrap();
@@ -132,7 +132,7 @@ pub(crate) async fn empty_writes_succeed(store: Place) {
     assert_eq!(content(&*store, id, 0..5).await.unwrap(), pattern(0..5));
 }
 
-pub(crate) async fn writes_to_a_removed_payload_are_discarded(store: Place) {
+pub(crate) async fn writes_to_a_removed_payload_are_discarded(store: SharedStore) {
     let id = TransferId::random();
     let mut closed = store.writer(id, 0).await.unwrap();
     closed.write(pattern(0..2 * MIB)).await.unwrap();

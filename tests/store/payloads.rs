@@ -4,16 +4,16 @@ use futures_util::TryStreamExt;
 use sgsend::domain::id::TransferId;
 use sgsend::domain::store::StoreError;
 
-use crate::place::{Place, content, finished, pattern, upload};
+use crate::backends::{SharedStore, content, finished, pattern, upload};
 
-pub(crate) async fn megabytes_come_back_byte_for_byte(store: Place) {
+pub(crate) async fn megabytes_come_back_byte_for_byte(store: SharedStore) {
     let size = (9 << 20) + 17;
     let id = finished(&*store, size).await;
     assert_eq!(store.received(id).await.unwrap(), size);
     assert!(content(&*store, id, 0..size).await.unwrap() == pattern(0..size));
 }
 
-pub(crate) async fn ranges_are_exact(store: Place) {
+pub(crate) async fn ranges_are_exact(store: SharedStore) {
     let size = (2 << 20) + 5;
     let id = finished(&*store, size).await;
     let block = 512 << 10;
@@ -25,7 +25,7 @@ pub(crate) async fn ranges_are_exact(store: Place) {
     }
 }
 
-pub(crate) async fn unfinished_payloads_are_not_readable(store: Place) {
+pub(crate) async fn unfinished_payloads_are_not_readable(store: SharedStore) {
     let id = TransferId::random();
     assert!(matches!(content(&*store, id, 0..0).await, Err(StoreError::NoPayload)));
     upload(&*store, id, 0..10).await.unwrap();
@@ -34,7 +34,7 @@ pub(crate) async fn unfinished_payloads_are_not_readable(store: Place) {
     assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
 }
 
-pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: Place) {
+pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: SharedStore) {
     let size = 5 << 20;
     let id = finished(&*store, size).await;
     let mut stream = store.read(id, 0..size).await.unwrap();
@@ -50,7 +50,7 @@ pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: Pla
     assert!(read == pattern(0..read.len() as u64) && (!whole || read.len() as u64 == size));
 }
 
-pub(crate) async fn removal_ends_readers_and_writers(store: Place) {
+pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
     let (size, piece) = (5 << 20, 256 << 10);
     let id = TransferId::random();
     let mut writer = store.writer(id, 0).await.unwrap();
@@ -85,7 +85,7 @@ pub(crate) async fn removal_ends_readers_and_writers(store: Place) {
     assert!(matches!(written, Err(StoreError::NoPayload)), "{written:?}");
 }
 
-pub(crate) async fn removing_is_repeatable(store: Place) {
+pub(crate) async fn removing_is_repeatable(store: SharedStore) {
     store.remove(TransferId::random()).await.unwrap();
     let partial = TransferId::random();
     upload(&*store, partial, 0..10).await.unwrap();
@@ -100,7 +100,7 @@ pub(crate) async fn removing_is_repeatable(store: Place) {
     assert_eq!(content(&*store, other, 0..10).await.unwrap(), pattern(0..10));
 }
 
-pub(crate) async fn finishing_is_repeatable(store: Place) {
+pub(crate) async fn finishing_is_repeatable(store: SharedStore) {
     let id = finished(&*store, 10).await;
     assert_eq!(store.finish(id, 10).await.unwrap(), 10);
     // A finish with another size changes nothing, and returns the actual size.
@@ -108,7 +108,7 @@ pub(crate) async fn finishing_is_repeatable(store: Place) {
     assert_eq!(content(&*store, id, 0..10).await.unwrap(), pattern(0..10));
 }
 
-pub(crate) async fn finishing_loses_against_removing(store: Place) {
+pub(crate) async fn finishing_loses_against_removing(store: SharedStore) {
     for _ in 0..50 {
         let id = TransferId::random();
         upload(&*store, id, 0..10).await.unwrap();

@@ -11,7 +11,7 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{Commit, Payloads, StorageKey, Store, StoreError, Swap, create, read, swap};
 use sgsend::server::store::{Durability, FileStore};
 
-use crate::place::{content, key, next_writer, open, pattern, upload, value};
+use crate::backends::{content, key, next_writer, open, pattern, upload, value};
 
 const DIRECTORY: &str = "SGSEND_TEST_STORE";
 

@@ -7,9 +7,9 @@ use sgsend::domain::store::{Commit, Condition, StorageKey, StoreError, Version};
 use sgsend::domain::timestamp::Day;
 use tokio::task::JoinSet;
 
-use crate::place::{Place, changing, creating, key, recording, value, version};
+use crate::backends::{SharedStore, changing, creating, key, recording, value, version};
 
-pub(crate) async fn an_object_is_created_once(store: Place) {
+pub(crate) async fn an_object_is_created_once(store: SharedStore) {
     assert_eq!(store.get(&key("a.json")).await.unwrap(), None);
     let created = store.commit(creating("a.json", "first")).await.unwrap();
     assert_eq!(created, Some(version(&*store, "a.json").await));
@@ -18,7 +18,7 @@ pub(crate) async fn an_object_is_created_once(store: Place) {
     assert_eq!(value(&*store, "a.json").await.unwrap(), "first");
 }
 
-pub(crate) async fn an_object_changes_only_from_the_version_read(store: Place) {
+pub(crate) async fn an_object_changes_only_from_the_version_read(store: SharedStore) {
     let nothing = store.commit(changing("a.json", Condition::Is(Version("1".to_owned())), "x")).await;
     assert!(matches!(nothing, Err(StoreError::Conflict)));
     let first = store.commit(creating("a.json", "first")).await.unwrap().unwrap();
@@ -31,7 +31,7 @@ pub(crate) async fn an_object_changes_only_from_the_version_read(store: Place) {
     assert_eq!(value(&*store, "a.json").await.unwrap(), "fourth");
 }
 
-pub(crate) async fn a_conflict_writes_nothing(store: Place) {
+pub(crate) async fn a_conflict_writes_nothing(store: SharedStore) {
     store.commit(creating("a.json", "first")).await.unwrap();
     let refused = Commit {
         records: vec![(key("events/1.json"), "event".into())],
@@ -46,14 +46,14 @@ pub(crate) async fn a_conflict_writes_nothing(store: Place) {
     assert_eq!(store.keys(&StorageKey::all_stats(), None, 9).await.unwrap(), []);
 }
 
-pub(crate) async fn a_conflict_leaves_no_hints(store: Place) {
+pub(crate) async fn a_conflict_leaves_no_hints(store: SharedStore) {
     store.commit(creating("a.json", "first")).await.unwrap();
     let refused = Commit { schedule: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
     assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
     assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), []);
 }
 
-pub(crate) async fn records_are_written_once(store: Place) {
+pub(crate) async fn records_are_written_once(store: SharedStore) {
     assert_eq!(store.commit(recording("events/1.json", "first")).await.unwrap(), None);
     let with_another = Commit {
         records: vec![(key("events/1.json"), "second".into()), (key("events/2.json"), "other".into())],
@@ -65,16 +65,16 @@ pub(crate) async fn records_are_written_once(store: Place) {
     assert_eq!(value(&*store, "a.json").await.unwrap(), "object");
 }
 
-pub(crate) async fn hints_can_be_put_repeatedly(store: Place) {
-    let schedule = vec![key("due/2026-01-01T00:00/x"), key("due/2026-01-01T00:01/y")];
+pub(crate) async fn hints_can_be_put_repeatedly(store: SharedStore) {
+    let hints = vec![key("due/2026-01-01T00:00/x"), key("due/2026-01-01T00:01/y")];
     for _ in 0..2 {
-        assert_eq!(store.commit(Commit { schedule: schedule.clone(), ..Commit::default() }).await.unwrap(), None);
+        assert_eq!(store.commit(Commit { schedule: hints.clone(), ..Commit::default() }).await.unwrap(), None);
     }
-    assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), schedule);
+    assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), hints);
     assert_eq!(value(&*store, "due/2026-01-01T00:00/x").await.unwrap(), "");
 }
 
-pub(crate) async fn removals_are_repeatable(store: Place) {
+pub(crate) async fn removals_are_repeatable(store: SharedStore) {
     store.commit(creating("a.json", "a")).await.unwrap();
     store.commit(creating("b.json", "b")).await.unwrap();
     let removing = Commit { removals: vec![key("a.json"), key("never.json")], ..Commit::default() };
@@ -88,16 +88,16 @@ pub(crate) async fn removals_are_repeatable(store: Place) {
     assert_eq!((value(&*store, "b.json").await, value(&*store, "due/2").await), (None, Some(Bytes::new())));
 }
 
-pub(crate) async fn values_are_kept_byte_for_byte(store: Place) {
+pub(crate) async fn values_are_kept_byte_for_byte(store: SharedStore) {
     for (at, kept) in
-        [("empty", Bytes::new()), ("zeros", vec![0; 5].into()), ("large", crate::place::pattern(0..700_000))]
+        [("empty", Bytes::new()), ("zeros", vec![0; 5].into()), ("large", crate::backends::pattern(0..700_000))]
     {
         store.commit(changing(at, Condition::Absent, kept.clone())).await.unwrap();
         assert_eq!(value(&*store, at).await.unwrap(), kept);
     }
 }
 
-pub(crate) async fn versions_are_never_reused(store: Place) {
+pub(crate) async fn versions_are_never_reused(store: SharedStore) {
     let mut seen: Vec<Version> = Vec::new();
     for _ in 0..3 {
         let created = store.commit(creating("a.json", "new")).await.unwrap().unwrap();
@@ -112,7 +112,7 @@ pub(crate) async fn versions_are_never_reused(store: Place) {
     }
 }
 
-pub(crate) async fn racing_tasks_lose_no_update(store: Place) {
+pub(crate) async fn racing_tasks_lose_no_update(store: SharedStore) {
     store.commit(creating("counter.json", "0")).await.unwrap();
     let mut tasks = JoinSet::new();
     for _ in 0..32 {
@@ -135,7 +135,7 @@ pub(crate) async fn racing_tasks_lose_no_update(store: Place) {
     assert_eq!(value(&*store, "counter.json").await.unwrap(), "256");
 }
 
-pub(crate) async fn refused_commits_do_not_affect_others(store: Place) {
+pub(crate) async fn refused_commits_do_not_affect_others(store: SharedStore) {
     store.commit(creating("taken.json", "first")).await.unwrap();
     let commits = (0..200).map(|n| {
         let at = if n % 3 == 0 { "taken.json".to_owned() } else { format!("new/{n}.json") };

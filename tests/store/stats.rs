@@ -6,7 +6,7 @@ use sgsend::domain::store::{Commit, StorageKey, Store};
 use sgsend::domain::timestamp::Day;
 use sgsend::domain::transfer::Status;
 
-use crate::place::{Place, creating};
+use crate::backends::{SharedStore, creating};
 
 fn counted(day: &str) -> CounterDelta {
     CounterDelta::on(Day::from(day.to_owned()))
@@ -18,7 +18,7 @@ async fn all(store: &dyn Store) -> Vec<DayStats> {
     stored.iter().map(|(key, value)| DayStats::parse(key.as_str(), value).unwrap()).collect()
 }
 
-pub(crate) async fn tallies_are_added_per_day(store: Place) {
+pub(crate) async fn tallies_are_added_per_day(store: SharedStore) {
     let created = CounterDelta {
         created: 1,
         status_moves: StatusMoves::one(None, Some(Status::Pending)),
@@ -44,7 +44,7 @@ pub(crate) async fn tallies_are_added_per_day(store: Place) {
     assert_eq!((third.transfers.pending, third.transfers.completed, third.bytes_stored), (1, 1, 70));
 }
 
-pub(crate) async fn racing_tallies_all_count(store: Place) {
+pub(crate) async fn racing_tallies_all_count(store: SharedStore) {
     let commits = (0..100).map(|_| {
         let counter_delta = CounterDelta { downloads: 1, ..counted("2026-01-01") };
         store.commit(Commit { counter_delta: Some(counter_delta), ..Commit::default() })

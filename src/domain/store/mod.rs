@@ -6,6 +6,8 @@
 mod backoff;
 mod commit;
 mod error;
+#[cfg(test)]
+mod faulty;
 mod incomplete_copy;
 mod key;
 mod memory;
@@ -22,6 +24,8 @@ use async_trait::async_trait;
 pub(crate) use backoff::Backoff;
 pub use commit::{Change, Commit, Condition, Version, Versioned};
 pub use error::StoreError;
+#[cfg(test)]
+pub(crate) use faulty::{FaultInjector, FaultyStore};
 pub(crate) use incomplete_copy::IncompleteCopyMarker;
 pub use key::{Prefix, ScheduleEntry, StorageKey};
 pub use memory::MemoryStore;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{Capabilities, WebDriver};
 
+use super::browser_permit::BrowserPermit;
 use super::driver::{Driver, program};
-use super::left::Left;
+use super::leftover_files::LeftoverFiles;
 use super::not_run;
-use super::turns::Turn;
 
 /// Timeout for any change on a page.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,9 +32,9 @@ pub(crate) struct Browser {
     pub(super) folder: TempDir,
     /// Log entries read so far; the driver's logs return each entry once.
     pub(super) events: Mutex<Vec<Value>>,
-    pub(super) complaints: Mutex<Vec<String>>,
+    pub(super) page_errors: Mutex<Vec<String>>,
     pub(super) expected: Mutex<Vec<String>>,
-    _turn: Turn,
+    _permit: BrowserPermit,
 }
 
 /// A `WebDriver` session. A failed test ends the browser through its driver, without closing the session.
@@ -56,12 +56,12 @@ impl Drop for Session {
 }
 
 /// Runs a test in Chromium; returns `None` if Chromium is not installed.
-pub(crate) async fn chromium<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+pub(crate) async fn chromium<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
     run(Browser::start(Kind::Chromium, &[]).await?, test).await
 }
 
 /// Runs a test in Firefox; returns `None` if Firefox is not installed.
-pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
     run(Browser::start(Kind::Firefox, &[]).await?, test).await
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
     firefox(&test).await;
 }
 
-async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, Left)> {
+async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
     let result = Box::pin(test(&browser)).await;
     Some((result, browser.end().await))
 }
@@ -95,7 +95,7 @@ impl Browser {
     /// Starts a browser with additional preferences.
     pub(crate) async fn start(kind: Kind, preferences: &[(&str, Value)]) -> Option<Self> {
         let (program, driver) = kind.programs()?;
-        let turn = Turn::take();
+        let permit = BrowserPermit::take();
         let folder = tempfile::tempdir().unwrap();
         for name in ["downloads", "profile"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -115,20 +115,20 @@ impl Browser {
             driver,
             folder,
             events: Mutex::default(),
-            complaints: Mutex::default(),
+            page_errors: Mutex::default(),
             expected: Mutex::default(),
-            _turn: turn,
+            _permit: permit,
         })
     }
 
     /// Ends the browser, requires that no page logged an error, and returns the files left on disk.
-    pub(crate) async fn end(self) -> Left {
-        let complaints = self.unexpected_complaints().await;
-        assert!(complaints.is_empty(), "{:?} complained: {complaints:#?}", self.kind);
+    pub(crate) async fn end(self) -> LeftoverFiles {
+        let page_errors = self.unexpected_page_errors().await;
+        assert!(page_errors.is_empty(), "{:?} reported errors: {page_errors:#?}", self.kind);
         let Self { session, driver, folder, .. } = self;
         (*session).clone().quit().await.unwrap();
         drop(driver);
-        Left(folder)
+        LeftoverFiles(folder)
     }
 
     /// Opens a URL.
@@ -198,7 +198,7 @@ impl Browser {
     async fn sight(&self) -> String {
         let page = self.session.execute("return `${location.href}\n${document.body.innerText}`", vec![]).await;
         let page = page.map_or_else(|error| error.to_string(), |page| page.json().as_str().unwrap_or("").to_owned());
-        format!("the page: {page}\ncomplaints: {:#?}", self.unexpected_complaints().await)
+        format!("the page: {page}\nerrors: {:#?}", self.unexpected_page_errors().await)
     }
 }
 

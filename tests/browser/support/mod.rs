@@ -1,50 +1,50 @@
 //! Test support: starts services and browsers.
 
+mod appearance;
 mod axe;
 mod browser;
-mod complaints;
+mod browser_permit;
 mod content;
 mod downloads;
 mod driver;
 mod elements;
-#[path = "../../suite/support/gate.rs"]
+#[path = "../../support/gate.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod gate;
-mod halfway;
-mod left;
-mod look;
+#[path = "../../support/home.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod home;
+mod interrupted;
+mod leftover_files;
 mod network;
 #[path = "../../support/not_run.rs"]
 mod not_run;
 mod open_bucket;
-#[path = "../../suite/support/process.rs"]
+mod page_errors;
+mod recording_proxy;
+#[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
-mod process;
+mod server_process;
 mod service;
 mod storage;
-mod tap;
-mod turns;
 
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
 #[path = "../../support/tink.rs"]
 mod tink;
 
+pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
 pub(crate) use content::{content, png};
 pub(crate) use gate::{Gate, Way};
-pub(crate) use left::Left;
-pub(crate) use look::Theme;
+pub(crate) use home::{Home, Said};
+pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::Sent;
 pub(crate) use not_run::not_run;
-pub(crate) use process::{Home, Said, Serving};
+pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use service::Service;
-pub(crate) use tap::Tap;
 pub(crate) use tink::{tink_open, tink_seal};
-
-/// Admin key of all services that are started with a key.
-pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
 /// Returns the cache folder of `tests/browsers.sh`.
 pub(crate) fn cache() -> std::path::PathBuf {

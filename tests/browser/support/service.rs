@@ -4,13 +4,14 @@ use serde_json::Value;
 use sgsend::domain::link::Link;
 
 use super::bucket;
+use super::home::{Home, Said};
 use super::open_bucket::open_bucket;
-use super::process::{Home, Said, Serving};
+use super::server_process::ServerProcess;
 
 /// Both services in one process, and a home for sender and operator.
 pub(crate) struct Service {
     pub(crate) home: Home,
-    pub(crate) serving: Serving,
+    pub(crate) serving: ServerProcess,
     pub(crate) token: String,
 }
 
@@ -47,7 +48,7 @@ impl Service {
     }
 
     /// Wraps running services, and logs their operator in.
-    pub(crate) fn of(home: Home, serving: Serving) -> Self {
+    pub(crate) fn of(home: Home, serving: ServerProcess) -> Self {
         home.log_in(&serving);
         let token = home.run_at(&serving, &["token", "create", "browser"]).text();
         Self { home, serving, token }

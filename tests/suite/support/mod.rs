@@ -3,27 +3,39 @@
 mod api;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+mod content;
 mod eventually;
-#[path = "../../support/faulty.rs"]
-mod faulty;
+#[path = "../../support/faulty_bucket.rs"]
+mod faulty_bucket;
+#[path = "../../support/gate.rs"]
 mod gate;
 mod half_upload;
+#[path = "../../support/home.rs"]
+mod home;
+#[path = "../../support/in_process_server.rs"]
+mod in_process_server;
 #[path = "../../support/not_run.rs"]
 mod not_run;
-mod process;
-mod service;
+#[path = "../../support/server_process.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod server_process;
 #[path = "../../support/small_disk.rs"]
 mod small_disk;
 pub(crate) mod stub;
 mod terminal;
+#[path = "../../support/tink.rs"]
+mod tink;
 
 pub(crate) use api::{Answer, Api};
+pub(crate) use content::content;
 pub(crate) use eventually::eventually;
-pub(crate) use faulty::{Fate, Faulty};
+pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use gate::{Gate, Way};
 pub(crate) use half_upload::{half_sent, writer_is_there};
+pub(crate) use home::{Home, Said, any_storage};
+pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;
-pub(crate) use process::{Home, Said, Serving, any_storage};
-pub(crate) use service::{ADMIN_KEY, START, Service, Started};
+pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use terminal::Terminal;
+pub(crate) use tink::{tink_open, tink_seal};

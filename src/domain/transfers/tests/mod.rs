@@ -1,9 +1,9 @@
 mod check;
 mod clock;
 mod copy;
-mod late;
 mod presigned;
 mod quota;
+mod slow_store;
 
 use futures_util::stream;
 

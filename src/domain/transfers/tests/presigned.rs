@@ -1,30 +1,25 @@
 //! Presigned URLs, with an in-memory store whose signatures are not verified.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::domain::store::{
-    PayloadObjects, PayloadStream, PayloadWriter, Payloads, Presigner, Records, SignedRequest, StorageKey, StoreError,
-    Version, Versioned,
-};
+use crate::domain::store::{FaultyStore, Presigner, SignedRequest, StoreError};
 use crate::domain::transfer::{PartPlan, UploadKind};
 use crate::domain::wire::UploadInstruction;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// In-memory store that signs all requests and records the lifetimes of the signatures.
+/// Signs all requests and records the lifetimes of the signatures.
 #[derive(Debug, Default)]
-struct SigningStore {
-    memory: MemoryStore,
+struct Signer {
     lifetimes: Mutex<Vec<Duration>>,
 }
 
-impl SigningStore {
+impl Signer {
     fn sign(&self, operation: &str, lifetime: Duration) -> SignedRequest {
         self.lifetimes.lock().unwrap().push(lifetime);
         SignedRequest {
@@ -37,7 +32,7 @@ impl SigningStore {
 }
 
 #[async_trait]
-impl Presigner for SigningStore {
+impl Presigner for Signer {
     async fn put(&self, _: TransferId, _: u64, lifetime: Duration) -> Result<SignedRequest, StoreError> {
         Ok(self.sign("put", lifetime))
     }
@@ -61,56 +56,8 @@ impl Presigner for SigningStore {
     }
 }
 
-#[async_trait]
-impl Records for SigningStore {
-    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
-        self.memory.get(key).await
-    }
-
-    async fn keys(&self, of: &Prefix, after: Option<&StorageKey>, limit: usize) -> Result<Vec<StorageKey>, StoreError> {
-        self.memory.keys(of, after, limit).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
-        self.memory.commit(commit).await
-    }
-}
-
-#[async_trait]
-impl Payloads for SigningStore {
-    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
-        self.memory.received(id).await
-    }
-
-    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
-        self.memory.writer(id, offset).await
-    }
-
-    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
-        self.memory.finish(id, size).await
-    }
-
-    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
-        self.memory.read(id, range).await
-    }
-
-    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
-        self.memory.remove(id).await
-    }
-
-    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
-        self.memory.list_stored(after, limit).await
-    }
-}
-
-impl Store for SigningStore {
-    fn presigner(&self) -> Option<&dyn Presigner> {
-        Some(self)
-    }
-}
-
 /// Writes bytes to the store like a client with a presigned URL.
-async fn put(store: &SigningStore, id: TransferId, bytes: &'static [u8]) {
+async fn put(store: &dyn Store, id: TransferId, bytes: &'static [u8]) {
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(Bytes::from_static(bytes)).await.unwrap();
     writer.close().await.unwrap();
@@ -120,29 +67,29 @@ async fn found(world: &World, id: TransferId) -> Transfer {
     world.transfers.find(&world.scope(ActionName::TransferStatus), id).await.unwrap()
 }
 
-fn world() -> (World, Arc<SigningStore>) {
-    let store = Arc::<SigningStore>::default();
-    (World::with_store(store.clone()), store)
+fn world() -> (World, Arc<Signer>) {
+    let signer = Arc::<Signer>::default();
+    (World::with_store(Arc::new(FaultyStore::default().with_presigner(signer.clone()))), signer)
 }
 
 #[tokio::test]
 async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
-    let (world, store) = world();
+    let (world, _) = world();
     let transfer = world.created(None).await;
     let id = transfer.transfer_id;
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
-    put(&store, id, b"abc").await;
+    put(&*world.store, id, b"abc").await;
     world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
     world.transfers.delete(&world.scope(ActionName::TransferDelete), id).await.unwrap();
-    assert_eq!(store.received(id).await.unwrap(), 0);
-    put(&store, id, b"abc").await;
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
+    put(&*world.store, id, b"abc").await;
     // The sweeper waits while a URL that could write the payload again is valid.
     world.clock.advance(HOUR);
     world.transfers.sweep().await.unwrap();
-    assert_eq!(store.received(id).await.unwrap(), 3);
+    assert_eq!(world.store.received(id).await.unwrap(), 3);
     world.clock.advance(HOUR);
     world.transfers.sweep().await.unwrap();
-    assert_eq!(store.received(id).await.unwrap(), 0);
+    assert_eq!(world.store.received(id).await.unwrap(), 0);
     assert_eq!(found(&world, id).await.upload_urls_until, None);
     // The next schedule entry is for the removal of the records.
     let last_due = world.keys(&StorageKey::all_schedule_entries()).await.pop();
@@ -151,7 +98,7 @@ async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
 
 #[tokio::test]
 async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
-    let (world, store) = world();
+    let (world, signer) = world();
     let id = world.created(None).await.transfer_id;
     let create_urls = async |world: &World| {
         let transfer = found(world, id).await;
@@ -164,7 +111,7 @@ async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
         let noted = found(&world, id).await.upload_urls_until.unwrap();
         assert_eq!(noted, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
     }
-    assert!(store.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
+    assert!(signer.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
     // The lifetime of the transfers in this test.
     world.clock.set(START.plus(24 * HOUR));
     assert!(matches!(create_urls(&world).await, Err(Error::TransferExpired)));
@@ -172,10 +119,10 @@ async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
 
 #[tokio::test]
 async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
-    let (world, store) = world();
+    let (world, signer) = world();
     let transfer = world.created(Some(9)).await;
     let id = transfer.transfer_id;
-    put(&store, id, b"abc").await;
+    put(&*world.store, id, b"abc").await;
     world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
     let transfer = found(&world, id).await;
     let scope = world.scope(ActionName::DownloadGrant);
@@ -183,7 +130,7 @@ async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let lifetime = async |at: Timestamp| {
         world.clock.set(at);
         world.transfers.download_url(&transfer, &grant).await.unwrap();
-        *store.lifetimes.lock().unwrap().last().unwrap()
+        *signer.lifetimes.lock().unwrap().last().unwrap()
     };
     assert_eq!(lifetime(START).await, Duration::from_mins(5));
     assert_eq!(lifetime(START.plus(Duration::from_mins(58))).await, Duration::from_mins(2));

@@ -1,0 +1,156 @@
+//! A store for tests that fails or delays operations, counts them, and can offer presigned requests.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{
+    Commit, MemoryStore, PayloadObjects, PayloadStream, PayloadWriter, Payloads, Prefix, Presigner, Records,
+    StorageKey, Store, StoreError, Version, Versioned,
+};
+use crate::domain::id::TransferId;
+
+/// An in-memory store that passes each operation of records, payloads and writers through a [`FaultInjector`].
+#[derive(Default)]
+pub(crate) struct FaultyStore {
+    memory: MemoryStore,
+    injector: Arc<FaultInjector>,
+    presigner: Option<Arc<dyn Presigner>>,
+}
+
+impl FaultyStore {
+    /// Wraps `memory`, which the caller can use without faults.
+    pub(crate) fn over(memory: MemoryStore) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
+    /// Sets the faults.
+    pub(crate) fn with(self, injector: FaultInjector) -> Self {
+        Self { injector: Arc::new(injector), ..self }
+    }
+
+    /// Offers presigned requests.
+    pub(crate) fn with_presigner(self, presigner: Arc<dyn Presigner>) -> Self {
+        Self { presigner: Some(presigner), ..self }
+    }
+}
+
+/// Faults of a [`FaultyStore`]: by default none.
+#[derive(Default)]
+pub(crate) struct FaultInjector {
+    /// Number of operations so far.
+    operations: AtomicU64,
+    /// Number of operations that succeed; all later operations fail, as after the kill of the process.
+    successes: Option<u64>,
+    /// Returns the delay before an operation, and the delay of its result.
+    delay: Option<fn() -> Duration>,
+}
+
+impl FaultInjector {
+    /// Fails all operations after the first `successes`.
+    pub(crate) fn failing_after(successes: u64) -> Self {
+        Self { successes: Some(successes), ..Self::default() }
+    }
+
+    /// Delays each operation and its result.
+    pub(crate) fn delaying(delay: fn() -> Duration) -> Self {
+        Self { delay: Some(delay), ..Self::default() }
+    }
+
+    async fn run<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let number = self.operations.fetch_add(1, Ordering::Relaxed);
+        if self.successes.is_some_and(|successes| number >= successes) {
+            return Err(StoreError::unavailable("an injected fault"));
+        }
+        self.wait().await;
+        let result = operation.await;
+        self.wait().await;
+        result
+    }
+
+    async fn wait(&self) {
+        if let Some(delay) = self.delay {
+            tokio::time::sleep(delay()).await;
+        }
+    }
+}
+
+impl fmt::Debug for FaultyStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("FaultyStore").field("operations", &self.injector.operations).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Records for FaultyStore {
+    async fn get(&self, key: &StorageKey) -> Result<Option<Versioned<Bytes>>, StoreError> {
+        self.injector.run(self.memory.get(key)).await
+    }
+
+    async fn keys(&self, of: &Prefix, after: Option<&StorageKey>, limit: usize) -> Result<Vec<StorageKey>, StoreError> {
+        self.injector.run(self.memory.keys(of, after, limit)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Option<Version>, StoreError> {
+        self.injector.run(self.memory.commit(commit)).await
+    }
+}
+
+#[async_trait]
+impl Payloads for FaultyStore {
+    async fn received(&self, id: TransferId) -> Result<u64, StoreError> {
+        self.injector.run(self.memory.received(id)).await
+    }
+
+    async fn writer(&self, id: TransferId, offset: u64) -> Result<Box<dyn PayloadWriter>, StoreError> {
+        let writer = self.injector.run(self.memory.writer(id, offset)).await?;
+        Ok(Box::new(FaultyWriter { writer, injector: self.injector.clone() }))
+    }
+
+    async fn finish(&self, id: TransferId, size: u64) -> Result<u64, StoreError> {
+        self.injector.run(self.memory.finish(id, size)).await
+    }
+
+    async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError> {
+        self.injector.run(self.memory.read(id, range)).await
+    }
+
+    async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
+        self.injector.run(self.memory.remove(id)).await
+    }
+
+    async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError> {
+        self.injector.run(self.memory.list_stored(after, limit)).await
+    }
+}
+
+impl Store for FaultyStore {
+    fn presigner(&self) -> Option<&dyn Presigner> {
+        self.presigner.as_deref()
+    }
+}
+
+struct FaultyWriter {
+    writer: Box<dyn PayloadWriter>,
+    injector: Arc<FaultInjector>,
+}
+
+#[async_trait]
+impl PayloadWriter for FaultyWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        self.injector.run(self.writer.write(bytes)).await
+    }
+
+    async fn close(self: Box<Self>) -> Result<u64, StoreError> {
+        self.injector.run(self.writer.close()).await
+    }
+
+    async fn discard(self: Box<Self>) -> Result<(), StoreError> {
+        self.injector.run(self.writer.discard()).await
+    }
+}

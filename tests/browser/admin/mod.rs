@@ -1,0 +1,22 @@
+//! The admin page.
+
+mod overview;
+mod sessions;
+mod tokens;
+mod transfers;
+
+use sgsend::domain::link::Link;
+
+use crate::support::{Browser, Service};
+
+/// Logs in and opens a view of the page.
+async fn open(browser: &Browser, service: &Service, view: &str) {
+    browser.goto(&format!("{}/#{view}", service.serving.admin)).await;
+    browser.fill("#key", &service.admin_key()).await;
+    browser.enter("#key").await;
+    browser.visible(&format!("#{view}")).await;
+}
+
+fn id(link: &str) -> String {
+    link.parse::<Link>().unwrap().transfer_id.to_string()
+}

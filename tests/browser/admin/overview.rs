@@ -1,0 +1,96 @@
+//! Statistics, and accessibility of all views.
+
+use super::{id, open};
+use crate::support::{Browser, Service, Theme, axe, chromium};
+
+#[tokio::test]
+async fn the_overview_shows_transfer_statistics() {
+    let service = Service::start();
+    let links: Vec<_> = (0..3).map(|_| service.upload("a.txt", b"hello", &["-d", "3"])).collect();
+    service.download(&links[0], &[]);
+    service.run(&["delete", &links[1]]).text();
+    chromium(async |browser| {
+        open(browser, &service, "overview").await;
+        let facts = "return Object.fromEntries(Array.from(document.querySelectorAll('#facts > div'), (fact) =>
+            [fact.querySelector('dt').textContent, fact.querySelector('dd').textContent]))";
+        browser.says("#facts", "Can be fetched").await;
+        let facts = browser.script(facts, ().into()).await;
+        for (name, text) in [("Can be fetched", "2"), ("Deleted", "1"), ("Downloads ever", "1"), ("Active tokens", "2")]
+        {
+            assert_eq!(facts[name], text, "{name} in {facts}");
+        }
+        let plots = browser.script("return document.querySelectorAll('#plots .plot svg').length", ().into()).await;
+        assert_eq!(plots, 4);
+        browser.click("#numbers summary").await;
+        browser.visible("#days tr").await;
+        let today =
+            "return Array.from(document.querySelectorAll('#days tr:first-child td'), (cell) => cell.textContent)";
+        let today = browser.script(today, ().into()).await;
+        assert_eq!(today.as_array().unwrap()[..3], ["3", "3", "1"], "{today}");
+        let told = "document.querySelector('.plot svg').focus()";
+        browser.script(told, ().into()).await;
+        browser.says(".plot .plot-told", "3").await;
+        service.upload("a.txt", b"hello", &[]);
+        browser.click("#refresh").await;
+        browser.says("#outcome", "latest").await;
+        let today = "return document.querySelector('#days td').textContent";
+        assert_eq!(browser.script(today, ().into()).await, "4");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_admin_page_is_accessible() {
+    let Some(axe) = axe() else { return };
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "3"]);
+    let check = async |browser: &Browser, state: &str| {
+        for theme in Theme::EACH {
+            browser.prefer(theme).await;
+            for width in [360, 1280] {
+                browser.resize(width, 900).await;
+                let overflow = browser.overflow().await;
+                assert_eq!(overflow, 0, "{state}: {overflow} pixels wider than {width}");
+                let violations = browser.violations(&axe).await;
+                assert!(violations.is_empty(), "{state}, {theme:?}, {width}: {violations:#?}");
+            }
+        }
+    };
+    chromium(async |browser| {
+        browser.goto(&service.admin_page()).await;
+        browser.fill("#key", "wrong").await;
+        browser.enter("#key").await;
+        browser.text("#error").await;
+        check(browser, "a wrong key").await;
+        browser.fill("#key", &service.admin_key()).await;
+        browser.enter("#key").await;
+        browser.says("#facts", "Can be fetched").await;
+        browser.click("#numbers summary").await;
+        check(browser, "the overview").await;
+        browser.click("#views a[href='#tokens']").await;
+        browser.visible("#token-list tr").await;
+        browser.fill("#token-name", "a rather long name of a token that does not fit into a narrow window").await;
+        browser.fill("#token-bytes", "many").await;
+        browser.click("#token-form button").await;
+        browser.text("#error").await;
+        check(browser, "a wrong field").await;
+        browser.fill("#token-bytes", "2 GiB").await;
+        browser.click("#token-form button").await;
+        browser.visible("#created").await;
+        check(browser, "a new token").await;
+        browser.click("#token-list tr:first-child button").await;
+        browser.visible("#confirm").await;
+        check(browser, "the question").await;
+        browser.click("#confirm-yes").await;
+        browser.says("#outcome", "is revoked").await;
+        check(browser, "a revoked token").await;
+        browser.click("#views a[href='#transfer']").await;
+        browser.visible("#find").await;
+        check(browser, "no transfer yet").await;
+        browser.fill("#transfer-id", &id(&link)).await;
+        browser.enter("#transfer-id").await;
+        browser.visible("#records li").await;
+        check(browser, "a transfer").await;
+    })
+    .await;
+}

@@ -1,0 +1,80 @@
+//! Tokens.
+
+use super::open;
+use crate::support::{Service, chromium};
+
+#[tokio::test]
+async fn a_token_is_created_with_limits_and_works() {
+    let service = Service::start();
+    chromium(async |browser| {
+        open(browser, &service, "tokens").await;
+        for (field, wrong) in [("#token-expiry", "soon"), ("#token-transfers", "1.5"), ("#token-bytes", "-1 GiB")] {
+            browser.fill("#token-name", "from the page").await;
+            browser.fill(field, wrong).await;
+            browser.click("#token-form button").await;
+            browser.text("#error").await;
+            browser
+                .until("the field to be marked", async || {
+                    browser.shows(&format!("{field}[aria-invalid=true]")).await.then_some(())
+                })
+                .await;
+            assert!(!browser.shows("#created").await, "{wrong}");
+            browser.script("document.querySelector(args).value = ''", field.into()).await;
+        }
+        browser.fill("#token-expiry", "2 days").await;
+        browser.fill("#token-transfers", "1").await;
+        browser.fill("#token-bytes", "1 MiB").await;
+        browser.click("#token-form button").await;
+        let token = browser.value("#created-token").await;
+        browser.says("#token-list tr.active:first-child", "from the page").await;
+        let listed = service.run(&["--json", "token", "list"]).json();
+        let listed = listed["items"].as_array().unwrap().iter().find(|item| item["name"] == "from the page").unwrap();
+        assert_eq!((&listed["max_transfers"], &listed["max_total_bytes"]), (&1.into(), &1_048_576.into()), "{listed}");
+        let lifetime = listed["expires_at"].as_u64().unwrap() - listed["created_at"].as_u64().unwrap();
+        assert_eq!(lifetime, 2 * 86_400_000);
+        let file = service.home.file("a.txt", b"hello");
+        let upload = || {
+            let mut command = service.home.sgsend(&["--server", &service.serving.public, "upload", &file]);
+            crate::support::Said::of(command.env("SGSEND_TOKEN", &token).output().unwrap())
+        };
+        assert_eq!(service.download(&upload().text(), &[]), b"hello");
+        assert_ne!(upload().exit, 0, "the token exceeded its limit");
+        // The token is shown once.
+        browser.click("#forget-token").await;
+        browser.hidden("#created").await;
+        assert!(
+            !browser.script("return document.documentElement.outerHTML", ().into()).await.to_string().contains(&token)
+        );
+        browser.reload().await;
+        browser.says("#token-list", "from the page").await;
+        assert_eq!(browser.value_now("#created-token").await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_after_confirmation() {
+    let service = Service::start();
+    let made = service.run(&["--json", "token", "create", "to be revoked"]).json();
+    let (token, row) = (made["token"].as_str().unwrap(), format!("#token-{}", made["token_id"].as_str().unwrap()));
+    let file = service.home.file("a.txt", b"hello");
+    let upload = || {
+        let mut command = service.home.sgsend(&["--server", &service.serving.public, "upload", &file]);
+        crate::support::Said::of(command.env("SGSEND_TOKEN", token).output().unwrap())
+    };
+    chromium(async |browser| {
+        open(browser, &service, "tokens").await;
+        browser.click(&format!("{row} button")).await;
+        browser.says("#confirm", "to be revoked").await;
+        browser.click("#confirm-no").await;
+        browser.hidden("#confirm").await;
+        upload().text();
+        browser.click(&format!("{row} button")).await;
+        browser.click("#confirm-yes").await;
+        browser.says("#outcome", "is revoked").await;
+        browser.says(&format!("{row}.revoked"), "revoked").await;
+        assert!(!browser.shows(&format!("{row} button")).await);
+        upload().failed(5, "revoked");
+    })
+    .await;
+}

@@ -1,0 +1,94 @@
+//! Transfers: lookup, records and deletion.
+
+use super::{id, open};
+use crate::support::{Service, chromium};
+
+#[tokio::test]
+async fn a_pasted_link_is_reduced_to_its_id() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "3"]);
+    let key = link.split_once("#v1.").unwrap().1;
+    chromium(async |browser| {
+        open(browser, &service, "transfer").await;
+        browser.fill("#transfer-id", "no id").await;
+        browser.click("#find button").await;
+        browser.says("#error", "no transfer id").await;
+        // Inserts the whole text at once, like a paste.
+        let paste = "const field = document.querySelector('#transfer-id'); field.focus(); field.select();
+            document.execCommand('insertText', false, args)";
+        browser.script(paste, format!("  {link}\u{20}").into()).await;
+        assert_eq!(browser.value("#transfer-id").await, id(&link));
+        browser.click("#find button").await;
+        browser.says("#found-title", &id(&link)).await;
+        assert_eq!(browser.address().await, format!("{}#transfer/{}", service.admin_page(), id(&link)));
+        let sent = browser.sent().await;
+        assert!(sent.iter().any(|request| request.url.contains(&id(&link))), "no request was sent");
+        let leaks: Vec<_> = sent.iter().filter(|request| request.holds(key.as_bytes())).collect();
+        assert!(leaks.is_empty(), "{leaks:?}");
+        assert!(!browser.kept().await.to_string().contains(key));
+        assert!(
+            !browser.script("return document.documentElement.outerHTML", ().into()).await.to_string().contains(key)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transfers_records_are_shown_by_kind() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "3"]);
+    service.download(&link, &[]);
+    chromium(async |browser| {
+        open(browser, &service, "transfer").await;
+        browser.fill("#transfer-id", &id(&link)).await;
+        browser.enter("#transfer-id").await;
+        browser.says("#state", "can be fetched").await;
+        browser.says("#records", "/transfers/create").await;
+        browser.says("#records", "Everything is there").await;
+        browser.says("#records", "A download was counted").await;
+        let kinds = ["request", "action", "event"];
+        for kind in kinds {
+            browser.visible(&format!("#records li[data-kind={kind}]")).await;
+        }
+        for kind in kinds {
+            browser.click(&format!("#kind-{kind}")).await;
+            browser.hidden(&format!("#records li[data-kind={kind}]")).await;
+            for other in kinds.into_iter().filter(|other| *other != kind) {
+                assert!(
+                    browser.shows(&format!("#records li[data-kind={other}]")).await,
+                    "hiding {kind} also hid {other}"
+                );
+            }
+            browser.click(&format!("#kind-{kind}")).await;
+            browser.visible(&format!("#records li[data-kind={kind}]")).await;
+        }
+        browser.fill("#transfer-id", &"0".repeat(32)).await;
+        browser.enter("#transfer-id").await;
+        browser.says("#error", "no such transfer").await;
+        assert!(!browser.shows("#found").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_transfer_is_deleted_after_confirmation() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "3"]);
+    chromium(async |browser| {
+        open(browser, &service, "transfer").await;
+        browser.goto(&format!("{}#transfer/{}", service.admin_page(), id(&link))).await;
+        browser.click("#remove").await;
+        browser.click("#confirm-no").await;
+        browser.hidden("#confirm").await;
+        assert_eq!(service.download(&link, &[]), b"hello");
+        browser.click("#remove").await;
+        browser.says("#confirm", &id(&link)).await;
+        browser.click("#confirm-yes").await;
+        browser.says("#outcome", "removed").await;
+        browser.says("#state", "deleted").await;
+        browser.says("#records", "The payload was removed").await;
+        assert!(!browser.shows("#remove").await);
+        service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
+    })
+    .await;
+}

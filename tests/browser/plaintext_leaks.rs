@@ -1,0 +1,194 @@
+//! Plaintext leak test for pages: content, file name, key and passphrase never appear on the wire, in the service, or
+//! in the browser's files.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::passphrase::Passphrase;
+use sgsend::domain::link::Link;
+
+use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, Sent, Service, chromium};
+
+const CONTENT: &str = "a canary sings in the coal mine; ";
+const NAME: &str = "yellow-canary-name.txt";
+const PASSPHRASE: &str = "the canary's own passphrase";
+
+/// Starts a service with trace logging, behind a recording proxy.
+fn service() -> (Service, RecordingProxy) {
+    let home = Home::new();
+    let storage = format!("file:{}", home.path().join("store").display());
+    let serving = home.server().storage(&storage).env("SGSEND_LOG", "trace").start();
+    let service = Service::of(home, serving);
+    let tap = RecordingProxy::to(&service.serving.public);
+    (service, tap)
+}
+
+/// Returns the fragment of a link, with and without its prefix.
+fn fragment(link: &str) -> [Vec<u8>; 2] {
+    let (_, fragment) = link.split_once('#').unwrap();
+    let (_, key) = fragment.split_once('.').unwrap();
+    [fragment, key].map(|text| text.as_bytes().to_vec())
+}
+
+/// Returns all encodings of a link's key other than the link's own, and all encodings of the key derived with the
+/// passphrase.
+fn keys(link: &str) -> Vec<Vec<u8>> {
+    let link_key = BASE64_URL_SAFE_NO_PAD.decode(&fragment(link)[1]).unwrap();
+    let link: Link = link.parse().unwrap();
+    let key = link.key.unwrap();
+    let passphrase = Passphrase::new(PASSPHRASE).unwrap();
+    let payload_key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+    let mut all = Vec::new();
+    for bytes in [link_key.as_slice(), payload_key.as_bytes()] {
+        all.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+        all.push(BASE64_STANDARD.encode(bytes).into_bytes());
+        all.push(bytes.to_vec());
+    }
+    if key.needs_passphrase() {
+        all.push(BASE64_URL_SAFE_NO_PAD.encode(payload_key.as_bytes()).into_bytes());
+    }
+    all
+}
+
+/// Returns content, file name and passphrase in the forms to search for.
+fn texts() -> [Vec<u8>; 4] {
+    [CONTENT.as_bytes(), NAME.as_bytes(), b"yellow-canary", PASSPHRASE.as_bytes()].map(<[u8]>::to_vec)
+}
+
+async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<Sent>) {
+    browser.goto(&format!("{}/", tap.url)).await;
+    browser.fill("#token", &service.token).await;
+    browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
+    browser.fill("#passphrase", PASSPHRASE).await;
+    browser.fill("#downloads", "3").await;
+    browser.click("#send").await;
+    browser.visible("#sent").await;
+    let link = browser.value("#link").await;
+    let kept = browser.kept().await.to_string();
+    for canary in
+        texts().iter().chain(&keys(&link)).chain(&fragment(&link)).chain([&service.token.clone().into_bytes()])
+    {
+        assert!(!contains(kept.as_bytes(), canary), "{:?} is kept: {kept}", String::from_utf8_lossy(canary));
+    }
+    (link, browser.sent().await)
+}
+
+async fn receive(browser: &Browser, link: &str) -> Vec<Sent> {
+    browser.goto(link).await;
+    browser.fill("#passphrase", PASSPHRASE).await;
+    browser.enter("#passphrase").await;
+    browser.click("#download").await;
+    browser.says("#outcome", "Fetched and decrypted").await;
+    let (name, content) = browser.download().await;
+    assert_eq!(name, NAME);
+    assert!(content == CONTENT.repeat(80_000).into_bytes());
+    let kept = browser.kept().await.to_string();
+    for canary in texts().iter().chain(&keys(link)).chain(&fragment(link)) {
+        assert!(!contains(kept.as_bytes(), canary), "{:?} is kept: {kept}", String::from_utf8_lossy(canary));
+    }
+    browser.sent().await
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+fn everything_in(folder: &Path) -> Vec<u8> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let named = |entry: walkdir::DirEntry| {
+        let content = if entry.path().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
+        [entry.file_name().as_encoded_bytes(), b"\n", &content].concat()
+    };
+    entries.flat_map(named).collect()
+}
+
+/// Returns the grants in the headers of the requests.
+fn grants(requests: &[Sent]) -> Vec<Vec<u8>> {
+    let all = requests.iter().flat_map(|request| &request.headers);
+    all.filter(|(name, _)| name == "x-sgsend-grant").map(|(_, value)| value.clone().into_bytes()).collect()
+}
+
+/// Checks that a browser's files contain no canary, except files in which the browser itself records visited URLs.
+fn left_nothing((whose, left): (&str, &LeftoverFiles), canaries: &[Vec<u8>], but_for: &[&str]) {
+    for canary in canaries {
+        let holding = left.holding(canary);
+        let unexpected: Vec<_> =
+            holding.iter().filter(|path| !but_for.iter().any(|name| path.to_string_lossy().contains(name))).collect();
+        assert!(unexpected.is_empty(), "{whose} has {:?} in {unexpected:?}", String::from_utf8_lossy(canary));
+    }
+}
+
+#[tokio::test]
+async fn content_name_key_and_passphrase_never_leak() {
+    let (service, tap) = service();
+    let Some(((link, mut requests), of_sender)) = chromium(async |browser| send(browser, &service, &tap).await).await
+    else {
+        return;
+    };
+    let (more, of_recipient) = chromium(async |browser| receive(browser, &link).await).await.unwrap();
+    requests.extend(more);
+
+    let Service { home, serving, token } = service;
+    let (log, wire, kept) = (serving.terminate(), tap.heard(), everything_in(&home.path().join("store")));
+    let grants = grants(&requests);
+    assert!(!grants.is_empty() && wire.len() > 2 * 80_000 * CONTENT.len(), "the recording is incomplete");
+    assert!(
+        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        "the search can't find a text that is stored"
+    );
+    assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
+
+    let (texts, keys, fragment) = (texts(), keys(&link), fragment(&link));
+    for canary in texts.iter().chain(&keys).chain(&fragment) {
+        let what = String::from_utf8_lossy(canary);
+        for (place, bytes) in [("on the wire", &wire), ("in the store", &kept)] {
+            assert!(!contains(bytes, canary), "{what:?} is {place}");
+        }
+        assert!(!contains(log.as_bytes(), canary), "{what:?} is in the log");
+        let telling: Vec<_> = requests.iter().filter(|request| request.holds(canary)).collect();
+        assert!(telling.is_empty(), "{what:?} is in {telling:?}");
+    }
+    let secret = token.rsplit('_').next().unwrap().as_bytes().to_vec();
+    for canary in grants.iter().chain([&secret]) {
+        assert!(contains(&wire, canary), "the secret was not sent");
+        assert!(!contains(&kept, canary) && !contains(log.as_bytes(), canary), "a secret was stored or logged");
+    }
+
+    let content = [CONTENT.as_bytes().to_vec(), PASSPHRASE.as_bytes().to_vec()];
+    let (of_sender, of_recipient) = (("the sender", &of_sender), ("the recipient", &of_recipient));
+    for left in [of_sender, of_recipient] {
+        left_nothing(left, &content, &[]);
+        left_nothing(left, &[grants.clone(), vec![secret.clone()]].concat(), &[]);
+    }
+    for left in [of_sender, of_recipient] {
+        left_nothing(left, &keys, &[]);
+    }
+    left_nothing(of_sender, &fragment, &[]);
+    // A browser records the URL that it opens before a page can prevent that: in its history, in storage indexed by
+    // URL, and in session restore files. The browser lists downloads, too.
+    left_nothing(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
+    left_nothing(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
+    left_nothing(of_sender, &[NAME.as_bytes().to_vec()], &[]);
+}
+
+#[tokio::test]
+async fn a_text_does_not_outlive_its_tab() {
+    let (service, _) = service();
+    let run = chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        browser.fill("#token", &service.token).await;
+        browser.fill("#text", CONTENT).await;
+        browser.click("#send").await;
+        browser.visible("#sent").await;
+        let link = browser.value("#link").await;
+        // Leaving a page is the time at which a browser records the content of form fields.
+        browser.goto(&format!("{}/docs", service.serving.public)).await;
+        link
+    });
+    let Some((link, left)) = run.await else { return };
+    left_nothing(("the sender", &left), &[CONTENT.as_bytes().to_vec()], &[]);
+    left_nothing(("the sender", &left), &keys(&link), &[]);
+    left_nothing(("the sender", &left), &fragment(&link), &[]);
+    left_nothing(("the sender", &left), &[service.token.into_bytes()], &[]);
+}

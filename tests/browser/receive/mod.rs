@@ -1,0 +1,16 @@
+//! Links of the command line, opened in Chromium.
+
+mod content;
+mod keys;
+mod resume;
+mod status;
+
+use crate::support::Browser;
+
+/// Opens the link and downloads its content.
+async fn fetch(browser: &Browser, link: &str) -> (String, Vec<u8>) {
+    browser.goto(link).await;
+    browser.click("#download").await;
+    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.download().await
+}

@@ -1,0 +1,58 @@
+//! Stopped and broken downloads resume.
+
+use crate::support::{Service, Way, chromium, content};
+
+#[tokio::test]
+async fn a_broken_download_resumes_as_the_same_download() {
+    let service = Service::on_disk();
+    let sent = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    chromium(async |browser| {
+        let gate = service.half_fetched(browser, &link).await;
+        gate.open();
+        browser.says("#outcome", "Fetched and decrypted").await;
+        let (name, got) = browser.download().await;
+        assert_eq!(name, "large.bin");
+        assert!(got == sent, "the content differs");
+        assert!(gate.passed(Way::Back) < 9 * 1024 * 1024, "the download restarted from the beginning");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stopped_download_resumes_as_the_same_download() {
+    let service = Service::on_disk();
+    let sent = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    chromium(async |browser| {
+        let gate = service.half_fetched(browser, &link).await;
+        browser.click("#cancel").await;
+        browser.says("#outcome", "Stopped").await;
+        gate.open();
+        browser.until("the partial file to be removed", async || (browser.download_count() == 0).then_some(())).await;
+        browser.click("#download").await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        assert!(browser.download().await.1 == sent, "the content differs");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restored_network_resumes_the_download() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "1"]);
+    chromium(async |browser| {
+        browser.goto(&link).await;
+        browser.visible("#download").await;
+        browser.offline(true).await;
+        browser.click("#download").await;
+        browser.says("#progress-text", "Trying again").await;
+        browser.offline(false).await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        assert_eq!(browser.download().await.1, b"hello");
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}

@@ -1,0 +1,133 @@
+//! Unavailable transfers, previews, and the data of a download that the server stores.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::fetch;
+use crate::support::{Service, chromium, png};
+
+#[tokio::test]
+async fn unavailable_transfers_report_the_reason() {
+    let service = Service::start();
+    let used = service.upload("a.txt", b"hello", &["-d", "1"]);
+    service.download(&used, &[]);
+    let deleted = service.upload("b.txt", b"hello", &[]);
+    service.run(&["delete", &deleted]).text();
+    let unknown = deleted.replacen(&deleted.split("/d/").nth(1).unwrap()[..32], "0123456789abcdef0123456789abcdef", 1);
+    // The link with a full stop inserted, as happens at the end of a sentence.
+    let damaged = deleted.replacen('#', ".#", 1);
+    chromium(async |browser| {
+        for (link, words) in [
+            (&used, "as often as the sender allowed"),
+            (&deleted, "was deleted"),
+            (&unknown, "no such transfer"),
+            (&damaged, "Is the link whole?"),
+        ] {
+            browser.goto(link).await;
+            browser.says("#error", words).await;
+            assert!(!browser.shows("#download").await && !browser.shows("#key").await, "{words}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_link_is_reported() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["--expires", "1m"]);
+    chromium(async |browser| {
+        // The minimum lifetime is one minute, so the test changes the service's response instead of waiting.
+        let late = "const ask = globalThis.fetch; globalThis.fetch = async (...all) => {
+              const answer = await ask(...all);
+              if (!String(all[0]).endsWith('/status')) return answer;
+              return Response.json({ ...await answer.json(), status: 'expired' });
+            }";
+        browser.before_scripts(late).await;
+        browser.goto(&link).await;
+        browser.says("#error", "time in which this file could be fetched is over").await;
+        assert!(!browser.shows("#download").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn preview_and_saving_count_as_one_download() {
+    let service = Service::start();
+    let text = "Grüße <script>alert(1)</script>\n";
+    chromium(async |browser| {
+        let link = service.upload("note.txt", text.as_bytes(), &["-d", "1"]);
+        browser.goto(&link).await;
+        browser.click("#preview").await;
+        browser.says("#shown pre", "Grüße <script>alert(1)</script>").await;
+        browser.click("#download").await;
+        browser.says("#outcome", "Fetched and decrypted").await;
+        assert_eq!(browser.download().await, ("note.txt".to_owned(), text.as_bytes().to_vec()));
+        assert_eq!(service.downloads(&link).await, 1, "preview and saving count as one download");
+
+        let link = service.upload("dot.png", &png(), &["-d", "1"]);
+        browser.goto(&link).await;
+        browser.click("#preview").await;
+        browser.visible("#shown img").await;
+        let width = browser.script("return document.querySelector('#shown img').naturalWidth", json!(null)).await;
+        assert_eq!(width, 1);
+        assert_eq!(service.downloads(&link).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn active_content_is_not_previewed() {
+    let service = Service::start();
+    chromium(async |browser| {
+        let svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>parent.document.title = 'run'</script></svg>";
+        for name in ["picture.svg", "program.bin"] {
+            let link = service.upload(name, svg.as_bytes(), &[]);
+            browser.goto(&link).await;
+            browser.click("#preview").await;
+            browser.visible("#file").await;
+            browser.until("an answer", async || (!browser.text("#outcome").await.is_empty()).then_some(())).await;
+            assert!(!browser.shows("#shown img, #shown iframe, #shown object, #shown embed").await, "{name}");
+            let title = browser.script("return document.title", json!(null)).await;
+            assert_ne!(title, "run");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn link_previews_count_no_download() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "1"]);
+    let address = link.split_once('#').unwrap().0;
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+    for agent in
+        ["facebookexternalhit/1.1", "Slackbot-LinkExpanding 1.0", "WhatsApp/2.23", "TelegramBot (like TwitterBot)"]
+    {
+        let page = client.get(address).header("user-agent", agent).header("purpose", "prefetch").send().await.unwrap();
+        assert_eq!(page.status(), 200, "{agent}");
+        let text = page.text().await.unwrap();
+        assert!(!text.contains("a.txt") && !text.contains(&address[address.len() - 32..]), "{agent} learns something");
+    }
+    assert_eq!(service.downloads(&link).await, 0);
+    // Opening the page counts no download either, before the download starts.
+    chromium(async |browser| {
+        browser.goto(&link).await;
+        browser.visible("#download").await;
+        assert_eq!(service.downloads(&link).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stored_visitor_data_is_shown_after_a_download() {
+    let service = Service::start();
+    let link = service.upload("a.txt", b"hello", &["-d", "1"]);
+    chromium(async |browser| {
+        fetch(browser, &link).await;
+        browser.click("#transparency summary").await;
+        let told = browser.says("#transparency", "Not stored").await;
+        assert!(told.contains("file name"), "{told}");
+    })
+    .await;
+}

@@ -1,0 +1,80 @@
+//! After an upload: link, status and deletion.
+
+use serde_json::json;
+
+use super::{begin, sent};
+use crate::support::{Service, chromium};
+
+#[tokio::test]
+async fn the_link_is_copied_or_selected_for_copying() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        let link = sent(browser).await;
+        browser
+            .tell("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
+            .await;
+        browser.click("#copy-link").await;
+        browser.says("#outcome", "The link is in the clipboard.").await;
+        assert_eq!(browser.script("return navigator.clipboard.readText()", json!([])).await, json!(link));
+
+        browser.script("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))", json!([])).await;
+        browser.click("#copy-link").await;
+        browser.says("#error", "The link is selected: copy it by hand.").await;
+        let marked = "const field = document.getElementById('link'); \
+                      return field.value.slice(field.selectionStart, field.selectionEnd)";
+        assert_eq!(browser.script(marked, json!([])).await, json!(link));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn link_and_key_are_shown_separately_on_request() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        browser.click("label:has(#apart)").await;
+        let link = sent(browser).await;
+        let key = browser.value("#link-key").await;
+        assert!(!link.contains('#') && key.starts_with("v1."), "{link} {key}");
+        let page = browser.script("return document.body.innerText", json!(null)).await;
+        assert!(!page.as_str().unwrap().contains(&format!("{link}#")), "the page contains the complete link");
+        assert_eq!(service.download(&link, &["--key", &key]), b"hello");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sent_transfer_can_be_deleted() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        let link = sent(browser).await;
+        browser.click("#delete").await;
+        browser.says("#outcome", "Deleted").await;
+        browser.says("#status", "deleted").await;
+        service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_sender_sees_downloads_and_status() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        browser.fill("#downloads", "2").await;
+        let link = sent(browser).await;
+        browser.says("#download-count", "0").await;
+        service.download(&link, &[]);
+        browser.says("#download-count", "1").await;
+        browser.says("#events", "A download was counted").await;
+        service.download(&link, &[]);
+        browser.says("#status", "as often as it may be").await;
+    })
+    .await;
+}

@@ -1,0 +1,99 @@
+//! Options of an upload: passphrase, limits, token.
+
+use serde_json::json;
+
+use super::{begin, sent};
+use crate::support::{Service, chromium};
+
+#[tokio::test]
+async fn a_protected_transfer_needs_its_passphrase() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        browser.fill("#passphrase", "cafe\u{301} ☃").await;
+        let link = sent(browser).await;
+        assert!(link.contains("#v1p."), "{link}");
+        let (right, wrong) = (service.home.file("right", "café ☃\n".as_bytes()), service.home.file("wrong", b"tea"));
+        service.home.run(&["download", &link, "-o", "-", "--passphrase-file", &wrong]).failed(6, "passphrase");
+        assert_eq!(service.download(&link, &["--passphrase-file", &right]), b"hello");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn chosen_limits_are_applied() {
+    let service = Service::start();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        browser.select("#expires", "86400").await;
+        browser.fill("#downloads", "1").await;
+        let link = sent(browser).await;
+        let status = service.status(&link).await;
+        let lifetime = status["expires_at"].as_u64().unwrap() - status["created_at"].as_u64().unwrap();
+        assert_eq!((lifetime, status["max_downloads"].as_u64()), (86_400_000, Some(1)));
+        assert_eq!(status["access_proof"], true, "the ID alone would permit downloads");
+        assert_eq!(service.download(&link, &[]), b"hello");
+        service.home.run(&["download", &link, "-o", "-"]).failed(4, "limit");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn invalid_tokens_report_the_reason() {
+    let service = Service::start();
+    let tokens = service.run(&["--json", "token", "create", "revoked"]);
+    let revoked = tokens.json();
+    service.run(&["token", "revoke", revoked["token_id"].as_str().unwrap()]).text();
+    let unknown = format!("sgs_0123456789abcdef_{}", "0".repeat(64));
+    chromium(async |browser| {
+        browser.goto(&service.page()).await;
+        browser.fill("#text", "hello").await;
+        for (token, words) in [
+            (unknown.as_str(), "does not know this sender token"),
+            ("not a token", "does not know this sender token"),
+            (revoked["token"].as_str().unwrap(), "was revoked"),
+        ] {
+            browser.fill("#token", token).await;
+            browser.click("#send").await;
+            browser.says("#error", words).await;
+            assert!(browser.shows("#send-form").await && !browser.shows("#sent").await, "{token}");
+        }
+        // The form still contains the content.
+        browser.fill("#token", &service.token).await;
+        let link = sent(browser).await;
+        assert_eq!(service.download(&link, &[]), b"hello");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_kept_only_on_request_and_only_in_the_tab() {
+    let service = Service::start();
+    let secret = service.token.rsplit('_').next().unwrap();
+    chromium(async |browser| {
+        begin(browser, &service).await;
+        browser.fill("#text", "hello").await;
+        sent(browser).await;
+        assert!(!browser.kept().await.to_string().contains(secret));
+        browser.goto(&service.page()).await;
+        assert_eq!(browser.value_now("#token").await, "");
+
+        browser.fill("#text", "hello").await;
+        browser.fill("#token", &service.token).await;
+        browser.click("label:has(#keep-token)").await;
+        sent(browser).await;
+        let kept = browser.kept().await;
+        assert!(kept["session"].to_string().contains(secret), "{kept}");
+        assert!(!kept["local"].to_string().contains(secret) && kept["databases"] == json!([]), "{kept}");
+        browser.goto(&service.page()).await;
+        assert_eq!(browser.value("#token").await, service.token);
+        // The token is removed once the option is cleared.
+        browser.click("label:has(#keep-token)").await;
+        browser.fill("#text", "hello").await;
+        sent(browser).await;
+        assert!(!browser.kept().await.to_string().contains(secret));
+    })
+    .await;
+}

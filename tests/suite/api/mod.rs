@@ -1,0 +1,12 @@
+//! The HTTP interface of both services.
+
+mod browser_security;
+mod downloads;
+mod errors;
+mod lifecycle;
+mod metrics;
+mod openapi;
+mod presigned;
+mod sessions;
+mod tokens;
+mod uploads;

@@ -1,0 +1,4 @@
+//! Audit records and the client data in them.
+
+mod anonymity;
+mod records;

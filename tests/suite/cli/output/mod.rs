@@ -1,0 +1,9 @@
+//! What the command prints: messages, JSON, tables, prompts, completions and help texts.
+
+mod cli_messages;
+mod completions;
+mod failures;
+mod json;
+mod reference;
+mod tables;
+mod terminal;

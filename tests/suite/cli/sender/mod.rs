@@ -1,0 +1,6 @@
+//! The sender's machine: history, saved tokens, watched transfers, CI scripts.
+
+mod ci_scripts;
+mod history;
+mod status_watch;
+mod token_storage;

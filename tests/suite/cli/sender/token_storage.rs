@@ -1,0 +1,88 @@
+//! Tokens for another server, and tokens that could not be printed.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Home, Said, ServerProcess, Terminal};
+
+/// Starts a server; returns a token that is stored nowhere, and the link of a transfer created with the token.
+fn started() -> (Home, ServerProcess, String, String) {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let token = home.run_at(&serving, &["token", "create", "x"]).text();
+    let file = home.file("a.txt", b"hello");
+    let link = home.run_at(&serving, &["upload", &file, "--token", &token]).text();
+    (home, serving, token, link)
+}
+
+#[test]
+fn a_token_for_another_server_is_not_reported_as_missing() {
+    let (home, serving, token, link) = started();
+    let said = home.run(&["--token", &token, "delete", &link]);
+    said.failed(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
+    assert!(said.stderr.contains(&format!("add --server {} if", serving.public)), "{}", said.stderr);
+    // The hint in the error works.
+    home.run(&["--token", &token, "delete", &link, "--server", &serving.public]).text();
+}
+
+#[test]
+fn the_error_names_the_server_of_an_environment_token() {
+    let (home, serving, token, _) = started();
+    let file = home.file("a.txt", b"hello");
+    for arguments in [&["upload", &file][..], &["doctor"]] {
+        let mut command = home.sgsend(&[arguments, &["-s", &serving.public]].concat());
+        command.env("SGSEND_SERVER", "http://127.0.0.1:9").env("SGSEND_TOKEN", &token);
+        let said = Said::of(command.output().unwrap());
+        let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
+        assert!(told.contains("for http://127.0.0.1:9"), "{told}");
+        assert!(told.contains(&format!("set SGSEND_SERVER to {}", serving.public)), "{told}");
+        assert!(!told.contains(&token), "{told}");
+    }
+}
+
+#[test]
+fn the_suggested_delete_command_works() {
+    let (home, serving, token, _) = started();
+    home.file("a.txt", b"hello");
+    let kept = home.file("token", token.as_bytes());
+    let arguments = ["upload", "a.txt", "-s", &serving.public, "--token-file", &kept];
+    let (exit, shown) = Terminal::start(&home, &arguments, &[]).end();
+    assert_eq!(exit, 0, "{shown}");
+    let advice = shown.split("delete with: sgsend ").nth(1).unwrap();
+    let advice = advice.lines().next().unwrap().trim().strip_suffix(", and the same token").unwrap();
+    let again: Vec<_> = advice.split(' ').chain(["--token-file", &kept]).collect();
+    home.run(&again).text();
+}
+
+/// Runs `token create` with this stdout, and checks that no usable token remains.
+fn create_with_unusable_stdout(home: &Home, serving: &ServerProcess, arguments: &[&str], stdout: Stdio) {
+    let all = [&["token", "create", "lost", "--admin-server", &serving.admin], arguments].concat();
+    let said = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let said = Said::of(said);
+    assert_eq!(said.exit, 9, "{}", said.stderr);
+    assert!(arguments == ["--json"] || said.stderr.contains("the token was revoked"), "{}", said.stderr);
+    let tokens = home.run_at(serving, &["token", "list", "--json"]).json();
+    let is_lost = |token: &&Value| token["name"] == "lost";
+    let statuses: Vec<_> = tokens["items"].as_array().unwrap().iter().filter(is_lost).map(|t| &t["status"]).collect();
+    assert!(!statuses.is_empty() && statuses.iter().all(|status| *status == "revoked"), "{tokens}");
+}
+
+#[test]
+fn a_token_that_cannot_be_printed_is_revoked() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    for arguments in [&[][..], &["--json"]] {
+        create_with_unusable_stdout(
+            &home,
+            &serving,
+            arguments,
+            File::options().write(true).open("/dev/full").unwrap().into(),
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        create_with_unusable_stdout(&home, &serving, arguments, writer.into());
+    }
+    assert!(!fs::exists(home.path().join(".config/sgsend/config.toml")).unwrap());
+}

@@ -1,0 +1,138 @@
+//! `sgsend doctor`: detects problems, and reports none on a healthy setup.
+
+mod lax_bucket;
+mod s3;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Home, Said};
+
+/// Checks that exactly the `wanted` checks have this verdict, and that checks that fail or warn have a hint.
+fn found(said: &Said, verdict: &str, wanted: &[&str]) {
+    let json = said.json();
+    let checks = json["checks"].as_array().unwrap();
+    let names = checks.iter().filter(|check| check["verdict"] == verdict).map(|check| check["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), wanted, "{json:#}");
+    for check in checks {
+        assert_eq!(check["hint"].is_null(), check["verdict"] == "ok", "{check}");
+    }
+    let problems = checks.iter().any(|check| check["verdict"] == "problem");
+    assert_eq!((json["v"].as_u64(), json["ok"].as_bool()), (Some(1), Some(!problems)));
+    assert_eq!(said.exit, i32::from(problems), "{}", said.stderr);
+}
+
+/// Returns the check named `name`.
+fn check<'a>(json: &'a Value, name: &str) -> &'a Value {
+    let mut checks = json["checks"].as_array().unwrap().iter();
+    checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {json:#}"))
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_healthy_sender_has_no_findings() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    home.log_in(&serving);
+    let said = home.run_at(&serving, &["doctor", "--json"]);
+    found(&said, "ok", &["server", "clock", "token", "config", "admin_key"]);
+    let text = home.run_at(&serving, &["doctor"]);
+    assert!(text.text().lines().all(|line| line.starts_with("ok ")), "{}", text.text());
+    assert!(text.stderr.contains("problem: 0"), "{}", text.stderr);
+}
+
+#[test]
+fn a_recipient_needs_no_token() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let said = Home::new().run_at(&serving, &["doctor", "--json"]);
+    found(&said, "ok", &["server", "clock", "token"]);
+    assert!(check(&said.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
+}
+
+#[test]
+fn an_unreachable_server_is_a_problem() {
+    let home = Home::new();
+    let said = home.run(&["--server", "http://127.0.0.1:9", "doctor", "--json"]);
+    found(&said, "problem", &["server"]);
+    let text = home.run(&["--server", "http://127.0.0.1:9", "doctor"]);
+    let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(stdout.starts_with("problem ") && stdout.contains("hint: check the address"), "{stdout}");
+    assert_eq!(text.exit, 1);
+    found(&home.run(&["--server", "http://send.example", "doctor", "--json"]), "problem", &["server"]);
+}
+
+#[test]
+fn an_admin_service_is_rejected_as_a_public_server() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    found(&home.run(&["--server", &serving.admin, "doctor", "--json"]), "problem", &["server"]);
+}
+
+#[test]
+fn a_rejected_token_is_a_problem() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
+    for token in [wrong.as_str(), "sgs_short"] {
+        let said = Home::new().run_at(&serving, &["doctor", "--json", "--token", token]);
+        found(&said, "problem", &["token"]);
+        assert!(!String::from_utf8_lossy(&said.stdout).contains(token), "the output contains the token");
+    }
+}
+
+#[test]
+fn files_readable_by_others_are_reported() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    home.log_in(&serving);
+    set_mode(&home.path().join(".config/sgsend/config.toml"), 0o644);
+    let said = home.run_at(&serving, &["doctor", "--json"]);
+    found(&said, "warning", &["config"]);
+    assert!(check(&said.json(), "config")["hint"].as_str().unwrap().starts_with("chmod go-rwx "));
+}
+
+#[test]
+fn a_store_folder_is_checked() {
+    let home = Home::new();
+    let folder = home.path().join("store");
+    let storage = format!("file:{}", folder.display());
+    let doctor = || home.run(&["doctor", "--json", "--storage", &storage]);
+    found(&doctor(), "warning", &["folder"]);
+    assert!(!folder.exists(), "the folder was created");
+    home.serve(&["--storage", &storage]).terminate();
+    found(&doctor(), "ok", &["folder", "folder_private", "folder_writable", "room", "store"]);
+    set_mode(&folder, 0o755);
+    found(&doctor(), "warning", &["folder_private"]);
+    let by_environment = home.sgsend(&["doctor", "--json"]).env("SGSEND_STORAGE", &storage).output().unwrap();
+    assert!(String::from_utf8_lossy(&by_environment.stdout).contains("folder_private"));
+
+    let records = rusqlite::Connection::open(folder.join("records.sqlite")).unwrap();
+    let changed = "UPDATE object SET value = CAST('{\"v\":2,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
+    assert_eq!(records.execute(changed, []), Ok(1));
+    drop(records);
+    found(&doctor(), "problem", &["store"]);
+    let file = home.file("no-folder", b"");
+    found(&home.run(&["doctor", "--json", "--storage", &format!("file:{file}")]), "problem", &["folder"]);
+}
+
+#[test]
+fn invalid_storages_are_reported() {
+    let home = Home::new();
+    home.run(&["doctor", "--storage", "memory:"]).failed(2, "one process");
+    home.run(&["doctor", "--storage", "file:/tmp", "--s3-path-style"]).failed(2, "bucket");
+    assert_eq!(home.run(&["doctor", "--storage", "s3:"]).exit, 2);
+}
+
+#[test]
+fn a_bucket_without_credentials_is_reported() {
+    let home = Home::new();
+    let doctor = ["doctor", "--json", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"];
+    let said = home.sgsend(&doctor).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    found(&Said::of(said), "problem", &["credentials"]);
+}

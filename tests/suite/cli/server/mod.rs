@@ -1,0 +1,10 @@
+//! Commands of an operator: `sgsend serve`, `sgsend doctor`, `sgsend sweep`.
+
+mod anonymity;
+mod doctor;
+mod invalid_settings;
+mod serving;
+mod shared_store;
+mod storage_args;
+mod sweep;
+mod tls;

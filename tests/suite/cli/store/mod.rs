@@ -1,0 +1,4 @@
+//! `sgsend store`
+
+mod check;
+mod copy;

@@ -1,0 +1,66 @@
+//! Downloads of limited transfers: predictable failures count no download, and a counted download is reported.
+
+use std::fs;
+
+use crate::support::{Home, ServerProcess};
+
+fn started(name: &str) -> (Home, ServerProcess, String) {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    home.log_in(&serving);
+    let file = home.file(name, b"hello");
+    let link = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
+    (home, serving, link)
+}
+
+fn count(home: &Home, link: &str) -> u64 {
+    home.run(&["status", link, "--json"]).json()["download_count"].as_u64().unwrap()
+}
+
+#[test]
+fn an_unwritable_target_counts_no_download() {
+    let (home, _serving, link) = started("a.txt");
+    for (place, words) in [
+        ("nodir/", "directory nodir/ does not exist"),
+        ("nodir/b.txt", "directory nodir does not exist"),
+        // A file instead of a directory.
+        ("a.txt/", "directory a.txt/ does not exist"),
+        // Even root can't create files in `/proc`.
+        ("/proc", "cannot write to directory /proc"),
+        ("/proc/b.txt", "cannot write to directory /proc"),
+    ] {
+        home.run(&["download", &link, "-o", place]).failed(9, words);
+        assert_eq!(count(&home, &link), 0, "{place}");
+    }
+    home.run(&["download", &link, "-o", "/dev/null", "--overwrite"]).failed(9, "/dev/null is not a regular file");
+    assert_eq!(count(&home, &link), 0);
+    let output = home.sgsend(&["download", &link]).current_dir("/proc").output().unwrap();
+    assert_eq!((output.status.code(), count(&home, &link)), (Some(9), 0));
+    assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
+}
+
+#[test]
+fn a_counted_download_is_reported_and_can_be_repeated() {
+    let (home, _serving, link) = started("a.txt");
+    let said = home.run(&["download", &link]);
+    said.failed(9, "a.txt already exists");
+    let hint = "the download was counted: run the same command with --rename or --overwrite; until";
+    assert!(said.stderr.contains(hint), "{}", said.stderr);
+    assert_eq!(count(&home, &link), 1);
+    home.run(&["download", &link, "--rename"]).text();
+    assert_eq!(fs::read(home.path().join("a (1).txt")).unwrap(), b"hello");
+    assert_eq!(count(&home, &link), 1);
+}
+
+#[test]
+fn an_unsaved_grant_causes_a_warning() {
+    let (home, _serving, link) = started("a.txt");
+    // A file in place of the state directory simulates a read-only home.
+    let state = home.path().join(".local/state");
+    fs::remove_dir_all(&state).unwrap();
+    fs::write(&state, "x").unwrap();
+    let said = home.run(&["download", &link]);
+    assert_eq!(said.exit, 9, "{}", said.stderr);
+    assert!(said.stderr.contains("warning: the state directory is not writable"), "{}", said.stderr);
+    assert!(said.stderr.contains("this command counts as another download"), "{}", said.stderr);
+}

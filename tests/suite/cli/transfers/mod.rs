@@ -1,0 +1,16 @@
+//! Uploads and downloads with the command.
+
+mod archives;
+mod disk_full;
+mod download_count;
+mod hostile_server;
+mod network;
+mod plaintext_leaks;
+mod presigned;
+mod resume;
+mod round_trip;
+mod s3;
+mod server_kills;
+mod signals;
+mod size_limit;
+mod store_matrix;

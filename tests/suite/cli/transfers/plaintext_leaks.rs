@@ -1,0 +1,199 @@
+//! Plaintext leak test: content, file name and key never appear on the wire, in the store or in a log.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sgsend::domain::crypto::proof::AccessProof;
+use sgsend::domain::link::Link;
+
+use crate::support::Home;
+
+/// Starts a proxy to `target` that records the bytes of both directions; returns its URL and the recording.
+fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = Arc::<Mutex<Vec<u8>>>::default();
+    let hearing = heard.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(&target).unwrap();
+            copy(client.try_clone().unwrap(), server.try_clone().unwrap(), hearing.clone());
+            copy(server, client, hearing.clone());
+        }
+    });
+    (url, heard)
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) {
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            hearing.lock().unwrap().extend_from_slice(&buffer[..length]);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        // The peer may have closed its side already.
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    });
+}
+
+fn everything_in(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(path.file_name().unwrap().as_encoded_bytes());
+        bytes.extend(if path.is_dir() { everything_in(&path) } else { std::fs::read(&path).unwrap() });
+    }
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+#[test]
+fn content_name_and_key_never_leak() {
+    let (sender, recipient, operator) = (Home::new(), Home::new(), Home::new());
+    let store = operator.path().join("store");
+    let server = operator.server().storage(&format!("file:{}", store.display())).env("SGSEND_LOG", "trace");
+    let serving = server.start();
+    let (url, heard) = tap(serving.public.trim_start_matches("http://").to_owned());
+    let key_file = operator.path().join(".config/sgsend/admin-key");
+    let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
+    let mut made = made;
+    let token = made.args(["--admin-server", &serving.admin]).output().unwrap();
+    let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
+    assert!(token.starts_with("sgs_"));
+
+    let (content, name) = ("a canary sings in the coal mine; ", "yellow-canary-name.txt");
+    let file = sender.file(name, content.repeat(300_000).as_bytes());
+    let passphrase = sender.file("passphrase", b"the canary's own passphrase");
+    let mut links = Vec::new();
+    for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
+        let mut upload = sender.sgsend(&["upload", &file, "--server", &url]);
+        let said = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let link = String::from_utf8(said.stdout).unwrap().trim().to_owned();
+        let mut download = recipient.sgsend(&["download", &link, "--overwrite", "--verbose"]);
+        let said = download.args(if link.contains("v1p.") { extra } else { &[] }.iter().skip(2)).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        assert_eq!(std::fs::read(recipient.path().join(name)).unwrap(), std::fs::read(&file).unwrap());
+        links.push(link);
+    }
+    let log = serving.terminate();
+    let wire = heard.lock().unwrap().clone();
+    let kept = everything_in(&store);
+    assert!(wire.len() > 2 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
+    assert!(
+        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        "the search can't find a text that is stored"
+    );
+    assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
+
+    let mut canaries = vec![content.as_bytes().to_vec(), name.as_bytes().to_vec(), b"yellow-canary".to_vec()];
+    canaries.push(b"the canary's own passphrase".to_vec());
+    for link in &links {
+        let fragment = link.split_once('#').unwrap().1;
+        canaries.push(fragment.as_bytes().to_vec());
+        canaries.push(fragment.split_once('.').unwrap().1.as_bytes().to_vec());
+        let link: Link = link.parse().unwrap();
+        let passphrase = sgsend::domain::crypto::passphrase::Passphrase::new("the canary's own passphrase").unwrap();
+        let key = link.key.unwrap();
+        let key = key.payload_key(key.needs_passphrase().then_some(&passphrase)).unwrap();
+        canaries.push(key.as_bytes().to_vec());
+        canaries.push(BASE64_STANDARD.encode(key.as_bytes()).into_bytes());
+        canaries.push(BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()).into_bytes());
+        canaries.push(hex(key.as_bytes()));
+    }
+    for canary in &canaries {
+        for (place, bytes) in
+            [("on the wire", &wire), ("in the store", &kept), ("in the log", &log.clone().into_bytes())]
+        {
+            assert!(!contains(bytes, canary), "{:?} is {place}", String::from_utf8_lossy(canary));
+        }
+    }
+    // The token goes over the wire, but is neither stored nor logged.
+    let secret = &token[token.len() - 64..];
+    assert!(contains(&wire, secret.as_bytes()));
+    assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was stored or logged");
+    // The store holds digests of grants only, and logs contain no query or fragment.
+    assert!(!contains(&kept, b"grant=") && !log.contains("grant="));
+}
+
+/// Returns the request lines in the recorded bytes.
+fn request_lines(wire: &[u8]) -> Vec<String> {
+    let ends = memchr::memmem::find_iter(wire, b" HTTP/1.1\r\n");
+    let line = |end: usize| {
+        // A payload without a trailing newline may precede the request line.
+        let before = &wire[end.saturating_sub(8_192)..end];
+        let starts = ["GET /", "POST /", "HEAD /"].iter();
+        let start = starts.filter_map(|method| memchr::memmem::rfind(before, method.as_bytes())).max();
+        String::from_utf8_lossy(&before[start.expect("a method")..]).into_owned()
+    };
+    ends.map(line).collect()
+}
+
+/// Returns all grants in the recorded bytes, from headers and from JSON.
+fn grants(wire: &[u8]) -> Vec<String> {
+    let after = |name: &[u8]| {
+        let found = memchr::memmem::find_iter(wire, name).map(|at| at + name.len());
+        found.map(|at| String::from_utf8_lossy(&wire[at..at + 43]).into_owned()).collect::<Vec<_>>()
+    };
+    [after(b"x-sgsend-grant: "), after(b"\"grant\":\"")].concat()
+}
+
+#[test]
+fn request_lines_contain_no_secret() {
+    let home = Home::new();
+    let mut serving = home.serve_any(&[]);
+    let (public, to_public) = tap(serving.public.trim_start_matches("http://").to_owned());
+    let (admin, to_admin) = tap(serving.admin.trim_start_matches("http://").to_owned());
+    (serving.public, serving.admin) = (public, admin);
+    let run = |arguments: &[&str]| home.run_at(&serving, arguments).text();
+
+    let token = run(&["token", "create", "canary", "--login"]);
+    let kept = std::fs::read_to_string(home.path().join(".config/sgsend/config.toml")).unwrap();
+    let token = kept.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap_or(&token).trim_end_matches('"');
+    let made_key = || std::fs::read_to_string(home.path().join(".config/sgsend/admin-key")).unwrap();
+    let admin_key = serving.admin_key().map_or_else(made_key, str::to_owned).trim().to_owned();
+
+    let file = home.file("canary.txt", &b"a canary sings; ".repeat(200_000));
+    let link = run(&["upload", &file, "--downloads", "3", "--flow", "bytes"]);
+    run(&["download", &link, "-o", "fetched", "--flow", "bytes"]);
+    run(&["status", &link, "--events"]);
+    let parsed: Link = link.parse().unwrap();
+    let id = link.split_once('#').unwrap().0.rsplit_once('/').unwrap().1;
+    for arguments in [&["audit", "show", id][..], &["token", "list"], &["stats"], &["delete", &link]] {
+        run(arguments);
+    }
+    run(&["token", "revoke", &token[4..20]]);
+
+    let wire = [to_public.lock().unwrap().clone(), to_admin.lock().unwrap().clone()].concat();
+    let lines = request_lines(&wire);
+    for wanted in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"] {
+        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not recorded: {lines:?}");
+    }
+    let key = parsed.key.unwrap().payload_key(None).unwrap();
+    let fragment = link.split_once('#').unwrap().1.to_owned();
+    let mut on_the_wire = grants(&wire);
+    assert!(!on_the_wire.is_empty(), "no grant was recorded");
+    on_the_wire.extend([token[21..].to_owned(), admin_key, AccessProof::of(&key).to_text().to_string()]);
+    for secret in &on_the_wire {
+        assert!(contains(&wire, secret.as_bytes()), "{secret} was not recorded, so the search proves nothing");
+    }
+    let never =
+        [fragment, BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), String::from_utf8(hex(key.as_bytes())).unwrap()];
+    for secret in on_the_wire.iter().chain(&never) {
+        let telling = lines.iter().find(|line| line.contains(secret));
+        assert_eq!(telling, None, "a URL contains a secret");
+    }
+}

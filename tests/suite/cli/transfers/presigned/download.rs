@@ -1,0 +1,170 @@
+//! Presigned downloads from a payload store.
+
+use http::Method;
+
+use super::{failed, fetch, fetching, until, upload};
+use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
+use crate::support::{Home, Said, content};
+
+/// Length of one range request, in bytes.
+const RANGE: u64 = 2 * MIB;
+
+/// Starts a store that applies `script` to payload GETs, and serves all other requests.
+fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
+    let only_gets = move |asked: &Asked| if asked.method == Method::GET { script(asked) } else { Act::Serve };
+    Plan::on(Terms::default()).store(only_gets).start()
+}
+
+/// Returns whether a request starts beyond the first 8 MiB of the payload.
+fn is_later(asked: &Asked) -> bool {
+    asked.start.is_some_and(|start| start >= 8 * MIB)
+}
+
+#[test]
+fn a_large_payload_is_downloaded_in_parallel_ranges() {
+    let home = Home::new();
+    let stub = store(|_| Act::Together(4));
+    let content = content(26_000_000);
+    let sent = upload(&stub, &home, &content, &[]);
+    let before = stub.store_requests();
+    let fetched = fetch(&stub, &home, &sent, &content, &[]);
+    assert_eq!((fetched["mode"].as_str(), stub.store_requests() - before), (Some("presigned"), 13));
+    assert_eq!((stub.at_once(), stub.downloads(), stub.calls("payload/download-bytes")), (4, 1, 0));
+}
+
+#[test]
+fn transient_errors_are_retried() {
+    let home = Home::new();
+    let stub = store(|asked| match (asked.start, asked.before) {
+        (Some(0), 0) => Act::Answer(500, String::new()),
+        (Some(start), 0) if start == RANGE => Act::Cut(1_000_000),
+        (Some(start), 0) if start == RANGE + 1_000_000 => Act::Answer(503, refusal("SlowDown")),
+        (Some(start), 0) if start == 2 * RANGE => Act::Silence,
+        _ => Act::Serve,
+    });
+    let content = content(26_000_000);
+    let sent = upload(&stub, &home, &content, &[]);
+    let fetched = fetch(&stub, &home, &sent, &content, &["--timeout", "3s"]);
+    assert_eq!((fetched["mode"].as_str(), stub.downloads()), (Some("presigned"), 1));
+
+    let stub = store(|asked| if asked.start.is_none() && asked.before == 0 { Act::Cut(3) } else { Act::Serve });
+    let sent = upload(&stub, &home, b"hello", &[]);
+    fetch(&stub, &home, &sent, b"hello", &["--overwrite"]);
+}
+
+#[test]
+fn an_expired_url_is_renewed_without_counting_a_download() {
+    let home = Home::new();
+    let stub = store(|asked| match asked.answer {
+        2 => Act::Answer(403, refusal("AccessDenied")),
+        // The next URL expires in the middle of the payload, after some successful requests.
+        3 if asked.start.is_some_and(|start| start >= 16 * MIB) => Act::Answer(403, refusal("AccessDenied")),
+        _ => Act::Serve,
+    });
+    let content = content(26_000_000);
+    let sent = upload(&stub, &home, &content, &["-d", "1"]);
+    fetch(&stub, &home, &sent, &content, &[]);
+    assert_eq!((stub.downloads(), stub.calls("download/create-presign-url")), (1, 3));
+}
+
+#[test]
+fn a_refused_fresh_url_is_an_error() {
+    let home = Home::new();
+    let stub = store(|_| Act::Answer(403, refusal("AccessDenied")));
+    for size in [5, 9_000_000] {
+        let sent = upload(&stub, &home, &content(size), &[]);
+        let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+        assert_eq!(error["code"], "store_refused");
+    }
+}
+
+#[test]
+fn mismatched_ranges_are_rejected() {
+    let home = Home::new();
+    for wrong in [|| Act::IgnoreRange, || Act::OtherRange] {
+        let stub = store(move |asked| if is_later(asked) { wrong() } else { Act::Serve });
+        let sent = upload(&stub, &home, &content(13_000_000), &[]);
+        let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+        assert_eq!(error["code"], "unknown_answer");
+    }
+}
+
+#[test]
+fn a_damaged_payload_is_never_released() {
+    let home = Home::new();
+    for size in [5, 13_000_000] {
+        let stub = Stub::start();
+        let sent = upload(&stub, &home, &content(size), &[]);
+        stub.change_payload(|payload| *payload.last_mut().unwrap() ^= 1);
+        failed(&fetching(&stub, &home, &sent, &[]), &home, 6);
+    }
+    // One surplus byte after the authentic payload.
+    let stub = Stub::start();
+    let sent = upload(&stub, &home, b"hello", &[]);
+    stub.change_payload(|payload| payload.push(0));
+    failed(&fetching(&stub, &home, &sent, &[]), &home, 6);
+    for change in [|payload: &mut Vec<u8>| payload.truncate(9_000_000), |payload: &mut Vec<u8>| payload.push(0)] {
+        let stub = Stub::start();
+        let sent = upload(&stub, &home, &content(13_000_000), &[]);
+        stub.change_payload(change);
+        failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+    }
+}
+
+#[test]
+fn a_transfer_deleted_during_a_download_is_gone() {
+    let home = Home::new();
+    let stub = store(|asked| if is_later(asked) { Act::Delete } else { Act::Serve });
+    let sent = upload(&stub, &home, &content(13_000_000), &[]);
+    let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 4);
+    assert_eq!(error["reason"], "deleted");
+}
+
+/// Closes the store in the middle of a download.
+fn cut_off(stub: &Stub, home: &Home, link: &str, extra: &[&str]) -> std::process::Child {
+    let before = stub.store_requests();
+    let arguments = [&["download", link, "-o", "b.bin", "--json", "--verbose"], extra].concat();
+    let downloading = stub.command(home, &arguments).spawn().unwrap();
+    until(|| stub.store_requests() >= before + 4);
+    stub.close_store();
+    downloading
+}
+
+#[test]
+fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
+    let home = Home::new();
+    let stub = store(|asked| if is_later(asked) { Act::Silence } else { Act::Serve });
+    let content = content(26_000_000);
+    let sent = upload(&stub, &home, &content, &["-d", "1"]);
+    let downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &[]);
+    let said = Said::of(downloading.wait_with_output().unwrap());
+    stub.check(&said);
+    assert_eq!((said.exit, said.json()["mode"].as_str()), (0, Some("bytes")), "{}", said.stderr);
+    assert!(said.stderr.contains("through the server"), "{}", said.stderr);
+    assert!(std::fs::read(home.path().join("b.bin")).unwrap() == content);
+    assert_eq!(stub.downloads(), 1);
+}
+
+#[test]
+fn a_download_resumes_when_the_store_comes_back() {
+    let home = Home::new();
+    let hangs = |asked: &Asked| asked.before == 0 && asked.start.is_some_and(|start| start == 3 * RANGE);
+    let stub = store(move |asked| if hangs(asked) { Act::Silence } else { Act::Serve });
+    let content = content(26_000_000);
+    let sent = upload(&stub, &home, &content, &[]);
+    let mut downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &["--flow", "presigned"]);
+    let mut stderr = std::io::BufReader::new(downloading.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("cannot reach") {
+        line.clear();
+        assert!(
+            std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0,
+            "no line about the store was printed"
+        );
+    }
+    stub.open_store();
+    let rest = std::io::read_to_string(stderr).unwrap();
+    let said = Said::of(downloading.wait_with_output().unwrap());
+    assert_eq!((said.exit, said.json()["mode"].as_str()), (0, Some("presigned")), "{rest}");
+    assert!(std::fs::read(home.path().join("b.bin")).unwrap() == content);
+}

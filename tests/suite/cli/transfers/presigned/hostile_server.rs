@@ -1,0 +1,119 @@
+//! Hostile services: payload URLs that clients must not follow, and responses that lead nowhere.
+
+use serde_json::{Value, json};
+use sgsend::domain::transfer::Status;
+
+use super::{failed, fetching, refused, upload};
+use crate::support::stub::{Act, Plan, SIGNATURE, Stub, Terms, refusal};
+use crate::support::{Home, content};
+
+/// Starts a service whose responses to `call` are passed through `change`.
+fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Stub {
+    let edit = move |name: &str, answer: &mut Value| {
+        if name == call {
+            change(answer);
+        }
+    };
+    Plan::on(Terms::default()).answers(edit).start()
+}
+
+#[test]
+fn unsafe_payload_urls_are_not_followed() {
+    let home = Home::new();
+    for (address, exit) in [
+        ("file:///tmp/payload", 8),
+        ("ftp://store.example", 8),
+        ("https://me:secret@store.example", 8),
+        ("//store.example", 8),
+        ("http://store.example", 2),
+    ] {
+        for size in [5, 9_000_000] {
+            let stub = Stub::start();
+            stub.sign_for(address);
+            let said = refused(&stub, &home, &content(size), &[]);
+            said.failed(exit, "");
+            assert!(!said.stderr.contains("secret"), "{}", said.stderr);
+            assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Deleted)));
+        }
+        let stub = Stub::start();
+        let sent = upload(&stub, &home, b"hello", &[]);
+        stub.sign_for(address);
+        failed(&fetching(&stub, &home, &sent, &[]), &home, exit);
+    }
+}
+
+#[test]
+fn parts_that_do_not_cover_the_payload_are_rejected() {
+    let home = Home::new();
+    for (member, value, exit) in [
+        ("part_count", json!(4), 8),
+        ("part_count", json!(0), 8),
+        ("part_size_bytes", json!(1_500_000), 1),
+        ("part_size_bytes", json!(0), 1),
+        ("part_size_bytes", json!(u64::MAX), 1),
+        ("kind", json!("by-pigeon"), 8),
+    ] {
+        let told = value.clone();
+        let stub = changing("/transfers/create", move |answer| answer["upload"][member] = told.clone());
+        refused(&stub, &home, &content(9_000_000), &[]).failed(exit, "");
+        assert_eq!(stub.store_requests(), 0, "{member}: {value}");
+    }
+}
+
+#[test]
+fn invalid_signed_requests_are_not_sent() {
+    let home = Home::new();
+    for (member, value) in [
+        ("method", json!("DELETE")),
+        ("headers", json!({"host": "elsewhere.example"})),
+        ("headers", json!({"content-length": "7"})),
+        ("headers", json!({"a": "b\r\nc: d"})),
+    ] {
+        let stub = changing("/transfers/create", move |answer| answer["upload"][member] = value.clone());
+        refused(&stub, &home, b"hello", &[]).failed(8, "");
+        assert_eq!(stub.store_requests(), 0);
+    }
+}
+
+#[test]
+fn fresh_urls_for_other_parts_are_rejected() {
+    let home = Home::new();
+    let changes: [fn(&mut Value); 3] = [
+        |answer| answer["parts"] = json!([]),
+        |answer| answer["part_size_bytes"] = json!(1 << 20),
+        |answer| *answer = json!({"kind": "bytes", "url": "/x"}),
+    ];
+    for change in changes {
+        let edit = move |name: &str, answer: &mut Value| {
+            if name == "upload/create-presign-urls" {
+                change(answer);
+            }
+        };
+        let expired = |_: &_| Act::Answer(403, refusal("AccessDenied"));
+        let stub = Plan::on(Terms::default()).answers(edit).store(expired).start();
+        refused(&stub, &home, &content(9_000_000), &[]).failed(8, "invalid response");
+    }
+}
+
+#[test]
+fn a_claim_of_parts_never_sent_is_rejected() {
+    let home = Home::new();
+    // The service claims that all parts have arrived, but never completes the upload.
+    let edit = |name: &str, answer: &mut Value| {
+        if name == "upload/status" {
+            answer["parts_received"] = json!([[1, 4_294_967_295_u32]]);
+        }
+    };
+    let unknown = |_: &_| Act::Answer(404, refusal("NoSuchUpload"));
+    let stub = Plan::on(Terms::default()).answers(edit).store(unknown).start();
+    refused(&stub, &home, &content(9_000_000), &["--timeout", "2s"]).failed(8, "");
+    assert!(stub.store_requests() < 10, "{} requests", stub.store_requests());
+}
+
+#[test]
+fn errors_omit_secrets_from_responses() {
+    let home = Home::new();
+    let stub = changing("/transfers/create", |answer| answer["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
+    let said = refused(&stub, &home, b"hello", &["--verbose"]);
+    assert_eq!(said.exit, 8, "{}", said.stderr);
+}

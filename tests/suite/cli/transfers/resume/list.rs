@@ -1,0 +1,25 @@
+//! The list of unfinished transfers.
+
+use super::{SIGNALS, World, half_fetched, half_sent, left};
+use crate::support::content;
+
+#[test]
+fn unfinished_transfers_are_listed() {
+    let world = World::new();
+    let file = world.home.file("a.bin", &content(30 << 20));
+    let link = world.run(&["upload", &file]).text();
+    half_fetched(&world, &link, 12 << 20, SIGNALS[1]);
+    half_sent(&world, &file, &[]);
+    let listed = world.run(&["history", "--json"]).json();
+    let (sent, fetched) = (&listed["unfinished"][0], &listed["unfinished"][1]);
+    assert_eq!((sent["kind"].as_str(), sent["name"].as_str()), (Some("upload"), Some("a.bin")), "{listed}");
+    assert_eq!(sent["transfer_id"], left(&world.home, "uploads")[0].as_str());
+    assert_eq!(fetched["kind"], "download");
+    assert!(link.contains(fetched["transfer_id"].as_str().unwrap()), "{listed}");
+    assert!(fetched["name"].as_str().unwrap().contains(".part"), "{listed}");
+    let said = world.run(&["history"]).stderr;
+    assert!(said.contains("unfinished: a.bin, upload to ") && said.contains("--resume"), "{said}");
+    world.run(&["upload", &file, "--resume"]).text();
+    world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
+    assert_eq!(world.run(&["history", "--json"]).json()["unfinished"].as_array().unwrap().len(), 0);
+}

@@ -1,0 +1,115 @@
+//! Interrupted uploads and downloads, and resuming them.
+
+mod downloads;
+mod interruptions;
+mod list;
+mod presigned;
+mod uploads;
+
+use std::fs;
+use std::process::{Child, Command, Output};
+
+use serde_json::Value;
+
+use crate::support::{Gate, Home, Said, ServerProcess, Way};
+
+/// Content size in bytes.
+const SIZE: u64 = LENGTH as u64;
+
+const LENGTH: u32 = 300 << 20;
+
+/// Number of interruptions per transfer.
+const INTERRUPTIONS: u64 = 10;
+
+/// Signals that end a process, with the expected exit status.
+const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
+
+/// Checks the JSON error of a process that was interrupted by a signal; SIGKILL leaves no output.
+fn told(output: &Output, (signal, _): (&str, i32), resumable: bool) {
+    if signal != "KILL" {
+        let failure: Value = serde_json::from_slice(&output.stdout).expect("a JSON error about the interruption");
+        assert_eq!(failure["error"]["resumable"], resumable, "{failure}");
+    }
+}
+
+/// A service, a gate in front of it, and a sender that connects through the gate.
+struct World {
+    home: Home,
+    serving: ServerProcess,
+    gate: Gate,
+    token: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let home = Home::new();
+        let store = format!("file:{}", home.path().join("store").display());
+        let serving = home.serve(&["--storage", &store, "--max-size", "1GiB"]);
+        let token = home.run_at(&serving, &["token", "create", "test"]).text();
+        let gate = Gate::to(&serving.public);
+        Self { home, serving, gate, token: token.trim().to_owned() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.sgsend(&[&["--server", &self.gate.url], arguments].concat());
+        command.env("SGSEND_TOKEN", &self.token);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        Said::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Deletes a transfer from another home, so that the local state of the transfer stays.
+    fn delete_elsewhere(&self, id: &str) {
+        let elsewhere = Home::new();
+        let mut deleting = elsewhere.sgsend(&["--server", &self.gate.url, "delete", id]);
+        assert!(deleting.env("SGSEND_TOKEN", &self.token).status().unwrap().success());
+    }
+
+    fn transfers(&self, status: &str) -> u64 {
+        self.home.run_at(&self.serving, &["stats", "--json"]).json()["transfers"][status].as_u64().unwrap()
+    }
+}
+
+fn started(mut command: Command) -> Child {
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+}
+
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Ends a process with this signal and checks its exit status.
+fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
+    send(&child, signal);
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code().unwrap_or(-1), exit, "{told} {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Returns the files of unfinished transfers in the client's state directory.
+fn left(home: &Home, kind: &str) -> Vec<String> {
+    let folder = home.path().join(".local/state/sgsend").join(kind);
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Uploads until the gate closes, then kills the process.
+fn half_sent(world: &World, file: &str, extra: &[&str]) {
+    world.gate.close_after(Way::There, 12 << 20);
+    let upload = started(world.command(&[&["upload", file], extra].concat()));
+    world.gate.wait();
+    end(upload, SIGNALS[1]);
+    world.gate.open();
+}
+
+/// Downloads until the gate closes after `bytes` bytes, then ends the process.
+fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
+    world.gate.close_after(Way::Back, bytes);
+    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
+    world.gate.wait();
+    end(download, signal);
+    world.gate.open();
+}

@@ -1,0 +1,133 @@
+//! One session over each kind of store: output and exit statuses are the same for every payload flow.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::support::{Home, Said, ServerProcess, any_storage};
+
+/// A user's session, with its transcript so far.
+struct Conversation {
+    home: Home,
+    serving: ServerProcess,
+    said: String,
+    /// Values that differ between runs, with their placeholders.
+    changing: Vec<(String, String)>,
+}
+
+impl Conversation {
+    fn over(storage: &str) -> Self {
+        let home = Home::new();
+        let serving = home.serve(&["--storage", storage, "--max-size", "20MiB"]);
+        home.log_in(&serving);
+        let changing = vec![
+            (serving.public.clone(), "PUBLIC".to_owned()),
+            (serving.public.trim_start_matches("http://").to_owned(), "ADDRESS".to_owned()),
+            (home.path().to_str().unwrap().to_owned(), "HOME".to_owned()),
+        ];
+        Self { home, serving, said: String::new(), changing }
+    }
+
+    /// Runs a command, and appends its output and exit status to the transcript.
+    fn run(&mut self, arguments: &[&str]) -> Said {
+        let said = self.home.run_at(&self.serving, arguments);
+        let printed = match said.stdout.len() {
+            0..10_000 => String::from_utf8_lossy(&said.stdout),
+            length => format!("{length} bytes\n").into(),
+        };
+        let arguments = arguments.join(" ");
+        write!(self.said, "$ sgsend {arguments}\n{printed}{}= {}\n", said.stderr, said.exit).unwrap();
+        said
+    }
+
+    /// Uploads, and registers the values that differ between runs.
+    fn upload(&mut self, name: &str, arguments: &[&str]) -> String {
+        let link = self.run(&[&["upload"], arguments].concat()).text();
+        let (id, key) = link.split_once("/d/").unwrap().1.split_once('#').unwrap();
+        self.changing.push((key.to_owned(), format!("{name}-KEY")));
+        self.changing.push((id.to_owned(), format!("{name}-ID")));
+        self.changing.push((id[..8].to_owned(), format!("{name}-ID8")));
+        link
+    }
+
+    /// Returns the transcript with placeholders for values that differ between runs.
+    fn transcript(self) -> String {
+        let mut said = self.said;
+        for (from, to) in &self.changing {
+            said = said.replace(from, to);
+        }
+        let now = |line: &str| ["created ", "completed ", "expires "].iter().any(|word| line.starts_with(word));
+        let plain = |line: &str| if now(line) { "WHEN".to_owned() } else { line.to_owned() };
+        said.lines().map(plain).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Returns the shape of a JSON object, without the members that may differ between stores.
+fn form(mut object: Value) -> String {
+    for (of, member) in [("", "mode"), ("transparency", "seen_by_others")] {
+        let of = if of.is_empty() { Some(&mut object) } else { object.get_mut(of) };
+        if let Some(found) = of.and_then(|of| of.get_mut(member)) {
+            found.take();
+        }
+    }
+    for member in ["transfer_id", "link", "key", "expires_at"] {
+        assert!(object.get_mut(member).is_none_or(|member| !member.take().is_null()));
+    }
+    object.to_string()
+}
+
+fn conversation(storage: &str) -> String {
+    let mut with = Conversation::over(storage);
+    let small = with.home.file("small.txt", b"hello world");
+    let parts: Vec<u8> = (0..17_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    let large = with.home.file("large.bin", &parts);
+    let empty = with.home.file("empty", b"");
+    with.home.file("words", b"correct horse battery staple");
+
+    let link = with.upload("SMALL", &[&small, "-d", "2"]);
+    with.run(&["download", &link, "-o", "one.txt"]);
+    with.run(&["download", &link, "-o", "one.txt"]);
+    with.run(&["status", &link]);
+    with.run(&["download", &link, "-o", "two.txt"]);
+    with.run(&["download", &link, "-o", "three.txt"]);
+    with.run(&["status", &link]);
+    assert_eq!(std::fs::read(with.home.path().join("two.txt")).unwrap(), b"hello world");
+
+    let link = with.upload("LARGE", &[&large, "--name", "renamed.bin"]);
+    let got = with.run(&["download", &link, "-o", "-"]);
+    assert!(got.stdout == parts);
+    let (whole, key) = link.split_at(link.len() - 5);
+    let wrong = if key == "AAAAA" { "BBBBA" } else { "AAAAA" };
+    with.changing.insert(0, (format!("{whole}{wrong}"), "WRONG".to_owned()));
+    with.run(&["download", &format!("{whole}{wrong}"), "-o", "wrong"]);
+    with.run(&["delete", &link]);
+    with.run(&["download", &link]);
+    with.run(&["delete", &link]);
+
+    let link = with.upload("EMPTY", &[&empty, "--passphrase-file", "words", "--expires", "2h"]);
+    with.run(&["download", &link, "-o", "empty.2", "--passphrase-file", "words"]);
+    with.home.file("words", b"another passphrase");
+    with.run(&["download", &link, "-o", "empty.3", "--passphrase-file", "words"]);
+
+    with.home.file("too large", &vec![0; (20 << 20) + 1]);
+    with.run(&["upload", "too large"]);
+    with.run(&["upload", &small, "--expires", "10s"]);
+    with.run(&["status", &"0".repeat(32)]);
+    with.run(&["download", &format!("{}/d/{}#v1.{}", with.serving.public, "0".repeat(32), "A".repeat(43))]);
+    let sent = with.home.run_at(&with.serving, &["upload", &small, "--json"]).json();
+    let link = sent["link"].as_str().unwrap().to_owned();
+    let got = with.home.run_at(&with.serving, &["download", &link, "-o", "last.txt", "--json"]).json();
+    format!("{}\n{}\n{}", with.transcript(), form(sent), form(got).replace("HOME", ""))
+}
+
+#[test]
+fn every_store_yields_the_same_transcript() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_disk = conversation(&format!("file:{}", folder.path().join("store").display()));
+    assert!(on_disk.lines().count() > 60, "{on_disk}");
+    let other = conversation(&any_storage());
+    for (number, (one, other)) in on_disk.lines().zip(other.lines()).enumerate() {
+        assert_eq!(one, other, "line {number} of\n{on_disk}");
+    }
+    assert_eq!(on_disk.lines().count(), other.lines().count());
+}

@@ -1,0 +1,113 @@
+//! Test vectors.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use sgsend::domain::crypto::digest::Sha256;
+use sgsend::domain::crypto::envelope;
+use sgsend::domain::crypto::passphrase::Passphrase;
+use sgsend::domain::crypto::proof::AccessProof;
+use sgsend::domain::crypto::sealed::{HEADER_SIZE, Header, Layout, OpenStream, Sealer};
+use sgsend::domain::link::Link;
+
+use super::{open_all, open_pieces, part, payload_key};
+
+#[derive(Deserialize)]
+struct Vectors {
+    vectors: Vec<Payload>,
+    links: Vec<SharedLink>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    file: String,
+    key: String,
+    plaintext_length: u64,
+    plaintext_sha256: String,
+}
+
+#[derive(Deserialize)]
+struct SharedLink {
+    link: String,
+    root: String,
+    transfer_id: String,
+    key: String,
+    passphrase: Option<String>,
+    payload_key: Option<String>,
+    sealed: String,
+    filename: Option<String>,
+    content: Option<String>,
+    access_proof: String,
+    access_sha256: String,
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
+}
+
+fn vectors() -> Vectors {
+    serde_json::from_slice(&file("vectors.json")).unwrap()
+}
+
+#[test]
+fn payloads_open() {
+    for vector in vectors().vectors {
+        let sealed = file(&vector.file);
+        let layout = Layout::of_sealed(sealed.len() as u64).unwrap();
+        assert_eq!(layout.plaintext_size(), vector.plaintext_length, "{}", vector.file);
+        let key = payload_key(&vector.key);
+        for stream in [OpenStream::new(key.clone()), OpenStream::with_layout(key, layout)] {
+            let (plaintext, result) = open_pieces(stream, [sealed.as_slice()]);
+            assert_eq!(result, Ok(()), "{}", vector.file);
+            assert_eq!(plaintext.len() as u64, vector.plaintext_length);
+            assert_eq!(Sha256::of(&plaintext).to_string(), vector.plaintext_sha256, "{}", vector.file);
+        }
+    }
+}
+
+#[test]
+fn payloads_are_sealed_again_to_the_same_bytes() {
+    for vector in vectors().vectors {
+        let payload = file(&vector.file);
+        let key = payload_key(&vector.key);
+        let (plaintext, _) = open_all(&key, &payload);
+        let layout = Layout::of_sealed(payload.len() as u64).unwrap();
+        let sealer = Sealer::from_header(&key, Header::parse(&payload[..HEADER_SIZE]).unwrap());
+        for index in 0..=layout.last_index() {
+            let mut segment = Sealer::buffer(index);
+            segment.extend_from_slice(part(&plaintext, layout.plaintext_range(index)));
+            sealer.seal(index, layout.is_last(index), &mut segment);
+            assert!(segment == part(&payload, layout.sealed_range(index)), "{} segment {index}", vector.file);
+        }
+    }
+}
+
+#[test]
+fn links_are_read_and_open_their_payloads() {
+    for vector in vectors().links {
+        let link: Link = vector.link.parse().unwrap();
+        assert_eq!(link.base_url.to_string(), vector.root);
+        assert_eq!(link.transfer_id.to_string(), vector.transfer_id);
+        assert_eq!(*link.to_text(), vector.link);
+        assert_eq!(link.without_key(), format!("{}/d/{}", vector.root, vector.transfer_id));
+
+        let key = link.key.unwrap();
+        assert_eq!(key.needs_passphrase(), vector.passphrase.is_some());
+        let passphrase = vector.passphrase.map(|text| Passphrase::from_file_text(&format!("{text}\n")).unwrap());
+        let key = key.payload_key(passphrase.as_ref()).unwrap();
+        assert_eq!(key.as_bytes(), payload_key(&vector.payload_key.unwrap_or(vector.key)).as_bytes());
+
+        let proof = AccessProof::of(&key);
+        assert_eq!(*proof.to_text(), vector.access_proof);
+        assert_eq!(proof.digest().to_string(), vector.access_sha256);
+
+        let (plaintext, result) = open_all(&key, &file(&vector.sealed));
+        assert_eq!(result, Ok(()));
+        let envelope = envelope::decode(&plaintext).unwrap().unwrap();
+        envelope.check_plaintext_size(plaintext.len() as u64).unwrap();
+        if let (Some(filename), Some(content)) = (vector.filename, vector.content) {
+            assert_eq!(envelope.metadata.filename, filename);
+            assert_eq!(&plaintext[envelope.length..], content.as_bytes());
+        }
+    }
+}

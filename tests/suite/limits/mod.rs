@@ -1,0 +1,4 @@
+//! Rate limits and quotas.
+
+mod quotas;
+mod rate_limits;

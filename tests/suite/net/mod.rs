@@ -1,0 +1,5 @@
+//! Connections, HTTP/2 and proxies.
+
+mod http;
+mod http2;
+mod proxies;

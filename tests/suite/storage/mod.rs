@@ -1,0 +1,4 @@
+//! Scarce disk space and contention for the database.
+
+mod disk_space;
+mod sqlite_contention;

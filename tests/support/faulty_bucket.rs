@@ -1,0 +1,79 @@
+//! A fault-injecting proxy between a client and the S3 server.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// Treatment of a request by the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Forwards the request and the response.
+    None,
+    /// Responds with this status without forwarding the request.
+    Refused(u16),
+    /// Forwards the request, drops the response, and responds with this status instead.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    Lost(u16),
+}
+
+/// Chooses the treatment of a request by its method and path.
+type Chooser = dyn Fn(&Request) -> Fault + Send + Sync;
+
+/// A running proxy, stopped on drop.
+pub(crate) struct FaultyBucket {
+    /// URL of the proxy.
+    pub(crate) url: Url,
+    serving: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Forwarder {
+    to: String,
+    choose: Arc<Chooser>,
+    client: reqwest::Client,
+}
+
+impl FaultyBucket {
+    /// Starts a proxy in front of the server at `to`. The `host` header stays unchanged because signatures cover it.
+    pub(crate) async fn before(to: &str, choose: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let forwarder = Forwarder { to: to.trim_end_matches('/').to_owned(), choose: Arc::new(choose), client };
+        let router = Router::new().fallback(pass).with_state(forwarder);
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, serving }
+    }
+}
+
+impl Drop for FaultyBucket {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response {
+    let fault = (forwarder.choose)(&request);
+    if let Fault::Refused(status) = fault {
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let url = format!("{}{}", forwarder.to, head.uri.path_and_query().unwrap());
+    let answer = forwarder.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
+    if let Fault::Lost(status) = fault {
+        return (StatusCode::from_u16(status).unwrap(), [("etag", "\"made up\"")]).into_response();
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    *response.body_mut() = Body::new(reqwest::Body::from(answer));
+    response
+}
