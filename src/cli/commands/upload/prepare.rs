@@ -76,25 +76,25 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         exclude: arguments.exclude,
         limit: health.limits.max_content_bytes,
     };
-    let content = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
-    for skipped in content.skipped.iter().take(MAX_WARNINGS) {
+    let opened = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
+    for skipped in opened.skipped.iter().take(MAX_WARNINGS) {
         context.printer.warning(&format!("{} is {} and is skipped", skipped.path, skipped.kind));
     }
-    if let Some(others) = content.skipped.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
+    if let Some(others) = opened.skipped.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
         context.printer.warning(&format!("{others} more entries are skipped"));
     }
-    for glob in &content.unused_globs {
+    for glob in &opened.unused_globs {
         context.printer.warning(&format!("--exclude {glob} matches nothing"));
     }
-    if content.is_renamed {
-        context.printer.warning(&format!("recipients see the name {}", content.name));
+    if opened.is_renamed {
+        context.printer.warning(&format!("recipients see the name {}", opened.name));
     }
-    let source = content.source;
+    let source = opened.source;
     let metadata = Metadata {
-        filename: content.name,
+        filename: opened.name,
         size: source.size(),
         content_type: None,
-        modified_ms: source.modified_ms().filter(|_| !content.is_stream),
+        modified_ms: source.modified_ms().filter(|_| !opened.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
     };
     let upload = Upload {
@@ -103,7 +103,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        state: if content.is_spooled { StateFileLocation::Nowhere } else { resume.state_location(command) },
+        state: if opened.is_spooled { StateFileLocation::Nowhere } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),
     };
