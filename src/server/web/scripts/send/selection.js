@@ -160,7 +160,7 @@ function isFile(entry) {
  * @returns {entry is FileSystemDirectoryEntry}
  */
 function isFolder(entry) {
-  return entry.isDirectory;
+  return !entry.isFile;
 }
 
 /**
