@@ -56,7 +56,7 @@ impl Conversation {
         for (from, to) in &self.changing {
             said = said.replace(from, to);
         }
-        let now = |line: &str| ["created ", "completed ", "expires "].iter().any(|word| line.starts_with(word));
+        let now = |line: &str| ["created ", "ready ", "expires "].iter().any(|word| line.starts_with(word));
         let plain = |line: &str| if now(line) { "WHEN".to_owned() } else { line.to_owned() };
         said.lines().map(plain).collect::<Vec<_>>().join("\n")
     }
