@@ -35,13 +35,11 @@ pub(super) struct GrantParam {
 }
 
 impl GrantParam {
-    /// Returns the grant of a request: from its header, else from its query.
+    /// Returns the grant of a request: from its header, else from its query. A malformed grant is an error in either.
     fn or(self, header: Option<Grant>) -> Result<Option<Grant>, Error> {
-        if header.is_some() {
-            return Ok(header);
-        }
         let grant = self.grant.map(|grant| grant.parse()).transpose();
-        grant.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))
+        let grant = grant.map_err(|error| Error::InvalidRequest(format!("grant: {error}")))?;
+        Ok(header.or(grant))
     }
 }
 
@@ -164,4 +162,23 @@ fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grant_in_the_header_takes_precedence_but_does_not_hide_a_malformed_one() {
+        let (one, other) = (Grant::random(), Grant::random());
+        let query = |text: &str| GrantParam { grant: Some(text.to_owned()) };
+        let in_query = query(&other.to_text());
+        assert!(in_query.or(one.to_text().parse().ok()).unwrap().unwrap().to_text() == one.to_text());
+        assert!(query(&other.to_text()).or(None).unwrap().unwrap().to_text() == other.to_text());
+        for header in [None, Some(one)] {
+            assert!(
+                matches!(query("short").or(header), Err(Error::InvalidRequest(text)) if text.starts_with("grant: "))
+            );
+        }
+    }
 }
