@@ -9,6 +9,3 @@ pub(super) mod paging;
 pub(super) mod public;
 pub mod range;
 pub(super) mod routes;
-mod statuses;
-
-pub(super) use statuses::{outcome_of, success_status};

@@ -7,12 +7,12 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::StatusCode;
 use http_body::Body as _;
 
 use super::request_scope::MatchedRoute;
-use crate::domain::audit::{RequestScope, ResponseInfo};
+use crate::domain::audit::{Outcome, RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
-use crate::server::api::outcome_of;
 use crate::server::net::response_body::{CountedBody, StreamedPayload};
 use crate::server::net::timeouts::Timeouts;
 use crate::server::state::AppState;
@@ -49,4 +49,15 @@ pub(super) async fn write_records(
 async fn finish(app: &AppState, scope: &RequestScope, response: ResponseInfo) {
     app.metrics.count_bytes(scope.request().service, scope.bytes_in(), response.bytes_out);
     app.audit.finish(scope, response).await;
+}
+
+/// Returns the outcome of an action from the HTTP status of its response.
+fn outcome_of(status: StatusCode) -> Outcome {
+    if status.is_server_error() {
+        Outcome::Failed
+    } else if status.is_client_error() {
+        Outcome::Refused
+    } else {
+        Outcome::Done
+    }
 }

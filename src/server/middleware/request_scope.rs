@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::Method;
 use http::header::USER_AGENT;
+use http::{Method, StatusCode};
 
 use super::cors::Preflight;
 use super::request_id::client_request_id;
-use crate::domain::audit::{ActionName, RequestInfo, RequestScope, ServiceName};
+use crate::domain::audit::{ActionName, ChangeResult, RequestInfo, RequestScope, ServiceName};
 use crate::domain::id::TransferId;
 use crate::server::api::routes::Route;
-use crate::server::api::success_status;
 use crate::server::net::connection_info::Peer;
 use crate::server::state::AppState;
 
@@ -73,6 +72,15 @@ fn request_info(
         client: app.addresses.describe(address, agent, now),
         client_key: app.addresses.key_of(address),
         network_key: app.addresses.network_of(address),
+    }
+}
+
+/// Returns the HTTP status for the result of a change; `None` if only the response decides.
+fn success_status(result: ChangeResult) -> Option<u16> {
+    match result {
+        ChangeResult::Created => Some(StatusCode::CREATED.as_u16()),
+        ChangeResult::Done => Some(StatusCode::OK.as_u16()),
+        ChangeResult::Later => None,
     }
 }
 
