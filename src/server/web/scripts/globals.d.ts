@@ -1,4 +1,4 @@
-// What browsers have and TypeScript's declarations lack. Only the type check reads this file.
+// Browser APIs missing from TypeScript's own declarations. Only the type check reads this file.
 
 interface TrustedScriptURL {
   toString(): string;

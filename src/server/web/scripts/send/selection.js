@@ -136,8 +136,7 @@ export class Selection {
       return;
     }
     this.add(path, undefined);
-    if (!isFolder(entry)) return;
-    const reader = entry.createReader();
+    const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
     for (;;) {
       /** @type {FileSystemEntry[]} */
       const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
@@ -153,14 +152,6 @@ export class Selection {
  */
 function isFile(entry) {
   return entry.isFile;
-}
-
-/**
- * @param {FileSystemEntry} entry
- * @returns {entry is FileSystemDirectoryEntry}
- */
-function isFolder(entry) {
-  return !entry.isFile;
 }
 
 /**
