@@ -130,7 +130,7 @@ async fn content_name_key_and_passphrase_never_leak() {
     requests.extend(more);
 
     let Service { home, serving, token } = service;
-    let (log, wire, kept) = (serving.terminate(), tap.heard(), everything_in(&home.path().join("store")));
+    let (log, wire, kept) = (serving.terminate(), tap.recorded(), everything_in(&home.path().join("store")));
     let grants = grants(&requests);
     assert!(!grants.is_empty() && wire.len() > 2 * 80_000 * CONTENT.len(), "the recording is incomplete");
     assert!(

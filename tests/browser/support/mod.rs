@@ -21,6 +21,7 @@ mod network;
 mod not_run;
 mod open_bucket;
 mod page_errors;
+#[path = "../../support/recording_proxy.rs"]
 mod recording_proxy;
 #[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]

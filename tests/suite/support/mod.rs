@@ -16,6 +16,8 @@ mod home;
 mod in_process_server;
 #[path = "../../support/not_run.rs"]
 mod not_run;
+#[path = "../../support/recording_proxy.rs"]
+mod recording_proxy;
 #[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod server_process;
@@ -35,6 +37,7 @@ pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use home::{Home, Said, any_storage};
 pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;
+pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use terminal::Terminal;

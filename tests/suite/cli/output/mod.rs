@@ -1,4 +1,4 @@
-//! What the command prints: messages, JSON, tables, prompts, completions and help texts.
+//! Output of the command: messages, JSON, tables, prompts, completions and help texts.
 
 mod cli_messages;
 mod completions;

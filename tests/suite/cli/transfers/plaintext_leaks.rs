@@ -1,46 +1,13 @@
 //! Plaintext leak test: content, file name and key never appear on the wire, in the store or in a log.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::domain::link::Link;
 
-use crate::support::Home;
-
-/// Starts a proxy to `target` that records the bytes of both directions; returns its URL and the recording.
-fn tap(target: String) -> (String, Arc<Mutex<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let heard = Arc::<Mutex<Vec<u8>>>::default();
-    let hearing = heard.clone();
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let server = TcpStream::connect(&target).unwrap();
-            copy(client.try_clone().unwrap(), server.try_clone().unwrap(), hearing.clone());
-            copy(server, client, hearing.clone());
-        }
-    });
-    (url, heard)
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) {
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(length @ 1..) = from.read(&mut buffer) {
-            hearing.lock().unwrap().extend_from_slice(&buffer[..length]);
-            if to.write_all(&buffer[..length]).is_err() {
-                break;
-            }
-        }
-        // The peer may have closed its side already.
-        let _ = to.shutdown(std::net::Shutdown::Write);
-    });
-}
+use crate::support::{Home, RecordingProxy};
 
 fn everything_in(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -66,7 +33,7 @@ fn content_name_and_key_never_leak() {
     let store = operator.path().join("store");
     let server = operator.server().storage(&format!("file:{}", store.display())).env("SGSEND_LOG", "trace");
     let serving = server.start();
-    let (url, heard) = tap(serving.public.trim_start_matches("http://").to_owned());
+    let proxy = RecordingProxy::to(&serving.public);
     let key_file = operator.path().join(".config/sgsend/admin-key");
     let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
     let mut made = made;
@@ -79,7 +46,7 @@ fn content_name_and_key_never_leak() {
     let passphrase = sender.file("passphrase", b"the canary's own passphrase");
     let mut links = Vec::new();
     for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
-        let mut upload = sender.sgsend(&["upload", &file, "--server", &url]);
+        let mut upload = sender.sgsend(&["upload", &file, "--server", &proxy.url]);
         let said = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
         let link = String::from_utf8(said.stdout).unwrap().trim().to_owned();
@@ -90,7 +57,7 @@ fn content_name_and_key_never_leak() {
         links.push(link);
     }
     let log = serving.terminate();
-    let wire = heard.lock().unwrap().clone();
+    let wire = proxy.recorded();
     let kept = everything_in(&store);
     assert!(wire.len() > 2 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
     assert!(
@@ -155,9 +122,8 @@ fn grants(wire: &[u8]) -> Vec<String> {
 fn request_lines_contain_no_secret() {
     let home = Home::new();
     let mut serving = home.serve_any(&[]);
-    let (public, to_public) = tap(serving.public.trim_start_matches("http://").to_owned());
-    let (admin, to_admin) = tap(serving.admin.trim_start_matches("http://").to_owned());
-    (serving.public, serving.admin) = (public, admin);
+    let (to_public, to_admin) = (RecordingProxy::to(&serving.public), RecordingProxy::to(&serving.admin));
+    (serving.public, serving.admin) = (to_public.url.clone(), to_admin.url.clone());
     let run = |arguments: &[&str]| home.run_at(&serving, arguments).text();
 
     let token = run(&["token", "create", "canary", "--login"]);
@@ -177,7 +143,7 @@ fn request_lines_contain_no_secret() {
     }
     run(&["token", "revoke", &token[4..20]]);
 
-    let wire = [to_public.lock().unwrap().clone(), to_admin.lock().unwrap().clone()].concat();
+    let wire = [to_public.recorded(), to_admin.recorded()].concat();
     let lines = request_lines(&wire);
     for wanted in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"] {
         assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not recorded: {lines:?}");

@@ -1,4 +1,4 @@
-//! A recording proxy between a browser and a service.
+//! A recording proxy between a client and a service.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,36 +7,37 @@ use std::sync::{Arc, Mutex};
 /// A proxy that records the bytes of both directions.
 pub(crate) struct RecordingProxy {
     pub(crate) url: String,
-    heard: Arc<Mutex<Vec<u8>>>,
+    recording: Arc<Mutex<Vec<u8>>>,
 }
 
 impl RecordingProxy {
+    /// Starts a proxy to the service at the URL `target`.
     pub(crate) fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (heard, target) = (Arc::<Mutex<Vec<u8>>>::default(), target.trim_start_matches("http://").to_owned());
-        let hearing = heard.clone();
+        let (recording, target) = (Arc::<Mutex<Vec<u8>>>::default(), target.trim_start_matches("http://").to_owned());
+        let shared = recording.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&target) else { continue };
-                listen(client.try_clone().unwrap(), server.try_clone().unwrap(), hearing.clone());
-                listen(server, client, hearing.clone());
+                copy(client.try_clone().unwrap(), server.try_clone().unwrap(), shared.clone());
+                copy(server, client, shared.clone());
             }
         });
-        Self { url, heard }
+        Self { url, recording }
     }
 
     /// Returns the bytes recorded so far.
-    pub(crate) fn heard(&self) -> Vec<u8> {
-        self.heard.lock().unwrap().clone()
+    pub(crate) fn recorded(&self) -> Vec<u8> {
+        self.recording.lock().unwrap().clone()
     }
 }
 
-fn listen(mut from: TcpStream, mut to: TcpStream, hearing: Arc<Mutex<Vec<u8>>>) {
+fn copy(mut from: TcpStream, mut to: TcpStream, shared: Arc<Mutex<Vec<u8>>>) {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            hearing.lock().unwrap().extend_from_slice(&buffer[..length]);
+            shared.lock().unwrap().extend_from_slice(&buffer[..length]);
             if to.write_all(&buffer[..length]).is_err() {
                 break;
             }
