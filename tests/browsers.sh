@@ -29,10 +29,7 @@ install() {
       say "== Building geckodriver $geckodriver"
       env -u CARGO_TARGET_DIR cargo install geckodriver --quiet --debug --locked --version "$geckodriver" --root . --force
     fi
-    if ! grep -qs "\"version\": \"$axe\"" node_modules/axe-core/package.json; then
-      say "== Installing axe-core $axe"
-      npm install --silent --no-audit --no-fund --prefix . "axe-core@$axe"
-    fi
+    install_npm axe-core "$axe"
   ) 9>"$SGSEND_BROWSERS_CACHE/install.lock"
 }
 

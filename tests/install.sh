@@ -45,3 +45,10 @@ install_python() {
     mv "$venv/installing" "$venv/installed"
   ) 9>"$venv.lock"
 }
+
+# install_npm PACKAGE VERSION: installs a package from npm into this folder, unless this version is present.
+install_npm() {
+  if grep -qs "\"version\": \"$2\"" "node_modules/$1/package.json"; then return; fi
+  say "== Installing $1 $2"
+  npm install --silent --no-audit --no-fund --prefix . "$1@$2"
+}

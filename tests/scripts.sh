@@ -22,10 +22,7 @@ install() {
   (
     flock 9
     cd "$cache"
-    if ! grep -qs "\"version\": \"$typescript\"" node_modules/typescript/package.json; then
-      say "== Installing TypeScript $typescript"
-      npm install --silent --no-audit --no-fund --prefix . "typescript@$typescript"
-    fi
+    install_npm typescript "$typescript"
   ) 9>"$cache/install.lock"
 }
 
