@@ -3,7 +3,7 @@
 //! This module is independent of HTTP frameworks, terminals, databases and object stores.
 
 pub mod address;
-pub mod archive_path;
+pub mod archive;
 pub mod audit;
 mod base64url;
 pub mod base_url;

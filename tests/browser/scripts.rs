@@ -4,7 +4,7 @@ use qrcode::bits::Bits;
 use qrcode::canvas::{Canvas, MaskPattern};
 use qrcode::{EcLevel, Version};
 use serde_json::{Value, json};
-use sgsend::domain::archive_path::ArchivePath;
+use sgsend::domain::archive::ArchivePath;
 use sgsend::domain::file_name::safe_file_name;
 use sgsend::domain::link::Link;
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
 use crate::client::upload::{Fingerprint, SourceError, WatchedFile};
-use crate::domain::archive_path::{ArchivePath, LinkTarget};
+use crate::domain::archive::{ArchivePath, SymlinkTarget};
 use crate::domain::crypto::digest::Sha256;
 
 /// Size of the end-of-archive marker in bytes: two zero blocks.
@@ -53,7 +53,7 @@ pub enum Kind {
     /// Symbolic link to a path within the archive.
     Link {
         /// Target of the link.
-        target: LinkTarget,
+        target: SymlinkTarget,
     },
 }
 

@@ -21,7 +21,7 @@ pub use watch::{StopOnDrop, Watch};
 use self::reader::{Kind, Reader};
 use self::tree::Tree;
 use super::pack::MAX_ENTRIES;
-use crate::domain::archive_path::{ArchivePath, LinkTarget};
+use crate::domain::archive::{ArchivePath, SymlinkTarget};
 
 /// Unpacked file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,9 +70,8 @@ fn unpack_up_to(
                 tree.finish_file(entry.modified)?;
             }
             Kind::Link { target } => {
-                let target =
-                    std::str::from_utf8(target).map_err(|_| rejected(&"is a symlink whose target is not UTF-8"))?;
-                tree.link(path.clone(), LinkTarget::parse(target, &path).map_err(|reason| rejected(&reason))?)?;
+                let target = SymlinkTarget::parse(target, &path).map_err(|reason| rejected(&reason))?;
+                tree.link(path, target)?;
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{UnpackError, UnpackedFile, Watch};
-use crate::domain::archive_path::{ArchivePath, LinkTarget};
+use crate::domain::archive::{ArchivePath, SymlinkTarget};
 
 /// Maximum total length of the paths of implicit directories, in bytes.
 ///
@@ -20,7 +20,7 @@ pub(super) struct Tree<'a> {
     /// Permissions of new directories under this user's umask.
     allowed: u32,
     directories: BTreeMap<ArchivePath, Directory>,
-    links: Vec<(ArchivePath, LinkTarget)>,
+    links: Vec<(ArchivePath, SymlinkTarget)>,
     files: Vec<UnpackedFile>,
     open: Option<File>,
     /// Number of entries that may still be created, including implicit directories.
@@ -117,7 +117,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Records a symbolic link, which [`Self::finish`] creates.
-    pub(super) fn link(&mut self, path: ArchivePath, target: LinkTarget) -> Result<(), UnpackError> {
+    pub(super) fn link(&mut self, path: ArchivePath, target: SymlinkTarget) -> Result<(), UnpackError> {
         self.count()?;
         self.links.push((path, target));
         Ok(())
@@ -208,13 +208,13 @@ pub(in crate::client) fn permit(_: &Path, _: u32) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn make_link(target: &LinkTarget, path: &Path) -> io::Result<()> {
+fn make_link(target: &SymlinkTarget, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target.as_str(), path)
 }
 
 /// Fails: on Windows, symbolic links need a privilege and the kind of their target.
 #[cfg(not(unix))]
-fn make_link(_: &LinkTarget, _: &Path) -> io::Result<()> {
+fn make_link(_: &SymlinkTarget, _: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "symbolic links are not supported on this system"))
 }
 

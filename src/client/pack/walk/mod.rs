@@ -12,7 +12,7 @@ use super::error::{Named, PackError};
 use super::exclude::Exclude;
 use super::plan::{Entry, Kind, Plan};
 use crate::client::upload::Fingerprint;
-use crate::domain::archive_path::{ArchivePath, InvalidArchivePath, LinkTarget};
+use crate::domain::archive::{ArchivePath, InvalidArchivePath, InvalidSymlinkTarget, SymlinkTarget};
 
 /// File or directory to pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Walk<'_> {
         let kind = if metadata.is_dir() {
             Kind::Directory
         } else if metadata.is_symlink() {
-            match link(path, &archive_path) {
+            match read_link(path, &archive_path) {
                 Ok(Ok(target)) => Kind::Link { target },
                 Ok(Err(reason)) => {
                     self.problems.links.add(name.to_owned(), &reason);
@@ -200,9 +200,8 @@ fn name_below(input: &str, root: &Path, path: &Path) -> String {
     input.into_iter().chain(below).collect::<Vec<_>>().join("/")
 }
 
-fn link(path: &Path, at: &ArchivePath) -> io::Result<Result<LinkTarget, InvalidArchivePath>> {
-    let target = fs::read_link(path)?;
-    Ok(target.to_str().ok_or(InvalidArchivePath::NotUnicode).and_then(|target| LinkTarget::parse(target, at)))
+fn read_link(path: &Path, at: &ArchivePath) -> io::Result<Result<SymlinkTarget, InvalidSymlinkTarget>> {
+    Ok(SymlinkTarget::parse(fs::read_link(path)?.as_os_str().as_encoded_bytes(), at))
 }
 
 #[cfg(unix)]

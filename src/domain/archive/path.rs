@@ -1,15 +1,15 @@
-//! Validation of archive paths and symlink targets, so that an archive unpacks safely on every system.
+//! Paths of archive entries.
 //!
 //! Names are accepted byte for byte or rejected, never changed: renaming one entry would break references to it.
 
 use std::fmt;
 
-use super::file_name::{is_device, reverses_text};
+use crate::domain::file_name::{is_device, reverses_text};
 
 /// Longest file name in bytes that common file systems support.
 const MAX_NAME_BYTES: usize = 255;
 /// Longest path in bytes that common operating systems support.
-const MAX_PATH_BYTES: usize = 4_096;
+pub(super) const MAX_PATH_BYTES: usize = 4_096;
 /// Maximum number of path components.
 const MAX_DEPTH: usize = 256;
 
@@ -17,11 +17,7 @@ const MAX_DEPTH: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArchivePath(Box<str>);
 
-/// A validated symlink target that resolves inside the archive, regardless of the archive's other symlinks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkTarget(Box<str>);
-
-/// Reason for rejecting a path or a symlink target; the text continues a sentence that starts with the path.
+/// Reason for rejecting a path; the text continues a sentence that starts with the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidArchivePath {
     /// The name is empty.
@@ -57,12 +53,6 @@ pub enum InvalidArchivePath {
     /// The name is not valid UTF-8.
     #[error("is not valid UTF-8")]
     NotUnicode,
-    /// The symlink target is absolute or resolves outside the archive.
-    #[error("is a symlink that points outside the archive")]
-    LeadsOut,
-    /// The target has `..` after a directory name, which resolves anywhere if that directory is a symlink.
-    #[error("is a symlink with `..` after a directory name in its target")]
-    Winding,
 }
 
 impl ArchivePath {
@@ -105,7 +95,8 @@ impl ArchivePath {
         self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
     }
 
-    fn depth(&self) -> usize {
+    /// Returns the number of path components.
+    pub(super) fn depth(&self) -> usize {
         self.0.split('/').count()
     }
 }
@@ -116,55 +107,13 @@ impl fmt::Display for ArchivePath {
     }
 }
 
-impl LinkTarget {
-    /// Parses the target of the symlink at `path`.
-    ///
-    /// All `..` components must come first, and must not ascend above the archive's root. The ascent passes only
-    /// directories, since no entry lies below a symlink. The descent may pass symlinks, but their targets resolve
-    /// inside the archive by the same rule. So no chain of symlinks escapes, although each target is checked alone.
-    pub fn parse(text: &str, path: &ArchivePath) -> Result<Self, InvalidArchivePath> {
-        Self::parse_for(text, path, cfg!(windows))
-    }
-
-    fn parse_for(text: &str, path: &ArchivePath, windows: bool) -> Result<Self, InvalidArchivePath> {
-        if text.is_empty() {
-            return Err(InvalidArchivePath::Empty);
-        }
-        if text.len() > MAX_PATH_BYTES {
-            return Err(InvalidArchivePath::PathTooLong);
-        }
-        if text.starts_with('/') || is_drive(text.split('/').next().unwrap_or_default()) {
-            return Err(InvalidArchivePath::LeadsOut);
-        }
-        let mut levels_above = path.depth() - 1;
-        let mut descending = false;
-        for name in text.split('/') {
-            match name {
-                "" | "." => {}
-                ".." if descending => return Err(InvalidArchivePath::Winding),
-                ".." => levels_above = levels_above.checked_sub(1).ok_or(InvalidArchivePath::LeadsOut)?,
-                name => {
-                    check_name(name, windows)?;
-                    descending = true;
-                }
-            }
-        }
-        Ok(Self(text.into()))
-    }
-
-    /// Returns the target as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// Returns whether the first path component is a Windows drive letter, such as `C:`.
-fn is_drive(first: &str) -> bool {
+pub(super) fn is_drive(first: &str) -> bool {
     matches!(first.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
 
-fn check_name(name: &str, windows: bool) -> Result<(), InvalidArchivePath> {
+/// Checks one path component.
+pub(super) fn check_name(name: &str, windows: bool) -> Result<(), InvalidArchivePath> {
     if name.contains('\\') {
         return Err(InvalidArchivePath::Backslash);
     }
@@ -248,27 +197,6 @@ mod tests {
             assert_eq!(ArchivePath::parse_for(name, true), Err(InvalidArchivePath::ForThisSystem), "{name:?}");
         }
         assert!(ArchivePath::parse_for("dir/.gitignore", true).is_ok());
-    }
-
-    #[test]
-    fn symlinks_resolve_inside_the_archive() {
-        let link = |at: &str, target: &str| LinkTarget::parse_for(target, &path(at).unwrap(), false);
-        for (at, target) in [("a", "b"), ("a", "."), ("a/b", ".."), ("a/b/c", "../../x/y"), ("a", "./b//c/")] {
-            assert!(link(at, target).is_ok(), "{at} -> {target}");
-        }
-        for (at, target, unfit) in [
-            ("a", "", InvalidArchivePath::Empty),
-            ("a", "/etc/passwd", InvalidArchivePath::LeadsOut),
-            ("a", "C:/x", InvalidArchivePath::LeadsOut),
-            ("a", "..", InvalidArchivePath::LeadsOut),
-            ("a/b", "../..", InvalidArchivePath::LeadsOut),
-            // If `x` were a symlink to the archive's root, the target would resolve above the root.
-            ("a", "d/e/x/../..", InvalidArchivePath::Winding),
-            ("a", "b\\c", InvalidArchivePath::Backslash),
-            ("a", "b\n", InvalidArchivePath::Control),
-        ] {
-            assert_eq!(link(at, target), Err(unfit), "{at} -> {target}");
-        }
     }
 
     proptest! {

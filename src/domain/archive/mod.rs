@@ -1,0 +1,7 @@
+//! Validation of the paths and symlinks of an archive, so that it unpacks safely on every system.
+
+mod path;
+mod symlink_target;
+
+pub use path::{ArchivePath, InvalidArchivePath};
+pub use symlink_target::{InvalidSymlinkTarget, SymlinkTarget};
