@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::leftovers;
+use super::state_files;
 use crate::domain::crypto::sealed::{TAG_SIZE, Tag};
 
 /// Padding of the JSON line in bytes: the line ends at a multiple of this size, so that no tag spans two sectors.
@@ -53,7 +53,7 @@ impl TagFile {
     /// Blocks.
     pub(super) fn create(path: PathBuf, front: &impl Serialize, segments: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
-            leftovers::prepare(folder)?;
+            state_files::prepare(folder)?;
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);

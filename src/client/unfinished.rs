@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::leftovers::{MAX_AGE, age_of};
+use super::state_files::{MAX_AGE, age_of};
 use super::upload::UploadState;
 use crate::client::decrypt::part_of;
 use crate::domain::crypto::envelope;

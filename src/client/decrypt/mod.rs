@@ -3,8 +3,8 @@
 mod directory;
 mod names;
 mod output;
-mod part;
-mod partial;
+mod part_file;
+mod part_record;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use directory::UnpackFailure;
 pub use output::{Conflict, Output, OutputError, Target};
-pub use partial::PartialRecord;
-pub(super) use partial::part_of;
+pub use part_record::PartRecordLocation;
+pub(super) use part_record::part_of;
 
 use self::output::{FinishedOutput, Sink};
-use self::part::claim;
-use self::partial::{EarlierPart, Partial};
+use self::part_file::claim;
+use self::part_record::{EarlierPart, PartRecord};
 use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
@@ -95,7 +95,7 @@ impl Decryption {
 
     /// Keeps a part file and its record at `location` if the payload ends early, for another process to resume.
     #[must_use]
-    pub fn with_record_at(mut self, layout: Layout, location: PartialRecord) -> Self {
+    pub fn with_record_at(mut self, layout: Layout, location: PartRecordLocation) -> Self {
         self.writer.resume_record = ResumeRecord::Wanted { location, layout, envelope: Vec::new() };
         self
     }
@@ -107,7 +107,7 @@ impl Decryption {
         key: PayloadKey,
         layout: Layout,
         choose: ChooseOutput,
-        location: PartialRecord,
+        location: PartRecordLocation,
     ) -> Result<(Self, u64), DecryptError> {
         let earlier = EarlierPart::find(&location, layout).and_then(|earlier| {
             let mut file = claim(&earlier.part)?;
@@ -127,14 +127,14 @@ impl Decryption {
         let written = layout.plaintext_range(last).end - earlier.envelope.length as u64;
         let metadata = Some(earlier.envelope.metadata.clone());
         let sink = Sink::resume(output, file, written)?;
-        let (partial, opener) = earlier.resume(segments, &key);
+        let (record, opener) = earlier.resume(segments, &key);
         let writer = Writer {
             framing: Framing::Envelope,
             plaintext_bytes: Some(layout.plaintext_size()),
             state: State::Writing(sink),
             metadata,
             written,
-            resume_record: ResumeRecord::Kept(partial),
+            resume_record: ResumeRecord::Kept(record),
         };
         let stream = OpenStream::resume(opener, layout, segments);
         Ok((Self { stream, writer, watch: Watch::default() }, layout.sealed_range(last).end))
@@ -194,11 +194,11 @@ enum ResumeRecord {
     Nothing,
     /// Will be created with the first segment in the file.
     Wanted {
-        location: PartialRecord,
+        location: PartRecordLocation,
         layout: Layout,
         envelope: Vec<u8>,
     },
-    Kept(Partial),
+    Kept(PartRecord),
 }
 
 impl Drop for Writer {
@@ -261,11 +261,11 @@ impl Writer {
         let State::Writing(sink) = &self.state else { return };
         let Some(part) = sink.part() else { return };
         if let ResumeRecord::Wanted { location, layout, envelope } = &self.resume_record {
-            let created = Partial::create(location, *layout, part.path(), (header, envelope));
+            let created = PartRecord::create(location, *layout, part.path(), (header, envelope));
             self.resume_record = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
         }
-        if let ResumeRecord::Kept(partial) = &mut self.resume_record
-            && partial.add(tag).is_err()
+        if let ResumeRecord::Kept(record) = &mut self.resume_record
+            && record.add(tag).is_err()
         {
             self.forget();
         }
@@ -273,7 +273,7 @@ impl Writer {
 
     /// Keeps the part file and its record, so that another process can resume.
     fn keep_for_resume(&mut self) {
-        if !matches!(&self.resume_record, ResumeRecord::Kept(partial) if partial.has_segments()) {
+        if !matches!(&self.resume_record, ResumeRecord::Kept(record) if record.has_segments()) {
             return self.forget();
         }
         if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
@@ -283,8 +283,8 @@ impl Writer {
 
     /// Removes the record, so that no process resumes.
     fn forget(&mut self) {
-        if let ResumeRecord::Kept(partial) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {
-            partial.remove();
+        if let ResumeRecord::Kept(record) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {
+            record.remove();
         }
     }
 
@@ -295,7 +295,7 @@ impl Writer {
             // Cancelled while unpacking: another process can resume with the complete archive.
             ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
             // The output is complete or has failed permanently.
-            ResumeRecord::Kept(partial) => partial.remove(),
+            ResumeRecord::Kept(record) => record.remove(),
             ResumeRecord::Nothing | ResumeRecord::Wanted { .. } => {}
         }
         outcome

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::directory::{self, UnpackFailure};
-use super::part::{PartFile, part_path};
+use super::part_file::{PartFile, part_path};
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch};
 
 /// Output for decrypted content.

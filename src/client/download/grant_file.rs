@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::client::decrypt::PartialRecord;
-use crate::client::leftovers::{self, MAX_AGE, age_of};
+use crate::client::decrypt::PartRecordLocation;
+use crate::client::state_files::{self, MAX_AGE, age_of};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::proof::Grant;
@@ -53,20 +53,20 @@ impl GrantFile {
     }
 
     /// Returns the state file's location for the partial download of this transfer.
-    pub(super) fn partial(&self) -> Option<PartialRecord> {
+    pub(super) fn part_record(&self) -> Option<PartRecordLocation> {
         let path = self.file.as_ref()?.with_extension("part");
-        Some(PartialRecord { path, server: self.server.clone() })
+        Some(PartRecordLocation { path, server: self.server.clone() })
     }
 
     /// Returns whether a partial download exists that another attempt can resume.
     #[must_use]
     pub fn has_partial(&self) -> bool {
-        self.partial().is_some_and(|location| location.path.exists())
+        self.part_record().is_some_and(|location| location.path.exists())
     }
 
     /// Removes the partial download and its state file.
     pub(super) fn discard_partial(&self) {
-        if let Some(location) = self.partial() {
+        if let Some(location) = self.part_record() {
             location.discard();
         }
     }
@@ -75,7 +75,7 @@ impl GrantFile {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         let Some(parent) = self.file.as_deref().and_then(Path::parent) else { return false };
-        leftovers::make_private(parent).and_then(|()| tempfile::tempfile_in(parent)).is_ok()
+        state_files::make_private(parent).and_then(|()| tempfile::tempfile_in(parent)).is_ok()
     }
 
     /// Saves a grant durably for later attempts.
@@ -83,7 +83,7 @@ impl GrantFile {
         let Some(file) = &self.file else { return Ok(()) };
         let parent = file.parent().unwrap_or(Path::new("."));
         discard_old(parent);
-        leftovers::prepare(parent)?;
+        state_files::prepare(parent)?;
         let saved = SavedGrant { v: 1, server: self.server.clone(), grant: grant.clone() };
         // Atomic replacement. A temporary file has mode 0600.
         let mut temporary = NamedTempFile::new_in(parent)?;
@@ -109,7 +109,7 @@ fn discard_old(folder: &Path) {
     let records = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     let records = records.filter(|path| path.extension().is_some_and(|extension| extension == "part"));
     for path in records.filter(|path| age_of(path).is_some_and(|age| age > MAX_AGE)) {
-        PartialRecord { path, server: String::new() }.discard();
+        PartRecordLocation { path, server: String::new() }.discard();
     }
 }
 

@@ -263,7 +263,7 @@ async fn start(
     retry.reset();
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
-        let location = grant_file.partial();
+        let location = grant_file.part_record();
         move || match location {
             Some(location) if resume => Decryption::resume(key, layout, choose, location),
             Some(location) => Ok((Decryption::of_layout(key, layout, choose).with_record_at(layout, location), 0)),

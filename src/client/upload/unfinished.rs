@@ -13,7 +13,7 @@ use super::segments::Segments;
 use super::source::{Source, SourceError};
 use super::state::UploadState;
 use super::{JournalError, UploadError};
-use crate::client::leftovers::{self, MAX_AGE, age_of};
+use crate::client::state_files::{self, MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -48,7 +48,7 @@ pub enum EarlierUpload {
 impl UnfinishedUpload {
     /// Finds the latest unfinished upload by `command` to `server` in the directory `uploads`. Blocks.
     pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<EarlierUpload> {
-        leftovers::remove_old(uploads);
+        state_files::remove_old(uploads);
         let entries = match fs::read_dir(uploads) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EarlierUpload::None),
             entries => entries?,

@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 
 use super::names::alternatives_of_directory;
 use super::output::{Conflict, OutputError, Target};
-use super::part::PartFile;
+use super::part_file::PartFile;
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, default_directory_mode, make_private, permit, unpack};
 use crate::domain::file_name::safe_file_name;
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::part::claim;
+use super::part_file::claim;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
@@ -19,14 +19,14 @@ use crate::domain::crypto::sealed::{Header, Layout, Opener, SEGMENT_SIZE, Sealer
 
 /// Location of the record of a part file, `downloads/{id}.part`.
 #[derive(Clone, Debug)]
-pub struct PartialRecord {
+pub struct PartRecordLocation {
     /// Path of the record.
     pub path: PathBuf,
     /// Base URL of the service; a download from another service is not resumed.
     pub server: String,
 }
 
-impl PartialRecord {
+impl PartRecordLocation {
     /// Removes the record and the part file, unless another process uses them.
     pub(crate) fn discard(&self) {
         self.discard_unless(None);
@@ -67,7 +67,7 @@ pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
 }
 
 /// Record of a part file.
-pub(super) struct Partial {
+pub(super) struct PartRecord {
     file: TagFile,
     /// Number of segments in the part file.
     segments: u64,
@@ -75,7 +75,7 @@ pub(super) struct Partial {
 
 /// Record that an earlier process has written.
 pub(super) struct EarlierPart {
-    partial: Partial,
+    record: PartRecord,
     pub(super) part: PathBuf,
     pub(super) envelope: envelope::Envelope,
     header: Header,
@@ -83,10 +83,10 @@ pub(super) struct EarlierPart {
     envelope_bytes: Vec<u8>,
 }
 
-impl Partial {
+impl PartRecord {
     /// Creates the record of `part`, and removes an earlier record of the payload.
     pub(super) fn create(
-        location: &PartialRecord,
+        location: &PartRecordLocation,
         layout: Layout,
         part: &Path,
         (header, envelope): (&Header, &[u8]),
@@ -123,7 +123,7 @@ impl Partial {
 
 impl EarlierPart {
     /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
-    pub(super) fn find(location: &PartialRecord, layout: Layout) -> Option<Self> {
+    pub(super) fn find(location: &PartRecordLocation, layout: Layout) -> Option<Self> {
         let (file, (front, tags)) = TagFile::open::<RecordHeader>(location.path.clone()).ok()??;
         let fits = front.v == 1
             && front.server == location.server
@@ -137,7 +137,14 @@ impl EarlierPart {
         if envelope.length != envelope_bytes.len() {
             return None;
         }
-        Some(Self { partial: Partial { file, segments: 0 }, part: front.part, envelope, header, tags, envelope_bytes })
+        Some(Self {
+            record: PartRecord { file, segments: 0 },
+            part: front.part,
+            envelope,
+            header,
+            tags,
+            envelope_bytes,
+        })
     }
 
     /// Counts the intact segments of `part` from its start, by encrypting them with `key` and comparing tags.
@@ -166,8 +173,8 @@ impl EarlierPart {
     }
 
     /// Continues the record after its first `segments` segments; returns it with the opener for the remaining ones.
-    pub(super) fn resume(self, segments: u64, key: &PayloadKey) -> (Partial, Opener) {
-        let partial = Partial { segments, ..self.partial };
-        (partial, Opener::new(key, self.header))
+    pub(super) fn resume(self, segments: u64, key: &PayloadKey) -> (PartRecord, Opener) {
+        let record = PartRecord { segments, ..self.record };
+        (record, Opener::new(key, self.header))
     }
 }
