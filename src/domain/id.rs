@@ -132,25 +132,36 @@ pub struct InvalidRecordId;
 /// Ids increase even within one millisecond and after the clock is set back (RFC 9562, section 6.2, method 1: a counter
 /// in the 12 bits of `rand_a`).
 #[derive(Debug, Default)]
-pub struct RecordIds(Mutex<(u64, u16)>);
+pub struct RecordIds(Mutex<LastRecordId>);
+
+/// Time and counter of the last record id, and random bytes for the next ones.
+#[derive(Debug, Default)]
+struct LastRecordId {
+    millis: u64,
+    counter: u16,
+    /// Unused random bytes, drawn for many ids at once: a system call for each would show in small requests.
+    random: Vec<[u8; 8]>,
+}
 
 impl RecordIds {
     /// Generates the next id, for a record made at `now`.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> RecordId {
         const COUNTER_END: u16 = 1 << 12;
-        let (millis, counter) = {
-            let mut last = self.0.lock().expect("no code panics while holding this lock");
-            *last = match *last {
-                (millis, _) if now.as_millis() > millis => (now.as_millis(), 0),
-                (millis, counter) if counter + 1 < COUNTER_END => (millis, counter + 1),
-                (millis, _) => (millis + 1, 0),
-            };
-            *last
+        let mut last = self.0.lock().expect("no code panics while holding this lock");
+        (last.millis, last.counter) = match (last.millis, last.counter) {
+            (millis, _) if now.as_millis() > millis => (now.as_millis(), 0),
+            (millis, counter) if counter + 1 < COUNTER_END => (millis, counter + 1),
+            (millis, _) => (millis + 1, 0),
         };
-        let mut tail = random::bytes::<10>();
-        tail[..2].copy_from_slice(&counter.to_be_bytes());
-        RecordId(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+        let random = last.random.pop().unwrap_or_else(|| {
+            last.random.extend_from_slice(random::bytes::<1024>().as_chunks().0);
+            last.random.pop().expect("1 024 bytes have just been added")
+        });
+        let mut tail = [0; 10];
+        tail[..2].copy_from_slice(&last.counter.to_be_bytes());
+        tail[2..].copy_from_slice(&random);
+        RecordId(uuid::Builder::from_unix_timestamp_millis(last.millis, &tail).into_uuid())
     }
 }
 

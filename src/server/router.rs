@@ -46,6 +46,6 @@ pub(super) fn router(
         .merge(web::routes(service))
         .fallback(async || ApiError::from(Error::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(Error::MethodNotAllowed))
-        .layer(middleware::stack(context))
+        .layer(middleware::Stack::new(context))
         .with_state(state)
 }

@@ -2,31 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use http_body::Body as _;
 
-use super::request_scope::MatchedRoute;
+use super::Context;
+use super::request_scope::{matched_route, scope_of};
 use crate::domain::audit::{Outcome, RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
 use crate::server::net::response_body::{CountedBody, StreamedPayload};
-use crate::server::net::timeouts::Timeouts;
 use crate::server::state::AppState;
 
 /// Writes the records of a request on an audited route: before its response, or at the end of a streamed payload.
 pub(super) async fn write_records(
-    State((app, timeouts)): State<(AppState, Timeouts)>,
-    Extension(scope): Extension<Arc<RequestScope>>,
-    Extension(entry): Extension<MatchedRoute>,
+    context: Arc<Context>,
     request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let response = next.run(request).await;
-    if entry.action.is_none() {
+    let (scope, route) = (scope_of(&request), matched_route(&request));
+    let response = next(request).await;
+    if route.action.is_none() {
         return response;
     }
     let status = response.status();
@@ -34,14 +31,14 @@ pub(super) async fn write_records(
     if response.extensions().get::<StreamedPayload>().is_none() {
         let bytes_out = response.body().size_hint().exact().unwrap_or(0);
         let code = response.extensions().get::<ApiError>().map(ApiError::code);
-        finish(&app, &scope, ResponseInfo { status: status.as_u16(), outcome, code, bytes_out }).await;
+        finish(&context.app, &scope, ResponseInfo { status: status.as_u16(), outcome, code, bytes_out }).await;
         return response;
     }
+    let (timeout, min_rate) = (context.timeouts.response_timeout(), context.timeouts.min_rate);
     let on_end = move |bytes_out| {
         let info = ResponseInfo { status: status.as_u16(), outcome, code: None, bytes_out };
-        tokio::spawn(async move { finish(&app, &scope, info).await });
+        tokio::spawn(async move { finish(&context.app, &scope, info).await });
     };
-    let (timeout, min_rate) = (timeouts.response_timeout(), timeouts.min_rate);
     response.map(|body| Body::new(CountedBody::new(body, timeout, min_rate, on_end)))
 }
 

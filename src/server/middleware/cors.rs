@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -13,6 +12,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
+
+use super::Context;
 
 /// Methods of the API.
 ///
@@ -81,13 +82,18 @@ pub(super) struct Preflight;
 /// Adds the CORS headers that let pages of an allowed origin read a response, and marks preflight requests.
 ///
 /// Adds `Vary: origin` if any origin is allowed.
-pub(super) async fn add_cors_headers(State(cors): State<Arc<Cors>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn add_cors_headers(
+    context: Arc<Context>,
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let cors = &context.cors;
     let origin = cors.allowed(request.headers());
     let asks_for_method = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if origin.is_some() && request.method() == Method::OPTIONS && asks_for_method {
         request.extensions_mut().insert(Preflight);
     }
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     if cors.0.is_empty() {
         return response;
     }
@@ -101,9 +107,13 @@ pub(super) async fn add_cors_headers(State(cors): State<Arc<Cors>>, mut request:
 }
 
 /// Responds to a marked preflight request instead of a handler.
-pub(super) async fn respond_to_preflight(request: Request, next: Next) -> Response {
+pub(super) async fn respond_to_preflight(
+    _: Arc<Context>,
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     if request.extensions().get::<Preflight>().is_none() {
-        return next.run(request).await;
+        return next(request).await;
     }
     let allowed = [
         (ACCESS_CONTROL_ALLOW_METHODS, METHODS),

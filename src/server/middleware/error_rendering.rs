@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::CONTENT_LENGTH;
 
-use crate::domain::audit::RequestScope;
+use super::Context;
+use super::request_scope::scope_of;
 use crate::server::api::error::ApiError;
 
 /// Renders the body of an error response from the [`ApiError`] in its extensions; the extension is kept.
 pub(super) async fn render_error(
-    Extension(scope): Extension<Arc<RequestScope>>,
+    _: Arc<Context>,
     request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let response = next.run(request).await;
+    let scope = scope_of(&request);
+    let response = next(request).await;
     let Some(error) = response.extensions().get::<ApiError>().cloned() else { return response };
     let mut rendered = keep_headers(&response, error.render(scope.request().request_id));
     rendered.extensions_mut().insert(error);

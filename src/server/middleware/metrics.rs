@@ -2,32 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 
-use super::request_scope::{MatchedRoute, method_name};
-use crate::domain::audit::RequestScope;
+use super::Context;
+use super::request_scope::{matched_route, method_name, scope_of};
 use crate::server::metrics::RequestLabels;
-use crate::server::state::AppState;
 
 /// Counts a request under its route, method and final status.
 pub(super) async fn count_request(
-    State(app): State<AppState>,
-    Extension(scope): Extension<Arc<RequestScope>>,
-    Extension(entry): Extension<MatchedRoute>,
+    context: Arc<Context>,
     request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
+    let (scope, matched) = (scope_of(&request), matched_route(&request));
     let method = method_name(request.method());
-    let response = next.run(request).await;
+    let response = next(request).await;
     let labels = RequestLabels {
         service: scope.request().service.as_str(),
         method,
-        route: entry.route.map_or("none", |route| route.template),
+        route: matched.route.map_or("none", |route| route.template),
         status: response.status().as_u16(),
     };
-    app.metrics.count(&labels, scope.age());
+    context.app.metrics.count(&labels, scope.age());
     response
 }

@@ -1,6 +1,6 @@
-//! Middleware: the layers around every handler, one file per concern.
+//! Middleware: the layers around every handler, one file per concern. The list in this file has them in their order.
 //!
-//! [`stack`] lists them in their order.
+//! A layer is an async function of the service's context, a request, and the function of the layers inside it.
 
 mod audit;
 mod catch_panic;
@@ -19,13 +19,15 @@ mod security_headers;
 mod tests;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::Route;
-use tower::{Layer, Service, ServiceBuilder};
+use futures_util::FutureExt;
+use tower::{Layer, Service};
 
 use crate::domain::audit::ServiceName;
 use crate::server::net::rate_limit::RateLimiter;
@@ -45,44 +47,96 @@ pub(super) struct Context {
     pub(super) tls_at_proxy: bool,
 }
 
-/// Returns the middleware layers of a service, from the outermost to the innermost.
-///
-/// A request passes the layers in this order, and its response passes them in reverse. The header layers wrap all layers
-/// that can respond, so that every response has the headers. Audit and metrics directly wrap the layers that can change
-/// the status.
-pub(super) fn stack(
-    context: Context,
-) -> impl Layer<
-    Route,
-    Service: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
-                 + Clone
-                 + Send
-                 + Sync
-                 + 'static,
-> + Clone
-+ Send
-+ Sync
-+ 'static {
-    let Context { app, service, timeouts, limiter, cors, tls_at_proxy } = context;
-    ServiceBuilder::new()
-        .layer(from_fn(run_to_end::run_to_end))
-        // Marks preflights, which the scope leaves out of the records.
-        .layer(from_fn_with_state(Arc::new(cors), cors::add_cors_headers))
-        .layer(from_fn_with_state(tls_at_proxy, security_headers::add_security_headers))
-        .layer(from_fn_with_state((app.clone(), service), request_scope::open_scope))
-        // All layers below use the scope.
-        .layer(from_fn(request_id::add_request_ids))
-        .layer(from_fn_with_state((app.clone(), timeouts), audit::write_records))
-        // Inside the records, so that the measured time leaves out their writing.
-        .layer(from_fn(log::log_response))
-        .layer(from_fn_with_state(app.clone(), metrics::count_request))
-        // Everything below responds with unrendered errors.
-        .layer(from_fn(error_rendering::render_error))
-        .layer(from_fn_with_state(app, response_budget::reserve_budget))
-        // Outside the rate limit, so that the rest of a rejected request's body is drained.
-        .layer(from_fn_with_state(timeouts, request_body::guard_body))
-        // Outside the preflights, which count as requests.
-        .layer(from_fn_with_state(limiter, rate_limit::limit_rate))
-        .layer(from_fn(cors::respond_to_preflight))
-        .layer(from_fn(catch_panic::catch_panic))
+/// Nests calls of the layers around the handler.
+macro_rules! nest {
+    ($context:ident, $handler:ident,) => { $handler };
+    ($context:ident, $handler:ident, $module:ident::$function:ident, $($inner:tt)*) => {{
+        let context = $context.clone();
+        let next = nest!($context, $handler, $($inner)*);
+        move |request: Request| $module::$function(context, request, next)
+    }};
+}
+
+/// Declares [`handle`], which passes a request through layers, from the outermost to the innermost.
+macro_rules! layers {
+    ($($module:ident::$function:ident,)*) => {
+        /// Names of the layers.
+        #[cfg(test)]
+        const LAYERS: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($function)),)*];
+
+        /// Passes a request through all layers to its handler, and returns the response.
+        async fn handle(context: Arc<Context>, request: Request, mut handler: Route) -> Response {
+            let handler = move |request| handler.call(request).map(|Ok(response)| response);
+            nest!(context, handler, $($module::$function,)*)(request).await
+        }
+    };
+}
+
+// A request passes the layers in this order, and its response passes them in reverse. The header layers wrap all layers
+// that can respond, so that every response has the headers. Audit and metrics directly wrap the layers that can change
+// the status.
+//
+// Not a stack of axum's `from_fn`, which clones all inner layers once per layer and allocates in each.
+layers! {
+    run_to_end::run_to_end,
+    // Marks preflights, which the scope leaves out of the records.
+    cors::add_cors_headers,
+    security_headers::add_security_headers,
+    request_scope::open_scope,
+    // All layers below use the scope.
+    request_id::add_request_ids,
+    audit::write_records,
+    // Inside the records, so that the measured time leaves out their writing.
+    log::log_response,
+    metrics::count_request,
+    // Everything below responds with unrendered errors.
+    error_rendering::render_error,
+    response_budget::reserve_budget,
+    // Outside the rate limit, so that the rest of a rejected request's body is drained.
+    request_body::guard_body,
+    // Outside the preflights, which count as requests.
+    rate_limit::limit_rate,
+    cors::respond_to_preflight,
+    catch_panic::catch_panic,
+}
+
+/// Wraps each handler of a router in all layers.
+#[derive(Clone)]
+pub(super) struct Stack(Arc<Context>);
+
+/// A handler within all layers.
+#[derive(Clone)]
+pub(super) struct Layered {
+    context: Arc<Context>,
+    handler: Route,
+}
+
+impl Stack {
+    /// Creates the layers of a service.
+    pub(super) fn new(context: Context) -> Self {
+        Self(Arc::new(context))
+    }
+}
+
+impl Layer<Route> for Stack {
+    type Service = Layered;
+
+    fn layer(&self, handler: Route) -> Layered {
+        Layered { context: self.0.clone(), handler }
+    }
+}
+
+impl Service<Request> for Layered {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Handlers are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Box::pin(handle(self.context.clone(), request, self.handler.clone()).map(Ok))
+    }
 }

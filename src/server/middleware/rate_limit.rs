@@ -2,29 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::audit::RequestScope;
+use super::Context;
+use super::request_scope::scope_of;
 use crate::server::api::error::ApiError;
-use crate::server::net::rate_limit::RateLimiter;
 
 /// Counts the request against the rate limit of its client address, and rejects it above the limit.
 ///
 /// Adds the limiter to the extensions of the request: the extractor of sender tokens counts against their own limit.
 pub(super) async fn limit_rate(
-    State(limiter): State<Option<Arc<RateLimiter>>>,
-    Extension(scope): Extension<Arc<RequestScope>>,
+    context: Arc<Context>,
     mut request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    if let Some(limiter) = limiter {
-        if let Err(error) = limiter.count_address(scope.request().client_key) {
+    if let Some(limiter) = &context.limiter {
+        if let Err(error) = limiter.count_address(scope_of(&request).request().client_key) {
             return ApiError::from(error).into_response();
         }
-        request.extensions_mut().insert(limiter);
+        request.extensions_mut().insert(limiter.clone());
     }
-    next.run(request).await
+    next(request).await
 }

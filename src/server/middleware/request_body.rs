@@ -1,16 +1,21 @@
 //! Guards request bodies against slow clients, and drains what an early response leaves unread.
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::EXPECT;
 
+use super::Context;
 use crate::server::net::request_body::GuardedBody;
-use crate::server::net::timeouts::Timeouts;
 
 /// Wraps the request body in a [`GuardedBody`].
-pub(super) async fn guard_body(State(timeouts): State<Timeouts>, request: Request, next: Next) -> Response {
+pub(super) async fn guard_body(
+    context: Arc<Context>,
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let expects_continue = request.headers().contains_key(EXPECT);
-    next.run(request.map(|body| Body::new(GuardedBody::new(body, timeouts, expects_continue)))).await
+    next(request.map(|body| Body::new(GuardedBody::new(body, context.timeouts, expects_continue)))).await
 }

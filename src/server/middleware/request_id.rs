@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::domain::audit::RequestScope;
+use super::Context;
+use super::request_scope::scope_of;
 
 /// The request id: assigned by the server in responses, chosen by the client in requests.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -19,11 +18,12 @@ const MAX_CLIENT_ID_BYTES: usize = 64;
 
 /// Adds the request ids to a response.
 pub(super) async fn add_request_ids(
-    Extension(scope): Extension<Arc<RequestScope>>,
+    _: Arc<Context>,
     request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let mut response = next.run(request).await;
+    let scope = scope_of(&request);
+    let mut response = next(request).await;
     let info = scope.request();
     let headers = response.headers_mut();
     let id = HeaderValue::from_str(&info.request_id.to_string());

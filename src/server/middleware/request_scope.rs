@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::header::USER_AGENT;
 use http::{Method, StatusCode};
 
+use super::Context;
 use super::cors::Preflight;
 use super::request_id::client_request_id;
 use crate::domain::audit::{ActionName, ChangeResult, RequestInfo, RequestScope, ServiceName};
@@ -27,10 +27,11 @@ pub(super) struct MatchedRoute {
 
 /// Adds the [`RequestScope`] and the [`MatchedRoute`] of a request to its extensions.
 pub(super) async fn open_scope(
-    State((app, service)): State<(AppState, ServiceName)>,
+    context: Arc<Context>,
     mut request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
+    let (app, service) = (&context.app, context.service);
     let template = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = template.as_deref().and_then(|path| Route::find(service, request.method(), path));
     let is_preflight = request.extensions().get::<Preflight>().is_some();
@@ -39,14 +40,24 @@ pub(super) async fn open_scope(
         Some(route) => route.action,
         None => Some(ActionName::RouteNone),
     };
-    let info = request_info(&app, service, &request, template, action);
+    let info = request_info(app, service, &request, template, action);
     let scope = Arc::new(RequestScope::new(info, app.ids.clone(), success_status));
     if let Some(id) = transfer_in_path(request.uri().path()) {
         scope.set_transfer(id);
     }
     request.extensions_mut().insert(scope);
     request.extensions_mut().insert(MatchedRoute { route, action });
-    next.run(request).await
+    next(request).await
+}
+
+/// Returns the scope of a request.
+pub(super) fn scope_of(request: &Request) -> Arc<RequestScope> {
+    request.extensions().get::<Arc<RequestScope>>().expect("an outer layer opens the scope").clone()
+}
+
+/// Returns the matched route of a request.
+pub(super) fn matched_route(request: &Request) -> MatchedRoute {
+    *request.extensions().get::<MatchedRoute>().expect("an outer layer matches the route")
 }
 
 /// Collects the properties of a request for its audit records.

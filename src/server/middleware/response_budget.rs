@@ -1,27 +1,26 @@
 //! Rejects reads whose response no longer fits into the memory for buffered responses.
 
-use axum::Extension;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use std::sync::Arc;
+
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 
-use super::request_scope::MatchedRoute;
+use super::Context;
+use super::request_scope::matched_route;
 use crate::server::api::error::ApiError;
-use crate::server::state::AppState;
 
 /// Reserves budget for the response to a read on an audited route.
 ///
 /// Only for reads, which clients can retry: the response to a change is needed to learn its result.
 pub(super) async fn reserve_budget(
-    State(app): State<AppState>,
-    Extension(entry): Extension<MatchedRoute>,
+    context: Arc<Context>,
     request: Request,
-    next: Next,
+    next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let is_read = request.method() == Method::GET && entry.action.is_some();
-    let mut response = next.run(request).await;
-    if is_read && let Err(error) = app.response_budget.reserve(&mut response) {
+    let is_read = request.method() == Method::GET && matched_route(&request).action.is_some();
+    let mut response = next(request).await;
+    if is_read && let Err(error) = context.app.response_budget.reserve(&mut response) {
         return ApiError::from(error).into_response();
     }
     response

@@ -1,7 +1,8 @@
 //! Security headers that restrict what browsers do with a response.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use std::sync::Arc;
+
+use axum::extract::Request;
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -9,6 +10,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 
+use super::Context;
 use crate::server::net::connection_info::Encrypted;
 
 /// Headers of every response.
@@ -30,9 +32,13 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// Adds the security headers, with HSTS if browsers reach this service over TLS.
 ///
 /// TLS ends at this service, or at a proxy in front of it (`tls_at_proxy`).
-pub(super) async fn add_security_headers(State(tls_at_proxy): State<bool>, request: Request, next: Next) -> Response {
-    let encrypted = tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
-    let mut response = next.run(request).await;
+pub(super) async fn add_security_headers(
+    context: Arc<Context>,
+    request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let encrypted = context.tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
+    let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.extend(ALWAYS);
     for (name, value) in DEFAULTS {
