@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use admin_key::{AdminKey, WeakAdminKey};
-pub use api::error::status_of;
+pub use api::error_status::status_of;
 pub use api::routes::{ROUTES, Route};
 pub use maintenance::copy::CopyStoreError;
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
@@ -42,7 +42,7 @@ use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::FailedAttempts;
-use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
+use crate::domain::limits::failed_attempts::WRONG_ADMIN_KEYS;
 use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};

@@ -1,4 +1,4 @@
-//! Client addresses: forwarded headers, trusted proxies, and anonymisation of addresses and user agents.
+//! Client addresses: forwarded headers, trusted proxies, and anonymisation.
 
 mod forwarded;
 mod proxies;
@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 pub use forwarded::{HeaderForm, addresses};
 pub use proxies::{InvalidNetwork, TrustedProxies, network};
 
+use super::audit::user_agent::family_of;
 use super::audit::{ClientSummary, IpMode};
 use super::id::hex;
 use super::timestamp::{Day, Timestamp};
@@ -150,28 +151,6 @@ fn truncated(address: IpAddr) -> String {
     }
 }
 
-/// Returns the product family of a user agent.
-///
-/// The family distinguishes browsers from scripts, but is too coarse to identify people.
-fn family_of(agent: &str) -> &'static str {
-    // Order matters: Edge and Chrome user agents also contain `Safari`, and almost all contain `Mozilla`.
-    const FAMILIES: [(&str, &str); 12] = [
-        ("sgsend/", "sgsend"),
-        ("curl/", "curl"),
-        ("Wget/", "Wget"),
-        ("python", "Python"),
-        ("Python", "Python"),
-        ("Go-http-client", "Go"),
-        ("Edg", "Edge"),
-        ("Firefox/", "Firefox"),
-        ("Chromium/", "Chrome"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("bot", "bot"),
-    ];
-    FAMILIES.iter().find(|(pattern, _)| agent.contains(pattern)).map_or("other", |(_, family)| family)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -224,15 +203,5 @@ mod tests {
         assert_eq!(stored(IpMode::Truncated, "2001:db8:1:2::3").as_deref(), Some("2001:db8:1::/48"));
         assert_eq!(stored(IpMode::Full, "::ffff:198.51.100.77").as_deref(), Some("198.51.100.77"));
         assert_eq!(stored(IpMode::None, "198.51.100.77"), None);
-    }
-
-    #[test]
-    fn user_agents_are_reduced_to_families() {
-        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        let edge =
-            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0";
-        for (agent, family) in [(firefox, "Firefox"), (edge, "Edge"), ("curl/8.5.0", "curl"), ("", "other")] {
-            assert_eq!(family_of(agent), family);
-        }
     }
 }

@@ -1,13 +1,29 @@
 //! Daily limits on audit records of reads and rejected requests, per transfer.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use super::Skipped;
 use crate::domain::id::TransferId;
-use crate::domain::limits::policies::{AUDIT_TABLE, MAX_RECORDED_READS, MAX_RECORDED_REJECTIONS, SERVICE_RECORDS};
-use crate::domain::limits::table::Table;
-use crate::domain::limits::window::Window;
+use crate::domain::limits::table::{Table, TablePolicy};
+use crate::domain::limits::window::{Window, WindowPolicy};
 use crate::domain::timestamp::Timestamp;
+
+/// Maximum recorded reads of one transfer, per process and UTC day.
+const MAX_RECORDED_READS: u32 = 10_000;
+/// Maximum recorded rejected or failed requests for one transfer, per process and UTC day.
+const MAX_RECORDED_REJECTIONS: u32 = 1_000;
+/// A UTC day.
+const DAY: Duration = Duration::from_hours(24);
+/// Table of audit budgets: 32 768 transfers per UTC day.
+///
+/// An evicted transfer starts with a fresh budget. Forcing an eviction takes requests for 32 768 other transfers, which
+/// causes more records than the evicted budget had suppressed.
+const AUDIT_TABLE: TablePolicy = TablePolicy::evicting(DAY, NonZeroUsize::new(32_768).unwrap());
+/// Recorded requests that belong to no transfer: 10 000 of each of the 4 kinds, per process and UTC day.
+const SERVICE_RECORDS: WindowPolicy =
+    WindowPolicy { max: 10_000, table: TablePolicy::evicting(DAY, NonZeroUsize::new(4).unwrap()) };
 
 /// Minimum interval between two reports of suppressed records of a transfer, in milliseconds.
 const REPORT_INTERVAL_MS: u64 = 60_000;

@@ -9,6 +9,7 @@ mod log;
 mod record;
 mod request;
 mod scope;
+pub(super) mod user_agent;
 
 pub use action::{Action, ActionName, Outcome};
 pub use client::{ClientSummary, IpMode};

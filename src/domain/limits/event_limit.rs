@@ -1,14 +1,26 @@
 //! Limits on client events per transfer, client and network.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use super::policies::{EVENT_TABLE, MAX_EVENTS_PER_CLIENT, MAX_EVENTS_PER_NETWORK, MAX_EVENTS_PER_TRANSFER};
-use super::table::Table;
+use super::table::{Table, TablePolicy};
 use crate::domain::address::NetworkKey;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
+
+/// Maximum number of client events per transfer, in all.
+pub(crate) const MAX_EVENTS_PER_TRANSFER: u32 = 1_000;
+/// Maximum number of client events per transfer and UTC day from one grant, or from one network without a grant.
+const MAX_EVENTS_PER_CLIENT: u32 = 20;
+/// Maximum number of client events per transfer and UTC day from one network, across all its grants.
+const MAX_EVENTS_PER_NETWORK: u32 = 200;
+/// Table of client events: 4 096 transfers per UTC day.
+///
+/// The total of an evicted transfer is read again from the store; only its per-client counts restart at 0.
+const EVENT_TABLE: TablePolicy = TablePolicy::evicting(Duration::from_hours(24), NonZeroUsize::new(4_096).unwrap());
 
 /// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,10 +1,24 @@
 //! Limit on failed attempts to guess a secret, per key and time window.
 
 use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
+use super::table::TablePolicy;
 use super::window::{Window, WindowPolicy};
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
+
+/// Maximum keys with a failed attempt per window.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
+
+/// Wrong access proofs per transfer and network: 10 per hour.
+pub(crate) const WRONG_PROOFS: WindowPolicy =
+    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_hours(1), CAPACITY) };
+
+/// Wrong admin keys per network: 10 per minute.
+pub(crate) const WRONG_ADMIN_KEYS: WindowPolicy =
+    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +53,7 @@ impl<K: Eq + Hash> FailedAttempts<K> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::domain::limits::policies::WRONG_ADMIN_KEYS;
 
     const MAX_KEYS: usize = 262_144;
     const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..WRONG_ADMIN_KEYS };

@@ -1,5 +1,6 @@
 //! Free disk space that uploads must leave for deletions, clean-up and records.
 
+use std::fmt;
 use std::str::FromStr;
 
 use bytesize::ByteSize;
@@ -48,6 +49,15 @@ impl Default for MinFreeSpace {
     }
 }
 
+impl fmt::Display for MinFreeSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Bytes(bytes) => write!(f, "{bytes}"),
+        }
+    }
+}
+
 impl FromStr for MinFreeSpace {
     type Err = InvalidMinFreeSpace;
 
@@ -73,6 +83,9 @@ mod tests {
         assert_eq!("5%".parse(), Ok(MinFreeSpace::default()));
         assert_eq!("0".parse(), Ok(MinFreeSpace::Bytes(0)));
         assert_eq!("10GiB".parse(), Ok(MinFreeSpace::Bytes(10 << 30)));
+        for limit in [MinFreeSpace::Percent(7), MinFreeSpace::Bytes(10 << 30)] {
+            assert_eq!(limit.to_string().parse(), Ok(limit));
+        }
         for bad in ["", "%", "100%", "-1%", "5.5%", "much", "-1"] {
             assert_eq!(bad.parse::<MinFreeSpace>(), Err(InvalidMinFreeSpace), "{bad}");
         }

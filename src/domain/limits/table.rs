@@ -66,6 +66,23 @@ enum Entries<K: Eq + Hash, V> {
 }
 
 impl TablePolicy {
+    /// Policy of counts that may be forgotten: evicts the least recently used key, and starts over at every change of the
+    /// window.
+    pub(crate) const fn evicting(window: Duration, capacity: NonZeroUsize) -> Self {
+        Self { window, capacity, when_full: WhenFull::EvictLeastRecentlyUsed, earlier_clock: EarlierClock::StartsOver }
+    }
+
+    /// Policy of failed attempts to guess a secret: rejects new keys. Evicting a key, or starting a window over, would
+    /// give further attempts.
+    pub(crate) const fn rejecting(window: Duration, capacity: NonZeroUsize) -> Self {
+        Self {
+            window,
+            capacity,
+            when_full: WhenFull::RejectNewKeys,
+            earlier_clock: EarlierClock::CountsInCurrentWindow,
+        }
+    }
+
     fn window_millis(self) -> u64 {
         u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX)
     }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::domain::address::NetworkKey;
     use crate::domain::id::TransferId;
-    use crate::domain::limits::policies::NEW_DOWNLOADS;
+    use crate::domain::limits::download_limit::NEW_DOWNLOADS;
 
     #[test]
     fn downloads_are_limited_per_network_transfer_and_hour() {

@@ -7,7 +7,7 @@ use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
 use crate::domain::limits::event_limit::EventSource;
-use crate::domain::limits::policies::MAX_EVENTS_PER_TRANSFER;
+use crate::domain::limits::event_limit::MAX_EVENTS_PER_TRANSFER;
 use crate::domain::store::{Commit, StorageKey};
 use crate::domain::transfer::{State, Transfer};
 use crate::domain::wire::{ClientEventKind, EventAdded};

@@ -13,7 +13,7 @@ mod events;
 mod list;
 mod open_uploads;
 mod overview;
-mod presign;
+mod presigned_urls;
 mod quota;
 mod sweep;
 mod upload;
@@ -25,7 +25,7 @@ pub(in crate::domain) use create::IdempotencyRecord;
 pub use create::{NewTransfer, new_terms};
 pub use download::{CreatedDownload, PayloadDownload};
 pub(in crate::domain) use list::page_size;
-pub use presign::DownloadUrl;
+pub use presigned_urls::DownloadUrl;
 pub use sweep::SweepResult;
 pub use upload::{BodyError, Upload};
 
@@ -40,9 +40,10 @@ use super::store::{StorageKey, Store, Swap, read, swap};
 use super::timestamp::Timestamp;
 use super::transfer::{Status, Transfer};
 use super::wire::Mode;
+use crate::domain::limits::download_limit::NEW_DOWNLOADS;
 use crate::domain::limits::failed_attempts::FailedAttempts;
+use crate::domain::limits::failed_attempts::WRONG_PROOFS;
 use crate::domain::limits::free_space::MinFreeSpace;
-use crate::domain::limits::policies::{NEW_DOWNLOADS, WRONG_PROOFS};
 use crate::domain::limits::window::Window;
 
 /// Transfers of a store.

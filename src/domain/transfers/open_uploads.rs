@@ -7,8 +7,11 @@ use super::Transfers;
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
-use crate::domain::limits::policies::MAX_UPLOADS_PER_TOKEN;
 use crate::domain::transfer::Transfer;
+
+/// Maximum number of concurrent uploads per sender token: half of a store's limit, so that no sender uses the whole
+/// limit.
+const MAX_UPLOADS_PER_TOKEN: usize = 32;
 
 /// Retry delay for a sender over the limit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,12 +1,13 @@
-//! Error responses: HTTP statuses of error codes, and rendering as problem details (RFC 9457).
+//! Error responses: problem details (RFC 9457) and their headers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
 
+use super::error_status::status_of;
 use crate::domain::error::{Error, ErrorCode, chain};
 use crate::domain::id::RecordId;
 use crate::domain::store::to_json;
@@ -33,46 +34,6 @@ impl IntoResponse for ApiError {
         let mut response = status_of(self.0.code()).into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-/// Returns the HTTP status of an error code.
-#[must_use]
-pub const fn status_of(code: ErrorCode) -> StatusCode {
-    match code {
-        ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
-        ErrorCode::TokenMissing | ErrorCode::TokenInvalid | ErrorCode::AccessRequired | ErrorCode::AdminKeyInvalid => {
-            StatusCode::UNAUTHORIZED
-        }
-        ErrorCode::TokenRevoked
-        | ErrorCode::TokenExpired
-        | ErrorCode::NotYourTransfer
-        | ErrorCode::AccessInvalid
-        | ErrorCode::GrantInvalid
-        | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
-        ErrorCode::TransferNotFound | ErrorCode::TokenNotFound | ErrorCode::RouteNotFound => StatusCode::NOT_FOUND,
-        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::TransferNotPending
-        | ErrorCode::UploadIncomplete
-        | ErrorCode::OffsetMismatch
-        | ErrorCode::UploadInProgress
-        | ErrorCode::SizeMismatch
-        | ErrorCode::IdempotencyMismatch
-        | ErrorCode::NotCompleted
-        | ErrorCode::WrongMode => StatusCode::CONFLICT,
-        ErrorCode::TransferExpired
-        | ErrorCode::TransferExhausted
-        | ErrorCode::TransferDeleted
-        | ErrorCode::GrantExpired => StatusCode::GONE,
-        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-        ErrorCode::RateLimited | ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod admin;
 pub(super) mod error;
+pub(super) mod error_status;
 pub(super) mod extract;
 pub(super) mod health;
 pub(super) mod openapi;

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use crate::domain::address::NetworkKey;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
-use crate::domain::limits::policies::NETWORK_SHARE_DIVISOR;
 use crate::server::state::AppState;
+
+/// One network may hold a quarter of a listener's connections.
+const NETWORK_SHARE_DIVISOR: usize = 4;
 
 /// Counts the connections per network. Trusted proxies are exempt, since they serve many clients.
 pub(crate) struct ConnectionLimit {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Maximum number of in-flight requests per connection.
+pub(super) const MAX_REQUESTS_PER_CONNECTION: u32 = 32;
+
 /// Request slots of one connection; further requests wait for a free slot.
 ///
 /// A closed connection counts against its listener's connection limit until its last in-flight request ends.

@@ -24,10 +24,9 @@ use tower::ServiceExt;
 use super::connection_info::{Encrypted, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
-use super::in_flight::RequestSlots;
+use super::in_flight::{MAX_REQUESTS_PER_CONNECTION, RequestSlots};
 use super::timeouts::Timeouts;
 use super::write_timeout::WriteTimeout;
-use crate::domain::limits::policies::MAX_REQUESTS_PER_CONNECTION;
 
 /// Maximum size of a request's header section, in bytes.
 const MAX_HEADER_BYTES: usize = 64 * 1024;

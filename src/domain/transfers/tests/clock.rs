@@ -8,7 +8,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Successive clock readings in days since [`START`], each within 3 days of the reading before.
 const DAYS: [u64; 8] = [5, 6, 5, 4, 6, 3, 4, 7];
 
-impl World {
+impl Fixture {
     fn set_to_day(&self, day: u64) {
         self.clock.set(START.plus(DAY * u32::try_from(day).unwrap()));
     }
@@ -26,23 +26,23 @@ impl World {
 
 #[tokio::test]
 async fn all_operations_work_across_clock_changes() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let mut ids = Vec::new();
     for (number, day) in (1_u64..).zip(DAYS) {
-        world.set_to_day(day);
-        let transfer = world.completed(Some(2)).await;
+        fixture.set_to_day(day);
+        let transfer = fixture.completed(Some(2)).await;
         for expected in [true, true, false] {
-            assert_eq!(world.count(&transfer, &Grant::random()).await.is_ok(), expected);
+            assert_eq!(fixture.count(&transfer, &Grant::random()).await.is_ok(), expected);
         }
-        assert_eq!(world.transfers.sweep().await.unwrap().failed, 0);
+        assert_eq!(fixture.transfers.sweep().await.unwrap().failed, 0);
         // The totals are current, regardless of the day that contains them.
-        let (counts, downloads) = world.counts().await;
+        let (counts, downloads) = fixture.counts().await;
         assert_eq!((counts.completed, counts.pending), (0, 0), "{counts:?}");
         assert_eq!((counts.exhausted + counts.expired, downloads), (number, 2 * number), "{counts:?}");
         ids.push(transfer.transfer_id);
     }
     for id in ids {
-        let mut kinds = world.events(id).await;
+        let mut kinds = fixture.events(id).await;
         // The time of the sweeper's events depends on the clock.
         kinds.retain(|kind| *kind != EventKind::PayloadRemoved);
         let order = [
@@ -58,39 +58,42 @@ async fn all_operations_work_across_clock_changes() {
 
 #[tokio::test]
 async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
-    let world = World::new();
-    let transfer = world.completed(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(None).await;
     let (id, grant) = (transfer.transfer_id, Grant::random());
-    world.count(&transfer, &grant).await.unwrap();
-    world.clock.set(transfer.expires_at);
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
-    world.clock.set(START.minus(DAY));
-    let scope = world.scope(ActionName::DownloadGrant);
-    let found = world.transfers.find(&scope, id).await.unwrap();
+    fixture.count(&transfer, &grant).await.unwrap();
+    fixture.clock.set(transfer.expires_at);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
+    fixture.clock.set(START.minus(DAY));
+    let scope = fixture.scope(ActionName::DownloadGrant);
+    let found = fixture.transfers.find(&scope, id).await.unwrap();
     for grant in [None, Some(&grant)] {
-        let authorised = world.transfers.authorise(&scope, &found, None, grant, UnknownGrant::CountsDownload).await;
+        let authorised = fixture.transfers.authorise(&scope, &found, None, grant, UnknownGrant::CountsDownload).await;
         assert!(matches!(authorised, Err(Error::TransferExpired)), "{authorised:?}");
     }
-    assert!(world.transfers.open(&scope, &found, 0..3).await.is_err(), "the payload of an expired transfer is served");
+    assert!(
+        fixture.transfers.open(&scope, &found, 0..3).await.is_err(),
+        "the payload of an expired transfer is served"
+    );
     // A sweep with the wrong clock does not lose schedule entries of the correct clock.
-    assert_eq!(world.transfers.sweep().await.unwrap(), SweepResult::default());
-    world.clock.set(transfer.expires_at.plus(RETAIN));
-    assert_eq!(world.transfers.sweep().await.unwrap().removed, 1);
+    assert_eq!(fixture.transfers.sweep().await.unwrap(), SweepResult::default());
+    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
 }
 
 #[tokio::test]
 async fn a_grant_counts_one_download_on_any_day() {
-    let world = World::new();
-    world.set_to_day(2);
-    let transfer = world.completed(Some(1)).await;
+    let fixture = Fixture::new();
+    fixture.set_to_day(2);
+    let transfer = fixture.completed(Some(1)).await;
     let grant = Grant::random();
-    world.count(&transfer, &grant).await.unwrap();
+    fixture.count(&transfer, &grant).await.unwrap();
     for (day, live) in [(2, true), (3, false), (1, true), (2, true)] {
-        world.set_to_day(day);
-        let scope = world.scope(ActionName::DownloadGrant);
-        let found = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
+        fixture.set_to_day(day);
+        let scope = fixture.scope(ActionName::DownloadGrant);
+        let found = fixture.transfers.find(&scope, transfer.transfer_id).await.unwrap();
         let authorised =
-            world.transfers.authorise(&scope, &found, None, Some(&grant), UnknownGrant::CountsDownload).await;
+            fixture.transfers.authorise(&scope, &found, None, Some(&grant), UnknownGrant::CountsDownload).await;
         assert_eq!(authorised.is_ok(), live, "on day {day}: {authorised:?}");
         assert_eq!(found.download_count(), 1);
     }

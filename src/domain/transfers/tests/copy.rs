@@ -52,35 +52,35 @@ async fn put(store: &dyn Store, key: StorageKey, value: &'static str) {
 }
 
 /// Creates a store with transfers in all states except expired, each with its own token.
-async fn used() -> World {
-    let world = World::new();
-    open_header(&*world.store, RETAIN).await.unwrap();
-    let pending = world.created(None).await;
-    world.send(&pending, b"ab").await.unwrap();
-    world.completed(None).await;
-    let limited = world.completed(Some(3)).await;
-    download(&world, limited.transfer_id).await.unwrap();
-    let exhausted = world.completed(Some(1)).await;
-    download(&world, exhausted.transfer_id).await.unwrap();
-    let deleted = world.completed(None).await;
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
-    world
+async fn used() -> Fixture {
+    let fixture = Fixture::new();
+    open_header(&*fixture.store, RETAIN).await.unwrap();
+    let pending = fixture.created(None).await;
+    fixture.send(&pending, b"ab").await.unwrap();
+    fixture.completed(None).await;
+    let limited = fixture.completed(Some(3)).await;
+    download(&fixture, limited.transfer_id).await.unwrap();
+    let exhausted = fixture.completed(Some(1)).await;
+    download(&fixture, exhausted.transfer_id).await.unwrap();
+    let deleted = fixture.completed(None).await;
+    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
+    fixture
 }
 
-async fn download(world: &World, id: TransferId) -> Result<(), Error> {
-    let scope = world.scope(ActionName::DownloadGrant);
-    let transfer = world.transfers.find(&scope, id).await?;
-    world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.map(drop)
+async fn download(fixture: &Fixture, id: TransferId) -> Result<(), Error> {
+    let scope = fixture.scope(ActionName::DownloadGrant);
+    let transfer = fixture.transfers.find(&scope, id).await?;
+    fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.map(drop)
 }
 
-async fn ids(world: &World) -> Vec<TransferId> {
-    let mut ids: Vec<_> = records(&*world.store).await.iter().filter_map(|(key, _)| key.transfer_id()).collect();
+async fn ids(fixture: &Fixture) -> Vec<TransferId> {
+    let mut ids: Vec<_> = records(&*fixture.store).await.iter().filter_map(|(key, _)| key.transfer_id()).collect();
     ids.dedup();
     ids
 }
 
 /// Checks that `to` is identical to `from` and passes the integrity check.
-async fn assert_same(from: &World, to: &Arc<dyn Store>) {
+async fn assert_same(from: &Fixture, to: &Arc<dyn Store>) {
     assert_eq!(records(&**to).await, records(&*from.store).await);
     let report = check(&**to).await.unwrap();
     assert_eq!(report.findings, []);
@@ -91,9 +91,9 @@ async fn assert_same(from: &World, to: &Arc<dyn Store>) {
 
 #[tokio::test]
 async fn a_copy_is_identical_to_its_source() {
-    let (world, to): (_, Arc<dyn Store>) = (used().await, Arc::new(MemoryStore::default()));
-    let copied = copied(&*world.store, &*to).await.unwrap();
-    assert_same(&world, &to).await;
+    let (fixture, to): (_, Arc<dyn Store>) = (used().await, Arc::new(MemoryStore::default()));
+    let copied = copied(&*fixture.store, &*to).await.unwrap();
+    assert_same(&fixture, &to).await;
     let copied_records = records(&*to).await.len() as u64;
     assert_eq!(copied, Copied { records: copied_records, payloads: 3, bytes: 9, bytes_sent: 9, pending: 1 });
     // The incomplete upload is not copied.
@@ -102,12 +102,12 @@ async fn a_copy_is_identical_to_its_source() {
 
 #[tokio::test]
 async fn services_continue_on_a_copy() {
-    let world = used().await;
+    let fixture = used().await;
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
-    copied(&*world.store, &*to).await.unwrap();
-    let moved = World::with_store_and_clock(to, world.clock.clone());
+    copied(&*fixture.store, &*to).await.unwrap();
+    let moved = Fixture::with_store_and_clock(to, fixture.clock.clone());
     let mut left = Vec::new();
-    for id in ids(&world).await {
+    for id in ids(&fixture).await {
         let scope = moved.scope(ActionName::TransferStatus);
         let transfer = moved.transfers.find(&scope, id).await.unwrap();
         left.extend(transfer.downloads_remaining());
@@ -133,12 +133,12 @@ async fn services_continue_on_a_copy() {
 
 #[tokio::test]
 async fn a_copy_resumes_after_an_interruption_at_any_point() {
-    let world = used().await;
+    let fixture = used().await;
     let mut cuts = 0;
     loop {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &failing_after(cuts, memory)).await;
+        let interrupted = copied(&*fixture.store, &failing_after(cuts, memory)).await;
         if interrupted.is_ok() {
             break;
         }
@@ -150,12 +150,12 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
         }
         let sent_before =
             to.list_stored(None, 10).await.unwrap().iter().filter(|objects| objects.finished).count() as u64 * 3;
-        let resumed = copied(&*world.store, &*to).await.unwrap();
+        let resumed = copied(&*fixture.store, &*to).await.unwrap();
         assert!(
             resumed.bytes_sent <= 9 - sent_before,
             "after {cuts} calls: {resumed:?}, {sent_before} bytes sent before"
         );
-        assert_same(&world, &to).await;
+        assert_same(&fixture, &to).await;
         cuts += 1;
     }
     assert!(cuts > 50, "the copy was interrupted only {cuts} times");
@@ -163,33 +163,33 @@ async fn a_copy_resumes_after_an_interruption_at_any_point() {
 
 #[tokio::test]
 async fn a_resumed_copy_includes_changes_since_the_first_run() {
-    let world = used().await;
+    let fixture = used().await;
     for cuts in (5..200).step_by(13) {
         let memory = MemoryStore::default();
         let to: Arc<dyn Store> = Arc::new(memory.clone());
-        let interrupted = copied(&*world.store, &failing_after(cuts, memory)).await;
+        let interrupted = copied(&*fixture.store, &failing_after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
-        let new = world.completed(Some(5)).await.transfer_id;
-        download(&world, new).await.unwrap();
-        let old = ids(&world).await[usize::try_from(cuts).unwrap() % 4];
-        world.transfers.delete(&world.scope(ActionName::TransferDelete), old).await.unwrap();
-        world.clock.advance(RETAIN / 10);
-        world.transfers.sweep().await.unwrap();
+        let new = fixture.completed(Some(5)).await.transfer_id;
+        download(&fixture, new).await.unwrap();
+        let old = ids(&fixture).await[usize::try_from(cuts).unwrap() % 4];
+        fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), old).await.unwrap();
+        fixture.clock.advance(RETAIN / 10);
+        fixture.transfers.sweep().await.unwrap();
         if interrupted.is_ok() {
             continue;
         }
-        copied(&*world.store, &*to).await.unwrap();
-        assert_same(&world, &to).await;
-        assert_eq!(to.list_stored(None, 100).await.unwrap(), world.store.list_stored(None, 100).await.unwrap());
+        copied(&*fixture.store, &*to).await.unwrap();
+        assert_same(&fixture, &to).await;
+        assert_eq!(to.list_stored(None, 100).await.unwrap(), fixture.store.list_stored(None, 100).await.unwrap());
     }
 }
 
 #[tokio::test]
 async fn a_damaged_partial_payload_is_copied_again() {
-    let world = used().await;
+    let fixture = used().await;
     let mut kept = Vec::new();
-    for id in ids(&world).await {
-        kept.extend(payload(&*world.store, id).await.map(|_| id));
+    for id in ids(&fixture).await {
+        kept.extend(payload(&*fixture.store, id).await.map(|_| id));
     }
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     put(&*to, StorageKey::header(), r#"{"v":1,"unfinished_copy":{"of":"file:/srv/original","run":"0"}}"#).await;
@@ -198,20 +198,20 @@ async fn a_damaged_partial_payload_is_copied_again() {
         writer.write(bytes.into()).await.unwrap();
         writer.close().await.unwrap();
     }
-    copied(&*world.store, &*to).await.unwrap();
-    assert_same(&world, &to).await;
+    copied(&*fixture.store, &*to).await.unwrap();
+    assert_same(&fixture, &to).await;
 }
 
 #[tokio::test]
 async fn the_destination_must_be_empty() {
-    let world = used().await;
+    let fixture = used().await;
     let header = r#"{"v":1,"retain_audit_s":1}"#;
     let other = r#"{"v":1,"unfinished_copy":{"of":"file:/srv/other","run":"0"}}"#;
     for (key, value) in [("store.json", header), ("photos/1.jpg", "x"), ("tokens/a.json", "x"), ("store.json", other)] {
         let to = MemoryStore::default();
         put(&to, StorageKey::from_backend(key.to_owned()), value).await;
         let before = records(&to).await;
-        let result = copied(&*world.store, &to).await;
+        let result = copied(&*fixture.store, &to).await;
         assert!(matches!(result, Err(CopyError::NotEmpty | CopyError::OtherCopy { .. })), "{key}: {result:?}");
         assert_eq!(records(&to).await, before);
     }
@@ -219,7 +219,7 @@ async fn the_destination_must_be_empty() {
     let mut writer = to.writer(TransferId::random(), 0).await.unwrap();
     writer.write("x".into()).await.unwrap();
     writer.close().await.unwrap();
-    assert!(matches!(copied(&*world.store, &to).await, Err(CopyError::NotEmpty)));
+    assert!(matches!(copied(&*fixture.store, &to).await, Err(CopyError::NotEmpty)));
     assert_eq!(records(&to).await, []);
 }
 
@@ -235,9 +235,9 @@ async fn the_source_must_be_a_complete_store() {
 
 #[tokio::test]
 async fn changes_during_a_copy_are_detected() {
-    let world = used().await;
-    let kept = ids(&world).await;
-    let token = world.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
+    let fixture = used().await;
+    let kept = ids(&fixture).await;
+    let token = fixture.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
     let (added, removed) =
         (StorageKey::schedule_entry(START.plus(Duration::from_hours(7)), kept[0]), StorageKey::transfer(kept[1]));
     let changes = [
@@ -248,7 +248,7 @@ async fn changes_during_a_copy_are_detected() {
     ];
     for change in changes {
         let (from, to): (MemoryStore, Arc<dyn Store>) = (MemoryStore::default(), Arc::new(MemoryStore::default()));
-        copied(&*world.store, &from).await.unwrap();
+        copied(&*fixture.store, &from).await.unwrap();
         let (changing, change) = (from.clone(), Mutex::new(Some(change)));
         let between = CallBetweenPasses(move || {
             let change = change.lock().unwrap().take().unwrap();
@@ -267,7 +267,7 @@ async fn changes_during_a_copy_are_detected() {
 
 #[tokio::test]
 async fn only_one_of_two_concurrent_copies_finishes() {
-    let (world, to) = (used().await, MemoryStore::default());
+    let (fixture, to) = (used().await, MemoryStore::default());
     let claimed = to.clone();
     let overtaking = CallBetweenPasses(move || {
         // The second copy claims the destination.
@@ -277,35 +277,35 @@ async fn only_one_of_two_concurrent_copies_finishes() {
         let change = Change { key: StorageKey::header(), condition: Condition::Is(found.version), value: mark.into() };
         futures_util::FutureExt::now_or_never(claimed.commit(Commit::of(change))).unwrap().unwrap();
     });
-    assert!(matches!(copy(&*world.store, &to, NAME, &overtaking).await, Err(CopyError::Overtaken)));
+    assert!(matches!(copy(&*fixture.store, &to, NAME, &overtaking).await, Err(CopyError::Overtaken)));
     assert!(matches!(StoreHeader::of(&to).await, Err(StoreError::IncompleteCopy { .. })));
 }
 
 #[tokio::test]
 async fn a_missing_payload_is_reported() {
-    let (world, to) = (used().await, MemoryStore::default());
-    let id = world.completed(None).await.transfer_id;
-    world.store.remove(id).await.unwrap();
-    let result = copied(&*world.store, &to).await;
+    let (fixture, to) = (used().await, MemoryStore::default());
+    let id = fixture.completed(None).await.transfer_id;
+    fixture.store.remove(id).await.unwrap();
+    let result = copied(&*fixture.store, &to).await;
     assert!(matches!(result, Err(CopyError::NoPayload { id: reported }) if reported == id), "{result:?}");
 }
 
 #[tokio::test]
 async fn thousands_of_records_are_copied_and_compared() {
-    let world = World::new();
-    open_header(&*world.store, RETAIN).await.unwrap();
-    let id = world.completed(None).await.transfer_id;
+    let fixture = Fixture::new();
+    open_header(&*fixture.store, RETAIN).await.unwrap();
+    let id = fixture.completed(None).await.transfer_id;
     let key = |n: u32| StorageKey::from_backend(format!("transfers/{id}/requests/{n:08}.json"));
     let service = |n: u32| StorageKey::from_backend(format!("service/2026-01-01/requests/{n:08}.json"));
     let records_of = |n| [(key(n), bytes::Bytes::from_static(b"{}")), (service(n), bytes::Bytes::from_static(b"{}"))];
     let many = (0..4_000).flat_map(records_of).collect();
-    world.store.commit(Commit { records: many, ..Commit::default() }).await.unwrap();
+    fixture.store.commit(Commit { records: many, ..Commit::default() }).await.unwrap();
     let memory = MemoryStore::default();
     let to: Arc<dyn Store> = Arc::new(memory.clone());
-    copied(&*world.store, &failing_after(35, memory)).await.unwrap_err();
+    copied(&*fixture.store, &failing_after(35, memory)).await.unwrap_err();
     let half = records(&*to).await.len();
     assert!((1_000..7_000).contains(&half), "{half}");
-    let copied = copied(&*world.store, &*to).await.unwrap();
+    let copied = copied(&*fixture.store, &*to).await.unwrap();
     assert!(copied.records > 8_000, "{copied:?}");
-    assert_eq!(records(&*to).await, records(&*world.store).await);
+    assert_eq!(records(&*to).await, records(&*fixture.store).await);
 }

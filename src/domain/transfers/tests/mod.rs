@@ -24,7 +24,7 @@ const START: Timestamp = Timestamp::from_millis(1_767_268_800_000);
 const RETAIN: Duration = Duration::from_hours(24 * 90);
 
 /// Transfer service over a store, with a manual clock.
-struct World {
+struct Fixture {
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
     transfers: Transfers,
@@ -32,7 +32,7 @@ struct World {
     ids: Arc<RecordIds>,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         Self::with_store(Arc::new(MemoryStore::default()))
     }
@@ -129,45 +129,45 @@ impl World {
 
 #[tokio::test]
 async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
-    let world = World::new();
-    let transfer = world.completed(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(None).await;
     let id = transfer.transfer_id;
-    world.clock.advance(Duration::from_hours(23));
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
-    world.clock.set(transfer.expires_at);
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
-    assert_eq!(world.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
-    assert_eq!(world.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
-    world.clock.set(transfer.expires_at.plus(RETAIN));
-    assert_eq!(world.transfers.sweep().await.unwrap().removed, 1);
-    assert_eq!(world.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
-    assert_eq!(world.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
-    let stats = world.transfers.overview(&world.tokens).await.unwrap();
+    fixture.clock.advance(Duration::from_hours(23));
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
+    fixture.clock.set(transfer.expires_at);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.events(id).await[2..], [EventKind::TransferExpired, EventKind::PayloadRemoved]);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().processed, 0, "a swept transfer is immediately due again");
+    fixture.clock.set(transfer.expires_at.plus(RETAIN));
+    assert_eq!(fixture.transfers.sweep().await.unwrap().removed, 1);
+    assert_eq!(fixture.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
+    assert_eq!(fixture.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
+    let stats = fixture.transfers.overview(&fixture.tokens).await.unwrap();
     assert_eq!((stats.transfers, stats.bytes_stored), (TransferCounts::default(), 0));
 }
 
 #[tokio::test]
 async fn an_upload_request_without_bytes_writes_no_records() {
-    let world = World::new();
-    let transfer = world.created(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.created(None).await;
     let everything = StorageKey::all_of_transfer(transfer.transfer_id);
-    let before = world.keys(&everything).await;
+    let before = fixture.keys(&everything).await;
     for _ in 0..3 {
-        world.send(&transfer, b"").await.unwrap();
+        fixture.send(&transfer, b"").await.unwrap();
     }
-    assert_eq!(world.keys(&everything).await, before);
-    world.send(&transfer, b"a").await.unwrap();
-    assert!(world.keys(&everything).await.len() > before.len());
+    assert_eq!(fixture.keys(&everything).await, before);
+    fixture.send(&transfer, b"a").await.unwrap();
+    assert!(fixture.keys(&everything).await.len() > before.len());
 }
 
 #[tokio::test]
 async fn the_sweeper_finishes_an_interrupted_deletion() {
-    let world = World::new();
-    let transfer = world.completed(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(None).await;
     let id = transfer.transfer_id;
     // Simulates a crash between the two steps of a deletion: the state is changed, the payload is still stored.
-    world
+    fixture
         .transfers
         .change(id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
@@ -176,124 +176,125 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
         })
         .await
         .unwrap();
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
-    let world = World::new();
-    let transfer = world.completed(Some(1)).await;
-    let scope = world.scope(ActionName::DownloadGrant);
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(Some(1)).await;
+    let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
     let result = ChangeResult::Done;
-    let record = world.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
-    let again = world.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
+    let record = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
+    let again = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
     assert_eq!(record, again);
-    let other = world.transfers.count(&scope, &transfer, &Grant::random(), result).await;
+    let other = fixture.transfers.count(&scope, &transfer, &Grant::random(), result).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 0);
-    world.clock.set(record.expires_at);
-    assert_eq!(world.transfers.sweep().await.unwrap().payloads_removed, 1);
-    let found = world.transfers.find(&scope, transfer.transfer_id).await.unwrap();
-    assert_eq!(found.state_at(world.clock.now()).status(), Status::Exhausted);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
+    fixture.clock.set(record.expires_at);
+    assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 1);
+    let found = fixture.transfers.find(&scope, transfer.transfer_id).await.unwrap();
+    assert_eq!(found.state_at(fixture.clock.now()).status(), Status::Exhausted);
 }
 
 #[tokio::test]
 async fn a_payload_larger_than_declared_ends_the_transfer() {
-    let world = World::new();
-    let transfer = world.created(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.created(None).await;
     let id = transfer.transfer_id;
     // Writes to the store directly, as a presigned upload would: routes of the service reject a larger payload.
-    let mut writer = world.store.writer(id, 0).await.unwrap();
+    let mut writer = fixture.store.writer(id, 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();
     for _ in 0..2 {
-        let scope = world.scope(ActionName::UploadComplete);
-        let found = world.transfers.find(&scope, id).await.unwrap();
-        let error = world.transfers.complete(&scope, found).await.unwrap_err();
+        let scope = fixture.scope(ActionName::UploadComplete);
+        let found = fixture.transfers.find(&scope, id).await.unwrap();
+        let error = fixture.transfers.complete(&scope, found).await.unwrap_err();
         assert!(matches!(error, Error::SizeMismatch));
     }
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
-    assert_eq!(world.events(id).await[1..], [EventKind::TransferDeleted, EventKind::PayloadRemoved]);
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.events(id).await[1..], [EventKind::TransferDeleted, EventKind::PayloadRemoved]);
 }
 
 #[tokio::test]
 async fn completing_a_deleted_transfer_reports_the_deletion() {
-    let world = World::new();
-    let transfer = world.created(None).await;
-    world.send(&transfer, b"abc").await.unwrap();
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
-    let error = world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap_err();
+    let fixture = Fixture::new();
+    let transfer = fixture.created(None).await;
+    fixture.send(&transfer, b"abc").await.unwrap();
+    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
+    let error = fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 
 #[tokio::test]
 async fn resuming_the_upload_of_a_deleted_transfer_reports_the_deletion() {
-    let world = World::new();
-    let transfer = world.created(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.created(None).await;
     let upload = |bytes: &'static [u8], offset| {
         let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
         let upload = Upload { offset, length: None, body };
-        let scope = world.scope(ActionName::PayloadUpload);
-        let (transfers, transfer) = (&world.transfers, &transfer);
+        let scope = fixture.scope(ActionName::PayloadUpload);
+        let (transfers, transfer) = (&fixture.transfers, &transfer);
         async move { transfers.upload(&scope, transfer, upload).await.map(drop) }
     };
     upload(b"a", 0).await.unwrap();
     let error = upload(b"c", 2).await.unwrap_err();
     assert!(matches!(error, Error::OffsetMismatch { received_bytes: 1 }), "{error:?}");
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
+    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
     let error = upload(b"b", 1).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_deletion_during_an_upload_leaves_no_payload() {
-    let world = World::new();
-    let transfer = world.created(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.created(None).await;
     let id = transfer.transfer_id;
-    let deleting = world.transfers.clone();
-    let scope = world.scope(ActionName::TransferDelete);
+    let deleting = fixture.transfers.clone();
+    let scope = fixture.scope(ActionName::TransferDelete);
     let body = Box::pin(stream::once(async move {
         deleting.delete(&scope, id).await.unwrap();
         Ok(bytes::Bytes::from_static(b"abc"))
     }));
     let upload = Upload { offset: 0, length: Some(3), body };
-    let error = world.transfers.upload(&world.scope(ActionName::PayloadUpload), &transfer, upload).await.unwrap_err();
+    let error =
+        fixture.transfers.upload(&fixture.scope(ActionName::PayloadUpload), &transfer, upload).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn records_and_counters_of_old_days_are_removed() {
-    let world = World::new();
-    world.token().await;
-    world.created(None).await;
+    let fixture = Fixture::new();
+    fixture.token().await;
+    fixture.created(None).await;
     let counts = async || {
-        let service = world.keys(&StorageKey::all_service_records()).await.len();
-        (service, world.keys(&StorageKey::all_stats()).await.len())
+        let service = fixture.keys(&StorageKey::all_service_records()).await.len();
+        (service, fixture.keys(&StorageKey::all_stats()).await.len())
     };
-    world.clock.set(START.plus(RETAIN));
-    world.transfers.sweep().await.unwrap();
+    fixture.clock.set(START.plus(RETAIN));
+    fixture.transfers.sweep().await.unwrap();
     assert_eq!(
         counts().await,
         (4, 2),
         "two records for each of two tokens; counters of the days of creation and expiry"
     );
-    world.clock.advance(Duration::from_hours(24));
-    world.transfers.sweep().await.unwrap();
+    fixture.clock.advance(Duration::from_hours(24));
+    fixture.transfers.sweep().await.unwrap();
     assert_eq!(counts().await.0, 0);
-    world.clock.set(START.plus(Duration::from_hours(24 * 401)));
-    world.transfers.sweep().await.unwrap();
-    assert!(!world.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
-    world.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
-    world.transfers.sweep().await.unwrap();
+    fixture.clock.set(START.plus(Duration::from_hours(24 * 401)));
+    fixture.transfers.sweep().await.unwrap();
+    assert!(!fixture.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
+    fixture.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
+    fixture.transfers.sweep().await.unwrap();
     assert_eq!(counts().await.1, 1, "the totals are removed with their day");
 }
 
 #[tokio::test]
 async fn an_unreadable_transfer_does_not_block_others() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let broken = TransferId::random();
     let change = crate::domain::store::Change {
         key: StorageKey::transfer(broken),
@@ -301,12 +302,12 @@ async fn an_unreadable_transfer_does_not_block_others() {
         value: bytes::Bytes::from_static(b"{"),
     };
     let schedule = vec![StorageKey::schedule_entry(START, broken)];
-    world.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
-    let transfer = world.completed(None).await;
-    world.clock.set(transfer.expires_at);
-    let swept = world.transfers.sweep().await.unwrap();
+    fixture.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
+    let transfer = fixture.completed(None).await;
+    fixture.clock.set(transfer.expires_at);
+    let swept = fixture.transfers.sweep().await.unwrap();
     assert_eq!((swept.processed, swept.payloads_removed), (2, 1));
-    let schedule = world.keys(&StorageKey::all_schedule_entries()).await;
+    let schedule = fixture.keys(&StorageKey::all_schedule_entries()).await;
     assert!(
         schedule.iter().any(|entry| entry.ends_with(&broken.to_string())),
         "the unreadable transfer is not scheduled again: {schedule:?}"
@@ -315,34 +316,34 @@ async fn an_unreadable_transfer_does_not_block_others() {
 
 #[tokio::test]
 async fn a_commit_marks_its_records_in_the_scope_once_written() {
-    let world = World::new();
-    let transfer = world.completed(Some(1)).await;
-    let scope = world.scope(ActionName::DownloadGrant);
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(Some(1)).await;
+    let scope = fixture.scope(ActionName::DownloadGrant);
     let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
     drop(commit);
     assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
     let grant = Grant::random();
-    world.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(scope.audit_state(), AuditState::Complete);
-    let again = world.scope(ActionName::DownloadGrant);
-    world.transfers.count(&again, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    let again = fixture.scope(ActionName::DownloadGrant);
+    fixture.transfers.count(&again, &transfer, &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(again.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
-    let deleting = world.scope(ActionName::TransferDelete);
-    world.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
+    let deleting = fixture.scope(ActionName::TransferDelete);
+    fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
     assert_eq!(deleting.audit_state(), AuditState::Action);
 }
 
 #[tokio::test]
 async fn downloads_of_an_unlimited_transfer_are_counted() {
-    let world = World::new();
-    let transfer = world.completed(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(None).await;
     for _ in 0..3 {
-        let scope = world.scope(ActionName::DownloadGrant);
-        world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
+        let scope = fixture.scope(ActionName::DownloadGrant);
+        fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
     }
-    world.transfers.flush_counts().await;
-    world.transfers.flush_counts().await;
-    let found = world.transfers.find(&world.scope(ActionName::TransferStatus), transfer.transfer_id).await.unwrap();
+    fixture.transfers.flush_counts().await;
+    fixture.transfers.flush_counts().await;
+    let found = fixture.transfers.find(&fixture.scope(ActionName::TransferStatus), transfer.transfer_id).await.unwrap();
     assert_eq!(found.download_count(), 3);
-    assert_eq!(world.transfers.overview(&world.tokens).await.unwrap().downloads, 3);
+    assert_eq!(fixture.transfers.overview(&fixture.tokens).await.unwrap().downloads, 3);
 }

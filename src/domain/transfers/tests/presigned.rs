@@ -63,73 +63,76 @@ async fn put(store: &dyn Store, id: TransferId, bytes: &'static [u8]) {
     writer.close().await.unwrap();
 }
 
-async fn found(world: &World, id: TransferId) -> Transfer {
-    world.transfers.find(&world.scope(ActionName::TransferStatus), id).await.unwrap()
+async fn found(fixture: &Fixture, id: TransferId) -> Transfer {
+    fixture.transfers.find(&fixture.scope(ActionName::TransferStatus), id).await.unwrap()
 }
 
-fn world() -> (World, Arc<Signer>) {
+fn fixture() -> (Fixture, Arc<Signer>) {
     let signer = Arc::<Signer>::default();
-    (World::with_store(Arc::new(FaultyStore::default().with_presigner(signer.clone()))), signer)
+    (Fixture::with_store(Arc::new(FaultyStore::default().with_presigner(signer.clone()))), signer)
 }
 
 #[tokio::test]
 async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
-    let (world, _) = world();
-    let transfer = world.created(None).await;
+    let (fixture, _) = fixture();
+    let transfer = fixture.created(None).await;
     let id = transfer.transfer_id;
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
-    put(&*world.store, id, b"abc").await;
-    world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
-    world.transfers.delete(&world.scope(ActionName::TransferDelete), id).await.unwrap();
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
-    put(&*world.store, id, b"abc").await;
+    put(&*fixture.store, id, b"abc").await;
+    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap();
+    fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), id).await.unwrap();
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    put(&*fixture.store, id, b"abc").await;
     // The sweeper waits while a URL that could write the payload again is valid.
-    world.clock.advance(HOUR);
-    world.transfers.sweep().await.unwrap();
-    assert_eq!(world.store.received(id).await.unwrap(), 3);
-    world.clock.advance(HOUR);
-    world.transfers.sweep().await.unwrap();
-    assert_eq!(world.store.received(id).await.unwrap(), 0);
-    assert_eq!(found(&world, id).await.upload_urls_until, None);
+    fixture.clock.advance(HOUR);
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(fixture.store.received(id).await.unwrap(), 3);
+    fixture.clock.advance(HOUR);
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(fixture.store.received(id).await.unwrap(), 0);
+    assert_eq!(found(&fixture, id).await.upload_urls_until, None);
     // The next schedule entry is for the removal of the records.
-    let last_due = world.keys(&StorageKey::all_schedule_entries()).await.pop();
+    let last_due = fixture.keys(&StorageKey::all_schedule_entries()).await.pop();
     assert_eq!(last_due, Some(StorageKey::schedule_entry(START.plus(RETAIN), id).to_string()));
 }
 
 #[tokio::test]
 async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
-    let (world, signer) = world();
-    let id = world.created(None).await.transfer_id;
-    let create_urls = async |world: &World| {
-        let transfer = found(world, id).await;
-        world.transfers.create_upload_urls(&world.scope(ActionName::UploadPresign), &transfer, &[]).await
+    let (fixture, signer) = fixture();
+    let id = fixture.created(None).await.transfer_id;
+    let create_urls = async |fixture: &Fixture| {
+        let transfer = found(fixture, id).await;
+        fixture.transfers.create_upload_urls(&fixture.scope(ActionName::UploadPresign), &transfer, &[]).await
     };
     for hours in [1, 2, 20] {
-        world.clock.set(START.plus(hours * HOUR));
-        let before = found(&world, id).await.upload_urls_until.unwrap();
-        assert!(matches!(create_urls(&world).await.unwrap(), UploadInstruction::Single { fallback_url: Some(_), .. }));
-        let noted = found(&world, id).await.upload_urls_until.unwrap();
+        fixture.clock.set(START.plus(hours * HOUR));
+        let before = found(&fixture, id).await.upload_urls_until.unwrap();
+        assert!(matches!(
+            create_urls(&fixture).await.unwrap(),
+            UploadInstruction::Single { fallback_url: Some(_), .. }
+        ));
+        let noted = found(&fixture, id).await.upload_urls_until.unwrap();
         assert_eq!(noted, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
     }
     assert!(signer.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
     // The lifetime of the transfers in this test.
-    world.clock.set(START.plus(24 * HOUR));
-    assert!(matches!(create_urls(&world).await, Err(Error::TransferExpired)));
+    fixture.clock.set(START.plus(24 * HOUR));
+    assert!(matches!(create_urls(&fixture).await, Err(Error::TransferExpired)));
 }
 
 #[tokio::test]
 async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
-    let (world, signer) = world();
-    let transfer = world.created(Some(9)).await;
+    let (fixture, signer) = fixture();
+    let transfer = fixture.created(Some(9)).await;
     let id = transfer.transfer_id;
-    put(&*world.store, id, b"abc").await;
-    world.transfers.complete(&world.scope(ActionName::UploadComplete), transfer).await.unwrap();
-    let transfer = found(&world, id).await;
-    let scope = world.scope(ActionName::DownloadGrant);
-    let grant = world.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.unwrap();
+    put(&*fixture.store, id, b"abc").await;
+    fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap();
+    let transfer = found(&fixture, id).await;
+    let scope = fixture.scope(ActionName::DownloadGrant);
+    let grant = fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.unwrap();
     let lifetime = async |at: Timestamp| {
-        world.clock.set(at);
-        world.transfers.download_url(&transfer, &grant).await.unwrap();
+        fixture.clock.set(at);
+        fixture.transfers.download_url(&transfer, &grant).await.unwrap();
         *signer.lifetimes.lock().unwrap().last().unwrap()
     };
     assert_eq!(lifetime(START).await, Duration::from_mins(5));

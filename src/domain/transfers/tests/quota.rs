@@ -3,13 +3,13 @@
 use super::*;
 use crate::domain::transfer::PayloadState;
 
-async fn limited(world: &World) -> Token {
+async fn limited(fixture: &Fixture) -> Token {
     let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: Some(10), max_total_bytes: Some(5) };
-    world.tokens.create(&world.scope(ActionName::TokenCreate), request).await.unwrap().0
+    fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0
 }
 
-async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error> {
+async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, Error> {
     let request = CreateTransfer {
         size_bytes: 3,
         expires_in_s: Some(86_400),
@@ -18,78 +18,78 @@ async fn create(world: &World, token: &Token, key: u8) -> Result<Transfer, Error
         idempotency_key: Some(format!("{key:064x}")),
     };
     // Reads the stored token again, like a request does.
-    let token = world.tokens.find(token.token_id).await.unwrap();
-    let new = world.transfers.create(&world.scope(ActionName::TransferCreate), &token, &request).await;
+    let token = fixture.tokens.find(token.token_id).await.unwrap();
+    let new = fixture.transfers.create(&fixture.scope(ActionName::TransferCreate), &token, &request).await;
     new.map(|new| new.transfer)
 }
 
-async fn used(world: &World, token: &Token) -> (u64, u64) {
-    let quota = world.tokens.find(token.token_id).await.unwrap().quota.unwrap();
+async fn used(fixture: &Fixture, token: &Token) -> (u64, u64) {
+    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
     (quota.transfers_created().unwrap(), quota.bytes_held().unwrap())
 }
 
-async fn delete(world: &World, transfer: &Transfer) {
-    let scope = world.scope(ActionName::TransferDelete);
-    world.transfers.delete(&scope, transfer.transfer_id).await.unwrap();
+async fn delete(fixture: &Fixture, transfer: &Transfer) {
+    let scope = fixture.scope(ActionName::TransferDelete);
+    fixture.transfers.delete(&scope, transfer.transfer_id).await.unwrap();
 }
 
 /// Reserves quota without creating the transfer, like a crash between the two writes of a creation.
-async fn reserve_only(world: &World, token: &Token) {
-    let token = world.tokens.find(token.token_id).await.unwrap();
-    world.transfers.reserve_quota(&token, TransferId::random(), 3).await.unwrap();
+async fn reserve_only(fixture: &Fixture, token: &Token) {
+    let token = fixture.tokens.find(token.token_id).await.unwrap();
+    fixture.transfers.reserve_quota(&token, TransferId::random(), 3).await.unwrap();
 }
 
 #[tokio::test]
 async fn bytes_count_until_the_payload_is_removed() {
-    let world = World::new();
-    let token = limited(&world).await;
-    let first = create(&world, &token, 1).await.unwrap();
-    assert_eq!(create(&world, &token, 1).await.unwrap().transfer_id, first.transfer_id);
-    assert_eq!(used(&world, &token).await, (1, 3), "the same transfer is counted twice");
-    let error = create(&world, &token, 2).await.unwrap_err();
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    let first = create(&fixture, &token, 1).await.unwrap();
+    assert_eq!(create(&fixture, &token, 1).await.unwrap().transfer_id, first.transfer_id);
+    assert_eq!(used(&fixture, &token).await, (1, 3), "the same transfer is counted twice");
+    let error = create(&fixture, &token, 2).await.unwrap_err();
     assert!(matches!(error, Error::QuotaExceeded { member: "max_total_bytes" }));
     for _ in 0..2 {
-        delete(&world, &first).await;
-        assert_eq!(used(&world, &token).await, (1, 0));
+        delete(&fixture, &first).await;
+        assert_eq!(used(&fixture, &token).await, (1, 0));
     }
-    let second = create(&world, &token, 2).await.unwrap();
-    world.clock.set(second.expires_at);
-    assert_eq!(used(&world, &token).await, (2, 3));
-    world.transfers.sweep().await.unwrap();
-    assert_eq!(used(&world, &token).await, (2, 0), "an expired transfer still counts");
+    let second = create(&fixture, &token, 2).await.unwrap();
+    fixture.clock.set(second.expires_at);
+    assert_eq!(used(&fixture, &token).await, (2, 3));
+    fixture.transfers.sweep().await.unwrap();
+    assert_eq!(used(&fixture, &token).await, (2, 0), "an expired transfer still counts");
 }
 
 #[tokio::test]
 async fn the_reservation_of_an_interrupted_creation_is_released() {
-    let world = World::new();
-    let token = limited(&world).await;
-    reserve_only(&world, &token).await;
-    create(&world, &token, 1).await.unwrap_err();
-    world.clock.advance(Duration::from_hours(1));
-    create(&world, &token, 1).await.unwrap();
-    assert_eq!(used(&world, &token).await, (1, 3));
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    reserve_only(&fixture, &token).await;
+    create(&fixture, &token, 1).await.unwrap_err();
+    fixture.clock.advance(Duration::from_hours(1));
+    create(&fixture, &token, 1).await.unwrap();
+    assert_eq!(used(&fixture, &token).await, (1, 3));
 }
 
 #[tokio::test]
 async fn the_reservation_of_a_finished_creation_is_kept() {
-    let world = World::new();
-    let token = limited(&world).await;
-    create(&world, &token, 1).await.unwrap();
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    create(&fixture, &token, 1).await.unwrap();
     // Another process, without the knowledge that the transfer was created.
-    let other = World::second_process(&world);
-    world.clock.advance(Duration::from_hours(2));
+    let other = Fixture::second_process(&fixture);
+    fixture.clock.advance(Duration::from_hours(2));
     create(&other, &token, 2).await.unwrap_err();
-    assert_eq!(used(&world, &token).await, (1, 3));
+    assert_eq!(used(&fixture, &token).await, (1, 3));
 }
 
 #[tokio::test]
 async fn an_interrupted_removal_releases_bytes_once() {
-    let world = World::new();
-    let token = limited(&world).await;
-    let transfer = create(&world, &token, 1).await.unwrap();
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    let transfer = create(&fixture, &token, 1).await.unwrap();
     // The process ends after the removal of the payload and the release in the quota.
-    let scope = world.scope(ActionName::TransferDelete);
-    world
+    let scope = fixture.scope(ActionName::TransferDelete);
+    fixture
         .transfers
         .change(transfer.transfer_id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
@@ -98,73 +98,73 @@ async fn an_interrupted_removal_releases_bytes_once() {
         })
         .await
         .unwrap();
-    world.transfers.release_quota(transfer.transfer_id, transfer.token_id).await.unwrap();
-    assert_eq!(used(&world, &token).await, (1, 0));
-    let other = World::second_process(&world);
+    fixture.transfers.release_quota(transfer.transfer_id, transfer.token_id).await.unwrap();
+    assert_eq!(used(&fixture, &token).await, (1, 0));
+    let other = Fixture::second_process(&fixture);
     create(&other, &token, 2).await.unwrap();
     other.transfers.sweep().await.unwrap();
     let swept = other.transfers.find(&scope, transfer.transfer_id).await.unwrap();
     assert_eq!((swept.payload, swept.holds_quota), (PayloadState::Removed, false));
-    assert_eq!(used(&world, &token).await, (2, 3), "the same bytes are released twice");
+    assert_eq!(used(&fixture, &token).await, (2, 3), "the same bytes are released twice");
 }
 
 #[tokio::test]
 async fn a_token_without_quota_is_never_given_a_quota() {
-    let world = World::new();
-    let transfer = world.completed(None).await;
+    let fixture = Fixture::new();
+    let transfer = fixture.completed(None).await;
     assert!(!transfer.holds_quota);
-    delete(&world, &transfer).await;
-    assert_eq!(world.tokens.find(transfer.token_id).await.unwrap().quota, None);
+    delete(&fixture, &transfer).await;
+    assert_eq!(fixture.tokens.find(transfer.token_id).await.unwrap().quota, None);
 }
 
 #[tokio::test]
 async fn two_servers_creating_the_same_transfer_count_it_once() {
-    let world = World::new();
-    let token = limited(&world).await;
-    let transfer = create(&world, &token, 1).await.unwrap();
-    let other = World::second_process(&world);
-    let stored = world.tokens.find(token.token_id).await.unwrap();
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    let transfer = create(&fixture, &token, 1).await.unwrap();
+    let other = Fixture::second_process(&fixture);
+    let stored = fixture.tokens.find(token.token_id).await.unwrap();
     // The other server reserves for the same transfer, which already exists: with the same reservation...
     let mark = other.transfers.reserve_quota(&stored, transfer.transfer_id, 3).await.unwrap().unwrap();
     other.transfers.cancel_quota(&transfer, mark).await.unwrap();
-    assert_eq!(used(&world, &token).await, (1, 3), "the reservation of an existing transfer is released");
+    assert_eq!(used(&fixture, &token).await, (1, 3), "the reservation of an existing transfer is released");
     // ...or, after the entry of the first reservation is dropped, with a second reservation.
-    delete(&world, &transfer).await;
-    let transfer = create(&world, &token, 2).await.unwrap();
-    world.transfers.forget_reservation(&transfer).await.unwrap();
+    delete(&fixture, &transfer).await;
+    let transfer = create(&fixture, &token, 2).await.unwrap();
+    fixture.transfers.forget_reservation(&transfer).await.unwrap();
     let second = other.transfers.reserve_quota(&stored, transfer.transfer_id, 2).await.unwrap().unwrap();
-    assert_eq!(used(&world, &token).await, (3, 5));
+    assert_eq!(used(&fixture, &token).await, (3, 5));
     other.transfers.cancel_quota(&transfer, second).await.unwrap();
-    assert_eq!(used(&world, &token).await, (2, 3));
+    assert_eq!(used(&fixture, &token).await, (2, 3));
 }
 
 #[tokio::test]
 async fn a_removed_transfer_still_counts_as_created() {
-    let world = World::new();
-    let token = limited(&world).await;
-    let transfer = create(&world, &token, 1).await.unwrap();
+    let fixture = Fixture::new();
+    let token = limited(&fixture).await;
+    let transfer = create(&fixture, &token, 1).await.unwrap();
     // The first process never writes the token again.
-    let other = World::second_process(&world);
-    world.clock.set(transfer.expires_at.plus(RETAIN));
+    let other = Fixture::second_process(&fixture);
+    fixture.clock.set(transfer.expires_at.plus(RETAIN));
     assert_eq!(other.transfers.sweep().await.unwrap().removed, 1);
     create(&other, &token, 2).await.unwrap();
-    assert_eq!(used(&world, &token).await, (2, 3));
+    assert_eq!(used(&fixture, &token).await, (2, 3));
 }
 
 #[tokio::test]
 async fn removals_alone_do_not_accumulate_entries() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let request =
         CreateToken { name: "press".to_owned(), expires_in_s: None, max_transfers: None, max_total_bytes: Some(100) };
-    let token = world.tokens.create(&world.scope(ActionName::TokenCreate), request).await.unwrap().0;
+    let token = fixture.tokens.create(&fixture.scope(ActionName::TokenCreate), request).await.unwrap().0;
     let mut transfers = Vec::new();
     for key in 0..9 {
-        transfers.push(create(&world, &token, key).await.unwrap());
+        transfers.push(create(&fixture, &token, key).await.unwrap());
     }
     for transfer in &transfers {
-        delete(&world, transfer).await;
+        delete(&fixture, transfer).await;
     }
-    let quota = world.tokens.find(token.token_id).await.unwrap().quota.unwrap();
+    let quota = fixture.tokens.find(token.token_id).await.unwrap().quota.unwrap();
     assert_eq!(quota.bytes_held(), Some(0));
     assert!(quota.abandoned(START.plus(RETAIN)).count() <= 1, "{quota:?}");
 }

@@ -12,19 +12,19 @@ fn random_delay() -> Duration {
 }
 
 /// Creates two servers over one store, without shared state in memory.
-fn two_worlds() -> [World; 2] {
+fn two_worlds() -> [Fixture; 2] {
     let store = Arc::new(FaultyStore::default().with(FaultInjector::delaying(random_delay)));
-    [World::with_store(store.clone()), World::with_store(store)]
+    [Fixture::with_store(store.clone()), Fixture::with_store(store)]
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_download_limit_holds_on_a_slow_store() {
     let worlds = two_worlds();
     let transfer = worlds[0].completed(Some(3)).await;
-    let count = async |world: &World| {
-        let scope = world.scope(ActionName::DownloadGrant);
+    let count = async |fixture: &Fixture| {
+        let scope = fixture.scope(ActionName::DownloadGrant);
         let answer = ChangeResult::Done;
-        world.transfers.count(&scope, &transfer, &Grant::random(), answer).await
+        fixture.transfers.count(&scope, &transfer, &Grant::random(), answer).await
     };
     let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;
     assert_eq!(counted.iter().filter(|counted| counted.is_ok()).count(), 3, "{counted:?}");

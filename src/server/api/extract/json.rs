@@ -7,9 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::Scope;
 use crate::domain::error::Error;
-use crate::domain::limits::MAX_JSON_BYTES;
 use crate::domain::transfers::BodyError;
 use crate::server::api::error::ApiError;
+
+/// Maximum size of a JSON request body in bytes.
+const MAX_JSON_BYTES: usize = 64 * 1024;
 
 /// A request body parsed as JSON of up to 64 KiB, whatever its content type; an empty body means `{}`.
 pub(crate) struct Json<T>(pub(crate) T);

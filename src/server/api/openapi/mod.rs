@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::server::state::AppState;
 
-use super::error::status_of;
+use super::error_status::status_of;
 use super::routes::{ROUTES, Route};
 use crate::domain::audit::ServiceName;
 use crate::domain::error::ErrorCode;

@@ -1,0 +1,45 @@
+//! HTTP statuses of error codes.
+
+use http::StatusCode;
+
+use crate::domain::error::ErrorCode;
+
+/// Returns the HTTP status of an error code.
+#[must_use]
+pub const fn status_of(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::InvalidId => StatusCode::BAD_REQUEST,
+        ErrorCode::TokenMissing | ErrorCode::TokenInvalid | ErrorCode::AccessRequired | ErrorCode::AdminKeyInvalid => {
+            StatusCode::UNAUTHORIZED
+        }
+        ErrorCode::TokenRevoked
+        | ErrorCode::TokenExpired
+        | ErrorCode::NotYourTransfer
+        | ErrorCode::AccessInvalid
+        | ErrorCode::GrantInvalid
+        | ErrorCode::OriginNotAllowed => StatusCode::FORBIDDEN,
+        ErrorCode::TransferNotFound | ErrorCode::TokenNotFound | ErrorCode::RouteNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::TransferNotPending
+        | ErrorCode::UploadIncomplete
+        | ErrorCode::OffsetMismatch
+        | ErrorCode::UploadInProgress
+        | ErrorCode::SizeMismatch
+        | ErrorCode::IdempotencyMismatch
+        | ErrorCode::NotCompleted
+        | ErrorCode::WrongMode => StatusCode::CONFLICT,
+        ErrorCode::TransferExpired
+        | ErrorCode::TransferExhausted
+        | ErrorCode::TransferDeleted
+        | ErrorCode::GrantExpired => StatusCode::GONE,
+        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+        ErrorCode::RateLimited | ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+    }
+}
