@@ -24,7 +24,7 @@ use self::output::style::ColorChoice;
 pub fn main() -> ExitCode {
     if let Some(response) = commands::completions::respond(command_line) {
         // A write error is ignored: the shell has closed the pipe.
-        let _ = Printer::bare(false, ColorChoice::Never).text(&response);
+        let _ = Printer::before_parsing(false, ColorChoice::Never).text(&response);
         return Exit::Done.into();
     }
     let parsed = command_line().try_get_matches();
@@ -47,5 +47,5 @@ pub fn main() -> ExitCode {
 
 /// Returns the definition of the command line, with the examples and notes of the help texts.
 fn command_line() -> clap::Command {
-    reference::with_reference(Arguments::command())
+    reference::with_examples_and_notes(Arguments::command())
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::token::{quota_text, until};
+use super::token::{expiry_text, quota_text};
 use crate::cli::context::{Context, malformed_token};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -100,6 +100,6 @@ pub(crate) async fn check_token(api: &Api) -> Result<TokenItem> {
 
 /// Returns the expiry and the quota of a token as text.
 pub(crate) fn terms(token: &TokenItem) -> String {
-    let terms = [Some(until(token.expires_at)), quota_text(token)];
+    let terms = [Some(expiry_text(token.expires_at)), quota_text(token)];
     terms.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

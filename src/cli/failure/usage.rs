@@ -10,7 +10,7 @@ use crate::cli::output::style::ColorChoice;
 /// Prints help, a version or a usage error.
 pub(crate) fn report(error: &Error) -> Exit {
     let before_dashes = || std::env::args_os().skip(1).take_while(|argument| argument != "--");
-    let printer = Printer::bare(before_dashes().any(|argument| argument == "--json"), ColorChoice::Auto);
+    let printer = Printer::before_parsing(before_dashes().any(|argument| argument == "--json"), ColorChoice::Auto);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not an error.

@@ -29,12 +29,12 @@ impl Printer {
             quiet: global.quiet,
             verbose: global.verbose,
             progress: global.progress,
-            ..Self::bare(global.json, global.color)
+            ..Self::before_parsing(global.json, global.color)
         }
     }
 
     /// Creates a printer before the command line is parsed.
-    pub(crate) fn bare(json: bool, color: ColorChoice) -> Self {
+    pub(crate) fn before_parsing(json: bool, color: ColorChoice) -> Self {
         let color = match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,

@@ -200,8 +200,12 @@ mod tests {
             extract: false,
             no_extract: metadata.size == NOT_EXTRACTED,
         };
-        let target =
-            OutputTarget::new(&options, "0".into(), Prompt::new(true, false), Printer::bare(false, ColorChoice::Never));
+        let target = OutputTarget::new(
+            &options,
+            "0".into(),
+            Prompt::new(true, false),
+            Printer::before_parsing(false, ColorChoice::Never),
+        );
         match target.choose(Some(metadata))? {
             Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
             Output::Stream(_) => panic!("expected a file, not a stream"),

@@ -9,7 +9,7 @@ use clap::Command;
 pub(super) use page::{Page, pages};
 
 /// Adds examples and notes to the command line.
-pub(super) fn with_reference(command: Command) -> Command {
+pub(super) fn with_examples_and_notes(command: Command) -> Command {
     with_examples(command, "sgsend")
 }
 

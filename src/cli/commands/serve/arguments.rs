@@ -113,7 +113,7 @@ pub(super) struct CommonArguments {
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
     /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
-    #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value = "5%")]
+    #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value_t)]
     min_free: MinFreeSpace,
     /// Retention of audit records after the end of a transfer; fixed when the store is created
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
@@ -222,4 +222,33 @@ fn limits(text: &str) -> Result<Limits, String> {
     let ByteSize(bytes) = text.parse().map_err(|_| "expected a size such as 500MiB or 2GiB".to_owned())?;
     Limits::with_max_content(bytes)
         .ok_or_else(|| format!("must be between 1 byte and {}", ByteSize(LARGEST_MAX_CONTENT_BYTES)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        common: CommonArguments,
+    }
+
+    #[test]
+    fn options_default_to_the_servers_defaults() {
+        let options = Options::parse_from(["serve", "--storage", "file:/store"]);
+        let settings = options.common.settings().unwrap_or_else(|_| panic!("the options are valid"));
+        let defaults = Settings::new(settings.storage.clone());
+        assert_eq!(settings.limits, defaults.limits);
+        assert_eq!(settings.retain_audit, defaults.retain_audit);
+        assert_eq!(settings.min_free, defaults.min_free);
+        assert_eq!(settings.ip_mode, defaults.ip_mode);
+        assert_eq!(settings.rate, defaults.rate);
+        assert_eq!(settings.auth_name, defaults.auth_name);
+        assert_eq!(settings.durability, defaults.durability);
+        assert_eq!(settings.bytes_fallback, defaults.bytes_fallback);
+        assert_eq!(settings.client_address.header, defaults.client_address.header);
+    }
 }

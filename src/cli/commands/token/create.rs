@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::{quota_text, until};
+use super::{expiry_text, quota_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -75,7 +75,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     if !printer.is_json() {
         let (name, id) = (escape::one_line(&created.item.name).into_owned(), created.item.token_id);
         let quota = quota_text(&created.item).map(|quota| format!(", {quota}")).unwrap_or_default();
-        printer.note(&format!("{name}: token {id}, {}{quota}", until(created.item.expires_at)));
+        printer.note(&format!("{name}: token {id}, {}{quota}", expiry_text(created.item.expires_at)));
         printer.note(&format!("the token is shown only once; revoke it with: sgsend token revoke {id}"));
     }
     if arguments.login {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{quota_text, status_text, until};
+use super::{expiry_text, quota_text, status_text};
 use crate::cli::context::Context;
 use crate::cli::output::{records, table};
 use crate::domain::wire::TokenItem;
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         let used =
             item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.human_readable()));
         let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
-        vec![item.token_id.to_string(), status, until(item.expires_at), used, quota, item.name.clone()]
+        vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, quota, item.name.clone()]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {

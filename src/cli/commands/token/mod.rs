@@ -56,6 +56,6 @@ const fn status_text(status: TokenStatus) -> &'static str {
 }
 
 /// Returns the expiry of a token for users.
-pub(crate) fn until(expires_at: Option<Timestamp>) -> String {
+pub(crate) fn expiry_text(expires_at: Option<Timestamp>) -> String {
     expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.human_readable()))
 }
