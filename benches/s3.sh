@@ -33,7 +33,7 @@ timed() {
   echo "$kib" >>"$work/$name.kib"
 }
 
-up_and_down() {
+upload_and_download() {
   timed upload "$sgsend" --quiet --server "$public" upload "$file"
   link=$(cat "$work/output")
   timed download "$sgsend" --quiet download "$link" -o "$work/back"
@@ -42,19 +42,19 @@ up_and_down() {
 }
 
 strace -f -q -e trace=network,read,write,readv,writev -e signal=none -o "$work/trace" -p "${pids[0]}" &
-tracing=$!
-until [ -e "$work/trace" ]; do kill -0 "$tracing"; done
-up_and_down
-kill "$tracing"
-wait "$tracing" 2>/dev/null || true
+strace=$!
+until [ -e "$work/trace" ]; do kill -0 "$strace"; done
+upload_and_download
+kill "$strace"
+wait "$strace" 2>/dev/null || true
 moved=$(sed -nE 's/.*(recv|send|read|write)[a-z]*(\(| resumed).* = ([0-9]+)$/\3/p' "$work/trace" | awk '{ n += $1 } END { print n }')
 rm "$work/upload.times" "$work/download.times"
 
 for _ in $(seq "$rounds"); do
   timed aws-up aws --endpoint-url "$endpoint" s3 cp --only-show-errors "$file" "s3://$bucket/aws"
-  up_and_down
-  timed aws-down aws --endpoint-url "$endpoint" s3 cp --only-show-errors "s3://$bucket/aws" "$work/got"
-  rm "$work/got"
+  upload_and_download
+  timed aws-down aws --endpoint-url "$endpoint" s3 cp --only-show-errors "s3://$bucket/aws" "$work/downloaded"
+  rm "$work/downloaded"
 done
 
 median() { sort -n | sed -n "$(((rounds + 1) / 2))p"; }

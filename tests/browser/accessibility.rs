@@ -64,10 +64,10 @@ async fn the_page_for_recipients_during_a_download() {
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(6 * 1024 * 1024), &["-d", "1"]);
     chromium(async |browser| {
-        let gate = service.half_fetched(browser, &link).await;
+        let proxy = service.half_fetched(browser, &link).await;
         browser.visible("#progress").await;
         check(browser, &axe, "fetching").await;
-        gate.open();
+        proxy.open();
         browser.says("#outcome", "Fetched and decrypted").await;
         browser.download().await;
     })

@@ -57,8 +57,8 @@ async fn a_broken_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     firefox(async |browser| {
-        let gate = service.half_fetched(browser, &link).await;
-        gate.open();
+        let proxy = service.half_fetched(browser, &link).await;
+        proxy.open();
         browser.says("#outcome", "Fetched and decrypted").await;
         assert!(browser.download().await.1 == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);

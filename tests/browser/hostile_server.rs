@@ -60,8 +60,8 @@ async fn a_false_received_count_aborts_the_upload() {
                 browser.click("#send").await;
                 browser.hidden("#send-form").await;
                 browser.visible("#send-form").await;
-                let said = browser.says("#error", "never sent").await;
-                assert!(said.contains("What was sent was deleted"), "{lie} as {way}: {said}");
+                let finished = browser.says("#error", "never sent").await;
+                assert!(finished.contains("What was sent was deleted"), "{lie} as {way}: {finished}");
                 let offsets = browser.script("return offsets", json!(null)).await;
                 assert_eq!(offsets, json!(["0"]), "{lie} as {way}");
             }

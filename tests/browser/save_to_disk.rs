@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Gate, Service, Way, chromium, content};
+use crate::support::{BlockingProxy, Direction, Service, chromium, content};
 
 /// Records the texts of the progress line.
 const WATCH: &str = "globalThis.lines = [];
@@ -43,17 +43,17 @@ async fn a_terminated_worker_is_detected_and_the_download_resumes() {
     let sent = content(30 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let gate = Gate::to(&service.serving.public);
-        browser.goto(&link.replace(&service.serving.public, &gate.url)).await;
+        let proxy = BlockingProxy::to(&service.serving.public);
+        browser.goto(&link.replace(&service.serving.public, &proxy.url)).await;
         browser.visible("#download").await;
         browser.tell("ServiceWorker.enable", json!({})).await;
         // The service worker may start after the first bytes are in memory, but must start.
-        gate.hold_each_after(Way::Back, 10 * 1024 * 1024);
+        proxy.hold_each_after(Direction::Downstream, 10 * 1024 * 1024);
         browser.click("#download").await;
-        gate.wait();
+        proxy.wait();
         browser.until("the file to be created", async || (browser.download_count() > 0).then_some(())).await;
         browser.tell("ServiceWorker.stopAllWorkers", json!({})).await;
-        gate.open();
+        proxy.open();
         browser.says("#error", "has stopped the download").await;
         browser.until("the failed file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;

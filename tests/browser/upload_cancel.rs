@@ -63,8 +63,8 @@ async fn stop(browser: &Browser) {
         for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setTimeout(resolve, 50));
         return document.querySelector('#outcome').textContent";
     let started = Instant::now();
-    let said = browser.script(says, Value::Null).await;
-    assert!(!said.as_str().unwrap().is_empty(), "no text appeared within one second");
+    let finished = browser.script(says, Value::Null).await;
+    assert!(!finished.as_str().unwrap().is_empty(), "no text appeared within one second");
     browser.visible("#send-form").await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
@@ -76,11 +76,11 @@ async fn stop(browser: &Browser) {
 async fn stopping_without_a_network_is_fast() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = service.half_sent(browser).await;
+        let proxy = service.half_sent(browser).await;
         browser.offline(true).await;
         stop(browser).await;
         browser.offline(false).await;
-        gate.open();
+        proxy.open();
     })
     .await;
 }
@@ -89,9 +89,9 @@ async fn stopping_without_a_network_is_fast() {
 async fn stopping_does_not_wait_for_an_unresponsive_service() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = service.half_sent(browser).await;
+        let proxy = service.half_sent(browser).await;
         stop(browser).await;
-        gate.open();
+        proxy.open();
     })
     .await;
 }

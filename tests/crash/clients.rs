@@ -62,13 +62,13 @@ impl Place {
 
     /// Runs a command, kills it at a random time, and returns its stdout.
     async fn run_until_killed(&mut self, arguments: &[&str]) -> String {
-        let said = self.home.path().join("said");
+        let output = self.home.path().join("output");
         let mut command = self.sgsend(arguments);
-        let process = ChildProcess::start(command.stdout(fs::File::create(&said).unwrap()));
+        let process = ChildProcess::start(command.stdout(fs::File::create(&output).unwrap()));
         let most = u64::try_from(self.usual.as_millis()).unwrap().max(1) * 5 / 4;
         tokio::time::sleep(self.random.millis_below(most)).await;
         process.kill();
-        fs::read_to_string(said).unwrap()
+        fs::read_to_string(output).unwrap()
     }
 
     /// Downloads the content of `link`.
@@ -117,11 +117,11 @@ async fn a_killed_upload_leaves_a_complete_transfer_or_none() {
     for _ in 0..kills {
         let content = place.file();
         let before = place.complete();
-        let said = place.run_until_killed(&["upload", "file.bin"]).await;
+        let output = place.run_until_killed(&["upload", "file.bin"]).await;
         let mut new = place.complete();
         new.retain(|id| !before.contains(id));
-        let link = said.strip_suffix('\n');
-        assert!(new.len() <= 1 && (link.is_some() || said.is_empty()), "{said:?} and {new:?}");
+        let link = output.strip_suffix('\n');
+        assert!(new.len() <= 1 && (link.is_some() || output.is_empty()), "{output:?} and {new:?}");
         assert!(link.is_none() || new.len() == 1, "the printed link has no completed transfer");
         let kept = kept_links(&place);
         if let Some(id) = new.pop() {
@@ -147,7 +147,7 @@ async fn a_killed_upload_leaves_a_complete_transfer_or_none() {
         "{kills} killed uploads, {whole} of them complete, {resumed} resumed, in {:.1} s",
         started.elapsed().as_secs_f64()
     );
-    place.home.said();
+    place.home.output();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +180,7 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
         fs::remove_dir_all(folder).unwrap();
     }
     println!("{killed} killed downloads, {whole} of them complete, in {:.1} s", started.elapsed().as_secs_f64());
-    place.home.said();
+    place.home.output();
 }
 
 /// Returns whether the complete file exists; only leftovers of killed downloads may be beside it, and none at the end.

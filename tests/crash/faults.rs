@@ -151,7 +151,7 @@ async fn responses_are_correct_with_any_amount_of_free_space() {
     for model in &mut all {
         reconcile(&client, model, Survived::Kill).await.unwrap();
     }
-    home.said();
+    home.output();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,8 +163,8 @@ async fn a_read_only_store_is_not_served() {
     let storage = format!("file:{}", home.store().display());
     let mut serve = home.sgsend(&["serve", "public", "--listen", "127.0.0.1:0", "--storage", &storage]);
     assert!(!ChildProcess::start(&mut serve).ends_well(), "the server started on a read-only store");
-    let said = home.said().to_lowercase();
-    assert!(said.contains("error: ") && said.contains("read-only") && said.contains("hint: "), "{said}");
+    let output = home.output().to_lowercase();
+    assert!(output.contains("error: ") && output.contains("read-only") && output.contains("hint: "), "{output}");
     assert!(mount(&disk.0, &["-o", "remount,rw"]));
     home.serve().terminate();
 }
@@ -205,5 +205,5 @@ async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
     for model in &mut all {
         reconcile(&client, model, Survived::Kill).await.unwrap();
     }
-    home.said();
+    home.output();
 }

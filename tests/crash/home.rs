@@ -60,10 +60,10 @@ impl Home {
     }
 
     /// Returns the output of all processes; fails if a process panicked.
-    pub(crate) fn said(&self) -> String {
-        let said = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        assert!(!said.contains("panicked"), "{said}");
-        said
+    pub(crate) fn output(&self) -> String {
+        let output = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        assert!(!output.contains("panicked"), "{output}");
+        output
     }
 
     fn server(&self) -> ServerBuilder {
@@ -73,7 +73,7 @@ impl Home {
 
     /// Starts both services.
     pub(crate) fn serve(&self) -> ServerProcess {
-        self.try_to_serve().unwrap_or_else(|| panic!("the server did not start: {}", self.said()))
+        self.try_to_serve().unwrap_or_else(|| panic!("the server did not start: {}", self.output()))
     }
 
     /// Starts both services; returns `None` if they fail to start.

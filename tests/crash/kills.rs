@@ -62,7 +62,7 @@ async fn sweep_all(home: &Home, clock: &std::path::Path, users: &mut Users, rand
     let server = home.serve();
     explain(home, users.reconcile(&server, Survived::Kill, false).await);
     server.kill();
-    assert!(home.sweep(clock, MINUTES_LATER_S).ends_well(), "{}", home.said());
+    assert!(home.sweep(clock, MINUTES_LATER_S).ends_well(), "{}", home.output());
     let server = home.serve();
     explain(home, users.reconcile(&server, Survived::Kill, true).await);
     users.check_files(&home.store());
@@ -72,7 +72,7 @@ async fn sweep_all(home: &Home, clock: &std::path::Path, users: &mut Users, rand
         tokio::time::sleep(random.millis_below(400)).await;
         sweeping.kill();
     }
-    assert!(home.sweep(clock, YEARS_LATER_S).ends_well(), "{}", home.said());
+    assert!(home.sweep(clock, YEARS_LATER_S).ends_well(), "{}", home.output());
     users.forget();
     let left = files(&home.store().join("payloads"));
     assert!(left.is_empty(), "payloads are left after their transfers: {left:?}");

@@ -58,7 +58,7 @@ impl Machine {
             users.use_until_killed(server, random.millis_below(300)).await?;
             self.follow(1);
             if random.percent(40) {
-                assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
+                assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.output());
                 self.follow(0);
             }
             survived = Survived::Kill;
@@ -90,7 +90,7 @@ impl Machine {
 
     /// Checks that removed payloads don't reappear after all due entries are swept.
     async fn check_payloads(&self, users: &mut Users) {
-        assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.said());
+        assert!(self.home.sweep(&self.clock, MINUTES_LATER_S).ends_well(), "{}", self.home.output());
         let server = self.home.serve();
         explain(&self.home, users.reconcile(&server, Survived::Kill, true).await);
         users.check_files(&self.home.store());

@@ -148,8 +148,8 @@ pub(crate) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 /// Panics if a guarantee was broken, with the output of the servers.
 pub(crate) fn explain(home: &Home, result: Result<(), String>) {
     if let Err(what) = result {
-        let said = home.said();
-        let tail = said.char_indices().rev().nth(3_000).map_or(0, |(at, _)| at);
-        panic!("{what}\n\nend of the servers' output: {}", &said[tail..]);
+        let output = home.output();
+        let tail = output.char_indices().rev().nth(3_000).map_or(0, |(at, _)| at);
+        panic!("{what}\n\nend of the servers' output: {}", &output[tail..]);
     }
 }

@@ -57,8 +57,8 @@ impl Process {
 
     /// Returns the next line that the child sends; `None` at the end of its output.
     fn says(&mut self) -> Option<String> {
-        let said = |line: std::io::Result<String>| line.unwrap().strip_prefix("child: ").map(str::to_owned);
-        self.lines.by_ref().find_map(said)
+        let finished = |line: std::io::Result<String>| line.unwrap().strip_prefix("child: ").map(str::to_owned);
+        self.lines.by_ref().find_map(finished)
     }
 
     /// Lets the child continue or exit, by closing its stdin.
@@ -153,8 +153,8 @@ async fn committed_changes_survive_a_kill() {
         while child.says().unwrap() != killed_after {}
         child.kill();
         let mut last: u64 = killed_after.parse().unwrap();
-        while let Some(said) = child.says() {
-            last = said.parse().unwrap();
+        while let Some(finished) = child.says() {
+            last = finished.parse().unwrap();
         }
         let store = FileStore::open(&fresh, Durability::Full).unwrap();
         for n in 0..=last {
@@ -197,8 +197,8 @@ async fn acknowledged_bytes_survive_a_kill() {
     }
     child.kill();
     let mut acknowledged: u64 = 0;
-    while let Some(said) = child.says() {
-        acknowledged = said.parse().unwrap();
+    while let Some(finished) = child.says() {
+        acknowledged = finished.parse().unwrap();
     }
     // The locks of the child are released when it exits, and its output ends at that time.
     let store = open(&directory);

@@ -19,7 +19,7 @@ pub(crate) fn any_storage() -> String {
 pub(crate) struct Home(TempDir);
 
 /// Output and exit status of a command.
-pub(crate) struct Said {
+pub(crate) struct FinishedCommand {
     pub(crate) exit: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
@@ -49,8 +49,8 @@ impl Home {
     }
 
     /// Runs the command with these arguments.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(self.sgsend(arguments).output().unwrap())
+    pub(crate) fn run(&self, arguments: &[&str]) -> FinishedCommand {
+        FinishedCommand::of(self.sgsend(arguments).output().unwrap())
     }
 
     /// Returns the command with the addresses of `serving`.
@@ -62,12 +62,12 @@ impl Home {
     }
 
     /// Runs the command against `serving`, with its admin key.
-    pub(crate) fn run_at(&self, serving: &ServerProcess, arguments: &[&str]) -> Said {
-        Said::of(self.at(serving, arguments).output().unwrap())
+    pub(crate) fn run_at(&self, serving: &ServerProcess, arguments: &[&str]) -> FinishedCommand {
+        FinishedCommand::of(self.at(serving, arguments).output().unwrap())
     }
 
     /// Runs the command against `serving` with `input` on stdin.
-    pub(crate) fn pipe_at(&self, serving: &ServerProcess, arguments: &[&str], input: &[u8]) -> Said {
+    pub(crate) fn pipe_at(&self, serving: &ServerProcess, arguments: &[&str], input: &[u8]) -> FinishedCommand {
         let mut command = self.at(serving, arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -77,7 +77,7 @@ impl Home {
         let writing = std::thread::spawn(move || stdin.write_all(&input));
         let output = child.wait_with_output().unwrap();
         drop(writing.join().unwrap());
-        Said::of(output)
+        FinishedCommand::of(output)
     }
 
     /// Creates a sender token and saves it for this home's uploads.
@@ -116,7 +116,7 @@ impl Home {
     }
 }
 
-impl Said {
+impl FinishedCommand {
     pub(crate) fn of(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
         let signal = output.status.signal().map(|signal| 128 + signal);

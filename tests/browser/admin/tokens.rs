@@ -35,7 +35,7 @@ async fn a_token_is_created_with_limits_and_works() {
         let file = service.home.file("a.txt", b"hello");
         let upload = || {
             let mut command = service.home.sgsend(&["--server", &service.serving.public, "upload", &file]);
-            crate::support::Said::of(command.env("SGSEND_TOKEN", &token).output().unwrap())
+            crate::support::FinishedCommand::of(command.env("SGSEND_TOKEN", &token).output().unwrap())
         };
         assert_eq!(service.download(&upload().text(), &[]), b"hello");
         assert_ne!(upload().exit, 0, "the token exceeded its limit");
@@ -60,7 +60,7 @@ async fn a_token_is_revoked_after_confirmation() {
     let file = service.home.file("a.txt", b"hello");
     let upload = || {
         let mut command = service.home.sgsend(&["--server", &service.serving.public, "upload", &file]);
-        crate::support::Said::of(command.env("SGSEND_TOKEN", token).output().unwrap())
+        crate::support::FinishedCommand::of(command.env("SGSEND_TOKEN", token).output().unwrap())
     };
     chromium(async |browser| {
         open(browser, &service, "tokens").await;

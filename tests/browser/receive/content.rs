@@ -68,12 +68,12 @@ async fn malicious_names_are_sanitised() {
     let service = Service::start();
     chromium(async |browser| {
         for name in ["../escaped.txt", "/etc/escaped.txt", "..\\escaped.txt", "<img src=x onerror=alert(1)>.txt"] {
-            let said = service.home.pipe_at(&service.serving, &["upload", "-", "--name", name], b"x");
-            if said.exit != 0 {
+            let finished = service.home.pipe_at(&service.serving, &["upload", "-", "--name", name], b"x");
+            if finished.exit != 0 {
                 // A refusal by the sender is equally safe.
                 continue;
             }
-            let (got, _) = fetch(browser, &said.text()).await;
+            let (got, _) = fetch(browser, &finished.text()).await;
             assert!(got.contains("txt") && !got.contains(['/', '\\']), "{name:?} became {got:?}");
             assert!(!browser.downloads().parent().unwrap().join("escaped.txt").exists());
         }

@@ -1,6 +1,6 @@
 //! Stopped and broken downloads resume.
 
-use crate::support::{Service, Way, chromium, content};
+use crate::support::{Direction, Service, chromium, content};
 
 #[tokio::test]
 async fn a_broken_download_resumes_as_the_same_download() {
@@ -8,13 +8,13 @@ async fn a_broken_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let gate = service.half_fetched(browser, &link).await;
-        gate.open();
+        let proxy = service.half_fetched(browser, &link).await;
+        proxy.open();
         browser.says("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
         assert!(got == sent, "the content differs");
-        assert!(gate.passed(Way::Back) < 9 * 1024 * 1024, "the download restarted from the beginning");
+        assert!(proxy.passed(Direction::Downstream) < 9 * 1024 * 1024, "the download restarted from the beginning");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
@@ -26,10 +26,10 @@ async fn a_stopped_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let gate = service.half_fetched(browser, &link).await;
+        let proxy = service.half_fetched(browser, &link).await;
         browser.click("#cancel").await;
         browser.says("#outcome", "Stopped").await;
-        gate.open();
+        proxy.open();
         browser.until("the partial file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
         browser.says("#outcome", "Fetched and decrypted").await;

@@ -6,10 +6,10 @@ use crate::support::{Service, chromium, content};
 async fn an_upload_resumes_after_a_broken_connection() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = service.half_sent(browser).await;
-        gate.open();
+        let proxy = service.half_sent(browser).await;
+        proxy.open();
         browser.visible("#sent").await;
-        let link = browser.value("#link").await.replace(&gate.url, &service.serving.public);
+        let link = browser.value("#link").await.replace(&proxy.url, &service.serving.public);
         assert!(service.download(&link, &[]) == content(9_000_000), "the content differs");
     })
     .await;
@@ -19,12 +19,12 @@ async fn an_upload_resumes_after_a_broken_connection() {
 async fn a_stopped_upload_is_deleted() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let gate = service.half_sent(browser).await;
-        gate.let_others_in();
+        let proxy = service.half_sent(browser).await;
+        proxy.let_others_in();
         browser.click("#cancel").await;
         browser.says("#outcome", "What was sent was deleted").await;
         assert!(browser.shows("#send-form").await && browser.shows("#chosen li").await);
-        gate.open();
+        proxy.open();
         let stats = service.run(&["stats", "--json"]).json();
         assert_eq!(stats["bytes_stored"], 0, "{stats}");
     })

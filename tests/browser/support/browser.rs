@@ -108,7 +108,7 @@ impl Browser {
         let capabilities = capabilities(kind, &program, &folder, preferences);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let session = WebDriver::builder(&driver.url, capabilities).client(client).await;
-        let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.said()));
+        let session = session.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}\n{}", driver.log()));
         Some(Self {
             kind,
             session: Session(session),

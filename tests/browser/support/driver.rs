@@ -15,7 +15,7 @@ const TRIES: usize = 5;
 pub(crate) struct Driver {
     child: Child,
     pub(crate) url: String,
-    said: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
     watch: Child,
 }
 
@@ -25,12 +25,12 @@ impl Driver {
         for _ in 1..TRIES {
             // ChromeDriver chooses a free IPv6 port, which may be in use for IPv4.
             match Self::begin(program, arguments, announcement, home) {
-                Err(said) if said.contains("Address already in use") => {}
-                result => return result.unwrap_or_else(|said| panic!("{} did not start: {said}", program.display())),
+                Err(log) if log.contains("Address already in use") => {}
+                result => return result.unwrap_or_else(|log| panic!("{} did not start: {log}", program.display())),
             }
         }
         let last = Self::begin(program, arguments, announcement, home);
-        last.unwrap_or_else(|said| panic!("{} did not start {TRIES} times: {said}", program.display()))
+        last.unwrap_or_else(|log| panic!("{} did not start {TRIES} times: {log}", program.display()))
     }
 
     /// Makes one attempt; returns the output if the program exits.
@@ -42,11 +42,11 @@ impl Driver {
         let mut child = command.process_group(0).spawn().unwrap();
         let watch = watch(&child);
         let (found, port) = std::sync::mpsc::channel();
-        let said = Arc::<Mutex<String>>::default();
+        let log = Arc::<Mutex<String>>::default();
         let streams: [Box<dyn std::io::Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
         for stream in streams {
-            let (saying, found, announcement) = (said.clone(), found.clone(), announcement.to_owned());
+            let (writer_log, found, announcement) = (log.clone(), found.clone(), announcement.to_owned());
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                     let line = String::from_utf8_lossy(&line);
@@ -56,23 +56,23 @@ impl Driver {
                         // The receiver ignores further announcements.
                         let _ = found.send(port);
                     }
-                    let mut said = saying.lock().unwrap();
-                    said.push_str(&line);
-                    said.push('\n');
+                    let mut log = writer_log.lock().unwrap();
+                    log.push_str(&line);
+                    log.push('\n');
                 }
             });
         }
         drop(found);
         let port = port.recv();
-        let mut driver = Self { child, url: String::new(), said, watch };
-        let Ok(port) = port else { return Err(driver.said()) };
+        let mut driver = Self { child, url: String::new(), log, watch };
+        let Ok(port) = port else { return Err(driver.log()) };
         driver.url = format!("http://127.0.0.1:{port}");
         Ok(driver)
     }
 
     /// Returns the output of the driver and its browser.
-    pub(crate) fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 }
 

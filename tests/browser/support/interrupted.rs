@@ -1,32 +1,32 @@
 //! Transfers interrupted halfway.
 
+use super::blocking_proxy::{BlockingProxy, Direction};
 use super::browser::Browser;
 use super::content::content;
-use super::gate::{Gate, Way};
 use super::service::Service;
 
 impl Service {
-    /// Starts to send `large.bin`, 9 MB, in the page; the gate closes after 4 MB.
-    pub(crate) async fn half_sent(&self, browser: &Browser) -> Gate {
-        let gate = Gate::to(&self.serving.public);
-        browser.goto(&format!("{}/", gate.url)).await;
+    /// Starts to send `large.bin`, 9 MB, in the page; the proxy closes after 4 MB.
+    pub(crate) async fn half_sent(&self, browser: &Browser) -> BlockingProxy {
+        let proxy = BlockingProxy::to(&self.serving.public);
+        browser.goto(&format!("{}/", proxy.url)).await;
         browser.fill("#token", &self.token).await;
         browser.choose("#files", &[&self.home.file("large.bin", &content(9_000_000))]).await;
         browser.says("#chosen", "large.bin").await;
-        gate.close_after(Way::There, 4_000_000);
+        proxy.close_after(Direction::Upstream, 4_000_000);
         browser.click("#send").await;
-        gate.wait();
-        gate
+        proxy.wait();
+        proxy
     }
 
-    /// Starts to download a link; the gate closes after 3 MiB.
-    pub(crate) async fn half_fetched(&self, browser: &Browser, link: &str) -> Gate {
-        let gate = Gate::to(&self.serving.public);
-        browser.goto(&link.replace(&self.serving.public, &gate.url)).await;
+    /// Starts to download a link; the proxy closes after 3 MiB.
+    pub(crate) async fn half_fetched(&self, browser: &Browser, link: &str) -> BlockingProxy {
+        let proxy = BlockingProxy::to(&self.serving.public);
+        browser.goto(&link.replace(&self.serving.public, &proxy.url)).await;
         browser.visible("#download").await;
-        gate.close_after(Way::Back, 3 * 1024 * 1024);
+        proxy.close_after(Direction::Downstream, 3 * 1024 * 1024);
         browser.click("#download").await;
-        gate.wait();
-        gate
+        proxy.wait();
+        proxy
     }
 }

@@ -2,15 +2,15 @@
 
 mod appearance;
 mod axe;
+#[path = "../../support/blocking_proxy.rs"]
+#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
+mod blocking_proxy;
 mod browser;
 mod browser_permit;
 mod content;
 mod downloads;
 mod driver;
 mod elements;
-#[path = "../../support/gate.rs"]
-#[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
-mod gate;
 #[path = "../../support/home.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod home;
@@ -36,10 +36,10 @@ mod tink;
 
 pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
+pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
 pub(crate) use content::{content, png};
-pub(crate) use gate::{Gate, Way};
-pub(crate) use home::{Home, Said};
+pub(crate) use home::{FinishedCommand, Home};
 pub(crate) use leftover_files::LeftoverFiles;
 pub(crate) use network::Sent;
 pub(crate) use not_run::not_run;

@@ -12,7 +12,7 @@ impl Browser {
     pub(crate) async fn unexpected_page_errors(&self) -> Vec<String> {
         let new = match self.kind {
             Kind::Chromium => self.logged().await,
-            Kind::Firefox => self.said().into_iter().skip(self.page_errors.lock().unwrap().len()).collect(),
+            Kind::Firefox => self.logged_errors().into_iter().skip(self.page_errors.lock().unwrap().len()).collect(),
         };
         let mut all = self.page_errors.lock().unwrap();
         all.extend(new);
@@ -31,9 +31,9 @@ impl Browser {
     }
 
     /// Returns page errors from Firefox's output: Firefox has no log for drivers, and doesn't print policy violations.
-    fn said(&self) -> Vec<String> {
-        let said = self.driver.said();
+    fn logged_errors(&self) -> Vec<String> {
+        let log = self.driver.log();
         let counts = |line: &&str| line.contains("JavaScript error: http") || line.starts_with("console.error: \"");
-        said.lines().filter(counts).map(str::to_owned).collect()
+        log.lines().filter(counts).map(str::to_owned).collect()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sgsend::domain::link::Link;
 
 use super::bucket;
-use super::home::{Home, Said};
+use super::home::{FinishedCommand, Home};
 use super::open_bucket::open_bucket;
 use super::server_process::ServerProcess;
 
@@ -71,7 +71,7 @@ impl Service {
     }
 
     /// Runs the command with the admin key and a sender token other than the page's.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> FinishedCommand {
         self.home.run_at(&self.serving, arguments)
     }
 
@@ -85,9 +85,9 @@ impl Service {
 
     /// Downloads a link with the command.
     pub(crate) fn download(&self, link: &str, arguments: &[&str]) -> Vec<u8> {
-        let said = self.home.run(&[&["download", link, "-o", "-"], arguments].concat());
-        assert_eq!(said.exit, 0, "{}", said.stderr);
-        said.stdout
+        let finished = self.home.run(&[&["download", link, "-o", "-"], arguments].concat());
+        assert_eq!(finished.exit, 0, "{}", finished.stderr);
+        finished.stdout
     }
 
     /// Returns the public status of the transfer of a link.

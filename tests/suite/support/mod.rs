@@ -1,14 +1,14 @@
 //! Test support: starts services on free ports, and clients for them.
 
 mod api;
+#[path = "../../support/blocking_proxy.rs"]
+mod blocking_proxy;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
 mod content;
 mod eventually;
 #[path = "../../support/faulty_bucket.rs"]
 mod faulty_bucket;
-#[path = "../../support/gate.rs"]
-mod gate;
 mod half_upload;
 #[path = "../../support/home.rs"]
 mod home;
@@ -29,12 +29,12 @@ mod terminal;
 mod tink;
 
 pub(crate) use api::{Answer, Api};
+pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use content::content;
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
-pub(crate) use gate::{Gate, Way};
 pub(crate) use half_upload::{half_sent, writer_is_there};
-pub(crate) use home::{Home, Said, any_storage};
+pub(crate) use home::{FinishedCommand, Home, any_storage};
 pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;
 pub(crate) use recording_proxy::RecordingProxy;

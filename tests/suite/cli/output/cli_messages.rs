@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::support::{Home, Said, ServerProcess, Terminal};
+use crate::support::{FinishedCommand, Home, ServerProcess, Terminal};
 
 /// The generic hint, useful only for a mistyped option.
 const FALLBACK: &str = "`sgsend help COMMAND`";
@@ -40,13 +40,13 @@ fn invalid_payload_files_are_reported_as_such() {
         (vec![], "file is empty"),
     ] {
         let file = home.file("file", &content);
-        let said = home.run(&["open", &file, "--key-file", &key]);
-        said.failed(6, words);
-        assert!(!said.stderr.contains("the data written so far is authentic"), "{}", said.stderr);
+        let finished = home.run(&["open", &file, "--key-file", &key]);
+        finished.failed(6, words);
+        assert!(!finished.stderr.contains("the data written so far is authentic"), "{}", finished.stderr);
     }
-    let said = home.run(&["open", "file"]);
-    said.failed(2, "the key is missing");
-    assert!(!said.stderr.contains("link"), "{}", said.stderr);
+    let finished = home.run(&["open", "file"]);
+    finished.failed(2, "the key is missing");
+    assert!(!finished.stderr.contains("link"), "{}", finished.stderr);
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn hints_fit_what_went_wrong() {
         (&["token", "create", ""], 2),
         (&["token", "create", "a\u{7}b"], 2),
     ] {
-        let said = home.run_at(&serving, arguments);
-        said.failed(exit, "");
-        assert!(!said.stderr.contains(FALLBACK), "{arguments:?}: {}", said.stderr);
+        let finished = home.run_at(&serving, arguments);
+        finished.failed(exit, "");
+        assert!(!finished.stderr.contains(FALLBACK), "{arguments:?}: {}", finished.stderr);
     }
     let missing = home.run_at(&serving, &["upload", "nosuch"]);
     missing.failed(9, "nosuch cannot be read");
@@ -95,7 +95,7 @@ fn a_deleted_current_directory_is_reported() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "sh"]).arg(gone).arg(env!("CARGO_BIN_EXE_sgsend"));
     command.env_clear().env("HOME", home.path());
-    Said::of(command.output().unwrap()).failed(9, "the current directory no longer exists");
+    FinishedCommand::of(command.output().unwrap()).failed(9, "the current directory no longer exists");
 }
 
 #[test]
@@ -111,9 +111,9 @@ fn errors_contain_no_library_texts() {
         (&["serve", "public", "--listen", "8080"], "127.0.0.1:8080"),
         (&[&serve[..], &["--tls-cert", &file, "--tls-key", &file]].concat(), "no pem"),
     ] {
-        let said = home.run(arguments);
-        assert!(said.exit == 1 || said.exit == 2, "{}", said.stderr);
-        let told = said.stderr.to_lowercase();
+        let finished = home.run(arguments);
+        assert!(finished.exit == 1 || finished.exit == 2, "{}", finished.stderr);
+        let told = finished.stderr.to_lowercase();
         assert!(told.contains(words), "{arguments:?}: {told}");
         for theirs in
             ["digit found", "18446744073709551615", "no items found", "socket address", "invalid suffix", "parse"]
@@ -129,8 +129,8 @@ fn an_exceeded_quota_is_reported_with_the_remainder() {
     let file = home.file("large.bin", &vec![7; 3 << 20]);
     let limited = |more: &[&str]| home.run_at(&serving, &[&["token", "create", "x"], more].concat()).text();
     let small = limited(&["--max-total-bytes", "2MiB"]);
-    let said = home.run_at(&serving, &["upload", &file, "--token", &small]);
-    said.failed(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
+    let finished = home.run_at(&serving, &["upload", &file, "--token", &small]);
+    finished.failed(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
     let once = limited(&["--max-transfers", "1"]);
     home.run_at(&serving, &["upload", &file, "--token", &once]).text();
     home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "has reached its limit of 1 transfer");
@@ -140,9 +140,9 @@ fn an_exceeded_quota_is_reported_with_the_remainder() {
 fn a_name_changed_for_recipients_causes_a_warning() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
-    let told = |said: Said| {
-        said.text();
-        said.stderr
+    let told = |finished: FinishedCommand| {
+        finished.text();
+        finished.stderr
     };
     assert!(!told(home.run_at(&serving, &["upload", &file])).contains("recipients see the name"));
     let named = told(home.run_at(&serving, &["upload", &file, "--name", "../../x"]));
@@ -153,7 +153,7 @@ fn a_name_changed_for_recipients_causes_a_warning() {
     let latin = home.path().join(OsStr::from_bytes(b"latin-\xe9"));
     fs::write(&latin, "hello").unwrap();
     let output = home.sgsend(&["--server", &serving.public, "upload"]).arg(&latin).output().unwrap();
-    let named = told(Said::of(output));
+    let named = told(FinishedCommand::of(output));
     assert!(named.contains("warning: recipients see the name latin-"), "{named}");
 }
 

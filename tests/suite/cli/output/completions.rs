@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Home, Said, not_run};
+use crate::support::{FinishedCommand, Home, not_run};
 
 /// The transfer ID in the prepared history.
 const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
@@ -20,10 +20,10 @@ fn home() -> Home {
 }
 
 /// Requests completions like the generated script.
-fn ask(home: &Home, shell: &str, words: &[&str]) -> Said {
+fn ask(home: &Home, shell: &str, words: &[&str]) -> FinishedCommand {
     let mut command = home.sgsend(&[&["--", "sgsend"], words].concat());
     command.env("SGSEND_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", words.len().to_string());
-    Said::of(command.output().unwrap())
+    FinishedCommand::of(command.output().unwrap())
 }
 
 /// Runs `script` in `shell` and returns its output; `None` if the shell is not installed.
@@ -36,8 +36,8 @@ fn shell(home: &Home, shell: &str, arguments: &[&str], script: &str) -> Option<S
         not_run(&format!("{shell} is not installed"));
         return None;
     };
-    let said = Said::of(output);
-    Some(format!("{}{}", String::from_utf8_lossy(&said.stdout), said.stderr))
+    let finished = FinishedCommand::of(output);
+    Some(format!("{}{}", String::from_utf8_lossy(&finished.stdout), finished.stderr))
 }
 
 fn script(file: &str) -> String {
@@ -61,8 +61,8 @@ fn bash_completes() {
         ("sgsend status 0197", "0197", ID),
         ("sgsend history --remove ''", "", ID),
     ] {
-        let Some(said) = ask(words, last) else { return };
-        assert!(said.lines().any(|line| line.trim() == expected), "{words}: {said}");
+        let Some(finished) = ask(words, last) else { return };
+        assert!(finished.lines().any(|line| line.trim() == expected), "{words}: {finished}");
     }
 }
 
@@ -83,8 +83,8 @@ fn zsh_completes() {
         ("sgsend upload --exp", "--expires:".to_owned()),
         ("sgsend delete 0197", format!("{ID}:report.pdf, 2.0 KiB, ")),
     ] {
-        let Some(said) = ask(words) else { return };
-        assert!(said.lines().any(|line| line.starts_with(&expected)), "{words}: {said}");
+        let Some(finished) = ask(words) else { return };
+        assert!(finished.lines().any(|line| line.starts_with(&expected)), "{words}: {finished}");
     }
     // Loads the script from `$fpath` with zsh's real completion system, as at its first use.
     let folder = script("");
@@ -94,8 +94,8 @@ fn zsh_completes() {
         "compdef() {{ }}; _describe() {{ print -rl -- ${{(P)3}}; }}; fpath=({folder} $fpath); autoload -Uz _sgsend; \
          words=(sgsend sta); CURRENT=2; _sgsend"
     );
-    let said = shell(&home, "zsh", &["-f", "-c"], &first).unwrap();
-    assert!(said.contains("status:"), "{said}");
+    let finished = shell(&home, "zsh", &["-f", "-c"], &first).unwrap();
+    assert!(finished.contains("status:"), "{finished}");
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn fish_completes() {
         ("sgsend upload --exp", "--expires\t".to_owned()),
         ("sgsend audit show 0197", format!("{ID}\treport.pdf, 2.0 KiB, ")),
     ] {
-        let Some(said) = ask(line) else { return };
-        assert!(said.lines().any(|said| said.starts_with(&expected)), "{line}: {said}");
+        let Some(finished) = ask(line) else { return };
+        assert!(finished.lines().any(|finished| finished.starts_with(&expected)), "{line}: {finished}");
     }
 }
 
@@ -127,8 +127,8 @@ fn links_paths_and_profiles_complete() {
         (&["--config", &config, "upload", "--profile", ""], "work\thttps://work.example".to_owned()),
         (&["upload", "--config", &config, "-P", "w"], "work\t".to_owned()),
     ] {
-        let said = ask(&home, "fish", words).text();
-        assert!(said.lines().any(|line| line.starts_with(&expected)), "{words:?}: {said}");
+        let finished = ask(&home, "fish", words).text();
+        assert!(finished.lines().any(|line| line.starts_with(&expected)), "{words:?}: {finished}");
     }
 }
 
@@ -145,13 +145,13 @@ fn tokens_complete_only_while_the_service_is_reachable() {
         if let Some(key) = serving.admin_key() {
             command.env("SGSEND_ADMIN_KEY", key);
         }
-        Said::of(command.output().unwrap())
+        FinishedCommand::of(command.output().unwrap())
     };
-    let said = asking(&serving.admin);
-    assert!(said.text().contains(&format!("{id}\ttest")), "{}", said.text());
+    let finished = asking(&serving.admin);
+    assert!(finished.text().contains(&format!("{id}\ttest")), "{}", finished.text());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let said = asking(&format!("http://{free}"));
-    assert!(!said.text().contains(&id) && said.stderr.is_empty(), "{}", said.stderr);
+    let finished = asking(&format!("http://{free}"));
+    assert!(!finished.text().contains(&id) && finished.stderr.is_empty(), "{}", finished.stderr);
 }
 
 #[test]
@@ -159,9 +159,9 @@ fn the_completion_variable_alone_changes_nothing() {
     let home = Home::new();
     for value in ["", "0", "bash", "tcsh", "/bin/zsh"] {
         let version = home.sgsend(&["--version"]).env("SGSEND_COMPLETE", value).output().unwrap();
-        let said = Said::of(version).text();
-        assert!(said.starts_with("sgsend "), "{value:?}: {said}");
+        let finished = FinishedCommand::of(version).text();
+        assert!(finished.starts_with("sgsend "), "{value:?}: {finished}");
     }
     let unknown = home.sgsend(&["--", "sgsend", "sta"]).env("SGSEND_COMPLETE", "tcsh").output().unwrap();
-    assert_eq!(Said::of(unknown).exit, 2);
+    assert_eq!(FinishedCommand::of(unknown).exit, 2);
 }

@@ -142,8 +142,8 @@ fn damaged_payloads_are_never_released() {
 fn stdin_has_a_single_use() {
     let (home, serving) = started();
     for arguments in [&["upload", "-", "--passphrase-file", "-"][..], &["open", "-", "--key-file", "-"]] {
-        let said = home.pipe_at(&serving, arguments, b"content that must not get lost");
-        said.failed(2, "stdin cannot provide both");
+        let finished = home.pipe_at(&serving, arguments, b"content that must not get lost");
+        finished.failed(2, "stdin cannot provide both");
     }
     let token = home.run_at(&serving, &["token", "create", "by pipe"]).text();
     home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes()).failed(2, "stdin cannot provide both");
@@ -164,17 +164,17 @@ fn misplaced_secrets_are_not_echoed() {
         [&["status", "x", key][..], &["download", "x", "-p", passphrase], &["upload", "x", "-p", passphrase]]
     {
         for json in [&[][..], &["--json"]] {
-            let said = home.run(&[arguments, json].concat());
-            let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
-            assert_eq!(said.exit, 2, "{told}");
+            let finished = home.run(&[arguments, json].concat());
+            let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
+            assert_eq!(finished.exit, 2, "{told}");
             assert!(!told.contains(key) && !told.contains(passphrase), "{told}");
         }
     }
     std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();
     home.file(".config/sgsend/config.toml", b"[profiles]\ntoken = \"sgs_SECRETSECRET\"\n");
-    let said = home.run(&["status", &"0".repeat(32)]);
-    said.failed(2, "line 2");
-    assert!(!said.stderr.contains("SECRETSECRET"), "{}", said.stderr);
+    let finished = home.run(&["status", &"0".repeat(32)]);
+    finished.failed(2, "line 2");
+    assert!(!finished.stderr.contains("SECRETSECRET"), "{}", finished.stderr);
 }
 
 #[test]
@@ -182,8 +182,8 @@ fn command_line_mistakes() {
     let home = Home::new();
     for arguments in [&["uplaod", "x"][..], &["upload"], &["upload", "x", "--no-such-flag"], &["download"], &["serve"]]
     {
-        let said = home.run(arguments);
-        assert_eq!(said.exit, 2, "{arguments:?}: {}", said.stderr);
+        let finished = home.run(arguments);
+        assert_eq!(finished.exit, 2, "{arguments:?}: {}", finished.stderr);
         let json = home.run(&[&["--json"], arguments].concat());
         assert_eq!((json.exit, json.json()["error"]["exit"].as_u64()), (2, Some(2)), "{arguments:?}");
     }

@@ -33,9 +33,9 @@ fn reference_scripts_for_shells() {
         ("elvish", "sgsend.elv"),
         ("powershell", "_sgsend.ps1"),
     ] {
-        let said = home.run(&["completions", shell]);
-        assert!(said.text().contains("SGSEND_COMPLETE"), "{shell}");
-        check(&root().join("completions").join(file), &said.stdout);
+        let finished = home.run(&["completions", shell]);
+        assert!(finished.text().contains("SGSEND_COMPLETE"), "{shell}");
+        check(&root().join("completions").join(file), &finished.stdout);
     }
 }
 
@@ -71,8 +71,8 @@ fn manual_pages_are_valid_roff() {
             not_run("groff is not installed");
             return;
         };
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.is_empty(), "{}: {said}", page.display());
+        let finished = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && finished.is_empty(), "{}: {finished}", page.display());
     }
 }
 

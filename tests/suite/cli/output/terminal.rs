@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Gate, Home, ServerProcess, Terminal, Way};
+use crate::support::{BlockingProxy, Direction, Home, ServerProcess, Terminal};
 
 const CTRL_C: &str = "\u{3}";
 
@@ -33,25 +33,25 @@ fn a_token_prompt_does_not_echo() {
 #[test]
 fn an_upload_shows_progress_and_result() {
     let (home, serving) = logged_in();
-    let gate = Gate::to(&serving.public);
+    let proxy = BlockingProxy::to(&serving.public);
     let token = home.run_at(&serving, &["token", "create", "test"]).text();
     let file = home.file("long.bin", &vec![7; 30 << 20]);
-    gate.close_after(Way::There, 12 << 20);
+    proxy.close_after(Direction::Upstream, 12 << 20);
     let environment = [("SGSEND_TOKEN", token.trim())];
     let mut terminal =
-        Terminal::start(&home, &["upload", &file, "--server", &gate.url, "--qr", "--resume"], &environment);
+        Terminal::start(&home, &["upload", &file, "--server", &proxy.url, "--qr", "--resume"], &environment);
     // A progress bar with transferred size, total size, rate and remaining time.
     terminal.wait_for("MiB of 30.00 MiB");
     terminal.wait_for("/s");
-    gate.wait();
+    proxy.wait();
     terminal.type_in(CTRL_C);
     terminal.wait_for("--resume");
     let (exit, shown) = terminal.end();
     assert_eq!(exit, 130, "{shown}");
-    gate.open();
+    proxy.open();
 
     let mut terminal =
-        Terminal::start(&home, &["upload", &file, "--server", &gate.url, "--qr", "--resume"], &environment);
+        Terminal::start(&home, &["upload", &file, "--server", &proxy.url, "--qr", "--resume"], &environment);
     terminal.wait_for("resuming transfer");
     terminal.wait_for("#v1.");
     // The QR code of the link, dark on light.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Gate, Home, Said, Way, content};
+use crate::support::{BlockingProxy, Direction, FinishedCommand, Home, content};
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/ci"))
@@ -37,7 +37,7 @@ fn a_job_exports_its_link_and_masks_the_key() {
     let mut command = job(&home, &serving.public, &["build.tar.gz", "--expires", "1d", "--downloads", "1"]);
     command.env("SGSEND_TOKEN", &token).env("GITHUB_OUTPUT", home.path().join("output"));
     command.env("DOTENV_FILE", "send.env").env("KEY_FILE", "key.txt");
-    let log = Said::of(command.output().unwrap()).text();
+    let log = FinishedCommand::of(command.output().unwrap()).text();
     let output = std::fs::read_to_string(home.path().join("output")).unwrap();
     let value = |name: &str| {
         let line = output.lines().find_map(|line| line.strip_prefix(name));
@@ -70,13 +70,15 @@ fn a_job_retries_only_retryable_failures() {
     ] {
         home.file("status", status.as_bytes());
         home.file("calls", b"");
-        let said = Said::of(job(&home, &serving.public, &[argument]).env("SGSEND_BIN", &counting).output().unwrap());
-        assert_eq!(said.exit.to_string(), status);
+        let finished = FinishedCommand::of(
+            job(&home, &serving.public, &[argument]).env("SGSEND_BIN", &counting).output().unwrap(),
+        );
+        assert_eq!(finished.exit.to_string(), status);
         let made = lines(&home, "calls");
         let with = made.iter().filter(|call| call.contains("--resume ")).count();
         assert_eq!((made.len(), with), (calls, resumed), "{argument} {status}: {made:?}");
     }
-    assert_eq!(Said::of(job(&home, &serving.public, &["build.tar.gz"]).output().unwrap()).exit, 5);
+    assert_eq!(FinishedCommand::of(job(&home, &serving.public, &["build.tar.gz"]).output().unwrap()).exit, 5);
 }
 
 #[test]
@@ -86,31 +88,31 @@ fn a_retrying_job_sends_no_byte_twice() {
     let token = home.run_at(&serving, &["token", "create", "ci"]).text();
     let content = content(24_000_000);
     home.file("build.tar.gz", &content);
-    let gate = Gate::to(&serving.public);
-    gate.close_after(Way::There, 16_000_000);
+    let proxy = BlockingProxy::to(&serving.public);
+    proxy.close_after(Direction::Upstream, 16_000_000);
     let real = env!("CARGO_BIN_EXE_sgsend");
     let noting =
         program(&home, &format!("#!/bin/sh\n{real} \"$@\"\nended=$?\necho \"$ended $*\" >>ended\nexit $ended\n"));
-    let mut command = job(&home, &gate.url, &["build.tar.gz", "--timeout", "2s"]);
+    let mut command = job(&home, &proxy.url, &["build.tar.gz", "--timeout", "2s"]);
     command.env("SGSEND_TOKEN", &token).env("SGSEND_BIN", &noting).env("SGSEND_ATTEMPTS", "20");
-    let said = std::thread::scope(|scope| {
-        let running = scope.spawn(|| Said::of(command.output().unwrap()));
-        gate.wait();
+    let finished = std::thread::scope(|scope| {
+        let running = scope.spawn(|| FinishedCommand::of(command.output().unwrap()));
+        proxy.wait();
         while lines(&home, "ended").is_empty() && !running.is_finished() {
             std::thread::yield_now();
         }
-        gate.open();
+        proxy.open();
         running.join().unwrap()
     });
-    let link = said.text();
+    let link = finished.text();
     let ended = lines(&home, "ended");
     let (first, later) = ended.split_first().unwrap();
     assert!(first.starts_with("10 ") && !first.contains("--resume"), "{ended:?}");
     assert!(!later.is_empty() && later.iter().all(|call| call.contains(" --resume ")), "{ended:?}");
     let transfers = home.run_at(&serving, &["stats", "--json"]).json()["transfers"].clone();
     assert_eq!((&transfers["completed"], &transfers["pending"]), (&1.into(), &0.into()), "{transfers}");
-    assert!(gate.passed(Way::There) < 32_000_000, "the file was sent twice");
-    assert!(link.starts_with(&gate.url), "{link}");
+    assert!(proxy.passed(Direction::Upstream) < 32_000_000, "the file was sent twice");
+    assert!(link.starts_with(&proxy.url), "{link}");
 }
 
 #[test]
@@ -120,23 +122,23 @@ fn unsupported_arguments_of_a_job_are_rejected() {
     let calling = program(&home, "#!/bin/sh\necho called >>calls\n");
     let run = |arguments: &[&str], attempts: &str| {
         let mut command = job(&home, "http://127.0.0.1:1", arguments);
-        Said::of(command.env("SGSEND_BIN", &calling).env("SGSEND_ATTEMPTS", attempts).output().unwrap())
+        FinishedCommand::of(command.env("SGSEND_BIN", &calling).env("SGSEND_ATTEMPTS", attempts).output().unwrap())
     };
     for option in ["--json", "--dry-run", "--separate-key"] {
-        let said = run(&["build.tar.gz", option], "3");
-        assert_eq!(said.exit, 2, "{option}: {}", said.stderr);
-        assert!(said.stderr.starts_with(&format!("upload.sh: {option} ")), "{}", said.stderr);
+        let finished = run(&["build.tar.gz", option], "3");
+        assert_eq!(finished.exit, 2, "{option}: {}", finished.stderr);
+        assert!(finished.stderr.starts_with(&format!("upload.sh: {option} ")), "{}", finished.stderr);
     }
     for attempts in ["0", "-1", "many", "1.5"] {
-        let said = run(&["build.tar.gz"], attempts);
-        assert_eq!(said.exit, 2, "{attempts}: {}", said.stderr);
-        assert!(said.stderr.contains("SGSEND_ATTEMPTS must be a number"), "{}", said.stderr);
+        let finished = run(&["build.tar.gz"], attempts);
+        assert_eq!(finished.exit, 2, "{attempts}: {}", finished.stderr);
+        assert!(finished.stderr.contains("SGSEND_ATTEMPTS must be a number"), "{}", finished.stderr);
     }
     assert!(lines(&home, "calls").is_empty(), "the program was called");
     // A program that prints no link.
-    let said = run(&["build.tar.gz"], "1");
-    assert_eq!(said.exit, 1);
-    assert!(said.stderr.contains("has not printed a link"), "{}", said.stderr);
+    let finished = run(&["build.tar.gz"], "1");
+    assert_eq!(finished.exit, 1);
+    assert!(finished.stderr.contains("has not printed a link"), "{}", finished.stderr);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn an_upload_does_not_fail_for_its_history() {
     home.log_in(&serving);
     let path = home.path().join(".local/state/sgsend/history.jsonl");
     std::fs::create_dir_all(&path).unwrap();
-    let said = home.run_at(&serving, &["upload", &home.file("a.txt", b"hello")]);
-    assert!(said.text().contains("/d/"));
-    assert!(said.stderr.contains("warning: "), "{}", said.stderr);
+    let finished = home.run_at(&serving, &["upload", &home.file("a.txt", b"hello")]);
+    assert!(finished.text().contains("/d/"));
+    assert!(finished.stderr.contains("warning: "), "{}", finished.stderr);
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, ServerProcess, Terminal};
+use crate::support::{FinishedCommand, Home, ServerProcess, Terminal};
 
 /// Starts a server; returns a token that is stored nowhere, and the link of a transfer created with the token.
 fn started() -> (Home, ServerProcess, String, String) {
@@ -20,9 +20,9 @@ fn started() -> (Home, ServerProcess, String, String) {
 #[test]
 fn a_token_for_another_server_is_not_reported_as_missing() {
     let (home, serving, token, link) = started();
-    let said = home.run(&["--token", &token, "delete", &link]);
-    said.failed(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
-    assert!(said.stderr.contains(&format!("add --server {} if", serving.public)), "{}", said.stderr);
+    let finished = home.run(&["--token", &token, "delete", &link]);
+    finished.failed(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
+    assert!(finished.stderr.contains(&format!("add --server {} if", serving.public)), "{}", finished.stderr);
     // The hint in the error works.
     home.run(&["--token", &token, "delete", &link, "--server", &serving.public]).text();
 }
@@ -34,8 +34,8 @@ fn the_error_names_the_server_of_an_environment_token() {
     for arguments in [&["upload", &file][..], &["doctor"]] {
         let mut command = home.sgsend(&[arguments, &["-s", &serving.public]].concat());
         command.env("SGSEND_SERVER", "http://127.0.0.1:9").env("SGSEND_TOKEN", &token);
-        let said = Said::of(command.output().unwrap());
-        let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
+        let finished = FinishedCommand::of(command.output().unwrap());
+        let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
         assert!(told.contains("for http://127.0.0.1:9"), "{told}");
         assert!(told.contains(&format!("set SGSEND_SERVER to {}", serving.public)), "{told}");
         assert!(!told.contains(&token), "{told}");
@@ -59,10 +59,10 @@ fn the_suggested_delete_command_works() {
 /// Runs `token create` with this stdout, and checks that no usable token remains.
 fn create_with_unusable_stdout(home: &Home, serving: &ServerProcess, arguments: &[&str], stdout: Stdio) {
     let all = [&["token", "create", "lost", "--admin-server", &serving.admin], arguments].concat();
-    let said = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-    let said = Said::of(said);
-    assert_eq!(said.exit, 9, "{}", said.stderr);
-    assert!(arguments == ["--json"] || said.stderr.contains("the token was revoked"), "{}", said.stderr);
+    let finished = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let finished = FinishedCommand::of(finished);
+    assert_eq!(finished.exit, 9, "{}", finished.stderr);
+    assert!(arguments == ["--json"] || finished.stderr.contains("the token was revoked"), "{}", finished.stderr);
     let tokens = home.run_at(serving, &["token", "list", "--json"]).json();
     let is_lost = |token: &&Value| token["name"] == "lost";
     let statuses: Vec<_> = tokens["items"].as_array().unwrap().iter().filter(is_lost).map(|t| &t["status"]).collect();

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Home, Said};
+use crate::support::{FinishedCommand, Home};
 
 /// Invalid values of each setting, tried as flag and as environment variable.
 const WRONG: &[(&str, &[&str])] = &[
@@ -26,7 +26,7 @@ const WRONG: &[(&str, &[&str])] = &[
 ];
 
 /// Returns the output of a service that fails to start; kills a service that starts, and fails the test.
-pub(super) fn refused(mut command: Command) -> Said {
+pub(super) fn refused(mut command: Command) -> FinishedCommand {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id().to_string();
     let (ended, watched) = mpsc::channel::<()>();
@@ -35,11 +35,11 @@ pub(super) fn refused(mut command: Command) -> Said {
             assert!(Command::new("kill").arg(id).status().unwrap().success());
         }
     });
-    let said = Said::of(child.wait_with_output().unwrap());
+    let finished = FinishedCommand::of(child.wait_with_output().unwrap());
     drop(ended);
     watching.join().unwrap();
-    assert_ne!(said.exit, 0, "the service has started: {command:?}: {}", said.stderr);
-    said
+    assert_ne!(finished.exit, 0, "the service has started: {command:?}: {}", finished.stderr);
+    finished
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
                 let mut by_variable = home.sgsend(&["serve", service]);
                 by_variable.env(&variable, value);
                 for command in [by_flag, by_variable] {
-                    let Said { exit, stderr, .. } = refused(command);
+                    let FinishedCommand { exit, stderr, .. } = refused(command);
                     assert_eq!(exit, 2, "{service} {flag}={value:?}: {stderr}");
                     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
                     assert!(
@@ -81,9 +81,9 @@ fn dependent_settings_are_required_together() {
         (vec!["--s3-path-style"], "--s3-path-style"),
     ] {
         for service in ["public", "admin", "all"] {
-            let said = refused(home.sgsend(&[&["serve", service], &arguments[..]].concat()));
-            assert_eq!(said.exit, 2, "{service} {arguments:?}: {}", said.stderr);
-            assert!(said.stderr.contains(named), "{service} {arguments:?}: {}", said.stderr);
+            let finished = refused(home.sgsend(&[&["serve", service], &arguments[..]].concat()));
+            assert_eq!(finished.exit, 2, "{service} {arguments:?}: {}", finished.stderr);
+            assert!(finished.stderr.contains(named), "{service} {arguments:?}: {}", finished.stderr);
         }
     }
 }

@@ -72,9 +72,9 @@ fn invalid_settings_are_refused() {
         if !all.contains(&"--listen") {
             all.extend(["--listen", "127.0.0.1:0"]);
         }
-        let said = home.run(&all);
-        assert_eq!(said.exit, exit, "{all:?}: {}", said.stderr);
-        assert!(said.stderr.contains("error: "), "{all:?}: {}", said.stderr);
+        let finished = home.run(&all);
+        assert_eq!(finished.exit, exit, "{all:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains("error: "), "{all:?}: {}", finished.stderr);
     }
 }
 
@@ -88,9 +88,9 @@ fn a_store_of_a_newer_version_is_refused_unchanged() {
     let changed = "UPDATE object SET value = CAST('{\"v\":2,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
     assert_eq!(records.execute(changed, []), Ok(1));
     drop(records);
-    let said =
+    let finished =
         home.run(&["serve", "all", "--storage", &store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    said.failed(1, "version 2");
+    finished.failed(1, "version 2");
 }
 
 #[test]

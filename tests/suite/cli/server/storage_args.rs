@@ -3,12 +3,12 @@
 use std::fs;
 
 use super::invalid_settings::refused;
-use crate::support::{Home, Said};
+use crate::support::{FinishedCommand, Home};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";
 
 /// Returns the output of a service that fails to start over `storage`.
-fn not_served(home: &Home, storage: &str) -> Said {
+fn not_served(home: &Home, storage: &str) -> FinishedCommand {
     refused(home.sgsend(&["serve", "public", "--storage", storage, "--listen", "127.0.0.1:0"]))
 }
 

@@ -42,10 +42,10 @@ fn an_unwritable_target_counts_no_download() {
 #[test]
 fn a_counted_download_is_reported_and_can_be_repeated() {
     let (home, _serving, link) = started("a.txt");
-    let said = home.run(&["download", &link]);
-    said.failed(9, "a.txt already exists");
+    let finished = home.run(&["download", &link]);
+    finished.failed(9, "a.txt already exists");
     let hint = "the download was counted: run the same command with --rename or --overwrite; until";
-    assert!(said.stderr.contains(hint), "{}", said.stderr);
+    assert!(finished.stderr.contains(hint), "{}", finished.stderr);
     assert_eq!(count(&home, &link), 1);
     home.run(&["download", &link, "--rename"]).text();
     assert_eq!(fs::read(home.path().join("a (1).txt")).unwrap(), b"hello");
@@ -59,8 +59,8 @@ fn an_unsaved_grant_causes_a_warning() {
     let state = home.path().join(".local/state");
     fs::remove_dir_all(&state).unwrap();
     fs::write(&state, "x").unwrap();
-    let said = home.run(&["download", &link]);
-    assert_eq!(said.exit, 9, "{}", said.stderr);
-    assert!(said.stderr.contains("warning: the state directory is not writable"), "{}", said.stderr);
-    assert!(said.stderr.contains("this command counts as another download"), "{}", said.stderr);
+    let finished = home.run(&["download", &link]);
+    assert_eq!(finished.exit, 9, "{}", finished.stderr);
+    assert!(finished.stderr.contains("warning: the state directory is not writable"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("this command counts as another download"), "{}", finished.stderr);
 }

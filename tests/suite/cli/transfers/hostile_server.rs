@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, ServerProcess};
+use crate::support::{FinishedCommand, Home, ServerProcess};
 
 /// Starts a proxy to `target`, one request per connection, that passes each response through `change`.
 fn through(target: &str, change: impl Fn(&str, String) -> String + Send + Sync + 'static) -> String {
@@ -80,13 +80,13 @@ fn started() -> (Home, ServerProcess, String) {
     (home, serving, token)
 }
 
-fn upload(home: &Home, url: &str, token: &str, size: usize) -> Said {
+fn upload(home: &Home, url: &str, token: &str, size: usize) -> FinishedCommand {
     let file = home.file("a.bin", &vec![5; size]);
-    let said = home.run(&["--server", url, "--token-file", token, "--timeout", "3s", "upload", &file]);
+    let finished = home.run(&["--server", url, "--token-file", token, "--timeout", "3s", "upload", &file]);
     let state = home.path().join(".local/state/sgsend/uploads");
     let left = std::fs::read_dir(state).map_or(0, Iterator::count);
     assert_eq!(left, 0, "the key of an ended upload is still stored");
-    said
+    finished
 }
 
 /// Returns an error response with this code and the number of received bytes that the server claims.
@@ -99,9 +99,9 @@ fn refused(code: &str, received: Option<u64>) -> String {
 #[test]
 fn a_claim_of_bytes_never_sent_is_rejected() {
     let (home, serving, token) = started();
-    let said = upload(&home, &early_refusal(&serving.public), &token, 40_000_000);
-    said.failed(8, "bytes");
-    assert!(said.stderr.contains("report"), "{}", said.stderr);
+    let finished = upload(&home, &early_refusal(&serving.public), &token, 40_000_000);
+    finished.failed(8, "bytes");
+    assert!(finished.stderr.contains("report"), "{}", finished.stderr);
 }
 
 /// Responds with an error as soon as the request head has arrived, and claims 30 MiB received.
@@ -116,7 +116,7 @@ fn early_refusal(target: &str) -> String {
                 let mut head = [0; 4096];
                 let length = client.peek(&mut head).unwrap_or_default();
                 if !String::from_utf8_lossy(&head[..length]).contains("/upload-bytes") {
-                    return pass(client, &target, &|_, said| said);
+                    return pass(client, &target, &|_, finished| finished);
                 }
                 client.write_all(refused("offset_mismatch", Some(30 << 20)).as_bytes()).ok()?;
                 // Drains the connection, so that closing it doesn't discard the response.
@@ -136,21 +136,21 @@ fn repeated_useless_refusals_back_off() {
     for code in ["offset_mismatch", "upload_incomplete"] {
         let tries = Arc::new(AtomicUsize::new(0));
         let counted = tries.clone();
-        let url = through(&serving.public, move |line, said| {
+        let url = through(&serving.public, move |line, finished| {
             if line.contains("/upload-bytes") {
                 counted.fetch_add(1, Ordering::Relaxed);
                 return refused(code, None);
             }
             // Claims that nothing has arrived.
             if line.contains("/upload/status") {
-                edited(&said, |body| set(body, "received_bytes", 0.into()))
+                edited(&finished, |body| set(body, "received_bytes", 0.into()))
             } else {
-                said
+                finished
             }
         });
         let began = Instant::now();
-        let said = upload(&home, &url, &token, 1_000);
-        assert_ne!(said.exit, 0);
+        let finished = upload(&home, &url, &token, 1_000);
+        assert_ne!(finished.exit, 0);
         assert!(began.elapsed() < Duration::from_secs(20));
         let tries = tries.load(Ordering::Relaxed);
         assert!(tries < 20, "{code}: {tries} tries in three seconds");
@@ -162,15 +162,15 @@ fn one_byte_per_request_is_no_progress() {
     let (home, serving, token) = started();
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = tries.clone();
-    let url = through(&serving.public, move |line, said| {
+    let url = through(&serving.public, move |line, finished| {
         if line.contains("/upload-bytes") {
             let received = 1 + counted.fetch_add(1, Ordering::Relaxed);
-            return edited(&said, |body| set(body, "received_bytes", received.into()));
+            return edited(&finished, |body| set(body, "received_bytes", received.into()));
         }
-        said
+        finished
     });
-    let said = upload(&home, &url, &token, 1_000_000);
-    assert_eq!(said.exit, 8, "{}", said.stderr);
+    let finished = upload(&home, &url, &token, 1_000_000);
+    assert_eq!(finished.exit, 8, "{}", finished.stderr);
     let tries = tries.load(Ordering::Relaxed);
     assert!(tries < 20, "{tries} tries in three seconds");
 }

@@ -137,10 +137,10 @@ fn a_saved_token_goes_only_to_its_server() {
     let (url, heard) = listening();
     let foreign = link.replace(&mine.public, &url);
     for arguments in [&["delete", &foreign][..], &["--server", &url, "upload", &file]] {
-        let said = home.run(&[&["--timeout", "2s"], arguments].concat());
+        let finished = home.run(&[&["--timeout", "2s"], arguments].concat());
         let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
         assert_eq!(heard, "", "{arguments:?} sent bytes to the other server");
-        assert_eq!(said.exit, 5, "{arguments:?}: {}", said.stderr);
+        assert_eq!(finished.exit, 5, "{arguments:?}: {}", finished.stderr);
     }
     // Commands that need no token contact the other server, but don't send the token.
     home.run(&["--timeout", "2s", "status", &foreign]).failed(8, "");

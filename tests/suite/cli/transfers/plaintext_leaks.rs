@@ -47,12 +47,12 @@ fn content_name_and_key_never_leak() {
     let mut links = Vec::new();
     for extra in [&["--verbose"][..], &["-d", "3", "--passphrase-file", &passphrase]] {
         let mut upload = sender.sgsend(&["upload", &file, "--server", &proxy.url]);
-        let said = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-        let link = String::from_utf8(said.stdout).unwrap().trim().to_owned();
+        let finished = upload.args(extra).env("SGSEND_TOKEN", &token).env("SGSEND_LOG", "trace").output().unwrap();
+        assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
+        let link = String::from_utf8(finished.stdout).unwrap().trim().to_owned();
         let mut download = recipient.sgsend(&["download", &link, "--overwrite", "--verbose"]);
-        let said = download.args(if link.contains("v1p.") { extra } else { &[] }.iter().skip(2)).output().unwrap();
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let finished = download.args(if link.contains("v1p.") { extra } else { &[] }.iter().skip(2)).output().unwrap();
+        assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
         assert_eq!(std::fs::read(recipient.path().join(name)).unwrap(), std::fs::read(&file).unwrap());
         links.push(link);
     }

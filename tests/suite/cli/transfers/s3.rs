@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sgsend::server::store::S3Location;
 
-use crate::support::{ADMIN_KEY, Fault, FaultyBucket, Home, Said, ServerProcess, bucket};
+use crate::support::{ADMIN_KEY, Fault, FaultyBucket, FinishedCommand, Home, ServerProcess, bucket};
 
 const GIB: u64 = 1 << 30;
 /// Timeout for one command.
@@ -79,7 +79,7 @@ fn started(home: &Home, location: &S3Location) -> (ServerProcess, String) {
     let admin = home.server().only("admin").storage(&location.to_string()).admin_key().start();
     let servers = ["--server", &first.public, "--admin-server", &admin.admin];
     let mut making = home.sgsend(&[&servers[..], &["token", "create", "test", "--login"]].concat());
-    let made = Said::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());
+    let made = FinishedCommand::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());
     assert_eq!(made.exit, 0, "{}", made.stderr);
     (first, address)
 }
@@ -88,8 +88,8 @@ fn begun(home: &Home, arguments: &[&str]) -> Child {
     home.sgsend(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn ended(child: Child) -> Said {
-    Said::of(child.wait_with_output().unwrap())
+fn ended(child: Child) -> FinishedCommand {
+    FinishedCommand::of(child.wait_with_output().unwrap())
 }
 
 /// Writes a file of `size` bytes in which no two MiB are alike; returns its path.

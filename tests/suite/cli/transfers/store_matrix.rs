@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::support::{Home, Said, ServerProcess, any_storage};
+use crate::support::{FinishedCommand, Home, ServerProcess, any_storage};
 
 /// A user's session, with its transcript so far.
 struct Conversation {
     home: Home,
     serving: ServerProcess,
-    said: String,
+    finished: String,
     /// Values that differ between runs, with their placeholders.
     changing: Vec<(String, String)>,
 }
@@ -25,19 +25,19 @@ impl Conversation {
             (serving.public.trim_start_matches("http://").to_owned(), "ADDRESS".to_owned()),
             (home.path().to_str().unwrap().to_owned(), "HOME".to_owned()),
         ];
-        Self { home, serving, said: String::new(), changing }
+        Self { home, serving, finished: String::new(), changing }
     }
 
     /// Runs a command, and appends its output and exit status to the transcript.
-    fn run(&mut self, arguments: &[&str]) -> Said {
-        let said = self.home.run_at(&self.serving, arguments);
-        let printed = match said.stdout.len() {
-            0..10_000 => String::from_utf8_lossy(&said.stdout),
+    fn run(&mut self, arguments: &[&str]) -> FinishedCommand {
+        let finished = self.home.run_at(&self.serving, arguments);
+        let printed = match finished.stdout.len() {
+            0..10_000 => String::from_utf8_lossy(&finished.stdout),
             length => format!("{length} bytes\n").into(),
         };
         let arguments = arguments.join(" ");
-        write!(self.said, "$ sgsend {arguments}\n{printed}{}= {}\n", said.stderr, said.exit).unwrap();
-        said
+        write!(self.finished, "$ sgsend {arguments}\n{printed}{}= {}\n", finished.stderr, finished.exit).unwrap();
+        finished
     }
 
     /// Uploads, and registers the values that differ between runs.
@@ -52,13 +52,13 @@ impl Conversation {
 
     /// Returns the transcript with placeholders for values that differ between runs.
     fn transcript(self) -> String {
-        let mut said = self.said;
+        let mut finished = self.finished;
         for (from, to) in &self.changing {
-            said = said.replace(from, to);
+            finished = finished.replace(from, to);
         }
         let now = |line: &str| ["created ", "ready ", "expires "].iter().any(|word| line.starts_with(word));
         let plain = |line: &str| if now(line) { "WHEN".to_owned() } else { line.to_owned() };
-        said.lines().map(plain).collect::<Vec<_>>().join("\n")
+        finished.lines().map(plain).collect::<Vec<_>>().join("\n")
     }
 }
 

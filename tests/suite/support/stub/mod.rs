@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use self::listening::Listening;
 pub(crate) use self::store::{Act, Asked, refusal};
-use super::{Home, Said};
+use super::{FinishedCommand, Home};
 
 /// Signature in the query of every signed URL; must appear nowhere else.
 pub(crate) const SIGNATURE: &str = "5ec4e7519na7u4e";
@@ -175,10 +175,10 @@ impl Stub {
     }
 
     /// Runs a command against the service, and checks its output and its requests to the store.
-    pub(crate) fn run(&self, home: &Home, arguments: &[&str]) -> Said {
-        let said = home.run(&self.arguments(arguments));
-        self.check(&said);
-        said
+    pub(crate) fn run(&self, home: &Home, arguments: &[&str]) -> FinishedCommand {
+        let finished = home.run(&self.arguments(arguments));
+        self.check(&finished);
+        finished
     }
 
     /// Returns the command with these arguments, for tests that change it.
@@ -194,8 +194,8 @@ impl Stub {
     }
 
     /// Checks that the output contains no signature, and that requests to the store carried only expected headers.
-    pub(crate) fn check(&self, said: &Said) {
-        let told = format!("{}{}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    pub(crate) fn check(&self, finished: &FinishedCommand) {
+        let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
         assert!(!told.contains(SIGNATURE), "the output contains a signed URL: {told}");
         let known = ["host", "user-agent", "accept", "content-type", "content-length", "if-none-match", "range"];
         for (method, headers) in &self.shared.state().to_store {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tokio::net::TcpListener;
 
 use super::{check, found};
-use crate::support::{Home, Said};
+use crate::support::{FinishedCommand, Home};
 
 /// Server state: objects by path, and the only multipart upload.
 #[derive(Default)]
@@ -101,18 +101,18 @@ fn etag() -> HeaderMap {
     HeaderMap::from_iter([(axum::http::header::ETAG, HeaderValue::from_static("\"e\""))])
 }
 
-fn doctor(address: SocketAddr, more: &[&str]) -> Said {
+fn doctor(address: SocketAddr, more: &[&str]) -> FinishedCommand {
     let home = Home::new();
     let storage = format!("s3://bucket/prefix?endpoint=http://{address}&path_style=1");
     let mut command = home.sgsend(&[&["doctor", "--storage", &storage], more].concat());
     let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_REGION", "us-east-1")];
-    Said::of(command.envs(credentials).output().unwrap())
+    FinishedCommand::of(command.envs(credentials).output().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_enforces_nothing_is_a_problem() {
     let address = start().await;
-    let said = doctor(address, &["--json"]);
+    let finished = doctor(address, &["--json"]);
     let ignored = [
         "multipart_if_none_match",
         "put_if_none_match",
@@ -122,7 +122,7 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
         "presigned_put_again",
         "anonymous_get",
     ];
-    found(&said, "problem", &ignored);
+    found(&finished, "problem", &ignored);
     let dark = [
         "cors",
         "public_access_block",
@@ -134,8 +134,8 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
         "lifecycle",
         "encryption",
     ];
-    found(&said, "cannot_tell", &dark);
-    found(&said, "warning", &[]);
+    found(&finished, "cannot_tell", &dark);
+    found(&finished, "warning", &[]);
     let text = doctor(address, &[]);
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(stdout.contains("\nproblem      put_if_match "), "{stdout}");
@@ -145,22 +145,22 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_in_another_region_is_reported_with_its_region() {
     let elsewhere = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
-    let said = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
-    found(&said, "problem", &["bucket"]);
-    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains("region=eu-north-1"));
+    let finished = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
+    found(&finished, "problem", &["bucket"]);
+    assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains("region=eu-north-1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_clock_is_reported() {
     let late = (StatusCode::FORBIDDEN, [("date", "Sun, 06 Nov 1994 08:49:37 GMT")]);
-    let said = doctor(listen(Router::new().fallback(async move || late)).await, &["--json"]);
-    found(&said, "problem", &["clock", "bucket"]);
+    let finished = doctor(listen(Router::new().fallback(async move || late)).await, &["--json"]);
+    found(&finished, "problem", &["clock", "bucket"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_endpoint_is_a_problem() {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-    let said = doctor(nobody, &["--json"]);
-    found(&said, "problem", &["bucket"]);
-    found(&said, "cannot_tell", &["clock"]);
+    let finished = doctor(nobody, &["--json"]);
+    found(&finished, "problem", &["bucket"]);
+    found(&finished, "cannot_tell", &["clock"]);
 }

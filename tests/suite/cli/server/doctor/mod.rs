@@ -8,11 +8,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Home, Said};
+use crate::support::{FinishedCommand, Home};
 
 /// Checks that exactly the `wanted` checks have this verdict, and that checks that fail or warn have a hint.
-fn found(said: &Said, verdict: &str, wanted: &[&str]) {
-    let json = said.json();
+fn found(finished: &FinishedCommand, verdict: &str, wanted: &[&str]) {
+    let json = finished.json();
     let checks = json["checks"].as_array().unwrap();
     let names = checks.iter().filter(|check| check["verdict"] == verdict).map(|check| check["name"].as_str().unwrap());
     assert_eq!(names.collect::<Vec<_>>(), wanted, "{json:#}");
@@ -21,7 +21,7 @@ fn found(said: &Said, verdict: &str, wanted: &[&str]) {
     }
     let problems = checks.iter().any(|check| check["verdict"] == "problem");
     assert_eq!((json["v"].as_u64(), json["ok"].as_bool()), (Some(1), Some(!problems)));
-    assert_eq!(said.exit, i32::from(problems), "{}", said.stderr);
+    assert_eq!(finished.exit, i32::from(problems), "{}", finished.stderr);
 }
 
 /// Returns the check named `name`.
@@ -39,8 +39,8 @@ fn a_healthy_sender_has_no_findings() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
-    let said = home.run_at(&serving, &["doctor", "--json"]);
-    found(&said, "ok", &["server", "clock", "token", "config", "admin_key"]);
+    let finished = home.run_at(&serving, &["doctor", "--json"]);
+    found(&finished, "ok", &["server", "clock", "token", "config", "admin_key"]);
     let text = home.run_at(&serving, &["doctor"]);
     assert!(text.text().lines().all(|line| line.starts_with("ok ")), "{}", text.text());
     assert!(text.stderr.contains("problem: 0"), "{}", text.stderr);
@@ -50,16 +50,16 @@ fn a_healthy_sender_has_no_findings() {
 fn a_recipient_needs_no_token() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
-    let said = Home::new().run_at(&serving, &["doctor", "--json"]);
-    found(&said, "ok", &["server", "clock", "token"]);
-    assert!(check(&said.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
+    let finished = Home::new().run_at(&serving, &["doctor", "--json"]);
+    found(&finished, "ok", &["server", "clock", "token"]);
+    assert!(check(&finished.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
 }
 
 #[test]
 fn an_unreachable_server_is_a_problem() {
     let home = Home::new();
-    let said = home.run(&["--server", "http://127.0.0.1:9", "doctor", "--json"]);
-    found(&said, "problem", &["server"]);
+    let finished = home.run(&["--server", "http://127.0.0.1:9", "doctor", "--json"]);
+    found(&finished, "problem", &["server"]);
     let text = home.run(&["--server", "http://127.0.0.1:9", "doctor"]);
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(stdout.starts_with("problem ") && stdout.contains("hint: check the address"), "{stdout}");
@@ -80,9 +80,9 @@ fn a_rejected_token_is_a_problem() {
     let serving = home.serve(&["--storage", "memory:"]);
     let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     for token in [wrong.as_str(), "sgs_short"] {
-        let said = Home::new().run_at(&serving, &["doctor", "--json", "--token", token]);
-        found(&said, "problem", &["token"]);
-        assert!(!String::from_utf8_lossy(&said.stdout).contains(token), "the output contains the token");
+        let finished = Home::new().run_at(&serving, &["doctor", "--json", "--token", token]);
+        found(&finished, "problem", &["token"]);
+        assert!(!String::from_utf8_lossy(&finished.stdout).contains(token), "the output contains the token");
     }
 }
 
@@ -92,9 +92,9 @@ fn files_readable_by_others_are_reported() {
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
     set_mode(&home.path().join(".config/sgsend/config.toml"), 0o644);
-    let said = home.run_at(&serving, &["doctor", "--json"]);
-    found(&said, "warning", &["config"]);
-    assert!(check(&said.json(), "config")["hint"].as_str().unwrap().starts_with("chmod go-rwx "));
+    let finished = home.run_at(&serving, &["doctor", "--json"]);
+    found(&finished, "warning", &["config"]);
+    assert!(check(&finished.json(), "config")["hint"].as_str().unwrap().starts_with("chmod go-rwx "));
 }
 
 #[test]
@@ -133,6 +133,6 @@ fn invalid_storages_are_reported() {
 fn a_bucket_without_credentials_is_reported() {
     let home = Home::new();
     let doctor = ["doctor", "--json", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"];
-    let said = home.sgsend(&doctor).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
-    found(&Said::of(said), "problem", &["credentials"]);
+    let finished = home.sgsend(&doctor).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    found(&FinishedCommand::of(finished), "problem", &["credentials"]);
 }

@@ -4,17 +4,17 @@ use aws_sdk_s3::types::{BucketVersioningStatus, CorsConfiguration, CorsRule, Ver
 use sgsend::server::store::S3Location;
 
 use super::{check, found};
-use crate::support::{Home, Said, bucket};
+use crate::support::{FinishedCommand, Home, bucket};
 
 /// Runs `sgsend doctor` with the credentials of the test run, but with the given secret.
-fn doctor(location: &S3Location, more: &[&str], secret: &str) -> Said {
+fn doctor(location: &S3Location, more: &[&str], secret: &str) -> FinishedCommand {
     let home = Home::new();
     let storage = location.to_string();
     let mut command = home.sgsend(&[&["doctor", "--json", "--storage", &storage], more].concat());
     for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env(name, value);
     }
-    Said::of(command.env("AWS_SECRET_ACCESS_KEY", secret).output().unwrap())
+    FinishedCommand::of(command.env("AWS_SECRET_ACCESS_KEY", secret).output().unwrap())
 }
 
 fn secret() -> String {
@@ -51,12 +51,12 @@ async fn allow_pages(location: &S3Location) {
 async fn a_healthy_bucket_has_no_findings() {
     let location = bucket::fresh().await;
     allow_pages(&location).await;
-    let said = doctor(&location, &["--public-url", "https://send.example.org/base"], &secret());
-    found(&said, "problem", &always_wrong());
-    found(&said, "warning", &[]);
+    let finished = doctor(&location, &["--public-url", "https://send.example.org/base"], &secret());
+    found(&finished, "problem", &always_wrong());
+    found(&finished, "warning", &[]);
     // Neither test server implements every AWS feature.
     let dark = if on_localstack() { "bucket_policy" } else { "public_access_block" };
-    found(&said, "cannot_tell", &[dark]);
+    found(&finished, "cannot_tell", &[dark]);
 
     let client = client(&location).await;
     let left = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
@@ -72,8 +72,8 @@ async fn a_bucket_without_the_cors_rule_is_reported() {
     found(&doctor(&location, &[], &secret()), "warning", &["cors"]);
     allow_pages(&location).await;
     found(&doctor(&location, &[], &secret()), "warning", &[]);
-    let said = doctor(&location, &["--public-url", "https://other.example.org"], &secret());
-    found(&said, "warning", &["cors"]);
+    let finished = doctor(&location, &["--public-url", "https://other.example.org"], &secret());
+    found(&finished, "warning", &["cors"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,9 +86,9 @@ async fn a_versioned_bucket_is_reported() {
         let versioning = VersioningConfiguration::builder().status(status).build();
         let put = client(&location).await.put_bucket_versioning().bucket(&location.bucket);
         put.versioning_configuration(versioning).send().await.unwrap();
-        let said = doctor(&location, &[], &secret());
-        assert_eq!(check(&said.json(), "versioning")["verdict"], verdict);
-        assert_eq!(said.exit, i32::from(verdict == "problem" || on_localstack()));
+        let finished = doctor(&location, &[], &secret());
+        assert_eq!(check(&finished.json(), "versioning")["verdict"], verdict);
+        assert_eq!(finished.exit, i32::from(verdict == "problem" || on_localstack()));
     }
 }
 
@@ -97,9 +97,9 @@ async fn a_versioned_bucket_is_reported() {
 async fn a_missing_bucket_is_reported() {
     let mut location = bucket::fresh().await;
     location.bucket.push_str("-not");
-    let said = doctor(&location, &[], &secret());
-    found(&said, "problem", &["bucket"]);
-    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains(&location.bucket));
+    let finished = doctor(&location, &[], &secret());
+    found(&finished, "problem", &["bucket"]);
+    assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains(&location.bucket));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn a_wrong_secret_is_reported() {
         // `LocalStack` accepts every secret.
         return;
     }
-    let said = doctor(&bucket::fresh().await, &[], "wrong");
-    found(&said, "problem", &["bucket"]);
-    assert!(check(&said.json(), "bucket")["hint"].as_str().unwrap().contains("credentials"));
+    let finished = doctor(&bucket::fresh().await, &[], "wrong");
+    found(&finished, "problem", &["bucket"]);
+    assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains("credentials"));
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{ADMIN_KEY, Home, Said, ServerProcess, content};
+use crate::support::{ADMIN_KEY, FinishedCommand, Home, ServerProcess, content};
 
 /// Starts both services over `storage`, the public service at the fixed address `listen`.
 fn serve(home: &Home, storage: &str, listen: &str) -> ServerProcess {
@@ -27,8 +27,8 @@ fn command(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> Command 
     with_key(&mut home.sgsend(&[&servers[..], arguments].concat()))
 }
 
-fn run(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> Said {
-    Said::of(command(home, serving, arguments).output().unwrap())
+fn run(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> FinishedCommand {
+    FinishedCommand::of(command(home, serving, arguments).output().unwrap())
 }
 
 /// Starts a command, and sends `signal` once its progress exceeds `bytes`; returns whether the command was still
@@ -140,7 +140,7 @@ fn killed_again_and_again(from: &str, to: &str) {
         assert!(checked.json().to_string().contains("unfinished_copy"), "{}", checked.json());
         kills += 1;
         let served = with_key(&mut home.sgsend(&["serve", "all", "--listen", "127.0.0.1:0", "--storage", to])).output();
-        Said::of(served.unwrap()).failed(1, "incomplete copy");
+        FinishedCommand::of(served.unwrap()).failed(1, "incomplete copy");
     }
     let copied = home.run(&["store", "copy", from, to, "--json"]);
     if kills == 5 {

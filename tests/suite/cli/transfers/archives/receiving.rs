@@ -50,14 +50,14 @@ fn json_output_lists_every_file() {
     put(&home, "d/f", b"12345");
     put(&home, "g", b"");
     let link = home.run_at(&serving, &["upload", "sent"]).text();
-    let said = home.run(&["download", &link, "-o", "inbox", "--json", "--progress", "json"]);
+    let finished = home.run(&["download", &link, "-o", "inbox", "--json", "--progress", "json"]);
     let files = json!([
         {"name": "d/f", "path": "inbox/sent/d/f", "size": 5},
         {"name": "g", "path": "inbox/sent/g", "size": 0},
     ]);
-    assert_eq!(said.json()["files"], files);
-    let told: Vec<Value> = said.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    assert!(told.iter().any(|line| line["file"].is_string()), "{}", said.stderr);
+    assert_eq!(finished.json()["files"], files);
+    let told: Vec<Value> = finished.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(told.iter().any(|line| line["file"].is_string()), "{}", finished.stderr);
 }
 
 #[test]

@@ -45,8 +45,9 @@ fn a_directory_gets_its_real_name() {
     put(&home, "a/x", b"one");
     for path in [".", "a/.."] {
         let mut upload = home.sgsend(&["--server", &serving.public, "upload", path, "--dry-run", "--json"]);
-        let said = crate::support::Said::of(upload.current_dir(home.path().join("sent")).output().unwrap());
-        assert_eq!(said.json()["name"], "sent", "{}", said.stderr);
+        let finished =
+            crate::support::FinishedCommand::of(upload.current_dir(home.path().join("sent")).output().unwrap());
+        assert_eq!(finished.json()["name"], "sent", "{}", finished.stderr);
     }
 }
 
@@ -102,10 +103,10 @@ fn a_dry_run_lists_the_files_and_creates_no_transfer() {
     put(&home, "d/f", b"12345");
     put(&home, "g", b"");
     symlink("g", home.path().join("sent/l")).unwrap();
-    let said = home.run_at(&serving, &["upload", "sent", "--dry-run", "--passphrase", "--json"]).json();
-    assert_eq!((said["name"].as_str(), said["archive"].as_str()), (Some("sent"), Some("tar")));
-    assert_eq!(said["files"], serde_json::json!([{"name": "d/f", "size": 5}, {"name": "g", "size": 0}]));
-    let total = &said["total"];
+    let finished = home.run_at(&serving, &["upload", "sent", "--dry-run", "--passphrase", "--json"]).json();
+    assert_eq!((finished["name"].as_str(), finished["archive"].as_str()), (Some("sent"), Some("tar")));
+    assert_eq!(finished["files"], serde_json::json!([{"name": "d/f", "size": 5}, {"name": "g", "size": 0}]));
+    let total = &finished["total"];
     assert_eq!((&total["files"], &total["directories"], &total["links"]), (&2.into(), &1.into(), &1.into()));
     assert_eq!(total["content"], 4 * 512 + 512 + 1024);
     let lines = home.run_at(&serving, &["upload", "sent", "--dry-run"]).text();

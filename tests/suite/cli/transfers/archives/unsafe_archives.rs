@@ -79,10 +79,10 @@ fn malicious_entries_are_refused_and_the_archive_is_kept() {
         fs::create_dir_all(&outside).unwrap();
         let tar = [&attack[..], &[0; 1024]].concat();
         let (payload, key) = sealed(&home, &tar);
-        let said = home.run(&["open", &payload, "--key-file", &key, "-o", "inbox"]);
-        said.failed(9, what);
-        assert!(!said.stderr.contains('\u{1b}'), "{:?}", said.stderr);
-        assert!(said.stderr.contains("photos.tar"), "the error doesn't name the archive: {}", said.stderr);
+        let finished = home.run(&["open", &payload, "--key-file", &key, "-o", "inbox"]);
+        finished.failed(9, what);
+        assert!(!finished.stderr.contains('\u{1b}'), "{:?}", finished.stderr);
+        assert!(finished.stderr.contains("photos.tar"), "the error doesn't name the archive: {}", finished.stderr);
         assert_eq!(entries(&inbox), ["photos.tar"]);
         assert_eq!(fs::read(inbox.join("photos.tar")).unwrap(), tar);
         assert_eq!(entries(&outside), Vec::<String>::new());

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{failed, fetch, fetching, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
-use crate::support::{Home, Said, content};
+use crate::support::{FinishedCommand, Home, content};
 
 /// Length of one range request, in bytes.
 const RANGE: u64 = 2 * MIB;
@@ -137,10 +137,10 @@ fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
     let content = content(26_000_000);
     let sent = upload(&stub, &home, &content, &["-d", "1"]);
     let downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &[]);
-    let said = Said::of(downloading.wait_with_output().unwrap());
-    stub.check(&said);
-    assert_eq!((said.exit, said.json()["mode"].as_str()), (0, Some("bytes")), "{}", said.stderr);
-    assert!(said.stderr.contains("through the server"), "{}", said.stderr);
+    let finished = FinishedCommand::of(downloading.wait_with_output().unwrap());
+    stub.check(&finished);
+    assert_eq!((finished.exit, finished.json()["mode"].as_str()), (0, Some("bytes")), "{}", finished.stderr);
+    assert!(finished.stderr.contains("through the server"), "{}", finished.stderr);
     assert!(std::fs::read(home.path().join("b.bin")).unwrap() == content);
     assert_eq!(stub.downloads(), 1);
 }
@@ -164,7 +164,7 @@ fn a_download_resumes_when_the_store_comes_back() {
     }
     stub.open_store();
     let rest = std::io::read_to_string(stderr).unwrap();
-    let said = Said::of(downloading.wait_with_output().unwrap());
-    assert_eq!((said.exit, said.json()["mode"].as_str()), (0, Some("presigned")), "{rest}");
+    let finished = FinishedCommand::of(downloading.wait_with_output().unwrap());
+    assert_eq!((finished.exit, finished.json()["mode"].as_str()), (0, Some("presigned")), "{rest}");
     assert!(std::fs::read(home.path().join("b.bin")).unwrap() == content);
 }

@@ -9,7 +9,7 @@ use sgsend::domain::wire::Flow;
 
 use super::{failed, fetch, fetching, refused, until, upload};
 use crate::support::stub::{Act, Plan, Stub, Terms};
-use crate::support::{Home, Said, content};
+use crate::support::{FinishedCommand, Home, content};
 
 #[test]
 fn an_unreachable_store_makes_payloads_go_through_the_service() {
@@ -54,9 +54,9 @@ fn a_refusing_proxy_makes_payloads_go_through_the_service() {
     stub.sign_for("https://store.example");
     let file = home.file("a.bin", b"hello");
     let mut command = stub.command(&home, &["upload", &file, "--json"]);
-    let said = Said::of(command.env("HTTPS_PROXY", address).output().unwrap());
-    stub.check(&said);
-    assert_eq!((said.exit, said.json()["mode"].as_str()), (0, Some("bytes")), "{}", said.stderr);
+    let finished = FinishedCommand::of(command.env("HTTPS_PROXY", address).output().unwrap());
+    stub.check(&finished);
+    assert_eq!((finished.exit, finished.json()["mode"].as_str()), (0, Some("bytes")), "{}", finished.stderr);
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn the_flow_stays_once_a_part_has_arrived() {
     let uploading = stub.command(&home, &["upload", &file, "--timeout", "6s"]).spawn().unwrap();
     until(|| stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
     stub.close_store();
-    let said = Said::of(uploading.wait_with_output().unwrap());
-    said.failed(10, "--resume");
-    stub.check(&said);
+    let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
+    finished.failed(10, "--resume");
+    stub.check(&finished);
     assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Pending)));
 }
 

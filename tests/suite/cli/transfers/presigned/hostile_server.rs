@@ -30,9 +30,9 @@ fn unsafe_payload_urls_are_not_followed() {
         for size in [5, 9_000_000] {
             let stub = Stub::start();
             stub.sign_for(address);
-            let said = refused(&stub, &home, &content(size), &[]);
-            said.failed(exit, "");
-            assert!(!said.stderr.contains("secret"), "{}", said.stderr);
+            let finished = refused(&stub, &home, &content(size), &[]);
+            finished.failed(exit, "");
+            assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
             assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Deleted)));
         }
         let stub = Stub::start();
@@ -114,6 +114,6 @@ fn a_claim_of_parts_never_sent_is_rejected() {
 fn errors_omit_secrets_from_responses() {
     let home = Home::new();
     let stub = changing("/transfers/create", |answer| answer["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
-    let said = refused(&stub, &home, b"hello", &["--verbose"]);
-    assert_eq!(said.exit, 8, "{}", said.stderr);
+    let finished = refused(&stub, &home, b"hello", &["--verbose"]);
+    assert_eq!(finished.exit, 8, "{}", finished.stderr);
 }

@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::stub::Stub;
-use crate::support::{Home, Said};
+use crate::support::{FinishedCommand, Home};
 
 /// Uploads `content` and returns the JSON output of the command.
 fn upload(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Value {
     let file = home.file("a.bin", content);
-    let said = stub.run(home, &[&["upload", &file, "--json"], extra].concat());
-    assert_eq!(said.exit, 0, "{} {}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = stub.run(home, &[&["upload", &file, "--json"], extra].concat());
+    assert_eq!(finished.exit, 0, "{} {}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     nothing_is_left(home);
-    said.json()
+    finished.json()
 }
 
 /// Uploads `content`, expecting a failure.
-fn refused(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> Said {
+fn refused(stub: &Stub, home: &Home, content: &[u8], extra: &[&str]) -> FinishedCommand {
     let file = home.file("a.bin", content);
-    let said = stub.run(home, &[&["upload", &file], extra].concat());
+    let finished = stub.run(home, &[&["upload", &file], extra].concat());
     nothing_is_left(home);
-    said
+    finished
 }
 
 fn nothing_is_left(home: &Home) {
@@ -37,27 +37,27 @@ fn nothing_is_left(home: &Home) {
 
 /// Downloads the upload, checks that the content equals `content`, and returns the JSON output of the command.
 fn fetch(stub: &Stub, home: &Home, uploaded: &Value, content: &[u8], extra: &[&str]) -> Value {
-    let said = fetching(stub, home, uploaded, extra);
-    assert_eq!(said.exit, 0, "{} {}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = fetching(stub, home, uploaded, extra);
+    assert_eq!(finished.exit, 0, "{} {}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "other content came back");
-    said.json()
+    finished.json()
 }
 
-fn fetching(stub: &Stub, home: &Home, uploaded: &Value, extra: &[&str]) -> Said {
+fn fetching(stub: &Stub, home: &Home, uploaded: &Value, extra: &[&str]) -> FinishedCommand {
     let link = uploaded["link"].as_str().unwrap();
     stub.run(home, &[&["download", link, "-o", "b.bin", "--json"], extra].concat())
 }
 
 /// Checks that a download failed with this exit status and left no file.
-fn failed(said: &Said, home: &Home, exit: i32) -> Value {
-    let told = String::from_utf8_lossy(&said.stdout);
-    assert_eq!(said.exit, exit, "{told} {}", said.stderr);
+fn failed(finished: &FinishedCommand, home: &Home, exit: i32) -> Value {
+    let told = String::from_utf8_lossy(&finished.stdout);
+    assert_eq!(finished.exit, exit, "{told} {}", finished.stderr);
     let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     // Authenticated segments may stay for resuming if the store is merely unreachable (exit status 8).
     let may_stay = |name: &str| exit == 8 && name.starts_with(".sgsend-");
     let left: Vec<_> = left.filter(|name| name != "a.bin" && name != ".local" && !may_stay(name)).collect();
     assert_eq!(left, [""; 0], "a file was left");
-    said.json()["error"].clone()
+    finished.json()["error"].clone()
 }
 
 /// Polls until `is_so` returns true, for at most 30 seconds.

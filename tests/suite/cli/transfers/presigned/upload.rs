@@ -8,7 +8,7 @@ use sgsend::domain::transfer::Status;
 
 use super::{fetch, nothing_is_left, refused, until, upload};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
-use crate::support::{Home, Said, content};
+use crate::support::{FinishedCommand, Home, content};
 
 /// Starts a store that applies `script` to part uploads, and serves all other requests.
 fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
@@ -186,9 +186,9 @@ fn store_errors_are_reported_by_code_only() {
         (401, format!("<Code>{}", "x".repeat(100_000)), "status 401"),
     ] {
         let stub = store(move |_| Act::Answer(status, body.clone()));
-        let said = refused(&stub, &home, b"hello", &["--flow", "presigned"]);
-        said.failed(8, words);
-        assert!(said.stderr.len() < 1_000, "{}", said.stderr.len());
+        let finished = refused(&stub, &home, b"hello", &["--flow", "presigned"]);
+        finished.failed(8, words);
+        assert!(finished.stderr.len() < 1_000, "{}", finished.stderr.len());
     }
 }
 
@@ -251,12 +251,12 @@ fn an_upload_resumes_when_the_store_comes_back() {
     stub.open_store();
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
-    let said = Said::of(uploading.wait_with_output().unwrap());
-    assert_eq!(said.exit, 0, "{rest}");
-    stub.check(&said);
-    assert_eq!((said.json()["mode"].as_str(), stub.bytes().len()), (Some("presigned"), 0));
+    let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
+    assert_eq!(finished.exit, 0, "{rest}");
+    stub.check(&finished);
+    assert_eq!((finished.json()["mode"].as_str(), stub.bytes().len()), (Some("presigned"), 0));
     is_one_payload(&stub);
-    fetch(&stub, &home, &said.json(), &content, &[]);
+    fetch(&stub, &home, &finished.json(), &content, &[]);
 }
 
 #[test]
@@ -267,9 +267,9 @@ fn an_interrupted_non_resumable_upload_leaves_no_state() {
     let uploading = stub.command(&home, &["upload", &file, "--no-resume-state"]).spawn().unwrap();
     until(|| stub.store_requests() >= 4);
     assert!(Command::new("kill").args(["-INT", &uploading.id().to_string()]).status().unwrap().success());
-    let said = Said::of(uploading.wait_with_output().unwrap());
-    said.failed(130, "deleted");
-    stub.check(&said);
+    let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
+    finished.failed(130, "deleted");
+    stub.check(&finished);
     assert_eq!(stub.status(), Some(Status::Deleted));
     nothing_is_left(&home);
 }

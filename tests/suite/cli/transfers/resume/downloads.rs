@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{SIGNALS, World, half_fetched, left};
-use crate::support::{Way, content};
+use crate::support::{Direction, content};
 
 #[test]
 fn a_tampered_partial_file_is_downloaded_again_from_the_first_bad_segment() {
@@ -17,10 +17,10 @@ fn a_tampered_partial_file_is_downloaded_again_from_the_first_bad_segment() {
     assert!(kept.len() > 10 << 20, "{}", kept.len());
     kept[6_000_000] ^= 1;
     fs::write(&part, kept).unwrap();
-    let before = world.gate.passed(Way::Back);
+    let before = world.proxy.passed(Direction::Downstream);
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
-    let fetched = world.gate.passed(Way::Back) - before;
+    let fetched = world.proxy.passed(Direction::Downstream) - before;
     assert!((24 << 20..26 << 20).contains(&fetched), "{fetched} bytes were downloaded again");
     assert!(!part.exists());
 }
@@ -35,9 +35,9 @@ fn a_wrong_key_keeps_the_partial_file() {
     let (page, _) = link.trim().split_once('#').unwrap();
     let wrong = format!("{page}#v1.{}", "A".repeat(43));
     world.run(&["download", &wrong, "-o", "b.bin", "--resume"]).failed(6, "key");
-    let before = world.gate.passed(Way::Back);
+    let before = world.proxy.passed(Direction::Downstream);
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
-    let fetched = world.gate.passed(Way::Back) - before;
+    let fetched = world.proxy.passed(Direction::Downstream) - before;
     assert!(fetched < 32 << 20, "{fetched} bytes were downloaded again");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use sgsend::domain::crypto::random;
 
 use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, started, told};
-use crate::support::{Said, Way, content};
+use crate::support::{Direction, FinishedCommand, content};
 
 /// Returns payload offsets in ascending order: a random offset in each of `INTERRUPTIONS` equal stretches, and none so
 /// near the end that a single attempt could reach the end.
@@ -22,25 +22,25 @@ fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
     let file = world.home.file("a.bin", &content);
     let points = points();
     for (number, point) in (0..).zip(&points) {
-        let passed = world.gate.passed(Way::There);
-        world.gate.close_after(Way::There, point.saturating_sub(passed).max(1_000_000));
+        let passed = world.proxy.passed(Direction::Upstream);
+        world.proxy.close_after(Direction::Upstream, point.saturating_sub(passed).max(1_000_000));
         let upload = started(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
-        world.gate.wait();
+        world.proxy.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
         told(&end(upload, signal), signal, true);
-        world.gate.open();
+        world.proxy.open();
         assert_eq!(left(&world.home, "uploads").len(), 1, "interrupted at {points:?}");
     }
-    let said = world.run(&["upload", &file, "-d", "3", "--resume", "--json"]);
-    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = world.run(&["upload", &file, "-d", "3", "--resume", "--json"]);
+    assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     assert_eq!(left(&world.home, "uploads"), [""; 0]);
     assert_eq!((world.transfers("completed"), world.transfers("pending"), world.transfers("deleted")), (1, 0, 0));
     // After an interruption, the server refuses the next request until it gives up the broken one, and part of the
     // refused request has been sent by then.
-    let sent = world.gate.passed(Way::There);
+    let sent = world.proxy.passed(Direction::Upstream);
     assert!(sent < SIZE + INTERRUPTIONS * (4 << 20), "{sent} bytes were sent, with interruptions at {points:?}");
 
-    let link = said.json()["link"].as_str().unwrap().to_owned();
+    let link = finished.json()["link"].as_str().unwrap().to_owned();
     world.run(&["download", &link, "-o", "b.bin"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
 }
@@ -52,26 +52,26 @@ fn a_repeatedly_interrupted_download_counts_once() {
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file, "-d", "1"]).text();
     let points = points();
-    let before = world.gate.passed(Way::Back);
+    let before = world.proxy.passed(Direction::Downstream);
     let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
     for (number, point) in (0..).zip(&points) {
-        let passed = world.gate.passed(Way::Back) - before;
-        world.gate.close_after(Way::Back, point.saturating_sub(passed).max(4_000_000));
+        let passed = world.proxy.passed(Direction::Downstream) - before;
+        world.proxy.close_after(Direction::Downstream, point.saturating_sub(passed).max(4_000_000));
         let download = started(world.command(&arguments));
-        world.gate.wait();
+        world.proxy.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
         // The first interruption may precede the first complete segment.
         let output = end(download, signal);
         told(&output, signal, left(&world.home, "downloads").len() == 2);
-        world.gate.open();
+        world.proxy.open();
         assert!(!world.home.path().join("b.bin").exists());
     }
-    let said = world.run(&arguments);
-    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = world.run(&arguments);
+    assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(left(&world.home, "downloads"), [""; 0]);
     // Incomplete segments and bytes in flight are downloaded again.
-    let fetched = world.gate.passed(Way::Back) - before;
+    let fetched = world.proxy.passed(Direction::Downstream) - before;
     assert!(
         fetched < SIZE + INTERRUPTIONS * 8_000_000,
         "{fetched} bytes were downloaded, with interruptions at {points:?}"
@@ -85,19 +85,19 @@ fn a_network_failure_leaves_a_resumable_transfer() {
     let world = World::new();
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
-    world.gate.close_after(Way::There, 12 << 20);
-    let failed = |said: &Said| {
-        assert_eq!(said.exit, 10, "{}", said.stderr);
-        let error = &said.json()["error"];
+    world.proxy.close_after(Direction::Upstream, 12 << 20);
+    let failed = |finished: &FinishedCommand| {
+        assert_eq!(finished.exit, 10, "{}", finished.stderr);
+        let error = &finished.json()["error"];
         assert_eq!((&error["resumable"], &error["retryable"]), (&true.into(), &true.into()));
         assert!(error["hint"].as_str().unwrap().contains("--resume"), "{error}");
     };
     failed(&world.run(&["upload", &file, "--json", "--timeout", "2s"]));
-    world.gate.open();
+    world.proxy.open();
     let link = world.run(&["upload", &file, "--resume"]).text();
-    world.gate.close_after(Way::Back, 12 << 20);
+    world.proxy.close_after(Direction::Downstream, 12 << 20);
     failed(&world.run(&["download", link.trim(), "-o", "b.bin", "--json", "--timeout", "2s"]));
-    world.gate.open();
+    world.proxy.open();
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content);
     let status = world.run(&["status", link.trim(), "--json"]).json();

@@ -17,8 +17,8 @@ fn unfinished_transfers_are_listed() {
     assert_eq!(fetched["kind"], "download");
     assert!(link.contains(fetched["transfer_id"].as_str().unwrap()), "{listed}");
     assert!(fetched["name"].as_str().unwrap().contains(".part"), "{listed}");
-    let said = world.run(&["history"]).stderr;
-    assert!(said.contains("unfinished: a.bin, upload to ") && said.contains("--resume"), "{said}");
+    let finished = world.run(&["history"]).stderr;
+    assert!(finished.contains("unfinished: a.bin, upload to ") && finished.contains("--resume"), "{finished}");
     world.run(&["upload", &file, "--resume"]).text();
     world.run(&["download", link.trim(), "-o", "b.bin", "--resume"]).text();
     assert_eq!(world.run(&["history", "--json"]).json()["unfinished"].as_array().unwrap().len(), 0);

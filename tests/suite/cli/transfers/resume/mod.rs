@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
-use crate::support::{Gate, Home, Said, ServerProcess, Way};
+use crate::support::{BlockingProxy, Direction, FinishedCommand, Home, ServerProcess};
 
 /// Content size in bytes.
 const SIZE: u64 = LENGTH as u64;
@@ -32,11 +32,11 @@ fn told(output: &Output, (signal, _): (&str, i32), resumable: bool) {
     }
 }
 
-/// A service, a gate in front of it, and a sender that connects through the gate.
+/// A service, a proxy in front of it, and a sender that connects through the proxy.
 struct World {
     home: Home,
     serving: ServerProcess,
-    gate: Gate,
+    proxy: BlockingProxy,
     token: String,
 }
 
@@ -46,24 +46,24 @@ impl World {
         let store = format!("file:{}", home.path().join("store").display());
         let serving = home.serve(&["--storage", &store, "--max-size", "1GiB"]);
         let token = home.run_at(&serving, &["token", "create", "test"]).text();
-        let gate = Gate::to(&serving.public);
-        Self { home, serving, gate, token: token.trim().to_owned() }
+        let proxy = BlockingProxy::to(&serving.public);
+        Self { home, serving, proxy, token: token.trim().to_owned() }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.home.sgsend(&[&["--server", &self.gate.url], arguments].concat());
+        let mut command = self.home.sgsend(&[&["--server", &self.proxy.url], arguments].concat());
         command.env("SGSEND_TOKEN", &self.token);
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(self.command(arguments).output().unwrap())
+    fn run(&self, arguments: &[&str]) -> FinishedCommand {
+        FinishedCommand::of(self.command(arguments).output().unwrap())
     }
 
     /// Deletes a transfer from another home, so that the local state of the transfer stays.
     fn delete_elsewhere(&self, id: &str) {
         let elsewhere = Home::new();
-        let mut deleting = elsewhere.sgsend(&["--server", &self.gate.url, "delete", id]);
+        let mut deleting = elsewhere.sgsend(&["--server", &self.proxy.url, "delete", id]);
         assert!(deleting.env("SGSEND_TOKEN", &self.token).status().unwrap().success());
     }
 
@@ -96,20 +96,20 @@ fn left(home: &Home, kind: &str) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Uploads until the gate closes, then kills the process.
+/// Uploads until the proxy closes, then kills the process.
 fn half_sent(world: &World, file: &str, extra: &[&str]) {
-    world.gate.close_after(Way::There, 12 << 20);
+    world.proxy.close_after(Direction::Upstream, 12 << 20);
     let upload = started(world.command(&[&["upload", file], extra].concat()));
-    world.gate.wait();
+    world.proxy.wait();
     end(upload, SIGNALS[1]);
-    world.gate.open();
+    world.proxy.open();
 }
 
-/// Downloads until the gate closes after `bytes` bytes, then ends the process.
+/// Downloads until the proxy closes after `bytes` bytes, then ends the process.
 fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
-    world.gate.close_after(Way::Back, bytes);
+    world.proxy.close_after(Direction::Downstream, bytes);
     let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
-    world.gate.wait();
+    world.proxy.wait();
     end(download, signal);
-    world.gate.open();
+    world.proxy.open();
 }

@@ -9,7 +9,7 @@ use sgsend::domain::crypto::random;
 
 use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, half_fetched, half_sent, left, started};
 use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
-use crate::support::{Home, Way, content};
+use crate::support::{Direction, Home, content};
 
 /// Returns part or range numbers so far apart that no two of them are requested concurrently.
 fn places() -> BTreeSet<u64> {
@@ -42,8 +42,8 @@ fn stored_parts_are_not_sent_again() {
         end(upload, SIGNALS[number % SIGNALS.len()]);
         assert_eq!(left(&home, "uploads").len(), 1, "interrupted at {point} of {points:?}");
     }
-    let said = stub.run(&home, &arguments);
-    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = stub.run(&home, &arguments);
+    assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     let (payload, mut twice) = (stub.payload(), 0);
     for (number, part) in (1..).zip(payload.chunks(usize::try_from(2 * MIB).unwrap())) {
         let bodies = stub.bodies(number);
@@ -52,7 +52,7 @@ fn stored_parts_are_not_sent_again() {
     }
     // Up to four concurrent parts lack a response when the process ends.
     assert!(twice <= 4 * points.len(), "{twice} parts were sent again, with interruptions at {points:?}");
-    let link = said.json()["link"].as_str().unwrap().to_owned();
+    let link = finished.json()["link"].as_str().unwrap().to_owned();
     stub.run(&home, &["download", &link, "-o", "b.bin"]).text();
     assert!(fs::read(home.path().join("b.bin")).unwrap() == content);
 }
@@ -71,8 +71,8 @@ fn completed_ranges_are_not_downloaded_again() {
         stub.wait_for_silence(number + 1);
         end(download, SIGNALS[number % SIGNALS.len()]);
     }
-    let said = stub.run(&home, &arguments);
-    assert_eq!(said.exit, 0, "{} {} at {points:?}", said.stderr, String::from_utf8_lossy(&said.stdout));
+    let finished = stub.run(&home, &arguments);
+    assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(stub.downloads(), 1);
     // Four ranges are requested concurrently: those after the missing range are requested again.
@@ -87,18 +87,18 @@ fn a_failed_resume_keeps_the_unfinished_transfer() {
     let file = world.home.file("a.bin", &content);
     half_sent(&world, &file, &[]);
     let quick = ["--timeout", "1s", "--json"];
-    world.gate.close_after(Way::There, 0);
-    let said = world.run(&[&["upload", &file, "--resume"], &quick[..]].concat());
-    assert_eq!((said.exit, &said.json()["error"]["resumable"]), (10, &true.into()));
-    world.gate.open();
+    world.proxy.close_after(Direction::Upstream, 0);
+    let finished = world.run(&[&["upload", &file, "--resume"], &quick[..]].concat());
+    assert_eq!((finished.exit, &finished.json()["error"]["resumable"]), (10, &true.into()));
+    world.proxy.open();
     let link = world.run(&["upload", &file, "--resume"]).text();
     half_fetched(&world, &link, 20 << 20, SIGNALS[1]);
-    world.gate.close_after(Way::Back, 0);
-    let said = world.run(&[&["download", link.trim(), "-o", "b.bin", "--resume"], &quick[..]].concat());
-    assert_eq!((said.exit, &said.json()["error"]["resumable"]), (10, &true.into()));
-    world.gate.open();
+    world.proxy.close_after(Direction::Downstream, 0);
+    let finished = world.run(&[&["download", link.trim(), "-o", "b.bin", "--resume"], &quick[..]].concat());
+    assert_eq!((finished.exit, &finished.json()["error"]["resumable"]), (10, &true.into()));
+    world.proxy.open();
     // The same transfer ID on another server is a different transfer.
-    let elsewhere = link.trim().replace(&world.gate.url, &world.serving.public);
+    let elsewhere = link.trim().replace(&world.proxy.url, &world.serving.public);
     let before = left(&world.home, "downloads");
     assert_eq!(world.run(&["download", &elsewhere, "-o", "c.bin"]).exit, 0);
     assert_eq!(left(&world.home, "downloads"), before);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::{World, half_sent, left, send, started};
-use crate::support::{Way, content};
+use crate::support::{Direction, content};
 
 #[test]
 fn a_changed_file_is_not_resumed() {
@@ -49,11 +49,11 @@ fn other_options_or_a_deleted_transfer_start_a_new_upload() {
 fn non_resumable_transfers_leave_no_state() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
-    world.gate.close_after(Way::There, 12 << 20);
+    world.proxy.close_after(Direction::Upstream, 12 << 20);
     let upload = started(world.command(&["upload", &file, "--no-resume-state", "--json"]));
-    world.gate.wait();
+    world.proxy.wait();
     // Lets the process delete its transfer before it exits.
-    world.gate.let_others_in();
+    world.proxy.let_others_in();
     send(&upload, "INT");
     let output = upload.wait_with_output().unwrap();
     let failure: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -5,18 +5,18 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// A TCP proxy in front of a server.
-pub(crate) struct Gate {
+pub(crate) struct BlockingProxy {
     pub(crate) url: String,
     shared: Arc<Shared>,
 }
 
 /// Direction of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     /// To the server.
-    There,
+    Upstream,
     /// From the server.
-    Back,
+    Downstream,
 }
 
 #[derive(Default)]
@@ -42,8 +42,8 @@ struct State {
     opened: u64,
 }
 
-impl Gate {
-    /// Starts a gate that forwards all traffic to `target`.
+impl BlockingProxy {
+    /// Starts a proxy that forwards all traffic to `target`.
     pub(crate) fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -53,25 +53,25 @@ impl Gate {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&target) else { continue };
                 let copy = |stream: &TcpStream| stream.try_clone().unwrap();
-                pass(passing.clone(), Way::There, copy(&client), copy(&server));
-                pass(passing.clone(), Way::Back, server, client);
+                pass(passing.clone(), Direction::Upstream, copy(&client), copy(&server));
+                pass(passing.clone(), Direction::Downstream, server, client);
             }
         });
         Self { url, shared }
     }
 
     /// Lets `bytes` more bytes pass in one direction, then blocks all traffic.
-    pub(crate) fn close_after(&self, way: Way, bytes: u64) {
-        self.shared.state.lock().unwrap().left[way as usize] = Some(bytes);
+    pub(crate) fn close_after(&self, direction: Direction, bytes: u64) {
+        self.shared.state.lock().unwrap().left[direction as usize] = Some(bytes);
     }
 
     /// Blocks each connection after `bytes` bytes in one direction; other connections proceed.
     #[allow(dead_code, reason = "not used by every test binary")]
-    pub(crate) fn hold_each_after(&self, way: Way, bytes: u64) {
-        self.shared.state.lock().unwrap().left_each[way as usize] = Some(bytes);
+    pub(crate) fn hold_each_after(&self, direction: Direction, bytes: u64) {
+        self.shared.state.lock().unwrap().left_each[direction as usize] = Some(bytes);
     }
 
-    /// Waits until the gate is closed or a connection is blocked.
+    /// Waits until the proxy is closed or a connection is blocked.
     pub(crate) fn wait(&self) {
         let goes_on = |state: &mut State| !state.is_closed && !state.holds_one;
         drop(self.shared.changed.wait_while(self.shared.state.lock().unwrap(), goes_on).unwrap());
@@ -90,15 +90,15 @@ impl Gate {
     }
 
     /// Returns the number of bytes that have passed in one direction.
-    pub(crate) fn passed(&self, way: Way) -> u64 {
-        self.shared.state.lock().unwrap().passed[way as usize]
+    pub(crate) fn passed(&self, direction: Direction) -> u64 {
+        self.shared.state.lock().unwrap().passed[direction as usize]
     }
 }
 
 impl Shared {
     /// Waits until some of `length` bytes may pass through a connection that has carried `carried` bytes; returns
     /// `None` if the connection is cut off.
-    fn admit(&self, way: Way, carried: u64, length: usize) -> Option<usize> {
+    fn admit(&self, direction: Direction, carried: u64, length: usize) -> Option<usize> {
         let mut state = self.state.lock().unwrap();
         if state.lets_others_in {
             return Some(length);
@@ -108,12 +108,12 @@ impl Shared {
             if state.opened != opened {
                 return None;
             }
-            let left = state.left[way as usize].unwrap_or(u64::MAX);
-            let left_here = state.left_each[way as usize].map_or(u64::MAX, |most| most.saturating_sub(carried));
+            let left = state.left[direction as usize].unwrap_or(u64::MAX);
+            let left_here = state.left_each[direction as usize].map_or(u64::MAX, |most| most.saturating_sub(carried));
             let admitted = (length as u64).min(left).min(left_here);
             if admitted > 0 && !state.is_closed {
-                state.passed[way as usize] += admitted;
-                if let Some(left) = &mut state.left[way as usize] {
+                state.passed[direction as usize] += admitted;
+                if let Some(left) = &mut state.left[direction as usize] {
                     *left -= admitted;
                 }
                 return Some(usize::try_from(admitted).unwrap());
@@ -126,13 +126,13 @@ impl Shared {
     }
 }
 
-fn pass(shared: Arc<Shared>, way: Way, mut from: TcpStream, mut to: TcpStream) {
+fn pass(shared: Arc<Shared>, direction: Direction, mut from: TcpStream, mut to: TcpStream) {
     std::thread::spawn(move || {
         let (mut buffer, mut carried) = (vec![0; 64 * 1024], 0);
         'passing: while let Ok(length @ 1..) = from.read(&mut buffer) {
             let mut rest = &buffer[..length];
             while !rest.is_empty() {
-                let Some(admitted) = shared.admit(way, carried, rest.len()) else { break 'passing };
+                let Some(admitted) = shared.admit(direction, carried, rest.len()) else { break 'passing };
                 if to.write_all(&rest[..admitted]).is_err() {
                     break 'passing;
                 }
