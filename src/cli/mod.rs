@@ -8,6 +8,7 @@ mod input;
 mod output;
 mod reference;
 mod signals;
+mod streams;
 
 use std::process::ExitCode;
 

@@ -29,21 +29,43 @@ pub(super) fn watch() -> std::io::Result<Interrupt> {
 
 #[cfg(unix)]
 struct SignalStream {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+/// Waits for a signal; waits forever for an ignored one.
+#[cfg(unix)]
+async fn receive(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns whether the parent process ignored a signal, which this process must not change: `upload &` in a script
+/// survives a Ctrl-C that is meant for the command in the foreground.
+///
+/// Reads the mask of `/proc`; systems without it listen for all signals.
+#[cfg(unix)]
+fn is_ignored(number: std::ffi::c_int) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(number - 1).is_ok_and(|bit| mask.checked_shr(bit).is_some_and(|mask| mask & 1 == 1))
 }
 
 #[cfg(unix)]
 impl SignalStream {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let listen = |kind: SignalKind| if is_ignored(kind.as_raw_value()) { Ok(None) } else { signal(kind).map(Some) };
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
+            () = receive(&mut self.interrupt) => Signal::Interrupt,
+            () = receive(&mut self.terminate) => Signal::Terminate,
         }
     }
 }

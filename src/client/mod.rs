@@ -22,6 +22,7 @@ mod http;
 mod interrupt;
 pub mod pack;
 mod progress;
+pub mod save_warning;
 mod state_files;
 mod store;
 mod tag_file;

@@ -42,7 +42,6 @@ use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
 use crate::domain::limits::failed_attempts::FailedAttempts;
-use crate::domain::limits::failed_attempts::WRONG_ADMIN_KEYS;
 use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
@@ -117,7 +116,7 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
+            admin_key_attempts: FailedAttempts::new(admin_key::WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),
         };

@@ -168,6 +168,9 @@ pub(crate) async fn payload_key(
 /// Prints the path of the content.
 pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
+    for warning in &decrypted.warnings {
+        printer.warning(&warning.to_string());
+    }
     if printer.is_json() {
         let files = match (&decrypted.unpacked, &decrypted.path) {
             (Some(unpacked), Some(directory)) => {

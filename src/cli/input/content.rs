@@ -1,6 +1,7 @@
 //! The input of an upload: a file, a stream, or several files as one archive.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub(crate) struct Input {
     /// Name shown to recipients.
     pub name: Option<String>,
     /// Globs of excluded entries.
-    pub exclude: Vec<String>,
+    pub exclude: Vec<OsString>,
     /// Maximum content size of the server, in bytes.
     pub limit: u64,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Content {
     /// Skipped entries of an archive: sockets, FIFOs and devices.
     pub skipped: Vec<SkippedEntry>,
     /// Exclude globs without a match.
-    pub unused_globs: Vec<String>,
+    pub unused_globs: Vec<OsString>,
 }
 
 impl Input {
@@ -74,7 +75,7 @@ impl Input {
             [path] if path.is_dir() => pack_directory(path, name, exclude),
             [path] => {
                 let last = last_name(path);
-                if last.as_ref().is_ok_and(|last| exclude.matches(last)) {
+                if path.file_name().is_some_and(|name| exclude.matches(Path::new(name))) {
                     return Err(PackError::Nothing.into());
                 }
                 let (source, is_spooled) = open_or_spool(path, self.limit)?;
@@ -200,7 +201,7 @@ mod tests {
 
     fn input(paths: &[&Path], exclude: &[&str]) -> Input {
         let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-        Input { paths, name: None, exclude: exclude.iter().map(ToString::to_string).collect(), limit: 1_000_000 }
+        Input { paths, name: None, exclude: exclude.iter().map(OsString::from).collect(), limit: 1_000_000 }
     }
 
     fn failure_of(input: Input) -> Failure {

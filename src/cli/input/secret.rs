@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::failure::table::hint_of_io;
+use crate::cli::streams::require_stdin;
 
 /// Maximum size of a secret in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -92,7 +93,7 @@ impl SecretSource {
 /// Reserves stdin for `name`, since a second reader would find it empty.
 ///
 /// # Errors
-/// Fails if stdin is already reserved for another input.
+/// Fails if stdin is closed, or already reserved for another input.
 pub(crate) fn claim_stdin(name: &str) -> Result<(), Failure> {
     static CLAIMED: Mutex<Option<String>> = Mutex::new(None);
     let mut claimed = CLAIMED.lock().expect("no panic can occur while the lock is held");
@@ -101,7 +102,7 @@ pub(crate) fn claim_stdin(name: &str) -> Result<(), Failure> {
             .hint("pass one of the two in a file"));
     }
     *claimed = Some(name.to_owned());
-    Ok(())
+    require_stdin()
 }
 
 fn read_text(input: impl Read) -> io::Result<Zeroizing<String>> {

@@ -1,5 +1,6 @@
 //! Output target of decrypted content: the sender's file name, a chosen file or directory, or stdout.
 
+use std::fs::OpenOptions;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::printer::Printer;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::Prompt;
+use crate::cli::streams::require_stdout;
 use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target};
 use crate::domain::crypto::envelope::{Archive, Metadata};
 use crate::domain::file_name::safe_file_name;
@@ -73,7 +75,13 @@ impl OutputTarget {
 
     /// Returns whether the content goes to stdout.
     pub(crate) fn is_stdout(&self) -> bool {
-        self.output.as_deref().is_some_and(|output| output == Path::new("-"))
+        const NAMES: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+        self.output.as_deref().is_some_and(|output| NAMES.iter().any(|name| output == Path::new(name)))
+    }
+
+    /// Returns the pipe or device that the content is written to, such as `/dev/null`.
+    fn device(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| is_device(path))
     }
 
     /// Checks the target before the download and asks about an existing file. Blocks.
@@ -81,10 +89,17 @@ impl OutputTarget {
         if self.is_stdout() && self.printer.is_json() {
             return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
-        if self.is_stdout() && self.extract == Extract::Wanted {
-            return Err(Failure::usage("cannot unpack an archive to stdout").hint("omit --extract, or -o -"));
+        if let (Some(output), Extract::Wanted) = (&self.output, self.extract)
+            && (self.is_stdout() || is_device(output))
+        {
+            let output = if self.is_stdout() { "stdout".to_owned() } else { output.display().to_string() };
+            let failure = Failure::usage(format!("cannot unpack an archive to {output}"));
+            return Err(failure.hint("omit --extract, or choose a directory with -o"));
         }
         if self.is_stdout() {
+            return require_stdout("the content");
+        }
+        if self.device().is_some() {
             return Ok(());
         }
         let file = self.output.clone().filter(|path| !is_directory(path));
@@ -116,6 +131,11 @@ impl OutputTarget {
                 return Err(OutputError::Rejected("content is not written to a terminal by default".to_owned()));
             }
             return Ok(Output::Stream(self.printer.content()));
+        }
+        if let Some(path) = self.device() {
+            let opened = OpenOptions::new().write(true).open(path);
+            let stream = opened.map_err(|source| OutputError::Create { path: path.to_owned(), source })?;
+            return Ok(Output::Stream(Box::new(stream)));
         }
         let extracts = metadata.is_some_and(|metadata| metadata.archive.is_some()) && self.extract != Extract::Never;
         let name = || match metadata {
@@ -170,6 +190,18 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
         let message = format!("cannot write to directory {}: {error}", directory.display());
         failure("file_unwritable", message).hint("choose another directory with -o")
     })
+}
+
+/// Returns whether a path names a pipe or a character device, such as `/dev/null` or the `>(command)` of a shell.
+#[cfg(unix)]
+fn is_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|found| found.file_type().is_fifo() || found.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &Path) -> bool {
+    false
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -18,6 +18,7 @@ pub(super) use part_record::part_of;
 use self::output::{FinishedOutput, Sink};
 use self::part_file::claim;
 use self::part_record::{EarlierPart, PartRecord};
+use super::save_warning::SaveWarning;
 use super::unpack::{UnpackedFile, Watch};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
@@ -54,6 +55,8 @@ pub struct Decrypted {
     pub unpacked: Option<Vec<UnpackedFile>>,
     /// Content size in bytes.
     pub size: u64,
+    /// Properties of the content that the file system did not accept.
+    pub warnings: Vec<SaveWarning>,
 }
 
 /// Reason why a payload was not decrypted completely.
@@ -310,7 +313,8 @@ impl Writer {
         }
         let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
         let FinishedOutput { path, unpacked } = sink.finish(modified, watch)?;
-        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written })
+        let warnings = watch.take_warnings();
+        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
     }
 }
 

@@ -168,7 +168,7 @@ impl Sink {
     /// Completes the output; returns the path of a file or directory, and the unpacked files.
     pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<FinishedOutput, OutputError> {
         match self {
-            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(modified)?), unpacked: None }),
+            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(modified, watch)?), unpacked: None }),
             Self::Directory(part, target) => {
                 let (path, files) = directory::finish(part, &target, modified, watch)?;
                 Ok(FinishedOutput { path: Some(path), unpacked: Some(files) })

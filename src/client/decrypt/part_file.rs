@@ -5,11 +5,13 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::TempPath;
+use tempfile::{PathPersistError, TempPath};
 
 use super::names::alternatives;
 use super::output::{Conflict, OutputError, Target};
+use crate::client::save_warning::{LostProperty, is_unsupported};
 use crate::client::tag_file::is_at;
+use crate::client::unpack::Watch;
 use crate::domain::crypto::random;
 
 /// Part file in the directory of its target. Removed on drop, unless it is finished or kept.
@@ -82,21 +84,33 @@ impl PartFile {
     }
 
     /// Finishes the file under `path`, or under an alternative name if `path` exists.
-    pub(super) fn finish_as(mut self, path: PathBuf, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
+    pub(super) fn finish_as(
+        mut self,
+        path: PathBuf,
+        modified: Option<SystemTime>,
+        watch: &Watch,
+    ) -> Result<PathBuf, OutputError> {
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
-        self.finish(modified)
+        self.finish(modified, watch)
     }
 
     /// Gives the file its name, modification time and permissions; returns its path.
-    pub(super) fn finish(self, modified: Option<SystemTime>) -> Result<PathBuf, OutputError> {
+    ///
+    /// The content is complete, so a file system without permissions or without fsync only causes a warning.
+    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<PathBuf, OutputError> {
         let Self { mut path, file, target, permissions } = self;
-        file.set_permissions(permissions).map_err(OutputError::Write)?;
+        if let Err(error) = file.set_permissions(permissions) {
+            watch.warn(LostProperty::Permissions, &target.path, &error);
+        }
         if let Some(modified) = modified {
             // Best effort: the file system may not support this time.
             let _ = file.set_modified(modified);
         }
         // Synced before the rename, so that after a power loss the name refers to the complete file or to none.
-        file.sync_all().map_err(OutputError::Write)?;
+        match file.sync_all() {
+            Err(error) if is_unsupported(&error) => watch.warn(LostProperty::Durability, &target.path, &error),
+            outcome => outcome.map_err(OutputError::Write)?,
+        }
         if !is_at(&file, &path).map_err(OutputError::Write)? {
             let other = path.keep().unwrap_or_else(|error| error.path.to_path_buf());
             return Err(OutputError::Busy(other));
@@ -112,7 +126,7 @@ impl PartFile {
         let renames = target.conflict == Conflict::Rename;
         let others = alternatives(&target.path).take(if renames { usize::MAX } else { 0 });
         for candidate in std::iter::once(target.path.clone()).chain(others) {
-            match path.persist_noclobber(&candidate) {
+            match persist_to_new(path, &candidate) {
                 Ok(()) => return Ok(candidate),
                 Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => path = error.path,
                 Err(error) => return Err(OutputError::Create { path: candidate, source: error.error }),
@@ -122,21 +136,57 @@ impl PartFile {
     }
 }
 
+/// Renames a file; fails if `to` exists.
+fn persist_to_new(path: TempPath, to: &Path) -> Result<(), PathPersistError> {
+    match path.persist_noclobber(to) {
+        // The file system has neither hard links nor a rename that replaces nothing.
+        Err(error) if is_unsupported(&error.error) => {
+            let path = error.path;
+            // Reserves the name with an empty file, which the rename replaces.
+            if let Err(error) = create_new(to) {
+                return Err(PathPersistError { error, path });
+            }
+            path.persist(to).inspect_err(|_| {
+                // Best effort: an empty file stays behind.
+                let _ = fs::remove_file(to);
+            })
+        }
+        outcome => outcome,
+    }
+}
+
 /// Checks that `target` may be written, and returns the permissions of the finished file.
 fn check_target(target: &Target) -> Result<Permissions, OutputError> {
     if target.conflict == Conflict::Fail && target.path.symlink_metadata().is_ok() {
         return Err(OutputError::Exists(target.path.clone()));
     }
-    let replaced = target.path.metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
+    let replaced = target.path.symlink_metadata().ok().filter(|_| target.conflict == Conflict::Overwrite);
     match replaced {
+        // The file that the link names may be any file of this user, and a sender can choose the name of the link.
+        Some(found) if found.is_symlink() => {
+            let message = format!("{} is a symbolic link, so it is not replaced", target.path.display());
+            Err(OutputError::Rejected(message))
+        }
         Some(found) if !found.is_file() => {
             let message = format!("{} is not a regular file, so it is not replaced", target.path.display());
             Err(OutputError::Rejected(message))
         }
-        Some(found) => Ok(found.permissions()),
+        Some(found) => Ok(without_special_bits(found.permissions())),
         None => default_permissions(&target.path)
             .map_err(|source| OutputError::Create { path: target.path.clone(), source }),
     }
+}
+
+/// Removes the setuid, setgid and sticky bits, which the owner gave to other content.
+#[cfg(unix)]
+fn without_special_bits(permissions: Permissions) -> Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    Permissions::from_mode(permissions.mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn without_special_bits(permissions: Permissions) -> Permissions {
+    permissions
 }
 
 /// Returns the path of the part file of `target`.
@@ -205,7 +255,7 @@ mod tests {
     fn finish(path: &Path, conflict: Conflict) -> Result<PathBuf, OutputError> {
         let mut part = PartFile::create(target(path, conflict))?;
         part.file().write_all(b"new").unwrap();
-        part.finish(None)
+        part.finish(None, &Watch::default())
     }
 
     #[test]
@@ -227,7 +277,7 @@ mod tests {
         let path = directory.path().join("a.txt");
         let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         fs::write(&path, "old").unwrap();
-        assert!(matches!(part.finish(None), Err(OutputError::Exists(_))));
+        assert!(matches!(part.finish(None, &Watch::default()), Err(OutputError::Exists(_))));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the part file was not removed");
     }
@@ -239,7 +289,7 @@ mod tests {
         fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
         let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         assert!(matches!(PartFile::create(target(&path, Conflict::Fail)), Err(OutputError::Busy(_))));
-        assert_eq!(part.finish(None).unwrap(), path);
+        assert_eq!(part.finish(None, &Watch::default()).unwrap(), path);
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
 
@@ -254,6 +304,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         std::os::unix::fs::symlink(directory.path().join("nowhere"), directory.path().join("b.txt")).unwrap();
         assert!(matches!(finish(&directory.path().join("b.txt"), Conflict::Fail), Err(OutputError::Exists(_))));
+        std::os::unix::fs::symlink(&victim, directory.path().join("c.txt")).unwrap();
+        assert!(matches!(finish(&directory.path().join("c.txt"), Conflict::Overwrite), Err(OutputError::Rejected(_))));
+        assert!(directory.path().join("c.txt").is_symlink());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]
@@ -264,7 +318,7 @@ mod tests {
         let other = directory.path().join(".sgsend-00000000.part");
         fs::remove_file(&other).unwrap();
         fs::write(&other, "half of something").unwrap();
-        assert!(matches!(part.finish(None), Err(OutputError::Busy(_))));
+        assert!(matches!(part.finish(None, &Watch::default()), Err(OutputError::Busy(_))));
         assert!(!path.exists());
         assert_eq!(fs::read_to_string(&other).unwrap(), "half of something");
     }
@@ -279,6 +333,9 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         finish(&path, Conflict::Overwrite).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        fs::set_permissions(&path, Permissions::from_mode(0o6755)).unwrap();
+        finish(&path, Conflict::Overwrite).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o755);
         let null = Target { path: "/dev/null".into(), ..target(&path, Conflict::Overwrite) };
         assert!(matches!(PartFile::create(null), Err(OutputError::Rejected(_))));
     }
@@ -294,7 +351,7 @@ mod tests {
         let path = directory.path().join("a.txt");
         let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
         assert_eq!(mode(&part.path), 0o600);
-        part.finish(None).unwrap();
+        part.finish(None, &Watch::default()).unwrap();
         assert_eq!(mode(&path), mode(&ordinary));
     }
 }

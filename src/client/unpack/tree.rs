@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{UnpackError, UnpackedFile, Watch};
+use crate::client::save_warning::{LostProperty, is_unsupported};
 use crate::domain::archive::{ArchivePath, SymlinkTarget};
 
 /// Maximum total length of the paths of implicit directories, in bytes.
@@ -128,14 +129,23 @@ impl<'a> Tree<'a> {
         for (path, target) in std::mem::take(&mut self.links) {
             watch.check()?;
             self.make_parents(&path)?;
-            make_link(&target, &self.disk_path(&path)).map_err(|source| create_error(&path, source))?;
+            match make_link(&target, &self.disk_path(&path)) {
+                // Such as FAT, or a network file system without symbolic links.
+                Err(error) if is_unsupported(&error) => {
+                    watch.warn(LostProperty::Symlink, Path::new(path.as_str()), &error);
+                }
+                outcome => outcome.map_err(|source| create_error(&path, source))?,
+            }
         }
         for (path, directory) in self.directories.iter().rev() {
             let disk_path = self.disk_path(path);
             if let Some(modified) = directory.modified {
                 let _ = File::open(&disk_path).and_then(|opened| opened.set_modified(modified));
             }
-            permit(&disk_path, directory.mode & self.allowed).map_err(|source| failed(path.as_str(), source))?;
+            // The content is complete, so it is kept with other permissions.
+            if let Err(error) = permit(&disk_path, directory.mode & self.allowed) {
+                watch.warn(LostProperty::Permissions, Path::new(path.as_str()), &error);
+            }
         }
         Ok(self.files)
     }

@@ -1,17 +1,21 @@
 //! Progress reports and cancellation of unpacking.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::UnpackError;
+use crate::client::save_warning::{LostProperty, SaveWarning, SaveWarnings};
 use crate::client::{NoProgress, Progress};
 
-/// Progress callback and cancellation flag of an unpacking.
+/// Progress callback, cancellation flag and warnings of an unpacking.
 #[derive(Clone)]
 pub struct Watch {
     progress: Arc<dyn Progress>,
     stop: Arc<AtomicBool>,
+    warnings: SaveWarnings,
 }
 
 /// Guard that cancels unpacking when dropped; the future that waits for the unpacking owns the guard.
@@ -23,12 +27,22 @@ impl Watch {
     #[must_use]
     pub fn new(progress: Arc<dyn Progress>) -> (Self, StopOnDrop) {
         let stop = Arc::<AtomicBool>::default();
-        (Self { progress, stop: stop.clone() }, StopOnDrop(stop))
+        (Self { progress, stop: stop.clone(), warnings: SaveWarnings::default() }, StopOnDrop(stop))
     }
 
     /// Reports that the entry `name` is being unpacked.
     pub(super) fn at(&self, name: &str) {
         self.progress.at(name);
+    }
+
+    /// Records that the saved file at `path` lacks a property.
+    pub(in crate::client) fn warn(&self, property: LostProperty, path: &Path, error: &io::Error) {
+        self.warnings.add(property, path, error);
+    }
+
+    /// Returns the warnings so far.
+    pub(in crate::client) fn take_warnings(&self) -> Vec<SaveWarning> {
+        self.warnings.take()
     }
 
     /// Returns an error after cancellation.
@@ -39,7 +53,7 @@ impl Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { progress: Arc::new(NoProgress), stop: Arc::default() }
+        Self { progress: Arc::new(NoProgress), stop: Arc::default(), warnings: SaveWarnings::default() }
     }
 }
 

@@ -10,15 +10,11 @@ use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
 
 /// Maximum keys with a failed attempt per window.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
+pub(crate) const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
 
 /// Wrong access proofs per transfer and network: 10 per hour.
 pub(crate) const WRONG_PROOFS: WindowPolicy =
     WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_hours(1), CAPACITY) };
-
-/// Wrong admin keys per network: 10 per minute.
-pub(crate) const WRONG_ADMIN_KEYS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +52,9 @@ mod tests {
     use super::*;
 
     const MAX_KEYS: usize = 262_144;
-    const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..WRONG_ADMIN_KEYS };
+    const TEN_A_MINUTE: WindowPolicy =
+        WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
+    const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..TEN_A_MINUTE };
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     fn guess<K: Eq + Hash>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
@@ -65,7 +63,7 @@ mod tests {
 
     #[test]
     fn after_ten_failures_nothing_is_verified_until_the_window_ends() {
-        let attempts = FailedAttempts::new(WRONG_ADMIN_KEYS);
+        let attempts = FailedAttempts::new(TEN_A_MINUTE);
         for _ in 0..10 {
             guess(&attempts, 1, NOW).unwrap();
         }

@@ -15,7 +15,7 @@ pub(crate) mod failed_attempts;
 pub mod free_space;
 pub(super) mod keyed_mutex;
 mod lifetime;
-pub(super) mod table;
+pub(crate) mod table;
 pub(crate) mod window;
 
 pub use content_size::{DEFAULT_MAX_CONTENT_BYTES, LARGEST_MAX_CONTENT_BYTES, Limits};

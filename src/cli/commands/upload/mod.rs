@@ -5,6 +5,7 @@ mod prepare;
 mod report;
 pub(super) mod unfinished;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::values::{positive_duration, positive_number};
 use crate::cli::output::plural::counted;
 use crate::cli::output::share::ShareOptions;
+use crate::cli::streams::require_stdout;
 use crate::client::pack::Plan;
 use crate::client::upload::{self, UploadError, Uploaded};
 use crate::client::{Api, ClientError, Signal};
@@ -57,7 +59,7 @@ pub(crate) struct Arguments {
     separate_key: bool,
     /// Exclude entries whose name, or path below the directory, matches this glob; can be repeated
     #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
+    exclude: Vec<OsString>,
     /// List the files and check them against the limits of the server, without uploading
     #[arg(long)]
     dry_run: bool,
@@ -76,6 +78,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
     let (remember, share) = (arguments.history.clone(), arguments.share);
     let dry_run = arguments.dry_run;
+    if !dry_run {
+        require_stdout("the link")?;
+    }
     let (api, prepared) = tokio::select! {
         prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
         signal = interrupt.raised() => return Err(nothing_uploaded(signal)),

@@ -84,7 +84,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         context.printer.warning(&format!("{others} more entries are skipped"));
     }
     for glob in &opened.unused_globs {
-        context.printer.warning(&format!("--exclude {glob} matches nothing"));
+        context.printer.warning(&format!("--exclude {} matches nothing", glob.display()));
     }
     if opened.is_renamed {
         context.printer.warning(&format!("recipients see the name {}", opened.name));

@@ -7,14 +7,12 @@ use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
-use super::names::alternatives_of_directory;
+use super::names::{MAX_NAME_BYTES, alternatives_of_directory};
 use super::output::{Conflict, OutputError, Target};
 use super::part_file::PartFile;
+use crate::client::save_warning::{LostProperty, is_unsupported};
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, default_directory_mode, make_private, permit, unpack};
 use crate::domain::file_name::safe_file_name;
-
-/// Maximum length of a file name in common file systems, in bytes.
-const MAX_NAME_BYTES: usize = 255;
 
 /// Failure to unpack a complete archive.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +41,7 @@ pub(super) fn finish(
         part.keep_for_resume();
         return Err(error);
     }
-    let kept = part.finish_as(archive_path(&target.path), modified).ok();
+    let kept = part.finish_as(archive_path(&target.path), modified, watch).ok();
     Err(match error {
         OutputError::Unpack(failed) => OutputError::Unpack(Box::new(UnpackFailure { kept, ..*failed })),
         other => other,
@@ -77,8 +75,13 @@ fn unpack_part(
         let _ = File::open(&unfinished.0).and_then(|directory| directory.set_modified(modified));
     }
     // Synced before the rename, so that after a power loss the name refers to the complete directory or to none.
-    sync(&unfinished.0).map_err(failed)?;
-    permit(&unfinished.0, mode).map_err(failed)?;
+    match sync(&unfinished.0) {
+        Err(error) if is_unsupported(&error) => watch.warn(LostProperty::Durability, &target.path, &error),
+        outcome => outcome.map_err(failed)?,
+    }
+    if let Err(error) = permit(&unfinished.0, mode) {
+        watch.warn(LostProperty::Permissions, &target.path, &error);
+    }
     let path = unfinished.publish(target)?;
     Ok((path, files))
 }

@@ -1,6 +1,7 @@
 //! Walks directory trees in an order that does not depend on the file system.
 
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,9 @@ pub fn pack(inputs: Vec<PackInput>, exclude: &Exclude) -> Result<Packed, PackErr
     let mut inputs = inputs;
     inputs.sort_by(|one, other| one.name.cmp(&other.name));
     let named = !inputs.is_empty();
-    inputs.retain(|input| input.name.is_empty() || !exclude.matches(&input.name));
+    inputs.retain(|input| {
+        input.name.is_empty() || !exclude.matches(input.path.file_name().map_or(Path::new(&input.name), Path::new))
+    });
     if named && inputs.is_empty() {
         return Err(PackError::Nothing);
     }
@@ -122,7 +125,7 @@ impl Walk<'_> {
         let walk = WalkDir::new(&target).follow_links(false).sort_by_file_name().into_iter();
         let excluded = Cell::new(false);
         let walk = walk.filter_entry(|entry| {
-            let is_excluded = entry.depth() > 0 && exclude.matches(&name_below(&input.name, &target, entry.path()));
+            let is_excluded = entry.depth() > 0 && exclude.matches(&path_below(&input.name, &target, entry.path()));
             excluded.set(excluded.get() || is_excluded);
             !is_excluded
         });
@@ -193,11 +196,13 @@ impl Walk<'_> {
 }
 
 /// Returns the path within the archive of an entry at `path`, which is below `root` on disk.
+fn path_below(input: &str, root: &Path, path: &Path) -> PathBuf {
+    Path::new(input).join(path.strip_prefix(root).unwrap_or(path))
+}
+
+/// Returns the path within the archive as slash-separated text, with replacement characters for invalid UTF-8.
 fn name_below(input: &str, root: &Path, path: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    let below = below.components().map(|part| part.as_os_str().to_string_lossy());
-    let input = Some(input.into()).filter(|input: &std::borrow::Cow<'_, str>| !input.is_empty());
-    input.into_iter().chain(below).collect::<Vec<_>>().join("/")
+    path_below(input, root, path).iter().map(OsStr::to_string_lossy).collect::<Vec<_>>().join("/")
 }
 
 fn read_link(path: &Path, at: &ArchivePath) -> io::Result<Result<SymlinkTarget, InvalidSymlinkTarget>> {

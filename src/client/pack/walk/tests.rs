@@ -4,7 +4,7 @@ use super::*;
 use crate::client::upload::{Source, SourceError};
 
 fn packed(path: &Path, exclude: &[&str]) -> Result<Packed, PackError> {
-    let globs: Vec<_> = exclude.iter().map(ToString::to_string).collect();
+    let globs: Vec<_> = exclude.iter().map(std::ffi::OsString::from).collect();
     pack(vec![PackInput { name: String::new(), path: path.to_owned() }], &Exclude::parse(&globs).unwrap())
 }
 
@@ -130,7 +130,7 @@ fn several_paths_are_packed_under_their_names() {
     let plan = pack(inputs(), &Exclude::default()).unwrap().plan;
     assert_eq!(names(&plan), ["a", "b", "b/1"]);
     assert!(whole(&plan)[512..].starts_with(b"two"));
-    let exclude = |glob: &str| Exclude::parse(&[glob.to_owned()]).unwrap();
+    let exclude = |glob: &str| Exclude::parse(&[glob.into()]).unwrap();
     assert_eq!(names(&pack(inputs(), &exclude("b/1")).unwrap().plan), ["a", "b"]);
     assert_eq!(names(&pack(inputs(), &exclude("b")).unwrap().plan), ["a"]);
     assert!(matches!(pack(inputs(), &exclude("?")), Err(PackError::Nothing)));

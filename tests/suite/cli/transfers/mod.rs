@@ -5,6 +5,7 @@ mod disk_full;
 mod download_count;
 mod hostile_server;
 mod network;
+mod odd_machines;
 mod plaintext_leaks;
 mod presigned;
 mod resume;
