@@ -26,7 +26,7 @@ pub(super) fn malformed_token(error: InvalidToken) -> Failure {
     Failure::usage(error.to_string()).hint("copy the complete token, from sgs_ to its last character")
 }
 
-/// Upper limit of the timeout of a request without a payload.
+/// Maximum timeout of a request without a payload.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Settings, API clients and terminal access of a command.
@@ -44,7 +44,7 @@ pub(super) struct Context {
 impl Context {
     /// Reads the environment and the configuration.
     ///
-    /// With `makes_profile`, the named configuration file and profile need not exist.
+    /// If `makes_profile` is set, the requested configuration file and profile may be missing.
     pub(super) fn new(
         global: GlobalOptions,
         printer: Printer,
@@ -142,7 +142,7 @@ impl Context {
         })
     }
 
-    /// Returns the retry policy of transfers, bounded by `--timeout` without progress.
+    /// Returns the retry policy of transfers: retries end after `--timeout` without progress.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy::new(self.global.timeout)
     }
@@ -152,7 +152,9 @@ impl Context {
         Arc::new(Meter::new(self.printer.clone(), phase))
     }
 
-    /// Returns the path of the configuration file, which may not exist; `None` for a user without a home.
+    /// Returns the path of the configuration file; `None` for a user without a home directory.
+    ///
+    /// The file may be missing.
     pub(super) fn config_file(&self) -> Option<&Path> {
         self.config_file.as_deref()
     }

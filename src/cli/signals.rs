@@ -6,7 +6,7 @@ use crate::client::{Interrupt, Signal};
 
 use crate::cli::failure::exit::Exit;
 
-/// Time that a command has to end after the first signal.
+/// Maximum time from the first signal to the end of the command.
 const GRACE_PERIOD: Duration = Duration::from_secs(3);
 
 /// Starts a task that listens for SIGINT and SIGTERM.

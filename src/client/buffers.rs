@@ -1,4 +1,4 @@
-//! Pool of reusable buffers: keeps the memory of a transfer constant, whatever the allocator does.
+//! Pool of reusable buffers: keeps the memory of a transfer constant, independently of the allocator.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Full, failing and read-only disks: acknowledged changes survive, whatever the server responds.
+//! Full, failing and read-only disks: acknowledged changes survive every fault.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -192,7 +192,7 @@ async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
         sent.unwrap();
         let refused = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
         assert!([503, 507].contains(&refused.status), "the server accepted a request that it can't store: {refused:?}");
-        // Stored data stays readable where no counter has to be written.
+        // Requests that write no counter still succeed.
         let status = client.get("/health").await.unwrap();
         assert_eq!(status.status, 200);
         fs::remove_file(&fault).unwrap();

@@ -147,7 +147,7 @@ fn the_check_can_fail() {
     }
 }
 
-/// Folders and files that a reader has to take in at once stay small.
+/// Folders and files stay small enough to be read as a whole.
 #[test]
 fn folders_and_files_are_small() {
     const MAX_ENTRIES: usize = 24;

@@ -1,4 +1,4 @@
-//! The command line, and its commands: one file or folder each, with its arguments and its `run`.
+//! The command line and its commands. Each command is a module with its arguments and a `run` function.
 
 pub(super) mod audit;
 pub(super) mod completions;
@@ -29,7 +29,7 @@ use super::input::global::GlobalOptions;
 use super::output::printer::Printer;
 use super::signals;
 
-/// Time that blocking threads have to finish after a command has ended.
+/// Maximum time to wait for blocking threads after a command has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Sends end-to-end encrypted files through a server that cannot read them.

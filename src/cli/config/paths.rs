@@ -8,25 +8,27 @@ fn directories() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "sgsend")
 }
 
-/// Returns the configuration directory; `None` for a user without a home.
+/// Returns the configuration directory; `None` for a user without a home directory.
 #[must_use]
 pub fn config_directory() -> Option<PathBuf> {
     directories().map(|directories| directories.config_dir().to_owned())
 }
 
-/// Returns the default configuration file.
+/// Returns the path of the default configuration file.
 #[must_use]
 pub fn config_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("config.toml"))
 }
 
-/// Returns the file of the generated admin key: the key and a line feed, mode 0600.
+/// Returns the path of the file with the generated admin key: one line, mode 0600.
 #[must_use]
 pub fn admin_key_file() -> Option<PathBuf> {
     config_directory().map(|directory| directory.join("admin-key"))
 }
 
-/// Returns the directory of the history and of unfinished transfers; `None` for a user without a home.
+/// Returns the directory of the history and of unfinished transfers.
+///
+/// Returns `None` for a user without a home directory.
 #[must_use]
 pub fn state_directory() -> Option<PathBuf> {
     let directories = directories()?;
@@ -45,7 +47,7 @@ pub fn downloads_directory() -> Option<PathBuf> {
     Some(state_directory()?.join("downloads"))
 }
 
-/// Returns the parent directory of the default storage; `None` for a user without a home.
+/// Returns the parent directory of the default storage; `None` for a user without a home directory.
 #[must_use]
 pub fn data_directory() -> Option<PathBuf> {
     directories().map(|directories| directories.data_dir().to_owned())

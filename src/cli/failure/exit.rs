@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Success.
     Done = 0,
-    /// Any error without a status of its own.
+    /// Any error without a more specific status.
     Other = 1,
     /// Wrong usage, malformed link or invalid configuration.
     Usage = 2,
@@ -16,7 +16,7 @@ pub enum Exit {
     NotFound = 3,
     /// The transfer has expired, reached its download limit or was deleted.
     Gone = 4,
-    /// A sender token or admin key is missing, wrong, revoked or belongs to someone else.
+    /// A sender token or admin key is missing, wrong or revoked, or belongs to another sender or server.
     NotAuthorised = 5,
     /// The key or passphrase is wrong, or the payload is damaged.
     WrongKey = 6,

@@ -71,7 +71,7 @@ impl GrantFile {
         }
     }
 
-    /// Checks that the directory for grants is writable, before there is a grant. Blocks.
+    /// Returns whether the directory for grants is writable, before the server issues a grant. Blocks.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         let Some(parent) = self.file.as_deref().and_then(Path::parent) else { return false };

@@ -38,7 +38,7 @@ impl ApiError {
     pub fn is_transient(&self) -> bool {
         match self.code {
             Some(ErrorCode::RateLimited) => true,
-            // A retry does not help here, whatever the status.
+            // A retry does not help, even if the status is transient.
             Some(ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached | ErrorCode::StorageFull) => false,
             _ => matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504),
         }

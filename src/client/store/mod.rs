@@ -1,4 +1,4 @@
-//! Client of the payload store: sends presigned requests to an origin that gets none of our secrets.
+//! Client of the payload store: sends presigned requests without the client's secrets.
 //!
 //! A request carries only what the service has signed: no token, proof or grant. A presigned URL is a secret while it
 //! is valid, so errors and messages name only its origin.
@@ -67,7 +67,7 @@ impl Store {
         bare.set_fragment(None);
         let base_url = BaseUrl::new(bare).map_err(|error| self.invalid_response(call, &error.to_string()))?;
         let origin = Origin::from(&base_url);
-        // Otherwise a remote service could make us send requests to services on this machine.
+        // Prevents a remote service from directing requests to services on this machine.
         if base_url.is_loopback() && !self.service.is_loopback() {
             return Err(StoreError::Loopback { origin }.into());
         }
@@ -107,7 +107,7 @@ impl SignedPut {
         &self.url.origin
     }
 
-    /// Sends the request. `body` must know its length: S3 needs a content length.
+    /// Sends the request. The length of `body` must be known: S3 requires a content length.
     pub(super) async fn send(&self, body: Body) -> Result<(), ClientError> {
         let SignedUrl { url, origin, client } = &self.url;
         let request = client.put(url.clone()).headers(self.headers.clone()).body(body);
@@ -121,7 +121,7 @@ impl SignedUrl {
         &self.origin
     }
 
-    /// Converts a read error of a response's body.
+    /// Converts an error of reading a response body.
     pub(super) fn lost(&self, error: reqwest::Error) -> ClientError {
         StoreError::Lost(ClientError::of_request(self.origin.clone(), error)).into()
     }

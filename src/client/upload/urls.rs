@@ -81,7 +81,9 @@ impl Urls {
             .unwrap_or_else(|| Err(self.store.invalid_response(CALL, "a requested part is missing")))
     }
 
-    /// Discards the URLs from the response with this number and from earlier responses: the store rejects them.
+    /// Discards the URLs of response number `response` and of earlier responses.
+    ///
+    /// The store rejects these URLs.
     pub(super) fn forget(&self, response: u64) {
         self.cache().signed.retain(|_, (from, _)| *from > response);
     }

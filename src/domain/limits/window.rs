@@ -46,7 +46,7 @@ impl<K: Eq + Hash> Window<K> {
     /// `action` runs under the lock, so concurrent requests can't exceed the limit.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] as [`Window::try_count`]; `action` does not run then.
+    /// [`Error::RateLimited`], like [`Window::try_count`]; `action` does not run in that case.
     pub(crate) fn count_if<A>(
         &self,
         key: K,

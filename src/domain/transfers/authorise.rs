@@ -34,7 +34,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
-    /// [`Error::GrantInvalid`]; as [`Transfer::check_downloadable`].
+    /// [`Error::GrantInvalid`]; errors of [`Transfer::check_downloadable`].
     pub(super) async fn authorise(
         &self,
         scope: &RequestScope,

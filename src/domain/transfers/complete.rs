@@ -12,7 +12,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::UploadIncomplete`], which changes nothing; [`Error::SizeMismatch`] if the stored payload is larger than
-    /// declared, which also deletes the transfer; as [`Transfer::check_pending`] if the transfer has ended.
+    /// declared, which also deletes the transfer; errors of [`Transfer::check_pending`] if the transfer has ended.
     pub async fn complete(&self, scope: &RequestScope, transfer: Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         if transfer.check_pending(self.now()).is_ok() {

@@ -73,7 +73,7 @@ impl Transfers {
     /// Creates a transfer, or returns the transfer created earlier with the same idempotency key.
     ///
     /// # Errors
-    /// As [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`]; [`Error::StorageFull`].
+    /// Errors of [`new_terms`]; [`Error::IdempotencyMismatch`]; [`Error::QuotaExceeded`]; [`Error::StorageFull`].
     pub async fn create(
         &self,
         scope: &RequestScope,

@@ -37,7 +37,7 @@ impl Transfers {
     /// A repeated call with the same grant counts nothing.
     ///
     /// # Errors
-    /// As [`Transfers::check_download`], but without [`Error::GrantInvalid`]; [`Error::TransferExhausted`],
+    /// Errors of [`Transfers::check_download`] except [`Error::GrantInvalid`]; [`Error::TransferExhausted`],
     /// [`Error::RateLimited`].
     pub async fn create_download(
         &self,
@@ -60,7 +60,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::AccessRequired`], [`Error::AccessInvalid`], [`Error::RateLimited`], [`Error::GrantExpired`],
-    /// [`Error::GrantInvalid`]; as [`Transfer::check_downloadable`].
+    /// [`Error::GrantInvalid`]; errors of [`Transfer::check_downloadable`].
     pub async fn check_download(
         &self,
         scope: &RequestScope,
@@ -76,7 +76,7 @@ impl Transfers {
     /// Without a range, only checks the request, and returns `None`.
     ///
     /// # Errors
-    /// As [`Transfers::check_download`]; [`Error::WrongMode`] if clients must use presigned URLs;
+    /// Errors of [`Transfers::check_download`]; [`Error::WrongMode`] if clients must use presigned URLs;
     /// [`Error::TransferExhausted`], [`Error::RateLimited`].
     pub async fn download(
         &self,

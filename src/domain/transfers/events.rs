@@ -64,7 +64,7 @@ impl Transfers {
     /// Checks the grant, which replaces the access proof; rejects unknown and expired grants.
     ///
     /// # Errors
-    /// As [`Transfers::authorise`], but a transfer that has ended is no error.
+    /// Errors of [`Transfers::authorise`], except for a transfer that has ended.
     async fn check_grant(
         &self,
         scope: &RequestScope,

@@ -46,7 +46,7 @@ impl Transfers {
     pub(super) async fn upload_instruction(&self, transfer: &Transfer) -> Result<UploadInstruction, Error> {
         let bytes = UploadInstruction::Bytes { url: upload_path(transfer.transfer_id) };
         match (self.store().presigner(), transfer.upload_flow()) {
-            // After completion, the route for uploads through this service rejects bytes with the reason.
+            // If the transfer is not pending, the route in `bytes` rejects the upload and reports the reason.
             (Some(presigner), Flow::Presigned) if transfer.check_pending(self.now()).is_ok() => {
                 self.record_upload_urls(transfer, None).await?;
                 self.sign_upload(presigner, transfer, &[]).await
@@ -59,7 +59,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`Error::WrongMode`] if the payload is uploaded through this service; [`Error::InvalidRequest`] for unknown,
-    /// duplicate or too many part numbers; as [`Transfer::check_pending`].
+    /// duplicate or too many part numbers; errors of [`Transfer::check_pending`].
     pub async fn create_upload_urls(
         &self,
         scope: &RequestScope,
@@ -76,9 +76,9 @@ impl Transfers {
         self.sign_upload(presigner, transfer, numbers).await
     }
 
-    /// Records until when upload URLs may write to the store.
+    /// Records a time after which no issued upload URL is valid.
     ///
-    /// A payload removed before that time is removed once more after it.
+    /// A payload removed before the recorded time is removed again afterwards, since a URL may have written it anew.
     async fn record_upload_urls(&self, transfer: &Transfer, scope: Option<&RequestScope>) -> Result<(), Error> {
         let now = self.now();
         if !transfer.clone().record_upload_urls(now, UPLOAD_LIFETIME)? {
@@ -94,7 +94,7 @@ impl Transfers {
             }
             let with = Commit::default();
             Ok(match scope {
-                // Signing, which may fail, decides the response.
+                // The result of the request is not known yet: signing may fail.
                 Some(scope) => {
                     Swap::write(transfer, scope.transfer_commit(id, now, ChangeResult::Later, &[], with), ())
                 }
@@ -165,7 +165,7 @@ impl Transfers {
     /// Switches a presigned upload to this service, before its first byte.
     ///
     /// # Errors
-    /// [`Error::WrongMode`] if this is not allowed, or if the payload store has already received bytes.
+    /// [`Error::WrongMode`] if bytes must not pass through this service, or if the payload store has received bytes.
     pub(super) async fn switch_to_bytes(&self, transfer: &Transfer) -> Result<(), Error> {
         self.check_bytes_allowed()?;
         if transfer.upload_flow() == Flow::Bytes {

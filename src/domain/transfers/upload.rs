@@ -49,7 +49,7 @@ impl Transfers {
     /// [`Error::OffsetMismatch`], [`Error::UploadInProgress`], [`Error::RateLimited`]; [`Error::PayloadTooLarge`] or
     /// [`Error::StorageFull`], after which all bytes of this request are discarded; [`Error::RequestTimeout`] or
     /// [`Error::InvalidRequest`] if the body ends early, after which the received bytes are kept and the upload can
-    /// resume; as [`Transfer::check_pending`].
+    /// resume; errors of [`Transfer::check_pending`].
     pub async fn upload<B>(
         &self,
         scope: &RequestScope,

@@ -57,7 +57,7 @@ impl Tiny {
         requests.collect()
     }
 
-    /// Returns whether the metrics have a request with these labels.
+    /// Returns whether the metrics count a request with `method`, `route` and `status`.
     fn counted(&self, method: &str, route: &str, status: u16) -> bool {
         let labels = format!("{{service=\"public\",method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
         self.app.metrics.to_text().contains(&format!("sgsend_requests_total{labels} 1\n"))

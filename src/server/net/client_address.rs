@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::domain::address::{HeaderForm, TrustedProxies, addresses};
 
-/// Configures the source of client addresses.
+/// Source of client addresses: the trusted proxies and their header.
 #[derive(Clone, Debug)]
 pub struct ClientAddress {
     /// Proxies trusted to report client addresses.

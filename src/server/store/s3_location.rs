@@ -20,7 +20,7 @@ pub struct S3Location {
     pub region: Option<String>,
 }
 
-/// Error for a text that is not the storage URL of an S3 store.
+/// Reason why a text is not a valid storage URL of an S3 store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidS3Location {
     /// The URL does not have the form `s3://BUCKET` or `s3://BUCKET/PREFIX`.
@@ -51,7 +51,7 @@ impl FromStr for S3Location {
             return Err(InvalidS3Location::Form);
         }
         let prefix = url.path().trim_matches('/').to_owned();
-        // Keys of a store contain no characters that need percent-encoding in a URL.
+        // Rejects `%` in the prefix: the URL parser encodes the characters that a key must not contain.
         if prefix.contains('%') || prefix.split('/').any(|part| part.is_empty() && !prefix.is_empty()) {
             return Err(InvalidS3Location::Form);
         }
@@ -70,7 +70,9 @@ impl FromStr for S3Location {
 }
 
 impl S3Location {
-    /// Returns the URL without path style and region, which do not tell storages apart.
+    /// Returns the URL that identifies the storage.
+    ///
+    /// Omits path style and region: two URLs that differ only in these options belong to the same storage.
     pub(super) fn name(&self) -> String {
         Self { path_style: false, region: None, ..self.clone() }.to_string()
     }
@@ -87,7 +89,7 @@ fn parse_endpoint(text: &str) -> Result<Url, InvalidS3Location> {
     }
 }
 
-/// Checks that a region can be used as one label of the endpoint's host name.
+/// Returns whether a region can be a label of the endpoint's host name.
 fn is_region(text: &str) -> bool {
     let label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(label)

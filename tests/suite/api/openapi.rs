@@ -48,7 +48,7 @@ const ADMIN: &[&str] = &[
     "POST /auth/end-session",
 ];
 
-/// Routes that the description omits: those that serve the description, and those of page assets.
+/// Routes missing from the description: routes of the description itself, and of page assets.
 const UNDESCRIBED: &[&str] = &["/openapi.json", "/docs", "/web/{*path}", "/save/worker.js"];
 
 fn client(service: &Started, name: ServiceName) -> Api {
@@ -138,7 +138,7 @@ async fn references_in_the_description_resolve() {
     }
 }
 
-/// Returns all values of this member anywhere in `value`.
+/// Returns the values of all members named `member` in `value`, at any depth.
 fn all_of<'a>(value: &'a Value, member: &str) -> Vec<&'a Value> {
     let inside: Vec<&Value> = match value {
         Value::Object(members) => members.values().collect(),
@@ -156,7 +156,7 @@ async fn the_description_matches_the_wire_format() {
     let codes: BTreeSet<&str> =
         schemas["ErrorCode"]["enum"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!(codes, ErrorCode::ALL.iter().map(|code| code.as_str()).collect());
-    // The schema of a version allows the number only.
+    // Records use the schema that allows only format version 1.
     for record in ["RequestRecord", "Action", "Event"] {
         assert_eq!(schemas[record]["properties"]["v"]["$ref"], "#/components/schemas/V1", "{record}");
     }

@@ -1,4 +1,4 @@
-//! Test support: starts services on free ports, and clients for them.
+//! Test support: services on free ports, API clients, home directories, proxies and stub servers.
 
 mod api;
 #[path = "../../support/blocking_proxy.rs"]

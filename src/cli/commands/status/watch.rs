@@ -21,7 +21,7 @@ use crate::domain::wire::TransferStatus;
 const MAX_INTERVAL: Duration = Duration::from_secs(15);
 /// Time to wait, after the last download, for the recipient's event about decryption.
 const FINAL_EVENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum delay in milliseconds with which a record can appear after newer records of other servers.
+/// Maximum delay of a record in milliseconds. A list may contain newer records of other servers first.
 const MAX_DELAY_MS: u64 = 10_000;
 
 /// Polls until the transfer has ended or has reached the awaited state.
@@ -49,7 +49,7 @@ pub(super) async fn watch(
         // Without a download limit, the download counter may lag behind the end of the transfer: poll once more.
         let may_lag = status.max_downloads.is_none() && status.download_count == 0 && has_ended(&status);
         if !may_lag || polled_again || arguments.wait != Some(WatchCondition::Downloaded) {
-            // The last recipient decrypts after its download is counted, and may then report the result.
+            // The server counts a download before the recipient decrypts the payload and reports the result.
             let event_expected =
                 arguments.events && status.status == Status::Exhausted && !events.all_reported(&status);
             match outcome(&status, arguments.wait) {
@@ -70,7 +70,7 @@ fn has_timed_out(ended_at: &mut Option<Instant>) -> bool {
     ended_at.get_or_insert_with(Instant::now).elapsed() >= FINAL_EVENT_TIMEOUT
 }
 
-/// Increases the interval by half, up to [`MAX_INTERVAL`] or a longer configured interval.
+/// Returns the interval increased by half, up to [`MAX_INTERVAL`]; a longer interval stays unchanged.
 fn next_interval(interval: Duration) -> Duration {
     interval.mul_f64(1.5).min(MAX_INTERVAL.max(interval))
 }
@@ -117,7 +117,9 @@ fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, contex
 /// The events seen so far.
 #[derive(Default)]
 struct Events {
-    /// Id of the newest event older than [`MAX_DELAY_MS`]: no late event can appear before this event.
+    /// Id of the last event that is at least [`MAX_DELAY_MS`] older than the newest event.
+    ///
+    /// No event can still appear before this id.
     stable_before: Option<String>,
     /// Ids of the seen events after `stable_before`.
     seen: HashSet<String>,
@@ -143,7 +145,9 @@ impl Events {
         Ok(self.take(found))
     }
 
-    /// Returns the unseen events of `found`, which holds all events after `stable_before`, and marks them as seen.
+    /// Marks the events in `found` as seen and returns the new events.
+    ///
+    /// `found` has all events after `stable_before`.
     fn take(&mut self, found: Vec<Value>) -> Vec<Value> {
         let id_of = |event: &Value| event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let at_of = |event: &Value| event.get("at").and_then(Value::as_u64).unwrap_or_default();

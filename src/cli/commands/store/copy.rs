@@ -129,7 +129,7 @@ fn check_built(storage: &StorageLocation) -> Result<(), Failure> {
     Err(Failure::usage("this sgsend was built without S3").hint("use folders: file:FOLDER"))
 }
 
-/// Converts an error of a copy to a failure.
+/// Converts an error of opening or copying the storages to a failure.
 fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {
@@ -147,7 +147,7 @@ fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
     }
 }
 
-/// Converts an error of the copy itself to a failure.
+/// Converts an error during the copy to a failure.
 fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
     let message = chain(error);
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, message.clone()).hint(hint);

@@ -31,7 +31,7 @@ struct Layer {
     ca_file: Option<PathBuf>,
 }
 
-/// All settings, in order of precedence.
+/// Settings of all sources, highest precedence first.
 pub(crate) struct Settings {
     flags: Layer,
     environment: Layer,
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Parses the settings. Relative paths of the profile start at `config_directory`.
+    /// Parses the settings. Relative paths in the profile are resolved against `config_directory`.
     pub(crate) fn new(
         global: &GlobalOptions,
         environment: &Environment,
@@ -101,10 +101,9 @@ impl Settings {
         self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))
     }
 
-    /// Returns the server that the configured sender token belongs to, with a hint, if there is no token for
-    /// `base_url`.
+    /// Returns the server of the configured sender token, and a hint how to use a token at `base_url`.
     ///
-    /// The hint says how to use the token at `base_url`.
+    /// Returns `None` if no token is configured. Call only if [`Self::token_of`] finds no token for `base_url`.
     pub(crate) fn token_of_other_server(&self, base_url: &BaseUrl) -> Option<(Origin, String)> {
         let current = self.server();
         let in_environment = self.environment.token.is_some();
@@ -146,7 +145,9 @@ impl Settings {
         self.flags.token.clone().or_else(from_environment)
     }
 
-    /// Returns the admin key for the current admin service; for a loopback service, as a last resort the generated key.
+    /// Returns the admin key for the current admin service.
+    ///
+    /// Without a configured key, a loopback service uses the generated key.
     pub(crate) fn admin_key(&self) -> Option<SecretSource> {
         let current = self.admin_server();
         let origin = Origin::from(&current);

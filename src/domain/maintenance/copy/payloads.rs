@@ -21,7 +21,7 @@ const PAGE_SIZE: usize = 500;
 impl Copying<'_> {
     /// Copies the payload of a transfer, reads the copy back, and compares the two.
     ///
-    /// If a resumed copy differs, its earlier part may be damaged: the payload is then copied once more from byte 0.
+    /// If a resumed copy differs, its earlier part may be damaged: the payload is then copied again from byte 0.
     ///
     /// # Errors
     /// [`CopyError::NoPayload`], [`CopyError::Damaged`].

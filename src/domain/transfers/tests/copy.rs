@@ -27,7 +27,7 @@ impl<F: Fn() + Send + Sync> Watch for CallBetweenPasses<F> {
     }
 }
 
-/// Returns a store over `memory` that fails after this number of operations, like a store whose process was killed.
+/// Returns a store over `memory` that fails after `operations` calls, as if its process was killed.
 fn failing_after(operations: u64, memory: MemoryStore) -> FaultyStore {
     FaultyStore::over(memory).with(FaultInjector::failing_after(operations))
 }

@@ -204,7 +204,7 @@ async fn a_payload_larger_than_declared_ends_the_transfer() {
     let fixture = Fixture::new();
     let transfer = fixture.created(None).await;
     let id = transfer.transfer_id;
-    // Writes to the store directly, as a presigned upload would: routes of the service reject a larger payload.
+    // Writes to the store directly, like a presigned upload: the service's own routes reject a larger payload.
     let mut writer = fixture.store.writer(id, 0).await.unwrap();
     writer.write(bytes::Bytes::from_static(b"abcd")).await.unwrap();
     writer.close().await.unwrap();

@@ -13,7 +13,7 @@ use crate::server::api::error::ApiError;
 /// Maximum size of a JSON request body in bytes.
 const MAX_JSON_BYTES: usize = 64 * 1024;
 
-/// A request body parsed as JSON of up to 64 KiB, whatever its content type; an empty body means `{}`.
+/// JSON request body of up to 64 KiB. Ignores the content type; an empty body means `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> Json<T> {
     /// Parses a complete body.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ApiError> {
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
-        // Rejects arrays, which serde would accept as the members of a struct in order.
+        // Rejects arrays: serde would read the elements of an array as the fields of a struct, in order.
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Err(Error::InvalidRequest("the body must be a JSON object".to_owned()).into());
         }
@@ -52,7 +52,7 @@ impl<T: DeserializeOwned> Json<T> {
     }
 }
 
-/// Returns the API error for a request body that failed before its end.
+/// Returns the API error for a request body that ended early or was sent too slowly.
 pub(crate) fn body_error(error: axum::Error) -> Error {
     match error.into_inner().downcast::<BodyError>() {
         Ok(error) if *error == BodyError::TooSlow => Error::RequestTimeout,

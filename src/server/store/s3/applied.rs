@@ -8,7 +8,7 @@ use lru::LruCache;
 
 use super::object_format::WriteId;
 
-/// Maximum number of remembered writes. The records of a forgotten write are written once more than necessary.
+/// Maximum number of remembered writes. The records of a forgotten write are written again needlessly.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(8_192).expect("the capacity is not zero");
 
 /// LRU cache of the latest writes whose outbox records are stored.

@@ -74,7 +74,7 @@ impl LeasedUpload {
         if service_upload.length() != offset {
             return Err(StoreError::OffsetMismatch { received_bytes: service_upload.length() });
         }
-        // The previous writer let its lease expire and may still be sending a part.
+        // Skips the part number that a previous writer with an expired lease may still be uploading.
         service_upload.next = service_upload.next.max(1) + u32::from(manifest.lease.is_some());
         let before = service_upload.clone();
         manifest.service_upload = Some(service_upload);
@@ -174,7 +174,7 @@ impl LeasedUpload {
         let service_upload = self.service_upload();
         service_upload.next = part.number + 1;
         service_upload.parts.push(part);
-        // The part starts with the tail's bytes. The tail object remains for `discard`.
+        // The part contains the bytes of the tail; the tail object remains, since `discard` may restore the tail.
         service_upload.tail = None;
         self.save_manifest().await
     }
@@ -196,8 +196,9 @@ impl LeasedUpload {
         Ok(())
     }
 
-    /// Removes an unused tail object; if the removal fails, the object is removed together with the payload's other
-    /// pieces.
+    /// Removes an unused tail object.
+    ///
+    /// If the removal fails, the removal of the payload also removes the object.
     async fn remove_tail(&self, tail: Option<&Tail>) {
         if let Some(tail) = tail
             && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
@@ -243,8 +244,7 @@ impl LeasedUpload {
 
     /// Restores the state before this writer.
     pub(super) async fn discard(mut self) -> Result<(), StoreError> {
-        // Waits for the part in progress: an arrived part can be removed, whereas a part that arrives later would
-        // occupy space that no quota counts.
+        // Waits for the part in progress: a part that arrives later would occupy space that no quota counts.
         let ended = match self.uploading.take() {
             Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
             None => !self.has_failed,
@@ -254,7 +254,7 @@ impl LeasedUpload {
         let (service_upload, unused) = if before.parts.is_empty() {
             (ServiceUpload { upload: None, next: 1, ..before }, begun)
         } else {
-            // New parts replace those with the same numbers; the number of a part that may still arrive is not reused.
+            // New parts replace old parts with the same number. The number of a part that may still arrive is skipped.
             let next = if ended { before.next } else { reached + 1 };
             (ServiceUpload { upload: begun, next, ..before }, None)
         };

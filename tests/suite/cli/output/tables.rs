@@ -1,4 +1,4 @@
-//! Tables: one line per row, whatever the cells contain.
+//! Tables: one line per row, also with wide and combining characters in the cells.
 
 use crate::support::Home;
 

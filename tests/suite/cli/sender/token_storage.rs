@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{FinishedCommand, Home, ServerProcess, Terminal};
 
-/// Starts a server; returns a token that is stored nowhere, and the link of a transfer created with the token.
+/// Starts a server; returns an unsaved token, and the link of a transfer created with the token.
 fn started() -> (Home, ServerProcess, String, String) {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
@@ -56,7 +56,7 @@ fn the_suggested_delete_command_works() {
     home.run(&again).text();
 }
 
-/// Runs `token create` with this stdout, and checks that no usable token remains.
+/// Runs `token create` with an unusable `stdout`, and checks that the new token was revoked.
 fn create_with_unusable_stdout(home: &Home, serving: &ServerProcess, arguments: &[&str], stdout: Stdio) {
     let all = [&["token", "create", "lost", "--admin-server", &serving.admin], arguments].concat();
     let finished = home.sgsend(&all).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();

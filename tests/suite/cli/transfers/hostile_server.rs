@@ -1,4 +1,4 @@
-//! Hostile servers: a command ends in an orderly way whatever the server responds.
+//! Hostile servers: a command ends in an orderly way after any response.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -47,7 +47,7 @@ pub(crate) enum Act {
     Together(usize),
     /// Responds once this number of parts is stored.
     After(usize),
-    /// Sends the whole object whatever range is requested.
+    /// Sends the whole object and ignores the requested range.
     IgnoreRange,
     /// Sends a range other than the requested one.
     OtherRange,
