@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::thread::JoinHandle;
 
 use serde_json::Value;
@@ -11,8 +12,30 @@ use serde_json::Value;
 /// Admin key of all services that are started with a key.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
+/// Lets commands receive SIGINT, even if this process was started with SIGINT ignored, as by `cargo test &` in a script.
+///
+/// A command inherits an ignored signal, but not a handled one. Tokio's handler stays for the life of the process.
+fn unignore_interrupt() {
+    static ONCE: Once = Once::new();
+    const SIGINT_IGNORED: u64 = 1 << 1;
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        if mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & SIGINT_IGNORED != 0) {
+            // On a thread of its own, since a test may run in another runtime.
+            let register = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let _entered = runtime.enter();
+                drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap());
+            };
+            std::thread::spawn(register).join().unwrap();
+        }
+    });
+}
+
 /// Returns the `sgsend` command with a home directory of its own and no other environment.
 pub(crate) fn sgsend(home: &Path, arguments: &[&str]) -> Command {
+    unignore_interrupt();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sgsend"));
     command.args(arguments).env_clear().env("HOME", home).current_dir(home).stdin(Stdio::null());
     // Test results must not depend on this machine's free disk space.
