@@ -32,7 +32,8 @@ fn an_unwritable_target_counts_no_download() {
         home.run(&["download", &link, "-o", place]).failed(9, words);
         assert_eq!(count(&home, &link), 0, "{place}");
     }
-    home.run(&["download", &link, "-o", "/dev/null", "--overwrite"]).failed(9, "/dev/null is not a regular file");
+    let _socket = std::os::unix::net::UnixListener::bind(home.path().join("socket")).unwrap();
+    home.run(&["download", &link, "-o", "socket", "--overwrite"]).failed(9, "socket is not a regular file");
     assert_eq!(count(&home, &link), 0);
     let output = home.sgsend(&["download", &link]).current_dir("/proc").output().unwrap();
     assert_eq!((output.status.code(), count(&home, &link)), (Some(9), 0));
