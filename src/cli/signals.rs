@@ -42,23 +42,26 @@ async fn receive(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// Returns whether the parent process ignored a signal, which this process must not change: `upload &` in a script
-/// survives a Ctrl-C that is meant for the command in the foreground.
+/// Returns the mask of the signals that the parent process ignored; bit 0 is signal 1.
 ///
-/// Reads the mask of `/proc`; systems without it listen for all signals.
+/// This process must not change them: `upload &` in a script survives a Ctrl-C that is meant for the command in the
+/// foreground. Reads `/proc`; on systems without it, no signal counts as ignored.
 #[cfg(unix)]
-fn is_ignored(number: std::ffi::c_int) -> bool {
+fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    u32::try_from(number - 1).is_ok_and(|bit| mask.checked_shr(bit).is_some_and(|mask| mask & 1 == 1))
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 #[cfg(unix)]
 impl SignalStream {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind: SignalKind| if is_ignored(kind.as_raw_value()) { Ok(None) } else { signal(kind).map(Some) };
+        let ignored = ignored_signals();
+        let listen = |kind: SignalKind| {
+            let is_ignored = ignored & (1 << (kind.as_raw_value() - 1)) != 0;
+            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+        };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

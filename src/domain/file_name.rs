@@ -4,7 +4,7 @@
 const FALLBACK: &str = "file";
 
 /// Longest file name in bytes that common file systems support.
-const MAX_BYTES: usize = 255;
+pub const MAX_NAME_BYTES: usize = 255;
 
 /// Longest extension in bytes, dot included, that shortening keeps.
 const MAX_EXTENSION_BYTES: usize = 32;
@@ -41,18 +41,18 @@ fn reduce(name: &str, for_windows: bool) -> String {
     if safe.is_empty() { FALLBACK.to_owned() } else { safe }
 }
 
-/// Shortens `name` to [`MAX_BYTES`] at a character boundary.
+/// Shortens `name` to [`MAX_NAME_BYTES`] at a character boundary.
 ///
 /// Keeps an extension of up to [`MAX_EXTENSION_BYTES`], and removes trailing dots and spaces.
 fn shorten(name: &str) -> String {
     let trimmed_len = |text: &str| text.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).len();
     let name = &name[..trimmed_len(name)];
-    if name.len() <= MAX_BYTES {
+    if name.len() <= MAX_NAME_BYTES {
         return name.to_owned();
     }
     let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
     let extension = if extension.len() <= MAX_EXTENSION_BYTES { extension } else { "" };
-    let mut cut = MAX_BYTES - extension.len();
+    let mut cut = MAX_NAME_BYTES - extension.len();
     while !name.is_char_boundary(cut) {
         cut -= 1;
     }
@@ -242,7 +242,7 @@ mod tests {
         #[test]
         fn every_name_is_safe(name in "(\\PC|[./\\\\ :\u{202e}\0\n]|con){0,300}", for_windows: bool) {
             let safe = reduce(&name, for_windows);
-            prop_assert!(!safe.is_empty() && safe.len() <= MAX_BYTES);
+            prop_assert!(!safe.is_empty() && safe.len() <= MAX_NAME_BYTES);
             let unsafe_characters = ['/', '\\', '\0', '\n', '\u{202e}'];
             prop_assert!(!safe.contains(unsafe_characters));
             prop_assert!(!safe.ends_with(['.', ' ']) && !safe.starts_with([' ', '.', '-']));

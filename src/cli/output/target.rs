@@ -81,7 +81,7 @@ impl OutputTarget {
 
     /// Returns the pipe or device that the content is written to, such as `/dev/null`.
     fn device(&self) -> Option<&Path> {
-        self.output.as_deref().filter(|path| is_device(path))
+        self.output.as_deref().filter(|path| is_pipe_or_device(path))
     }
 
     /// Checks the target before the download and asks about an existing file. Blocks.
@@ -90,7 +90,7 @@ impl OutputTarget {
             return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
         if let (Some(output), Extract::Wanted) = (&self.output, self.extract)
-            && (self.is_stdout() || is_device(output))
+            && (self.is_stdout() || is_pipe_or_device(output))
         {
             let output = if self.is_stdout() { "stdout".to_owned() } else { output.display().to_string() };
             let failure = Failure::usage(format!("cannot unpack an archive to {output}"));
@@ -194,13 +194,13 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
 
 /// Returns whether a path names a pipe or a character device, such as `/dev/null` or the `>(command)` of a shell.
 #[cfg(unix)]
-fn is_device(path: &Path) -> bool {
+fn is_pipe_or_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
     path.metadata().is_ok_and(|found| found.file_type().is_fifo() || found.file_type().is_char_device())
 }
 
 #[cfg(not(unix))]
-fn is_device(_: &Path) -> bool {
+fn is_pipe_or_device(_: &Path) -> bool {
     false
 }
 

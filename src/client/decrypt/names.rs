@@ -3,8 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Longest file name in bytes that common file systems support.
-pub(super) const MAX_NAME_BYTES: usize = 255;
+use crate::domain::file_name::MAX_NAME_BYTES;
 
 /// Longest extension in bytes, without the dot, that a shortened name keeps.
 const MAX_EXTENSION_BYTES: usize = 31;

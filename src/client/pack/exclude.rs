@@ -47,6 +47,9 @@ impl Exclude {
     /// Returns whether the entry at `path` is excluded; excluding a directory excludes its contents.
     #[must_use]
     pub fn matches(&self, path: &Path) -> bool {
+        if self.globs.is_empty() {
+            return false;
+        }
         let name = path.file_name().map(text_of).unwrap_or_default();
         let names: Vec<_> = path.iter().map(text_of).collect();
         let path = names.join("/");

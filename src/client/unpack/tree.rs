@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{UnpackError, UnpackedFile, Watch};
-use crate::client::save_warning::{LostProperty, is_unsupported};
+use crate::client::save_warning::LostProperty;
 use crate::domain::archive::{ArchivePath, SymlinkTarget};
 
 /// Maximum total length of the paths of implicit directories, in bytes.
@@ -129,13 +129,11 @@ impl<'a> Tree<'a> {
         for (path, target) in std::mem::take(&mut self.links) {
             watch.check()?;
             self.make_parents(&path)?;
-            match make_link(&target, &self.disk_path(&path)) {
-                // Such as FAT, or a network file system without symbolic links.
-                Err(error) if is_unsupported(&error) => {
-                    watch.warn(LostProperty::Symlink, Path::new(path.as_str()), &error);
-                }
-                outcome => outcome.map_err(|source| create_error(&path, source))?,
-            }
+            // FAT and some network file systems have no symbolic links.
+            let made = make_link(&target, &self.disk_path(&path));
+            watch
+                .tolerate(LostProperty::Symlink, Path::new(path.as_str()), made)
+                .map_err(|source| create_error(&path, source))?;
         }
         for (path, directory) in self.directories.iter().rev() {
             let disk_path = self.disk_path(path);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::UnpackError;
-use crate::client::save_warning::{LostProperty, SaveWarning, SaveWarnings};
+use crate::client::save_warning::{LostProperty, SaveWarning, SaveWarnings, is_unsupported};
 use crate::client::{NoProgress, Progress};
 
 /// Progress callback, cancellation flag and warnings of an unpacking.
@@ -38,6 +38,22 @@ impl Watch {
     /// Records that the saved file at `path` lacks a property.
     pub(in crate::client) fn warn(&self, property: LostProperty, path: &Path, error: &io::Error) {
         self.warnings.add(property, path, error);
+    }
+
+    /// Turns the refusal of an operation that the file system does not support into a warning.
+    pub(in crate::client) fn tolerate(
+        &self,
+        property: LostProperty,
+        path: &Path,
+        outcome: io::Result<()>,
+    ) -> io::Result<()> {
+        match outcome {
+            Err(error) if is_unsupported(&error) => {
+                self.warn(property, path, &error);
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Returns the warnings so far.

@@ -4,10 +4,8 @@
 
 use std::fmt;
 
-use crate::domain::file_name::{is_device, reverses_text};
+use crate::domain::file_name::{MAX_NAME_BYTES, is_device, reverses_text};
 
-/// Longest file name in bytes that common file systems support.
-const MAX_NAME_BYTES: usize = 255;
 /// Longest path in bytes that common operating systems support.
 pub(super) const MAX_PATH_BYTES: usize = 4_096;
 /// Maximum number of path components.

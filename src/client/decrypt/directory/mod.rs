@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
-use super::names::{MAX_NAME_BYTES, alternatives_of_directory};
+use super::names::alternatives_of_directory;
 use super::output::{Conflict, OutputError, Target};
 use super::part_file::PartFile;
-use crate::client::save_warning::{LostProperty, is_unsupported};
+use crate::client::save_warning::LostProperty;
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, default_directory_mode, make_private, permit, unpack};
-use crate::domain::file_name::safe_file_name;
+use crate::domain::file_name::{MAX_NAME_BYTES, safe_file_name};
 
 /// Failure to unpack a complete archive.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +75,7 @@ fn unpack_part(
         let _ = File::open(&unfinished.0).and_then(|directory| directory.set_modified(modified));
     }
     // Synced before the rename, so that after a power loss the name refers to the complete directory or to none.
-    match sync(&unfinished.0) {
-        Err(error) if is_unsupported(&error) => watch.warn(LostProperty::Durability, &target.path, &error),
-        outcome => outcome.map_err(failed)?,
-    }
+    watch.tolerate(LostProperty::Durability, &target.path, sync(&unfinished.0)).map_err(failed)?;
     if let Err(error) = permit(&unfinished.0, mode) {
         watch.warn(LostProperty::Permissions, &target.path, &error);
     }

@@ -107,10 +107,7 @@ impl PartFile {
             let _ = file.set_modified(modified);
         }
         // Synced before the rename, so that after a power loss the name refers to the complete file or to none.
-        match file.sync_all() {
-            Err(error) if is_unsupported(&error) => watch.warn(LostProperty::Durability, &target.path, &error),
-            outcome => outcome.map_err(OutputError::Write)?,
-        }
+        watch.tolerate(LostProperty::Durability, &target.path, file.sync_all()).map_err(OutputError::Write)?;
         if !is_at(&file, &path).map_err(OutputError::Write)? {
             let other = path.keep().unwrap_or_else(|error| error.path.to_path_buf());
             return Err(OutputError::Busy(other));
