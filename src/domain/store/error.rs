@@ -49,6 +49,15 @@ impl StoreError {
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable(source.into())
     }
+
+    /// Returns the error of further writes to a payload after a write failed with this error.
+    pub fn for_later_writes(&self) -> Self {
+        match self {
+            Self::NoPayload => Self::NoPayload,
+            Self::Full => Self::Full,
+            _ => Self::unavailable("an earlier write of this payload failed"),
+        }
+    }
 }
 
 impl From<std::io::Error> for StoreError {

@@ -28,8 +28,8 @@ pub(super) struct FileWriter {
     buffered: Vec<Bytes>,
     buffered_bytes: usize,
     part: PartialFile,
-    /// Whether a write failed; further bytes would be written at a wrong offset.
-    failed: bool,
+    /// Error of a failed write, which every further write returns: its bytes would be written at a wrong offset.
+    failure: Option<StoreError>,
 }
 
 /// State of the partial file.
@@ -53,7 +53,7 @@ impl FileWriter {
             buffered: Vec::new(),
             buffered_bytes: 0,
             part: PartialFile::Idle(part),
-            failed: false,
+            failure: None,
         })
     }
 
@@ -65,8 +65,8 @@ impl FileWriter {
             Err(error) => (PartialFile::Gone, Err(StoreError::unavailable(error))),
         };
         self.part = part;
-        if written.is_err() {
-            self.failed = true;
+        if let Err(error) = &written {
+            self.failure = Some(error.for_later_writes());
             self.forget();
         }
         written
@@ -108,8 +108,8 @@ fn append(mut part: Part, pieces: Vec<Bytes>) -> JoinHandle<(Part, Result<(), St
 #[async_trait]
 impl PayloadWriter for FileWriter {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        if self.failed {
-            return Err(StoreError::unavailable("an earlier write of this payload failed"));
+        if let Some(error) = &self.failure {
+            return Err(error.for_later_writes());
         }
         if bytes.is_empty() {
             return Ok(());
@@ -124,7 +124,7 @@ impl PayloadWriter for FileWriter {
     }
 
     async fn close(mut self: Box<Self>) -> Result<u64, StoreError> {
-        if !self.failed {
+        if self.failure.is_none() {
             self.finish_write().await?;
             self.begin();
             self.finish_write().await?;
@@ -176,6 +176,20 @@ impl Drop for FileWriter {
 mod tests {
     use super::super::Durability;
     use super::*;
+
+    #[tokio::test]
+    async fn every_write_after_a_removal_returns_the_same_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Arc::new(Folder::new(directory.path().to_owned(), Durability::Full));
+        let id = TransferId::random();
+        let mut writer = FileWriter::open(folder.clone(), id, 0).await.unwrap();
+        std::fs::remove_file(folder.part(id)).unwrap();
+        writer.write(Bytes::from(vec![0; BLOCK])).await.unwrap();
+        for _ in 0..3 {
+            let written = writer.write(Bytes::from(vec![0; BLOCK])).await;
+            assert!(matches!(written, Err(StoreError::NoPayload)), "{written:?}");
+        }
+    }
 
     #[tokio::test]
     async fn discarding_never_extends_a_payload() {

@@ -35,8 +35,8 @@ pub(super) struct LeasedUpload {
     /// Buffered bytes after the last started part.
     buffered: BytesMut,
     uploading: Option<PartUpload>,
-    /// Whether a part has failed; bytes after the failed part cannot be stored.
-    has_failed: bool,
+    /// Error of a failed part, which every further write returns: bytes after the failed part cannot be stored.
+    failure: Option<StoreError>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -93,13 +93,13 @@ impl LeasedUpload {
             written_at,
             buffered: BytesMut::new(),
             uploading: None,
-            has_failed: false,
+            failure: None,
             _permit: permit,
         };
         match upload.read_tail().await {
             Ok(tail) => upload.buffered = tail,
             Err(error) => {
-                upload.has_failed = true;
+                upload.failure = Some(error.for_later_writes());
                 let _ = upload.release().await;
                 return Err(error);
             }
@@ -121,8 +121,8 @@ impl LeasedUpload {
 
     /// Buffers `bytes`, uploads full parts in the background, and renews the lease when it is due.
     pub(super) async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        if self.has_failed {
-            return Err(StoreError::unavailable("an earlier part of this payload failed"));
+        if let Some(error) = &self.failure {
+            return Err(error.for_later_writes());
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -164,7 +164,7 @@ impl LeasedUpload {
         let etag = match arrived {
             Ok(etag) => etag,
             Err(error) => {
-                self.has_failed = true;
+                self.failure = Some(error.for_later_writes());
                 // The part may still arrive, so its number is not reused.
                 self.service_upload().next = upload.number + 1;
                 return Err(error);
@@ -223,7 +223,7 @@ impl LeasedUpload {
         let sent = self.finish_part().await;
         let mut new_tail = None;
         let stored_size = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
-        if !self.has_failed && self.buffered.len() as u64 != stored_size {
+        if self.failure.is_none() && self.buffered.len() as u64 != stored_size {
             let tail = Tail { name: random::name(), size: self.buffered.len() as u64 };
             let key = StorageKey::payload_piece(self.id, &tail.name);
             self.store.put_immutable(&key, std::mem::take(&mut self.buffered).freeze()).await?;
@@ -247,7 +247,7 @@ impl LeasedUpload {
         // Waits for the part in progress: a part that arrives later would occupy space that no quota counts.
         let ended = match self.uploading.take() {
             Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
-            None => !self.has_failed,
+            None => self.failure.is_none(),
         };
         let (begun, before, reached) =
             (self.service_upload().upload.clone(), self.before.clone(), self.service_upload().next);
