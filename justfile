@@ -10,7 +10,7 @@ check:
 
 # Formatting and lints, as in CI
 lint:
-    cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml && cargo clippy --locked --all-targets -- -D warnings && cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    cargo fmt --check --all && cargo clippy --locked --all-targets -- -D warnings && cargo clippy --locked --all-targets --no-default-features -- -D warnings
 
 # Tests that need nothing beyond this machine; arguments go to cargo test
 test *arguments:

@@ -4,9 +4,12 @@
 #   fuzz/run.sh [SECONDS] [TARGET]...      SECONDS per target (default: 30), two at a time; default: all targets
 #   fuzz/run.sh build                      only builds the targets
 #
-# Starts from the inputs in fuzz/corpus and those found by earlier runs, which are kept below the target folder:
-# fuzz/target, or CARGO_TARGET_DIR/fuzz. Saves each failing input in fuzz/artifacts and exits with status 1. Needs a C++
-# compiler; a stable toolchain suffices, without cargo-fuzz. FUZZ_OPT=3 builds with more optimisation, for long runs.
+# Starts from the inputs in fuzz/corpus and those found by earlier runs, which are kept in fuzz/ below the target folder.
+# Saves each failing input in fuzz/artifacts and exits with status 1. Needs a C++ compiler; a stable toolchain suffices,
+# without cargo-fuzz.
+#
+# A short run takes the dependencies as `cargo build` has built them. FUZZ_OPT=3 is for long runs: everything is built
+# again with this optimisation, and the dependencies are instrumented too.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -29,17 +32,21 @@ for target in "${targets[@]}"; do
   fi
 done
 
-kept=${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}
-kept=${kept:-$PWD/target}
-host=$(rustc -vV | sed -n 's/^host: //p')
-# Flags for coverage, after those of cargo-fuzz. No address sanitizer: the crate forbids unsafe code, so the possible findings are
-# panics and violated invariants, and the targets run faster without it.
-flags=(--cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module)
-for option in level=4 inline-8bit-counters pc-table trace-compares; do
-  flags+=("-Cllvm-args=-sanitizer-coverage-$option")
-done
-if [ -n "${FUZZ_OPT:-}" ]; then export CARGO_PROFILE_RELEASE_OPT_LEVEL=$FUZZ_OPT; fi
-CARGO_TARGET_DIR=$kept RUSTFLAGS="${flags[*]}" cargo build --release --locked --target "$host"
+target_folder=${CARGO_TARGET_DIR:-$(cd .. && pwd)/target}
+kept=$target_folder/fuzz
+packages=(--locked --package sgsend-fuzz)
+instrument=$PWD/instrument.sh
+if [ -n "${FUZZ_OPT:-}" ]; then
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  binaries=$kept/$host/profiling
+  # The wrapper prints the flags that it adds.
+  flags=$("$instrument" echo)
+  CARGO_TARGET_DIR=$kept CARGO_PROFILE_PROFILING_OPT_LEVEL=$FUZZ_OPT RUSTFLAGS=$flags \
+    cargo build "${packages[@]}" --profile profiling --target "$host"
+else
+  binaries=$target_folder/debug
+  CARGO_TARGET_DIR=$target_folder RUSTC_WORKSPACE_WRAPPER=$instrument cargo build "${packages[@]}"
+fi
 if [ -n "$build_only" ]; then exit; fi
 
 logs=$(mktemp -d)
@@ -49,7 +56,7 @@ trap 'rm -rf "$logs"' EXIT
 fuzz() {
   local target=$1 status=0 log=$logs/$1 stats
   mkdir -p "$kept/corpus/$target" "artifacts/$target"
-  RUST_BACKTRACE=0 "$kept/$host/release/$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
+  RUST_BACKTRACE=0 "$binaries/$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
     -artifact_prefix="artifacts/$target/" "$kept/corpus/$target" "corpus/$target" >"$log" 2>&1 || status=$?
   stats=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^stat::average_exec_per_sec: *//p' "$log" | xargs)
   # shellcheck disable=SC2086 # two words

