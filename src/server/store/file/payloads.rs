@@ -16,13 +16,14 @@ use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Payloads, StoreError};
 
-/// Truncates a file to zero, so that its space is freed at once although readers have it open.
+/// Removes a file and truncates it to zero, so that its space is freed at once although readers have it open.
 ///
-/// Readers then reach the end of the file. A file with further hard links is somebody's copy, such as a backup, and
-/// keeps its content.
-fn empty(path: &Path) -> io::Result<()> {
+/// Readers then reach the end of a file without a name, which tells them of the removal. A file with further hard links
+/// is somebody's copy, such as a backup, and keeps its content.
+fn remove_and_empty(path: &Path) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
-    if hard_links(&file.metadata()?) == 1 { file.set_len(0) } else { Ok(()) }
+    fs::remove_file(path)?;
+    if hard_links(&file.metadata()?) == 0 { file.set_len(0) } else { Ok(()) }
 }
 
 #[async_trait]
@@ -61,8 +62,7 @@ impl Payloads for FileStore {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {
             for file in [folder.part(id), folder.finished(id)] {
-                optional(empty(&file))?;
-                optional(fs::remove_file(file))?;
+                optional(remove_and_empty(&file))?;
             }
             // Another process may have crashed between removing the files and syncing the directory.
             optional(folder.sync(id))?;
