@@ -1,17 +1,19 @@
 //! S3 store behind a faulty server. The real test servers never respond with 409 and never drop a response.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::extract::Request;
+use futures_util::TryStreamExt;
 use sgsend::domain::id::TransferId;
-use sgsend::domain::store::{Commit, Condition, Payloads, Records, StorageKey, StoreError, open_header};
+use sgsend::domain::store::{Commit, Condition, PayloadStream, Payloads, Records, StorageKey, StoreError, open_header};
 use sgsend::server::store::{S3Location, S3Store};
 
 use crate::backends::bucket;
-use crate::backends::{changing, content, creating, key, pattern, value};
+use crate::backends::{changing, content, creating, key, pattern, upload, value};
 use crate::faulty_bucket::{Fault, FaultyBucket};
 
 /// Opens a store behind a fault-injecting proxy, and the same store without the proxy.
@@ -255,4 +257,33 @@ async fn s3_discarded_uploads_leave_no_parts() {
     assert_eq!(writer.close().await.unwrap(), 2 * PART);
     assert_eq!(store.finish(id, 2 * PART).await.unwrap(), 2 * PART);
     assert!(content(&store, id, 0..2 * PART).await.unwrap() == pattern(0..2 * PART));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an S3 server: tests/s3.sh"]
+async fn s3_a_cut_read_continues_where_it_ended() {
+    // A response from the start of the payload ends early; the server may refuse to read.
+    let refuses = Arc::new(AtomicBool::new(false));
+    let is_refused = refuses.clone();
+    let (store, direct, _faulty) =
+        behind_faults(move |request| match request.headers().get("range").map(|range| range.to_str().unwrap()) {
+            Some(_) if is_refused.load(Ordering::Relaxed) => Fault::Refused(503),
+            Some(range) if range.starts_with("bytes=0-") || range.starts_with("bytes=17-") => Fault::Cut(100_000),
+            _ => Fault::None,
+        })
+        .await;
+    let (id, size) = (TransferId::random(), 3 << 20);
+    upload(&direct, id, 0..size).await.unwrap();
+    assert_eq!(direct.finish(id, size).await.unwrap(), size);
+    for range in [0..size, 17..size - 5, 0..150_000] {
+        assert!(content(&store, id, range.clone()).await.unwrap() == pattern(range));
+    }
+    let rest_of = async |stream: PayloadStream| stream.try_fold(0, async |sum, piece| Ok(sum + piece.len())).await;
+    let refused = store.read(id, 0..size).await.unwrap();
+    refuses.store(true, Ordering::Relaxed);
+    assert_ne!(rest_of(refused).await.unwrap_err().kind(), ErrorKind::NotFound);
+    refuses.store(false, Ordering::Relaxed);
+    let removed = store.read(id, 0..size).await.unwrap();
+    direct.remove(id).await.unwrap();
+    assert_eq!(rest_of(removed).await.unwrap_err().kind(), ErrorKind::NotFound);
 }

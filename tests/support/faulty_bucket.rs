@@ -1,11 +1,13 @@
 //! A fault-injecting proxy between a client and the S3 server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -21,6 +23,9 @@ pub(crate) enum Fault {
     /// Forwards the request, drops the response, and responds with this status instead.
     #[allow(dead_code, reason = "not used by every test binary")]
     Lost(u16),
+    /// Forwards the request, and ends the connection after this number of bytes of the response's body.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    Cut(usize),
 }
 
 /// Chooses the treatment of a request by its method and path.
@@ -74,6 +79,18 @@ async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answer.status();
     *response.headers_mut() = answer.headers().clone();
-    *response.body_mut() = Body::new(reqwest::Body::from(answer));
+    *response.body_mut() = match fault {
+        Fault::Cut(length) => {
+            let whole = answer.bytes().await.unwrap();
+            let start = whole.slice(..length.min(whole.len()));
+            // Later, so that the start is sent before the connection ends.
+            let cut = async {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(std::io::Error::other("cut"))
+            };
+            Body::from_stream(stream::once(async { Ok(start) }).chain(stream::once(cut)))
+        }
+        _ => Body::new(reqwest::Body::from(answer)),
+    };
     response
 }

@@ -18,6 +18,7 @@ mod object_format;
 mod payloads;
 mod presigner;
 mod probe;
+mod reader;
 mod records;
 mod storage;
 mod writer;

@@ -1,6 +1,5 @@
 //! Payload operations of the S3 backend; a complete payload is one object.
 
-use std::io;
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -8,6 +7,7 @@ use futures_util::{StreamExt, stream};
 
 use super::S3Store;
 use super::manifest::{Lease, ServiceUpload, UploadManifest};
+use super::reader::PayloadReader;
 use super::writer::S3Writer;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
@@ -58,12 +58,7 @@ impl Payloads for S3Store {
             let covers = range.start == range.end && length.is_some_and(|length| range.end <= length);
             return if covers { Ok(stream::empty().boxed()) } else { Err(StoreError::NoPayload) };
         }
-        let opened = self.bucket().open(&key, range).await?.ok_or(StoreError::NoPayload)?;
-        let pieces = stream::try_unfold(opened.body, async |mut body| {
-            let piece = body.try_next().await.map_err(io::Error::other)?;
-            Ok(piece.map(|piece| (piece, body)))
-        });
-        Ok(pieces.boxed())
+        Ok(PayloadReader::open(self.bucket(), key, range).await?.into_stream())
     }
 
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {

@@ -122,12 +122,15 @@ fn filled(home: &Home, storage: &str) {
     serving.terminate();
 }
 
+/// Numbers of sent bytes beyond which a copy of [`filled`] is killed, one after another.
+const KILLS: &[u64] = &[0, 1 << 20, 30 << 20, 60 << 20, 90 << 20];
+
 /// Copies while the process is killed repeatedly.
-fn killed_again_and_again(from: &str, to: &str) {
+fn killed_again_and_again(from: &str, to: &str, kill_points: &[u64]) {
     let home = Home::new();
     filled(&home, from);
     let mut kills = 0;
-    for beyond in [0, 1 << 20, 30 << 20, 60 << 20, 90 << 20] {
+    for &beyond in kill_points {
         let copying = home.sgsend(&["store", "copy", from, to, "--progress", "json"]);
         if !end_beyond(copying, beyond, "KILL") {
             break;
@@ -143,7 +146,7 @@ fn killed_again_and_again(from: &str, to: &str) {
         FinishedCommand::of(served.unwrap()).failed(1, "incomplete copy");
     }
     let copied = home.run(&["store", "copy", from, to, "--json"]);
-    if kills == 5 {
+    if kills == kill_points.len() {
         assert_eq!(copied.exit, 0, "{}", copied.json());
         let (sent, all) = (copied.json()["bytes_sent"].as_u64().unwrap(), copied.json()["bytes"].as_u64().unwrap());
         assert!(sent < all, "everything was sent again");
@@ -163,7 +166,7 @@ fn a_service_resumes_in_another_folder() {
 fn a_killed_copy_resumes() {
     let folders = Home::new();
     let folder = |name: &str| format!("file:{}", folders.path().join(name).display());
-    killed_again_and_again(&folder("from"), &folder("to"));
+    killed_again_and_again(&folder("from"), &folder("to"), KILLS);
 }
 
 #[test]
