@@ -11,11 +11,11 @@
 set -euo pipefail
 
 # Each server runs the contract suite of stores. The tests of services and commands depend less on the server's maker:
-# S3_FULL=1 runs them against each server, otherwise only the first server does.
-contract='cargo test --locked --test store -- --ignored s3'
+# S3_FULL=1 runs them against each server, otherwise only the first server does. $store and $suite are the test binaries.
+contract='"$store" --ignored s3'
 services='
-  cargo test --locked --test suite -- --include-ignored --skip cli:: --skip format::
-  cargo test --locked --test suite -- --include-ignored \
+  "$suite" --include-ignored --skip cli:: --skip format::
+  "$suite" --include-ignored \
     cli::transfers::s3 cli::transfers::store_matrix cli::transfers::round_trip cli::transfers::plaintext_leaks \
     cli::output::json cli::server::doctor::s3 cli::server::sweep cli::server::tls cli::store::copy::s3'
 
@@ -125,6 +125,14 @@ if [ -n "$only" ]; then
   exit "$status"
 fi
 cd "$root"
+# Runs the test binaries directly: cargo would wait for other builds in the same folder before each run.
+# binary TEST: builds an integration test, and prints the path of its binary.
+binary() {
+  cargo test --locked --no-run --test "$1" --message-format=json |
+    sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p'
+}
+store=$(binary store) suite=$(binary suite)
+export store suite
 failed=() first=1
 for name in "$@"; do
   if [ -n "$first" ] || [ -n "${S3_FULL:-}" ]; then
