@@ -1,4 +1,4 @@
-//! Uploads through the service: resumes at the server's offset after each failure, until the payload is complete.
+//! Uploads through the service: sends a piece after another, and resumes at the server's offset after each failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::UploadError;
+use super::pieces::{MIN_PIECE, PieceSize};
 use super::request::{Payload, RequestParameters};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::error::ErrorCode;
@@ -24,6 +25,9 @@ const SEAL_AHEAD: usize = 2;
 /// otherwise make the upload endless.
 const MIN_PROGRESS: u64 = 256 * 1024;
 
+/// Number of lost requests in a row, without new bytes, after which the pieces become smaller.
+const MAX_LOST_REQUESTS: u32 = 2;
+
 /// Upload of one payload to one service.
 pub(super) struct BytesUpload {
     api: Api,
@@ -38,6 +42,9 @@ pub(super) struct BytesUpload {
     last_restart: u64,
     /// Time since which the server reports another active writer.
     busy_since: Option<Instant>,
+    piece_size: PieceSize,
+    /// Number of lost requests since the last acknowledged bytes.
+    lost_requests: u32,
 }
 
 impl BytesUpload {
@@ -50,7 +57,19 @@ impl BytesUpload {
         retry: RetryPolicy,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        Self { api, id, address, payload, retry, progress, acknowledged_bytes: 0, last_restart: 0, busy_since: None }
+        Self {
+            api,
+            id,
+            address,
+            payload,
+            retry,
+            progress,
+            acknowledged_bytes: 0,
+            last_restart: 0,
+            busy_since: None,
+            piece_size: PieceSize::default(),
+            lost_requests: 0,
+        }
     }
 
     /// Sends the bytes after the first `already` received bytes, and completes the upload.
@@ -76,11 +95,11 @@ impl BytesUpload {
         }
     }
 
-    /// Sends the payload from `offset` to its end in one request.
+    /// Sends the piece that starts at `offset`.
     async fn send_from(&mut self, offset: u64) -> Result<Received, UploadError> {
         self.payload.sent_counter.set(offset);
         let dispatch = RequestParameters {
-            range: offset..self.payload.size(),
+            range: self.piece_size.range(offset, self.payload.size()),
             ahead: SEAL_AHEAD,
             origin: self.api.origin().clone(),
             stall: self.retry.idle_timeout(),
@@ -95,6 +114,9 @@ impl BytesUpload {
     async fn acknowledged(&mut self, received: u64) -> Result<u64, UploadError> {
         self.payload.check_sent(received)?;
         self.busy_since = None;
+        if received > self.acknowledged_bytes {
+            self.lost_requests = 0;
+        }
         self.acknowledged_bytes = self.acknowledged_bytes.max(received);
         let whole = self.acknowledged_bytes == self.payload.size();
         if self.acknowledged_bytes >= self.last_restart + MIN_PROGRESS
@@ -112,6 +134,19 @@ impl BytesUpload {
 
     /// Asks the server for the offset to resume at after `error`; fails if the upload cannot be resumed.
     async fn recover(&mut self, mut error: ClientError) -> Result<u64, UploadError> {
+        if error.is_body_limit_of_proxy() {
+            return if self.send_smaller_pieces() {
+                Ok(self.acknowledged_bytes)
+            } else {
+                Err(UploadError::PieceTooLarge { origin: self.api.origin().clone(), piece_bytes: MIN_PIECE })
+            };
+        }
+        if error.is_transient() {
+            self.lost_requests += 1;
+            if self.lost_requests.is_multiple_of(MAX_LOST_REQUESTS) {
+                self.send_smaller_pieces();
+            }
+        }
         loop {
             match (error.code(), &error) {
                 (Some(ErrorCode::OffsetMismatch | ErrorCode::UploadIncomplete), ClientError::Api(api_error)) => {
@@ -138,6 +173,15 @@ impl BytesUpload {
                 Err(next) => error = next,
             }
         }
+    }
+
+    /// Halves the size of the pieces; returns `false` at their minimum size.
+    fn send_smaller_pieces(&mut self) -> bool {
+        let is_smaller = self.piece_size.halve();
+        if is_smaller {
+            self.progress.step(format_args!("sending smaller requests to {}", self.api.origin()));
+        }
+        is_smaller
     }
 
     /// Waits while the server still holds the writer of a lost connection.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{JournalError, SealError, SourceError};
-use crate::client::{ClientError, Signal};
+use crate::client::{ClientError, Origin, Signal};
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
 
@@ -52,6 +52,14 @@ pub enum UploadError {
         received: u64,
         /// Bytes that may have been sent.
         sent: u64,
+    },
+    /// A proxy rejects even the smallest pieces (413).
+    #[error("a proxy in front of {origin} refuses requests of {}", ByteSize(*piece_bytes))]
+    PieceTooLarge {
+        /// The server's origin.
+        origin: Origin,
+        /// Size of the refused request, in bytes.
+        piece_bytes: u64,
     },
     /// The upload needs a state file, and this user has no state directory.
     #[error("no home directory for the state of a large upload")]

@@ -5,6 +5,7 @@ mod bytes_upload;
 mod driver;
 mod error;
 mod journal;
+mod pieces;
 mod pipeline;
 mod plan;
 mod progress;

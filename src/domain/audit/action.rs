@@ -106,4 +106,7 @@ pub struct Action {
     /// Error code of a rejected or failed action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
+    /// Number of requests that this record covers, for an upload in pieces; absent for a single request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<u32>,
 }

@@ -1,7 +1,7 @@
 //! The audit log: batches the records of requests without a commit, and writes them within 1 second.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::budget::{BudgetKind, Budgets, ServiceRequestKind};
+use super::pieces::Pieces;
 use super::scope::with_transfer_keys;
 use super::{AuditState, Event, EventKind, Outcome, Record, RequestScope, ServiceName};
 use crate::domain::clock::Clock;
@@ -44,6 +45,7 @@ pub struct AuditLog {
     queue: mpsc::Sender<Entry>,
     mode: WriteMode,
     budgets: Arc<Mutex<Budgets>>,
+    pieces: Arc<Mutex<Pieces>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -85,9 +87,16 @@ impl AuditLog {
         mode: WriteMode,
     ) -> (Self, Flusher) {
         let (queue, entries) = mpsc::channel(QUEUE_CAPACITY);
-        let budgets = Arc::<Mutex<Budgets>>::default();
-        let writer = Writer { store, clock: clock.clone(), ids, budgets: budgets.clone(), unwritten: Vec::new() };
-        (Self { queue, mode, budgets, clock }, tokio::spawn(writer.run(entries)))
+        let (budgets, pieces) = (Arc::<Mutex<Budgets>>::default(), Arc::<Mutex<Pieces>>::default());
+        let writer = Writer {
+            store,
+            clock: clock.clone(),
+            ids,
+            budgets: budgets.clone(),
+            pieces: pieces.clone(),
+            unwritten: Vec::new(),
+        };
+        (Self { queue, mode, budgets, pieces, clock }, tokio::spawn(writer.run(entries)))
     }
 
     /// Records the parts of a request that its own commit did not record.
@@ -98,10 +107,10 @@ impl AuditLog {
         let ResponseInfo { status, outcome, code, bytes_out } = response;
         let mut records = Vec::new();
         if scope.audit_state() < AuditState::Complete {
-            records.push(scope.request_record(now, status, code, bytes_out));
+            records.push(Record::Request(scope.request_record(now, status, code, bytes_out)));
         }
         if scope.audit_state() < AuditState::Action {
-            records.push(scope.action_record(now, outcome, code));
+            records.push(Record::Action(scope.action_record(now, outcome, code)));
         }
         if records.is_empty() {
             return;
@@ -153,6 +162,41 @@ impl AuditLog {
         }
     }
 
+    fn pieces(&self) -> MutexGuard<'_, Pieces> {
+        self.pieces.lock().expect("no code panics while holding this lock")
+    }
+
+    /// Returns whether the pieces of an upload share their records.
+    ///
+    /// Without batches they don't: the process may be suspended before the shared records are written.
+    pub(crate) fn shares_records_of_pieces(&self) -> bool {
+        self.mode == WriteMode::Batched
+    }
+
+    /// Adds the records of a piece, other than the last, to those of the upload `id`.
+    ///
+    /// They are written with the last piece, after a minute without a piece, or at shutdown; a crash loses them.
+    pub(crate) fn add_piece(&self, scope: &RequestScope, id: TransferId) {
+        let Some(piece) = scope.piece_records(self.clock.now()) else { return };
+        if self.pieces().add(id, piece).is_ok() {
+            scope.set_audit_state(AuditState::Complete);
+        }
+    }
+
+    /// Makes the records of a request, which finishes the upload `id`, cover its earlier pieces.
+    pub(crate) fn join_pieces(&self, scope: &RequestScope, id: TransferId) {
+        let earlier = self.pieces().take(id, &scope.request().client);
+        scope.set_earlier_pieces(earlier);
+    }
+
+    /// Takes the earlier pieces back from a request that failed to finish the upload `id`.
+    pub(crate) fn part_pieces(&self, scope: &RequestScope, id: TransferId) {
+        if let Some(earlier) = scope.take_earlier_pieces() {
+            // A full table loses the records, like a crash.
+            drop(self.pieces().add(id, earlier));
+        }
+    }
+
     /// Counts a client event that was not recorded.
     pub fn skip_event(&self, id: TransferId) {
         let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
@@ -165,6 +209,7 @@ struct Writer {
     clock: Arc<dyn Clock>,
     ids: Arc<RecordIds>,
     budgets: Arc<Mutex<Budgets>>,
+    pieces: Arc<Mutex<Pieces>>,
     /// Records of failed commits, written first in the next commit.
     unwritten: Vec<(StorageKey, Bytes)>,
 }
@@ -220,6 +265,7 @@ impl Writer {
             }
             receipts.extend(entry.written);
         }
+        records.extend(self.quiet_uploads(last));
         records.extend(self.truncations(last));
         if !records.is_empty()
             && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
@@ -255,6 +301,13 @@ impl Writer {
             (Some(id), _) => budgets.take(id, entry.budget, now),
             (None, Some(kind)) => budgets.take_service_request(kind, now),
         }
+    }
+
+    /// Takes the records of uploads without a further piece; with `last`, of all uploads.
+    fn quiet_uploads(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
+        let mut pieces = self.pieces.lock().expect("no code panics while holding this lock");
+        let quiet = pieces.take_quiet(self.clock.now(), last);
+        quiet.into_iter().flat_map(|(id, records)| with_transfer_keys(id, &records.into_records())).collect()
     }
 
     /// Builds the [`EventKind::AuditTruncated`] records that report skipped records.

@@ -6,6 +6,7 @@ mod client;
 mod commit;
 mod event;
 mod log;
+mod pieces;
 mod record;
 mod request;
 mod scope;

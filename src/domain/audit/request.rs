@@ -61,6 +61,10 @@ pub struct RequestRecord {
     pub bytes_out: u64,
     /// Time from arrival to the creation of this record, in milliseconds.
     pub duration_ms: u64,
+    /// Number of requests that this record covers, for an upload in pieces; absent for a single request. Bytes and
+    /// duration are their sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<u32>,
     /// Id of the sender token used for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_id: Option<TokenId>,

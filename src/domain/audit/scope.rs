@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::pieces::UploadRecords;
 use super::{Action, ActionName, ClientSummary, Event, EventKind, Outcome, Record, RequestRecord, ServiceName, Source};
 use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::ErrorCode;
@@ -87,6 +88,8 @@ struct Progress {
     admin: bool,
     bytes_in: u64,
     audit_state: AuditState,
+    /// Records of the earlier pieces of the upload that this request finishes.
+    earlier_pieces: Option<UploadRecords>,
 }
 
 impl RequestScope {
@@ -175,11 +178,26 @@ impl RequestScope {
         self.ids.next(now)
     }
 
+    /// Sets the records of the earlier pieces of the upload that this request finishes.
+    pub(super) fn set_earlier_pieces(&self, pieces: Option<UploadRecords>) {
+        self.progress().earlier_pieces = pieces;
+    }
+
+    /// Takes the records of the earlier pieces, after the commit with them failed.
+    pub(super) fn take_earlier_pieces(&self) -> Option<UploadRecords> {
+        self.progress().earlier_pieces.take()
+    }
+
     /// Builds the request record; `status` is the HTTP status of the response, `bytes_out` its body size in bytes.
-    #[must_use]
-    pub fn request_record(&self, now: Timestamp, status: u16, code: Option<ErrorCode>, bytes_out: u64) -> Record {
+    pub(super) fn request_record(
+        &self,
+        now: Timestamp,
+        status: u16,
+        code: Option<ErrorCode>,
+        bytes_out: u64,
+    ) -> RequestRecord {
         let progress = self.progress();
-        Record::Request(RequestRecord {
+        RequestRecord {
             v: V1,
             id: self.next_id(now),
             request_id: self.request.request_id,
@@ -193,15 +211,15 @@ impl RequestScope {
             bytes_in: progress.bytes_in,
             bytes_out,
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            pieces: None,
             token_id: progress.token_id,
             client: self.request.client.clone(),
-        })
+        }
     }
 
     /// Builds the action record.
-    #[must_use]
-    pub fn action_record(&self, now: Timestamp, outcome: Outcome, code: Option<ErrorCode>) -> Record {
-        Record::Action(Action {
+    pub(super) fn action_record(&self, now: Timestamp, outcome: Outcome, code: Option<ErrorCode>) -> Action {
+        Action {
             v: V1,
             id: self.next_id(now),
             request_id: self.request.request_id,
@@ -209,7 +227,15 @@ impl RequestScope {
             action: self.request.action,
             outcome,
             code,
-        })
+            pieces: None,
+        }
+    }
+
+    /// Builds the records of a successful piece of an upload; `None` without its HTTP status.
+    pub(super) fn piece_records(&self, now: Timestamp) -> Option<UploadRecords> {
+        let status = (self.success_status)(ChangeResult::Done)?;
+        let request = self.request_record(now, status, None, 0);
+        Some(UploadRecords { request, action: self.action_record(now, Outcome::Done, None) })
     }
 
     /// Builds the record of a server event caused by this request.
@@ -239,11 +265,18 @@ impl RequestScope {
         result: ChangeResult,
         events: &[EventKind],
     ) -> (Vec<Record>, AuditState) {
-        let request = (self.success_status)(result).map(|status| self.request_record(now, status, None, 0));
-        let state = if request.is_some() { AuditState::Complete } else { AuditState::Action };
         let action = self.action_record(now, Outcome::Done, None);
-        let events = events.iter().map(|kind| self.server_event_record(now, *kind));
-        (request.into_iter().chain([action]).chain(events).collect(), state)
+        let (mut records, state) = match (self.success_status)(result) {
+            Some(status) => {
+                let request = self.request_record(now, status, None, 0);
+                let earlier = self.progress().earlier_pieces.clone();
+                let records = UploadRecords { request, action }.after(earlier);
+                (Vec::from(records.into_records()), AuditState::Complete)
+            }
+            None => (vec![Record::Action(action)], AuditState::Action),
+        };
+        records.extend(events.iter().map(|kind| self.server_event_record(now, *kind)));
+        (records, state)
     }
 
     /// Sets the audit records that are written.

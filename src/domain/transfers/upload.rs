@@ -18,6 +18,9 @@ use crate::domain::wire::{Received, UploadStatus};
 /// Interval between records of a long upload's activity, so that its transfer does not expire as idle.
 const ACTIVITY_INTERVAL: Duration = Duration::from_hours(1);
 
+/// Interval between records of an upload in pieces; its transfer expires as idle up to this time earlier.
+const PIECE_RECORD_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Number of received bytes between checks of the free space, since other programs also write to the disk.
 const SPACE_CHECK_BYTES: u64 = 64 << 20;
 
@@ -111,7 +114,12 @@ impl Transfers {
         let received_bytes = writer.close().await?;
         // A request without bytes changes nothing; its audit records are limited like the records of reads.
         if open.has_received_any() {
-            self.record_arrival(scope, id, ended.is_ok()).await?;
+            let is_piece = ended.is_ok() && received_bytes < transfer.size_bytes;
+            if is_piece && self.0.audit.shares_records_of_pieces() {
+                self.record_piece(scope, id).await?;
+            } else {
+                self.record_arrival(scope, id, ended.is_ok()).await?;
+            }
         }
         ended.map(|()| Received { transfer_id: id, received_bytes })
     }
@@ -155,14 +163,43 @@ impl Transfers {
         Ok(BodyOutcome::Complete)
     }
 
-    /// Records upload activity at the end of a request; removes the written bytes if the transfer has ended meanwhile.
+    /// Records a piece other than the last; the transfer itself is written at most once a minute.
+    async fn record_piece(&self, scope: &RequestScope, id: TransferId) -> Result<(), Error> {
+        let (now, transfer) = (self.now(), self.find(scope, id).await?);
+        let is_recorded = transfer.upload == Some(UploadKind::Bytes)
+            && transfer.last_byte_at.is_some_and(|at| now.since(at) < PIECE_RECORD_INTERVAL);
+        // Also for a transfer that has ended: this removes the written bytes.
+        if !is_recorded || transfer.check_pending(now).is_err() {
+            self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, Commit::default().into()))
+                .await?;
+        }
+        self.0.audit.add_piece(scope, id);
+        Ok(())
+    }
+
+    /// Records upload activity at the end of a request that ended early, or ends the payload.
     async fn record_arrival(&self, scope: &RequestScope, id: TransferId, is_body_complete: bool) -> Result<(), Error> {
         let now = self.now();
-        let commit = || {
-            let with = Commit::default();
-            if is_body_complete { scope.transfer_commit(id, now, ChangeResult::Done, &[], with) } else { with.into() }
-        };
-        let result = self.change(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
+        if !is_body_complete {
+            let commit = || Commit::default().into();
+            return self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
+        }
+        self.0.audit.join_pieces(scope, id);
+        let commit = || scope.transfer_commit(id, now, ChangeResult::Done, &[], Commit::default());
+        let result = self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
+        if result.is_err() {
+            self.0.audit.part_pieces(scope, id);
+        }
+        result
+    }
+
+    /// Changes a transfer after bytes were written; the bytes if the transfer has ended meanwhile.
+    async fn change_after_bytes<'scope>(
+        &self,
+        id: TransferId,
+        change: impl FnMut(Transfer) -> Result<Swap<'scope, Transfer, ()>, Error> + Send,
+    ) -> Result<(), Error> {
+        let result = self.change(id, change).await;
         match &result {
             // Removes the payload only after its release is persisted, not on the local clock alone.
             Err(Error::TransferDeleted | Error::TransferExpired)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -95,6 +95,14 @@ impl RateLimiter {
         self.addresses.count(client, Instant::now())
     }
 
+    /// Checks that a client address is within its rate, without counting a request.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] if a counted request would be rejected.
+    pub(crate) fn check_address(&self, client: ClientKey) -> Result<(), Error> {
+        self.addresses.check(client, Instant::now())
+    }
+
     /// Counts a request with a sender token.
     ///
     /// # Errors
@@ -103,6 +111,10 @@ impl RateLimiter {
         self.tokens.count(token, Instant::now())
     }
 }
+
+/// Mark of an upload request that counts only if it fails, in the extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UncountedPiece;
 
 /// Generic cell rate algorithm (GCRA, ITU-T I.371) with one timestamp per key.
 ///
@@ -126,21 +138,36 @@ impl<K: Eq + Hash> Table<K> {
         Self { limit, hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
+    fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K>> {
+        let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).expect("the index is less than 16");
+        self.shards[shard].lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn check(&self, key: K, now: Instant) -> Result<(), Error> {
+        let Some(full_again_at) = self.shard(&key).full_again_at.get(&key).copied() else { return Ok(()) };
+        self.refill(full_again_at, now).map(drop)
+    }
+
+    /// Returns the time at which the burst of a key is full again after one more request.
+    fn refill(&self, full_again_at: Instant, now: Instant) -> Result<Instant, Error> {
+        let interval = self.limit.interval();
+        let full_again_at = full_again_at.max(now) + interval;
+        let (refill_time, max) = (full_again_at - now, interval * self.limit.burst.get());
+        if refill_time > max {
+            return Err(Error::RateLimited { retry_after: refill_time.saturating_sub(max) });
+        }
+        Ok(full_again_at)
+    }
+
     fn count(&self, key: K, now: Instant) -> Result<(), Error> {
-        let shard = usize::try_from(self.hasher.hash_one(&key) % SHARDS as u64).expect("the index is less than 16");
-        let mut shard = self.shards[shard].lock().expect("nothing panics while it holds this lock");
+        let mut shard = self.shard(&key);
         let interval = self.limit.interval();
         let known = shard.full_again_at.get(&key).copied();
         if known.is_none() && !shard.evict_expired(now) {
             // When full, rejects new keys instead of evicting live ones: a flood of addresses must not lift limits.
             return Err(Error::RateLimited { retry_after: interval });
         }
-        let full_again_at = known.unwrap_or(now).max(now) + interval;
-        let refill_time = full_again_at - now;
-        let max = interval * self.limit.burst.get();
-        if refill_time > max {
-            return Err(Error::RateLimited { retry_after: refill_time.saturating_sub(max) });
-        }
+        let full_again_at = self.refill(known.unwrap_or(now), now)?;
         shard.full_again_at.insert(key, full_again_at);
         Ok(())
     }

@@ -1,4 +1,5 @@
 //! Audit records and the client data in them.
 
 mod anonymity;
+mod pieces;
 mod records;

@@ -5,6 +5,7 @@ mod api;
 mod blocking_proxy;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+mod buffering_proxy;
 mod content;
 mod eventually;
 #[path = "../../support/faulty_bucket.rs"]
@@ -30,6 +31,7 @@ mod tink;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
+pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::content;
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};

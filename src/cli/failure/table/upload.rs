@@ -31,6 +31,8 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         }
         UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server reports a wrong size; report the error to the operator of the server"),
+        UploadError::PieceTooLarge { .. } => Failure::new(Exit::LimitExceeded, "proxy_limit", message)
+            .hint("raise the proxy's limit on request bodies to 8 MiB or more (nginx: client_max_body_size 8m)"),
         UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
             .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)

@@ -13,13 +13,13 @@ use crate::domain::id::{TokenId, TransferId};
 use crate::domain::token::Token;
 use crate::domain::transfer::Transfer;
 use crate::server::api::error::ApiError;
-use crate::server::net::rate_limit::RateLimiter;
+use crate::server::net::rate_limit::{RateLimiter, UncountedPiece};
 use crate::server::state::AppState;
 
 /// The header that may carry a sender token instead of `Authorization`.
 const TOKEN: &str = "x-sgsend-token";
 
-/// The valid sender token of a request, which also counts against the token's rate limit.
+/// The valid sender token of a request, which also counts against the token's rate limit, unless it is a piece.
 pub(crate) struct Sender(pub(crate) Token);
 
 impl FromRequestParts<AppState> for Sender {
@@ -29,7 +29,8 @@ impl FromRequestParts<AppState> for Sender {
         let scope = Scope::of(parts)?;
         let text = token_text(&parts.headers)?.ok_or(Error::TokenMissing)?;
         let token = app.tokens.authenticate(&scope, text).await?;
-        if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>() {
+        let is_counted = parts.extensions.get::<UncountedPiece>().is_none();
+        if let Some(limiter) = parts.extensions.get::<Arc<RateLimiter>>().filter(|_| is_counted) {
             limiter.count_token(token.token_id)?;
         }
         Ok(Self(token))

@@ -6,6 +6,7 @@ mod download_count;
 mod hostile_server;
 mod network;
 mod odd_machines;
+mod pieces;
 mod plaintext_leaks;
 mod presigned;
 mod resume;
