@@ -1,6 +1,6 @@
 //! Broken and stopped uploads.
 
-use crate::support::{Service, chromium, content};
+use crate::support::{BufferingProxy, Service, chromium, content};
 
 #[tokio::test]
 async fn an_upload_resumes_after_a_broken_connection() {
@@ -27,6 +27,33 @@ async fn a_stopped_upload_is_deleted() {
         proxy.open();
         let stats = service.run(&["stats", "--json"]).json();
         assert_eq!(stats["bytes_stored"], 0, "{stats}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_passes_a_proxy_that_limits_request_bodies() {
+    const MIB: u64 = 1 << 20;
+    let service = Service::on_disk();
+    let sizes = [(3 * MIB, Some(2 * MIB)), (MIB - 1, None)];
+    chromium(async |browser| {
+        for (limit, largest) in sizes {
+            let proxy = tokio::task::block_in_place(|| BufferingProxy::to(&service.serving.public, limit, 0));
+            browser.goto(&format!("{}/", proxy.url)).await;
+            browser.fill("#token", &service.token).await;
+            browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
+            browser.says("#chosen", "large.bin").await;
+            browser.click("#send").await;
+            let Some(largest) = largest else {
+                browser.says("#error", "proxy in front of the server refuses requests of 1 MiB").await;
+                return;
+            };
+            browser.visible("#sent").await;
+            let link = browser.value("#link").await.replace(&proxy.url, &service.serving.public);
+            assert!(service.download(&link, &[]) == content(9_000_000), "the content differs");
+            let passed = proxy.uploads().into_iter().filter(|(_, status)| *status == 200).map(|(size, _)| size).max();
+            assert_eq!(passed, Some(largest), "{:?}", proxy.uploads());
+        }
     })
     .await;
 }

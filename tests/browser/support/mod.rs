@@ -31,6 +31,8 @@ mod storage;
 
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+#[path = "../../support/buffering_proxy.rs"]
+mod buffering_proxy;
 #[path = "../../support/tink.rs"]
 mod tink;
 
@@ -38,6 +40,7 @@ pub(crate) use appearance::Theme;
 pub(crate) use axe::axe;
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use browser::{Browser, Kind, chromium, each, firefox};
+pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, png};
 pub(crate) use home::{FinishedCommand, Home};
 pub(crate) use leftover_files::LeftoverFiles;

@@ -5,6 +5,7 @@ mod api;
 mod blocking_proxy;
 #[path = "../../support/bucket.rs"]
 pub(crate) mod bucket;
+#[path = "../../support/buffering_proxy.rs"]
 mod buffering_proxy;
 mod content;
 mod eventually;

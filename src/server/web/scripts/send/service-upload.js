@@ -8,8 +8,11 @@ import { put } from "./put.js";
 /** @import { PutOptions } from "./put.js" */
 /** @import { SendOptions, Upload } from "./upload.js" */
 
-/** Piece size in bytes; a multiple of the segment size. */
-const PIECE = 8 * 1024 * 1024;
+/** Maximum piece size in bytes; a multiple of the segment size. */
+const MAX_PIECE = 8 * 1024 * 1024;
+/** Minimum piece size in bytes: the default limit of nginx. */
+const MIN_PIECE = 1024 * 1024;
+const PROXY_LIMIT = "a proxy in front of the server refuses requests of 1 MiB; ask the operator to raise its limit";
 
 /**
  * Uploads `payload` from the byte offset `from` to its end.
@@ -24,8 +27,9 @@ export async function uploadToService(upload, payload, from, { url, signal, prog
   // The token must reach no other origin than this service.
   if (target.origin !== root.origin) throw new Error("the server named another one for its own bytes");
   const headers = { "content-type": "application/octet-stream", ...upload.credentials };
+  let pieceSize = MAX_PIECE;
   /** @type {(start: number) => Promise<Blob>} */
-  const seal = (start) => payload.sealed(start, Math.min(start + PIECE, payload.size));
+  const seal = (start) => payload.sealed(start, Math.min(start + pieceSize, payload.size));
   let received = checkedOffset(payload.size, from);
   let next = received < payload.size ? seal(received) : undefined;
   while (received < payload.size) {
@@ -37,24 +41,40 @@ export async function uploadToService(upload, payload, from, { url, signal, prog
       next.catch(() => {});
     }
     const start = received;
-    received = await withRetries(
-      async (attempts) => {
-        if (attempts > 0) {
-          const arrived = checkedOffset(after, await receivedBytes(upload, signal));
-          if (arrived !== start) return arrived;
-        }
-        /** @type {(sent: number) => void} */
-        const moved = (sent) => progress.at(start + sent);
-        const arrived = checkedOffset(after, await post(target, { headers, body, start, signal, moved }));
-        // Counts as a failure, so that a server that accepts no bytes gets retries with a limit.
-        if (arrived === start) throw new Unreachable(new Error("the server takes nothing"));
-        return arrived;
-      },
-      { signal, waiting },
-    );
+    /** @param {number} attempts */
+    const sendPiece = async (attempts) => {
+      if (attempts > 0) {
+        const arrived = checkedOffset(after, await receivedBytes(upload, signal));
+        if (arrived !== start) return arrived;
+      }
+      /** @type {(sent: number) => void} */
+      const moved = (sent) => progress.at(start + sent);
+      const arrived = checkedOffset(after, await post(target, { headers, body, start, signal, moved }));
+      // Counts as a failure, so that a server that accepts no bytes gets retries with a limit.
+      if (arrived === start) throw new Unreachable(new Error("the server takes nothing"));
+      return arrived;
+    };
+    try {
+      received = await withRetries(sendPiece, { signal, waiting });
+    } catch (error) {
+      if (!isBodyLimitOfProxy(error)) throw error;
+      if (pieceSize === MIN_PIECE) throw new Error(PROXY_LIMIT);
+      pieceSize /= 2;
+      next = seal(received);
+      continue;
+    }
     progress.at(received);
     if (received !== after && received < payload.size) next = seal(received);
   }
+}
+
+/**
+ * Returns whether a proxy in front of the server rejects the size of a request body.
+ *
+ * @param {unknown} error
+ */
+function isBodyLimitOfProxy(error) {
+  return error instanceof ApiError && error.status === 413 && error.code !== "payload_too_large";
 }
 
 /**

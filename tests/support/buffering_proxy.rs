@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 pub(crate) struct BufferingProxy {
     pub(crate) url: String,
     limits: Limits,
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 #[derive(Clone)]
@@ -45,12 +45,18 @@ impl BufferingProxy {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(pass).with_state(limits.clone());
         runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, limits, _runtime: runtime }
+        Self { url, limits, runtime: Some(runtime) }
     }
 
     /// Returns the size of each upload request so far, and the status of its response; 0 for a cut connection.
     pub(crate) fn uploads(&self) -> Vec<(u64, u16)> {
         self.limits.bodies.lock().unwrap().clone()
+    }
+}
+
+impl Drop for BufferingProxy {
+    fn drop(&mut self) {
+        self.runtime.take().expect("taken only here").shutdown_background();
     }
 }
 
