@@ -25,9 +25,6 @@ const SEAL_AHEAD: usize = 2;
 /// otherwise make the upload endless.
 const MIN_PROGRESS: u64 = 256 * 1024;
 
-/// Number of lost requests in a row, without new bytes, after which the pieces become smaller.
-const MAX_LOST_REQUESTS: u32 = 2;
-
 /// Upload of one payload to one service.
 pub(super) struct BytesUpload {
     api: Api,
@@ -43,8 +40,8 @@ pub(super) struct BytesUpload {
     /// Time since which the server reports another active writer.
     busy_since: Option<Instant>,
     piece_size: PieceSize,
-    /// Number of lost requests since the last acknowledged bytes.
-    lost_requests: u32,
+    /// Size of the last piece in bytes.
+    piece_bytes: u64,
 }
 
 impl BytesUpload {
@@ -68,7 +65,7 @@ impl BytesUpload {
             last_restart: 0,
             busy_since: None,
             piece_size: PieceSize::default(),
-            lost_requests: 0,
+            piece_bytes: 0,
         }
     }
 
@@ -98,8 +95,10 @@ impl BytesUpload {
     /// Sends the piece that starts at `offset`.
     async fn send_from(&mut self, offset: u64) -> Result<Received, UploadError> {
         self.payload.sent_counter.set(offset);
+        let range = self.piece_size.range(offset, self.payload.size());
+        self.piece_bytes = range.end - offset;
         let dispatch = RequestParameters {
-            range: self.piece_size.range(offset, self.payload.size()),
+            range: range.clone(),
             ahead: SEAL_AHEAD,
             origin: self.api.origin().clone(),
             stall: self.retry.idle_timeout(),
@@ -107,6 +106,9 @@ impl BytesUpload {
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
         let sent = self.payload.send(dispatch, request).await;
         self.retry.exclude(sent.sending_time);
+        if sent.outcome.as_ref().is_ok_and(|received| received.received_bytes == range.end) {
+            self.piece_size.arrived(sent.sending_time);
+        }
         sent.outcome
     }
 
@@ -114,9 +116,6 @@ impl BytesUpload {
     async fn acknowledged(&mut self, received: u64) -> Result<u64, UploadError> {
         self.payload.check_sent(received)?;
         self.busy_since = None;
-        if received > self.acknowledged_bytes {
-            self.lost_requests = 0;
-        }
         self.acknowledged_bytes = self.acknowledged_bytes.max(received);
         let whole = self.acknowledged_bytes == self.payload.size();
         if self.acknowledged_bytes >= self.last_restart + MIN_PROGRESS
@@ -135,18 +134,14 @@ impl BytesUpload {
     /// Asks the server for the offset to resume at after `error`; fails if the upload cannot be resumed.
     async fn recover(&mut self, mut error: ClientError) -> Result<u64, UploadError> {
         if error.is_body_limit_of_proxy() {
-            return if self.send_smaller_pieces() {
-                Ok(self.acknowledged_bytes)
-            } else {
-                Err(UploadError::PieceTooLarge { origin: self.api.origin().clone(), piece_bytes: MIN_PIECE })
-            };
-        }
-        if error.is_transient() {
-            self.lost_requests += 1;
-            if self.lost_requests.is_multiple_of(MAX_LOST_REQUESTS) {
-                self.send_smaller_pieces();
+            let origin = self.api.origin().clone();
+            if !self.piece_size.refused(self.piece_bytes) {
+                return Err(UploadError::PieceTooLarge { origin, piece_bytes: MIN_PIECE });
             }
+            self.progress.step(format_args!("a proxy in front of {origin} refused {} bytes", self.piece_bytes));
+            return Ok(self.acknowledged_bytes);
         }
+        let is_piece_lost = error.is_transient();
         loop {
             match (error.code(), &error) {
                 (Some(ErrorCode::OffsetMismatch | ErrorCode::UploadIncomplete), ClientError::Api(api_error)) => {
@@ -169,19 +164,15 @@ impl BytesUpload {
                     return self.acknowledged(state.received_bytes).await;
                 }
                 // No new bytes; the wait above was counted.
-                Ok(state) => return Ok(state.received_bytes),
+                Ok(state) => {
+                    if is_piece_lost {
+                        self.piece_size.lost(self.piece_bytes);
+                    }
+                    return Ok(state.received_bytes);
+                }
                 Err(next) => error = next,
             }
         }
-    }
-
-    /// Halves the size of the pieces; returns `false` at their minimum size.
-    fn send_smaller_pieces(&mut self) -> bool {
-        let is_smaller = self.piece_size.halve();
-        if is_smaller {
-            self.progress.step(format_args!("sending smaller requests to {}", self.api.origin()));
-        }
-        is_smaller
     }
 
     /// Waits while the server still holds the writer of a lost connection.
