@@ -52,3 +52,9 @@ install_npm() {
   say "== Installing $1 $2"
   npm install --silent --no-audit --no-fund --prefix . "$1@$2"
 }
+
+# test_binary TEST: builds an integration test, and prints the path of its binary.
+test_binary() {
+  cargo test --locked --no-run --test "$1" --message-format=json |
+    sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p'
+}

@@ -126,12 +126,7 @@ if [ -n "$only" ]; then
 fi
 cd "$root"
 # Runs the test binaries directly: cargo would wait for other builds in the same folder before each run.
-# binary TEST: builds an integration test, and prints the path of its binary.
-binary() {
-  cargo test --locked --no-run --test "$1" --message-format=json |
-    sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p'
-}
-store=$(binary store) suite=$(binary suite)
+store=${SGSEND_STORE_TESTS:-$(test_binary store)} suite=${SGSEND_SUITE_TESTS:-$(test_binary suite)}
 export store suite
 failed=() first=1
 for name in "$@"; do
