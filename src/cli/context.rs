@@ -17,7 +17,9 @@ use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
 use crate::cli::output::printer::Printer;
-use crate::client::{AdminApi, AdminSecret, Api, Interrupt, Origin, OriginBound, RetryPolicy, TransportOptions};
+use crate::client::{
+    AdminApi, AdminSecret, Api, Interrupt, Origin, OriginBound, ProxySettings, RetryPolicy, TransportOptions,
+};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::token::InvalidToken;
 
@@ -26,8 +28,10 @@ pub(super) fn malformed_token(error: InvalidToken) -> Failure {
     Failure::usage(error.to_string()).hint("copy the complete token, from sgs_ to its last character")
 }
 
-/// Maximum timeout of a request without a payload.
+/// Timeout of a request without a payload: at most `--timeout`, and at least a quarter of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Timeout for establishing a connection: at most half of `--timeout`, and at least a twelfth of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Settings, API clients and terminal access of a command.
 pub(super) struct Context {
@@ -138,8 +142,16 @@ impl Context {
         Ok(TransportOptions {
             extra_roots: self.settings.ca_file().map(read).transpose()?,
             insecure_http: self.global.insecure_http,
-            call_timeout: CALL_TIMEOUT.min(self.global.timeout),
+            call_timeout: CALL_TIMEOUT.min(self.global.timeout).max(self.global.timeout / 4),
+            connect_timeout: CONNECT_TIMEOUT.min(self.global.timeout / 2).max(self.global.timeout / 12),
+            proxies: self.proxies(),
         })
+    }
+
+    /// Returns the proxies that the environment names.
+    #[expect(clippy::unused_self, reason = "the environment belongs to the context")]
+    pub(super) fn proxies(&self) -> ProxySettings {
+        ProxySettings::new(|name| std::env::var(name).ok())
     }
 
     /// Returns the retry policy of transfers: retries end after `--timeout` without progress.

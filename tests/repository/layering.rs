@@ -56,7 +56,7 @@ const LAYERS: &[Layer] = &[
         folder: "src/client",
         except: &[],
         modules: &["server", "cli"],
-        crates: &["clap", "axum", "rusqlite", "hyper", "indicatif", "directories", "anyhow", "aws_sdk_s3"],
+        crates: &["clap", "axum", "rusqlite", "indicatif", "directories", "anyhow", "aws_sdk_s3"],
     },
     Layer {
         folder: "src/cli",

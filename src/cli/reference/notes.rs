@@ -21,7 +21,11 @@ const SECTIONS: &[Section] = &[
             ("SGSEND_LOG", "log filter of services, such as info or sgsend=debug"),
             ("SGSEND_…", "any flag of serve in capitals, such as SGSEND_STORAGE"),
             ("NO_COLOR", "disables colours, if not empty"),
-            ("HTTPS_PROXY", "proxy; also HTTP_PROXY, ALL_PROXY and NO_PROXY"),
+            (
+                "HTTPS_PROXY",
+                "proxy, as http://, https://, socks5:// or socks5h://HOST:PORT; also HTTP_PROXY, ALL_PROXY",
+            ),
+            ("NO_PROXY", "servers without a proxy: domains, addresses, networks, each with :PORT or not, or *"),
         ],
     ),
     (

@@ -9,7 +9,7 @@ use url::Url;
 use super::api::{JsonBody, RecordPage, page_url};
 use super::response;
 use super::secret::sensitive;
-use crate::client::{AdminKey, ClientError, Origin, Transport, TransportOptions};
+use crate::client::{AdminKey, ClientError, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::id::{TokenId, TransferId};
 use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview, TokenItem, TransferStatus};
@@ -19,7 +19,6 @@ use crate::domain::wire::{CreateToken, CreatedToken, Empty, Page, StatsOverview,
 pub struct AdminApi {
     transport: Transport,
     base_url: BaseUrl,
-    origin: Origin,
     key: Arc<AdminKey>,
 }
 
@@ -27,8 +26,7 @@ impl AdminApi {
     /// Builds a client for the service at `base_url`, without connecting yet.
     pub fn new(base_url: BaseUrl, key: Arc<AdminKey>, options: &TransportOptions) -> Result<Self, ClientError> {
         let transport = Transport::to(&base_url, options)?;
-        let origin = Origin::from(&base_url);
-        Ok(Self { transport, base_url, origin, key })
+        Ok(Self { transport, base_url, key })
     }
 
     /// Creates a sender token.
@@ -77,6 +75,6 @@ impl AdminApi {
         let admin = self.key.reveal_to(request.url())?;
         let value = sensitive(&admin.key).ok_or(ClientError::MalformedSecret("admin key"))?;
         request.headers_mut().insert(admin.header.clone(), value);
-        response::call(&self.origin, name, RequestBuilder::from_parts(client, request)).await
+        response::call(&self.transport.peer, name, RequestBuilder::from_parts(client, request)).await
     }
 }

@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use rustls::InvalidMessage;
-
+use super::certificate::CertificateFault;
+use super::fault::{ConnectFault, Fault, ProxyFault};
+use super::peer::Peer;
+use super::proxy::{InvalidProxy, Proxy};
 use super::secret::ForeignOrigin;
 use crate::client::{Origin, StoreError};
 use crate::domain::error::ErrorCode;
@@ -52,52 +54,79 @@ pub enum ClientError {
     #[error(transparent)]
     Api(Box<ApiError>),
     /// No connection could be made.
-    #[error("cannot reach {origin}")]
+    #[error("{}", match .fault {
+        ConnectFault::Lookup => format!("the host name of {peer} cannot be resolved"),
+        ConnectFault::TimedOut => format!("no connection to {peer} within {}", seconds(peer.connect_timeout())),
+        _ => format!("cannot reach {peer}"),
+    })]
     Unreachable {
-        /// The server's origin.
-        origin: Origin,
-        /// The connection error.
+        /// The server.
+        peer: Peer,
+        /// Class of the error.
+        fault: ConnectFault,
+        /// The connection error; `None` for a timeout.
         #[source]
-        source: reqwest::Error,
+        source: Option<reqwest::Error>,
     },
-    /// The server's TLS certificate is not trusted.
-    #[error("the certificate of {origin} is not trusted")]
-    Certificate {
+    /// The proxy did not pass the request on.
+    #[error("{}", proxy_text(proxy, origin, fault))]
+    Proxy {
         /// The server's origin.
         origin: Origin,
+        /// The proxy.
+        proxy: Proxy,
+        /// Class of the error.
+        fault: ProxyFault,
+    },
+    /// The server's TLS certificate is rejected.
+    #[error("the certificate of {peer} {fault}")]
+    Certificate {
+        /// The server.
+        peer: Peer,
+        /// Reason of the rejection.
+        fault: CertificateFault,
+    },
+    /// The server rejected the TLS handshake.
+    #[error("the TLS handshake with {peer} failed")]
+    Handshake {
+        /// The server.
+        peer: Peer,
         /// The TLS error.
         #[source]
         source: reqwest::Error,
     },
     /// The connection was lost before the response was complete.
-    #[error("the connection to {origin} was lost")]
+    #[error("the connection to {peer} was lost")]
     ConnectionLost {
-        /// The server's origin.
-        origin: Origin,
+        /// The server.
+        peer: Peer,
         /// The connection error.
         #[source]
         source: reqwest::Error,
     },
     /// The request or the connection timed out.
-    #[error("the request to {origin} timed out")]
+    #[error("the request to {peer} timed out")]
     Timeout {
-        /// The server's origin.
-        origin: Origin,
+        /// The server.
+        peer: Peer,
     },
     /// The server transferred or stored fewer bytes than it announced.
-    #[error("{origin} ended the transfer early")]
+    #[error("{peer} ended the transfer early")]
     Incomplete {
-        /// The server's origin.
-        origin: Origin,
+        /// The server.
+        peer: Peer,
     },
     /// The server's port does not speak TLS.
-    #[error("{origin} does not speak https")]
+    #[error("{peer} does not speak https")]
     NotTls {
-        /// The server's origin.
-        origin: Origin,
-        /// The TLS error.
-        #[source]
-        source: reqwest::Error,
+        /// The server.
+        peer: Peer,
+    },
+    /// The server's port does not speak plain HTTP.
+    #[error("{peer} does not speak plain http")]
+    NotHttp {
+        /// The server.
+        peer: Peer,
     },
     /// The server responded with a redirect, which API calls do not follow.
     #[error("{origin} redirects to another address")]
@@ -150,6 +179,9 @@ pub enum ClientError {
     /// The additional root certificates are not valid.
     #[error("the CA certificates are not valid")]
     CaCertificates(#[source] reqwest::Error),
+    /// A variable contains no valid proxy URL.
+    #[error(transparent)]
+    InvalidProxy(#[from] InvalidProxy),
     /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
@@ -162,20 +194,23 @@ impl From<ApiError> for ClientError {
 }
 
 impl ClientError {
-    /// Classifies a transport error of a request to `origin`. Strips the URL, which may hold secrets.
-    pub(crate) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
-        let source = error.without_url();
-        if source.is_timeout() {
-            Self::Timeout { origin }
-        } else if matches!(tls_error(&source), Some(rustls::Error::InvalidCertificate(_))) {
-            Self::Certificate { origin, source }
-        } else if matches!(tls_error(&source), Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
-        {
-            Self::NotTls { origin, source }
-        } else if source.is_connect() {
-            Self::Unreachable { origin, source }
-        } else {
-            Self::ConnectionLost { origin, source }
+    /// Classifies a transport error of a request to `peer`. Strips the URL, which may hold secrets.
+    pub(crate) fn of_request(peer: &Peer, error: reqwest::Error) -> Self {
+        let (peer, source) = (peer.clone(), error.without_url());
+        match (Fault::of(&source, &peer), peer.proxy()) {
+            (Fault::Proxy(fault), Some(proxy)) => {
+                Self::Proxy { origin: peer.origin().clone(), proxy: proxy.clone(), fault }
+            }
+            (Fault::Certificate(fault), _) => Self::Certificate { peer, fault },
+            (Fault::NotTls, _) => Self::NotTls { peer },
+            (Fault::NotHttp, _) => Self::NotHttp { peer },
+            (Fault::Handshake, _) => Self::Handshake { peer, source },
+            (Fault::Connect(fault), _) => {
+                let source = (fault != ConnectFault::TimedOut).then_some(source);
+                Self::Unreachable { peer, fault, source }
+            }
+            (Fault::Timeout, _) => Self::Timeout { peer },
+            (Fault::Lost | Fault::Proxy(_), _) => Self::ConnectionLost { peer, source },
         }
     }
 
@@ -185,12 +220,18 @@ impl ClientError {
         match self {
             Self::Api(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
-            Self::Unreachable { .. } | Self::ConnectionLost { .. } | Self::Timeout { .. } | Self::Incomplete { .. } => {
-                true
-            }
-            Self::Flow { .. }
+            Self::Unreachable { .. }
+            | Self::ConnectionLost { .. }
+            | Self::Timeout { .. }
+            | Self::Incomplete { .. }
+            | Self::Proxy { fault: ProxyFault::Unreachable(..) | ProxyFault::Refused(_), .. } => true,
+            Self::Proxy { .. }
+            | Self::Flow { .. }
             | Self::Certificate { .. }
+            | Self::Handshake { .. }
             | Self::NotTls { .. }
+            | Self::NotHttp { .. }
+            | Self::InvalidProxy(_)
             | Self::Redirected { .. }
             | Self::InvalidResponse { .. }
             | Self::Unsupported(_)
@@ -221,7 +262,15 @@ impl ClientError {
     #[must_use]
     pub(crate) fn is_resumable(&self) -> bool {
         // A captive portal or another network may cause certificate, TLS and redirect errors.
-        let is_elsewhere = matches!(self, Self::Certificate { .. } | Self::NotTls { .. } | Self::Redirected { .. });
+        let is_elsewhere = matches!(
+            self,
+            Self::Certificate { .. }
+                | Self::Handshake { .. }
+                | Self::NotTls { .. }
+                | Self::NotHttp { .. }
+                | Self::Proxy { .. }
+                | Self::Redirected { .. }
+        );
         self.is_transient() || is_elsewhere || self.code() == Some(ErrorCode::UploadInProgress)
     }
 
@@ -251,19 +300,21 @@ impl ClientError {
     }
 }
 
-/// Finds the TLS error in the source chain of `error`.
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next = error.source();
-    while let Some(cause) = next {
-        // `io::Error::source` skips the inner error and returns the inner error's source.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| cause.downcast_ref());
-        if tls.is_some() {
-            return tls;
+fn proxy_text(proxy: &Proxy, origin: &Origin, fault: &ProxyFault) -> String {
+    match fault {
+        ProxyFault::Unreachable(ConnectFault::Lookup, cause) => {
+            format!("the host name of the proxy {proxy} cannot be resolved: {cause}")
         }
-        next = inner.map_or_else(|| cause.source(), |inner| Some(inner as &(dyn StdError + 'static)));
+        ProxyFault::Unreachable(_, cause) => format!("cannot reach the proxy {proxy}: {cause}"),
+        ProxyFault::Authentication => format!("the proxy {proxy} requires another user name or password"),
+        ProxyFault::Refused(None) => format!("the proxy {proxy} does not connect to {origin}"),
+        ProxyFault::Refused(Some(cause)) => format!("the proxy {proxy} does not connect to {origin}: {cause}"),
+        ProxyFault::Protocol => format!("{proxy} does not respond like a proxy of this kind"),
     }
-    None
+}
+
+fn seconds(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
 }
 
 #[cfg(test)]

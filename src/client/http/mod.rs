@@ -2,9 +2,14 @@
 
 pub(super) mod admin;
 pub(super) mod api;
+pub(super) mod certificate;
 pub(super) mod content_range;
 pub(super) mod error;
+pub(super) mod fault;
 pub(super) mod origin;
+pub(super) mod peer;
+pub(super) mod proxy;
+mod resolver;
 pub(super) mod response;
 pub(super) mod retry;
 pub(super) mod secret;

@@ -16,6 +16,21 @@ impl Origin {
     pub fn of(url: &Url) -> Self {
         Self(url.origin())
     }
+
+    /// Returns whether the server is reached over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        matches!(&self.0, url::Origin::Tuple(scheme, _, _) if scheme == "https")
+    }
+
+    /// Returns the host name or address; an empty text for an opaque origin.
+    #[must_use]
+    pub fn host(&self) -> String {
+        match &self.0 {
+            url::Origin::Tuple(_, host, _) => host.to_string(),
+            url::Origin::Opaque(_) => String::new(),
+        }
+    }
 }
 
 impl From<&BaseUrl> for Origin {

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder};
 
+use super::peer::Peer;
+use super::proxy::{ProxyChoice, ProxySettings};
+use super::resolver::SystemResolver;
 use crate::client::{ClientError, Origin};
 use crate::domain::base_url::BaseUrl;
-
-/// Timeout for establishing a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `User-Agent` header of every request.
 const USER_AGENT: &str = concat!("sgsend/", env!("CARGO_PKG_VERSION"));
 
 /// Configurable options of a transport.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TransportOptions {
     /// Root certificates in PEM, trusted in addition to the system's.
     pub extra_roots: Option<Vec<u8>>,
@@ -23,12 +23,29 @@ pub struct TransportOptions {
     pub insecure_http: bool,
     /// Timeout of a call that transfers no payload.
     pub call_timeout: Duration,
+    /// Timeout for establishing a connection.
+    pub connect_timeout: Duration,
+    /// Proxies of the environment.
+    pub proxies: ProxySettings,
+}
+
+impl Default for TransportOptions {
+    fn default() -> Self {
+        Self {
+            extra_roots: None,
+            insecure_http: false,
+            call_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            proxies: ProxySettings::default(),
+        }
+    }
 }
 
 /// Pool of connections to one server.
 #[derive(Clone)]
 pub struct Transport {
     pub(crate) client: Client,
+    pub(crate) peer: Peer,
     pub(crate) call_timeout: Duration,
     options: Arc<TransportOptions>,
 }
@@ -36,12 +53,12 @@ pub struct Transport {
 impl Transport {
     /// Builds the connection pool for the server at `base_url`, without connecting yet.
     pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
-        let client = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
-        Ok(Self { client, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
+        let (client, peer) = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
+        Ok(Self { client, peer, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
     /// Builds a connection pool for a payload store, with the same options.
-    pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<Client, ClientError> {
+    pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<(Client, Peer), ClientError> {
         // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the others.
         connections(base_url, &self.options, ClientBuilder::http1_only)
     }
@@ -51,7 +68,7 @@ fn connections(
     base_url: &BaseUrl,
     options: &TransportOptions,
     version: impl FnOnce(ClientBuilder) -> ClientBuilder,
-) -> Result<Client, ClientError> {
+) -> Result<(Client, Peer), ClientError> {
     if base_url.is_plain_http_beyond_loopback() && !options.insecure_http {
         return Err(ClientError::PlainHttp { origin: Origin::from(base_url) });
     }
@@ -59,13 +76,22 @@ fn connections(
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(options.connect_timeout)
+        .dns_resolver(Arc::new(SystemResolver))
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true);
-    if base_url.is_loopback() {
-        // Requests to this machine must not leave it through a proxy.
-        builder = builder.no_proxy();
-    }
+    let proxy = match options.proxies.choose(base_url)? {
+        // Leaves the settings of the operating system, where it has its own.
+        ProxyChoice::Unset => None,
+        ProxyChoice::Exempt(_) => {
+            builder = builder.no_proxy();
+            None
+        }
+        ProxyChoice::Proxy(proxy) => {
+            builder = builder.proxy(proxy.to_reqwest().map_err(ClientError::Setup)?);
+            Some(proxy)
+        }
+    };
     if let Some(pem) = &options.extra_roots {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::CaCertificates)?;
         builder = builder.tls_certs_merge(certificates);
@@ -73,10 +99,11 @@ fn connections(
         // Plain HTTP needs no root certificates, and loading the system's takes longer than a small upload.
         builder = builder.tls_certs_only([]);
     }
-    builder.build().map_err(|error| match options.extra_roots {
+    let client = builder.build().map_err(|error| match options.extra_roots {
         Some(_) => ClientError::CaCertificates(error),
         None => ClientError::Setup(error),
-    })
+    })?;
+    Ok((client, Peer::new(Origin::from(base_url), proxy, options.connect_timeout)))
 }
 
 #[cfg(test)]
@@ -85,8 +112,7 @@ mod tests {
 
     #[test]
     fn plain_http_stays_on_this_machine() {
-        let options =
-            |insecure_http| TransportOptions { extra_roots: None, insecure_http, call_timeout: Duration::from_secs(1) };
+        let options = |insecure_http| TransportOptions { insecure_http, ..TransportOptions::default() };
         let to = |base_url: &str, insecure| Transport::to(&base_url.parse().unwrap(), &options(insecure));
         assert!(to("http://127.0.0.1:8080", false).is_ok());
         assert!(to("http://localhost/base", false).is_ok());

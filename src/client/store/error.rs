@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use reqwest::Response;
 
-use crate::client::{ClientError, Origin};
+use crate::client::{ClientError, Origin, Peer};
 
 /// Maximum number of bytes read of an error response; the error code is at its beginning.
 const MAX_ERROR_BYTES: usize = 4 * 1024;
@@ -54,12 +54,14 @@ impl From<StoreError> for ClientError {
 }
 
 impl StoreError {
-    /// Classifies a transport error of a request to `origin`.
-    pub(super) fn of_request(origin: Origin, error: reqwest::Error) -> Self {
+    /// Classifies a transport error of a request to `peer`.
+    pub(super) fn of_request(peer: &Peer, error: reqwest::Error) -> Self {
         let connects = error.is_connect();
-        match ClientError::of_request(origin, error) {
+        match ClientError::of_request(peer, error) {
             error if connects => Self::Unreachable(error),
-            error @ (ClientError::Certificate { .. } | ClientError::NotTls { .. }) => Self::Unreachable(error),
+            error @ (ClientError::Certificate { .. } | ClientError::NotTls { .. } | ClientError::NotHttp { .. }) => {
+                Self::Unreachable(error)
+            }
             error => Self::Lost(error),
         }
     }

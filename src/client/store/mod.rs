@@ -17,7 +17,7 @@ use url::Url;
 pub use self::error::StoreError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
-use super::{Api, ClientError, Origin, Transport};
+use super::{Api, ClientError, Origin, Peer, Transport};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
@@ -30,14 +30,14 @@ pub(super) struct Store {
     origin: Origin,
     transport: Transport,
     /// Connections to the origin of the last URL, reused while the origin stays the same.
-    connections: Mutex<Option<(Origin, Client)>>,
+    connections: Mutex<Option<(Client, Peer)>>,
 }
 
 /// Presigned URL. Has no `Debug` output, since the URL is a secret.
 #[derive(Clone)]
 pub(super) struct SignedUrl {
     url: Url,
-    origin: Origin,
+    peer: Peer,
     client: Client,
 }
 
@@ -71,8 +71,8 @@ impl Store {
         if base_url.is_loopback() && !self.service.is_loopback() {
             return Err(StoreError::Loopback { origin }.into());
         }
-        let client = self.client(&base_url, &origin)?;
-        Ok(SignedUrl { url, origin, client })
+        let (client, peer) = self.connections(&base_url, &origin)?;
+        Ok(SignedUrl { url, peer, client })
     }
 
     /// Validates a presigned PUT request from the response to `call`.
@@ -90,40 +90,38 @@ impl Store {
         ClientError::InvalidResponse { origin: self.origin.clone(), call, source: reason.into() }
     }
 
-    fn client(&self, base_url: &BaseUrl, origin: &Origin) -> Result<Client, ClientError> {
+    fn connections(&self, base_url: &BaseUrl, origin: &Origin) -> Result<(Client, Peer), ClientError> {
         let mut connections = self.connections.lock().expect("no thread panics while holding this lock");
-        if let Some((_, client)) = connections.as_ref().filter(|(to, _)| to == origin) {
-            return Ok(client.clone());
+        if let Some(current) = connections.as_ref().filter(|(_, peer)| peer.origin() == origin) {
+            return Ok(current.clone());
         }
-        let client = self.transport.to_store(base_url)?;
-        *connections = Some((origin.clone(), client.clone()));
-        Ok(client)
+        Ok(connections.insert(self.transport.to_store(base_url)?).clone())
     }
 }
 
 impl SignedPut {
-    /// Returns the request's origin.
-    pub(super) const fn origin(&self) -> &Origin {
-        &self.url.origin
+    /// Returns the store, and the proxy in front of it.
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.url.peer
     }
 
     /// Sends the request. The length of `body` must be known: S3 requires a content length.
     pub(super) async fn send(&self, body: Body) -> Result<(), ClientError> {
-        let SignedUrl { url, origin, client } = &self.url;
+        let SignedUrl { url, peer, client } = &self.url;
         let request = client.put(url.clone()).headers(self.headers.clone()).body(body);
-        check_response(origin, request.send().await).await.map(|_| ())
+        check_response(peer, request.send().await).await.map(|_| ())
     }
 }
 
 impl SignedUrl {
-    /// Returns the URL's origin.
-    pub(super) const fn origin(&self) -> &Origin {
-        &self.origin
+    /// Returns the store, and the proxy in front of it.
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Converts an error of reading a response body.
     pub(super) fn lost(&self, error: reqwest::Error) -> ClientError {
-        StoreError::Lost(ClientError::of_request(self.origin.clone(), error)).into()
+        StoreError::Lost(ClientError::of_request(&self.peer, error)).into()
     }
 
     /// Requests the object, or a range of it in bytes.
@@ -132,15 +130,15 @@ impl SignedUrl {
         if let Some(range) = range {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
-        check_response(&self.origin, request.send().await).await
+        check_response(&self.peer, request.send().await).await
     }
 }
 
-async fn check_response(origin: &Origin, outcome: reqwest::Result<Response>) -> Result<Response, ClientError> {
+async fn check_response(peer: &Peer, outcome: reqwest::Result<Response>) -> Result<Response, ClientError> {
     match outcome {
-        Err(error) => Err(StoreError::of_request(origin.clone(), error).into()),
+        Err(error) => Err(StoreError::of_request(peer, error).into()),
         Ok(response) if response.status().is_success() => Ok(response),
-        Ok(response) => Err(StoreError::of_response(origin.clone(), response).await.into()),
+        Ok(response) => Err(StoreError::of_response(peer.origin().clone(), response).await.into()),
     }
 }
 
@@ -156,15 +154,11 @@ fn headers(named: &BTreeMap<String, String>) -> Option<HeaderMap> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::client::TransportOptions;
 
     fn store_of(service: &str) -> Store {
-        let options =
-            TransportOptions { extra_roots: None, insecure_http: false, call_timeout: Duration::from_secs(1) };
-        Store::of(&Api::new(service.parse().unwrap(), None, &options).unwrap())
+        Store::of(&Api::new(service.parse().unwrap(), None, &TransportOptions::default()).unwrap())
     }
 
     fn describe(error: &ClientError) -> String {
@@ -175,7 +169,7 @@ mod tests {
     fn only_http_urls_without_credentials_are_accepted() {
         let store = store_of("https://send.example");
         assert_eq!(
-            store.url("https://b.example/x?secret", "create").ok().unwrap().origin().to_string(),
+            store.url("https://b.example/x?secret", "create").ok().unwrap().peer().to_string(),
             "https://b.example"
         );
         for invalid in

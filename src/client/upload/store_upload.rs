@@ -82,7 +82,7 @@ impl StoreUpload {
                 Err(error) => error,
             };
             if error.code() == Some(ErrorCode::UploadIncomplete) {
-                let lost = ClientError::Incomplete { origin: self.api.origin().clone() };
+                let lost = ClientError::Incomplete { peer: self.api.peer().clone() };
                 if rounds == MAX_ROUNDS {
                     return Err(UploadError::PartsMissing(lost));
                 }
@@ -193,7 +193,7 @@ impl StoreUpload {
         let dispatch = RequestParameters {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,
-            origin: to.request.origin().clone(),
+            peer: to.request.peer().clone(),
             stall: retry.idle_timeout(),
         };
         let mut sent = self.payload.send(dispatch, |body| to.request.send(body)).await;

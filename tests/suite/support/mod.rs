@@ -25,6 +25,7 @@ mod recording_proxy;
 mod server_process;
 #[path = "../../support/small_disk.rs"]
 mod small_disk;
+mod socks;
 pub(crate) mod stub;
 mod terminal;
 #[path = "../../support/tink.rs"]
@@ -43,5 +44,6 @@ pub(crate) use not_run::not_run;
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
 pub(crate) use small_disk::SmallDisk;
+pub(crate) use socks::{SOCKS_LOGIN, SocksProxy};
 pub(crate) use terminal::Terminal;
 pub(crate) use tink::{tink_open, tink_seal};

@@ -12,7 +12,8 @@ use crate::cli::commands::login;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::client::{Api, Origin};
+use crate::client::{Api, ClientError, Origin, ProxyChoice};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::maintenance::finding::{Finding, Verdict};
 use crate::domain::wire::Flow;
@@ -21,7 +22,7 @@ use crate::domain::wire::Flow;
 pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     let base_url = context.settings.server();
     let api = context.anonymous_api(base_url.clone());
-    let mut findings = Vec::new();
+    let mut findings = Vec::from_iter(proxy(context, &base_url));
     match api {
         Err(error) => findings.push(failed("server", &error)),
         Ok(api) => {
@@ -41,6 +42,20 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     ];
     findings.extend(files.into_iter().filter_map(|(name, path)| private(name, &path?)));
     Ok(findings)
+}
+
+/// Names the proxy of requests to the server; `None` if no variable names a proxy.
+fn proxy(context: &Context, base_url: &BaseUrl) -> Option<Finding> {
+    const NAME: &str = "proxy";
+    let proxies = context.proxies();
+    proxies.is_set().then(|| match proxies.choose(base_url) {
+        Ok(ProxyChoice::Proxy(proxy)) => Finding::ok(NAME, format!("requests to {base_url} go through {proxy}")),
+        Ok(ProxyChoice::Exempt(reason)) => {
+            Finding::ok(NAME, format!("requests to {base_url} bypass the proxy, because of {reason}"))
+        }
+        Ok(ProxyChoice::Unset) => Finding::ok(NAME, format!("no variable names a proxy for {base_url}")),
+        Err(error) => failed(NAME, &ClientError::from(error).into()),
+    })
 }
 
 async fn server(api: &Api) -> Finding {

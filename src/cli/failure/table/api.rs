@@ -1,9 +1,9 @@
 //! Failures of requests: connection errors, error responses of the API, and errors of payload stores.
 
-use super::with_root_cause;
+use super::{network, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::client::{ApiError, ClientError, StoreError};
+use crate::client::{ApiError, ClientError, InvalidProxy, StoreError};
 use crate::domain::error::ErrorCode;
 
 pub(super) fn of_client(error: &ClientError) -> Failure {
@@ -11,14 +11,27 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
     let network = |code| Failure::new(Exit::Network, code, message.clone());
     match error {
         ClientError::Api(error) => of_api_error(error),
-        ClientError::Unreachable { .. } => {
-            network("unreachable").hint("check the address, and that the server is running").retryable()
+        ClientError::Unreachable { peer, fault, .. } => {
+            network("unreachable").hint(network::of_connect(*fault, peer)).retryable()
         }
-        ClientError::Certificate { .. } => {
-            network("untrusted_certificate").hint("pass the CA certificate of the server with --ca-file")
+        ClientError::Proxy { origin, proxy, fault } => {
+            let failure = network("proxy").hint(network::of_proxy(fault, proxy, origin));
+            Failure { retryable: error.is_transient(), ..failure }
         }
-        ClientError::NotTls { .. } => {
-            network("not_tls").hint("this port serves plain http: use an http address, or the https port")
+        ClientError::InvalidProxy(InvalidProxy { variable }) => {
+            Failure::new(Exit::Usage, "proxy", message).hint(network::proxy_format(variable))
+        }
+        ClientError::Certificate { peer, fault } => {
+            let failure = network("untrusted_certificate").hint(network::of_certificate(fault, peer));
+            Failure { reason: Some(fault.reason()), ..failure }
+        }
+        ClientError::Handshake { .. } => network("handshake_failed")
+            .hint("check the address and the port, and that the server supports TLS 1.2 or 1.3 for this host name"),
+        ClientError::NotTls { peer } => {
+            network("not_tls").hint(format!("if this port serves plain http, use {}", network::other_scheme(peer)))
+        }
+        ClientError::NotHttp { peer } => {
+            network("not_http").hint(format!("if this port serves https, use {}", network::other_scheme(peer)))
         }
         ClientError::ConnectionLost { .. } | ClientError::Incomplete { .. } => {
             network("connection_lost").hint("retry").retryable()
@@ -54,7 +67,8 @@ fn of_store(error: &StoreError) -> Failure {
     match error {
         StoreError::Unreachable(inner) => {
             let failure = of_client(inner);
-            if matches!(inner, ClientError::Certificate { .. }) { failure } else { failure.hint(USE_SERVER) }
+            let has_own_hint = matches!(inner, ClientError::Certificate { .. } | ClientError::Proxy { .. });
+            if has_own_hint { failure } else { failure.hint(USE_SERVER) }
         }
         StoreError::Lost(inner) => of_client(inner),
         StoreError::Loopback { .. } => Failure::new(Exit::Network, "unreachable", error.to_string()).hint(USE_SERVER),
@@ -85,6 +99,11 @@ fn of_api_error(error: &ApiError) -> Failure {
         };
         let failure =
             Failure { code: code_text.into(), retryable: error.is_transient(), ..Failure::new(exit, "", message) };
+        if error.status == 400 {
+            // The response of nginx and other TLS servers to plain http.
+            return failure
+                .hint("check that the address belongs to an sgsend service, and use https if the port serves it");
+        }
         return failure.hint("check that the address belongs to an sgsend service");
     };
     let (exit, hint) = of_code(code);

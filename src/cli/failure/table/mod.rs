@@ -2,6 +2,7 @@
 
 mod api;
 mod download;
+mod network;
 mod upload;
 
 use std::error::Error as StdError;

@@ -1,6 +1,7 @@
 //! Commands of an operator: `sgsend serve`, `sgsend doctor`, `sgsend sweep`.
 
 mod anonymity;
+mod certificates;
 mod doctor;
 mod invalid_settings;
 mod serving;

@@ -9,6 +9,7 @@ mod odd_machines;
 mod pieces;
 mod plaintext_leaks;
 mod presigned;
+mod proxies;
 mod resume;
 mod round_trip;
 mod s3;

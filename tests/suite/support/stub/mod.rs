@@ -169,6 +169,11 @@ impl Stub {
         self.store.open();
     }
 
+    /// Returns the address of the store.
+    pub(crate) fn store_url(&self) -> &str {
+        self.store.url()
+    }
+
     /// Signs URLs for an address other than the store's.
     pub(crate) fn sign_for(&self, url: &str) {
         url.clone_into(&mut self.shared.store_url.lock().unwrap());
