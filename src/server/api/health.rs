@@ -15,13 +15,13 @@ const API: u32 = 1;
 /// Returns the version, mode and limits of this service.
 ///
 /// Cheap: reads no store and writes nothing.
-#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn public(State(app): State<AppState>) -> Json<Health> {
     Json(health(&app, ServiceName::Public))
 }
 
 /// Returns the version, mode and limits of this service.
-#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn admin(State(app): State<AppState>) -> Json<Health> {
     Json(health(&app, ServiceName::Admin))
 }
@@ -38,7 +38,7 @@ fn health(app: &App, service: ServiceName) -> Health {
 }
 
 /// Checks that the store responds and still has its header.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
+#[utoipa::path(get, operation_id = "get_readiness", path = "/health/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(crate) async fn ready(State(app): State<AppState>) -> Result<Json<Readiness>, ApiError> {
     let header = app.store.get(&StorageKey::header()).await?;
     header.ok_or_else(|| StoreError::unavailable("the store header is missing"))?;

@@ -1,6 +1,7 @@
 //! The `OpenAPI` description, checked against the route table and the error codes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 use sgsend::domain::audit::ServiceName;
@@ -209,4 +210,74 @@ async fn links_name_existing_operations_and_parameters() {
             }
         }
     }
+}
+
+/// Compares the documents with the committed ones; writes them if `SGSEND_BLESS` is set.
+#[tokio::test]
+async fn reference_of_the_openapi_documents() {
+    let service = Service::any().start().await;
+    for (name, file) in [(ServiceName::Public, "openapi-public.json"), (ServiceName::Admin, "openapi-admin.json")] {
+        let document = client(&service, name).get("/openapi.json").send().await.json();
+        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(file);
+        if std::env::var_os("SGSEND_BLESS").is_some_and(|value| !value.is_empty()) {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        let hint = "regenerate the file: SGSEND_BLESS=1 cargo test --test suite reference";
+        assert!(committed == text, "{} differs from the served document; {hint}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn clients_can_be_generated_from_the_description() {
+    let service = Service::any().start().await;
+    for name in [ServiceName::Public, ServiceName::Admin] {
+        let document = client(&service, name).get("/openapi.json").send().await.json();
+        assert_eq!(document["servers"][0]["url"], "/");
+        let mut ids = BTreeSet::new();
+        for operation in document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap()) {
+            let id = operation.1["operationId"].as_str().unwrap().to_owned();
+            assert!(id.contains('_'), "{id} is no verb with a noun");
+            assert!(ids.insert(id.clone()), "{id} is used twice");
+            for (status, response) in operation.1["responses"].as_object().unwrap() {
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status}");
+            }
+        }
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for (schema, union) in schemas.iter().filter(|(_, schema)| schema["oneOf"].is_array()) {
+            let mapping = union["discriminator"]["mapping"].as_object().unwrap_or_else(|| panic!("{schema}"));
+            assert_eq!(mapping.len(), union["oneOf"].as_array().unwrap().len(), "{schema}");
+            for target in mapping.values().map(|target| target.as_str().unwrap()) {
+                assert!(schemas.contains_key(target.rsplit('/').next().unwrap()), "{target} is missing");
+            }
+        }
+    }
+    let text = service.public().get("/openapi.json").send().await.json()["info"]["description"].to_string();
+    assert!(text.contains("sgsend/v1/access") && text.contains("docs/format.md"), "{text}");
+}
+
+#[tokio::test]
+async fn examples_are_accepted_as_they_are() {
+    let service = Service::any().start().await;
+    let sender = service.sender().await;
+    let schemas = sender.get("/openapi.json").send().await.json()["components"]["schemas"].clone();
+    let example = |schema: &str| schemas[schema]["examples"][0].to_string();
+    let created = sender.post("/transfers/create").json(&example("CreateTransfer")).send().await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let payload = include_bytes!("../../vectors/hello.sealed");
+    assert_eq!(created.json()["size_bytes"], payload.len());
+
+    let id = sender.send_payload(payload, "").await;
+    let started = sender.post(&format!("/transfers/id/{id}/download/create-presign-url"));
+    let started = started.json(&example("DownloadRequest")).send().await;
+    assert_eq!(started.status, 200, "{started:?}");
+    let reported = sender.post(&format!("/transfers/id/{id}/events/add"));
+    let reported = reported.header("x-sgsend-grant", &started.text("grant")).json(&example("AddEvent")).send().await;
+    assert_eq!(reported.status, 201, "{reported:?}");
+
+    let admin = service.admin();
+    let schemas = admin.get("/openapi.json").send().await.json()["components"]["schemas"].clone();
+    let made = admin.post("/tokens/create").json(&schemas["CreateToken"]["examples"][0].to_string()).send().await;
+    assert_eq!(made.status, 201, "{made:?}");
 }

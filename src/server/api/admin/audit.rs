@@ -13,7 +13,7 @@ use crate::server::state::AppState;
 
 /// Lists the full audit trail of a transfer, oldest first: requests, actions and events.
 #[utoipa::path(
-    get, path = "/audit/transfers/id/{transfer_id}/all", tag = "audit",
+    get, operation_id = "list_audit_records", path = "/audit/transfers/id/{transfer_id}/all", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<Record>)),
     security(("admin_key" = []), ("admin_cookie" = []))

@@ -12,7 +12,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Returns Prometheus metrics of this process since its start.
 #[utoipa::path(
-    get, path = "/metrics", tag = "stats",
+    get, operation_id = "get_metrics", path = "/metrics", tag = "stats",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]

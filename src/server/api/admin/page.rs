@@ -9,7 +9,7 @@ use crate::server::web::Page;
 
 /// Returns the admin page. Its data needs a session.
 #[utoipa::path(
-    get, path = "/", tag = "pages",
+    get, operation_id = "show_admin_page", path = "/", tag = "pages",
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn overview(State(app): State<AppState>, headers: HeaderMap) -> Response {

@@ -70,7 +70,7 @@ impl<S: Sync> FromRequestParts<S> for SameOrigin {
 
 /// Returns a form for the admin key.
 #[utoipa::path(
-    get, path = "/auth/set-cookie-form", tag = "session",
+    get, operation_id = "show_session_form", path = "/auth/set-cookie-form", tag = "session",
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn form() -> Response {
@@ -81,7 +81,7 @@ pub(super) async fn form() -> Response {
 
 /// Returns the form's script, which opens a session and redirects to the admin page.
 #[utoipa::path(
-    get, path = "/auth/set-cookie-form.js", tag = "session",
+    get, operation_id = "get_session_script", path = "/auth/set-cookie-form.js", tag = "session",
     responses((status = 200, body = String, content_type = "text/javascript"))
 )]
 pub(super) async fn script() -> Response {
@@ -92,7 +92,7 @@ pub(super) async fn script() -> Response {
 ///
 /// The session cookie holds an expiry and an HMAC, never the key.
 #[utoipa::path(
-    post, path = "/auth/set-auth-cookie", tag = "session",
+    post, operation_id = "open_session", path = "/auth/set-auth-cookie", tag = "session",
     request_body = SetCookie,
     responses((status = 200, body = Session))
 )]
@@ -119,7 +119,7 @@ pub(super) async fn set_cookie(
 ///
 /// A copied cookie stays valid until its expiry.
 #[utoipa::path(
-    post, path = "/auth/end-session", tag = "session",
+    post, operation_id = "end_session", path = "/auth/end-session", tag = "session",
     request_body = Empty,
     responses((status = 200, body = Session)),
     security(("admin_key" = []), ("admin_cookie" = []))

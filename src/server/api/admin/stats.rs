@@ -10,7 +10,7 @@ use crate::server::state::AppState;
 
 /// Returns totals of stored transfers and of activity.
 #[utoipa::path(
-    get, path = "/stats/overview", tag = "stats",
+    get, operation_id = "get_statistics", path = "/stats/overview", tag = "stats",
     responses((status = 200, body = StatsOverview)),
     security(("admin_key" = []), ("admin_cookie" = []))
 )]

@@ -13,7 +13,7 @@ use crate::server::state::AppState;
 
 /// Creates a sender token. Only this response contains the token itself.
 #[utoipa::path(
-    post, path = "/tokens/create", tag = "tokens",
+    post, operation_id = "create_token", path = "/tokens/create", tag = "tokens",
     request_body = CreateToken,
     responses((status = 201, body = CreatedToken)),
     security(("admin_key" = []), ("admin_cookie" = []))
@@ -31,7 +31,7 @@ pub(super) async fn create(
 
 /// Lists sender tokens.
 #[utoipa::path(
-    get, path = "/tokens/list", tag = "tokens",
+    get, operation_id = "list_tokens", path = "/tokens/list", tag = "tokens",
     params(("after" = Option<TokenId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<TokenItem>)),
     security(("admin_key" = []), ("admin_cookie" = []))
@@ -46,7 +46,7 @@ pub(super) async fn list(
 
 /// Revokes a sender token. Idempotent: a repeated call returns the same response.
 #[utoipa::path(
-    post, path = "/tokens/id/{token_id}/revoke", tag = "tokens",
+    post, operation_id = "revoke_token", path = "/tokens/id/{token_id}/revoke", tag = "tokens",
     params(("token_id" = TokenId, Path)),
     request_body = Empty,
     responses((status = 200, body = TokenItem)),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::schemas;
 use crate::domain::audit::ServiceName;
 
 /// A link: source operation, target operations, and (target parameter, runtime expression) pairs.
@@ -17,20 +18,38 @@ const fn links(service: ServiceName) -> &'static [Link] {
     match service {
         ServiceName::Public => &[
             (
-                "create",
-                &["upload_bytes", "upload_status", "create_presign_urls", "complete", "status", "delete", "recipient"],
+                "create_transfer",
+                &[
+                    "upload_payload",
+                    "get_upload_status",
+                    "create_upload_urls",
+                    "complete_upload",
+                    "get_transfer_status",
+                    "delete_transfer",
+                    "show_recipient_page",
+                ],
                 TRANSFER,
             ),
-            ("upload_bytes", &["complete", "upload_status"], TRANSFER),
+            ("upload_payload", &["complete_upload", "get_upload_status"], TRANSFER),
             (
-                "complete",
-                &["create_presign_url", "get_bytes", "head_bytes", "add", "list_events", "list_actions", "delete"],
+                "complete_upload",
+                &[
+                    "start_download",
+                    "download_payload",
+                    "check_payload",
+                    "add_event",
+                    "list_events",
+                    "list_actions",
+                    "delete_transfer",
+                ],
                 TRANSFER,
             ),
-            ("create_presign_url", &["get_bytes", "head_bytes", "add"], GRANT),
-            ("delete", &["status", "list_events", "list_actions"], TRANSFER),
+            ("start_download", &["download_payload", "check_payload", "add_event"], GRANT),
+            ("delete_transfer", &["get_transfer_status", "list_events", "list_actions"], TRANSFER),
         ],
-        ServiceName::Admin => &[("create", &["revoke"], TOKEN), ("delete", &["all"], TRANSFER)],
+        ServiceName::Admin => {
+            &[("create_token", &["revoke_token"], TOKEN), ("delete_any_transfer", &["list_audit_records"], TRANSFER)]
+        }
     }
 }
 
@@ -41,11 +60,15 @@ pub(crate) fn add_details(document: &mut Value, service: ServiceName, max_payloa
     if let Some(size) = document.pointer_mut("/components/schemas/CreateTransfer/properties/size_bytes") {
         size["maximum"] = max_payload.into();
     }
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas::finish(schemas);
+    }
     let schemas = document["components"]["schemas"].clone();
     for operation in operations(document) {
         remove_null_parameters(operation);
         mark_optional_bodies(operation, &schemas);
         set_binary_payloads(operation);
+        describe_responses(operation, &schemas);
         add_headers(operation);
         add_links(operation, service);
     }
@@ -100,9 +123,32 @@ fn set_binary_payloads(operation: &mut Value) {
     }
 }
 
+/// Describes successful responses by their schema or media type, unless the handler's annotation describes them.
+fn describe_responses(operation: &mut Value, schemas: &Value) {
+    for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+        if response["description"].as_str().is_some_and(|text| !text.is_empty()) {
+            continue;
+        }
+        let content = response["content"].as_object().and_then(|content| content.iter().next());
+        let text = content.map_or("The request succeeded.", |(media_type, content)| {
+            let reference = content["schema"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+            let schema = reference.and_then(|name| schemas[name]["description"].as_str());
+            schema.and_then(|text| text.lines().next()).unwrap_or(match (media_type.as_str(), status.as_str()) {
+                ("application/octet-stream", "206") => "The requested range of the payload.",
+                ("application/octet-stream", _) => "The whole payload.",
+                ("text/html", _) => "The page, as HTML.",
+                ("text/javascript", _) => "The script.",
+                ("application/openmetrics-text", _) => "The metrics, in the OpenMetrics format.",
+                _ => "The request succeeded.",
+            })
+        });
+        response["description"] = text.into();
+    }
+}
+
 /// Documents the response headers of an operation.
 fn add_headers(operation: &mut Value) {
-    let bytes = operation["operationId"] == "get_bytes" || operation["operationId"] == "head_bytes";
+    let bytes = operation["operationId"] == "download_payload" || operation["operationId"] == "check_payload";
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let mut headers = vec![
             ("x-request-id", true, "string", "The server's id of the request, as in the audit trail"),

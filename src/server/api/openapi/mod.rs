@@ -2,6 +2,7 @@
 
 pub(super) mod docs_page;
 pub(super) mod extras;
+mod schemas;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder, Server};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::server::state::AppState;
@@ -29,10 +30,12 @@ use crate::server::web::html;
 /// Adds service info, security schemes and error responses to the generated document.
 pub(crate) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Settings) {
     api.info = Info::new(format!("sgsend {}", service.as_str()), env!("CARGO_PKG_VERSION").to_owned());
-    api.info.description = Some(
-        "Times are milliseconds since the Unix epoch (UTC), sizes are bytes. Integers have no fraction or exponent."
-            .to_owned(),
-    );
+    api.info.description = Some(description(service));
+    api.info.license = Some(License::new("Apache-2.0"));
+    // Relative to the address of the document, unless the operator has named the service's address.
+    let public_url = settings.public_url.as_ref().filter(|_| service == ServiceName::Public);
+    let url = public_url.map_or_else(|| "/".to_owned(), ToString::to_string);
+    api.servers = Some(vec![Server::new(url)]);
     let components = api.components.get_or_insert_with(Components::new);
     add_security(components, service, settings);
     components.schemas.insert("Problem".to_owned(), Problem::schema());
@@ -44,6 +47,24 @@ pub(crate) fn finish(api: &mut OpenApi, service: ServiceName, settings: &Setting
         if let Some(operation) = api.paths.paths.get_mut(route.template).and_then(|item| operation_of(item, route)) {
             add_error_responses(operation, route);
         }
+    }
+}
+
+fn description(service: ServiceName) -> String {
+    const VALUES: &str =
+        "Times are milliseconds since the Unix epoch (UTC), sizes are bytes. Integers have no fraction or exponent.";
+    const KEYS: &str = "Payloads are encrypted by clients. The link of a transfer contains its key behind the `#`, and \
+        no request contains the key. The access proof is HKDF-SHA256 of the payload key, with an empty salt, the info \
+        `sgsend/v1/access` and a length of 32 bytes, in 64 lower-case hex digits; without a passphrase, the payload \
+        key is the 32-byte key of the link. `access_sha256` is the SHA-256 of the 32 bytes of the proof, in hex. A \
+        grant is 32 random bytes in base64url without padding. The format of payloads and links, and all derivations \
+        with worked examples, are in `docs/format.md` of the sources; `docs/api.md` describes the flows.";
+    match service {
+        ServiceName::Public => format!("{VALUES}\n\n{KEYS}"),
+        ServiceName::Admin => format!(
+            "{VALUES}\n\nRequests need the admin key in a header, or the cookie of a session. `docs/api.md` of the \
+             sources describes both."
+        ),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::server::state::AppState;
 ///
 /// Idempotent: a repeated call returns the same response.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
+    post, operation_id = "complete_upload", path = "/transfers/id/{transfer_id}/upload/complete", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
     request_body = Empty,
     responses((status = 200, body = CompletedTransfer)),

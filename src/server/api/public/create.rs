@@ -15,7 +15,7 @@ use crate::server::state::{App, AppState};
 ///
 /// Idempotent: a retry with the same `idempotency_key` and token returns the same transfer.
 #[utoipa::path(
-    post, path = "/transfers/create", tag = "transfers",
+    post, operation_id = "create_transfer", path = "/transfers/create", tag = "transfers",
     request_body = CreateTransfer,
     responses((status = 201, body = CreatedTransfer)),
     security(("sender_token" = []))

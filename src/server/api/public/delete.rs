@@ -11,7 +11,7 @@ use crate::server::state::AppState;
 
 /// Deletes a transfer in any state. Idempotent. Removes the payload before the response.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
+    post, operation_id = "delete_transfer", path = "/transfers/id/{transfer_id}/delete", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
     request_body = Empty,
     responses((status = 200, body = TransferStatus)),

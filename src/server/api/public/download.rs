@@ -16,7 +16,7 @@ use crate::server::state::AppState;
 ///
 /// The first call with a grant counts one download; retries with the same grant do not count again.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
+    post, operation_id = "start_download", path = "/transfers/id/{transfer_id}/download/create-presign-url", tag = "transfers",
     params(("transfer_id" = TransferId, Path), ("x-sgsend-access" = inline(Option<AccessProof>), Header)),
     request_body = DownloadRequest,
     responses((status = 200, body = DownloadResponse))

@@ -48,7 +48,7 @@ impl GrantParam {
 /// With a grant, ranges and retries count as one download. Without a grant, each GET counts as a new download, and the
 /// response header `x-sgsend-grant` carries a grant to resume it.
 #[utoipa::path(
-    get, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    get, operation_id = "download_payload", path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
         ("transfer_id" = TransferId, Path),
         ("x-sgsend-access" = inline(Option<AccessProof>), Header),
@@ -98,7 +98,7 @@ pub(super) async fn get_bytes(
 ///
 /// Does not read the payload, and works in every mode.
 #[utoipa::path(
-    head, path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
+    head, operation_id = "check_payload", path = "/transfers/id/{transfer_id}/payload/download-bytes", tag = "transfers",
     params(
         ("transfer_id" = TransferId, Path),
         ("x-sgsend-access" = inline(Option<AccessProof>), Header),

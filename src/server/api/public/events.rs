@@ -15,7 +15,7 @@ use crate::server::state::AppState;
 
 /// Adds an event reported by a client. Recorded as a claim, unverified.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/events/add", tag = "audit",
+    post, operation_id = "add_event", path = "/transfers/id/{transfer_id}/events/add", tag = "audit",
     params(
         ("transfer_id" = TransferId, Path),
         ("x-sgsend-access" = inline(Option<AccessProof>), Header),
@@ -40,7 +40,7 @@ pub(super) async fn add(
 ///
 /// The clients that reported the events are shown only with the sender's token.
 #[utoipa::path(
-    get, path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
+    get, operation_id = "list_events", path = "/transfers/id/{transfer_id}/events/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<Record>)),
     security((), ("sender_token" = []))
@@ -57,7 +57,7 @@ pub(super) async fn list_events(
 ///
 /// Only the sender's token reveals the clients.
 #[utoipa::path(
-    get, path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
+    get, operation_id = "list_actions", path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
     responses((status = 200, body = Page<Record>)),
     security((), ("sender_token" = []))

@@ -16,7 +16,7 @@ use crate::server::web::Page;
 /// Reads no transfer, so a link preview counts no download and reveals nothing. For a malformed id, browsers get the
 /// same page with status 400, and the page reports the damaged link.
 #[utoipa::path(
-    get, path = "/d/{transfer_id}", tag = "pages",
+    get, operation_id = "show_recipient_page", path = "/d/{transfer_id}", tag = "pages",
     params(("transfer_id" = TransferId, Path)),
     responses(
         (status = 200, body = String, content_type = "text/html"),
@@ -52,7 +52,7 @@ fn takes_html(headers: &HeaderMap) -> bool {
 
 /// Returns the page for uploading files.
 #[utoipa::path(
-    get, path = "/", tag = "pages",
+    get, operation_id = "show_sender_page", path = "/", tag = "pages",
     responses((status = 200, body = String, content_type = "text/html"))
 )]
 pub(super) async fn sender(State(app): State<AppState>, headers: HeaderMap) -> Response {

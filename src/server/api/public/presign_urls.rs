@@ -13,7 +13,7 @@ use crate::server::state::AppState;
 ///
 /// Only if clients upload directly to the payload store; else fails with 409 `wrong_mode`.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/upload/create-presign-urls", tag = "transfers",
+    post, operation_id = "create_upload_urls", path = "/transfers/id/{transfer_id}/upload/create-presign-urls", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
     request_body = PartNumbers,
     responses((status = 200, body = UploadInstruction)),

@@ -11,7 +11,7 @@ use crate::server::state::AppState;
 
 /// Returns the status of a transfer. Needs only the transfer id.
 #[utoipa::path(
-    get, path = "/transfers/id/{transfer_id}/status", tag = "transfers",
+    get, operation_id = "get_transfer_status", path = "/transfers/id/{transfer_id}/status", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
     responses((status = 200, body = TransferStatus))
 )]

@@ -9,7 +9,7 @@ use crate::server::state::AppState;
 
 /// Returns the limits and the current usage of the sender token in the request.
 #[utoipa::path(
-    get, path = "/token/status", tag = "tokens",
+    get, operation_id = "get_token_status", path = "/token/status", tag = "tokens",
     responses((status = 200, body = TokenItem)),
     security(("sender_token" = []))
 )]

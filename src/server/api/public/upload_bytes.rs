@@ -33,7 +33,7 @@ pub(super) struct UploadQuery {
 ///
 /// An incomplete payload leaves the transfer pending; a further request resumes at the end of the received bytes.
 #[utoipa::path(
-    post, path = "/transfers/id/{transfer_id}/payload/upload-bytes", tag = "transfers",
+    post, operation_id = "upload_payload", path = "/transfers/id/{transfer_id}/payload/upload-bytes", tag = "transfers",
     params(("transfer_id" = TransferId, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Received)),

@@ -11,7 +11,7 @@ use crate::server::state::AppState;
 
 /// Returns the received bytes or parts, to resume an upload.
 #[utoipa::path(
-    get, path = "/transfers/id/{transfer_id}/upload/status", tag = "transfers",
+    get, operation_id = "get_upload_status", path = "/transfers/id/{transfer_id}/upload/status", tag = "transfers",
     params(("transfer_id" = TransferId, Path)),
     responses((status = 200, body = UploadStatus)),
     security(("sender_token" = []))
