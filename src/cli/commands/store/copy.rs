@@ -36,7 +36,6 @@ const RESUME: &str = "resume: run the same command again; nothing is copied twic
 /// Bucket options belong in the URLs; SGSEND_S3_ENDPOINT is ignored. If TO is not empty, a folder is in use, or the
 /// storage has changed during the copy, the exit status is 9, for folders and buckets alike.
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct Arguments {
     /// Storage to copy: file:FOLDER or s3://BUCKET/PREFIX?endpoint=URL&path_style=1&region=NAME
