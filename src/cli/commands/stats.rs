@@ -5,7 +5,7 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use crate::cli::context::Context;
-use crate::cli::output::table;
+use crate::cli::output::{table, time};
 use crate::domain::wire::StatsOverview;
 
 /// Arguments of `sgsend stats`.
@@ -33,7 +33,7 @@ fn describe(stats: &StatsOverview) -> String {
         format!("stored     {}", ByteSize(stats.bytes_stored)),
         format!("downloads  {}", stats.downloads),
         format!("tokens     {} active, {} revoked, {} expired", tokens.active, tokens.revoked, tokens.expired),
-        format!("as of      {}", stats.as_of.human_readable()),
+        format!("as of      {}", time::local(stats.as_of)),
     ];
     let has_activity = |day: &&crate::domain::wire::DayOverview| day.created + day.completed + day.downloads > 0;
     let row = |day: &crate::domain::wire::DayOverview| {
@@ -43,7 +43,7 @@ fn describe(stats: &StatsOverview) -> String {
     };
     let rows: Vec<Vec<String>> = stats.days.iter().filter(has_activity).map(row).collect();
     if !rows.is_empty() {
-        lines.push(table::lines(&["DAY", "CREATED", "UPLOADED", "DOWNLOADS", "ENCRYPTED SIZE"], &rows));
+        lines.push(table::lines(&["DAY (UTC)", "CREATED", "UPLOADED", "DOWNLOADS", "ENCRYPTED SIZE"], &rows));
     }
     lines.join("\n")
 }

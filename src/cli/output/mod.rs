@@ -9,3 +9,4 @@ pub(super) mod share;
 pub(super) mod style;
 pub(super) mod table;
 pub(super) mod target;
+pub(super) mod time;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::escape;
-use super::table;
+use super::{table, time};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::client::ClientError;
@@ -71,7 +71,7 @@ pub(crate) fn line(record: &Value) -> String {
 fn row(record: &Value) -> Vec<String> {
     let text = |name: &str| record.get(name).map(plain);
     let join = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-    let at = record.get("at").and_then(Value::as_u64).map(|at| time(Timestamp::from_millis(at)));
+    let at = record.get("at").and_then(Value::as_u64).map(|at| time::to_second(Timestamp::from_millis(at)));
     let claimed =
         record.get("source").filter(|source| *source == "client").map(|_| "(reported by the client)".to_owned());
     let of_client = |name: &str| record.get("client").and_then(|client| client.get(name)).map(plain);
@@ -89,12 +89,6 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// Formats a time in UTC to the second, so that records of the same minute can be ordered.
-pub(crate) fn time(at: Timestamp) -> String {
-    let seconds = at.as_millis() / 1_000 % 60;
-    format!("{}:{seconds:02}", at.minute())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +97,8 @@ mod tests {
     fn every_record_fits_into_one_line() {
         let event = serde_json::json!({"type": "event", "at": 1_772_323_199_999_u64, "kind": "link_opened", "source": "client",
             "client": {"agent": "curl\u{1b}", "address": "ab"}});
-        assert_eq!(line(&event), "2026-02-28T23:59:59  event  link_opened  (reported by the client)  curl\\u{1b} ab");
+        let rest = "  event  link_opened  (reported by the client)  curl\\u{1b} ab";
+        assert_eq!(line(&event), time::to_second(Timestamp::from_millis(1_772_323_199_999)) + rest);
         assert_eq!(line(&serde_json::json!({"new": 1})), "");
     }
 

@@ -29,7 +29,12 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the command with these arguments on a terminal.
     pub(crate) fn start(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let size = PtySize { rows: 50, cols: 160, pixel_width: 0, pixel_height: 0 };
+        Self::start_with(home, arguments, environment, 160)
+    }
+
+    /// Starts the command on a terminal with this number of columns.
+    pub(crate) fn start_with(home: &Home, arguments: &[&str], environment: &[(&str, &str)], columns: u16) -> Self {
+        let size = PtySize { rows: 50, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sgsend"));
         command.args(arguments);

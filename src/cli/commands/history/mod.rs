@@ -13,7 +13,7 @@ use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::output::{escape, table};
+use crate::cli::output::{escape, table, time};
 use crate::client::{Direction, History, HistoryEntry, UnfinishedTransfer};
 use crate::domain::id::TransferId;
 
@@ -75,9 +75,13 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
     }
     let row = |upload: &HistoryEntry| {
         let key = upload.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        let expires = format!("expires {}", upload.expires_at.human_readable());
+        let expires = format!(
+            "{} {}",
+            if time::is_past(upload.expires_at) { "expired" } else { "expires" },
+            time::relative(upload.expires_at)
+        );
         let (size, link) = (ByteSize(upload.size).to_string(), format!("{}{key}", upload.link));
-        vec![upload.sent_at.human_readable(), expires, size, table::shortened(&upload.name), link]
+        vec![time::local(upload.sent_at), expires, size, table::shortened(&upload.name), link]
     };
     let rows: Vec<_> = items.iter().map(row).collect();
     if !rows.is_empty() {
@@ -115,7 +119,8 @@ fn unfinished() -> Vec<UnfinishedTransfer> {
 /// Returns this user's history file.
 fn user_history() -> Result<History> {
     let state = paths::state_directory().ok_or_else(|| {
-        Failure::new(Exit::LocalFile, "no_home", "this user has no state directory for the history".to_owned())
+        Failure::new(Exit::LocalFile, "no_home", "this user has no home directory for the history".to_owned())
+            .hint("set HOME or XDG_STATE_HOME")
     })?;
     Ok(History::of(&state))
 }

@@ -14,8 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::input::link_arg::Target;
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_duration;
-use crate::cli::output::records;
-use crate::domain::timestamp::Timestamp;
+use crate::cli::output::{records, time};
 use crate::domain::transfer::Status;
 use crate::domain::wire::TransferStatus;
 
@@ -109,14 +108,14 @@ pub(crate) fn describe(status: &TransferStatus) -> String {
         None => format!("{}, no download limit", status.download_count),
         Some(limit) => format!("{} of {limit}", status.download_count),
     };
-    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), Timestamp::human_readable);
+    let ready = status.completed_at.map_or_else(|| "not yet".to_owned(), time::with_distance);
     [
         ("transfer", status.transfer_id.to_string()),
         ("status", state_text(status.status).to_owned()),
         ("size", format!("{} encrypted", ByteSize(status.size_bytes))),
-        ("created", status.created_at.human_readable()),
+        ("created", time::with_distance(status.created_at)),
         ("ready", ready),
-        ("expires", status.expires_at.human_readable()),
+        ("expires", time::with_distance(status.expires_at)),
         ("downloads", downloads),
         ("needs key", if status.access_proof { "to download" } else { "only to decrypt" }.to_owned()),
     ]

@@ -10,7 +10,7 @@ use super::{Arguments, Output, WatchCondition, state_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::output::records;
+use crate::cli::output::{records, time};
 use crate::client::{Api, NoProgress};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
@@ -108,7 +108,7 @@ fn show(status: &TransferStatus, changed: bool, events: Option<&[Value]>, contex
     }
     if changed {
         let limit = status.max_downloads.map(|limit| format!(" of {limit}")).unwrap_or_default();
-        let (now, count) = (records::time(SystemClock.now()), status.download_count);
+        let (now, count) = (time::to_second(SystemClock.now()), status.download_count);
         printer.result(&format!("{now}  {}  downloads {count}{limit}", state_text(status.status)))?;
     }
     Ok(())

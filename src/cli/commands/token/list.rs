@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{expiry_text, quota_text, status_text};
 use crate::cli::context::Context;
-use crate::cli::output::{records, table};
+use crate::cli::output::{records, table, time};
 use crate::domain::wire::TokenItem;
 
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     }
     let row = |item: &TokenItem| {
         let used =
-            item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.human_readable()));
+            item.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", time::relative(at)));
         let (status, quota) = (status_text(item.status).to_owned(), quota_text(item).unwrap_or_default());
         vec![item.token_id.to_string(), status, expiry_text(item.expires_at), used, quota, item.name.clone()]
     };

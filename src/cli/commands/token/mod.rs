@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 pub(crate) use quota::quota_text;
 
 use crate::cli::context::Context;
+use crate::cli::output::time;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::TokenStatus;
 
@@ -57,5 +58,8 @@ const fn status_text(status: TokenStatus) -> &'static str {
 
 /// Returns the expiry of a token for users.
 pub(crate) fn expiry_text(expires_at: Option<Timestamp>) -> String {
-    expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.human_readable()))
+    expires_at.map_or_else(
+        || "never expires".to_owned(),
+        |at| format!("{} {}", if time::is_past(at) { "expired" } else { "expires" }, time::with_distance(at)),
+    )
 }

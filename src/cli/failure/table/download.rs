@@ -7,6 +7,7 @@ use super::{of_io, resumable, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
+use crate::cli::output::time;
 use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
 use crate::domain::crypto::envelope::EnvelopeError;
@@ -68,7 +69,7 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
         |until| {
             format!(
                 "{COUNTED}: {command}; until {}, this command does not count as another download",
-                until.human_readable()
+                time::local(until)
             )
         },
     );

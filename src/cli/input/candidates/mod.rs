@@ -10,7 +10,7 @@ use clap::{Arg, Command, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
 use crate::cli::config::paths;
-use crate::cli::output::escape;
+use crate::cli::output::{escape, time};
 use crate::client::{History, HistoryEntry};
 
 /// Adds completion candidates to the arguments of `command` and of all its subcommands.
@@ -47,7 +47,7 @@ fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
         uploads.iter().rev().map(|upload| (word(upload), upload)).filter(|(word, _)| word.starts_with(&*current));
     let candidates = matching.enumerate().map(|(order, (word, upload))| {
         let (name, size) = (escape::one_line(&upload.name), ByteSize(upload.size));
-        let help = format!("{name}, {size}, {}", upload.sent_at.human_readable());
+        let help = format!("{name}, {size}, {}", time::local(upload.sent_at));
         CompletionCandidate::new(word).help(Some(help.into())).display_order(Some(order))
     });
     candidates.collect()

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use super::words;
 use crate::cli::context::Context;
-use crate::cli::output::escape;
 use crate::cli::output::printer::Printer;
+use crate::cli::output::{escape, time};
 use crate::cli::signals;
 use crate::domain::token::TokenStatus;
 use crate::domain::wire::TokenItem;
@@ -22,8 +22,8 @@ pub(super) fn candidates(command_line: fn() -> Command) -> Vec<CompletionCandida
     let items = request_tokens(command_line).unwrap_or_default();
     let active = items.into_iter().filter(|item| item.status == TokenStatus::Active);
     let candidate = |item: TokenItem| {
-        let name = escape::one_line(&item.name).into_owned();
-        CompletionCandidate::new(item.token_id.to_string()).help(Some(name.into()))
+        let help = format!("{}, created {}", escape::one_line(&item.name), time::local(item.created_at));
+        CompletionCandidate::new(item.token_id.to_string()).help(Some(help.into()))
     };
     active.map(candidate).collect()
 }
