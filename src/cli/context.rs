@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::failure::Failure;
 use crate::cli::config::environment::Environment;
-use crate::cli::config::file::{Config, Profile};
+use crate::cli::config::file::{Config, Profile, why_unreadable};
 use crate::cli::config::paths;
 use crate::cli::config::settings::Settings;
 use crate::cli::failure::exit::Exit;
@@ -43,6 +43,8 @@ pub(super) struct Context {
     global: GlobalOptions,
     config_file: Option<PathBuf>,
     config_required: bool,
+    /// Why the default configuration cannot be read: a failure only for commands that need something in it.
+    config_unreadable: Option<Failure>,
 }
 
 impl Context {
@@ -61,15 +63,41 @@ impl Context {
         let config_file = named_file.or_else(paths::config_file);
         let prompt = Prompt::new(global.no_input, global.yes);
         let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
-        let mut this =
-            Self { printer, environment, settings: empty, prompt, interrupt, global, config_file, config_required };
-        let profile = match this.config()?.profile(this.requested_profile()) {
+        let mut this = Self {
+            printer,
+            environment,
+            settings: empty,
+            prompt,
+            interrupt,
+            global,
+            config_file,
+            config_required,
+            config_unreadable: None,
+        };
+        if !config_required && this.requested_profile().is_none() {
+            this.config_unreadable = this.config_file.as_deref().and_then(why_unreadable);
+        }
+        let config = if this.config_unreadable.is_some() { Config::default() } else { this.config()? };
+        let profile = match config.profile(this.requested_profile()) {
             Err(_) if makes_profile => Profile::default(),
             profile => profile?,
         };
         let directory = this.config_file.as_deref().and_then(|file| file.parent()).map(ToOwned::to_owned);
         this.settings = Settings::new(&this.global, &this.environment, &profile, &directory.unwrap_or_default())?;
         Ok(this)
+    }
+
+    /// Returns the URL of the current public service.
+    ///
+    /// # Errors
+    /// Fails if the URL may be in a configuration that cannot be read.
+    pub(super) fn server(&self) -> Result<BaseUrl, Failure> {
+        self.needs_config(!self.settings.names_server())?;
+        Ok(self.settings.server())
+    }
+
+    fn needs_config(&self, is_needed: bool) -> Result<(), Failure> {
+        self.config_unreadable.clone().filter(|_| is_needed).map_or(Ok(()), Err)
     }
 
     /// Returns a client of the public service at `base_url`, with its sender token if one is configured.
@@ -90,6 +118,7 @@ impl Context {
     pub(super) async fn sender_api(&self, base_url: BaseUrl) -> Result<Api> {
         let origin = Origin::from(&base_url);
         if self.settings.token_of(&origin).is_none() {
+            self.needs_config(true)?;
             return Err(self.token_missing(&base_url).into());
         }
         self.api(base_url).await
@@ -120,9 +149,11 @@ impl Context {
 
     /// Returns a client of the current admin service.
     pub(super) async fn admin_api(&self) -> Result<AdminApi> {
+        self.needs_config(!self.settings.names_admin_server())?;
         let base_url = self.settings.admin_server();
         let origin = Origin::from(&base_url);
         let Some(source) = self.settings.admin_key() else {
+            self.needs_config(true)?;
             let failure = Failure::new(Exit::NotAuthorised, "admin_key_missing", format!("no admin key for {origin}"));
             return Err(failure.hint("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY").into());
         };

@@ -81,8 +81,11 @@ impl History {
     pub fn read(&self) -> io::Result<Vec<HistoryEntry>> {
         match self.open(false) {
             Ok(mut file) => Ok(parse(&read_text(&mut file)?).map(|(_, sent)| sent).collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Vec::new())
+            }
+            // The lock needs write access, which a read-only home directory lacks; nobody writes there either.
+            Err(_) => self.peek(),
         }
     }
 

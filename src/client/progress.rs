@@ -28,6 +28,9 @@ pub trait Progress: Send + Sync {
     /// Reports that the transfer `old_transfer` of an unfinished upload no longer exists, and that the upload starts over.
     fn restarting(&self, old_transfer: TransferId);
 
+    /// Reports that the upload cannot be resumed by another process, since its state cannot be saved because of `cause`.
+    fn unresumable(&self, _cause: &dyn std::error::Error) {}
+
     /// Ends the reports, after success and after failure.
     fn end(&self);
 }

@@ -117,6 +117,19 @@ impl TagFile {
         Ok(())
     }
 
+    /// Removes the file so that no other process can use it.
+    ///
+    /// # Errors
+    /// Fails if the file remains with its contents.
+    pub(super) fn discard(self) -> io::Result<()> {
+        // An empty file is ignored by every reader, also if a power failure undoes the removal.
+        let emptied = self.file.set_len(0).and_then(|()| self.file.sync_all());
+        match is_at(&self.file, &self.path).and_then(|is_at| if is_at { fs::remove_file(&self.path) } else { Ok(()) }) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => emptied,
+            _ => Ok(()),
+        }
+    }
+
     /// Removes the file, unless another file has taken its path. Ignores errors.
     pub(super) fn remove(self) {
         if !is_at(&self.file, &self.path).is_ok_and(|is_at| is_at) {

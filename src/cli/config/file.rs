@@ -54,7 +54,7 @@ impl Config {
     pub(crate) fn read(path: &Path, required: bool) -> Result<Self, Failure> {
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(Self::default()),
+            Err(error) if is_missing(&error) && !required => return Ok(Self::default()),
             Err(error) => return Err(unusable(path, &error.to_string())),
         };
         Self::parse(&text).map_err(|(span, reason)| {
@@ -126,6 +126,19 @@ fn wrong_type(root: &DeTable<'_>) -> Option<Range<usize>> {
         _ if key.get_ref() == "profiles" => Some(value.span()),
         _ => Some(value).filter(not_text).map(Spanned::span),
     })
+}
+
+/// Returns why the file at `path` cannot be read, for example that it belongs to another user; `None` if it can be read
+/// or is missing.
+pub(crate) fn why_unreadable(path: &Path) -> Option<Failure> {
+    let error = fs::read(path).err().filter(|error| !is_missing(error))?;
+    let message = format!("cannot read the configuration {}: {error}", path.display());
+    let failure = Failure::new(Exit::Usage, "config", message);
+    Some(failure.hint("correct its permissions; or pass --server and --token-file, or another file with --config"))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unusable(path: &Path, reason: &str) -> Failure {

@@ -33,7 +33,12 @@ impl Target {
                     .hint("pass the link or id as an argument, or - to read it from stdin")
             })?,
         };
-        Ok(Self::parse(text.trim(), context.settings.server())?)
+        // Only an id needs the current server.
+        let server = match TransferId::from_str(text.trim()) {
+            Ok(_) => context.server()?,
+            Err(_) => context.settings.server(),
+        };
+        Ok(Self::parse(text.trim(), server)?)
     }
 
     fn parse(text: &str, server: BaseUrl) -> Result<Self, Failure> {

@@ -153,6 +153,12 @@ impl Progress for Meter {
         }
     }
 
+    fn unresumable(&self, cause: &dyn Error) {
+        let bar = self.drawn.lock().expect("no panic can occur while the lock is held").bar.clone();
+        let print = || self.printer.warning(&format!("this upload cannot be resumed if it is interrupted: {cause}"));
+        bar.map_or_else(print, |bar| bar.suspend(print));
+    }
+
     fn restarting(&self, old_transfer: TransferId) {
         self.warn(&format!("the unfinished transfer {old_transfer} no longer exists; starting a new one"));
     }

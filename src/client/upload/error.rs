@@ -1,5 +1,6 @@
 //! Errors of failed uploads.
 
+use std::io;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -61,9 +62,6 @@ pub enum UploadError {
         /// Size of the refused request, in bytes.
         piece_bytes: u64,
     },
-    /// The upload needs a state file, and this user has no state directory.
-    #[error("no home directory for the state of a large upload")]
-    NoStateDirectory,
     /// The unfinished upload was started with another passphrase.
     #[error("the unfinished upload was started with another passphrase")]
     OtherPassphrase,
@@ -90,6 +88,17 @@ pub enum UploadError {
         /// State of the transfer after the interruption.
         state: InterruptedState,
     },
+}
+
+/// Reason why the state of an upload cannot be saved, so that no other process can resume the upload.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnsavedState {
+    /// This user has no state directory.
+    #[error("this user has no home directory to save its state in; set HOME or XDG_STATE_HOME")]
+    NoDirectory,
+    /// The state file cannot be created or written.
+    #[error("its state cannot be saved: {0}")]
+    Write(io::Error),
 }
 
 /// State of a transfer after its upload was interrupted.

@@ -1,15 +1,18 @@
 //! Journal of segment tags: a tag is recorded before its segment is sent, so no segment is sent with two contents.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::error::UnsavedState;
 use crate::client::tag_file::TagFile;
+use crate::client::{NoProgress, Progress};
 use crate::domain::crypto::sealed::{SEGMENT_SIZE, Tag};
 
 /// Records the tag of every segment that may have been sent, in any order.
 pub(super) struct Journal {
     index: Mutex<TagIndex>,
     disk: Mutex<TagStorage>,
+    progress: Arc<dyn Progress>,
 }
 
 #[derive(Default)]
@@ -27,7 +30,7 @@ enum TagStorage {
     /// No storage: the journal is lost when this process ends.
     None,
     File(TagFile),
-    /// A write has failed, so it is unknown which tags are durable.
+    /// A write has failed, so it is unknown which tags are durable, and the file cannot be removed.
     Failed(io::ErrorKind),
 }
 
@@ -46,7 +49,13 @@ impl Journal {
     /// Creates a journal in memory, or in `file` as well.
     #[must_use]
     pub(super) fn new(file: Option<TagFile>) -> Self {
-        Self { index: Mutex::default(), disk: Mutex::new(file.map_or(TagStorage::None, TagStorage::File)) }
+        let disk = Mutex::new(file.map_or(TagStorage::None, TagStorage::File));
+        Self { index: Mutex::default(), disk, progress: Arc::new(NoProgress) }
+    }
+
+    /// Reports the loss of the file to `progress`.
+    pub(super) fn reporting_to(self, progress: Arc<dyn Progress>) -> Self {
+        Self { progress, ..self }
     }
 
     /// Creates the journal of a resumed upload from the `tags` that an earlier process has recorded in `file`.
@@ -61,12 +70,14 @@ impl Journal {
         });
         let unwritten = runs.filter(|(_, known)| !known.is_empty()).collect();
         let index = TagIndex { tags, prefix, unwritten };
-        Self { index: Mutex::new(index), disk: Mutex::new(TagStorage::File(file)) }
+        Self { index: Mutex::new(index), ..Self::new(Some(file)) }
     }
 
     /// Records the tags of segments `first`, `first + 1`, … durably, and compares tags recorded before. Blocks.
     ///
-    /// Concurrent calls are batched: one thread writes and syncs for all.
+    /// Concurrent calls are batched: one thread writes and syncs for all. If the file cannot be written, for example on
+    /// a full disk, it is removed, and the tags are kept in memory only: another process must never resume from a file
+    /// without the tag of a segment that was sent.
     pub(super) fn record(&self, first: u32, tags: &[Tag]) -> Result<(), JournalError> {
         self.index().add(first as usize, tags)?;
         let mut disk = self.disk.lock().expect("no thread panics while holding this lock");
@@ -79,10 +90,15 @@ impl Journal {
         let unwritten = std::mem::take(&mut self.index().unwritten);
         let written = unwritten.iter().try_for_each(|(first, tags)| file.write(*first as u64, tags));
         let durable = if unwritten.is_empty() { Ok(()) } else { written.and_then(|()| file.sync()) };
-        durable.map_err(|error| {
-            *disk = TagStorage::Failed(error.kind());
-            JournalError::Write(error)
-        })
+        let Err(error) = durable else { return Ok(()) };
+        let kind = error.kind();
+        let TagStorage::File(file) = std::mem::replace(&mut *disk, TagStorage::Failed(kind)) else { return Ok(()) };
+        if file.discard().is_err() {
+            return Err(JournalError::Write(error));
+        }
+        *disk = TagStorage::None;
+        self.progress.unresumable(&UnsavedState::Write(error));
+        Ok(())
     }
 
     /// Returns how many bytes from the start may have been sent; counts the last segment as a full segment.

@@ -137,7 +137,7 @@ pub async fn run(
     };
     retry.reset();
     let Session { id, page_url, link_key, segments, journal, instruction, already } = session;
-    let (segments, journal) = (Arc::new(segments), Arc::new(journal));
+    let (segments, journal) = (Arc::new(segments), Arc::new(journal.reporting_to(progress.clone())));
     progress.begin(segments.layout().sealed_size());
     let payload = Payload {
         segments: segments.clone(),

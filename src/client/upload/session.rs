@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::driver::AlreadyReceived;
+use super::error::UnsavedState;
 use super::journal::Journal;
 use super::segments::Segments;
 use super::state::UploadState;
 use super::unfinished::{Resumed, UnfinishedUpload};
-use super::{JournalError, StateFileLocation, Upload, UploadError, clean_up};
+use super::{StateFileLocation, Upload, UploadError, clean_up};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -78,7 +79,6 @@ impl Session {
         let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
         let (link_key, key, segments, location) =
             spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
-        let location = state_directory(segments.layout().sealed_size(), location)?;
         let request = CreateTransfer {
             size_bytes: segments.layout().sealed_size(),
             expires_in_s: expires.map(|expires| expires.as_secs()),
@@ -91,30 +91,31 @@ impl Session {
             "transfer {} is created, encrypted size {} bytes",
             created.transfer_id, request.size_bytes
         ));
-        let journal = match location {
-            None => Journal::new(None),
-            Some((uploads, command)) => {
+        let journal = match state_directory(request.size_bytes, location) {
+            Ok(None) => Journal::new(None),
+            Ok(Some((uploads, command))) => {
                 let server = api.base_url().to_string();
                 let state = UploadState::of(command, server, &created, &segments, (&link_key, &key));
-                Self::journal(api, created.transfer_id, uploads, state, segments.layout().segments()).await?
+                Self::journal(uploads, state, segments.layout().segments(), progress).await
+            }
+            Err(unsaved) => {
+                progress.unresumable(&unsaved);
+                Journal::new(None)
             }
         };
         let CreatedTransfer { transfer_id: id, page_url, upload: instruction, .. } = created;
         Ok(Self { id, page_url, link_key, segments, journal, instruction, already: AlreadyReceived::default() })
     }
 
-    /// Creates a journal with a state file. Deletes the transfer if the file cannot be written.
-    async fn journal(
-        api: &Api,
-        id: TransferId,
-        uploads: PathBuf,
-        state: UploadState,
-        segments: u64,
-    ) -> Result<Journal, UploadError> {
+    /// Creates a journal with a state file; in memory only if the file cannot be written.
+    async fn journal(uploads: PathBuf, state: UploadState, segments: u64, progress: &Arc<dyn Progress>) -> Journal {
         let create = move || state.create_in(&uploads, segments);
         match spawn_blocking(create).await.expect("writing a file does not panic") {
-            Ok(file) => Ok(Journal::new(Some(file))),
-            Err(error) => Err(clean_up(api, id, &Journal::new(None), JournalError::Write(error).into()).await),
+            Ok(file) => Journal::new(Some(file)),
+            Err(error) => {
+                progress.unresumable(&UnsavedState::Write(error));
+                Journal::new(None)
+            }
         }
     }
 
@@ -181,11 +182,11 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
 }
 
 /// Returns the directory of the state file, and the command's digest, for an upload of `sealed` bytes.
-fn state_directory(sealed: u64, location: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UploadError> {
+fn state_directory(sealed: u64, location: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UnsavedState> {
     match location {
         _ if sealed <= IN_MEMORY_BYTES => Ok(None),
         StateFileLocation::Nowhere => Ok(None),
-        StateFileLocation::Missing => Err(UploadError::NoStateDirectory),
+        StateFileLocation::Missing => Err(UnsavedState::NoDirectory),
         StateFileLocation::Directory { uploads, command } => Ok(Some((uploads, command))),
     }
 }
@@ -214,7 +215,7 @@ mod tests {
         assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Nowhere), Ok(None)));
         assert!(matches!(
             state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Missing),
-            Err(UploadError::NoStateDirectory)
+            Err(UnsavedState::NoDirectory)
         ));
     }
 }

@@ -50,7 +50,9 @@ impl UnfinishedUpload {
     pub fn find(uploads: &Path, command: Sha256, server: &str) -> io::Result<EarlierUpload> {
         state_files::remove_old(uploads);
         let entries = match fs::read_dir(uploads) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EarlierUpload::None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(EarlierUpload::None);
+            }
             entries => entries?,
         };
         let mut files: Vec<(_, PathBuf)> = entries

@@ -20,9 +20,10 @@ use crate::domain::wire::Flow;
 
 /// Checks the current server and this user's files.
 pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
-    let base_url = context.settings.server();
-    let api = context.anonymous_api(base_url.clone());
-    let mut findings = Vec::from_iter(proxy(context, &base_url));
+    let base_url = context.server();
+    let mut findings: Vec<_> =
+        base_url.as_ref().ok().and_then(|base_url| proxy(context, base_url)).into_iter().collect();
+    let api = base_url.map_err(Into::into).and_then(|base_url| context.anonymous_api(base_url));
     match api {
         Err(error) => findings.push(failed("server", &error)),
         Ok(api) => {

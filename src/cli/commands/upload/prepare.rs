@@ -55,7 +55,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         check_paths_exist(&arguments.paths)?;
     }
     let (command, resume) = (arguments.digest(context)?, arguments.resume);
-    let api = context.sender_api(context.settings.server()).await?;
+    let api = context.sender_api(context.server()?).await?;
     let unfinished = resume.find(command, &api, context).await?.filter(|_| !arguments.dry_run);
     // The saved state of an unfinished upload contains the key derived from its passphrase.
     let is_known = unfinished.as_ref().is_some_and(|unfinished| unfinished.needs_passphrase());

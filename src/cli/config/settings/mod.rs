@@ -85,6 +85,16 @@ impl Settings {
         self.first(|layer| layer.admin_server.clone()).unwrap_or_else(|| parse_default(DEFAULT_ADMIN_SERVER))
     }
 
+    /// Returns whether a flag, the environment or the profile names the public service.
+    pub(crate) fn names_server(&self) -> bool {
+        self.first(|layer| layer.server.as_ref()).is_some()
+    }
+
+    /// Returns whether a flag, the environment or the profile names the admin service.
+    pub(crate) fn names_admin_server(&self) -> bool {
+        self.first(|layer| layer.admin_server.as_ref()).is_some()
+    }
+
     /// Returns the header of the admin key.
     pub(crate) fn auth_name(&self) -> HeaderName {
         self.first(|layer| layer.auth_name.clone()).unwrap_or(DEFAULT_AUTH_NAME)
@@ -178,7 +188,7 @@ impl Settings {
         candidates.into_iter().filter(|(_, owner)| Origin::from(*owner) == *origin).find_map(|(secret, _)| secret)
     }
 
-    fn first<T>(&self, select: impl Fn(&Layer) -> Option<T>) -> Option<T> {
+    fn first<'a, T>(&'a self, select: impl Fn(&'a Layer) -> Option<T>) -> Option<T> {
         [&self.flags, &self.environment, &self.profile].into_iter().find_map(select)
     }
 }

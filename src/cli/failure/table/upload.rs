@@ -33,8 +33,6 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
             .hint("the server reports a wrong size; report the error to the operator of the server"),
         UploadError::PieceTooLarge { .. } => Failure::new(Exit::LimitExceeded, "proxy_limit", message)
             .hint("raise the proxy's limit on request bodies to 8 MiB or more (nginx: client_max_body_size 8m)"),
-        UploadError::NoStateDirectory => Failure::new(Exit::LocalFile, "no_home", message)
-            .hint("set HOME or XDG_STATE_HOME, or use --no-resume-state"),
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
             .hint("run the command again to start a new upload; it needs the passphrase"),
         UploadError::OtherPassphrase => Failure::usage(message)

@@ -5,6 +5,7 @@ mod disk_full;
 mod download_count;
 mod hostile_server;
 mod network;
+mod odd_homes;
 mod odd_machines;
 mod pieces;
 mod plaintext_leaks;
