@@ -61,7 +61,7 @@ impl Context {
         let named_file = global.config.clone().or_else(|| environment.config.clone());
         let config_required = named_file.is_some() && !makes_profile;
         let config_file = named_file.or_else(paths::config_file);
-        let prompt = Prompt::new(global.no_input, global.yes);
+        let prompt = Prompt::new(global.no_input, printer.clone(), interrupt.clone());
         let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
         let mut this = Self {
             printer,
@@ -223,6 +223,29 @@ impl Context {
         change(config.profiles.entry(name).or_default());
         config.write(&path)?;
         Ok(path)
+    }
+
+    /// Asks before a sender token other than `new` in the current profile is replaced; fails if it must be kept.
+    ///
+    /// `how_to_keep` is the hint: a command that keeps both tokens.
+    pub(super) async fn check_kept_token(&self, prompt: &Prompt, new: Option<&str>, how_to_keep: &str) -> Result<()> {
+        let config = self.config()?;
+        let name = config.profile_name(self.requested_profile()).to_owned();
+        let profile = config.profiles.get(&name);
+        let is_kept = profile.is_some_and(|profile| match (&profile.token, &profile.token_file) {
+            (Some(token), _) => new != Some(token.as_str()),
+            (None, file) => file.is_some(),
+        });
+        if !is_kept {
+            return Ok(());
+        }
+        let server = profile.and_then(|profile| profile.server.as_deref()).unwrap_or("a server");
+        let problem = format!("profile {name} already has a sender token, for {server}");
+        if prompt.confirm(&format!("{problem}. Replace it?")).await? == Some(true) {
+            return Ok(());
+        }
+        let failure = Failure::new(Exit::LocalFile, "token_exists", problem);
+        Err(failure.hint(format!("{how_to_keep}, or replace the token with --replace")).into())
     }
 
     /// Reads a secret on a blocking thread, so that signals are still handled.

@@ -82,7 +82,7 @@ impl Home {
 
     /// Creates a sender token and saves it for this home's uploads.
     pub(crate) fn log_in(&self, serving: &ServerProcess) {
-        let made = self.run_at(serving, &["token", "create", "test", "--login"]);
+        let made = self.run_at(serving, &["token", "create", "test", "--login", "--replace"]);
         assert_eq!(made.exit, 0, "{}", made.stderr);
     }
 

@@ -97,8 +97,9 @@ impl FileOutput {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let mut interrupt = context.interrupt.clone();
     let (api, grant_file, parameters) = tokio::select! {
-        prepared = Box::pin(prepare(arguments, context)) => prepared?,
+        biased;
         signal = interrupt.raised() => return Err(Failure::interrupted(signal).hint("nothing was downloaded").into()),
+        prepared = Box::pin(prepare(arguments, context)) => prepared?,
     };
     let (meter, retry_policy, id) = (context.meter("download"), context.retry_policy(), parameters.status.transfer_id);
     let downloaded = Box::pin(download::run(&api, parameters, &grant_file, retry_policy, meter, interrupt)).await?;
@@ -130,7 +131,7 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     }
     let mark = target.id.to_string()[..8].to_owned();
     let output =
-        resolve_target(OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone())).await?;
+        resolve_target(OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone())).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;

@@ -11,6 +11,7 @@ use super::token::{expiry_text, quota_text};
 use crate::cli::context::{Context, malformed_token};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::prompt::YesOption;
 use crate::client::{Api, Origin, OriginBound};
 use crate::domain::audit::ServiceName;
 use crate::domain::base_url::BaseUrl;
@@ -22,6 +23,11 @@ use crate::domain::wire::{Health, TokenItem};
 pub(crate) struct Arguments {
     /// URL of the public service [default: ask, and suggest the current server]
     url: Option<String>,
+    /// Replace the saved token of the profile
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    answer: YesOption,
 }
 
 #[derive(Serialize)]
@@ -50,6 +56,11 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let token = check_token(&api).await?;
 
     let token_text = Zeroizing::new(text.trim().to_owned());
+    if !arguments.replace {
+        let keep_both = format!("nothing was saved; keep both with `sgsend -P NEW_PROFILE login {base_url}`");
+        let prompt = context.prompt.answering(arguments.answer.yes);
+        context.check_kept_token(&prompt, Some(&token_text), &keep_both).await?;
+    }
     let path = context.change_profile(|profile| {
         profile.server = Some(base_url.to_string());
         profile.token = Some(token_text.to_string());
@@ -71,7 +82,7 @@ async fn server(url: Option<String>, context: &Context) -> Result<BaseUrl> {
         url
     } else {
         let question = format!("Server [{in_use}]:");
-        let answer = context.prompt.line(&context.printer, question).await?.unwrap_or_default();
+        let answer = context.prompt.line(&question).await?.unwrap_or_default();
         if answer.is_empty() {
             return Ok(in_use);
         }

@@ -121,8 +121,9 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
             command => command,
         };
         tokio::select! {
-            outcome = Box::pin(dispatch(command, &context)) => outcome,
+            biased;
             signal = interrupt.raised() => Err(Failure::interrupted(signal).into()),
+            outcome = Box::pin(dispatch(command, &context)) => outcome,
         }
     });
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);

@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     }
     // Random digits for the name of the part file: a payload on disk does not contain its transfer id.
     let mark = TokenId::random().to_string()[..8].to_owned();
-    let target = OutputTarget::new(&arguments.target, mark, context.prompt, context.printer.clone());
+    let target = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
     // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.target.output.is_none();
     let target = if to_stdout { target } else { resolve_target(target).await? };

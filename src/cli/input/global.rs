@@ -51,9 +51,6 @@ pub(crate) struct GlobalOptions {
     /// Also print the causes of errors, and each retry
     #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
-    /// Answer yes to every question, and overwrite existing files
-    #[arg(short, long, global = true, hide_short_help = true)]
-    pub yes: bool,
     /// Never ask for input
     #[arg(long, global = true, hide_short_help = true)]
     pub no_input: bool,

@@ -1,86 +1,122 @@
 //! Interactive prompts on the terminal.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
+use clap::Args;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::printer::Printer;
 use crate::client::decrypt::Conflict;
+use crate::client::{Interrupt, Signal};
 use crate::domain::crypto::passphrase::Passphrase;
 
-/// Prompt settings: `--no-input` and `--yes`.
-#[derive(Clone, Copy, Debug)]
+/// Maximum time from Ctrl-C at a hidden prompt to the signal that it raises.
+const SIGNAL_DELAY: Duration = Duration::from_secs(1);
+
+/// Option of commands that can ask a question.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct YesOption {
+    /// Answer yes instead of asking
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Asks questions on the terminal, unless `--no-input` is set. Every question ends at once when a signal arrives.
+#[derive(Clone)]
 pub(crate) struct Prompt {
     no_input: bool,
     yes: bool,
+    printer: Printer,
+    interrupt: Interrupt,
 }
 
 impl Prompt {
-    pub(crate) const fn new(no_input: bool, yes: bool) -> Self {
-        Self { no_input, yes }
+    pub(crate) const fn new(no_input: bool, printer: Printer, interrupt: Interrupt) -> Self {
+        Self { no_input, yes: false, printer, interrupt }
+    }
+
+    /// Returns a prompt that answers yes itself, if `yes` is set.
+    pub(crate) fn answering(&self, yes: bool) -> Self {
+        Self { yes, ..self.clone() }
     }
 
     /// Returns whether a prompt is possible: stdin and stderr are terminals, and `--no-input` is not set.
-    pub(crate) fn is_possible(self) -> bool {
+    pub(crate) fn is_possible(&self) -> bool {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
     /// Asks for a secret, without echo. `None` if no prompt is possible.
-    pub(crate) async fn secret(self, question: &'static str) -> Result<Option<Zeroizing<String>>> {
+    pub(crate) async fn secret(&self, question: &str) -> Result<Option<Zeroizing<String>>> {
         // The prompt reads from the terminal device, so stdin may be redirected.
         if self.no_input || !io::stderr().is_terminal() {
             return Ok(None);
         }
-        let ask = move || rpassword::prompt_password(format!("{question}: "));
-        let answer = tokio::task::spawn_blocking(ask).await.expect("prompting does not panic");
-        let answer = answer.map_err(|error| Failure::usage(format!("cannot read the input: {error}")))?;
-        Ok(Some(Zeroizing::new(answer)))
+        Ok(Some(self.ask(&format!("{question}:"), Echo::Hidden).await?))
     }
 
     /// Asks for a line of text. `None` if no prompt is possible.
-    pub(crate) async fn line(self, printer: &Printer, question: String) -> Result<Option<String>> {
+    pub(crate) async fn line(&self, question: &str) -> Result<Option<String>> {
         if !self.is_possible() {
             return Ok(None);
         }
-        let printer = printer.clone();
-        let ask = move || read_line(&printer, &question);
-        let line = tokio::task::spawn_blocking(ask).await.expect("prompting does not panic")?;
-        Ok(Some(line))
+        let answer = self.ask(question, Echo::Shown).await?;
+        Ok(Some(answer.trim().to_owned()))
     }
 
-    /// Asks how to handle an existing file. Blocks.
-    pub(crate) fn conflict(self, printer: &Printer, path: &Path) -> Option<Conflict> {
+    /// Asks a yes-or-no question, which no answer denies. `None` if no prompt is possible.
+    pub(crate) async fn confirm(&self, question: &str) -> Result<Option<bool>> {
         if self.yes {
-            return Some(Conflict::Overwrite);
+            return Ok(Some(true));
         }
-        if !self.is_possible() {
-            return None;
+        let answer = self.line(&format!("{question} [y/N]")).await?;
+        Ok(answer.map(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes")))
+    }
+
+    /// Asks how to handle an existing file; `None` to cancel. Blocks.
+    ///
+    /// # Errors
+    /// Fails if a signal interrupts the question.
+    pub(crate) fn conflict(&self, path: &Path) -> Result<Option<Conflict>> {
+        if self.yes {
+            return Ok(Some(Conflict::Overwrite));
         }
-        let name = crate::cli::output::escape::one_line(&path.to_string_lossy()).into_owned();
-        let answer = read_line(printer, &format!("{name} already exists. [o]verwrite, [r]ename, [C]ancel?")).ok()?;
-        match answer.trim().to_lowercase().as_str() {
-            "o" | "overwrite" => Some(Conflict::Overwrite),
+        let answer = self.choice(path, "[o]verwrite, [r]ename, [C]ancel?")?;
+        Ok(match answer.as_str() {
+            "o" | "overwrite" | "y" | "yes" => Some(Conflict::Overwrite),
             "r" | "rename" => Some(Conflict::Rename),
             _ => None,
-        }
+        })
     }
 
     /// Asks whether to use another name instead of an existing directory. Blocks.
-    pub(crate) fn rename(self, printer: &Printer, path: &Path) -> bool {
+    ///
+    /// # Errors
+    /// Fails if a signal interrupts the question.
+    pub(crate) fn rename(&self, path: &Path) -> Result<bool> {
+        let answer = self.choice(path, "[r]ename, [C]ancel?")?;
+        Ok(matches!(answer.as_str(), "r" | "rename" | "y" | "yes"))
+    }
+
+    /// Asks about the existing file at `path`; returns the answer in lower case, empty if no prompt is possible.
+    fn choice(&self, path: &Path, choices: &str) -> Result<String> {
         if !self.is_possible() {
-            return false;
+            return Ok(String::new());
         }
-        let name = crate::cli::output::escape::one_line(&path.to_string_lossy()).into_owned();
-        let answer = read_line(printer, &format!("{name} already exists. [r]ename, [C]ancel?")).unwrap_or_default();
-        matches!(answer.trim().to_lowercase().as_str(), "r" | "rename")
+        let question = format!("{} already exists. {choices}", path.display());
+        // The caller is a thread that may block, of the runtime of this command.
+        let answer = tokio::runtime::Handle::current().block_on(self.ask(&question, Echo::Shown))?;
+        Ok(answer.trim().to_lowercase())
     }
 
     /// Reads a passphrase from `file`, or asks for the passphrase: twice if the passphrase is `new`.
-    pub(crate) async fn passphrase(self, file: Option<PathBuf>, new: bool) -> Result<Passphrase> {
+    pub(crate) async fn passphrase(&self, file: Option<PathBuf>, new: bool) -> Result<Passphrase> {
         use super::secret::SecretSource;
         let empty = |_| Failure::usage("the passphrase is empty").hint("a passphrase has at least one character");
         if let Some(file) = file {
@@ -103,11 +139,80 @@ impl Prompt {
         }
         Ok(Passphrase::new(&text).map_err(empty)?)
     }
+
+    /// Asks a question, alone on its line, and reads the answer; at the end of the input the answer is empty.
+    ///
+    /// # Errors
+    /// Fails at once if a signal arrives, and restores the terminal's echo.
+    async fn ask(&self, question: &str, echo: Echo) -> Result<Zeroizing<String>> {
+        let mut interrupt = self.interrupt.clone();
+        let asked = self.printer.ask(question);
+        let _echo = (echo == Echo::Hidden).then(SavedEcho::of_terminal);
+        let (tell, answer) = oneshot::channel();
+        // Not a thread of the runtime, whose end would wait for the answer.
+        let reader = std::thread::Builder::new().name("prompt".to_owned());
+        // After a signal nobody waits for the answer.
+        reader.spawn(move || drop(tell.send(echo.read())))?;
+        let answer = tokio::select! {
+            biased;
+            signal = interrupt.raised() => return Err(Failure::interrupted(signal).into()),
+            answer = answer => answer.expect("reading an answer does not panic"),
+        };
+        match answer {
+            Ok(answer) => {
+                if echo == Echo::Shown && answer.ends_with('\n') {
+                    asked.echoed();
+                }
+                Ok(answer)
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Zeroizing::default()),
+            // Ctrl-C at a hidden prompt is a key, which raises the signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                let signal = tokio::time::timeout(SIGNAL_DELAY, interrupt.raised()).await;
+                Err(Failure::interrupted(signal.unwrap_or(Signal::Interrupt)).into())
+            }
+            Err(error) => Err(Failure::usage(format!("cannot read the input: {error}")).into()),
+        }
+    }
 }
 
-fn read_line(printer: &Printer, question: &str) -> Result<String> {
-    printer.question(question);
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim().to_owned())
+/// Whether the terminal shows what the user types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    Shown,
+    Hidden,
+}
+
+impl Echo {
+    /// Reads a line. Blocks.
+    fn read(self) -> io::Result<Zeroizing<String>> {
+        let mut line = Zeroizing::new(String::new());
+        match self {
+            Self::Shown => drop(io::stdin().read_line(&mut line)?),
+            Self::Hidden => {
+                let config = rpassword::ConfigBuilder::new().output_discard().build();
+                *line = rpassword::read_password_with_config(config)?;
+            }
+        }
+        Ok(line)
+    }
+}
+
+/// Settings of the terminal before a hidden prompt, restored on drop: a signal can end the prompt's reader.
+struct SavedEcho(Option<(File, rustix::termios::Termios)>);
+
+impl SavedEcho {
+    fn of_terminal() -> Self {
+        let saved = File::open("/dev/tty").ok();
+        Self(saved.and_then(|tty| rustix::termios::tcgetattr(&tty).ok().map(|settings| (tty, settings))))
+    }
+}
+
+impl Drop for SavedEcho {
+    fn drop(&mut self) {
+        if let Some((tty, settings)) = &self.0 {
+            // Best effort: the terminal may be gone.
+            let _ = rustix::termios::tcsetattr(tty, rustix::termios::OptionalActions::Now, settings);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle as BarStyle};
+use indicatif::{ProgressBar, ProgressStyle as BarStyle};
 use serde::Serialize;
 
 use super::escape;
@@ -35,6 +35,8 @@ struct DrawnState {
     bar: Option<ProgressBar>,
     total: u64,
     bytes: u64,
+    /// Whether the transfer has begun; earlier bytes are only counted.
+    has_begun: bool,
     /// Current file of an archive.
     file: Option<String>,
     last: Option<Instant>,
@@ -53,7 +55,7 @@ struct Line<'a> {
 impl Meter {
     pub(crate) fn new(printer: Printer, phase: &'static str) -> Self {
         let style = printer.progress();
-        let drawn = DrawnState { bar: None, total: 0, bytes: 0, file: None, last: None };
+        let drawn = DrawnState { bar: None, total: 0, bytes: 0, has_begun: false, file: None, last: None };
         Self { printer, phase, style, drawn: Mutex::new(drawn) }
     }
 
@@ -66,11 +68,7 @@ impl Meter {
     /// Prints a warning, if a user follows the progress or `--verbose` is set.
     fn warn(&self, note: &str) {
         if self.printer.is_interactive() || self.printer.is_verbose() {
-            let bar = self.drawn.lock().expect("no panic can occur while the lock is held").bar.clone();
-            match bar {
-                Some(bar) => bar.suspend(|| self.printer.warning(note)),
-                None => self.printer.warning(note),
-            }
+            self.printer.warning(note);
         }
     }
 
@@ -94,15 +92,20 @@ impl Meter {
 impl Progress for Meter {
     fn begin(&self, total: u64) {
         self.with(|drawn| {
-            drawn.total = total;
+            (drawn.total, drawn.has_begun) = (total, true);
             if self.style == ProgressStyle::Json || !self.printer.stderr_is_terminal() {
                 return self.print_line(drawn, true);
             }
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
+            let bar = self.printer.screen().show_bar(total);
             let style =
                 "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} {msg}";
             bar.set_style(BarStyle::with_template(style).expect("the progress template is valid"));
             bar.set_prefix(self.phase);
+            if drawn.bytes > 0 {
+                // Bytes received before the bar appears must not count towards the transfer rate.
+                bar.set_position(drawn.bytes);
+                bar.reset_eta();
+            }
             drawn.bar = Some(bar);
         });
     }
@@ -118,7 +121,8 @@ impl Progress for Meter {
                         bar.reset_eta();
                     }
                 }
-                None => self.print_line(drawn, false),
+                None if drawn.has_begun => self.print_line(drawn, false),
+                None => {}
             }
         });
     }
@@ -147,9 +151,7 @@ impl Progress for Meter {
 
     fn step(&self, message: fmt::Arguments<'_>) {
         if self.printer.is_verbose() {
-            let bar = self.drawn.lock().expect("no panic can occur while the lock is held").bar.clone();
-            let print = || self.printer.note(&message.to_string());
-            bar.map_or_else(print, |bar| bar.suspend(print));
+            self.printer.note(&message.to_string());
         }
     }
 
@@ -165,8 +167,9 @@ impl Progress for Meter {
 
     fn end(&self) {
         self.with(|drawn| match drawn.bar.take() {
-            Some(bar) => bar.finish_and_clear(),
-            None => self.print_line(drawn, true),
+            Some(_) => self.printer.screen().end_bar(),
+            None if drawn.has_begun => self.print_line(drawn, true),
+            None => {}
         });
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::escape;
+use super::screen::{Question, Screen};
 use super::style::{ColorChoice, ProgressStyle};
 use crate::cli::failure::Failure;
 use crate::cli::input::global::GlobalOptions;
@@ -19,6 +20,7 @@ pub struct Printer {
     verbose: bool,
     color: bool,
     progress: ProgressStyle,
+    screen: Screen,
 }
 
 #[expect(clippy::unused_self, reason = "output requires a printer, even where no option of it applies")]
@@ -44,7 +46,7 @@ impl Printer {
                 io::stderr().is_terminal() && !is_set("NO_COLOR") && !dumb
             }
         };
-        Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto }
+        Self { json, quiet: false, verbose: false, color, progress: ProgressStyle::Auto, screen: Screen::default() }
     }
 
     /// Returns whether results are printed as JSON.
@@ -92,21 +94,18 @@ impl Printer {
 
     /// Prints a path to stdout: raw bytes in a pipe, escaped on a terminal.
     pub(crate) fn path(&self, path: &Path) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        if stdout.is_terminal() {
-            stdout.write_all(escape::one_line(&path.to_string_lossy()).as_bytes())?;
+        let mut line = if io::stdout().is_terminal() {
+            escape::one_line(&path.to_string_lossy()).into_owned().into_bytes()
         } else {
-            stdout.write_all(path.as_os_str().as_encoded_bytes())?;
-        }
-        stdout.write_all(b"\n")?;
-        stdout.flush()
+            path.as_os_str().as_encoded_bytes().to_vec()
+        };
+        line.push(b'\n');
+        self.to_stdout(&line)
     }
 
     /// Prints trusted text to stdout without escaping.
     pub(crate) fn text(&self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()
+        self.to_stdout(text.as_bytes())
     }
 
     /// Prints a result as one line of JSON to stdout.
@@ -137,16 +136,17 @@ impl Printer {
 
     /// Prints terminal output that a flag requested (a QR code or an escape sequence) to stderr, even with `--quiet`.
     pub(crate) fn terminal_output(&self, text: &str) {
-        // A closed stderr is ignored: nobody can read the output.
-        let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        self.screen.to_stderr(text);
     }
 
-    /// Prints a question to stderr, without a line feed.
-    pub(crate) fn question(&self, text: &str) {
-        let mut stderr = io::stderr().lock();
-        // A closed stderr is ignored: nobody can answer.
-        let _ = write!(stderr, "{} ", escape::one_line(text)).and_then(|()| stderr.flush());
+    /// Prints a question to stderr, without a line feed, and holds other output back until it is dropped.
+    pub(crate) fn ask(&self, question: &str) -> Question {
+        self.screen.ask(&escape::one_line(question))
+    }
+
+    /// Returns the terminal, for the progress bar.
+    pub(crate) const fn screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// Prints a progress line to stderr, even with `--quiet`.
@@ -180,14 +180,24 @@ impl Printer {
         }
     }
 
-    /// Returns stdout, for the content of a transfer.
+    /// Returns stdout, for the content of a transfer; on a terminal, the content replaces the progress bar.
     pub(crate) fn content(&self) -> Box<dyn Write + Send> {
+        if io::stdout().is_terminal() {
+            self.screen.show_content();
+        }
         Box::new(io::stdout())
     }
 
-    fn to_stderr(&self, text: &str) {
-        // A closed stderr is ignored: the error cannot be reported anywhere.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+    fn to_stderr(&self, line: &str) {
+        self.screen.to_stderr(&format!("{line}\n"));
+    }
+
+    fn to_stdout(&self, bytes: &[u8]) -> io::Result<()> {
+        self.screen.to_stdout(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes)?;
+            stdout.flush()
+        })
     }
 
     fn coloured(&self, word: &str, style: &str) -> String {

@@ -35,6 +35,9 @@ pub(crate) struct OutputOptions {
     /// Save an archive as NAME.tar instead of unpacking it
     #[arg(long)]
     pub no_extract: bool,
+    /// Answer yes instead of asking: overwrite an existing file
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// The output target chosen on the command line.
@@ -59,7 +62,7 @@ enum Extract {
 
 impl OutputTarget {
     /// Creates the target of `options`; names of part files beside it contain `mark`.
-    pub(crate) fn new(options: &OutputOptions, mark: String, prompt: Prompt, printer: Printer) -> Self {
+    pub(crate) fn new(options: &OutputOptions, mark: String, prompt: &Prompt, printer: Printer) -> Self {
         let conflict = match (options.overwrite, options.rename) {
             (true, _) => Some(Conflict::Overwrite),
             (_, true) => Some(Conflict::Rename),
@@ -70,7 +73,7 @@ impl OutputTarget {
             (_, true) => Extract::Never,
             _ => Extract::Default,
         };
-        Self { output: options.output.clone(), conflict, extract, mark, prompt, printer }
+        Self { output: options.output.clone(), conflict, extract, mark, prompt: prompt.answering(options.yes), printer }
     }
 
     /// Returns whether the content goes to stdout.
@@ -161,7 +164,7 @@ impl OutputTarget {
         match self.conflict {
             Some(Conflict::Rename) => Ok(Conflict::Rename),
             _ if path.symlink_metadata().is_err() => Ok(Conflict::Fail),
-            None if self.prompt.rename(&self.printer, path) => Ok(Conflict::Rename),
+            None if self.prompt.rename(path).map_err(|_| OutputError::Interrupted)? => Ok(Conflict::Rename),
             _ => Err(OutputError::DirectoryExists(path.to_owned())),
         }
     }
@@ -169,9 +172,10 @@ impl OutputTarget {
     /// Resolves a conflict with an existing file, by option or by asking.
     fn resolve_conflict(&self, path: &Path) -> Result<Option<Conflict>, OutputError> {
         match self.conflict {
-            None if path.symlink_metadata().is_ok() => match self.prompt.conflict(&self.printer, path) {
-                Some(conflict) => Ok(Some(conflict)),
-                None => Err(OutputError::Exists(path.to_owned())),
+            None if path.symlink_metadata().is_ok() => match self.prompt.conflict(path) {
+                Err(_) => Err(OutputError::Interrupted),
+                Ok(Some(conflict)) => Ok(Some(conflict)),
+                Ok(None) => Err(OutputError::Exists(path.to_owned())),
             },
             conflict => Ok(conflict),
         }
@@ -220,6 +224,7 @@ pub(crate) fn name_of(metadata: &Metadata) -> String {
 mod tests {
     use super::*;
     use crate::cli::output::style::ColorChoice;
+    use crate::client::Interrupt;
 
     /// Archives of this size are saved with `--no-extract` in these tests.
     const NOT_EXTRACTED: u64 = 1;
@@ -231,13 +236,11 @@ mod tests {
             rename,
             extract: false,
             no_extract: metadata.size == NOT_EXTRACTED,
+            yes: false,
         };
-        let target = OutputTarget::new(
-            &options,
-            "0".into(),
-            Prompt::new(true, false),
-            Printer::before_parsing(false, ColorChoice::Never),
-        );
+        let printer = Printer::before_parsing(false, ColorChoice::Never);
+        let prompt = Prompt::new(true, printer.clone(), Interrupt::new().1);
+        let target = OutputTarget::new(&options, "0".into(), &prompt, printer);
         match target.choose(Some(metadata))? {
             Output::File(target) | Output::Directory(target) => Ok((target.path, target.conflict)),
             Output::Stream(_) => panic!("expected a file, not a stream"),

@@ -69,6 +69,9 @@ pub enum OutputError {
     /// Writing the content failed.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),
+    /// A signal has interrupted the caller's choice of the output.
+    #[error("the download was interrupted")]
+    Interrupted,
     /// The caller has rejected the output.
     #[error("{0}")]
     Rejected(String),

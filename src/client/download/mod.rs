@@ -100,6 +100,8 @@ pub enum DownloadError {
         signal: Signal,
         /// Whether another process can resume the download.
         resumable: bool,
+        /// Time until which a retry does not count as another download; `None` if nothing was counted or saved.
+        free_retry_until: Option<Timestamp>,
     },
 }
 
@@ -147,17 +149,19 @@ pub async fn run(
     mut interrupt: Interrupt,
 ) -> Result<Downloaded, DownloadError> {
     let (flow, id) = (download.flow, download.status.transfer_id);
+    let download = Download { choose: beginning(&progress, download.status.size_bytes, download.choose), ..download };
     let (started, decryption) = tokio::select! {
+        biased;
+        signal = interrupt.raised() => {
+            let resumable = grant_file.has_partial();
+            return Err(DownloadError::Interrupted { signal, resumable, free_retry_until: None });
+        }
         started = Box::pin(start(api, download, grant_file, retry, &progress)) => {
             started.map_err(|error| error.or_unfinished(grant_file))?
-        }
-        signal = interrupt.raised() => {
-            return Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() });
         }
     };
     let StartedDownload { grant, proof, response, offset, retry } = started;
     progress.step(format_args!("downloading transfer {id} from byte {offset} of {}", response.size_bytes));
-    progress.begin(response.size_bytes);
     progress.transferred(offset);
     let (pieces, mut arriving) = mpsc::channel(PIECES_AHEAD);
     // Dropping this future stops the extraction of an archive.
@@ -171,18 +175,21 @@ pub async fn run(
         decryption.finish()
     });
     let receiving = Receiving { api, id, grant: grant.clone(), proof, progress: progress.clone() };
+    let interrupted = |signal| DownloadError::Interrupted { signal, resumable: false, free_retry_until: None };
     let received = tokio::select! {
-        received = Box::pin(receiving.run(&response, flow, offset, pieces, retry)) => received,
+        biased;
         // The channel closes, so the decrypter ends and keeps the partial output.
-        signal = interrupt.raised() => Err(DownloadError::Interrupted { signal, resumable: false }),
+        signal = interrupt.raised() => Err(interrupted(signal)),
+        received = Box::pin(receiving.run(&response, flow, offset, pieces, retry)) => received,
     };
-    // All bytes have arrived; an archive may still be extracted.
+    // All bytes have arrived; an archive may still be extracted, or the user may be choosing the output.
     let (decrypted, received) = tokio::select! {
-        decrypted = &mut decrypting => (decrypted, received),
+        biased;
         signal = interrupt.raised() => {
             drop(stop);
-            (decrypting.await, received.and(Err(DownloadError::Interrupted { signal, resumable: false })))
+            (decrypting.await, received.and(Err(interrupted(signal))))
         }
+        decrypted = &mut decrypting => (decrypted, received),
     };
     let decrypted = decrypted.expect("decryption does not panic");
     progress.end();
@@ -192,9 +199,11 @@ pub async fn run(
             .map_err(|error| decryption_error(error, grant_file, &response)),
         // The payload was complete before the error.
         (Err(_), Ok(decrypted)) => Ok(Downloaded { decrypted, flow: response.mode }),
-        (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => {
-            Err(DownloadError::Interrupted { signal, resumable: grant_file.has_partial() })
-        }
+        (Err(DownloadError::Interrupted { signal, .. }), Err(_)) => Err(DownloadError::Interrupted {
+            signal,
+            resumable: grant_file.has_partial(),
+            free_retry_until: free_retry_until(grant_file, &response),
+        }),
         (Err(error), Err(_)) => {
             if error.is_final() {
                 grant_file.discard_partial();
@@ -217,6 +226,17 @@ pub async fn run(
         let _ = tokio::time::timeout(EVENT_TIMEOUT, api.add_event(id, event, &grant)).await;
     }
     outcome
+}
+
+/// Begins the progress once the output is chosen, so that a question of `choose` comes first.
+fn beginning(progress: &Arc<dyn Progress>, size_bytes: u64, choose: ChooseOutput) -> ChooseOutput {
+    let progress = progress.clone();
+    Box::new(move |metadata| choose(metadata).inspect(|_| progress.begin(size_bytes)))
+}
+
+/// Returns the time until which a retry does not count as another download; `None` if the grant could not be saved.
+fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Option<Timestamp> {
+    grant_file.load().map(|_| response.grant_expires_at)
 }
 
 /// Download that the server has counted, ready to receive bytes.
@@ -279,8 +299,7 @@ async fn start(
 fn decryption_error(error: DecryptError, grant_file: &GrantFile, response: &DownloadResponse) -> DownloadError {
     match error {
         DecryptError::Output(error) => {
-            let free_retry_until = grant_file.load().map(|_| response.grant_expires_at);
-            DownloadError::OutputFailed { error, free_retry_until }
+            DownloadError::OutputFailed { error, free_retry_until: free_retry_until(grant_file, response) }
         }
         other => other.into(),
     }

@@ -29,14 +29,24 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the command with these arguments on a terminal.
     pub(crate) fn start(home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::start_with(home, arguments, environment, 160)
+        Self::of_width(160, home, arguments, environment)
     }
 
-    /// Starts the command on a terminal with this number of columns.
-    pub(crate) fn start_with(home: &Home, arguments: &[&str], environment: &[(&str, &str)], columns: u16) -> Self {
-        let size = PtySize { rows: 50, cols: columns, pixel_width: 0, pixel_height: 0 };
+    /// Starts the command with these arguments on a terminal of this width.
+    pub(crate) fn of_width(cols: u16, home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::run(cols, env!("CARGO_BIN_EXE_sgsend"), home, arguments, environment)
+    }
+
+    /// Starts a shell script on a terminal, in which `"$@"` is the command with these arguments.
+    pub(crate) fn in_shell(script: &str, home: &Home, arguments: &[&str]) -> Self {
+        let arguments = [&["-c", script, "sh", env!("CARGO_BIN_EXE_sgsend")], arguments].concat();
+        Self::run(160, "/bin/sh", home, &arguments, &[("PATH", "/usr/bin:/bin")])
+    }
+
+    fn run(cols: u16, program: &str, home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: 50, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sgsend"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         command.env("HOME", home.path());
@@ -85,6 +95,18 @@ impl Terminal {
 
     /// Types `text` once the terminal's echo is off.
     pub(crate) fn type_secret(&mut self, text: &str) {
+        self.wait_until_hidden();
+        self.type_in(text);
+    }
+
+    /// Sends a signal, such as INT, to all processes on the terminal.
+    pub(crate) fn signal(&self, name: &str) {
+        let group = format!("-{}", self.child.process_id().unwrap());
+        assert!(Command::new("kill").args([&format!("-{name}"), "--", &group]).status().unwrap().success());
+    }
+
+    /// Waits until the terminal's echo is off.
+    pub(crate) fn wait_until_hidden(&self) {
         let started = Instant::now();
         let is_hidden = || {
             let told = Command::new("stty").arg("-F").arg(&self.name).arg("-a").output().unwrap();
@@ -93,7 +115,6 @@ impl Terminal {
         while !is_hidden() {
             assert!(started.elapsed() < PATIENCE, "the terminal still echoes");
         }
-        self.type_in(text);
     }
 
     /// Waits for the exit; returns the exit status and the whole output.

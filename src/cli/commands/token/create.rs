@@ -1,6 +1,7 @@
 //! `sgsend token create`: creates a sender token and prints it.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use super::{expiry_text, quota_text};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::prompt::YesOption;
 use crate::cli::input::values::{positive_duration, positive_number, positive_size};
 use crate::cli::output::escape;
 use crate::client::AdminApi;
@@ -37,6 +39,11 @@ pub(super) struct Arguments {
     /// Also save the token for this user's uploads to the current server
     #[arg(long)]
     pub(super) login: bool,
+    /// With --login, replace the saved token of the profile
+    #[arg(long, requires = "login")]
+    replace: bool,
+    #[command(flatten)]
+    answer: YesOption,
 }
 
 fn token_name(text: &str) -> std::result::Result<String, InvalidTokenName> {
@@ -59,6 +66,13 @@ async fn revoke_unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Fai
 /// Runs `sgsend token create`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
+    if arguments.login && !arguments.replace {
+        // Before the token is created, since it is shown only once.
+        let name = escape::for_shell(Path::new(&arguments.name));
+        let keep_both =
+            format!("no token was created; keep both with `sgsend -P NEW_PROFILE token create {name} --login`");
+        context.check_kept_token(&context.prompt.answering(arguments.answer.yes), None, &keep_both).await?;
+    }
     let request = CreateToken {
         name: arguments.name,
         expires_in_s: arguments.expires.map(|expires| expires.as_secs()),

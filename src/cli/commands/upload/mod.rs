@@ -82,8 +82,9 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         require_stdout("the link")?;
     }
     let (api, prepared) = tokio::select! {
-        prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
+        biased;
         signal = interrupt.raised() => return Err(nothing_uploaded(signal)),
+        prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
     };
     if dry_run {
         return dry_run::print(&prepared, &context.printer);

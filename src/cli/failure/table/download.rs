@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::escape;
 use crate::cli::output::time;
+use crate::client::Signal;
 use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
 use crate::domain::crypto::envelope::EnvelopeError;
@@ -40,12 +41,15 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         DownloadError::Decrypt(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),
         DownloadError::Unfinished(error) => resumable(of_client(error)).hint(RESUME_DOWNLOAD),
-        DownloadError::Interrupted { signal, resumable } => {
+        DownloadError::Interrupted { signal, resumable, free_retry_until } => {
             let failure = Failure { resumable: Some(*resumable), ..Failure::interrupted(*signal) };
-            failure.hint(if *resumable {
-                RESUME_DOWNLOAD
-            } else {
-                "no partial download was kept; run the command again"
+            failure.hint(match free_retry_until {
+                _ if *resumable => RESUME_DOWNLOAD.to_owned(),
+                None => "no partial download was kept; run the command again".to_owned(),
+                Some(until) => format!(
+                    "run the command again; until {}, it does not count as another download",
+                    until.human_readable()
+                ),
             })
         }
     }
@@ -55,7 +59,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
 fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
     const COUNTED: &str = "the download was counted";
     let failure = of_output(error);
-    if matches!(error, OutputError::Unpack(_)) || failure.exit == Exit::Done {
+    if matches!(error, OutputError::Unpack(_) | OutputError::Interrupted) || failure.exit == Exit::Done {
         return failure;
     }
     let command = match error {
@@ -113,6 +117,7 @@ fn of_output(error: &OutputError) -> Failure {
         OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
         OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
             .hint("check the disk, the directory and its permissions, or choose another directory with -o"),
+        OutputError::Interrupted => Failure::interrupted(Signal::Interrupt),
         OutputError::Rejected(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or print to the terminal with -o -"),
     }

@@ -4,6 +4,7 @@ mod cli_messages;
 mod completions;
 mod failures;
 mod json;
+mod prompts;
 mod reference;
 mod tables;
 mod terminal;

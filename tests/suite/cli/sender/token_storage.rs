@@ -86,3 +86,56 @@ fn a_token_that_cannot_be_printed_is_revoked() {
     }
     assert!(!fs::exists(home.path().join(".config/sgsend/config.toml")).unwrap());
 }
+
+#[test]
+fn a_saved_token_is_not_replaced_silently() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    let config = home.path().join(".config/sgsend/config.toml");
+    let create =
+        |arguments: &[&str]| home.run_at(&serving, &[&["token", "create", "a name", "--login"], arguments].concat());
+    let first = create(&[]).text();
+    let saved = || fs::read_to_string(&config).unwrap();
+    assert!(saved().contains(&first));
+
+    // Refused before a token is created.
+    let refused = create(&[]);
+    refused.failed(9, "profile default already has a sender token");
+    assert!(refused.stderr.contains("sgsend -P NEW_PROFILE token create 'a name' --login"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+    let tokens = home.run_at(&serving, &["token", "list", "--json"]).json();
+    assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "{tokens}");
+    assert!(saved().contains(&first));
+
+    // `login` refuses another token, but accepts the saved one again.
+    let other = home.run_at(&serving, &["token", "create", "other"]).text();
+    let log_in = |token: &str, arguments: &[&str]| {
+        let arguments = [&["login", &serving.public, "--token", "-"], arguments].concat();
+        home.pipe_at(&serving, &arguments, token.as_bytes())
+    };
+    let refused = log_in(&other, &[]);
+    refused.failed(9, "profile default already has a sender token");
+    assert!(refused.stderr.contains(&format!("sgsend -P NEW_PROFILE login {}", serving.public)), "{}", refused.stderr);
+    assert_eq!(log_in(&first, &[]).exit, 0);
+    assert!(saved().contains(&first) && !saved().contains(&other));
+
+    // The command in the hint keeps both; --replace and -y replace.
+    log_in(&other, &["-P", "second"]).text();
+    assert!(saved().contains(&first) && saved().contains(&other));
+    let third = create(&["--replace"]).text();
+    assert!(saved().contains(&third) && !saved().contains(&first));
+    assert_eq!(log_in(&first, &["-y"]).exit, 0);
+    assert!(saved().contains(&first) && !saved().contains(&third));
+    assert_eq!(log_in(&third, &["--replace"]).exit, 0);
+    assert!(saved().contains(&third));
+
+    for (answer, exit) in [("n\r", 9), ("y\r", 0)] {
+        let file = home.file("token", other.as_bytes());
+        let mut terminal = Terminal::start(&home, &["login", &serving.public, "--token-file", &file], &[]);
+        terminal.wait_for(&format!("profile default already has a sender token, for {}", serving.public));
+        terminal.wait_for("Replace it? [y/N]");
+        terminal.type_in(answer);
+        let (ended, shown) = terminal.end();
+        assert_eq!((ended, saved().contains(&third)), (exit, exit != 0), "{shown}");
+    }
+}
