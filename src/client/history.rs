@@ -1,15 +1,18 @@
 //! Upload history: a file with one line of JSON per upload, readable only by this user.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::state_files::make_private;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::transfer::Status;
 use crate::domain::version::V1;
 
 /// History entry of one upload.
@@ -34,6 +37,18 @@ pub struct HistoryEntry {
     pub expires_at: Timestamp,
     /// Download limit; `None` if unlimited.
     pub max_downloads: Option<u32>,
+    /// How the transfer ended, if this user's commands have seen its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Status>,
+}
+
+/// Line that records the end of a transfer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndMark {
+    v: V1,
+    transfer_id: TransferId,
+    ended: Status,
 }
 
 /// History file of a user, oldest upload first.
@@ -61,17 +76,24 @@ impl History {
         if let Some(folder) = self.0.parent() {
             make_private(folder)?;
         }
-        let mut file = self.open(true)?;
-        let mut line = Vec::new();
-        // The last writer may have been killed in the middle of a line.
-        if ends_mid_line(&mut file)? {
-            line.push(b'\n');
-        }
-        serde_json::to_writer(&mut line, sent)?;
-        line.push(b'\n');
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(&line)?;
-        file.sync_data()
+        append(&mut self.open(true)?, sent)
+    }
+
+    /// Records the end of transfer `id`, if the history has it; with `link`, only if that is its link without the key.
+    ///
+    /// # Errors
+    /// Returns an I/O error if the file cannot be changed.
+    pub fn mark_ended(&self, id: TransferId, ended: Status, link: Option<&str>) -> io::Result<()> {
+        let mut file = match self.open(false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let entries = entries(&read_text(&mut file)?);
+        let is_new = |sent: &HistoryEntry| {
+            sent.transfer_id == id && sent.ended != Some(ended) && link.is_none_or(|link| link == sent.link)
+        };
+        if entries.iter().any(is_new) { append(&mut file, &EndMark { v: V1, transfer_id: id, ended }) } else { Ok(()) }
     }
 
     /// Returns all entries, oldest first. Skips lines of another format, such as those of a newer version.
@@ -80,7 +102,7 @@ impl History {
     /// Returns an I/O error if the file exists but cannot be read.
     pub fn read(&self) -> io::Result<Vec<HistoryEntry>> {
         match self.open(false) {
-            Ok(mut file) => Ok(parse(&read_text(&mut file)?).map(|(_, sent)| sent).collect()),
+            Ok(mut file) => Ok(entries(&read_text(&mut file)?)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Vec::new())
             }
@@ -94,7 +116,7 @@ impl History {
     /// # Errors
     /// Returns an I/O error if the file cannot be read.
     pub fn peek(&self) -> io::Result<Vec<HistoryEntry>> {
-        Ok(parse(&read_text(&mut File::open(&self.0)?)?).map(|(_, sent)| sent).collect())
+        Ok(entries(&read_text(&mut File::open(&self.0)?)?))
     }
 
     /// Removes the entry of transfer `id`; returns `false` if there is none. Lines of another format stay.
@@ -108,11 +130,12 @@ impl History {
             Err(error) => return Err(error),
         };
         let text = read_text(&mut file)?;
-        let removed: Vec<&str> =
-            parse(&text).filter(|(_, sent)| sent.transfer_id == id).map(|(line, _)| line).collect();
+        let mut removed: Vec<&str> =
+            parse::<HistoryEntry>(&text).filter(|(_, sent)| sent.transfer_id == id).map(|(line, _)| line).collect();
         if removed.is_empty() {
             return Ok(false);
         }
+        removed.extend(parse::<EndMark>(&text).filter(|(_, mark)| mark.transfer_id == id).map(|(line, _)| line));
         let kept: String = text.split_inclusive('\n').filter(|line| !removed.contains(&line.trim_end())).collect();
         // Rewritten in place: the new content is shorter, so it needs no disk space, and the file that other processes
         // have locked is never replaced.
@@ -123,16 +146,20 @@ impl History {
         Ok(true)
     }
 
-    /// Removes all entries.
+    /// Removes all entries, and returns their number.
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be changed.
-    pub fn clear(&self) -> io::Result<()> {
-        match self.open(false) {
-            Ok(file) => file.set_len(0).and_then(|()| file.sync_data()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
+    pub fn clear(&self) -> io::Result<usize> {
+        let mut file = match self.open(false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let removed = entries(&read_text(&mut file)?).len();
+        file.set_len(0)?;
+        file.sync_data()?;
+        Ok(removed)
     }
 
     /// Opens the file and waits for its lock.
@@ -147,9 +174,33 @@ impl History {
     }
 }
 
-/// Parses the valid lines, and yields each with its entry.
-fn parse(text: &str) -> impl Iterator<Item = (&str, HistoryEntry)> {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok().map(|sent| (line, sent)))
+/// Parses the lines with a value of this type, and yields each line with its value.
+fn parse<T: DeserializeOwned>(text: &str) -> impl Iterator<Item = (&str, T)> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok().map(|value| (line, value)))
+}
+
+/// Returns all entries, each with the last recorded end of its transfer.
+fn entries(text: &str) -> Vec<HistoryEntry> {
+    let ends: HashMap<_, _> = parse::<EndMark>(text).map(|(_, mark)| (mark.transfer_id, mark.ended)).collect();
+    let with_end = |(_, sent): (&str, HistoryEntry)| {
+        let ended = ends.get(&sent.transfer_id).copied().or(sent.ended);
+        HistoryEntry { ended, ..sent }
+    };
+    parse(text).map(with_end).collect()
+}
+
+/// Appends a line, and waits for the disk.
+fn append(file: &mut File, value: &impl Serialize) -> io::Result<()> {
+    let mut line = Vec::new();
+    // The last writer may have been killed in the middle of a line.
+    if ends_mid_line(file)? {
+        line.push(b'\n');
+    }
+    serde_json::to_writer(&mut line, value)?;
+    line.push(b'\n');
+    file.seek(SeekFrom::End(0))?;
+    file.write_all(&line)?;
+    file.sync_data()
 }
 
 fn read_text(file: &mut File) -> io::Result<String> {
@@ -189,6 +240,7 @@ mod tests {
             key: None,
             expires_at: Timestamp::from_millis(2),
             max_downloads: Some(1),
+            ended: None,
         }
     }
 
@@ -208,8 +260,31 @@ mod tests {
         assert!(history.remove(first.transfer_id).unwrap());
         assert!(!history.remove(first.transfer_id).unwrap());
         assert_eq!(history.read().unwrap(), [second]);
-        history.clear().unwrap();
+        assert_eq!(history.clear().unwrap(), 1);
         assert_eq!(history.read().unwrap(), []);
+        assert_eq!(history.clear().unwrap(), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_transfer_is_recorded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = History::of(folder.path());
+        let (first, second) = (sent("first"), sent("second"));
+        history.mark_ended(first.transfer_id, Status::Deleted, None).unwrap();
+        assert!(!history.path().exists(), "an unknown transfer was recorded");
+        history.add(&first).unwrap();
+        history.add(&second).unwrap();
+        history.mark_ended(first.transfer_id, Status::Deleted, Some("https://other.example/d/0")).unwrap();
+        assert_eq!(history.read().unwrap(), [first.clone(), second.clone()]);
+        history.mark_ended(first.transfer_id, Status::Expired, Some(&first.link)).unwrap();
+        history.mark_ended(first.transfer_id, Status::Deleted, None).unwrap();
+        let length = std::fs::metadata(history.path()).unwrap().len();
+        history.mark_ended(first.transfer_id, Status::Deleted, None).unwrap();
+        assert_eq!(std::fs::metadata(history.path()).unwrap().len(), length, "the same end was recorded twice");
+        let ended = HistoryEntry { ended: Some(Status::Deleted), ..first.clone() };
+        assert_eq!(history.read().unwrap(), [ended, second.clone()]);
+        assert!(history.remove(first.transfer_id).unwrap());
+        assert_eq!(std::fs::read_to_string(history.path()).unwrap().lines().count(), 1, "an end was left");
     }
 
     #[test]

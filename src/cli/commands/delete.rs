@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::history;
 use super::status::state_text;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
@@ -24,6 +25,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api = context.sender_api(target.base_url.clone()).await?;
     let status = api.delete(target.id).await?;
+    history::record_end(status.transfer_id, status.status, None);
     // The saved state of an unfinished upload or download is useless now.
     if let Some(uploads) = paths::uploads_directory() {
         UnfinishedUpload::forget(&uploads, target.id);

@@ -145,7 +145,7 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<Exit> {
         Command::Delete(arguments) => delete::run(arguments, context).await,
         Command::Token(arguments) => token::run(arguments, context).await,
         Command::Login(arguments) => login::run(arguments, context).await,
-        Command::History(arguments) => history::run(&arguments, context),
+        Command::History(arguments) => history::run(&arguments, context).await,
         Command::Stats(arguments) => stats::run(arguments, context).await,
         Command::Audit(arguments) => audit::run(arguments, context).await,
         Command::Sweep(arguments) => Box::pin(sweep::run(*arguments, context)).await,

@@ -7,15 +7,20 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::Serialize;
 
-pub(crate) use remember::UploadArguments;
+pub(crate) use remember::{UploadArguments, record_end};
 
+use super::status::state_text;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::prompt::YesOption;
+use crate::cli::output::plural::counted;
 use crate::cli::output::{escape, table, time};
 use crate::client::{Direction, History, HistoryEntry, UnfinishedTransfer};
+use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
+use crate::domain::transfer::Status;
 
 /// Arguments of `sgsend history`.
 #[derive(Args)]
@@ -26,6 +31,8 @@ pub(crate) struct Arguments {
     /// Remove the upload with this id from the history
     #[arg(long, value_name = "ID")]
     remove: Option<TransferId>,
+    #[command(flatten)]
+    answer: YesOption,
 }
 
 #[derive(Serialize)]
@@ -42,7 +49,7 @@ impl Output {
 }
 
 /// Runs `sgsend history`.
-pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> {
     let history = user_history()?;
     let failed = |error: std::io::Error| {
         let message = format!("cannot read or write {}: {error}", history.path().display());
@@ -54,10 +61,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<()> {
                 Failure::new(Exit::NotFound, "not_in_history", format!("transfer {id} is not in the history"));
             return Err(failure.hint("`sgsend history` lists all uploads").into());
         }
+        context.printer.note(&format!("removed transfer {id} from the history"));
     } else if arguments.clear {
-        history.clear().map_err(failed)?;
+        let uploads = |count| counted(count, "upload");
+        let count = history.read().map_err(failed)?.len();
+        let question = format!("Remove {} from the history, with any stored keys?", uploads(count));
+        let prompt = context.prompt.answering(arguments.answer.yes);
+        if count > 0 && prompt.confirm(&question).await? == Some(false) {
+            context.printer.note("nothing was removed");
+        } else {
+            let removed = history.clear().map_err(failed)?;
+            context.printer.note(&format!("removed {} from the history", uploads(removed)));
+        }
     }
-    let items = history.read().map_err(failed)?;
+    let mut items = history.read().map_err(failed)?;
+    let now = SystemClock.now();
+    for upload in items.iter_mut().filter(|upload| upload.expires_at <= now) {
+        upload.ended.get_or_insert(Status::Expired);
+    }
     if arguments.clear || arguments.remove.is_some() {
         if context.printer.is_json() {
             context.printer.json_of(&Output::of(items))?;
@@ -75,11 +96,11 @@ fn print(items: Vec<HistoryEntry>, context: &Context) -> Result<()> {
     }
     let row = |upload: &HistoryEntry| {
         let key = upload.key.as_ref().map(|key| format!("#{key}")).unwrap_or_default();
-        let expires = format!(
-            "{} {}",
-            if time::is_past(upload.expires_at) { "expired" } else { "expires" },
-            time::relative(upload.expires_at)
-        );
+        let expires = match upload.ended {
+            Some(Status::Expired) => format!("expired {}", time::relative(upload.expires_at)),
+            Some(ended) => state_text(ended).to_owned(),
+            None => format!("expires {}", time::relative(upload.expires_at)),
+        };
         let (size, link) = (ByteSize(upload.size).to_string(), format!("{}{key}", upload.link));
         vec![time::local(upload.sent_at), expires, size, table::shortened(&upload.name), link]
     };

@@ -1,13 +1,31 @@
-//! Adds an upload to the history.
+//! Adds an upload to the history, and records the end of its transfer.
 
 use anyhow::Result;
 use clap::Args;
 
 use super::user_history;
-use crate::client::HistoryEntry;
+use crate::cli::config::paths;
 use crate::client::upload::Uploaded;
+use crate::client::{History, HistoryEntry};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::id::TransferId;
+use crate::domain::link::Link;
+use crate::domain::transfer::Status;
 use crate::domain::version::V1;
+
+/// Records in the history that a transfer has ended. Best effort: the history only informs the user.
+///
+/// With `server`, the history's link must be of that server, since other servers can use the same ids.
+pub(crate) fn record_end(id: TransferId, status: Status, server: Option<&BaseUrl>) {
+    if !matches!(status, Status::Expired | Status::Exhausted | Status::Deleted) {
+        return;
+    }
+    let link = server.map(|server| Link { base_url: server.clone(), transfer_id: id, key: None }.without_key());
+    if let Some(state) = paths::state_directory() {
+        let _ = History::of(&state).mark_ended(id, status, link.as_deref());
+    }
+}
 
 /// History options of `sgsend upload`.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +56,7 @@ impl UploadArguments {
             key: key.map(|key| key.to_text().to_string()),
             expires_at: status.expires_at,
             max_downloads: status.max_downloads,
+            ended: None,
         })?)
     }
 }

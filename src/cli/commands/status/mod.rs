@@ -10,6 +10,7 @@ use serde_json::Value;
 
 mod watch;
 
+use super::history;
 use crate::cli::context::Context;
 use crate::cli::input::link_arg::Target;
 use crate::cli::input::secret::SecretText;
@@ -70,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         ended?;
     }
     let status = api.status(target.id).await?;
+    history::record_end(target.id, status.status, Some(api.base_url()));
     let events = if arguments.events {
         let page = |after: Option<String>| {
             let api = &api;

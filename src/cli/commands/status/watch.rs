@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::{Arguments, Output, WatchCondition, state_text};
+use crate::cli::commands::history::record_end;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
@@ -53,7 +54,10 @@ pub(super) async fn watch(
             let event_expected =
                 arguments.events && status.status == Status::Exhausted && !events.all_reported(&status);
             match outcome(&status, arguments.wait) {
-                Some(outcome) if !event_expected || has_timed_out(&mut ended_at) => return Ok(outcome),
+                Some(outcome) if !event_expected || has_timed_out(&mut ended_at) => {
+                    record_end(id, status.status, Some(api.base_url()));
+                    return Ok(outcome);
+                }
                 _ => {}
             }
         }

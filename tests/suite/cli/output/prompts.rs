@@ -131,6 +131,7 @@ fn every_question_ends_at_ctrl_c() {
         (&other, "Replace it? [y/N]", false),
         (&create, "Replace it? [y/N]", false),
         (&upload, "Passphrase:", true),
+        (&["history", "--clear"], "[y/N]", false),
     ];
     for (arguments, question, is_hidden) in asking {
         // The signal and the failed read of a hidden prompt race.
@@ -175,6 +176,33 @@ fn a_signal_at_a_hidden_prompt_restores_the_echo() {
 }
 
 #[test]
+fn clearing_the_history_is_asked_and_reported() {
+    let (home, serving) = logged_in();
+    let file = home.file("a.txt", b"hello");
+    let upload = || home.run_at(&serving, &["upload", &file]).text();
+    let entries = || home.run(&["history", "--json"]).json()["items"].as_array().unwrap().len();
+    let clear = |answer: &str| {
+        let mut terminal = Terminal::start(&home, &["history", "--clear"], &[]);
+        terminal.wait_for("Remove 2 uploads from the history, with any stored keys? [y/N]");
+        terminal.type_in(answer);
+        terminal.end()
+    };
+    upload();
+    upload();
+    for answer in ["n\r", "\r", "what\r"] {
+        let (exit, shown) = clear(answer);
+        assert!(exit == 0 && shown.contains("nothing was removed") && entries() == 2, "{shown}");
+    }
+    let (exit, shown) = clear("y\r");
+    assert!(exit == 0 && shown.contains("removed 2 uploads from the history") && entries() == 0, "{shown}");
+    upload();
+    let (exit, shown) = Terminal::start(&home, &["history", "--clear", "-y"], &[]).end();
+    assert!(exit == 0 && shown.contains("removed 1 upload from the history") && !shown.contains("[y/N]"), "{shown}");
+    let finished = home.run(&["history", "--clear"]);
+    assert!(finished.exit == 0 && finished.stderr.contains("removed 0 uploads"), "{}", finished.stderr);
+}
+
+#[test]
 fn yes_is_accepted_only_where_a_question_exists() {
     let home = Home::new();
     for arguments in [&["delete", "-y", "x"][..], &["status", "--yes", "x"], &["upload", "-y", "x"], &["stats", "-y"]] {
@@ -182,7 +210,7 @@ fn yes_is_accepted_only_where_a_question_exists() {
         assert_eq!(finished.exit, 2, "{arguments:?}");
         assert!(finished.stderr.contains("unexpected argument"), "{arguments:?}: {}", finished.stderr);
     }
-    for command in ["download", "open", "login"] {
+    for command in ["download", "open", "login", "history"] {
         let help = home.run(&[command, "--help"]).text();
         assert!(help.contains("--yes"), "{command}: {help}");
     }

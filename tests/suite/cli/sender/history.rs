@@ -44,3 +44,58 @@ fn an_upload_does_not_fail_for_its_history() {
     assert!(finished.text().contains("/d/"));
     assert!(finished.stderr.contains("warning: "), "{}", finished.stderr);
 }
+
+#[test]
+fn ended_transfers_are_not_listed_as_live() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let file = home.file("a.txt", b"hello");
+    let upload = |arguments: &[&str]| home.run_at(&serving, &[&["upload", &file], arguments].concat()).text();
+    let (deleted, seen_deleted, used_up) = (upload(&[]), upload(&[]), upload(&["-d", "1"]));
+    let live = upload(&[]);
+    let state = |link: &str| {
+        let listed = home.run(&["history", "--json"]).json();
+        let items = listed["items"].as_array().unwrap().clone();
+        let item = items.into_iter().find(|item| link.starts_with(item["link"].as_str().unwrap())).unwrap();
+        item["ended"].as_str().map(str::to_owned)
+    };
+    assert_eq!(state(&deleted), None);
+    home.run(&["delete", &deleted]).text();
+    assert_eq!(state(&deleted).as_deref(), Some("deleted"));
+
+    // Deleted by another program: the next status knows.
+    let id = seen_deleted.split("/d/").nth(1).unwrap().split('#').next().unwrap();
+    let other = crate::support::Home::new();
+    std::fs::create_dir_all(other.path().join(".config/sgsend")).unwrap();
+    std::fs::copy(home.path().join(".config/sgsend/config.toml"), other.path().join(".config/sgsend/config.toml"))
+        .unwrap();
+    other.run(&["delete", &seen_deleted]).text();
+    assert_eq!(state(&seen_deleted), None);
+    home.run(&["status", id]).text();
+    home.run(&["status", id]).text();
+    assert_eq!(state(&seen_deleted).as_deref(), Some("deleted"));
+    home.run(&["download", &used_up, "-o", "-"]).text();
+    home.run(&["status", &used_up]).text();
+    assert_eq!(state(&used_up).as_deref(), Some("exhausted"));
+    assert_eq!(state(&live), None);
+    let text = home.run(&["history"]).text();
+    let rows: Vec<_> = text.lines().map(|line| line.split("  ").nth(1).unwrap().trim().to_owned()).collect();
+    assert_eq!((&*rows[0], &*rows[1], &*rows[2]), ("deleted", "deleted", "limit reached"), "{text}");
+    assert!(rows[3].starts_with("expires "), "{text}");
+    home.run(&["history", "--remove", id]).text();
+    assert_eq!(home.run(&["history"]).text().lines().count(), 3);
+
+    let path = home.path().join(".local/state/sgsend/history.jsonl");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let line = kept.lines().last().unwrap().to_owned();
+    let mut entry: serde_json::Value = kept
+        .lines()
+        .rev()
+        .find(|line| line.contains("expires_at"))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .unwrap();
+    entry["expires_at"] = 1_000.into();
+    std::fs::write(&path, format!("{entry}\n{line}\n")).unwrap();
+    assert!(home.run(&["history"]).text().contains("expired 1970-01-01"), "{}", home.run(&["history"]).text());
+}
