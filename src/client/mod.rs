@@ -14,6 +14,7 @@ mod buffers;
 pub mod decrypt;
 pub mod download;
 mod flow;
+pub mod free_space;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

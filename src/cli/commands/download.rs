@@ -22,6 +22,7 @@ use crate::client::download::{self, Download, GrantFile};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
+use crate::domain::crypto::sealed::Layout;
 use crate::domain::id::TransferId;
 use crate::domain::wire::Flow;
 
@@ -130,8 +131,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
             .warning("the state directory is not writable: a retry after a failure counts as another download");
     }
     let mark = target.id.to_string()[..8].to_owned();
-    let output =
-        resolve_target(OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone())).await?;
+    let target_path = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
+    let size = Layout::of_sealed(status.size_bytes).ok().map(|layout| layout.plaintext_size());
+    let output = resolve_target(target_path, size).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;
     let key = payload_key(link_key, arguments.key.passphrase, file, context).await?;
@@ -140,9 +142,9 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     Ok((api, grant_file, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
-/// Checks the output target before the download begins, on a blocking thread.
-pub(crate) async fn resolve_target(mut target: OutputTarget) -> Result<OutputTarget> {
-    let resolve_target = move || target.resolve().map(|()| target);
+/// Checks the output target for content of about `size` bytes before the download begins, on a blocking thread.
+pub(crate) async fn resolve_target(mut target: OutputTarget, size: Option<u64>) -> Result<OutputTarget> {
+    let resolve_target = move || target.resolve(size).map(|()| target);
     Ok(spawn_blocking(resolve_target).await.expect("checking the output target does not panic")?)
 }
 

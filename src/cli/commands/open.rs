@@ -17,7 +17,7 @@ use crate::cli::input::secret::claim_stdin;
 use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::client::decrypt::{DecryptError, Decrypted, Decryption, Framing};
 use crate::client::unpack::Watch;
-use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE};
+use crate::domain::crypto::sealed::{OpenError, OpenStream, SEGMENT_SIZE, plaintext_size};
 use crate::domain::id::TokenId;
 
 /// Arguments of `sgsend open`.
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
     // Raw content goes to stdout unless -o names a file.
     let to_stdout = arguments.raw && arguments.target.output.is_none();
-    let target = if to_stdout { target } else { resolve_target(target).await? };
+    let target = if to_stdout { target } else { resolve_target(target, size_of(&arguments.file)).await? };
     let link_key = options.read_without_link(context).await?;
     let key = payload_key(link_key, arguments.key.passphrase, arguments.key.passphrase_file, context).await?;
     let framing = if arguments.raw { Framing::Raw } else { Framing::Envelope };
@@ -63,6 +63,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     };
     let decrypted = spawn_blocking(open).await.expect("decrypting does not panic")?;
     report(&decrypted, None, context)
+}
+
+/// Returns the size of a regular file, which exceeds the size of its decrypted content by little.
+fn size_of(path: &Path) -> Option<u64> {
+    let size = path.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    plaintext_size(size)
 }
 
 /// Converts an early end of the input: if it ends before the first complete segment, nothing was decrypted.

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use clap::Args;
 
 use super::printer::Printer;
@@ -11,8 +12,9 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::Prompt;
 use crate::cli::streams::require_stdout;
-use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target};
-use crate::domain::crypto::envelope::{Archive, Metadata};
+use crate::client::decrypt::{ChooseOutput, Conflict, DecryptError, Output, OutputError, Target, existing_part};
+use crate::client::free_space::available;
+use crate::domain::crypto::envelope::{Archive, MAX_ENVELOPE_BYTES, Metadata};
 use crate::domain::file_name::safe_file_name;
 
 /// Output options.
@@ -87,8 +89,8 @@ impl OutputTarget {
         self.output.as_deref().filter(|path| is_pipe_or_device(path))
     }
 
-    /// Checks the target before the download and asks about an existing file. Blocks.
-    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
+    /// Checks the target for content of `size` bytes before the download, and asks about an existing file. Blocks.
+    pub(crate) fn resolve(&mut self, size: Option<u64>) -> Result<(), Failure> {
         if self.is_stdout() && self.printer.is_json() {
             return Err(Failure::usage("stdout cannot carry both the content and JSON").hint("name a file with -o"));
         }
@@ -110,7 +112,13 @@ impl OutputTarget {
             None => self.output.as_deref(),
             Some(file) => file.parent(),
         };
-        check_directory(directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+        let directory = directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        check_directory(directory)?;
+        if let Some(size) = size {
+            // The size of the envelope is not known yet.
+            let size = size.saturating_sub(existing_part(directory, &self.mark) + MAX_ENVELOPE_BYTES as u64);
+            check_free_space(directory, size)?;
+        }
         let Some(path) = file else { return Ok(()) };
         let failed = |error: OutputError| Failure::of(&DecryptError::from(error).into());
         self.conflict = self.resolve_conflict(&path).map_err(failed)?.or(self.conflict);
@@ -194,6 +202,20 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
         let message = format!("cannot write to directory {}: {error}", directory.display());
         failure("file_unwritable", message).hint("choose another directory with -o")
     })
+}
+
+/// Rejects a directory whose file system lacks space for `size` more bytes, if its free space can be told.
+fn check_free_space(directory: &Path, size: u64) -> Result<(), Failure> {
+    match available(directory) {
+        Some(free) if free < size => {
+            let (needed, free, missing) = (ByteSize(size), ByteSize(free), ByteSize(size - free));
+            let message =
+                format!("not enough space in {}: the content needs {needed}, but {free} is free", directory.display());
+            let failure = Failure::new(Exit::LocalFile, "disk_full", message);
+            Err(failure.hint(format!("free {missing}, or choose another directory with -o; nothing was downloaded")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether a path names a pipe or a character device, such as `/dev/null` or the `>(command)` of a shell.

@@ -5,25 +5,25 @@ mod names;
 mod output;
 mod part_file;
 mod part_record;
+mod writer;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use directory::UnpackFailure;
 pub use output::{Conflict, Output, OutputError, Target};
+pub use part_file::existing_part;
 pub use part_record::PartRecordLocation;
 pub(super) use part_record::part_of;
 
-use self::output::{FinishedOutput, Sink};
+use self::output::Sink;
 use self::part_file::claim;
-use self::part_record::{EarlierPart, PartRecord};
+use self::part_record::EarlierPart;
+use self::writer::{ResumeRecord, State, Writer};
 use super::save_warning::SaveWarning;
 use super::unpack::{UnpackedFile, Watch};
-use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
 use crate::domain::crypto::key::PayloadKey;
-use crate::domain::crypto::sealed::{Header, Layout, OpenError, OpenStream, Tag, plaintext_size};
+use crate::domain::crypto::sealed::{Layout, OpenError, OpenStream, plaintext_size};
 
 /// Decrypts one payload from the bytes given to [`feed`](Decryption::feed). Blocks while writing the output.
 pub struct Decryption {
@@ -146,8 +146,10 @@ impl Decryption {
     /// Decrypts the payload's next bytes, and writes each completed segment.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), DecryptError> {
         let outcome = self.take(&mut bytes);
-        if outcome.is_err() {
-            self.writer.forget();
+        match &outcome {
+            Ok(()) => {}
+            Err(DecryptError::Output(OutputError::DiskFull { .. })) => self.writer.keep_for_resume(),
+            Err(_) => self.writer.forget(),
         }
         outcome
     }
@@ -175,156 +177,23 @@ impl Decryption {
                 return Err(error.into());
             }
         };
-        if let Err(error) = self.writer.write(rest) {
-            self.writer.forget();
-            return Err(error);
+        match self.writer.write(rest) {
+            Ok(()) => {}
+            Err(error @ DecryptError::Output(OutputError::DiskFull { .. })) => {
+                self.writer.keep_for_resume();
+                return Err(error);
+            }
+            Err(error) => {
+                self.writer.forget();
+                return Err(error);
+            }
         }
         self.writer.finish(&self.watch)
     }
 }
 
-struct Writer {
-    framing: Framing,
-    plaintext_bytes: Option<u64>,
-    state: State,
-    metadata: Option<Metadata>,
-    written: u64,
-    resume_record: ResumeRecord,
-}
-
-/// Record that lets another process resume.
-enum ResumeRecord {
-    Nothing,
-    /// Will be created with the first segment in the file.
-    Wanted {
-        location: PartRecordLocation,
-        layout: Layout,
-        envelope: Vec<u8>,
-    },
-    Kept(PartRecord),
-}
-
-impl Drop for Writer {
-    /// Keeps the part file for resuming, since the payload has neither ended nor failed authentication.
-    fn drop(&mut self) {
-        self.keep_for_resume();
-    }
-}
-
-enum State {
-    Waiting(ChooseOutput),
-    Writing(Sink),
-    Failed,
-}
-
-impl Writer {
-    /// Writes the plaintext of one segment, which may be empty.
-    fn write(&mut self, plaintext: &[u8]) -> Result<(), DecryptError> {
-        let content = match self.state {
-            State::Waiting(_) => &plaintext[self.begin(plaintext)?..],
-            _ => plaintext,
-        };
-        let State::Writing(sink) = &mut self.state else { return Ok(()) };
-        if content.is_empty() {
-            return Ok(());
-        }
-        self.written += content.len() as u64;
-        if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written > metadata.size) {
-            return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
-        }
-        Ok(sink.write_all(content).map_err(OutputError::Write)?)
-    }
-
-    /// Parses the envelope, opens the output, and returns the offset of the content in `plaintext`.
-    fn begin(&mut self, plaintext: &[u8]) -> Result<usize, DecryptError> {
-        let State::Waiting(choose) = std::mem::replace(&mut self.state, State::Failed) else {
-            return Ok(0);
-        };
-        let length = match self.framing {
-            Framing::Raw => 0,
-            Framing::Envelope => {
-                // The first segment always contains the complete envelope.
-                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::Truncated)?;
-                if let Some(bytes) = self.plaintext_bytes {
-                    envelope.check_plaintext_size(bytes)?;
-                }
-                self.metadata = Some(envelope.metadata);
-                if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.resume_record {
-                    bytes.extend_from_slice(&plaintext[..envelope.length]);
-                }
-                envelope.length
-            }
-        };
-        self.state = State::Writing(Sink::open(choose(self.metadata.as_ref())?)?);
-        Ok(length)
-    }
-
-    /// Records that the file contains another segment. A failure only prevents resuming.
-    fn record(&mut self, header: &Header, tag: Tag) {
-        let State::Writing(sink) = &self.state else { return };
-        let Some(part) = sink.part() else { return };
-        if let ResumeRecord::Wanted { location, layout, envelope } = &self.resume_record {
-            let created = PartRecord::create(location, *layout, part.path(), (header, envelope));
-            self.resume_record = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
-        }
-        if let ResumeRecord::Kept(record) = &mut self.resume_record
-            && record.add(tag).is_err()
-        {
-            self.forget();
-        }
-    }
-
-    /// Keeps the part file and its record, so that another process can resume.
-    fn keep_for_resume(&mut self) {
-        if !matches!(&self.resume_record, ResumeRecord::Kept(record) if record.has_segments()) {
-            return self.forget();
-        }
-        if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
-            sink.keep_for_resume();
-        }
-    }
-
-    /// Removes the record, so that no process resumes.
-    fn forget(&mut self) {
-        if let ResumeRecord::Kept(record) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {
-            record.remove();
-        }
-    }
-
-    fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let resume_record = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing);
-        let outcome = self.end(watch);
-        match resume_record {
-            // Cancelled while unpacking: another process can resume with the complete archive.
-            ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
-            // The output is complete or has failed permanently.
-            ResumeRecord::Kept(record) => record.remove(),
-            ResumeRecord::Nothing | ResumeRecord::Wanted { .. } => {}
-        }
-        outcome
-    }
-
-    fn end(&mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) else {
-            return Err(OpenError::Truncated.into());
-        };
-        if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
-            return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
-        }
-        let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
-        let FinishedOutput { path, unpacked } = sink.finish(modified, watch)?;
-        let warnings = watch.take_warnings();
-        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
-    }
-}
-
 fn is_same(path: &Path, other: &Path) -> bool {
     std::path::absolute(path).is_ok_and(|path| path == other)
-}
-
-fn modified(millis: i64) -> Option<SystemTime> {
-    let distance = Duration::from_millis(millis.unsigned_abs());
-    if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
 #[cfg(test)]

@@ -69,6 +69,16 @@ pub enum OutputError {
     /// Writing the content failed.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),
+    /// The disk is full; the content needs `missing` more bytes.
+    #[error("the disk with {} is full", directory.display())]
+    DiskFull {
+        /// Directory of the file.
+        directory: PathBuf,
+        /// Missing space in bytes, if the free space can be told.
+        missing: Option<u64>,
+        /// Whether the content so far is kept, so that another process can resume.
+        is_kept: bool,
+    },
     /// A signal has interrupted the caller's choice of the output.
     #[error("the download was interrupted")]
     Interrupted,
@@ -157,6 +167,19 @@ impl Sink {
         match self {
             Self::File(part) | Self::Directory(part, _) => Some(part),
             Self::Stream(_) => None,
+        }
+    }
+
+    /// Truncates the part file to `length` bytes, best effort; returns its directory.
+    pub(super) fn shorten(&mut self, length: u64) -> PathBuf {
+        match self {
+            Self::File(part) | Self::Directory(part, _) => {
+                // A failure leaves an incomplete segment, which is downloaded again.
+                let _ = part.file().set_len(length);
+                let directory = part.path().parent().filter(|parent| !parent.as_os_str().is_empty());
+                directory.unwrap_or(std::path::Path::new(".")).to_owned()
+            }
+            Self::Stream(_) => PathBuf::new(),
         }
     }
 

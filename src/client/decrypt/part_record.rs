@@ -69,8 +69,10 @@ pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
 /// Record of a part file.
 pub(super) struct PartRecord {
     file: TagFile,
-    /// Number of segments in the part file.
+    /// Number of segments in the part file whose tags are recorded.
     segments: u64,
+    /// Whether a tag could not be recorded; the segments before stay resumable.
+    has_failed: bool,
 }
 
 /// Record that an earlier process has written.
@@ -100,14 +102,19 @@ impl PartRecord {
             envelope: URL_SAFE_NO_PAD.encode(envelope),
         };
         location.discard_unless(Some(&front.part));
-        Ok(Self { file: TagFile::create(location.path.clone(), &front, layout.segments())?, segments: 0 })
+        Ok(Self {
+            file: TagFile::create(location.path.clone(), &front, layout.segments())?,
+            segments: 0,
+            has_failed: false,
+        })
     }
 
-    /// Records the tag of the next segment in the file.
-    pub(super) fn add(&mut self, tag: Tag) -> io::Result<()> {
-        self.file.write(self.segments, &[tag])?;
-        self.segments += 1;
-        Ok(())
+    /// Records the tag of the next segment in the file. After a failure, later segments are not recorded.
+    pub(super) fn add(&mut self, tag: Tag) {
+        self.has_failed |= self.file.write(self.segments, &[tag]).is_err();
+        if !self.has_failed {
+            self.segments += 1;
+        }
     }
 
     /// Returns whether at least one segment is recorded.
@@ -138,7 +145,7 @@ impl EarlierPart {
             return None;
         }
         Some(Self {
-            record: PartRecord { file, segments: 0 },
+            record: PartRecord { file, segments: 0, has_failed: false },
             part: front.part,
             envelope,
             header,

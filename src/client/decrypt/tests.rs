@@ -1,7 +1,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
+use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::sealed::Sealer;
 

@@ -1,6 +1,9 @@
 //! Failures of downloads, and of decrypting, writing and unpacking their content.
 
 use std::io;
+use std::path::Path;
+
+use bytesize::ByteSize;
 
 use super::api::of_client;
 use super::{of_io, resumable, with_root_cause};
@@ -59,6 +62,9 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
 fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
     const COUNTED: &str = "the download was counted";
     let failure = of_output(error);
+    if matches!(error, OutputError::DiskFull { is_kept: true, .. }) {
+        return failure;
+    }
     if matches!(error, OutputError::Unpack(_) | OutputError::Interrupted) || failure.exit == Exit::Done {
         return failure;
     }
@@ -66,6 +72,7 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
         OutputError::Exists(_) => "run the same command with --rename or --overwrite",
         OutputError::DirectoryExists(_) => "run the same command with --rename or --no-extract",
         OutputError::Rejected(_) => "run the same command with another -o",
+        OutputError::DiskFull { .. } => "free disk space and run the same command, or choose another disk with -o",
         _ => "fix the problem and run the same command, or choose another -o",
     };
     let hint = free_retry_until.map_or_else(
@@ -117,10 +124,23 @@ fn of_output(error: &OutputError) -> Failure {
         OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
         OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
             .hint("check the disk, the directory and its permissions, or choose another directory with -o"),
+        OutputError::DiskFull { directory, missing, is_kept } => of_full_disk(directory, *missing, *is_kept),
         OutputError::Interrupted => Failure::interrupted(Signal::Interrupt),
         OutputError::Rejected(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or print to the terminal with -o -"),
     }
+}
+
+fn of_full_disk(directory: &Path, missing: Option<u64>, is_kept: bool) -> Failure {
+    let space = missing.map_or_else(|| "disk space".to_owned(), |missing| ByteSize(missing).to_string());
+    let needed = missing.map_or_else(String::new, |_| format!(": {space} more is needed"));
+    let message = format!("the disk with {} is full{needed}", directory.display());
+    let failure = Failure::new(Exit::LocalFile, "disk_full", message);
+    if is_kept {
+        let failure = Failure { resumable: Some(true), ..failure };
+        return failure.hint(format!("the content so far is kept: free {space}, then {RESUME_DOWNLOAD}"));
+    }
+    failure.hint(format!("free {space}, or choose another directory with -o"))
 }
 
 fn of_unpack(failed: &UnpackFailure) -> Failure {

@@ -191,6 +191,17 @@ pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
+/// Returns the disk space of the part file with this mark in `directory`, in bytes: a download resumes or replaces it.
+#[must_use]
+pub fn existing_part(directory: &Path, mark: &str) -> u64 {
+    let target = Target { path: directory.join("content"), conflict: Conflict::Fail, mark: mark.to_owned() };
+    let part = part_path(&target).symlink_metadata().ok().filter(fs::Metadata::is_file);
+    #[cfg(unix)]
+    return part.map_or(0, |part| std::os::unix::fs::MetadataExt::blocks(&part) * 512);
+    #[cfg(not(unix))]
+    return part.map_or(0, |part| part.len());
+}
+
 /// Opens and locks the part file of an ended process; `None` if the file does not exist, or another process uses
 /// the file.
 pub(super) fn claim(path: &Path) -> Option<File> {

@@ -1,0 +1,173 @@
+//! Writes decrypted content to its output.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::output::{FinishedOutput, OutputError, Sink};
+use super::part_record::{PartRecord, PartRecordLocation};
+use super::{ChooseOutput, DecryptError, Decrypted, Framing};
+use crate::client::free_space::{available, is_full};
+use crate::client::unpack::Watch;
+use crate::domain::crypto::envelope;
+use crate::domain::crypto::envelope::{EnvelopeError, Metadata};
+use crate::domain::crypto::sealed::{Header, Layout, OpenError, Tag};
+
+/// Writes the content of one payload to its output, and records what another process can resume.
+pub(super) struct Writer {
+    pub(super) framing: Framing,
+    pub(super) plaintext_bytes: Option<u64>,
+    pub(super) state: State,
+    pub(super) metadata: Option<Metadata>,
+    pub(super) written: u64,
+    pub(super) resume_record: ResumeRecord,
+}
+
+/// Record that lets another process resume.
+pub(super) enum ResumeRecord {
+    Nothing,
+    /// Will be created with the first segment in the file.
+    Wanted {
+        location: PartRecordLocation,
+        layout: Layout,
+        envelope: Vec<u8>,
+    },
+    Kept(PartRecord),
+}
+
+impl Drop for Writer {
+    /// Keeps the part file for resuming, since the payload has neither ended nor failed authentication.
+    fn drop(&mut self) {
+        self.keep_for_resume();
+    }
+}
+
+pub(super) enum State {
+    Waiting(ChooseOutput),
+    Writing(Sink),
+    Failed,
+}
+
+impl Writer {
+    /// Writes the plaintext of one segment, which may be empty.
+    pub(super) fn write(&mut self, plaintext: &[u8]) -> Result<(), DecryptError> {
+        let content = match self.state {
+            State::Waiting(_) => &plaintext[self.begin(plaintext)?..],
+            _ => plaintext,
+        };
+        let State::Writing(sink) = &mut self.state else { return Ok(()) };
+        if content.is_empty() {
+            return Ok(());
+        }
+        let before = self.written;
+        self.written += content.len() as u64;
+        if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written > metadata.size) {
+            return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
+        }
+        match sink.write_all(content) {
+            Err(error) if is_full(&error) && sink.part().is_some() => Err(self.disk_full(before).into()),
+            outcome => Ok(outcome.map_err(OutputError::Write)?),
+        }
+    }
+
+    /// Describes a full disk, and removes the incomplete segment after the first `written` bytes of the part file.
+    fn disk_full(&mut self, written: u64) -> OutputError {
+        let is_kept = self.can_resume();
+        let State::Writing(sink) = &mut self.state else { unreachable!("the output was written") };
+        let directory = sink.shorten(written);
+        let size = self.metadata.as_ref().map(|metadata| metadata.size).or(self.plaintext_bytes);
+        let missing = size
+            .zip(available(&directory))
+            .map(|(size, free)| size.saturating_sub(written).saturating_sub(free).max(1));
+        OutputError::DiskFull { directory, missing, is_kept }
+    }
+
+    /// Returns whether another process can resume from the part file.
+    fn can_resume(&self) -> bool {
+        matches!(&self.resume_record, ResumeRecord::Kept(record) if record.has_segments())
+    }
+
+    /// Parses the envelope, opens the output, and returns the offset of the content in `plaintext`.
+    fn begin(&mut self, plaintext: &[u8]) -> Result<usize, DecryptError> {
+        let State::Waiting(choose) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Ok(0);
+        };
+        let length = match self.framing {
+            Framing::Raw => 0,
+            Framing::Envelope => {
+                // The first segment always contains the complete envelope.
+                let envelope = envelope::decode(plaintext)?.ok_or(EnvelopeError::Truncated)?;
+                if let Some(bytes) = self.plaintext_bytes {
+                    envelope.check_plaintext_size(bytes)?;
+                }
+                self.metadata = Some(envelope.metadata);
+                if let ResumeRecord::Wanted { envelope: bytes, .. } = &mut self.resume_record {
+                    bytes.extend_from_slice(&plaintext[..envelope.length]);
+                }
+                envelope.length
+            }
+        };
+        self.state = State::Writing(Sink::open(choose(self.metadata.as_ref())?)?);
+        Ok(length)
+    }
+
+    /// Records that the file contains another segment. A failure only prevents resuming.
+    pub(super) fn record(&mut self, header: &Header, tag: Tag) {
+        let State::Writing(sink) = &self.state else { return };
+        let Some(part) = sink.part() else { return };
+        if let ResumeRecord::Wanted { location, layout, envelope } = &self.resume_record {
+            let created = PartRecord::create(location, *layout, part.path(), (header, envelope));
+            self.resume_record = created.map_or(ResumeRecord::Nothing, ResumeRecord::Kept);
+        }
+        if let ResumeRecord::Kept(record) = &mut self.resume_record {
+            record.add(tag);
+        }
+    }
+
+    /// Keeps the part file and its record, so that another process can resume.
+    pub(super) fn keep_for_resume(&mut self) {
+        if !self.can_resume() {
+            return self.forget();
+        }
+        if let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) {
+            sink.keep_for_resume();
+        }
+    }
+
+    /// Removes the record, so that no process resumes.
+    pub(super) fn forget(&mut self) {
+        if let ResumeRecord::Kept(record) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {
+            record.remove();
+        }
+    }
+
+    pub(super) fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
+        let resume_record = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing);
+        let outcome = self.end(watch);
+        match resume_record {
+            // Cancelled while unpacking: another process can resume with the complete archive.
+            ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
+            // The output is complete or has failed permanently.
+            ResumeRecord::Kept(record) => record.remove(),
+            ResumeRecord::Nothing | ResumeRecord::Wanted { .. } => {}
+        }
+        outcome
+    }
+
+    fn end(&mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
+        let State::Writing(sink) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Err(OpenError::Truncated.into());
+        };
+        if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
+            return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
+        }
+        let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
+        let FinishedOutput { path, unpacked } = sink.finish(modified, watch)?;
+        let warnings = watch.take_warnings();
+        Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
+    }
+}
+
+fn modified(millis: i64) -> Option<SystemTime> {
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+}
