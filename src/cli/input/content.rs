@@ -96,9 +96,9 @@ impl Content {
 /// Packs the entries of a directory; the directory itself is not an entry.
 fn pack_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
-    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let metadata = path.metadata().ok();
     let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], exclude)?;
-    let source = Source::archive(packed.plan, modified);
+    let source = Source::archive(packed.plan, metadata.as_ref());
     Ok(Content::of(source, name, false, packed.skipped))
 }
 

@@ -270,7 +270,14 @@ mod tests {
     }
 
     fn metadata(filename: &str) -> Metadata {
-        Metadata { filename: filename.into(), size: 0, content_type: None, modified_ms: None, archive: None }
+        Metadata {
+            filename: filename.into(),
+            size: 0,
+            content_type: None,
+            modified_ms: None,
+            archive: None,
+            mode: None,
+        }
     }
 
     #[test]

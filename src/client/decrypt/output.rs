@@ -124,6 +124,14 @@ impl Conflict {
     }
 }
 
+/// Attributes that the sender gave to a file or directory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Attributes {
+    pub modified: Option<SystemTime>,
+    /// Unix permissions of a directory, or of an executable file.
+    pub mode: Option<u32>,
+}
+
 /// Completed output.
 pub(super) struct FinishedOutput {
     pub path: Option<PathBuf>,
@@ -192,11 +200,11 @@ impl Sink {
     }
 
     /// Completes the output; returns the path of a file or directory, and the unpacked files.
-    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<FinishedOutput, OutputError> {
+    pub(super) fn finish(self, attributes: Attributes, watch: &Watch) -> Result<FinishedOutput, OutputError> {
         match self {
-            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(modified, watch)?), unpacked: None }),
+            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(attributes, watch)?), unpacked: None }),
             Self::Directory(part, target) => {
-                let (path, files) = directory::finish(part, &target, modified, watch)?;
+                let (path, files) = directory::finish(part, &target, attributes, watch)?;
                 Ok(FinishedOutput { path: Some(path), unpacked: Some(files) })
             }
             Self::Stream(mut stream) => {

@@ -37,7 +37,8 @@ fn sealed(key: &PayloadKey, plaintext: &[u8]) -> Vec<u8> {
 }
 
 fn enveloped(content: &[u8], size: u64) -> Vec<u8> {
-    let metadata = Metadata { filename: "n".into(), size, content_type: None, modified_ms: Some(-5), archive: None };
+    let metadata =
+        Metadata { filename: "n".into(), size, content_type: None, modified_ms: Some(-5), archive: None, mode: None };
     [envelope::encode(&metadata).unwrap().as_slice(), content].concat()
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::output::{FinishedOutput, OutputError, Sink};
+use super::output::{Attributes, FinishedOutput, OutputError, Sink};
 use super::part_record::{PartRecord, PartRecordLocation};
 use super::{ChooseOutput, DecryptError, Decrypted, Framing};
 use crate::client::free_space::{available, is_full};
@@ -160,8 +160,13 @@ impl Writer {
         if let Some(metadata) = self.metadata.as_ref().filter(|metadata| self.written != metadata.size) {
             return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
         }
-        let modified = self.metadata.as_ref().and_then(|metadata| modified(metadata.modified_ms?));
-        let FinishedOutput { path, unpacked } = sink.finish(modified, watch)?;
+        // The mode of an archive is that of its directory, not of the file NAME.tar.
+        let has_mode = |metadata: &Metadata| metadata.archive.is_some() == matches!(sink, Sink::Directory(..));
+        let attributes = self.metadata.as_ref().map(|metadata| Attributes {
+            modified: metadata.modified_ms.and_then(modified),
+            mode: metadata.permissions().filter(|_| has_mode(metadata)),
+        });
+        let FinishedOutput { path, unpacked } = sink.finish(attributes.unwrap_or_default(), watch)?;
         let warnings = watch.take_warnings();
         Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
     }

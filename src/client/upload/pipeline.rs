@@ -74,6 +74,7 @@ mod tests {
             content_type: None,
             modified_ms: None,
             archive: None,
+            mode: None,
         };
         let source = Source::of(file.try_clone().unwrap()).unwrap();
         (Arc::new(Segments::new(source, &metadata, &PayloadKey::random()).unwrap()), file)

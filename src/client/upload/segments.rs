@@ -146,6 +146,7 @@ mod tests {
                 content_type: None,
                 modified_ms: None,
                 archive: None,
+                mode: None,
             };
             let key = PayloadKey::random();
             let segments = Segments::new(Source::of(file).unwrap(), &metadata, &key).unwrap();

@@ -15,7 +15,7 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     One(WatchedFile),
-    Archive { plan: Plan, modified: Option<SystemTime> },
+    Archive { plan: Plan, modified: Option<SystemTime>, mode: Option<u32> },
 }
 
 /// Open file of known size, watched for changes.
@@ -23,6 +23,8 @@ enum Kind {
 pub struct WatchedFile {
     file: File,
     size: u64,
+    /// Unix permissions, if the file is executable.
+    executable_mode: Option<u32>,
     fingerprint: Fingerprint,
 }
 
@@ -77,10 +79,11 @@ impl Source {
         WatchedFile::of(file).map(|file| Self(Kind::One(file)))
     }
 
-    /// Creates the source from the archive that `plan` describes. `modified` is the modification time of its directory.
+    /// Creates the source from the archive that `plan` describes; `directory` has the metadata of its directory.
     #[must_use]
-    pub const fn archive(plan: Plan, modified: Option<SystemTime>) -> Self {
-        Self(Kind::Archive { plan, modified })
+    pub fn archive(plan: Plan, directory: Option<&Metadata>) -> Self {
+        let modified = directory.and_then(|directory| directory.modified().ok());
+        Self(Kind::Archive { plan, modified, mode: directory.and_then(unix_mode) })
     }
 
     /// Returns the archive's plan; `None` for a single file.
@@ -109,6 +112,15 @@ impl Source {
             Kind::Archive { modified, .. } => *modified,
         };
         modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
+    }
+
+    /// Returns the Unix permissions of the directory, or of an executable file; `None` for other files.
+    #[must_use]
+    pub const fn mode(&self) -> Option<u32> {
+        match &self.0 {
+            Kind::One(file) => file.executable_mode,
+            Kind::Archive { mode, .. } => *mode,
+        }
     }
 
     /// Returns a digest that changes with the source, for comparison by a later process without reading the content.
@@ -152,7 +164,8 @@ impl WatchedFile {
     /// Creates the source from an open file.
     fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { size: metadata.len(), fingerprint: Fingerprint::of(&metadata), file })
+        let executable_mode = unix_mode(&metadata).filter(|mode| mode & 0o111 != 0);
+        Ok(Self { size: metadata.len(), executable_mode, fingerprint: Fingerprint::of(&metadata), file })
     }
 
     /// Opens a path that was a regular file when listed: follows no symlink, and never blocks on a FIFO or device.
@@ -201,6 +214,18 @@ impl Fingerprint {
     pub(in crate::client) fn is_of(&self, metadata: &Metadata) -> bool {
         *self == Self::of(metadata)
     }
+}
+
+/// Returns the read, write and execute permissions; `None` on systems without them.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no permissions")]
+fn unix_mode(metadata: &Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777)
+}
+
+#[cfg(not(unix))]
+const fn unix_mode(_: &Metadata) -> Option<u32> {
+    None
 }
 
 fn modified(metadata: &Metadata) -> Option<SystemTime> {

@@ -35,6 +35,17 @@ pub struct Metadata {
     /// Archive format, if the content is an archive of several files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
+    /// Unix permissions of an archive's directory, or of an executable file; see [`Metadata::permissions`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+}
+
+impl Metadata {
+    /// Returns the read, write and execute permissions, without the set-user-ID, set-group-ID and sticky bits.
+    #[must_use]
+    pub fn permissions(&self) -> Option<u32> {
+        self.mode.map(|mode| mode & 0o777)
+    }
 }
 
 /// Archive format of a content that consists of several files.
@@ -135,7 +146,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn metadata(filename: &str) -> Metadata {
-        Metadata { filename: filename.into(), size: 5, content_type: None, modified_ms: None, archive: None }
+        Metadata {
+            filename: filename.into(),
+            size: 5,
+            content_type: None,
+            modified_ms: None,
+            archive: None,
+            mode: None,
+        }
     }
 
     fn framed(json: &str) -> Vec<u8> {
@@ -150,11 +168,14 @@ mod tests {
             content_type: Some("text/plain".into()),
             modified_ms: Some(-1),
             archive: Some(Archive::Tar),
+            mode: Some(0o700),
             ..metadata("ä")
         };
-        let json = r#"{"filename":"ä","size":5,"content_type":"text/plain","modified_ms":-1,"archive":"tar"}"#;
+        let json =
+            r#"{"filename":"ä","size":5,"content_type":"text/plain","modified_ms":-1,"archive":"tar","mode":448}"#;
         assert_eq!(encode(&full).unwrap(), framed(json));
         assert_eq!(decode(&framed(json)).unwrap().unwrap().metadata, full);
+        assert_eq!(Metadata { mode: Some(0o10_6755), ..full }.permissions(), Some(0o755));
     }
 
     #[test]
@@ -182,6 +203,7 @@ mod tests {
             r#"{"filename":1,"size":5}"#,
             r#"{"filename":"a","size":-1}"#,
             r#"{"filename":"a","size":5,"archive":"zip"}"#,
+            r#"{"filename":"a","size":5,"mode":-1}"#,
             r#"{"filename":"a","size":5} x"#,
         ] {
             assert!(matches!(decode(&framed(json)), Err(EnvelopeError::Metadata(_))), "{json}");

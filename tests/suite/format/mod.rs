@@ -84,8 +84,14 @@ fn payload_key(text: &str) -> PayloadKey {
 fn a_file_round_trips_in_its_envelope() {
     let key = LinkKey::random_with_passphrase();
     let passphrase = Passphrase::new("correct horse").unwrap();
-    let metadata =
-        Metadata { filename: "a b.txt".into(), size: 7, content_type: None, modified_ms: Some(0), archive: None };
+    let metadata = Metadata {
+        filename: "a b.txt".into(),
+        size: 7,
+        content_type: None,
+        modified_ms: Some(0),
+        archive: None,
+        mode: None,
+    };
     let mut segment = Sealer::buffer(0);
     assert_eq!(segment.len(), header_bytes(0));
     segment.extend_from_slice(&envelope::encode(&metadata).unwrap());

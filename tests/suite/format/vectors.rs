@@ -37,6 +37,8 @@ struct SharedLink {
     sealed: String,
     filename: Option<String>,
     content: Option<String>,
+    #[serde(default)]
+    mode: Option<u32>,
     access_proof: String,
     access_sha256: String,
 }
@@ -105,6 +107,7 @@ fn links_are_read_and_open_their_payloads() {
         assert_eq!(result, Ok(()));
         let envelope = envelope::decode(&plaintext).unwrap().unwrap();
         envelope.check_plaintext_size(plaintext.len() as u64).unwrap();
+        assert_eq!(envelope.metadata.mode, vector.mode, "{}", vector.sealed);
         if let (Some(filename), Some(content)) = (vector.filename, vector.content) {
             assert_eq!(envelope.metadata.filename, filename);
             assert_eq!(&plaintext[envelope.length..], content.as_bytes());

@@ -96,6 +96,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         content_type: None,
         modified_ms: source.modified_ms().filter(|_| !opened.is_stream),
         archive: source.plan().map(|_| Archive::Tar),
+        mode: source.mode(),
     };
     let upload = Upload {
         source,

@@ -3,12 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
 use super::names::alternatives_of_directory;
-use super::output::{Conflict, OutputError, Target};
+use super::output::{Attributes, Conflict, OutputError, Target};
 use super::part_file::PartFile;
 use crate::client::save_warning::LostProperty;
 use crate::client::unpack::{UnpackError, UnpackedFile, Watch, default_directory_mode, make_private, permit, unpack};
@@ -30,10 +29,10 @@ pub struct UnpackFailure {
 pub(super) fn finish(
     part: PartFile,
     target: &Target,
-    modified: Option<SystemTime>,
+    attributes: Attributes,
     watch: &Watch,
 ) -> Result<(PathBuf, Vec<UnpackedFile>), OutputError> {
-    let error = match unpack_part(&part, target, modified, watch) {
+    let error = match unpack_part(&part, target, attributes, watch) {
         Ok(unpacked) => return Ok(unpacked),
         Err(error) => error,
     };
@@ -41,7 +40,9 @@ pub(super) fn finish(
         part.keep_for_resume();
         return Err(error);
     }
-    let kept = part.finish_as(archive_path(&target.path), modified, watch).ok();
+    // The permissions are those of the directory.
+    let attributes = Attributes { mode: None, ..attributes };
+    let kept = part.finish_as(archive_path(&target.path), attributes, watch).ok();
     Err(match error {
         OutputError::Unpack(failed) => OutputError::Unpack(Box::new(UnpackFailure { kept, ..*failed })),
         other => other,
@@ -62,21 +63,21 @@ fn archive_path(directory: &Path) -> PathBuf {
 fn unpack_part(
     part: &PartFile,
     target: &Target,
-    modified: Option<SystemTime>,
+    attributes: Attributes,
     watch: &Watch,
 ) -> Result<(PathBuf, Vec<UnpackedFile>), OutputError> {
     let of_unpack = |error| OutputError::Unpack(Box::new(UnpackFailure { error, kept: None }));
     let failed = |source| OutputError::Create { path: target.path.clone(), source };
     let archive = part.reader().map_err(|error| of_unpack(UnpackError::Read(error)))?;
     let unfinished = UnfinishedDirectory::create(target.path.with_file_name(format!(".sgsend-{}.d", target.mark)))?;
-    let mode = default_directory_mode(&unfinished.0).map_err(failed)?;
+    let allowed = default_directory_mode(&unfinished.0).map_err(failed)?;
     let files = unpack(io::BufReader::with_capacity(256 * 1024, archive), &unfinished.0, watch).map_err(of_unpack)?;
-    if let Some(modified) = modified {
+    if let Some(modified) = attributes.modified {
         let _ = File::open(&unfinished.0).and_then(|directory| directory.set_modified(modified));
     }
     // Synced before the rename, so that after a power loss the name refers to the complete directory or to none.
     watch.tolerate(LostProperty::Durability, &target.path, sync(&unfinished.0)).map_err(failed)?;
-    if let Err(error) = permit(&unfinished.0, mode) {
+    if let Err(error) = permit(&unfinished.0, allowed & attributes.mode.unwrap_or(0o777)) {
         watch.warn(LostProperty::Permissions, &target.path, &error);
     }
     let path = unfinished.publish(target)?;

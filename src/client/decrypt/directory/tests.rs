@@ -22,7 +22,7 @@ fn target(folder: &Path, conflict: Conflict) -> Target {
 fn run(folder: &Path, conflict: Conflict, tar: &[u8]) -> Result<PathBuf, OutputError> {
     let mut part = PartFile::create(target(folder, conflict))?;
     part.file().write_all(tar).unwrap();
-    finish(part, &target(folder, conflict), None, &Watch::default()).map(|(path, _)| path)
+    finish(part, &target(folder, conflict), Attributes::default(), &Watch::default()).map(|(path, _)| path)
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -55,7 +55,7 @@ fn a_directory_created_meanwhile_is_not_replaced_and_the_archive_is_kept() {
     let mut part = PartFile::create(target(folder.path(), Conflict::Fail)).unwrap();
     part.file().write_all(&tar(true)).unwrap();
     fs::create_dir(folder.path().join("photos.d")).unwrap();
-    let outcome = finish(part, &target(folder.path(), Conflict::Fail), None, &Watch::default());
+    let outcome = finish(part, &target(folder.path(), Conflict::Fail), Attributes::default(), &Watch::default());
     assert!(matches!(outcome, Err(OutputError::DirectoryExists(_))));
     assert_eq!(names(folder.path()), ["photos.d", "photos.d.tar"]);
     assert_eq!(fs::read_dir(folder.path().join("photos.d")).unwrap().count(), 0);
@@ -82,7 +82,7 @@ fn an_archive_with_a_name_of_maximum_length_is_kept() {
     let target = Target { path: folder.path().join("x".repeat(255)), ..target(folder.path(), Conflict::Fail) };
     let mut part = PartFile::create(target.clone()).unwrap();
     part.file().write_all(&tar(false)).unwrap();
-    let Err(OutputError::Unpack(failed)) = finish(part, &target, None, &Watch::default()) else {
+    let Err(OutputError::Unpack(failed)) = finish(part, &target, Attributes::default(), &Watch::default()) else {
         panic!("the unsafe archive was unpacked");
     };
     assert_eq!(fs::read(failed.kept.unwrap()).unwrap(), tar(false));
@@ -95,7 +95,7 @@ fn a_cancellation_keeps_only_the_part_file() {
     part.file().write_all(&tar(true)).unwrap();
     let (watch, stop) = Watch::new(std::sync::Arc::new(crate::client::NoProgress));
     drop(stop);
-    let outcome = finish(part, &target(folder.path(), Conflict::Fail), None, &watch);
+    let outcome = finish(part, &target(folder.path(), Conflict::Fail), Attributes::default(), &watch);
     assert!(matches!(outcome, Err(OutputError::Unpack(_))));
     assert_eq!(names(folder.path()), [".sgsend-00000000.part"]);
 }

@@ -3,16 +3,24 @@
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use tempfile::{PathPersistError, TempPath};
 
 use super::names::alternatives;
-use super::output::{Conflict, OutputError, Target};
+use super::output::{Attributes, Conflict, OutputError, Target};
 use crate::client::save_warning::{LostProperty, is_unsupported};
 use crate::client::tag_file::is_at;
 use crate::client::unpack::Watch;
 use crate::domain::crypto::random;
+
+/// Permissions of the finished file.
+#[derive(Debug)]
+enum FilePermissions {
+    /// Those of the replaced file.
+    Replaced(Permissions),
+    /// Those that this user's umask allows to a new file.
+    New(Permissions),
+}
 
 /// Part file in the directory of its target. Removed on drop, unless it is finished or kept.
 #[derive(Debug)]
@@ -20,8 +28,7 @@ pub(super) struct PartFile {
     path: TempPath,
     file: File,
     target: Target,
-    /// Permissions of the finished file.
-    permissions: Permissions,
+    permissions: FilePermissions,
 }
 
 impl PartFile {
@@ -87,22 +94,22 @@ impl PartFile {
     pub(super) fn finish_as(
         mut self,
         path: PathBuf,
-        modified: Option<SystemTime>,
+        attributes: Attributes,
         watch: &Watch,
     ) -> Result<PathBuf, OutputError> {
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
-        self.finish(modified, watch)
+        self.finish(attributes, watch)
     }
 
     /// Gives the file its name, modification time and permissions; returns its path.
     ///
     /// The content is complete, so a file system without permissions or without fsync only causes a warning.
-    pub(super) fn finish(self, modified: Option<SystemTime>, watch: &Watch) -> Result<PathBuf, OutputError> {
+    pub(super) fn finish(self, attributes: Attributes, watch: &Watch) -> Result<PathBuf, OutputError> {
         let Self { mut path, file, target, permissions } = self;
-        if let Err(error) = file.set_permissions(permissions) {
+        if let Err(error) = file.set_permissions(permissions.of(attributes.mode)) {
             watch.warn(LostProperty::Permissions, &target.path, &error);
         }
-        if let Some(modified) = modified {
+        if let Some(modified) = attributes.modified {
             // Best effort: the file system may not support this time.
             let _ = file.set_modified(modified);
         }
@@ -153,7 +160,7 @@ fn persist_to_new(path: TempPath, to: &Path) -> Result<(), PathPersistError> {
 }
 
 /// Checks that `target` may be written, and returns the permissions of the finished file.
-fn check_target(target: &Target) -> Result<Permissions, OutputError> {
+fn check_target(target: &Target) -> Result<FilePermissions, OutputError> {
     if target.conflict == Conflict::Fail && target.path.symlink_metadata().is_ok() {
         return Err(OutputError::Exists(target.path.clone()));
     }
@@ -168,8 +175,9 @@ fn check_target(target: &Target) -> Result<Permissions, OutputError> {
             let message = format!("{} is not a regular file, so it is not replaced", target.path.display());
             Err(OutputError::Rejected(message))
         }
-        Some(found) => Ok(without_special_bits(&found.permissions())),
-        None => default_permissions(&target.path)
+        Some(found) => Ok(FilePermissions::Replaced(without_special_bits(&found.permissions()))),
+        None => allowed_permissions(&target.path)
+            .map(FilePermissions::New)
             .map_err(|source| OutputError::Create { path: target.path.clone(), source }),
     }
 }
@@ -225,11 +233,36 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Returns the permissions of a new file in the directory of `path` under this user's umask.
-fn default_permissions(path: &Path) -> io::Result<Permissions> {
+impl FilePermissions {
+    /// Returns the permissions of a file whose sender has stated `mode`: only its execute permission counts.
+    fn of(self, mode: Option<u32>) -> Permissions {
+        match self {
+            Self::Replaced(permissions) => permissions,
+            #[cfg(unix)]
+            Self::New(allowed) => {
+                use std::os::unix::fs::PermissionsExt;
+                let is_executable = mode.is_some_and(|mode| mode & 0o100 != 0);
+                let mask = if is_executable { 0o777 } else { 0o666 };
+                Permissions::from_mode(allowed.mode() & mask)
+            }
+            #[cfg(not(unix))]
+            Self::New(allowed) => {
+                let _ = mode;
+                allowed
+            }
+        }
+    }
+}
+
+/// Returns the permissions that this user's umask allows to a new file in the directory of `path`.
+fn allowed_permissions(path: &Path) -> io::Result<Permissions> {
     let number = u64::from_le_bytes(random::bytes());
     let probe = path.with_file_name(format!(".sgsend-{number:016x}.probe"));
-    let file = OpenOptions::new().write(true).create_new(true).open(&probe)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o777);
+    let file = options.open(&probe)?;
     let permissions = file.metadata().map(|metadata| metadata.permissions());
     fs::remove_file(&probe)?;
     permissions

@@ -4,6 +4,7 @@ mod archives;
 mod disk_full;
 mod download_count;
 mod hostile_server;
+mod modes;
 mod network;
 mod odd_homes;
 mod odd_machines;

@@ -32,6 +32,7 @@ fn sealed(home: &Home, tar: &[u8]) -> (String, String) {
         content_type: None,
         modified_ms: None,
         archive: Some(Archive::Tar),
+        mode: None,
     };
     let plaintext = [encode(&metadata).unwrap().as_slice(), tar].concat();
     let link_key = LinkKey::random();
