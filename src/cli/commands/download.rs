@@ -1,5 +1,6 @@
 //! `sgsend download`: downloads and decrypts the files of a link.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use tokio::task::spawn_blocking;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, Target};
 use crate::cli::input::secret::SecretText;
@@ -168,6 +170,18 @@ pub(crate) async fn payload_key(
     Ok(key.map_err(|error| Failure::usage(error.to_string()))?)
 }
 
+/// Converts the error of printing the result of a download or decryption, which has succeeded.
+fn unreported(decrypted: &Decrypted, error: io::Error) -> anyhow::Error {
+    match &decrypted.path {
+        Some(path) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message = format!("{} was saved, but stdout cannot be written: {error}", path.display());
+            let failure = Failure::new(Exit::Unreported, "result_unprinted", message);
+            failure.hint("the content is complete; check the target of stdout").into()
+        }
+        _ => error.into(),
+    }
+}
+
 /// Prints the path of the content.
 pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>, context: &Context) -> Result<()> {
     let printer = &context.printer;
@@ -182,9 +196,10 @@ pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>
             _ => vec![FileOutput::of(decrypted)],
         };
         let (transfer_id, mode) = transfer.unzip();
-        printer.json(&Output { v: 1, ok: true, transfer_id, files, mode })?;
+        let outcome = printer.json(&Output { v: 1, ok: true, transfer_id, files, mode });
+        outcome.map_err(|error| unreported(decrypted, error))?;
     } else if let Some(path) = &decrypted.path {
-        printer.path(path)?;
+        printer.path(path).map_err(|error| unreported(decrypted, error))?;
         if printer.is_interactive() {
             let size = ByteSize(decrypted.size);
             match &decrypted.unpacked {

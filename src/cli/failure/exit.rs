@@ -28,6 +28,8 @@ pub enum Exit {
     LocalFile = 9,
     /// Network or server fault after the first acknowledged bytes; resumable.
     Resumable = 10,
+    /// The content was saved, but the result cannot be written to stdout.
+    Unreported = 11,
     /// Ended by SIGINT.
     Interrupted = 130,
     /// Ended by SIGTERM.

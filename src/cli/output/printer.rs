@@ -77,6 +77,12 @@ impl Printer {
         io::stderr().is_terminal()
     }
 
+    /// Returns the width of the terminal on stderr; `None` without a terminal, or if its width is unknown.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// Returns the effective progress style: `Auto` is resolved, and `--quiet` hides the bar.
     pub(crate) fn progress(&self) -> ProgressStyle {
         match self.progress {
@@ -163,9 +169,8 @@ impl Printer {
 
     /// Prints a failure: an error line and a hint line on stderr, or one JSON line on stdout.
     pub(crate) fn failure(&self, failure: &Failure, error: &anyhow::Error) {
-        if self.json {
-            // A closed pipe is not an error.
-            let _ = self.json(&failure.to_json());
+        // If stdout fails, the failure is printed as text.
+        if self.json && self.json(&failure.to_json()).is_ok() {
             return;
         }
         let line = |word: &str, text: &str| self.to_stderr(&format!("{word} {}", escape::one_line(text)));

@@ -27,7 +27,11 @@ impl ShareOptions {
     pub(crate) fn run(self, link: &str, printer: &Printer) {
         if self.qr {
             match qr_code(link, printer.is_colored()) {
-                Some(qr_code) => printer.terminal_output(&qr_code),
+                Some(QrText { columns, .. }) if printer.columns().is_some_and(|width| width < columns) => {
+                    let message = format!("the QR code needs a terminal with at least {columns} columns");
+                    printer.warning(&message);
+                }
+                Some(qr_code) => printer.terminal_output(&qr_code.text),
                 None => printer.warning("the link is too long for a QR code"),
             }
         }
@@ -41,18 +45,31 @@ impl ShareOptions {
     }
 }
 
+/// Columns of the light margin on each side of a QR code.
+const MARGIN: usize = 4;
+
+/// Rendered QR code.
+struct QrText {
+    text: String,
+    /// Width in terminal columns.
+    columns: usize,
+}
+
 /// Renders the QR code of `text` with half-block characters.
 ///
 /// With colours, dark modules are black on white. Without colours, the light modules are drawn, since most terminals
 /// have a dark background.
-fn qr_code(text: &str, colored: bool) -> Option<String> {
+fn qr_code(text: &str, colored: bool) -> Option<QrText> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+    let columns = code.width() + 2 * MARGIN;
     let mut renderer = code.render::<Dense1x2>();
-    if colored {
+    let text = if colored {
         let lines = renderer.build();
-        return Some(lines.lines().flat_map(|line| ["\u{1b}[30;107m", line, "\u{1b}[0m\n"]).collect());
-    }
-    Some(renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build() + "\n")
+        lines.lines().flat_map(|line| ["\u{1b}[30;107m", line, "\u{1b}[0m\n"]).collect()
+    } else {
+        renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build() + "\n"
+    };
+    Some(QrText { text, columns })
 }
 
 /// Clipboard programs that read stdin, each with the environment variable that indicates its clipboard.
@@ -103,8 +120,10 @@ mod tests {
     fn the_qr_code_of_a_link_fits_on_a_terminal() {
         let link = format!("https://send.example.org/d/{}#v1p.{}", "0".repeat(32), "A".repeat(43));
         for colored in [true, false] {
-            let qr_code = qr_code(&link, colored).unwrap();
-            let width = qr_code.lines().map(|line| line.chars().filter(|c| !c.is_ascii()).count()).max().unwrap();
+            let QrText { text: qr_code, columns } = qr_code(&link, colored).unwrap();
+            let visible = |line: &str| line.replace("\u{1b}[30;107m", "").replace("\u{1b}[0m", "").chars().count();
+            let width = qr_code.lines().map(visible).max().unwrap();
+            assert_eq!(width, columns);
             assert!(width < 60 && qr_code.lines().count() < 30, "{qr_code}");
             assert_eq!(qr_code.contains('\u{1b}'), colored);
         }

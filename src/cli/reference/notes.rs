@@ -52,6 +52,7 @@ const SECTIONS: &[Section] = &[
             ("8", "network or server fault: retry"),
             ("9", "local file exists, is unsafe or has changed, or the disk is full"),
             ("10", "as 8, after a part was transferred: resume with --resume"),
+            ("11", "the content was saved, but the result cannot be written to stdout"),
             ("130, 143", "interrupted by SIGINT or SIGTERM"),
         ],
     ),

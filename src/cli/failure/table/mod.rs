@@ -37,6 +37,7 @@ const fn default_hint(exit: Exit) -> &'static str {
         Exit::WrongKey => "check the link; if the link is complete, ask the sender to upload the files again",
         Exit::LimitExceeded => "upload fewer or smaller files, or retry later",
         Exit::Network | Exit::Resumable => "retry later",
+        Exit::Unreported => "check the target of stdout",
         Exit::LocalFile => "check the path and its permissions",
         Exit::Interrupted | Exit::Terminated => "run the command again",
         Exit::Done | Exit::Other => "run the command again with --verbose for details",

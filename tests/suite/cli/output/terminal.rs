@@ -162,3 +162,21 @@ fn a_link_is_copied_to_the_clipboard() {
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("not copied to the clipboard"));
 }
+
+#[test]
+fn a_narrow_terminal_gets_a_sentence_instead_of_a_qr_code() {
+    let (home, serving) = logged_in();
+    let file = home.file("a.txt", b"hello");
+    let arguments = ["upload", &file, "--qr", "--server", &serving.public];
+    let (exit, shown) = Terminal::start(&home, &arguments, &[]).end();
+    assert_eq!(exit, 0, "{shown}");
+    let code: Vec<_> = shown.lines().filter(|line| line.contains("\u{1b}[30;107m")).collect();
+    let width = code[0].split("\u{1b}[30;107m").nth(1).unwrap().split('\u{1b}').next().unwrap().chars().count();
+    let sentence = format!("the QR code needs a terminal with at least {width} columns");
+    for (columns, is_shown) in [(width, true), (width - 1, false), (40, false)] {
+        let (exit, shown) = Terminal::of_width(u16::try_from(columns).unwrap(), &home, &arguments, &[]).end();
+        assert_eq!(exit, 0, "{shown}");
+        assert_eq!(shown.contains("\u{1b}[30;107m"), is_shown, "{shown}");
+        assert_eq!(shown.contains(&sentence), !is_shown, "{shown}");
+    }
+}

@@ -1,8 +1,9 @@
 //! Downloads of limited transfers: predictable failures count no download, and a counted download is reported.
 
 use std::fs;
+use std::process::Stdio;
 
-use crate::support::{Home, ServerProcess};
+use crate::support::{FinishedCommand, Home, ServerProcess};
 
 fn started(name: &str) -> (Home, ServerProcess, String) {
     let home = Home::new();
@@ -64,4 +65,34 @@ fn an_unsaved_grant_causes_a_warning() {
     assert_eq!(finished.exit, 9, "{}", finished.stderr);
     assert!(finished.stderr.contains("warning: the state directory is not writable"), "{}", finished.stderr);
     assert!(finished.stderr.contains("this command counts as another download"), "{}", finished.stderr);
+}
+
+#[test]
+fn saved_content_whose_path_cannot_be_printed_is_not_reported_as_failed() {
+    let (home, _serving, link) = started("a.txt");
+    let to_full = |arguments: &[&str]| {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        FinishedCommand::of(home.sgsend(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap())
+    };
+    let finished = to_full(&["download", &link, "-o", "b.txt"]);
+    finished.failed(11, "b.txt was saved, but stdout cannot be written: no space left");
+    assert_eq!((fs::read(home.path().join("b.txt")).unwrap(), count(&home, &link)), (b"hello".to_vec(), 1));
+
+    let (home, _serving, link) = started("a.txt");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let download = ["download", &link, "-o", "b.txt", "--json"];
+    let finished = FinishedCommand::of(home.sgsend(&download).stdout(full).stderr(Stdio::piped()).output().unwrap());
+    finished.failed(11, "b.txt was saved");
+    assert_eq!(fs::read(home.path().join("b.txt")).unwrap(), b"hello");
+    // A reader that closes the pipe wants no more output, and content on stdout is lost.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (home, _serving, link) = started("a.txt");
+    assert_eq!(
+        home.sgsend(&["download", &link, "-o", "b.txt"]).stdout(writer).output().unwrap().status.code(),
+        Some(0)
+    );
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let lost = home.sgsend(&["download", &link, "-o", "-"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_ne!(lost.status.code(), Some(0));
 }
