@@ -18,7 +18,8 @@ use crate::cli::input::secret::SecretSource;
 use crate::cli::output::meter::Meter;
 use crate::cli::output::printer::Printer;
 use crate::client::{
-    AdminApi, AdminSecret, Api, Interrupt, Origin, OriginBound, ProxySettings, RetryPolicy, TransportOptions,
+    AdminApi, AdminSecret, Api, ClientError, Interrupt, Origin, OriginBound, ProxySettings, RetryPolicy,
+    TransportOptions,
 };
 use crate::domain::base_url::BaseUrl;
 use crate::domain::token::InvalidToken;
@@ -188,6 +189,14 @@ impl Context {
     /// Returns the retry policy of transfers: retries end after `--timeout` without progress.
     pub(super) fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy::new(self.global.timeout)
+    }
+
+    /// Makes an idempotent call, and retries it while the service or its proxy restarts.
+    pub(super) async fn first_call<T, F>(&self, call: impl FnMut() -> F) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        self.retry_policy().first_call(&*self.meter("request"), call).await
     }
 
     /// Returns a progress display for `phase`.

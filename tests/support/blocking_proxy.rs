@@ -1,7 +1,7 @@
 //! A TCP proxy that forwards a limited number of bytes, then blocks until it is opened again.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// A TCP proxy in front of a server.
@@ -45,7 +45,13 @@ struct State {
 impl BlockingProxy {
     /// Starts a proxy that forwards all traffic to `target`.
     pub(crate) fn to(target: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), target)
+    }
+
+    /// Starts a proxy that listens on `address`.
+    #[allow(dead_code, reason = "not used by every test binary")]
+    pub(crate) fn at(address: SocketAddr, target: &str) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (shared, target) = (Arc::<Shared>::default(), target.trim_start_matches("http://").to_owned());
         let passing = shared.clone();

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let target = Target::read(arguments.link.as_ref(), context).await?;
     let api = context.sender_api(target.base_url.clone()).await?;
-    let status = api.delete(target.id).await?;
+    let status = context.first_call(|| api.delete(target.id)).await?;
     history::record_end(status.transfer_id, status.status, None);
     // The saved state of an unfinished upload or download is useless now.
     if let Some(uploads) = paths::uploads_directory() {

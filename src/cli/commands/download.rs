@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
+use super::history;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -20,7 +21,7 @@ use crate::cli::output::plural::counted;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
-use crate::client::download::{self, Download, GrantFile};
+use crate::client::download::{self, Download, DownloadError, GrantFile};
 use crate::client::unpack::UnpackedFile;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
@@ -125,7 +126,12 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     }
     let api = context.anonymous_api(target.base_url)?;
     let flow = arguments.flow.choice();
-    let status = download::check(&api, target.id, flow, &grant_file).await?;
+    let progress = context.meter("download");
+    let checked = download::check(&api, target.id, flow, &grant_file, (&context.retry_policy(), &*progress)).await;
+    if let Err(DownloadError::Gone(status)) = &checked {
+        history::record_end(target.id, *status, Some(api.base_url()));
+    }
+    let status = checked?;
     // Without a download limit, another download costs nothing.
     if status.max_downloads.is_some() && !grant_file.is_possible() {
         context

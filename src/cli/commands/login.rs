@@ -52,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
     let api =
         Api::new(base_url.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
+    context.first_call(|| api.health()).await?;
     check_service(&api).await?;
     let token = check_token(&api).await?;
 

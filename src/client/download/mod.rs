@@ -113,13 +113,9 @@ pub async fn check(
     id: TransferId,
     flow: FlowChoice,
     grant_file: &GrantFile,
+    (retry, progress): (&RetryPolicy, &dyn Progress),
 ) -> Result<TransferStatus, DownloadError> {
-    let status = match api.status(id).await {
-        // Retries once after a lost connection; an unreachable server is reported at once.
-        Err(ClientError::ConnectionLost { .. }) => api.status(id).await,
-        status => status,
-    };
-    let status = status.inspect_err(|error| {
+    let status = retry.first_call(progress, || api.status(id)).await.inspect_err(|error| {
         if error.code() == Some(ErrorCode::TransferNotFound) {
             grant_file.forget();
         }

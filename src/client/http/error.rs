@@ -243,6 +243,22 @@ impl ClientError {
         }
     }
 
+    /// Returns whether the service, or the proxy in front of it, may be restarting.
+    #[must_use]
+    pub(crate) fn is_restarting(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_transient() && matches!(error.status, 502..=504),
+            Self::ConnectionLost { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Returns whether the machine is reachable but no process listens on the port.
+    #[must_use]
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Self::Unreachable { fault: ConnectFault::Refused, .. })
+    }
+
     /// Returns the error code of an API error response; `None` for other errors, and for codes unknown to this version.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

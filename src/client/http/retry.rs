@@ -12,6 +12,11 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// Maximum delay between retries, unless the server requests a longer delay.
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
+/// Maximum time for retries of a command's first call while the service or its proxy restarts.
+const FIRST_CALL_LIMIT: Duration = Duration::from_secs(30);
+/// Maximum time for retries of a command's first call whose connection is refused, since the address may be wrong.
+const REFUSED_LIMIT: Duration = Duration::from_secs(10);
+
 /// Maximum time that a connection may stay idle before its request is aborted.
 const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -71,6 +76,23 @@ impl RetryPolicy {
         Ok(())
     }
 
+    /// Retries an idempotent first call of a command while the service, or the proxy in front of it, restarts.
+    ///
+    /// Gives up earlier than [`RetryPolicy::call`], since the address or the service may be wrong.
+    pub async fn first_call<T, F>(&self, progress: &dyn Progress, mut call: impl FnMut() -> F) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let mut retry = Self::new(self.limit.min(FIRST_CALL_LIMIT));
+        loop {
+            match call().await {
+                Err(error) if error.is_refused() && retry.since.elapsed() >= REFUSED_LIMIT => return Err(error),
+                Err(error) if error.is_refused() || error.is_restarting() => retry.wait_after(error, progress).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Retries an idempotent call until it succeeds, fails with a permanent error, or the time limit is reached.
     pub async fn call<T, F>(&mut self, progress: &dyn Progress, mut call: impl FnMut() -> F) -> Result<T, ClientError>
     where
@@ -123,6 +145,27 @@ mod tests {
         assert_eq!(retry.next_delay(&unavailable(None)), None);
         retry.exclude(Duration::from_mins(1));
         assert!(retry.since <= Instant::now(), "excluded time is not credited in advance");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_call_is_retried_only_while_the_service_restarts() {
+        let retry = RetryPolicy::new(Duration::from_mins(2));
+        let answer = |status| {
+            let ClientError::Api(error) = unavailable(None) else { unreachable!() };
+            ClientError::from(ApiError { status, ..*error })
+        };
+        for (status, retried) in [(502, true), (503, true), (504, true), (500, false), (429, false), (404, false)] {
+            let (mut tries, started) = (0, Instant::now());
+            let outcome: Result<(), _> = retry
+                .first_call(&NoProgress, || {
+                    tries += 1;
+                    async move { Err(answer(status)) }
+                })
+                .await;
+            assert!(outcome.is_err());
+            assert_eq!(tries > 1, retried, "{status}");
+            assert!(started.elapsed() <= FIRST_CALL_LIMIT, "{status}");
+        }
     }
 
     #[tokio::test]

@@ -70,7 +70,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         }
         ended?;
     }
-    let status = api.status(target.id).await?;
+    let status = context.first_call(|| api.status(target.id)).await?;
     history::record_end(target.id, status.status, Some(api.base_url()));
     let events = if arguments.events {
         let page = |after: Option<String>| {

@@ -66,7 +66,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         _ if is_known => None,
         _ => Some(context.prompt.passphrase(None, true).await?),
     };
-    let health = api.health().await.map_err(|error| match &unfinished {
+    let health = context.first_call(|| api.health()).await.map_err(|error| match &unfinished {
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
         None => error.into(),
     })?;

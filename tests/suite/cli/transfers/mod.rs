@@ -12,6 +12,7 @@ mod pieces;
 mod plaintext_leaks;
 mod presigned;
 mod proxies;
+mod restarts;
 mod resume;
 mod round_trip;
 mod s3;
