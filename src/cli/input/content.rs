@@ -2,31 +2,47 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::Args;
 
 use super::secret::claim_stdin;
+use super::spool::{MAX_SPOOL, open_or_spool, spool_stream};
 use crate::cli::failure::Failure;
-use crate::cli::failure::exit::Exit;
-use crate::cli::failure::table::hint_of_io;
-use crate::client::pack::{Exclude, PackError, PackInput, SkippedEntry, pack};
-use crate::client::upload::{Source, UploadError};
+use crate::client::pack::{Exclude, PackError, PackInput, PackOptions, SkippedEntry, pack};
+use crate::client::upload::Source;
 use crate::domain::crypto::random;
 use crate::domain::file_name::safe_file_name;
 
-/// Upper limit of a spooled stream in bytes (16 GiB), even if the server accepts more.
-const MAX_SPOOL: u64 = 16 << 30;
+/// Options about the files to send.
+#[derive(Args, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
+pub(crate) struct ContentOptions {
+    /// Exclude entries whose name, or path below the directory, matches this glob; can be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<OsString>,
+    /// Follow symbolic links, and send the files and directories that they point to
+    #[arg(short = 'L', long)]
+    pub dereference: bool,
+    /// Skip entries that cannot be sent: links that lead out, unreadable entries, and unsupported names. Each is named
+    #[arg(long)]
+    pub skip_unsendable: bool,
+    /// Send growing files, such as logs, with the size that they have at the start
+    #[arg(long)]
+    pub snapshot: bool,
+    /// Accept an empty stdin or pipe
+    #[arg(long)]
+    pub allow_empty: bool,
+}
 
 /// The paths and options of the command line.
 pub(crate) struct Input {
     pub paths: Vec<PathBuf>,
     /// Name shown to recipients.
     pub name: Option<String>,
-    /// Globs of excluded entries.
-    pub exclude: Vec<OsString>,
+    pub options: ContentOptions,
     /// Maximum content size of the server, in bytes.
     pub limit: u64,
 }
@@ -41,7 +57,7 @@ pub(crate) struct Content {
     pub is_stream: bool,
     /// Whether the content is a spooled copy of an input that cannot be read twice.
     pub is_spooled: bool,
-    /// Skipped entries of an archive: sockets, FIFOs and devices.
+    /// Skipped entries of an archive.
     pub skipped: Vec<SkippedEntry>,
     /// Exclude globs without a match.
     pub unused_globs: Vec<OsString>,
@@ -50,39 +66,43 @@ pub(crate) struct Content {
 impl Input {
     /// Opens the input. Blocks, and reads stdin to its end.
     pub(crate) fn open(self) -> Result<Content> {
-        let exclude = Exclude::parse(&self.exclude).map_err(|error| {
+        let exclude = Exclude::parse(&self.options.exclude).map_err(|error| {
             Failure::usage(error.to_string()).hint("to match a literal [, { or *, write [[], [{] or [*]")
         })?;
         let name = self.name.clone();
-        let content = self.open_paths(name, &exclude)?;
+        let ContentOptions { dereference, skip_unsendable, snapshot, .. } = self.options;
+        let spool_limit = self.limit.min(MAX_SPOOL);
+        let options = PackOptions { exclude, dereference, skip_unsendable, snapshot, spool_limit };
+        let content = self.open_paths(name, &options)?;
         let name = safe_file_name(&content.name);
         Ok(Content {
             is_renamed: name != content.name || name.contains(char::REPLACEMENT_CHARACTER),
             name,
-            unused_globs: exclude.unused(),
+            unused_globs: options.exclude.unused(),
             ..content
         })
     }
 
-    fn open_paths(&self, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+    fn open_paths(&self, name: Option<String>, options: &PackOptions) -> Result<Content> {
         match &self.paths[..] {
             [path] if path == Path::new("-") => {
                 claim_stdin("content")?;
-                let source = spool(io::stdin().lock(), self.limit)?;
+                let source = spool_stream(io::stdin().lock(), "stdin", self.limit, self.options.allow_empty)?;
                 let name = name.unwrap_or_else(|| "stdin".to_owned());
                 Ok(Content { is_stream: true, ..Content::of(source, name, true, Vec::new()) })
             }
-            [path] if path.is_dir() => pack_directory(path, name, exclude),
+            [path] if path.is_dir() => pack_directory(path, name, options),
             [path] => {
                 let last = last_name(path);
-                if path.file_name().is_some_and(|name| exclude.matches(Path::new(name))) {
+                if path.file_name().is_some_and(|name| options.exclude.matches(Path::new(name))) {
                     return Err(PackError::Nothing.into());
                 }
-                let (source, is_spooled) = open_or_spool(path, self.limit)?;
+                let (source, is_spooled) = open_or_spool(path, self.limit, self.options.allow_empty)?;
+                let source = if options.snapshot { source.snapshot() } else { source };
                 let name = name.map_or(last, Ok)?;
                 Ok(Content::of(source, name, is_spooled, Vec::new()))
             }
-            paths => pack_paths(paths, name, exclude),
+            paths => pack_paths(paths, name, options),
         }
     }
 }
@@ -94,16 +114,16 @@ impl Content {
 }
 
 /// Packs the entries of a directory; the directory itself is not an entry.
-fn pack_directory(path: &Path, name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_directory(path: &Path, name: Option<String>, options: &PackOptions) -> Result<Content> {
     let name = name.map_or_else(|| last_name(path), Ok)?;
     let metadata = path.metadata().ok();
-    let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], exclude)?;
+    let packed = pack(vec![PackInput { name: String::new(), path: path.to_owned() }], options)?;
     let source = Source::archive(packed.plan, metadata.as_ref());
     Ok(Content::of(source, name, false, packed.skipped))
 }
 
 /// Packs several paths, each under its last component.
-fn pack_paths(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Result<Content> {
+fn pack_paths(paths: &[PathBuf], name: Option<String>, options: &PackOptions) -> Result<Content> {
     let mut names = BTreeSet::new();
     let mut inputs = Vec::with_capacity(paths.len());
     for path in paths {
@@ -119,7 +139,7 @@ fn pack_paths(paths: &[PathBuf], name: Option<String>, exclude: &Exclude) -> Res
         }
         inputs.push(PackInput { name, path: path.clone() });
     }
-    let packed = pack(inputs, exclude)?;
+    let packed = pack(inputs, options)?;
     // Random digits, since the envelope is encrypted before the server assigns the transfer id.
     let name = name.unwrap_or_else(|| format!("sgsend-{:08x}", u32::from_le_bytes(random::bytes())));
     let source = Source::archive(packed.plan, None);
@@ -147,61 +167,16 @@ fn last_name(path: &Path) -> Result<String, Failure> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// Opens a regular file, or spools any other readable input. Returns whether it was spooled. Blocks.
-fn open_or_spool(path: &Path, limit: u64) -> Result<(Source, bool)> {
-    let failed = |error: io::Error| {
-        let message = format!("{} cannot be read: {error}", path.display());
-        Failure::new(Exit::LocalFile, "file_unreadable", message).hint(hint_of_io(&error))
-    };
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.is_file() && metadata.len() > 0 {
-        return Ok((Source::open(path).map_err(failed)?, false));
-    }
-    // Files with length 0 may still have content, such as files in /proc.
-    let spooled = spool(File::open(path).map_err(failed)?, limit)?;
-    let is_empty = metadata.is_file() && spooled.size() == 0;
-    if is_empty { Ok((Source::open(path).map_err(failed)?, false)) } else { Ok((spooled, true)) }
-}
-
-/// Spools a stream to an anonymous temporary file, up to `limit` bytes and at most [`MAX_SPOOL`].
-fn spool(input: impl Read, limit: u64) -> Result<Source> {
-    let failed = |error: io::Error| {
-        let message = format!("cannot buffer the input in a temporary file: {error}");
-        Failure::new(Exit::LocalFile, "spool", message).hint(hint_of_io(&error))
-    };
-    let limit = limit.min(MAX_SPOOL);
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    let size = io::copy(&mut input.take(limit.saturating_add(1)), &mut file).map_err(failed)?;
-    if size > limit {
-        return Err(UploadError::TooLarge { name: "the input".to_owned(), size: None, limit }.into());
-    }
-    file.flush().and_then(|()| file.rewind()).map_err(failed)?;
-    Ok(Source::of(file).map_err(failed)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn streams_are_spooled_up_to_the_limit() {
-        assert_eq!(spool(&b"12345"[..], 5).unwrap().size(), 5);
-        let error = spool(&b"123456"[..], 5).unwrap_err();
-        assert!(matches!(error.downcast_ref(), Some(UploadError::TooLarge { limit: 5, .. })));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn files_with_unknown_length_are_spooled() {
-        assert!(open_or_spool(Path::new("/proc/self/status"), 1_000_000).unwrap().0.size() > 0);
-        let empty = tempfile::NamedTempFile::new().unwrap();
-        empty.as_file().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(open_or_spool(empty.path(), 5).unwrap().0.modified_ms(), Some(0));
-    }
+    use crate::cli::failure::exit::Exit;
 
     fn input(paths: &[&Path], exclude: &[&str]) -> Input {
         let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-        Input { paths, name: None, exclude: exclude.iter().map(OsString::from).collect(), limit: 1_000_000 }
+        let exclude = exclude.iter().map(OsString::from).collect();
+        let options = ContentOptions { exclude, ..ContentOptions::default() };
+        Input { paths, name: None, options, limit: 1_000_000 }
     }
 
     fn failure_of(input: Input) -> Failure {

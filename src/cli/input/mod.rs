@@ -8,4 +8,5 @@ pub(super) mod link_arg;
 pub(super) mod prompt;
 pub(super) mod s3_options;
 pub(super) mod secret;
+pub(super) mod spool;
 pub(super) mod values;

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
-use super::MAX_ENTRIES;
+use bytesize::ByteSize;
+
+use super::{MAX_ENTRIES, SkippedEntry};
 
 /// Maximum number of paths that an error message names per reason.
 const MAX_NAMED: usize = 5;
@@ -35,6 +38,33 @@ pub enum PackError {
     /// All given paths are excluded.
     #[error("everything is excluded, and nothing is left to send")]
     Nothing,
+    /// None of the entries can be sent.
+    #[error("nothing is left to send: {}", first_of(.0))]
+    NothingSendable(Vec<SkippedEntry>),
+    /// The temporary copy of files with unknown size cannot be written.
+    #[error("cannot buffer files of unknown size in {}: {source}", folder.display())]
+    Spool {
+        /// The folder of temporary files.
+        folder: PathBuf,
+        /// The I/O error.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of unknown size exceeds the limit.
+    #[error("{name} is larger than {}, the server's limit", ByteSize(*limit))]
+    TooLarge {
+        /// Path within the archive.
+        name: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+/// Describes the first of several skipped entries.
+fn first_of(skipped: &[SkippedEntry]) -> String {
+    let first = skipped.first().map(|entry| format!("{} {}", entry.path, entry.reason)).unwrap_or_default();
+    let others = skipped.len().saturating_sub(1);
+    if others == 0 { first } else { format!("{first}, and {others} more entries cannot be sent") }
 }
 
 /// Rejected entries, grouped by reason; a few paths of each group are listed.

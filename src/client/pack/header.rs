@@ -95,7 +95,7 @@ fn record(records: &mut Vec<u8>, key: &str, value: &str) {
 }
 
 /// Returns the whole seconds since the Unix epoch (UTC), rounded down; 0 without a time.
-fn seconds(time: Option<SystemTime>) -> i64 {
+pub(super) fn seconds(time: Option<SystemTime>) -> i64 {
     let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     match time.map(|time| time.duration_since(UNIX_EPOCH)) {
         None => 0,

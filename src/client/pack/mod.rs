@@ -7,13 +7,16 @@ mod exclude;
 mod header;
 mod open_files;
 mod plan;
+mod recorded;
+mod roots;
+mod spool;
 mod walk;
 
 pub use error::{Named, PackError};
 pub use exclude::{Exclude, InvalidGlob};
 pub(in crate::client) use plan::nanos;
-pub use plan::{Entry, Kind, Plan};
-pub use walk::{PackInput, Packed, SkippedEntry, pack};
+pub use plan::{Entry, FileContent, Kind, Plan};
+pub use walk::{PackInput, PackOptions, Packed, SkippedEntry, pack};
 
 /// Maximum number of entries in an archive.
 pub const MAX_ENTRIES: usize = 1_000_000;

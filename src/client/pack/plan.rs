@@ -1,14 +1,17 @@
 //! Plan of an archive: its entries and their offsets in the tar.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::fs::Metadata;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::header::{BLOCK, head};
 use super::open_files::OpenFiles;
-use crate::client::upload::{Fingerprint, SourceError, WatchedFile};
+use super::roots::Roots;
+use super::spool::Spool;
+use crate::client::upload::{Change, Fingerprint, SourceError, WatchedFile};
 use crate::domain::archive::{ArchivePath, SymlinkTarget};
-use crate::domain::crypto::digest::Sha256;
 
 /// Size of the end-of-archive marker in bytes: two zero blocks.
 const END: u64 = 2 * BLOCK;
@@ -17,10 +20,15 @@ const END: u64 = 2 * BLOCK;
 #[derive(Debug)]
 pub struct Plan {
     entries: Vec<Entry>,
-    /// Paths on disk of the top-level entries.
-    roots: Vec<PathBuf>,
+    roots: Roots,
+    /// Content of the files whose size was unknown.
+    spool: Spool,
+    /// Whether files may grow: the size at the time of planning is sent.
+    snapshot: bool,
     size: u64,
     open: OpenFiles,
+    /// Indexes of files that were modified before the last read.
+    modified: Mutex<BTreeSet<usize>>,
 }
 
 /// Entry of an archive.
@@ -47,14 +55,23 @@ pub enum Kind {
     File {
         /// Content size in bytes.
         size: u64,
-        /// Fingerprint of the file at the time of planning, to detect changes.
-        fingerprint: Fingerprint,
+        /// Where the content is read from.
+        content: FileContent,
     },
     /// Symbolic link to a path within the archive.
     Link {
         /// Target of the link.
         target: SymlinkTarget,
     },
+}
+
+/// Where the content of a file is read from.
+#[derive(Clone, Copy, Debug)]
+pub enum FileContent {
+    /// The file itself, with its fingerprint at the time of planning.
+    OnDisk(Fingerprint),
+    /// A copy in the spool that starts at this offset: the file's own size is wrong, as in `/proc`.
+    Spooled(u64),
 }
 
 impl Entry {
@@ -90,6 +107,11 @@ impl Entry {
         }
     }
 
+    /// Returns the index of the root on disk, and the path below it, which is empty for the root itself.
+    pub(super) fn location(&self) -> (usize, &str) {
+        (self.root as usize, self.path().get(usize::from(self.below)..).unwrap_or_default())
+    }
+
     fn content_offset(&self) -> u64 {
         self.offset + u64::from(self.head_blocks) * BLOCK
     }
@@ -97,14 +119,28 @@ impl Entry {
 
 impl Plan {
     /// Creates a plan and computes the offset of each entry.
-    pub(super) fn new(mut entries: Vec<Entry>, roots: Vec<PathBuf>) -> Self {
+    pub(super) fn new(entries: Vec<Entry>, roots: Roots, spool: Spool, snapshot: bool) -> Self {
+        let (open, modified) = (OpenFiles::default(), Mutex::default());
+        let mut this = Self { entries, roots, spool, snapshot, size: END, open, modified };
+        this.lay_out();
+        this
+    }
+
+    fn lay_out(&mut self) {
         let mut offset = 0;
-        for entry in &mut entries {
+        for entry in &mut self.entries {
             entry.offset = offset;
             entry.head_blocks = u16::try_from(head(entry).len() as u64 / BLOCK).expect("paths have a few KiB at most");
             offset = entry.content_offset() + entry.size().next_multiple_of(BLOCK);
         }
-        Self { entries, roots, size: offset + END, open: OpenFiles::default() }
+        self.size = offset + END;
+    }
+
+    /// Changes the entries, and computes their offsets again. `change` also receives whether this is a snapshot.
+    pub(super) fn change_entries(mut self, change: impl FnOnce(&mut [Entry], bool)) -> Self {
+        change(&mut self.entries, self.snapshot);
+        self.lay_out();
+        self
     }
 
     /// Returns the size of the archive in bytes.
@@ -123,19 +159,6 @@ impl Plan {
     #[must_use]
     pub fn files(&self) -> usize {
         self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).count()
-    }
-
-    /// Returns a hash of the paths, kinds, permissions, sizes, link targets and modification times.
-    #[must_use]
-    pub fn identity(&self) -> Sha256 {
-        let numbers: Vec<_> = self.entries.iter().map(numbers).collect();
-        Sha256::of_parts(self.entries.iter().zip(&numbers).flat_map(|(entry, numbers)| {
-            let target = match &entry.kind {
-                Kind::Link { target } => target.as_str(),
-                Kind::File { .. } | Kind::Directory => "",
-            };
-            [entry.path().as_bytes(), target.as_bytes(), numbers]
-        }))
     }
 
     /// Returns the entry whose headers or content include the byte at `offset`; `None` in the end-of-archive marker.
@@ -170,73 +193,78 @@ impl Plan {
         Ok(())
     }
 
-    /// Checks that no file has changed since the plan was created.
-    pub fn check_unchanged(&self) -> Result<(), SourceError> {
-        for entry in &self.entries {
-            if let Kind::File { size, fingerprint } = &entry.kind {
-                let metadata = self.disk_path(entry).symlink_metadata().map_err(|_| changed(entry))?;
-                if !fingerprint.is_of(&metadata) || metadata.len() != *size {
-                    return Err(changed(entry));
+    /// Returns the ranges of the archive that may have changed, since metadata of their files has changed.
+    ///
+    /// A file that was moved or removed after its content was read has not changed.
+    pub fn doubtful_ranges(&self) -> Result<Vec<Range<u64>>, SourceError> {
+        let mut ranges = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let Kind::File { size, content: FileContent::OnDisk(fingerprint) } = &entry.kind else { continue };
+            let Ok(metadata) = self.roots.metadata(entry, fingerprint) else {
+                if self.modified().contains(&index) {
+                    return Err(Change::Content.in_file(Some(entry.path())));
                 }
+                continue;
+            };
+            if let Some(change) = self.change_of(&metadata, *size) {
+                return Err(change.in_file(Some(entry.path())));
+            }
+            if !fingerprint.is_of(&metadata) {
+                let start = entry.content_offset();
+                ranges.push(start..start + size);
             }
         }
-        Ok(())
+        Ok(ranges)
     }
 
     fn read_file(&self, index: usize, part: &mut [u8], offset: u64, is_whole_file: bool) -> Result<(), SourceError> {
         let entry = &self.entries[index];
+        let read_in = |source| SourceError::ReadIn { name: entry.path().to_owned(), source };
+        let Kind::File { size, content } = &entry.kind else { unreachable!("only files have content") };
+        let fingerprint = match content {
+            FileContent::OnDisk(fingerprint) => fingerprint,
+            FileContent::Spooled(start) => return self.spool.read_exact_at(part, start + offset).map_err(read_in),
+        };
         let file = if let Some(file) = self.open.get(index) {
             file
         } else {
-            let file = Arc::new(self.open_file(entry)?);
+            let file = Arc::new(self.open_file(entry, *size)?);
             if !is_whole_file {
                 self.open.insert(index, file.clone());
             }
             file
         };
         file.read_exact_at(part, offset).map_err(|error| match error {
-            SourceError::Read(source) => SourceError::ReadIn { name: entry.path().to_owned(), source },
-            _ => changed(entry),
-        })
-    }
-
-    fn open_file(&self, entry: &Entry) -> Result<WatchedFile, SourceError> {
-        let Kind::File { fingerprint, size } = &entry.kind else { unreachable!("only files have content") };
-        let path = self.disk_path(entry);
-        let file = WatchedFile::open_plain(&path).map_err(|source| match path.symlink_metadata() {
-            Ok(metadata) if fingerprint.is_of(&metadata) => {
-                SourceError::ReadIn { name: entry.path().to_owned(), source }
-            }
-            // The file was removed or replaced.
-            _ => changed(entry),
+            SourceError::Read(source) => read_in(source),
+            _ => Change::Content.in_file(Some(entry.path())),
         })?;
-        if file.fingerprint() == fingerprint && file.size() == *size { Ok(file) } else { Err(changed(entry)) }
+        let metadata = file.metadata().map_err(read_in)?;
+        if fingerprint.modified() != metadata.modified().ok() {
+            self.modified().insert(index);
+        }
+        Ok(())
     }
 
-    fn disk_path(&self, entry: &Entry) -> PathBuf {
-        let root = &self.roots[entry.root as usize];
-        let below = entry.path().get(usize::from(entry.below)..).unwrap_or_default();
-        if below.is_empty() { root.clone() } else { root.join(below) }
+    fn open_file(&self, entry: &Entry, size: u64) -> Result<WatchedFile, SourceError> {
+        let file = self.roots.open(entry).map_err(|source| {
+            // A file that is there and cannot be opened is unreadable; another one has taken the place of a link.
+            match self.roots.path(entry).symlink_metadata() {
+                Ok(metadata) if metadata.is_file() => SourceError::ReadIn { name: entry.path().to_owned(), source },
+                _ => Change::Gone.in_file(Some(entry.path())),
+            }
+        })?;
+        let metadata = file.metadata().map_err(SourceError::Read)?;
+        self.change_of(&metadata, size).map_or(Ok(file), |change| Err(change.in_file(Some(entry.path()))))
     }
-}
 
-fn changed(entry: &Entry) -> SourceError {
-    SourceError::ChangedIn { name: entry.path().to_owned() }
-}
+    /// Returns the change that the metadata of a file shows by itself.
+    fn change_of(&self, metadata: &Metadata, size: u64) -> Option<Change> {
+        if metadata.is_file() { Change::of_size(metadata.len(), size, self.snapshot) } else { Some(Change::Content) }
+    }
 
-/// Encodes kind, permissions, size and modification time in a fixed length.
-fn numbers(entry: &Entry) -> [u8; 29] {
-    let kind = match entry.kind {
-        Kind::Directory => 0,
-        Kind::File { .. } => 1,
-        Kind::Link { .. } => 2,
-    };
-    let mut numbers = [0; 29];
-    numbers[0] = kind;
-    numbers[1..5].copy_from_slice(&entry.mode.to_be_bytes());
-    numbers[5..13].copy_from_slice(&entry.size().to_be_bytes());
-    numbers[13..].copy_from_slice(&nanos(entry.modified).to_be_bytes());
-    numbers
+    fn modified(&self) -> std::sync::MutexGuard<'_, BTreeSet<usize>> {
+        self.modified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Returns the nanoseconds since the Unix epoch (UTC); `i128::MIN` without a time.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{JournalError, SealError, SourceError};
+use super::{Change, JournalError, SealError, SourceError};
 use crate::client::{ClientError, Origin, Signal};
 use crate::domain::id::TransferId;
 use crate::domain::limits::MAX_DOWNLOADS;
@@ -130,10 +130,13 @@ impl UploadError {
     /// Returns whether the file has changed since the upload started.
     #[must_use]
     pub const fn is_changed(&self) -> bool {
-        matches!(
-            self,
-            Self::Source(SourceError::Changed | SourceError::ChangedIn { .. }) | Self::Journal(JournalError::Changed)
-        )
+        matches!(self, Self::Source(SourceError::Changed { .. }) | Self::Journal(JournalError::Changed))
+    }
+
+    /// Returns whether a file has only become longer since the upload started, as a log does.
+    #[must_use]
+    pub const fn is_grown(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Changed { change: Change::Grown, .. }))
     }
 }
 

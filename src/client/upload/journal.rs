@@ -101,6 +101,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Returns the recorded tags with the numbers of their segments.
+    pub(super) fn recorded(&self) -> Vec<(u32, Tag)> {
+        (0..).zip(&self.index().tags).filter_map(|(index, tag)| Some((index, (*tag)?))).collect()
+    }
+
     /// Returns how many bytes from the start may have been sent; counts the last segment as a full segment.
     pub(super) fn recorded_bytes(&self) -> u64 {
         self.index().prefix as u64 * SEGMENT_SIZE as u64

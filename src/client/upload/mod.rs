@@ -17,6 +17,8 @@ mod state;
 mod store_upload;
 mod unfinished;
 mod urls;
+mod verify;
+mod watched_file;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,9 +28,11 @@ use std::time::Duration;
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
 pub use segments::SealError;
-pub use source::{Fingerprint, Source, SourceError, WatchedFile};
+pub use source::{Change, Source, SourceError};
 pub use state::UploadState;
 pub use unfinished::{EarlierUpload, UnfinishedUpload};
+pub use watched_file::{Fingerprint, WatchedFile, fills_its_size};
+pub(in crate::client) use watched_file::{has_doubtful_size, plain_flags};
 
 use self::driver::{AlreadyReceived, Driver};
 use self::journal::Journal;

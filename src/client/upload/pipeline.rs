@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use super::UploadError;
 use super::journal::Journal;
 use super::segments::{Segment, Segments};
+use super::verify;
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 
 /// Seals the segments of the non-empty byte `range`, `ahead` at once, and sends them to `groups` in order.
@@ -36,6 +37,10 @@ pub(super) async fn produce(
     while let Some(group) = sealed.next().await {
         let group = group.map_err(|failed| UploadError::Source(failed.1))?;
         record(&journal, next, &group).await?;
+        if group.len() as u64 > u64::from(segments.layout().last_index() - next) {
+            // Checked before the last segment is sent, so that a changed file is never complete on the server.
+            check_unchanged(&segments, &journal).await?;
+        }
         next = next.wrapping_add(u32::try_from(group.len()).expect("a group has a few segments"));
         let bytes = group.into_iter().map(|segment| segment.bytes.slice(std::mem::take(&mut skip)..)).collect();
         if groups.send(bytes).await.is_err() {
@@ -54,6 +59,13 @@ async fn record(journal: &Arc<Journal>, first: u32, group: &[Segment]) -> Result
     let tags: Vec<_> = group.iter().map(|segment| segment.tag).collect();
     let journal = journal.clone();
     Ok(spawn_blocking(move || journal.record(first, &tags)).await.expect("recording does not panic")?)
+}
+
+/// Checks that the content of the recorded segments is still that of their files.
+pub(super) async fn check_unchanged(segments: &Arc<Segments>, journal: &Arc<Journal>) -> Result<(), UploadError> {
+    let (segments, journal) = (segments.clone(), journal.clone());
+    let check = move || verify::check_unchanged(&segments, &journal);
+    spawn_blocking(check).await.expect("checking a file does not panic")
 }
 
 #[cfg(test)]

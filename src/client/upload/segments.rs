@@ -95,6 +95,12 @@ impl Segments {
         self.source.name_at(at.saturating_sub(self.envelope.len() as u64))
     }
 
+    /// Returns the range of the content in segment `index`, without the envelope.
+    pub(super) fn content_range(&self, index: u32) -> Range<u64> {
+        let (plaintext, before) = (self.layout.plaintext_range(index), self.envelope.len() as u64);
+        plaintext.start.saturating_sub(before)..plaintext.end.saturating_sub(before)
+    }
+
     /// Reads and seals segment `index`, which must exist. Blocks.
     pub(super) fn seal(&self, index: u32) -> Result<Segment, SourceError> {
         let plaintext = self.layout.plaintext_range(index);
@@ -102,18 +108,12 @@ impl Segments {
         buffer.resize(header_bytes(index), 0);
         buffer.extend_from_slice(&self.envelope[clip(&plaintext, self.envelope.len())]);
 
-        let before = self.envelope.len() as u64;
-        let content = plaintext.start.saturating_sub(before)..plaintext.end.saturating_sub(before);
+        let content = self.content_range(index);
         let filled = buffer.len();
         buffer.resize(filled + length(&content), 0);
         self.source.read_exact_at(&mut buffer[filled..], content.start)?;
 
-        let last = self.layout.is_last(index);
-        let tag = self.sealer.seal(index, last, &mut buffer);
-        if last {
-            // Checked before the last segment is sent, so that a changed file is never complete on the server.
-            self.source.check_unchanged()?;
-        }
+        let tag = self.sealer.seal(index, self.layout.is_last(index), &mut buffer);
         Ok(Segment { bytes: self.buffers.freeze(buffer), tag })
     }
 }

@@ -2,11 +2,13 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::iter;
+use std::ops::Range;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::watched_file::{WatchedFile, unix_mode};
 use crate::client::pack::{Entry, Plan, nanos};
-use crate::domain::crypto::digest::Sha256;
 
 /// Content of known size that must not change while it is sent: one file, or several files as an archive.
 #[derive(Debug)]
@@ -14,45 +16,20 @@ pub struct Source(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    One(WatchedFile),
+    One { file: WatchedFile, size: u64, snapshot: bool },
     Archive { plan: Plan, modified: Option<SystemTime>, mode: Option<u32> },
 }
-
-/// Open file of known size, watched for changes.
-#[derive(Debug)]
-pub struct WatchedFile {
-    file: File,
-    size: u64,
-    /// Unix permissions, if the file is executable.
-    executable_mode: Option<u32>,
-    fingerprint: Fingerprint,
-}
-
-/// Fingerprint of one version of a file: modification time, device, inode and change time.
-///
-/// The change time reveals a change even if the modification time was set back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint {
-    modified: Option<SystemTime>,
-    inode: Inode,
-}
-
-#[cfg(unix)]
-type Inode = (u64, u64, i64, i64);
-#[cfg(not(unix))]
-type Inode = ();
 
 /// The source cannot be read, or has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The file has changed since the upload started.
-    #[error("the file changed while it was being sent")]
-    Changed,
-    /// A file of an archive has changed.
-    #[error("{name} changed while it was being sent")]
-    ChangedIn {
-        /// The file's path within the archive.
-        name: String,
+    /// A file has changed since the upload started.
+    #[error("{} {change}", name.as_deref().unwrap_or("the file"))]
+    Changed {
+        /// The file's path within the archive; `None` for a single file.
+        name: Option<String>,
+        /// Kind of the change.
+        change: Change,
     },
     /// The file cannot be read.
     #[error("the file cannot be read")]
@@ -68,6 +45,36 @@ pub enum SourceError {
     },
 }
 
+/// Change of a file that ends its upload; the text continues a sentence that starts with the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Change {
+    /// The content is shorter or different.
+    #[error("changed while it was being sent")]
+    Content,
+    /// The file is longer.
+    #[error("grew while it was being sent")]
+    Grown,
+    /// The file was moved or removed before its content was read.
+    #[error("was moved or removed before it was sent")]
+    Gone,
+}
+
+impl Change {
+    /// Returns the error for this change of the archive's file `name`, or of the single file.
+    pub(in crate::client) fn in_file(self, name: Option<&str>) -> SourceError {
+        SourceError::Changed { name: name.map(str::to_owned), change: self }
+    }
+
+    /// Compares the current size of a file with the size to send; a longer file is fine if `snapshot` is set.
+    pub(in crate::client) const fn of_size(now: u64, sent: u64, snapshot: bool) -> Option<Self> {
+        match now {
+            now if now < sent => Some(Self::Content),
+            now if now > sent && !snapshot => Some(Self::Grown),
+            _ => None,
+        }
+    }
+}
+
 impl Source {
     /// Opens the regular file at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -76,7 +83,25 @@ impl Source {
 
     /// Creates the source from an open file.
     pub fn of(file: File) -> io::Result<Self> {
-        WatchedFile::of(file).map(|file| Self(Kind::One(file)))
+        let file = WatchedFile::of(file)?;
+        Ok(Self(Kind::One { size: file.size(), file, snapshot: false }))
+    }
+
+    /// Sends the size that a single file has now, although the file may grow.
+    #[must_use]
+    pub fn snapshot(mut self) -> Self {
+        if let Kind::One { snapshot, .. } = &mut self.0 {
+            *snapshot = true;
+        }
+        self
+    }
+
+    /// Returns the source as an earlier snapshot of `size` bytes had it; unchanged if it is no snapshot, or shorter.
+    pub(super) fn cut_to(mut self, to: u64) -> Self {
+        if let Kind::One { size, snapshot: true, .. } = &mut self.0 {
+            *size = to.min(*size);
+        }
+        self
     }
 
     /// Creates the source from the archive that `plan` describes; `directory` has the metadata of its directory.
@@ -90,7 +115,7 @@ impl Source {
     #[must_use]
     pub const fn plan(&self) -> Option<&Plan> {
         match &self.0 {
-            Kind::One(_) => None,
+            Kind::One { .. } => None,
             Kind::Archive { plan, .. } => Some(plan),
         }
     }
@@ -99,7 +124,7 @@ impl Source {
     #[must_use]
     pub const fn size(&self) -> u64 {
         match &self.0 {
-            Kind::One(file) => file.size,
+            Kind::One { size, .. } => *size,
             Kind::Archive { plan, .. } => plan.size(),
         }
     }
@@ -108,7 +133,7 @@ impl Source {
     #[must_use]
     pub fn modified_ms(&self) -> Option<i64> {
         let modified = match &self.0 {
-            Kind::One(file) => file.fingerprint.modified,
+            Kind::One { file, .. } => file.fingerprint().modified(),
             Kind::Archive { modified, .. } => *modified,
         };
         modified.and_then(|modified| i64::try_from(nanos(Some(modified)) / 1_000_000).ok())
@@ -118,22 +143,18 @@ impl Source {
     #[must_use]
     pub const fn mode(&self) -> Option<u32> {
         match &self.0 {
-            Kind::One(file) => file.executable_mode,
+            Kind::One { file, .. } => file.executable_mode(),
             Kind::Archive { mode, .. } => *mode,
         }
     }
 
-    /// Returns a digest that changes with the source, for comparison by a later process without reading the content.
-    ///
-    /// Covers size and modification time of a file; for an archive, these and the path of each entry.
-    #[must_use]
-    pub fn identity(&self) -> Sha256 {
-        match &self.0 {
-            Kind::One(file) => {
-                let modified = nanos(file.fingerprint.modified).to_be_bytes();
-                Sha256::of_parts([b"file" as &[u8], &file.size.to_be_bytes(), &modified])
+    /// Gives the entries of an archive what an earlier process has recorded of them; `recorded` may be empty.
+    pub(super) fn with_entries_of(self, recorded: &str) -> Self {
+        match self.0 {
+            Kind::Archive { plan, modified, mode } if !recorded.is_empty() => {
+                Self(Kind::Archive { plan: plan.as_recorded(recorded), modified, mode })
             }
-            Kind::Archive { plan, .. } => plan.identity(),
+            kind => Self(kind),
         }
     }
 
@@ -146,119 +167,27 @@ impl Source {
     /// Fills `buffer` with the bytes from `offset` on. Safe to call from several threads at once.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         match &self.0 {
-            Kind::One(file) => file.read_exact_at(buffer, offset),
+            Kind::One { file, .. } => file.read_exact_at(buffer, offset),
             Kind::Archive { plan, .. } => plan.read_exact_at(buffer, offset),
         }
     }
 
-    /// Checks that size, times and inode are unchanged.
-    pub fn check_unchanged(&self) -> Result<(), SourceError> {
+    /// Returns the ranges of the content that may have changed, since metadata of their files has changed.
+    ///
+    /// Fails if the size of a file shows a change.
+    pub fn doubtful_ranges(&self) -> Result<Vec<Range<u64>>, SourceError> {
         match &self.0 {
-            Kind::One(file) => file.check_unchanged(),
-            Kind::Archive { plan, .. } => plan.check_unchanged(),
-        }
-    }
-}
-
-impl WatchedFile {
-    /// Creates the source from an open file.
-    fn of(file: File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let executable_mode = unix_mode(&metadata).filter(|mode| mode & 0o111 != 0);
-        Ok(Self { size: metadata.len(), executable_mode, fingerprint: Fingerprint::of(&metadata), file })
-    }
-
-    /// Opens a path that was a regular file when listed: follows no symlink, and never blocks on a FIFO or device.
-    pub(in crate::client) fn open_plain(path: &Path) -> io::Result<Self> {
-        let mut options = File::options();
-        options.read(true);
-        #[cfg(unix)]
-        {
-            use rustix::fs::OFlags;
-            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-            std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.cast_signed());
-        }
-        Self::of(options.open(path)?)
-    }
-
-    pub(in crate::client) const fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
-
-    pub(in crate::client) const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Fills `buffer` with the bytes from `offset` on.
-    pub(in crate::client) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
-        match read_exact_at(&self.file, buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(SourceError::Changed),
-            outcome => Ok(outcome?),
-        }
-    }
-
-    fn check_unchanged(&self) -> Result<(), SourceError> {
-        let metadata = self.file.metadata()?;
-        let is_same = metadata.len() == self.size && self.fingerprint.is_of(&metadata);
-        if is_same { Ok(()) } else { Err(SourceError::Changed) }
-    }
-}
-
-impl Fingerprint {
-    /// Returns the fingerprint of a file's metadata.
-    pub(in crate::client) fn of(metadata: &Metadata) -> Self {
-        Self { modified: modified(metadata), inode: inode(metadata) }
-    }
-
-    /// Returns whether the metadata has this fingerprint.
-    pub(in crate::client) fn is_of(&self, metadata: &Metadata) -> bool {
-        *self == Self::of(metadata)
-    }
-}
-
-/// Returns the read, write and execute permissions; `None` on systems without them.
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have no permissions")]
-fn unix_mode(metadata: &Metadata) -> Option<u32> {
-    Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777)
-}
-
-#[cfg(not(unix))]
-const fn unix_mode(_: &Metadata) -> Option<u32> {
-    None
-}
-
-fn modified(metadata: &Metadata) -> Option<SystemTime> {
-    // Without modification times on a file system, only the size and the tags of segments sealed again are compared.
-    metadata.modified().ok()
-}
-
-#[cfg(unix)]
-fn inode(metadata: &Metadata) -> Inode {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-const fn inode(_: &Metadata) -> Inode {}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                buffer = &mut buffer[read..];
-                offset += read as u64;
+            Kind::One { file, size, snapshot } => {
+                let metadata = file.metadata()?;
+                match Change::of_size(metadata.len(), *size, *snapshot) {
+                    Some(change) => Err(change.in_file(None)),
+                    None if file.fingerprint().is_of(&metadata) => Ok(Vec::new()),
+                    None => Ok(iter::once(0..*size).collect()),
+                }
             }
+            Kind::Archive { plan, .. } => plan.doubtful_ranges(),
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -268,6 +197,15 @@ mod tests {
 
     use super::*;
 
+    /// Returns the list of ranges with the first bytes only.
+    fn first(bytes: u64) -> Vec<Range<u64>> {
+        iter::once(0..bytes).collect()
+    }
+
+    fn is_changed<T>(outcome: &Result<T, SourceError>, expected: Change) -> bool {
+        matches!(outcome, Err(SourceError::Changed { change, .. }) if *change == expected)
+    }
+
     #[test]
     fn a_change_is_detected() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -276,13 +214,27 @@ mod tests {
         let mut buffer = [0; 4];
         source.read_exact_at(&mut buffer, 3).unwrap();
         assert_eq!(&buffer, b"tent");
-        assert!(source.check_unchanged().is_ok());
-        assert!(matches!(source.read_exact_at(&mut buffer, 4), Err(SourceError::Changed)));
+        assert_eq!(source.doubtful_ranges().unwrap(), []);
+        assert!(is_changed(&source.read_exact_at(&mut buffer, 4), Change::Content));
 
         file.as_file().set_modified(SystemTime::now() + std::time::Duration::from_secs(2)).unwrap();
-        assert!(matches!(source.check_unchanged(), Err(SourceError::Changed)));
+        assert_eq!(source.doubtful_ranges().unwrap(), first(7));
         file.write_all(b"!").unwrap();
-        assert!(matches!(source.check_unchanged(), Err(SourceError::Changed)));
+        assert!(is_changed(&source.doubtful_ranges(), Change::Grown));
+        assert_eq!(Source::open(file.path()).unwrap().snapshot().cut_to(7).size(), 7);
+        file.as_file().set_len(3).unwrap();
+        assert!(is_changed(&source.doubtful_ranges(), Change::Content));
+    }
+
+    #[test]
+    fn a_snapshot_ignores_what_is_appended() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"content").unwrap();
+        let source = Source::open(file.path()).unwrap().snapshot();
+        file.write_all(b" and more").unwrap();
+        assert_eq!((source.size(), source.doubtful_ranges().unwrap()), (7, first(7)));
+        file.as_file().set_len(3).unwrap();
+        assert!(is_changed(&source.doubtful_ranges(), Change::Content));
     }
 
     #[cfg(unix)]
@@ -296,7 +248,7 @@ mod tests {
         let changed = (0..1_000_000).any(|_| {
             std::fs::write(file.path(), b"CONTENT").unwrap();
             file.as_file().set_modified(UNIX_EPOCH).unwrap();
-            source.check_unchanged().is_err()
+            !source.doubtful_ranges().unwrap().is_empty()
         });
         assert!(changed);
     }
@@ -306,17 +258,5 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.set_modified(UNIX_EPOCH - std::time::Duration::from_millis(1500)).unwrap();
         assert_eq!(Source::of(file).unwrap().modified_ms(), Some(-1500));
-    }
-
-    #[test]
-    fn the_identity_changes_with_size_and_time() {
-        let identity = |size, seconds| {
-            let file = tempfile::tempfile().unwrap();
-            file.set_len(size).unwrap();
-            file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
-            Source::of(file).unwrap().identity()
-        };
-        assert_eq!(identity(7, 1), identity(7, 1));
-        assert!(identity(7, 1) != identity(7, 2) && identity(7, 1) != identity(8, 1));
     }
 }

@@ -11,6 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::driver::address_of;
 use super::segments::Segments;
+use crate::client::pack::Plan;
 use crate::client::tag_file::{self, TagFile};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
@@ -28,9 +29,9 @@ pub struct UploadState {
     /// Digest of the command: only the same command resumes the upload.
     #[zeroize(skip)]
     pub command: Sha256,
-    /// Identity of the source, from its metadata.
-    #[zeroize(skip)]
-    pub source: Sha256,
+    /// Sizes, times and permissions of the archive's entries, in base64url; empty for a single file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entries: String,
     /// Base URL of the service.
     pub server: String,
     /// Id of the transfer.
@@ -61,7 +62,7 @@ impl UploadState {
         Self {
             v: VERSION,
             command,
-            source: segments.source().identity(),
+            entries: segments.source().plan().and_then(Plan::recorded).unwrap_or_default(),
             server,
             transfer_id: created.transfer_id.to_string(),
             link_key: link_key.to_text().to_string(),
@@ -111,7 +112,7 @@ pub(super) mod tests {
         UploadState {
             v: VERSION,
             command: Sha256::of(b"command"),
-            source: Sha256::of(b"source"),
+            entries: String::new(),
             server: "https://send.example".into(),
             transfer_id: TransferId::random().to_string(),
             link_key: "v1.x".into(),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::task::spawn_blocking;
 
 use super::UploadError;
+use super::pipeline::check_unchanged;
 use super::plan::Plan;
 use super::request::{Payload, RequestOutcome, RequestParameters};
 use super::urls::{Signed, Urls};
@@ -132,9 +132,7 @@ impl StoreUpload {
             self.urls.forget_all();
         }
         // The last segment's own check may have run while other segments were still being read.
-        let segments = self.payload.segments.clone();
-        let check = spawn_blocking(move || segments.source().check_unchanged());
-        Ok(check.await.expect("checking a file does not panic")?)
+        check_unchanged(&self.payload.segments, &self.payload.journal).await
     }
 
     /// Sends one part with retries, until the part has arrived or the store no longer accepts it.

@@ -8,14 +8,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::UploadError;
 use super::journal::Journal;
 use super::segments::Segments;
-use super::source::{Source, SourceError};
+use super::source::{Change, Source};
 use super::state::UploadState;
-use super::{JournalError, UploadError};
+use super::verify::compare;
 use crate::client::state_files::{self, MAX_AGE, age_of};
 use crate::client::tag_file::TagFile;
 use crate::domain::crypto::digest::Sha256;
+use crate::domain::crypto::envelope;
 use crate::domain::crypto::key::{LinkKey, PayloadKey};
 use crate::domain::crypto::passphrase::Passphrase;
 use crate::domain::crypto::sealed::{Header, Tag};
@@ -30,7 +32,7 @@ pub struct UnfinishedUpload {
     key: PayloadKey,
     header: Header,
     envelope: Vec<u8>,
-    source: Sha256,
+    entries: String,
     tags: Vec<Option<Tag>>,
     file: TagFile,
 }
@@ -101,7 +103,7 @@ impl UnfinishedUpload {
             key: PayloadKey::from_bytes(Zeroizing::new(key)),
             header: Header::parse(&decode(&state.header)?).ok()?,
             envelope: decode(&state.envelope)?,
-            source: state.source,
+            entries: state.entries.clone(),
             tags,
             file,
         })
@@ -134,14 +136,22 @@ impl UnfinishedUpload {
                 return Err(UploadError::OtherPassphrase);
             }
         }
-        if source.identity() != self.source {
-            return Err(SourceError::Changed.into());
+        let size = envelope::decode(&self.envelope).ok().flatten().map(|envelope| envelope.metadata.size);
+        let source = match size {
+            Some(size) => source.with_entries_of(&self.entries).cut_to(size),
+            None => source,
+        };
+        // Other times may come from `touch` or `chmod`: the content of the segments decides.
+        if size != Some(source.size()) {
+            let is_longer = size.is_some_and(|size| source.size() > size) && source.plan().is_none();
+            return Err(if is_longer { Change::Grown } else { Change::Content }.in_file(None).into());
         }
         let segments = Segments::resume(source, self.envelope.clone(), &self.key, self.header.clone())?;
         if segments.layout().segments() != self.tags.len() as u64 {
-            return Err(SourceError::Changed.into());
+            return Err(Change::Content.in_file(None).into());
         }
-        compare(&segments, &self.tags)?;
+        let recorded: Vec<_> = (0..).zip(&self.tags).filter_map(|(index, tag)| Some((index, (*tag)?))).collect();
+        compare(&segments, &recorded)?;
         Ok(segments)
     }
 
@@ -160,20 +170,4 @@ pub(super) struct Resumed {
     pub link_key: LinkKey,
     pub segments: Segments,
     pub journal: Journal,
-}
-
-/// Seals the recorded segments again, on two threads, and compares their tags.
-fn compare(segments: &Segments, tags: &[Option<Tag>]) -> Result<(), UploadError> {
-    let recorded: Vec<(u32, Tag)> = (0..).zip(tags).filter_map(|(index, tag)| Some((index, (*tag)?))).collect();
-    let check = |half: &[(u32, Tag)]| {
-        half.iter().try_for_each(|(index, tag)| {
-            let is_same = segments.seal(*index)?.tag == *tag;
-            if is_same { Ok(()) } else { Err(UploadError::from(JournalError::Changed)) }
-        })
-    };
-    let (first, second) = recorded.split_at(recorded.len() / 2);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| check(second));
-        check(first).and(other.join().expect("sealing does not panic"))
-    })
 }

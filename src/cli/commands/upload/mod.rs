@@ -5,7 +5,6 @@ mod prepare;
 mod report;
 pub(super) mod unfinished;
 
-use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use super::upload::unfinished::ResumeArguments;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::content::ContentOptions;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::values::{positive_duration, positive_number};
 use crate::cli::output::plural::counted;
@@ -57,9 +57,8 @@ pub(crate) struct Arguments {
     /// Print the link without its key on the first line and the key on the second
     #[arg(long)]
     separate_key: bool,
-    /// Exclude entries whose name, or path below the directory, matches this glob; can be repeated
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<OsString>,
+    #[command(flatten)]
+    content: ContentOptions,
     /// List the files and check them against the limits of the server, without uploading
     #[arg(long)]
     dry_run: bool,

@@ -1,7 +1,7 @@
 //! Everything before the transfer is created: opens the input, reads the secrets, checks the limits.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
@@ -15,9 +15,6 @@ use crate::client::Api;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
-
-/// Maximum number of skipped entries that are named in warnings.
-const MAX_WARNINGS: usize = 20;
 
 impl Arguments {
     /// Returns a digest of the command (server, paths and options), by which `--resume` finds its unfinished upload.
@@ -38,7 +35,7 @@ impl Arguments {
         let terms = (
             context.settings.server().to_string(),
             paths,
-            &self.exclude,
+            (&self.content.exclude, self.content.dereference, self.content.skip_unsendable),
             self.name.as_deref(),
             self.expires.map(|expires| expires.as_secs()),
             self.downloads,
@@ -70,18 +67,18 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         Some(unfinished) => UploadError::from(error).or_unfinished(unfinished.id()),
         None => error.into(),
     })?;
+    if arguments.paths == [Path::new("-")] && io::stdin().is_terminal() {
+        context.printer.note("reading from the terminal until Ctrl-D on an empty line");
+    }
     let input = Input {
         paths: arguments.paths,
         name: arguments.name,
-        exclude: arguments.exclude,
+        options: arguments.content,
         limit: health.limits.max_content_bytes,
     };
     let opened = spawn_blocking(move || input.open()).await.expect("opening files does not panic")?;
-    for skipped in opened.skipped.iter().take(MAX_WARNINGS) {
-        context.printer.warning(&format!("{} is {} and is skipped", skipped.path, skipped.kind));
-    }
-    if let Some(others) = opened.skipped.len().checked_sub(MAX_WARNINGS).filter(|others| *others > 0) {
-        context.printer.warning(&format!("{others} more entries are skipped"));
+    for skipped in &opened.skipped {
+        context.printer.warning(&format!("{} {}; it is skipped", skipped.path, skipped.reason));
     }
     for glob in &opened.unused_globs {
         context.printer.warning(&format!("--exclude {} matches nothing", glob.display()));

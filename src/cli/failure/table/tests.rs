@@ -1,6 +1,6 @@
 use super::*;
 use crate::client::decrypt::OutputError;
-use crate::client::upload::{InterruptedState, JournalError, SourceError};
+use crate::client::upload::{Change, InterruptedState, JournalError, SourceError};
 use crate::client::{ApiError, Origin, Peer, Signal, StoreError};
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::error::ErrorCode;
@@ -47,7 +47,10 @@ fn error_responses_have_the_documented_exit_status() {
 #[test]
 fn local_failures_have_the_documented_exit_status() {
     let exit = |error: anyhow::Error| of(&error).exit;
-    assert_eq!(exit(UploadError::Source(SourceError::Changed).into()), Exit::LocalFile);
+    assert_eq!(
+        exit(UploadError::Source(SourceError::Changed { name: None, change: Change::Content }).into()),
+        Exit::LocalFile
+    );
     assert_eq!(exit(UploadError::Journal(JournalError::Changed).into()), Exit::LocalFile);
     assert_eq!(
         exit(UploadError::TooLarge { name: "x".to_owned(), size: Some(2), limit: 1 }.into()),

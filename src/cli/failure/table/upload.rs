@@ -4,6 +4,7 @@ use super::api::of_client;
 use super::{resumable, with_root_cause};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::input::spool::SPOOL_HINT;
 use crate::client::pack::PackError;
 use crate::client::upload::{InterruptedState, JournalError, SourceError, UploadError};
 use crate::domain::id::TransferId;
@@ -11,8 +12,12 @@ use crate::domain::id::TransferId;
 pub(super) fn of_upload(error: &UploadError) -> Failure {
     let message = with_root_cause(error);
     if error.is_changed() {
-        return Failure::new(Exit::LocalFile, "file_changed", message)
-            .hint("the transfer was deleted; upload the file again when no program writes to it");
+        let hint = if error.is_grown() {
+            "the transfer was deleted; to send a growing file as it is now, add --snapshot"
+        } else {
+            "the transfer was deleted; upload the file again when no program writes to it"
+        };
+        return Failure::new(Exit::LocalFile, "file_changed", message).hint(hint);
     }
     match error {
         UploadError::Client(error) | UploadError::PartsMissing(error) => of_client(error),
@@ -22,9 +27,9 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         UploadError::Lifetime { .. } => Failure::usage(message).hint("choose another --expires"),
         UploadError::Downloads => Failure::usage(message).hint("choose another --downloads, or omit it"),
         UploadError::Seal(_) => Failure::new(Exit::LocalFile, "unsealable", message).hint("choose a shorter --name"),
-        UploadError::Source(
-            SourceError::Changed | SourceError::ChangedIn { .. } | SourceError::Read(_) | SourceError::ReadIn { .. },
-        ) => Failure::new(Exit::LocalFile, "file_unreadable", message),
+        UploadError::Source(SourceError::Changed { .. } | SourceError::Read(_) | SourceError::ReadIn { .. }) => {
+            Failure::new(Exit::LocalFile, "file_unreadable", message)
+        }
         UploadError::Journal(JournalError::Changed | JournalError::Write(_)) => {
             Failure::new(Exit::LocalFile, "state_unwritable", message)
                 .hint("check the disk and the permissions of the state directory")
@@ -59,18 +64,26 @@ fn resume_or_delete(id: TransferId) -> String {
 }
 
 pub(super) fn of_pack(error: &PackError) -> Failure {
-    const EXCLUDE: &str = "nothing was uploaded; exclude the entry with --exclude";
+    const LINK: &str = "nothing was uploaded; follow links with --dereference, or leave such entries out with \
+                        --skip-unsendable or --exclude";
     let message = with_root_cause(error);
     let failed = |code| Failure::new(Exit::LocalFile, code, message.clone());
     match error {
         PackError::Unreadable { .. } => failed("file_unreadable")
-            .hint("nothing was uploaded; check the path and its permissions, or exclude it with --exclude"),
-        PackError::Link(_) => failed("link_leads_out").hint(EXCLUDE),
+            .hint(
+            "nothing was uploaded; check the path and its permissions, or leave it out with --skip-unsendable or --exclude",
+        ),
+        PackError::Link(_) => failed("link_leads_out").hint(LINK),
         PackError::Name(_) => {
-            failed("unfit_name").hint("nothing was uploaded; rename the entry, or exclude it with --exclude")
+            failed("unfit_name")
+                .hint("nothing was uploaded; rename the entry, or leave it out with --skip-unsendable or --exclude")
         }
         PackError::Special(_) => failed("special_file").hint("nothing was uploaded; omit the path"),
         PackError::TooMany => failed("too_many_files").hint("upload it in parts, or pack it first and upload one file"),
+        PackError::NothingSendable(_) => failed("nothing_sendable").hint("name other paths"),
+        PackError::Spool { .. } => failed("spool").hint(SPOOL_HINT),
+        PackError::TooLarge { .. } => Failure::new(Exit::LimitExceeded, "payload_too_large", message)
+            .hint("leave the file out with --exclude"),
         PackError::Nothing => Failure::usage(message).hint("omit --exclude, or name other paths"),
     }
 }

@@ -3,6 +3,7 @@
 mod archives;
 mod disk_full;
 mod download_count;
+mod generated_files;
 mod hostile_server;
 mod modes;
 mod network;
@@ -19,4 +20,5 @@ mod s3;
 mod server_kills;
 mod signals;
 mod size_limit;
+mod stdin;
 mod store_matrix;

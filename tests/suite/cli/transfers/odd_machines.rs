@@ -125,7 +125,7 @@ fn a_closed_standard_stream_is_an_error_before_anything_is_lost() {
     // The download was not counted.
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "precious");
     // An empty input is none that is closed.
-    assert_eq!(in_shell(r#""$@" </dev/null"#, &from_stdin).exit, 0);
+    in_shell(r#""$@" </dev/null"#, &from_stdin).failed(9, "stdin is empty");
     assert_eq!(in_shell(r#""$@" >/dev/null"#, &upload).exit, 0);
 }
 

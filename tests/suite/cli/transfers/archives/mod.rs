@@ -4,6 +4,7 @@ mod names;
 mod receiving;
 mod sending;
 mod unsafe_archives;
+mod unsendable;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -202,7 +202,7 @@ fn a_growing_file_aborts_its_upload() {
         }
         Act::Serve
     });
-    refused(&stub, &home, &content(13_000_000), &[]).failed(9, "changed");
+    refused(&stub, &home, &content(13_000_000), &[]).failed(9, "grew");
     assert_eq!(stub.status(), Some(Status::Deleted));
 }
 

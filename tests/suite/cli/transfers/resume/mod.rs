@@ -1,5 +1,6 @@
 //! Interrupted uploads and downloads, and resuming them.
 
+mod changes;
 mod downloads;
 mod interruptions;
 mod list;
