@@ -72,9 +72,9 @@ impl Timestamp {
         self.civil(format_description!("[year]-[month]-[day]T[hour]:[minute]"))
     }
 
-    /// Formats the timestamp for users, as `yyyy-mm-dd hh:mm UTC`.
+    /// Formats the timestamp in UTC, as `yyyy-mm-dd hh:mm UTC`.
     #[must_use]
-    pub fn human_readable(self) -> String {
+    pub fn utc(self) -> String {
         self.civil(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))
     }
 

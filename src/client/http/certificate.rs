@@ -88,14 +88,14 @@ impl CertificateFault {
 }
 
 fn past(end: Option<Timestamp>) -> String {
-    end.map(|end| format!(" on {}", end.human_readable())).unwrap_or_default()
+    end.map(|end| format!(" on {}", end.utc())).unwrap_or_default()
 }
 
 fn future(since: Option<Timestamp>, now: Timestamp) -> String {
-    let now = now.human_readable();
+    let now = now.utc();
     since.map_or_else(
         || format!(" by the clock of this machine, which shows {now}"),
-        |since| format!(": it is valid from {} on, and the clock of this machine shows {now}", since.human_readable()),
+        |since| format!(": it is valid from {} on, and the clock of this machine shows {now}", since.utc()),
     )
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::output::plural::counted;
 use crate::cli::output::printer::Printer;
-use crate::client::pack::{Entry, Kind, Plan};
+use crate::client::pack::{Entry, Kind, Plan, SkippedEntry};
 use crate::client::upload::{SealError, Upload, UploadError};
 use crate::domain::crypto::envelope;
 use crate::domain::crypto::envelope::Archive;
@@ -20,6 +20,7 @@ struct Output<'a> {
     name: &'a str,
     archive: Option<Archive>,
     files: Vec<FileOutput<'a>>,
+    skipped: &'a [SkippedEntry],
     total: Total,
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn sealed_size(upload: &Upload) -> Result<u64, UploadError> {
 }
 
 /// Prints the files of `upload` with their sizes. No transfer exists at this point.
-pub(crate) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
+pub(crate) fn print(upload: &Upload, skipped: &[SkippedEntry], printer: &Printer) -> Result<()> {
     let name = &upload.metadata.filename;
     let content = upload.source.size();
     let sealed = sealed_size(upload)?;
@@ -70,7 +71,7 @@ pub(crate) fn print(upload: &Upload, printer: &Printer) -> Result<()> {
             vec![FileOutput { name, size: content }]
         };
         let archive = upload.metadata.archive;
-        return Ok(printer.json(&Output { v: 1, ok: true, dry_run: true, name, archive, files, total })?);
+        return Ok(printer.json(&Output { v: 1, ok: true, dry_run: true, name, archive, files, skipped, total })?);
     }
     let mut lines: Vec<_> = entries.iter().map(|entry| line(name, entry)).collect();
     if !is_archive {

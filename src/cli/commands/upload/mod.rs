@@ -15,6 +15,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::history;
+use super::upload::report::Summary;
 use super::upload::unfinished::ResumeArguments;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -33,6 +34,7 @@ use crate::domain::error::ErrorCode;
 /// Arguments of `sgsend upload`.
 #[derive(Args)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 pub(crate) struct Arguments {
     /// Files to upload, or - for stdin. A directory or several paths become one archive, which is unpacked into a new
     /// directory when downloaded
@@ -62,6 +64,9 @@ pub(crate) struct Arguments {
     /// List the files and check them against the limits of the server, without uploading
     #[arg(long)]
     dry_run: bool,
+    /// Print what the server stores about the upload
+    #[arg(long)]
+    transparency: bool,
     #[command(flatten)]
     resume: ResumeArguments,
     #[command(flatten)]
@@ -74,41 +79,49 @@ pub(crate) struct Arguments {
 
 /// Runs `sgsend upload`. Handles interruption itself: the upload stays resumable or is deleted.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
-    let (separate_key, mut interrupt) = (arguments.separate_key, context.interrupt.clone());
+    let mut interrupt = context.interrupt.clone();
+    let (separate_key, transparency) = (arguments.separate_key, arguments.transparency);
     let (remember, share) = (arguments.history.clone(), arguments.share);
     let dry_run = arguments.dry_run;
     if !dry_run {
         require_stdout("the link")?;
     }
-    let (api, prepared) = tokio::select! {
+    let (api, prepared, skipped) = tokio::select! {
         biased;
         signal = interrupt.raised() => return Err(nothing_uploaded(signal)),
         prepared = Box::pin(prepare::prepare(arguments, context)) => prepared?,
     };
     if dry_run {
-        return dry_run::print(&prepared, &context.printer);
+        return dry_run::print(&prepared, &skipped, &context.printer);
     }
-    let name = prepared.metadata.filename.clone();
-    let files = prepared.source.plan().map(Plan::files);
+    let (name, files) = (prepared.metadata.filename.clone(), prepared.source.plan().map(Plan::files));
+    let summary = Summary { name, files, skipped, separate_key, transparency };
     let meter = context.meter("upload");
     let sealed = dry_run::sealed_size(&prepared)?;
     let uploaded = match Box::pin(upload::run(&api, prepared, context.retry_policy(), meter, interrupt)).await {
         Err(UploadError::Client(error)) if error.code() == Some(ErrorCode::QuotaExceeded) => {
-            return Err(over_quota(&api, error, (&name, sealed)).await);
+            return Err(over_quota(&api, error, (&summary.name, sealed)).await);
         }
         uploaded => uploaded?,
     };
-    if let Err(error) = report::print(&uploaded, separate_key, context) {
+    let is_read = context.printer.is_interactive() && !context.printer.is_json();
+    if is_read {
+        summary.print_head(&uploaded, &context.printer);
+    }
+    if let Err(error) = report::print(&uploaded, &summary, context) {
         // The key was never printed, so nobody can decrypt the transfer.
         return Err(unprinted(&api, &uploaded, &error).await.into());
     }
     report::warn(&uploaded, &api, context);
     share.run(&report::link_to_print(&uploaded, separate_key), &context.printer);
-    if let Err(error) = remember.add(&uploaded, &name) {
+    if let Err(error) = remember.add(&uploaded, &summary.name) {
         context.printer.warning(&format!("the upload could not be added to the history: {error}"));
     }
-    if context.printer.is_interactive() && !context.printer.is_json() {
-        report::print_details(&uploaded, (&name, files), separate_key, context);
+    if is_read {
+        summary.print_rest(&uploaded, context);
+    }
+    if !context.printer.is_json() {
+        summary.print_transparency(&uploaded, &context.printer);
     }
     Ok(())
 }

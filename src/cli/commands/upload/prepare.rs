@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
 use crate::client::Api;
+use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
@@ -46,8 +47,9 @@ impl Arguments {
     }
 }
 
-/// Opens the input, reads the secrets and checks the server's limits, before creating the transfer.
-pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload)> {
+/// Opens the input, reads the secrets and checks the server's limits, before creating the transfer. Also returns the
+/// skipped entries.
+pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }
@@ -106,5 +108,5 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         flow: arguments.flow.choice(),
     };
     upload::check(&api, &upload, &health)?;
-    Ok((api, upload))
+    Ok((api, upload, opened.skipped))
 }

@@ -1,14 +1,18 @@
 //! The output of a finished upload: link and key, warnings, and what the server stores.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use bytesize::ByteSize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::context::Context;
-use crate::cli::output::escape;
+use crate::cli::output::escape::{self, for_shell};
 use crate::cli::output::plural::counted;
+use crate::cli::output::printer::Printer;
+use crate::cli::output::time;
+use crate::client::pack::SkippedEntry;
 use crate::client::upload::Uploaded;
 use crate::client::{Api, Origin};
 use crate::domain::base_url::BaseUrl;
@@ -28,6 +32,7 @@ struct Output<'a> {
     max_downloads: Option<u32>,
     size: Size,
     mode: Flow,
+    skipped: &'a [SkippedEntry],
     transparency: &'a Transparency,
 }
 
@@ -43,8 +48,8 @@ pub(super) fn link_to_print(uploaded: &Uploaded, separate_key: bool) -> Zeroizin
 }
 
 /// Prints link and key, which are not stored anywhere.
-pub(super) fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) -> io::Result<()> {
-    let printer = &context.printer;
+pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -> io::Result<()> {
+    let (printer, separate_key) = (&context.printer, summary.separate_key);
     let status = &uploaded.completed.status;
     let key = uploaded.link.key.as_ref().map_or_else(Zeroizing::default, LinkKey::to_text);
     let link = &*link_to_print(uploaded, separate_key);
@@ -59,6 +64,7 @@ pub(super) fn print(uploaded: &Uploaded, separate_key: bool, context: &Context) 
             max_downloads: status.max_downloads,
             size: Size { content: uploaded.content_bytes, sealed: status.size_bytes },
             mode: uploaded.flow,
+            skipped: &summary.skipped,
             transparency: &uploaded.completed.transparency,
         });
     }
@@ -80,35 +86,70 @@ fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     format!("sgsend {}delete {transfer}{token_note}", context.profile_flag())
 }
 
-/// Prints sizes, expiry, the delete command and the stored data of a finished upload to stderr.
-pub(super) fn print_details(
-    uploaded: &Uploaded,
-    (name, files): (&str, Option<usize>),
-    separate_key: bool,
-    context: &Context,
-) {
-    let printer = &context.printer;
-    let status = &uploaded.completed.status;
-    let (size, sealed) = (ByteSize(uploaded.content_bytes), ByteSize(status.size_bytes));
-    let downloads = match status.max_downloads {
-        None => "unlimited".to_owned(),
-        Some(limit) => limit.to_string(),
-    };
-    let files = files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
-    printer.note(&format!("\n{}: {files}{size}, {sealed} encrypted", escape::one_line(name)));
-    printer.note(&format!("expires {}, download limit: {downloads}", status.expires_at.human_readable()));
-    printer.note(&format!("delete with: {}", delete_command(uploaded, context)));
-    if separate_key {
-        printer.note("send link and key over separate channels: downloading needs both");
+/// What the sender reads about a finished upload, beside the link.
+pub(super) struct Summary {
+    /// The name shown to recipients.
+    pub name: String,
+    /// Number of files, for an archive.
+    pub files: Option<usize>,
+    /// Entries that were not sent.
+    pub skipped: Vec<SkippedEntry>,
+    /// Whether link and key are printed separately.
+    pub separate_key: bool,
+    /// Whether to print what the server stores.
+    pub transparency: bool,
+}
+
+impl Summary {
+    /// Prints name and content size, above the link.
+    pub(super) fn print_head(&self, uploaded: &Uploaded, printer: &Printer) {
+        let files = self.files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
+        let size = ByteSize(uploaded.content_bytes);
+        let skipped = match self.skipped.len() {
+            0 => String::new(),
+            number => format!("; {number} skipped"),
+        };
+        printer.note(&format!("uploaded {}: {files}{size}{skipped}", escape::one_line(&self.name)));
     }
-    let transparency = &uploaded.completed.transparency;
-    printer.note("\nstored by the server about you:");
-    for (field, form) in &transparency.stored {
-        printer.note(&format!("  {}: {}", escape::one_line(field), escape::one_line(form)));
+
+    /// Prints what recipients do, the limits and the delete command, below the link.
+    pub(super) fn print_rest(&self, uploaded: &Uploaded, context: &Context) {
+        let (printer, status) = (&context.printer, &uploaded.completed.status);
+        // The key appears where the link does, and not on a terminal beside a redirected stdout.
+        let link = if io::stdout().is_terminal() {
+            for_shell(Path::new(link_to_print(uploaded, self.separate_key).as_str()))
+        } else {
+            "LINK".to_owned()
+        };
+        let needs_passphrase = uploaded.link.key.as_ref().is_some_and(LinkKey::needs_passphrase);
+        let passphrase = if needs_passphrase { ", with the passphrase" } else { "" };
+        printer.note(&format!("recipients open the link in a browser, or run: sgsend download {link}{passphrase}"));
+        if self.separate_key {
+            printer.note("send link and key over separate channels: downloading needs both");
+        }
+        let (relative, local) = (time::relative(status.expires_at), time::local(status.expires_at));
+        let downloads = status.max_downloads.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+        printer.note(&format!("expires {relative} ({local}), download limit: {downloads}"));
+        printer.note(&format!("delete with: {}", delete_command(uploaded, context)));
     }
-    printer.note(&format!("not stored: {}", escape::one_line(&transparency.not_stored.join(", "))));
-    if !transparency.seen_by_others.is_empty() {
-        printer.note(&format!("visible to others: {}", escape::one_line(&transparency.seen_by_others.join(", "))));
+
+    /// Prints what the server stores, if the user wants to know.
+    pub(super) fn print_transparency(&self, uploaded: &Uploaded, printer: &Printer) {
+        if !(self.transparency || printer.is_verbose()) {
+            return;
+        }
+        let Transparency { stored, not_stored, seen_by_others, .. } = &uploaded.completed.transparency;
+        printer.note(&format!(
+            "\n{} encrypted, stored by the server about you:",
+            ByteSize(uploaded.completed.status.size_bytes)
+        ));
+        for (field, form) in stored {
+            printer.note(&format!("  {}: {}", escape::one_line(field), escape::one_line(form)));
+        }
+        printer.note(&format!("not stored: {}", escape::one_line(&not_stored.join(", "))));
+        if !seen_by_others.is_empty() {
+            printer.note(&format!("visible to others: {}", escape::one_line(&seen_by_others.join(", "))));
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
                 None => "no partial download was kept; run the command again".to_owned(),
                 Some(until) => format!(
                     "run the command again; until {}, it does not count as another download",
-                    until.human_readable()
+                    time::local(*until)
                 ),
             })
         }

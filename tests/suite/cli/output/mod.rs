@@ -1,5 +1,6 @@
 //! Output of the command: messages, JSON, tables, prompts, completions and help texts.
 
+mod after_upload;
 mod cli_messages;
 mod completions;
 mod failures;

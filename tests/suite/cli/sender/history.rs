@@ -88,14 +88,9 @@ fn ended_transfers_are_not_listed_as_live() {
 
     let path = home.path().join(".local/state/sgsend/history.jsonl");
     let kept = std::fs::read_to_string(&path).unwrap();
-    let line = kept.lines().last().unwrap().to_owned();
-    let mut entry: serde_json::Value = kept
-        .lines()
-        .rev()
-        .find(|line| line.contains("expires_at"))
-        .map(|line| serde_json::from_str(line).unwrap())
-        .unwrap();
+    let newest = kept.lines().rev().find(|text| text.contains("expires_at")).unwrap();
+    let mut entry: serde_json::Value = serde_json::from_str(newest).unwrap();
     entry["expires_at"] = 1_000.into();
-    std::fs::write(&path, format!("{entry}\n{line}\n")).unwrap();
+    std::fs::write(&path, format!("{entry}\n")).unwrap();
     assert!(home.run(&["history"]).text().contains("expired 1970-01-01"), "{}", home.run(&["history"]).text());
 }

@@ -83,10 +83,10 @@ fn a_refused_connection_is_retried_until_the_service_listens_again() {
     let mut download = home.sgsend(&["download", &through, "-o", "-", "--verbose"]);
     let mut download = download.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(download.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("retrying in") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "the command did not retry");
+    let mut told = String::new();
+    while !told.contains("retrying in") {
+        told.clear();
+        assert!(stderr.read_line(&mut told).unwrap() > 0, "the command did not retry");
     }
     let _proxy = BlockingProxy::at(address, &serving.public);
     let mut rest = String::new();

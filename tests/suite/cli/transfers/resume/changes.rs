@@ -140,7 +140,7 @@ fn a_snapshot_of_a_directory_is_sent() {
         world.home.file(&format!("logs/{name}"), if name == "a.log" { &content } else { b"line\n" });
     }
     let grow = || ["a.log", "z.log"].iter().for_each(|name| append(&world.home.path().join("logs").join(name)));
-    let finished = changed_midway(&world, &["logs", "--snapshot"], &grow);
+    let finished = changed_midway(&world, &["logs", "--snapshot"], grow);
     let check = |link: &str, name: &str, length: usize| {
         world.run(&["download", link, "-o", name]).text();
         assert!(fs::read(world.home.path().join(name).join("a.log")).unwrap() == content);
@@ -153,7 +153,7 @@ fn a_snapshot_of_a_directory_is_sent() {
     grow();
     let resumed = world.run(&["upload", "logs", "--snapshot", "--resume"]);
     check(&resumed.text(), "again", 16);
-    changed_midway(&world, &["logs"], &grow).failed(9, ".log grew");
+    changed_midway(&world, &["logs"], grow).failed(9, ".log grew");
 }
 
 #[test]
