@@ -59,7 +59,7 @@ impl ServiceDownload<'_> {
                 }
                 // Either hyper found the body shorter than its announced length, or the announced length is too short.
                 Ok(()) if offset < self.size => {
-                    let cut = ClientError::Incomplete { peer: self.api.peer().clone() };
+                    let cut = ClientError::Incomplete { destination: self.api.destination().clone() };
                     retry.wait_after(cut, self.progress).await?;
                 }
                 outcome => outcome?,
@@ -75,7 +75,7 @@ impl ServiceDownload<'_> {
         pieces: &mpsc::Sender<Bytes>,
         stall: Duration,
     ) -> Result<(), FetchError> {
-        let stalled = || ClientError::Timeout { peer: self.api.peer().clone() };
+        let stalled = || ClientError::Timeout { destination: self.api.destination().clone() };
         let response = tokio::time::timeout(stall, self.api.fetch(self.address, self.grant, *offset));
         let mut response = response.await.map_err(|_| stalled())??;
         if !begins_at(&response, *offset) {
@@ -83,7 +83,7 @@ impl ServiceDownload<'_> {
         }
         loop {
             let chunk = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| stalled())?;
-            let chunk = chunk.map_err(|error| ClientError::of_request(self.api.peer(), error))?;
+            let chunk = chunk.map_err(|error| ClientError::of_request(self.api.destination(), error))?;
             let Some(piece) = chunk else { return Ok(()) };
             *offset += piece.len() as u64;
             // The decrypter reports bytes beyond the end of the payload.

@@ -105,7 +105,9 @@ impl Ranges {
             }
             let error = match outcome {
                 // Either hyper found the body shorter than its announced length, or the announced length is too short.
-                Ok(()) if buffer.next() < buffer.end => ClientError::Incomplete { peer: current.url.peer().clone() },
+                Ok(()) if buffer.next() < buffer.end => {
+                    ClientError::Incomplete { destination: current.url.destination().clone() }
+                }
                 Err(FetchError::Client(error)) => error,
                 outcome => {
                     outcome?;
@@ -136,7 +138,7 @@ impl Ranges {
     /// Downloads the rest of a range in one request.
     async fn fetch_some(&self, url: &SignedUrl, buffer: &mut RangeBuffer, stall: Duration) -> Result<(), FetchError> {
         let stalled = |has_sent| {
-            let timeout = ClientError::Timeout { peer: url.peer().clone() };
+            let timeout = ClientError::Timeout { destination: url.destination().clone() };
             ClientError::from(StoreError::stalled(timeout, has_sent))
         };
         let requested = buffer.next()..buffer.end;

@@ -75,6 +75,6 @@ impl AdminApi {
         let admin = self.key.reveal_to(request.url())?;
         let value = sensitive(&admin.key).ok_or(ClientError::MalformedSecret("admin key"))?;
         request.headers_mut().insert(admin.header.clone(), value);
-        response::call(&self.transport.peer, name, RequestBuilder::from_parts(client, request)).await
+        response::call(&self.transport.destination, name, RequestBuilder::from_parts(client, request)).await
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::response;
 use super::secret::sensitive;
-use crate::client::{ClientError, Origin, Peer, SenderToken, Transport, TransportOptions};
+use crate::client::{ClientError, Destination, Origin, SenderToken, Transport, TransportOptions};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
@@ -65,8 +65,8 @@ impl Api {
     }
 
     /// Returns the service, and the proxy in front of it.
-    pub(crate) const fn peer(&self) -> &Peer {
-        &self.transport.peer
+    pub(crate) const fn destination(&self) -> &Destination {
+        &self.transport.destination
     }
 
     /// Returns the transport that makes the connections to the service.
@@ -81,7 +81,7 @@ impl Api {
     pub async fn health(&self) -> Result<Health, ClientError> {
         let request = self.bare(Method::GET, self.base_url.join("/health"));
         let health: Health =
-            response::call(&self.transport.peer, "health", request.timeout(self.transport.call_timeout)).await?;
+            response::call(&self.transport.destination, "health", request.timeout(self.transport.call_timeout)).await?;
         if health.api == API {
             return Ok(health);
         }
@@ -92,7 +92,7 @@ impl Api {
     /// Returns the service's clock from its `Date` header, to the second; `None` without a valid header.
     pub async fn time(&self) -> Result<Option<Timestamp>, ClientError> {
         let request = self.bare(Method::GET, self.base_url.join("/health")).timeout(self.transport.call_timeout);
-        let response = response::send(&self.transport.peer, request).await?;
+        let response = response::send(&self.transport.destination, request).await?;
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         Ok(date.and_then(Timestamp::from_http_date))
     }
@@ -100,19 +100,19 @@ impl Api {
     /// Creates a transfer.
     pub async fn create(&self, transfer: &CreateTransfer) -> Result<CreatedTransfer, ClientError> {
         let request = self.post(self.base_url.join("/transfers/create"), transfer);
-        response::call(&self.transport.peer, "create", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "create", self.as_sender(request)?).await
     }
 
     /// Returns which bytes or parts of a payload the service has received.
     pub async fn upload_status(&self, id: TransferId) -> Result<UploadStatus, ClientError> {
         let request = self.get(self.route(id, "upload/status"));
-        response::call(&self.transport.peer, "upload/status", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "upload/status", self.as_sender(request)?).await
     }
 
     /// Returns the sender token's limits and remaining quota.
     pub async fn token_status(&self) -> Result<TokenItem, ClientError> {
         let request = self.get(self.base_url.join("/token/status"));
-        response::call(&self.transport.peer, "token/status", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "token/status", self.as_sender(request)?).await
     }
 
     /// Uploads payload bytes, starting at byte `offset`, to the upload `address` of a created transfer.
@@ -124,38 +124,38 @@ impl Api {
             url.query_pairs_mut().append_pair("offset", &offset.to_string());
         }
         let request = self.bare(Method::POST, url).header(CONTENT_TYPE, "application/octet-stream").body(body);
-        response::call(&self.transport.peer, "upload-bytes", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "upload-bytes", self.as_sender(request)?).await
     }
 
     /// Requests presigned URLs for the parts `numbers`; with no numbers, for the payload as a single object.
     pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
         let body = PartNumbers { numbers: numbers.to_vec() };
         let request = self.post(self.route(id, "upload/create-presign-urls"), &body);
-        response::call(&self.transport.peer, "upload/create-presign-urls", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "upload/create-presign-urls", self.as_sender(request)?).await
     }
 
     /// Completes an upload after all its bytes have arrived.
     pub async fn complete(&self, id: TransferId) -> Result<CompletedTransfer, ClientError> {
         let request = self.post(self.route(id, "upload/complete"), &Empty {});
-        response::call(&self.transport.peer, "upload/complete", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "upload/complete", self.as_sender(request)?).await
     }
 
     /// Returns a transfer's status.
     pub async fn status(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
-        response::call(&self.transport.peer, "status", self.get(self.route(id, "status"))).await
+        response::call(&self.transport.destination, "status", self.get(self.route(id, "status"))).await
     }
 
     /// Deletes a transfer. Idempotent.
     pub async fn delete(&self, id: TransferId) -> Result<TransferStatus, ClientError> {
         let request = self.post(self.route(id, "delete"), &Empty {});
-        response::call(&self.transport.peer, "delete", self.as_sender(request)?).await
+        response::call(&self.transport.destination, "delete", self.as_sender(request)?).await
     }
 
     /// Checks that the server accepts this access proof. Counts no download.
     pub async fn check_access(&self, id: TransferId, proof: &AccessProof) -> Result<(), ClientError> {
         let request = self.bare(Method::HEAD, self.route(id, "payload/download-bytes"));
         let request = with_proof(request, Some(proof)).timeout(self.transport.call_timeout);
-        response::send(&self.transport.peer, request).await.map(|_| ())
+        response::send(&self.transport.destination, request).await.map(|_| ())
     }
 
     /// Starts a download under `grant`; the server counts one download per grant.
@@ -167,7 +167,7 @@ impl Api {
     ) -> Result<DownloadResponse, ClientError> {
         let body = DownloadRequest { grant: Some(grant.to_text().to_string()) };
         let request = self.post(self.route(id, "download/create-presign-url"), &body);
-        response::call(&self.transport.peer, "download/create-presign-url", with_proof(request, proof)).await
+        response::call(&self.transport.destination, "download/create-presign-url", with_proof(request, proof)).await
     }
 
     /// Downloads payload bytes, starting at byte `offset`, from the `address` that the download response names.
@@ -176,7 +176,7 @@ impl Api {
         if offset > 0 {
             request = request.header(RANGE, format!("bytes={offset}-"));
         }
-        response::send(&self.transport.peer, request).await
+        response::send(&self.transport.destination, request).await
     }
 
     /// Reports a client event of a transfer, such as a successful decryption, to the audit log.
@@ -187,14 +187,14 @@ impl Api {
         grant: &Grant,
     ) -> Result<EventAdded, ClientError> {
         let request = self.post(self.route(id, "events/add"), &AddEvent { kind });
-        response::call(&self.transport.peer, "events/add", with_grant(request, grant)).await
+        response::call(&self.transport.destination, "events/add", with_grant(request, grant)).await
     }
 
     /// Returns a page of a transfer's events after the record `after`. With a sender token, records hold more detail.
     pub async fn events(&self, id: TransferId, after: Option<&str>) -> Result<RecordPage, ClientError> {
         let request = self.get(page_url(self.route(id, "events/list"), after));
         let request = if self.token.is_some() { self.as_sender(request)? } else { request };
-        response::call(&self.transport.peer, "events/list", request).await
+        response::call(&self.transport.destination, "events/list", request).await
     }
 
     fn route(&self, id: TransferId, verb: &str) -> Url {

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::certificate::CertificateFault;
+use super::destination::Destination;
 use super::fault::{ConnectFault, Fault, ProxyFault};
-use super::peer::Peer;
 use super::proxy::{InvalidProxy, Proxy};
 use super::secret::ForeignOrigin;
 use crate::client::{Origin, StoreError};
@@ -55,13 +55,15 @@ pub enum ClientError {
     Api(Box<ApiError>),
     /// No connection could be made.
     #[error("{}", match .fault {
-        ConnectFault::Lookup => format!("the host name of {peer} cannot be resolved"),
-        ConnectFault::TimedOut => format!("no connection to {peer} within {}", seconds(peer.connect_timeout())),
-        _ => format!("cannot reach {peer}"),
+        ConnectFault::Lookup => format!("the host name of {destination} cannot be resolved"),
+        ConnectFault::TimedOut => {
+            format!("no connection to {destination} within {}", seconds(destination.connect_timeout()))
+        }
+        _ => format!("cannot reach {destination}"),
     })]
     Unreachable {
         /// The server.
-        peer: Peer,
+        destination: Destination,
         /// Class of the error.
         fault: ConnectFault,
         /// The connection error; `None` for a timeout.
@@ -79,54 +81,54 @@ pub enum ClientError {
         fault: ProxyFault,
     },
     /// The server's TLS certificate is rejected.
-    #[error("the certificate of {peer} {fault}")]
+    #[error("the certificate of {destination} {fault}")]
     Certificate {
         /// The server.
-        peer: Peer,
+        destination: Destination,
         /// Reason of the rejection.
         fault: CertificateFault,
     },
     /// The server rejected the TLS handshake.
-    #[error("the TLS handshake with {peer} failed")]
+    #[error("the TLS handshake with {destination} failed")]
     Handshake {
         /// The server.
-        peer: Peer,
+        destination: Destination,
         /// The TLS error.
         #[source]
         source: reqwest::Error,
     },
     /// The connection was lost before the response was complete.
-    #[error("the connection to {peer} was lost")]
+    #[error("the connection to {destination} was lost")]
     ConnectionLost {
         /// The server.
-        peer: Peer,
+        destination: Destination,
         /// The connection error.
         #[source]
         source: reqwest::Error,
     },
     /// The request or the connection timed out.
-    #[error("the request to {peer} timed out")]
+    #[error("the request to {destination} timed out")]
     Timeout {
         /// The server.
-        peer: Peer,
+        destination: Destination,
     },
     /// The server transferred or stored fewer bytes than it announced.
-    #[error("{peer} ended the transfer early")]
+    #[error("{destination} ended the transfer early")]
     Incomplete {
         /// The server.
-        peer: Peer,
+        destination: Destination,
     },
     /// The server's port does not speak TLS.
-    #[error("{peer} does not speak https")]
+    #[error("{destination} does not speak https")]
     NotTls {
         /// The server.
-        peer: Peer,
+        destination: Destination,
     },
     /// The server's port does not speak plain HTTP.
-    #[error("{peer} does not speak plain http")]
+    #[error("{destination} does not speak plain http")]
     NotHttp {
         /// The server.
-        peer: Peer,
+        destination: Destination,
     },
     /// The server responded with a redirect, which API calls do not follow.
     #[error("{origin} redirects to another address")]
@@ -194,23 +196,23 @@ impl From<ApiError> for ClientError {
 }
 
 impl ClientError {
-    /// Classifies a transport error of a request to `peer`. Strips the URL, which may hold secrets.
-    pub(crate) fn of_request(peer: &Peer, error: reqwest::Error) -> Self {
-        let (peer, source) = (peer.clone(), error.without_url());
-        match (Fault::of(&source, &peer), peer.proxy()) {
+    /// Classifies a transport error of a request to `destination`. Strips the URL, which may hold secrets.
+    pub(crate) fn of_request(destination: &Destination, error: reqwest::Error) -> Self {
+        let (destination, source) = (destination.clone(), error.without_url());
+        match (Fault::of(&source, &destination), destination.proxy()) {
             (Fault::Proxy(fault), Some(proxy)) => {
-                Self::Proxy { origin: peer.origin().clone(), proxy: proxy.clone(), fault }
+                Self::Proxy { origin: destination.origin().clone(), proxy: proxy.clone(), fault }
             }
-            (Fault::Certificate(fault), _) => Self::Certificate { peer, fault },
-            (Fault::NotTls, _) => Self::NotTls { peer },
-            (Fault::NotHttp, _) => Self::NotHttp { peer },
-            (Fault::Handshake, _) => Self::Handshake { peer, source },
+            (Fault::Certificate(fault), _) => Self::Certificate { destination, fault },
+            (Fault::NotTls, _) => Self::NotTls { destination },
+            (Fault::NotHttp, _) => Self::NotHttp { destination },
+            (Fault::Handshake, _) => Self::Handshake { destination, source },
             (Fault::Connect(fault), _) => {
                 let source = (fault != ConnectFault::TimedOut).then_some(source);
-                Self::Unreachable { peer, fault, source }
+                Self::Unreachable { destination, fault, source }
             }
-            (Fault::Timeout, _) => Self::Timeout { peer },
-            (Fault::Lost | Fault::Proxy(_), _) => Self::ConnectionLost { peer, source },
+            (Fault::Timeout, _) => Self::Timeout { destination },
+            (Fault::Lost | Fault::Proxy(_), _) => Self::ConnectionLost { destination, source },
         }
     }
 

@@ -10,7 +10,7 @@ use rustls::InvalidMessage;
 use tower::Service;
 
 use super::certificate::CertificateFault;
-use super::peer::Peer;
+use super::destination::Destination;
 use super::resolver::LookupError;
 
 // Types without a public name.
@@ -27,7 +27,7 @@ pub enum ConnectFault {
     TimedOut,
     /// No program listens on the port.
     Refused,
-    /// This machine has no peer to the address.
+    /// This machine has no destination to the address.
     NoRoute,
     /// Another error.
     Other,
@@ -59,17 +59,17 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Classifies `error`, which occurred in a request to `peer`.
-    pub(super) fn of(error: &reqwest::Error, peer: &Peer) -> Self {
+    /// Classifies `error`, which occurred in a request to `destination`.
+    pub(super) fn of(error: &reqwest::Error, destination: &Destination) -> Self {
         if error.is_timeout() {
             return if error.is_connect() { Self::Connect(ConnectFault::TimedOut) } else { Self::Timeout };
         }
-        if let Some(fault) = proxy_fault(error, peer) {
+        if let Some(fault) = proxy_fault(error, destination) {
             return Self::Proxy(fault);
         }
         match find::<rustls::Error>(error) {
             Some(rustls::Error::InvalidCertificate(fault)) => {
-                return Self::Certificate(CertificateFault::of(fault, &peer.origin().host()));
+                return Self::Certificate(CertificateFault::of(fault, &destination.origin().host()));
             }
             Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => return Self::NotTls,
             Some(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) if error.is_connect() => {
@@ -87,9 +87,9 @@ impl Fault {
     }
 }
 
-/// Returns the fault of the proxy of `peer`; `None` if the error is not the proxy's.
-fn proxy_fault(error: &reqwest::Error, peer: &Peer) -> Option<ProxyFault> {
-    let proxy = peer.proxy()?;
+/// Returns the fault of the proxy of `destination`; `None` if the error is not the proxy's.
+fn proxy_fault(error: &reqwest::Error, destination: &Destination) -> Option<ProxyFault> {
+    let proxy = destination.proxy()?;
     if let Some(socks) = find::<SocksError>(error) {
         return Some(match socks {
             SocksError::Inner(error) => unreachable(error),
@@ -112,7 +112,7 @@ fn proxy_fault(error: &reqwest::Error, peer: &Peer) -> Option<ProxyFault> {
         return Some(unreachable(error));
     }
     // The only connection of a forwarded request is the proxy's.
-    peer.forwarding_proxy()?;
+    destination.forwarding_proxy()?;
     if error.is_connect() {
         Some(unreachable_or_untrusted(error, &proxy.host()))
     } else {

@@ -8,8 +8,8 @@ use http::header::{LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
+use super::destination::Destination;
 use super::fault::ProxyFault;
-use super::peer::Peer;
 use crate::client::{ApiError, ClientError};
 use crate::domain::wire::Problem;
 
@@ -24,51 +24,51 @@ const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// Sends a request and parses the JSON of its response.
 pub(crate) async fn call<T: DeserializeOwned>(
-    peer: &Peer,
+    destination: &Destination,
     name: &'static str,
     request: RequestBuilder,
 ) -> Result<T, ClientError> {
-    let response = send(peer, request).await?;
-    read_json(peer, name, response).await
+    let response = send(destination, request).await?;
+    read_json(destination, name, response).await
 }
 
 /// Sends a request and returns a successful response; other statuses are errors.
-pub(crate) async fn send(peer: &Peer, request: RequestBuilder) -> Result<Response, ClientError> {
-    let response = request.send().await.map_err(|error| ClientError::of_request(peer, error))?;
+pub(crate) async fn send(destination: &Destination, request: RequestBuilder) -> Result<Response, ClientError> {
+    let response = request.send().await.map_err(|error| ClientError::of_request(destination, error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     if status.is_redirection() {
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(shorten);
-        return Err(ClientError::Redirected { origin: peer.origin().clone(), to });
+        return Err(ClientError::Redirected { origin: destination.origin().clone(), to });
     }
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-        && let Some(proxy) = peer.forwarding_proxy()
+        && let Some(proxy) = destination.forwarding_proxy()
     {
-        let (origin, proxy) = (peer.origin().clone(), proxy.clone());
+        let (origin, proxy) = (destination.origin().clone(), proxy.clone());
         return Err(ClientError::Proxy { origin, proxy, fault: ProxyFault::Authentication });
     }
-    Err(error_response(peer, response).await.into())
+    Err(error_response(destination, response).await.into())
 }
 
 /// Parses the JSON body of a successful response.
 pub(crate) async fn read_json<T: DeserializeOwned>(
-    peer: &Peer,
+    destination: &Destination,
     name: &'static str,
     response: Response,
 ) -> Result<T, ClientError> {
-    let invalid = |source| ClientError::InvalidResponse { origin: peer.origin().clone(), call: name, source };
+    let invalid = |source| ClientError::InvalidResponse { origin: destination.origin().clone(), call: name, source };
     let body = match read(response, MAX_RESPONSE_BYTES).await {
         Ok(Some(body)) => body,
         Ok(None) => return Err(invalid("the response is too long".into())),
-        Err(error) => return Err(ClientError::of_request(peer, error)),
+        Err(error) => return Err(ClientError::of_request(destination, error)),
     };
     serde_json::from_slice(&body).map_err(|error| invalid(error.into()))
 }
 
 /// Parses an error response. Never fails: without a valid body the error describes the status.
-async fn error_response(peer: &Peer, response: Response) -> ApiError {
+async fn error_response(destination: &Destination, response: Response) -> ApiError {
     let status = response.status();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(shorten);
     let retry_after = header(RETRY_AFTER.as_str())
@@ -91,7 +91,7 @@ async fn error_response(peer: &Peer, response: Response) -> ApiError {
             status: status.as_u16(),
             code: None,
             code_text: format!("http_{}", status.as_u16()),
-            detail: match peer.forwarding_proxy() {
+            detail: match destination.forwarding_proxy() {
                 None => format!("the server responded with status {status} and no details"),
                 Some(proxy) => {
                     format!("the proxy {proxy}, or the server behind it, responded with status {status} and no details")

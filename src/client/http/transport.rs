@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder};
 
-use super::peer::Peer;
+use super::destination::Destination;
 use super::proxy::{ProxyChoice, ProxySettings};
 use super::resolver::SystemResolver;
 use crate::client::{ClientError, Origin};
@@ -45,7 +45,7 @@ impl Default for TransportOptions {
 #[derive(Clone)]
 pub struct Transport {
     pub(crate) client: Client,
-    pub(crate) peer: Peer,
+    pub(crate) destination: Destination,
     pub(crate) call_timeout: Duration,
     options: Arc<TransportOptions>,
 }
@@ -53,12 +53,12 @@ pub struct Transport {
 impl Transport {
     /// Builds the connection pool for the server at `base_url`, without connecting yet.
     pub fn to(base_url: &BaseUrl, options: &TransportOptions) -> Result<Self, ClientError> {
-        let (client, peer) = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
-        Ok(Self { client, peer, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
+        let (client, destination) = connections(base_url, options, |builder| builder.http2_adaptive_window(true))?;
+        Ok(Self { client, destination, call_timeout: options.call_timeout, options: Arc::new(options.clone()) })
     }
 
     /// Builds a connection pool for a payload store, with the same options.
-    pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<(Client, Peer), ClientError> {
+    pub(crate) fn to_store(&self, base_url: &BaseUrl) -> Result<(Client, Destination), ClientError> {
         // HTTP/1.1 gives each part a connection of its own, so that one failing connection does not break the others.
         connections(base_url, &self.options, ClientBuilder::http1_only)
     }
@@ -68,7 +68,7 @@ fn connections(
     base_url: &BaseUrl,
     options: &TransportOptions,
     version: impl FnOnce(ClientBuilder) -> ClientBuilder,
-) -> Result<(Client, Peer), ClientError> {
+) -> Result<(Client, Destination), ClientError> {
     if base_url.is_plain_http_beyond_loopback() && !options.insecure_http {
         return Err(ClientError::PlainHttp { origin: Origin::from(base_url) });
     }
@@ -103,7 +103,7 @@ fn connections(
         Some(_) => ClientError::CaCertificates(error),
         None => ClientError::Setup(error),
     })?;
-    Ok((client, Peer::new(Origin::from(base_url), proxy, options.connect_timeout)))
+    Ok((client, Destination::new(Origin::from(base_url), proxy, options.connect_timeout)))
 }
 
 #[cfg(test)]

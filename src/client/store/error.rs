@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use reqwest::Response;
 
-use crate::client::{ClientError, Origin, Peer};
+use crate::client::{ClientError, Destination, Origin};
 
 /// Maximum number of bytes read of an error response; the error code is at its beginning.
 const MAX_ERROR_BYTES: usize = 4 * 1024;
@@ -54,10 +54,10 @@ impl From<StoreError> for ClientError {
 }
 
 impl StoreError {
-    /// Classifies a transport error of a request to `peer`.
-    pub(super) fn of_request(peer: &Peer, error: reqwest::Error) -> Self {
+    /// Classifies a transport error of a request to `destination`.
+    pub(super) fn of_request(destination: &Destination, error: reqwest::Error) -> Self {
         let connects = error.is_connect();
-        match ClientError::of_request(peer, error) {
+        match ClientError::of_request(destination, error) {
             error if connects => Self::Unreachable(error),
             error @ (ClientError::Certificate { .. } | ClientError::NotTls { .. } | ClientError::NotHttp { .. }) => {
                 Self::Unreachable(error)

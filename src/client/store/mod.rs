@@ -17,7 +17,7 @@ use url::Url;
 pub use self::error::StoreError;
 #[cfg(fuzzing)]
 pub(super) use self::error::code_in;
-use super::{Api, ClientError, Origin, Peer, Transport};
+use super::{Api, ClientError, Destination, Origin, Transport};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::UploadRequest;
 
@@ -30,14 +30,14 @@ pub(super) struct Store {
     origin: Origin,
     transport: Transport,
     /// Connections to the origin of the last URL, reused while the origin stays the same.
-    connections: Mutex<Option<(Client, Peer)>>,
+    connections: Mutex<Option<(Client, Destination)>>,
 }
 
 /// Presigned URL. Has no `Debug` output, since the URL is a secret.
 #[derive(Clone)]
 pub(super) struct SignedUrl {
     url: Url,
-    peer: Peer,
+    destination: Destination,
     client: Client,
 }
 
@@ -71,8 +71,8 @@ impl Store {
         if base_url.is_loopback() && !self.service.is_loopback() {
             return Err(StoreError::Loopback { origin }.into());
         }
-        let (client, peer) = self.connections(&base_url, &origin)?;
-        Ok(SignedUrl { url, peer, client })
+        let (client, destination) = self.connections(&base_url, &origin)?;
+        Ok(SignedUrl { url, destination, client })
     }
 
     /// Validates a presigned PUT request from the response to `call`.
@@ -90,9 +90,9 @@ impl Store {
         ClientError::InvalidResponse { origin: self.origin.clone(), call, source: reason.into() }
     }
 
-    fn connections(&self, base_url: &BaseUrl, origin: &Origin) -> Result<(Client, Peer), ClientError> {
+    fn connections(&self, base_url: &BaseUrl, origin: &Origin) -> Result<(Client, Destination), ClientError> {
         let mut connections = self.connections.lock().expect("no thread panics while holding this lock");
-        if let Some(current) = connections.as_ref().filter(|(_, peer)| peer.origin() == origin) {
+        if let Some(current) = connections.as_ref().filter(|(_, destination)| destination.origin() == origin) {
             return Ok(current.clone());
         }
         Ok(connections.insert(self.transport.to_store(base_url)?).clone())
@@ -101,27 +101,27 @@ impl Store {
 
 impl SignedPut {
     /// Returns the store, and the proxy in front of it.
-    pub(super) const fn peer(&self) -> &Peer {
-        &self.url.peer
+    pub(super) const fn destination(&self) -> &Destination {
+        &self.url.destination
     }
 
     /// Sends the request. The length of `body` must be known: S3 requires a content length.
     pub(super) async fn send(&self, body: Body) -> Result<(), ClientError> {
-        let SignedUrl { url, peer, client } = &self.url;
+        let SignedUrl { url, destination, client } = &self.url;
         let request = client.put(url.clone()).headers(self.headers.clone()).body(body);
-        check_response(peer, request.send().await).await.map(|_| ())
+        check_response(destination, request.send().await).await.map(|_| ())
     }
 }
 
 impl SignedUrl {
     /// Returns the store, and the proxy in front of it.
-    pub(super) const fn peer(&self) -> &Peer {
-        &self.peer
+    pub(super) const fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Converts an error of reading a response body.
     pub(super) fn lost(&self, error: reqwest::Error) -> ClientError {
-        StoreError::Lost(ClientError::of_request(&self.peer, error)).into()
+        StoreError::Lost(ClientError::of_request(&self.destination, error)).into()
     }
 
     /// Requests the object, or a range of it in bytes.
@@ -130,15 +130,18 @@ impl SignedUrl {
         if let Some(range) = range {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
-        check_response(&self.peer, request.send().await).await
+        check_response(&self.destination, request.send().await).await
     }
 }
 
-async fn check_response(peer: &Peer, outcome: reqwest::Result<Response>) -> Result<Response, ClientError> {
+async fn check_response(
+    destination: &Destination,
+    outcome: reqwest::Result<Response>,
+) -> Result<Response, ClientError> {
     match outcome {
-        Err(error) => Err(StoreError::of_request(peer, error).into()),
+        Err(error) => Err(StoreError::of_request(destination, error).into()),
         Ok(response) if response.status().is_success() => Ok(response),
-        Ok(response) => Err(StoreError::of_response(peer.origin().clone(), response).await.into()),
+        Ok(response) => Err(StoreError::of_response(destination.origin().clone(), response).await.into()),
     }
 }
 
@@ -169,7 +172,7 @@ mod tests {
     fn only_http_urls_without_credentials_are_accepted() {
         let store = store_of("https://send.example");
         assert_eq!(
-            store.url("https://b.example/x?secret", "create").ok().unwrap().peer().to_string(),
+            store.url("https://b.example/x?secret", "create").ok().unwrap().destination().to_string(),
             "https://b.example"
         );
         for invalid in

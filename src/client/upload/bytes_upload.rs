@@ -100,7 +100,7 @@ impl BytesUpload {
         let dispatch = RequestParameters {
             range: range.clone(),
             ahead: SEAL_AHEAD,
-            peer: self.api.peer().clone(),
+            destination: self.api.destination().clone(),
             stall: self.retry.idle_timeout(),
         };
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
@@ -125,7 +125,7 @@ impl BytesUpload {
             self.retry.reset();
         } else {
             // A server may lose bytes that were not durable, and accept few at a time, but within the time limit only.
-            let lost = ClientError::Incomplete { peer: self.api.peer().clone() };
+            let lost = ClientError::Incomplete { destination: self.api.destination().clone() };
             self.retry.wait_after(lost, &*self.progress).await?;
         }
         Ok(received)

@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::pipeline::produce;
 use super::progress::SentCounter;
 use super::segments::Segments;
-use crate::client::{ClientError, Peer};
+use crate::client::{ClientError, Destination};
 
 /// Interval between checks for a stalled connection.
 const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) struct RequestParameters {
     /// sent.
     pub ahead: usize,
     /// Server that receives the request.
-    pub peer: Peer,
+    pub destination: Destination,
     /// Idle timeout of the connection.
     pub stall: Duration,
 }
@@ -69,7 +69,7 @@ impl Payload {
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let RequestParameters { range, ahead, peer, stall } = parameters;
+        let RequestParameters { range, ahead, destination, stall } = parameters;
         let (sender, groups) = mpsc::channel(1);
         let counter = Arc::<ByteCounter>::default();
         let body = PayloadBody::new(groups, range.end - range.start, counter.clone(), self.sent_counter.clone());
@@ -90,7 +90,7 @@ impl Payload {
             }
         });
         let started = Instant::now();
-        let (response, last_move) = abort_if_stalled(stall, &peer, &counter, request(Body::wrap(body))).await;
+        let (response, last_move) = abort_if_stalled(stall, &destination, &counter, request(Body::wrap(body))).await;
         producer.shutdown().await;
         self.may_have_arrived.fetch_or(counter.read() > 0, Ordering::Relaxed);
         let local_error = producer_error.lock().expect("no thread panics while holding this lock").take();
@@ -108,7 +108,7 @@ impl Payload {
 /// Waits for a request while bytes move; returns its response and the time of the last movement.
 async fn abort_if_stalled<T>(
     limit: Duration,
-    peer: &Peer,
+    destination: &Destination,
     counter: &ByteCounter,
     request: impl Future<Output = Result<T, ClientError>>,
 ) -> (Result<T, ClientError>, Instant) {
@@ -121,7 +121,7 @@ async fn abort_if_stalled<T>(
         if counter.read() != last_count {
             (last_count, last_move) = (counter.read(), Instant::now());
         } else if last_move.elapsed() > limit {
-            return (Err(ClientError::Timeout { peer: peer.clone() }), last_move);
+            return (Err(ClientError::Timeout { destination: destination.clone() }), last_move);
         }
     }
 }

@@ -82,7 +82,7 @@ impl StoreUpload {
                 Err(error) => error,
             };
             if error.code() == Some(ErrorCode::UploadIncomplete) {
-                let lost = ClientError::Incomplete { peer: self.api.peer().clone() };
+                let lost = ClientError::Incomplete { destination: self.api.destination().clone() };
                 if rounds == MAX_ROUNDS {
                     return Err(UploadError::PartsMissing(lost));
                 }
@@ -191,7 +191,7 @@ impl StoreUpload {
         let dispatch = RequestParameters {
             range: self.plan.range(number),
             ahead: SEAL_AHEAD,
-            peer: to.request.peer().clone(),
+            destination: to.request.destination().clone(),
             stall: retry.idle_timeout(),
         };
         let mut sent = self.payload.send(dispatch, |body| to.request.send(body)).await;

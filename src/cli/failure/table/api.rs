@@ -11,8 +11,8 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
     let network = |code| Failure::new(Exit::Network, code, message.clone());
     match error {
         ClientError::Api(error) => of_api_error(error),
-        ClientError::Unreachable { peer, fault, .. } => {
-            network("unreachable").hint(network::of_connect(*fault, peer)).retryable()
+        ClientError::Unreachable { destination, fault, .. } => {
+            network("unreachable").hint(network::of_connect(*fault, destination)).retryable()
         }
         ClientError::Proxy { origin, proxy, fault } => {
             let failure = network("proxy").hint(network::of_proxy(fault, proxy, origin));
@@ -21,17 +21,16 @@ pub(super) fn of_client(error: &ClientError) -> Failure {
         ClientError::InvalidProxy(InvalidProxy { variable }) => {
             Failure::new(Exit::Usage, "proxy", message).hint(network::proxy_format(variable))
         }
-        ClientError::Certificate { peer, fault } => {
-            let failure = network("untrusted_certificate").hint(network::of_certificate(fault, peer));
+        ClientError::Certificate { destination, fault } => {
+            let failure = network("untrusted_certificate").hint(network::of_certificate(fault, destination));
             Failure { reason: Some(fault.reason()), ..failure }
         }
         ClientError::Handshake { .. } => network("handshake_failed")
             .hint("check the address and the port, and that the server supports TLS 1.2 or 1.3 for this host name"),
-        ClientError::NotTls { peer } => {
-            network("not_tls").hint(format!("if this port serves plain http, use {}", network::other_scheme(peer)))
-        }
-        ClientError::NotHttp { peer } => {
-            network("not_http").hint(format!("if this port serves https, use {}", network::other_scheme(peer)))
+        ClientError::NotTls { destination } => network("not_tls")
+            .hint(format!("if this port serves plain http, use {}", network::other_scheme(destination))),
+        ClientError::NotHttp { destination } => {
+            network("not_http").hint(format!("if this port serves https, use {}", network::other_scheme(destination)))
         }
         ClientError::ConnectionLost { .. } | ClientError::Incomplete { .. } => {
             network("connection_lost").hint("retry").retryable()

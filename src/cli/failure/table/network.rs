@@ -1,9 +1,9 @@
 //! Hints for connections that fail: name resolution, proxies, and TLS certificates.
 
-use crate::client::{CertificateFault, ConnectFault, Origin, Peer, Proxy, ProxyFault};
+use crate::client::{CertificateFault, ConnectFault, Destination, Origin, Proxy, ProxyFault};
 
 /// Returns the hint for a server that cannot be reached.
-pub(super) fn of_connect(fault: ConnectFault, peer: &Peer) -> String {
+pub(super) fn of_connect(fault: ConnectFault, destination: &Destination) -> String {
     match fault {
         ConnectFault::Lookup => {
             "check the spelling of the host name, and the name servers and network of this machine".to_owned()
@@ -13,7 +13,10 @@ pub(super) fn of_connect(fault: ConnectFault, peer: &Peer) -> String {
         }
         ConnectFault::Refused => "check the address and the port, and that the server is running".to_owned(),
         ConnectFault::NoRoute => {
-            format!("check the network connection or VPN of this machine, and whether {} needs a proxy", peer.origin())
+            format!(
+                "check the network connection or VPN of this machine, and whether {} needs a proxy",
+                destination.origin()
+            )
         }
         ConnectFault::Other => "check the address, and that the server is running".to_owned(),
     }
@@ -40,7 +43,7 @@ pub(super) fn proxy_format(variable: &str) -> String {
 }
 
 /// Returns the hint for a rejected certificate.
-pub(super) fn of_certificate(fault: &CertificateFault, peer: &Peer) -> String {
+pub(super) fn of_certificate(fault: &CertificateFault, destination: &Destination) -> String {
     match fault {
         CertificateFault::Expired(_) => {
             "the operator of the server must renew it; if it has not expired yet, correct the clock of this machine"
@@ -55,7 +58,7 @@ pub(super) fn of_certificate(fault: &CertificateFault, peer: &Peer) -> String {
         CertificateFault::WrongName { .. } => {
             "use a host name that the certificate contains, or check that the address is right".to_owned()
         }
-        CertificateFault::UnknownIssuer => match peer.proxy() {
+        CertificateFault::UnknownIssuer => match destination.proxy() {
             None => "pass the CA certificate of the server with --ca-file".to_owned(),
             Some(_) => "pass the CA certificate of the server with --ca-file, or that of the proxy, if the proxy \
                         replaces certificates"
@@ -72,8 +75,8 @@ pub(super) fn of_certificate(fault: &CertificateFault, peer: &Peer) -> String {
 }
 
 /// Returns the server's address with the other scheme.
-pub(super) fn other_scheme(peer: &Peer) -> String {
-    let origin = peer.origin().to_string();
+pub(super) fn other_scheme(destination: &Destination) -> String {
+    let origin = destination.origin().to_string();
     origin
         .strip_prefix("https://")
         .map(|rest| format!("http://{rest}"))

@@ -1,7 +1,7 @@
 use super::*;
 use crate::client::decrypt::OutputError;
 use crate::client::upload::{Change, InterruptedState, JournalError, SourceError};
-use crate::client::{ApiError, Origin, Peer, Signal, StoreError};
+use crate::client::{ApiError, Destination, Origin, Signal, StoreError};
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::error::ErrorCode;
 use crate::domain::transfer::Status;
@@ -84,8 +84,8 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
     assert_eq!((denied.exit, denied.code.as_ref(), denied.retryable), (Exit::Network, "store_refused", false));
     assert_eq!(denied.message, "the payload store https://store.example refused with AccessDenied (status 403)");
     assert!(refused(503, None).retryable);
-    let peer = Peer::new(origin(), None, std::time::Duration::from_secs(10));
-    let silent = of_store(StoreError::Unreachable(ClientError::Timeout { peer }));
+    let destination = Destination::new(origin(), None, std::time::Duration::from_secs(10));
+    let silent = of_store(StoreError::Unreachable(ClientError::Timeout { destination }));
     assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));
     let away = of_store(StoreError::Loopback { origin: origin() });
     assert_eq!((away.exit, away.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));

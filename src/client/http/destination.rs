@@ -1,4 +1,4 @@
-//! Peers: a server's origin, and the proxy in front of it, as errors name them.
+//! Destinations: a server's origin, and the proxy in front of it, as errors name them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::client::{Origin, Proxy};
 
 /// Server of a connection, and the proxy in front of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer(Arc<Parts>);
+pub struct Destination(Arc<Parts>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Parts {
@@ -17,8 +17,8 @@ struct Parts {
     connect_timeout: Duration,
 }
 
-impl Peer {
-    /// Creates the peer at `origin`, reached through `proxy` if there is one.
+impl Destination {
+    /// Creates the destination at `origin`, reached through `proxy` if there is one.
     #[must_use]
     pub fn new(origin: Origin, proxy: Option<Proxy>, connect_timeout: Duration) -> Self {
         Self(Arc::new(Parts { origin, proxy, connect_timeout }))
@@ -48,7 +48,7 @@ impl Peer {
     }
 }
 
-impl fmt::Display for Peer {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.origin(), f)?;
         self.proxy().iter().try_for_each(|proxy| write!(f, " through the proxy {proxy}"))
