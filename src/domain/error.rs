@@ -93,7 +93,7 @@ errors! {
     /// The grant was not issued for this transfer.
     GrantInvalid = "grant_invalid", "this grant was not issued for this transfer";
     /// A state-changing request authenticated by cookie has a foreign origin.
-    OriginNotAllowed = "origin_not_allowed", "origin not allowed: the request must come from a page of this service";
+    OriginNotAllowed(String) = "origin_not_allowed", "origin not allowed: {0}";
     /// The transfer does not exist.
     TransferNotFound = "transfer_not_found", "no such transfer";
     /// The token does not exist.

@@ -46,6 +46,7 @@ use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use metrics::Metrics;
+use net::client_address::UnnamedProxy;
 use net::connection_limit::ConnectionLimit;
 use net::listener::Listener;
 use net::rate_limit::RateLimiter;
@@ -109,10 +110,12 @@ impl Server {
             clock,
             ids,
             client_address: settings.client_address.clone(),
+            unnamed_proxy: UnnamedProxy::default(),
             addresses: AddressPolicy::new(settings.ip_mode),
             audit,
             transfers,
             public_url: settings.public_url.clone(),
+            admin_url: settings.admin_url.clone(),
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),

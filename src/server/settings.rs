@@ -38,6 +38,8 @@ pub struct Settings {
     pub allow_origins: Vec<AllowedOrigin>,
     /// Base URL of the public service as its users reach it, if configured.
     pub public_url: Option<BaseUrl>,
+    /// Base URL of the admin service as its users reach it, if configured; its origin may open sessions.
+    pub admin_url: Option<BaseUrl>,
     /// Retention of audit records after the end of a transfer, for a new store.
     ///
     /// An existing store keeps its retention.
@@ -71,6 +73,7 @@ impl Settings {
             rate: RateMode::default(),
             allow_origins: Vec::new(),
             public_url: None,
+            admin_url: None,
             retain_audit: DEFAULT_RETENTION,
             min_free: MinFreeSpace::default(),
             audit: WriteMode::default(),

@@ -17,7 +17,7 @@ use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
-use crate::server::net::client_address::ClientAddress;
+use crate::server::net::client_address::{ClientAddress, UnnamedProxy};
 use crate::server::net::response_budget::ResponseBudget;
 
 /// The state shared by the public and the admin service.
@@ -26,11 +26,13 @@ pub(super) struct App {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<RecordIds>,
     pub(super) client_address: ClientAddress,
+    pub(super) unnamed_proxy: UnnamedProxy,
     pub(super) addresses: AddressPolicy,
     pub(super) audit: AuditLog,
     pub(super) transfers: Transfers,
     pub(super) tokens: Tokens,
     pub(super) public_url: Option<BaseUrl>,
+    pub(super) admin_url: Option<BaseUrl>,
     pub(super) auth_name: HeaderName,
     pub(super) admin_key: Option<AdminKey>,
     pub(super) metrics: Metrics,

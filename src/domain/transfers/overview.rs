@@ -47,6 +47,7 @@ impl Transfers {
             tokens: tokens.count().await?,
             days,
             as_of: now,
+            unnamed_proxy: None,
         })
     }
 

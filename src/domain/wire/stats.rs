@@ -21,6 +21,9 @@ pub struct StatsOverview {
     pub days: Vec<DayOverview>,
     /// Time at which the statistics were computed.
     pub as_of: Timestamp,
+    /// Address of a proxy that this process does not know; absent if no request came through one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnamed_proxy: Option<String>,
 }
 
 /// Tokens by status.

@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use http::request::Parts;
 
 use super::error::ApiError;
 use crate::domain::audit::ServiceName;
 use crate::domain::store::{StorageKey, StoreError};
 use crate::domain::wire::{Health, Readiness};
+use crate::server::net::connection_info::Peer;
 use crate::server::state::{App, AppState};
 
 /// The version of the HTTP API.
@@ -16,17 +18,18 @@ const API: u32 = 1;
 ///
 /// Cheap: reads no store and writes nothing.
 #[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "health", responses((status = 200, body = Health)))]
-pub(crate) async fn public(State(app): State<AppState>) -> Json<Health> {
-    Json(health(&app, ServiceName::Public))
+pub(crate) async fn public(State(app): State<AppState>, request: Parts) -> Json<Health> {
+    Json(health(&app, ServiceName::Public, &request))
 }
 
 /// Returns the version, mode and limits of this service.
 #[utoipa::path(get, operation_id = "get_health", path = "/health", tag = "health", responses((status = 200, body = Health)))]
-pub(crate) async fn admin(State(app): State<AppState>) -> Json<Health> {
-    Json(health(&app, ServiceName::Admin))
+pub(crate) async fn admin(State(app): State<AppState>, request: Parts) -> Json<Health> {
+    Json(health(&app, ServiceName::Admin, &request))
 }
 
-fn health(app: &App, service: ServiceName) -> Health {
+fn health(app: &App, service: ServiceName, request: &Parts) -> Health {
+    let peer = request.extensions.get::<Peer>().map(|peer| peer.0.ip());
     Health {
         status: "ok".to_owned(),
         api: API,
@@ -34,6 +37,7 @@ fn health(app: &App, service: ServiceName) -> Health {
         service,
         mode: app.transfers.mode(),
         limits: app.transfers.settings().limits.into(),
+        behind_unnamed_proxy: peer.is_some_and(|peer| app.client_address.is_unnamed_proxy(peer, &request.headers)),
     }
 }
 

@@ -13,6 +13,7 @@ use super::request_scope::{matched_route, scope_of};
 use crate::domain::audit::{Outcome, RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
 use crate::server::net::response_body::{CountedBody, StreamedPayload};
+use crate::server::net::write_timeout::PayloadMark;
 use crate::server::state::AppState;
 
 /// Writes the records of a request on an audited route: before its response, or at the end of a streamed payload.
@@ -22,6 +23,7 @@ pub(super) async fn write_records(
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let (scope, route) = (scope_of(&request), matched_route(&request));
+    let mark = request.extensions().get::<PayloadMark>().cloned().unwrap_or_default();
     let response = next(request).await;
     if route.action.is_none() {
         return response;
@@ -34,6 +36,7 @@ pub(super) async fn write_records(
         finish(&context.app, &scope, ResponseInfo { status: status.as_u16(), outcome, code, bytes_out }).await;
         return response;
     }
+    mark.set();
     let (timeout, min_rate) = (context.timeouts.response_timeout(), context.timeouts.min_rate);
     let on_end = move |bytes_out| {
         let info = ResponseInfo { status: status.as_u16(), outcome, code: None, bytes_out };

@@ -1,10 +1,15 @@
 //! The client's IP address, taken from the connection or from a trusted proxy's header.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName};
 
 use crate::domain::address::{HeaderForm, TrustedProxies, addresses};
+
+/// Usual headers with client addresses.
+const FORWARDED_HEADERS: [HeaderName; 3] =
+    [http::header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 /// Source of client addresses: the trusted proxies and their header.
 #[derive(Clone, Debug)]
@@ -22,7 +27,35 @@ impl Default for ClientAddress {
     }
 }
 
+/// The first proxy that was not named with `--trusted-proxy`, and sent a forwarded header.
+#[derive(Debug, Default)]
+pub(crate) struct UnnamedProxy(OnceLock<IpAddr>);
+
+impl UnnamedProxy {
+    /// Records the proxy, and logs a warning for the first one of this process.
+    pub(crate) fn notice(&self, address: IpAddr) {
+        if self.0.set(address).is_ok() {
+            tracing::warn!(
+                %address,
+                "a request carries a forwarded header, but its sender is no trusted proxy, so all clients behind it \
+                 count as one: if this is the address of your proxy, start the service with --trusted-proxy {address}"
+            );
+        }
+    }
+
+    /// Returns the address of the first unnamed proxy.
+    pub(crate) fn get(&self) -> Option<IpAddr> {
+        self.0.get().copied()
+    }
+}
+
 impl ClientAddress {
+    /// Returns whether a request with `headers` arrived through the proxy `peer`, which is not trusted.
+    pub(crate) fn is_unnamed_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let usual = FORWARDED_HEADERS.iter().any(|name| headers.contains_key(name));
+        (usual || headers.contains_key(&self.header)) && !self.proxies.trusts(peer.to_canonical())
+    }
+
     /// Returns the client address of a request with `headers` that arrived from `peer`.
     pub(crate) fn of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.proxies.trusts(peer.to_canonical()) {

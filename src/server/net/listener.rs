@@ -26,7 +26,7 @@ use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::{MAX_REQUESTS_PER_CONNECTION, RequestSlots};
 use super::timeouts::Timeouts;
-use super::write_timeout::WriteTimeout;
+use super::write_timeout::{PayloadMark, WriteLimits, WriteTimeout};
 
 /// Maximum size of a request's header section, in bytes.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -114,8 +114,15 @@ impl Shared {
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let request_slots = RequestSlots::new(MAX_REQUESTS_PER_CONNECTION as usize, permit);
-        let info = |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots };
-        let stream = WriteTimeout::new(stream, self.timeouts.stall);
+        let mark = PayloadMark::default();
+        let limits = WriteLimits {
+            timeout: self.timeouts.write_timeout(),
+            payload_timeout: self.timeouts.response_timeout(),
+            mark: mark.clone(),
+        };
+        let info =
+            |encrypted| ConnectionInfo { peer: Peer(peer), encrypted: Encrypted(encrypted), request_slots, mark };
+        let stream = WriteTimeout::new(stream, limits);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
         let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
@@ -188,6 +195,7 @@ struct ConnectionInfo {
     peer: Peer,
     encrypted: Encrypted,
     request_slots: RequestSlots,
+    mark: PayloadMark,
 }
 
 async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo) -> Result<Response<Body>, Infallible> {
@@ -196,5 +204,6 @@ async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo)
     extensions.insert(info.peer);
     extensions.insert(info.encrypted);
     extensions.insert(info.request_slots);
+    extensions.insert(info.mark);
     router.oneshot(request).await
 }

@@ -2,20 +2,26 @@
 
 use std::time::Duration;
 
-/// Stall timeout of a response body, in multiples of [`Timeouts::stall`].
+/// Default of [`Timeouts::response_stall`], in multiples of [`Timeouts::stall`].
 ///
 /// A factor above 1 is needed since a slow line first drains the system's send buffer before the next poll.
-const BODY_FACTOR: u32 = 10;
+const RESPONSE_FACTOR: u32 = 10;
+/// Maximum timeout for a blocked write of a response without a payload.
+const MAX_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeouts for clients, the minimum rate of bodies, and the connection limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
     pub header: Duration,
-    /// Timeout for the next bytes of a request body, and for a blocked write of a response.
+    /// Timeout for the next bytes of a request body, and for a blocked write of a response without a payload.
     ///
     /// Also the time spent waiting for a request body between two checks of its rate.
     pub stall: Duration,
+    /// Timeout for the client to read the next part of a payload; `None` for ten times `stall`.
+    ///
+    /// Also the time between two checks of a download's rate.
+    pub response_stall: Option<Duration>,
     /// Minimum rate of a request or response body, in bytes per second of waiting for the client.
     pub min_rate: u64,
     /// Timeout for in-flight requests at shutdown.
@@ -27,9 +33,14 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Returns the timeout for the client to read the next part of a response.
+    /// Returns the timeout for the client to read the next part of a response body.
     pub(crate) fn response_timeout(&self) -> Duration {
-        self.stall * BODY_FACTOR
+        self.response_stall.unwrap_or(self.stall * RESPONSE_FACTOR)
+    }
+
+    /// Returns the timeout for a blocked write on a connection that carries no payload.
+    pub(crate) fn write_timeout(&self) -> Duration {
+        self.stall.min(MAX_WRITE_TIMEOUT)
     }
 }
 
@@ -38,6 +49,7 @@ impl Default for Timeouts {
         Self {
             header: Duration::from_secs(30),
             stall: Duration::from_secs(30),
+            response_stall: None,
             min_rate: 1024,
             drain: Duration::from_secs(10),
             max_connections: 8_192,

@@ -1,24 +1,56 @@
 //! Write timeout: closes connections whose client stopped reading.
+//!
+//! Connections that carry a payload have a longer timeout: a client that limits its rate, or a proxy with a full buffer,
+//! reads nothing until its own buffers are half empty. Other responses are small, and fit into the buffers of the system.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// Marks a connection as carrying a payload; in the extensions of each of its requests.
+#[derive(Clone, Default)]
+pub(crate) struct PayloadMark(Arc<AtomicBool>);
+
+impl PayloadMark {
+    /// Marks the connection, for the rest of its life: the last bytes of a payload are written after its body has ended.
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Timeouts of a connection's writes.
+#[derive(Clone)]
+pub(crate) struct WriteLimits {
+    /// Timeout of a connection without a payload.
+    pub(crate) timeout: Duration,
+    /// Timeout of a connection that carries a payload.
+    pub(crate) payload_timeout: Duration,
+    /// Whether the connection carries a payload.
+    pub(crate) mark: PayloadMark,
+}
+
 /// Fails a write or flush that stays blocked for a whole timeout, which frees the connection.
 pub(crate) struct WriteTimeout<S> {
     inner: S,
-    timeout: Duration,
+    limits: WriteLimits,
     deadline: Pin<Box<Sleep>>,
     blocked: bool,
 }
 
 impl<S> WriteTimeout<S> {
-    pub(crate) fn new(inner: S, timeout: Duration) -> Self {
-        Self { inner, timeout, deadline: Box::pin(tokio::time::sleep(timeout)), blocked: false }
+    pub(crate) fn new(inner: S, limits: WriteLimits) -> Self {
+        let deadline = Box::pin(tokio::time::sleep(limits.timeout));
+        Self { inner, limits, deadline, blocked: false }
     }
 
     fn guard<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -28,7 +60,9 @@ impl<S> WriteTimeout<S> {
         }
         if !self.blocked {
             self.blocked = true;
-            self.deadline.as_mut().reset(Instant::now() + self.timeout);
+            let WriteLimits { timeout, payload_timeout, mark } = &self.limits;
+            let timeout = if mark.is_set() { *payload_timeout } else { *timeout };
+            self.deadline.as_mut().reset(Instant::now() + timeout);
         }
         self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -75,12 +109,32 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limited<S>(inner: S) -> (WriteTimeout<S>, PayloadMark) {
+        let mark = PayloadMark::default();
+        let limits = WriteLimits { timeout: SECOND, payload_timeout: SECOND * 10, mark: mark.clone() };
+        (WriteTimeout::new(inner, limits), mark)
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_blocked_write_times_out() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut ours = WriteTimeout::new(ours, Duration::from_millis(20));
+        let (mut ours, _) = limited(ours);
         ours.write_all(&[0; 16]).await.unwrap();
+        let began = Instant::now();
         let error = ours.write_all(&[0; 1]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!((error.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_payload_may_be_blocked_for_longer_but_not_forever() {
+        let (ours, _theirs) = tokio::io::duplex(16);
+        let (mut ours, mark) = limited(ours);
+        mark.set();
+        ours.write_all(&[0; 16]).await.unwrap();
+        let began = Instant::now();
+        let error = ours.write_all(&[0; 1]).await.unwrap_err();
+        assert_eq!((error.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 10));
     }
 }

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::HeaderMap;
-use http::header::CONTENT_SECURITY_POLICY;
+use http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use http::{HeaderMap, StatusCode, Uri};
 
 use crate::domain::audit::ServiceName;
 use crate::domain::error::Error;
@@ -128,7 +128,17 @@ pub(super) fn routes(service: ServiceName) -> Router<AppState> {
     };
     let routes = Router::new().route("/web/{*path}", get(file));
     match service {
-        ServiceName::Public => routes.route("/save/worker.js", get(worker)),
+        ServiceName::Public => {
+            routes.route("/save/worker.js", get(worker)).route("/d/{transfer_id}/", get(without_slash))
+        }
         ServiceName::Admin => routes,
     }
+}
+
+/// Redirects a link that ends in a slash, as some programs change links. Browsers keep the fragment with the key.
+///
+/// The redirect is relative, since a proxy may strip a base path.
+async fn without_slash(uri: Uri) -> Response {
+    let id = uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, format!("../{id}"))]).into_response()
 }

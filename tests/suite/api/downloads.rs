@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::{AccessProof, Grant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Api, Service, eventually};
+use crate::support::{Api, Service, Started, eventually};
 
 fn bytes_path(id: &str) -> String {
     format!("/transfers/id/{id}/payload/download-bytes")
@@ -211,4 +214,69 @@ async fn without_the_access_proof_an_id_gives_no_bytes() {
         assert_eq!(event.json(r#"{"kind":"decrypt_succeeded"}"#).send().await.status, 201);
         assert_eq!(count(&sender, &id).await, 1);
     }
+}
+
+#[tokio::test]
+async fn a_payload_response_switches_off_buffering_and_caching() {
+    let service = Service::any().start().await;
+    let id = service.sender().await.send_payload(b"payload", "").await;
+    for (method, range) in [("GET", ""), ("GET", "bytes=1-2"), ("HEAD", "")] {
+        let request = service.public().request(method, &format!("/transfers/id/{id}/payload/download-bytes"));
+        let request = if range.is_empty() { request } else { request.header("range", range) };
+        let response = request.send().await;
+        assert_eq!(response.header("x-accel-buffering"), "no", "{method} {range}");
+        assert_eq!(response.header("cache-control"), "no-store", "{method} {range}");
+    }
+}
+
+/// Starts a download of `size` bytes over a connection with small buffers, and reads its first bytes.
+async fn begun(service: &Started, size: usize) -> (String, TcpStream) {
+    let id = service.sender().await.send_payload(&vec![7; size], "").await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stream = socket.connect(service.public).await.unwrap();
+    let request =
+        format!("GET /transfers/id/{id}/payload/download-bytes HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    (id, stream)
+}
+
+#[tokio::test]
+async fn a_download_may_pause_within_its_own_limit() {
+    const SIZE: usize = 30_000_000;
+    let service = Service::any().with(|settings| {
+        settings.timeouts.stall = Duration::from_millis(100);
+        settings.timeouts.response_stall = Some(Duration::from_secs(60));
+    });
+    let service = service.start().await;
+    let (_, mut stream) = begun(&service, SIZE).await;
+    // A client that limits its rate reads nothing for a while.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() >= SIZE && rest.ends_with(&[7; 1000]), "{} bytes arrived", rest.len());
+}
+
+#[tokio::test]
+async fn a_download_that_is_never_read_on_ends() {
+    const SIZE: usize = 30_000_000;
+    let service = Service::any().with(|settings| settings.timeouts.response_stall = Some(Duration::from_millis(300)));
+    let service = service.start().await;
+    let (id, mut stream) = begun(&service, SIZE).await;
+    // The record of a download is written at its end.
+    eventually(|| async {
+        let trail = service.admin().get(&format!("/audit/transfers/id/{id}/all")).send().await;
+        let ended = |record: &Value| {
+            let is_download = record["route"].as_str().is_some_and(|route| route.ends_with("/download-bytes"));
+            is_download && record["bytes_out"].is_u64()
+        };
+        trail.items().iter().any(ended).then_some(())
+    })
+    .await;
+    let mut rest = Vec::new();
+    drop(stream.read_to_end(&mut rest).await);
+    assert!(rest.len() < SIZE, "the whole payload arrived");
 }

@@ -178,3 +178,14 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let nested = |path: std::path::PathBuf| if path.is_dir() { walk(&path) } else { vec![path] };
     entries.flat_map(nested).collect()
 }
+
+#[tokio::test]
+async fn a_link_with_a_slash_at_its_end_leads_to_the_page() {
+    let service = Service::any().start().await;
+    let id = "0".repeat(32);
+    for (path, to) in [(format!("/d/{id}/"), format!("../{id}")), ("/d/damaged/".to_owned(), "../damaged".to_owned())] {
+        let redirected = service.public().get(&path).header("accept", "text/html").send().await;
+        assert_eq!((redirected.status, redirected.header("location")), (308, to.as_str()));
+    }
+    assert_eq!(service.public().get(&format!("/d/{id}")).send().await.status, 200);
+}

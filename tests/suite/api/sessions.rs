@@ -219,3 +219,26 @@ async fn the_name_of_header_and_cookie_can_be_changed() {
     assert_eq!(list().header("x-our-key", ADMIN_KEY).send().await.status, 200);
     list().header("x-api-key", ADMIN_KEY).refused("admin_key_invalid").await;
 }
+
+#[tokio::test]
+async fn a_changed_host_header_is_explained_and_can_be_allowed() {
+    let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
+    let open = async |service: &Started| {
+        let request = service.admin_without_key().post("/auth/set-auth-cookie");
+        request.header("origin", "https://admin.example:8443").json(&body).send().await
+    };
+    let service = Service::any().start().await;
+    let refused = open(&service).await;
+    assert_eq!(refused.status, 403);
+    let detail = refused.check("origin_not_allowed").text("detail");
+    for words in [&service.admin.to_string(), "Host", "$http_host", "--admin-url https://admin.example:8443"] {
+        assert!(detail.contains(words), "{words} is not in {detail}");
+    }
+    let allow = |settings: &mut sgsend::server::Settings| {
+        settings.admin_url = Some("https://admin.example:8443".parse().unwrap());
+    };
+    let service = Service::any().with(allow).start().await;
+    let opened = open(&service).await;
+    assert_eq!(opened.status, 200, "{opened:?}");
+    assert!(opened.header("set-cookie").contains("; Secure"), "{opened:?}");
+}

@@ -27,9 +27,10 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     match api {
         Err(error) => findings.push(failed("server", &error)),
         Ok(api) => {
-            let server = server(&api).await;
+            let (server, unnamed_proxy) = server(&api).await;
             let server_is_ok = server.verdict == Verdict::Ok;
             findings.push(server);
+            findings.extend(unnamed_proxy);
             if server_is_ok {
                 findings.push(clock(&api).await);
                 findings.push(token(context).await);
@@ -59,10 +60,10 @@ fn proxy(context: &Context, base_url: &BaseUrl) -> Option<Finding> {
     })
 }
 
-async fn server(api: &Api) -> Finding {
+async fn server(api: &Api) -> (Finding, Option<Finding>) {
     const NAME: &str = "server";
     match login::check_service(api).await {
-        Err(error) => failed(NAME, &error),
+        Err(error) => (failed(NAME, &error), None),
         Ok(health) => {
             let route = match health.mode.upload {
                 Flow::Bytes => "payloads through the server",
@@ -71,7 +72,14 @@ async fn server(api: &Api) -> Finding {
             let limit = ByteSize(health.limits.max_content_bytes);
             let detail =
                 format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.base_url(), health.version);
-            Finding::ok(NAME, detail)
+            let unnamed_proxy = health.behind_unnamed_proxy.then(|| {
+                Finding::warning(
+                    "trusted_proxy",
+                    "the server does not know the proxy in front of it, so all its clients count as one",
+                    "the operator must name the proxy with --trusted-proxy; the log of the server has its address",
+                )
+            });
+            (Finding::ok(NAME, detail), unnamed_proxy)
         }
     }
 }

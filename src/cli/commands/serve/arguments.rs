@@ -93,6 +93,9 @@ pub(super) struct CommonArguments {
     /// URL at which users reach the public service, for links in responses
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<BaseUrl>,
+    /// URL at which browsers reach the admin service, if a proxy changes the Host header
+    #[arg(long, env = "SGSEND_ADMIN_URL", value_name = "URL")]
+    admin_url: Option<BaseUrl>,
     /// Maximum content size of a transfer
     #[arg(long, env = "SGSEND_MAX_SIZE", value_name = "SIZE", default_value = "100MiB", value_parser = limits)]
     max_size: Limits,
@@ -112,6 +115,13 @@ pub(super) struct CommonArguments {
     /// Web origin that may call the public service (CORS): scheme and host, as browsers send them; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
+    /// Time without a byte after which the upload or download of a payload is aborted [default: 30s for uploads, 5m for
+    /// downloads]
+    #[arg(long, env = "SGSEND_BODY_IDLE_TIMEOUT", value_name = "DURATION", value_parser = positive_duration)]
+    body_idle_timeout: Option<Duration>,
+    /// Minimum rate of uploads and downloads of payloads, in bytes per second of waiting for the client; 0 for none
+    #[arg(long, env = "SGSEND_MIN_BODY_RATE", value_name = "SIZE", default_value = "1KiB", value_parser = bytes)]
+    min_body_rate: u64,
     /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
     #[arg(long, env = "SGSEND_MIN_FREE", value_name = "SHARE|SIZE", default_value_t)]
     min_free: MinFreeSpace,
@@ -169,7 +179,12 @@ impl CommonArguments {
         settings.rate = self.rate_limit.unwrap_or_default();
         settings.allow_origins.clone_from(&self.allow_origin);
         settings.min_free = self.min_free;
+        if let Some(timeout) = self.body_idle_timeout {
+            (settings.timeouts.stall, settings.timeouts.response_stall) = (timeout, Some(timeout));
+        }
+        settings.timeouts.min_rate = self.min_body_rate;
         settings.public_url.clone_from(&self.public_url);
+        settings.admin_url.clone_from(&self.admin_url);
         settings.auth_name = self.auth_name.clone();
         settings.ip_mode = match self.ip_mode {
             IpModeName::Hashed => IpMode::Hashed,
@@ -217,6 +232,11 @@ fn rate(text: &str) -> Result<RateMode, InvalidRate> {
     if text == "off" { Ok(RateMode::Unlimited) } else { text.parse().map(RateMode::Limited) }
 }
 
+/// Parses `--min-body-rate`.
+fn bytes(text: &str) -> Result<u64, String> {
+    text.parse().map(|ByteSize(bytes)| bytes).map_err(|_| "expected a size such as 1KiB or 0".to_owned())
+}
+
 /// Parses `--max-size`.
 fn limits(text: &str) -> Result<Limits, String> {
     let ByteSize(bytes) = text.parse().map_err(|_| "expected a size such as 500MiB or 2GiB".to_owned())?;
@@ -250,5 +270,18 @@ mod tests {
         assert_eq!(settings.durability, defaults.durability);
         assert_eq!(settings.bytes_fallback, defaults.bytes_fallback);
         assert_eq!(settings.client_address.header, defaults.client_address.header);
+        assert_eq!(settings.timeouts, defaults.timeouts);
+    }
+
+    #[test]
+    fn idle_timeout_and_minimum_rate_apply_to_uploads_and_downloads() {
+        let arguments = ["serve", "--storage", "file:/store", "--body-idle-timeout", "90s", "--min-body-rate", "0"];
+        let settings = Options::parse_from(arguments).common.settings();
+        let timeouts = settings.unwrap_or_else(|_| panic!("the options are valid")).timeouts;
+        let wanted = Duration::from_secs(90);
+        assert_eq!((timeouts.stall, timeouts.response_stall, timeouts.min_rate), (wanted, Some(wanted), 0));
+        for wrong in [["--body-idle-timeout", "0s"], ["--min-body-rate", "fast"]] {
+            assert!(Options::try_parse_from(["serve"].iter().chain(&wrong)).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -60,11 +60,11 @@ pub(super) struct Session {
 /// Extractor that requires the `Origin` of this service, and holds it.
 pub(super) struct SameOrigin(Url);
 
-impl<S: Sync> FromRequestParts<S> for SameOrigin {
+impl FromRequestParts<AppState> for SameOrigin {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self(origin_of(parts)?))
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        Ok(Self(origin_of(parts, app.admin_url.as_ref())?))
     }
 }
 

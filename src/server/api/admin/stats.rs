@@ -15,5 +15,7 @@ use crate::server::state::AppState;
     security(("admin_key" = []), ("admin_cookie" = []))
 )]
 pub(super) async fn overview(State(app): State<AppState>, _: Admin) -> Result<JsonResponse<StatsOverview>, ApiError> {
-    Ok(JsonResponse(app.transfers.overview(&app.tokens).await?))
+    let overview = app.transfers.overview(&app.tokens).await?;
+    let unnamed_proxy = app.unnamed_proxy.get().map(|address| address.to_string());
+    Ok(JsonResponse(StatsOverview { unnamed_proxy, ..overview }))
 }

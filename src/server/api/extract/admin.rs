@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use super::Scope;
+use crate::domain::base_url::BaseUrl;
 use crate::domain::error::Error;
 use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
@@ -43,7 +44,7 @@ impl FromRequestParts<AppState> for Admin {
         }
         scope.set_admin();
         if by_header.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
-            origin_of(parts)?;
+            origin_of(parts, app.admin_url.as_ref())?;
         }
         Ok(Self)
     }
@@ -70,20 +71,40 @@ pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a s
     values.take(MAX_COOKIES).collect()
 }
 
-/// Returns the `Origin` of a request if its host and port equal those of the request's target.
+/// Returns the `Origin` of a request if it is that of `admin_url`, or its host and port equal those of the request.
 ///
 /// # Errors
 /// [`Error::OriginNotAllowed`] for another origin or a missing one, and for plain HTTP on a TLS connection.
-pub(crate) fn origin_of(parts: &Parts) -> Result<Url, Error> {
+pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Url, Error> {
+    let refused = |reason: String| Error::OriginNotAllowed(reason);
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text(ORIGIN).ok_or_else(|| {
+        refused("the request has no Origin header; it must come from a page of this service".to_owned())
+    })?;
+    let foreign = || refused(format!("{origin:?} is not the origin of a page of this service"));
+    let url = Url::parse(origin).map_err(|_| foreign())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(foreign());
+    }
+    if admin_url.is_some_and(|admin_url| admin_url.join("/").origin() == url.origin()) {
+        return Ok(url);
+    }
+    if url.scheme() == "http" && parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0) {
+        return Err(refused(format!("the page {origin} was not loaded over https, which this service speaks")));
+    }
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let host = authority.or_else(|| text(HOST)).ok_or(Error::OriginNotAllowed)?;
-    let origin = text(ORIGIN).and_then(|origin| Url::parse(origin).ok()).ok_or(Error::OriginNotAllowed)?;
+    let host = authority.or_else(|| text(HOST)).unwrap_or_default();
     // Parses the host with the scheme of the origin, so that a default port compares equal on both sides.
-    let target = Url::parse(&format!("{}://{host}", origin.scheme())).map_err(|_| Error::OriginNotAllowed)?;
-    let encrypted = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
-    let web = if encrypted { origin.scheme() == "https" } else { matches!(origin.scheme(), "http" | "https") };
-    if web && origin.origin() == target.origin() { Ok(origin) } else { Err(Error::OriginNotAllowed) }
+    let target = Url::parse(&format!("{}://{host}", url.scheme())).ok();
+    if target.is_some_and(|target| target.origin() == url.origin()) {
+        return Ok(url);
+    }
+    let page = url.origin().ascii_serialization();
+    Err(refused(format!(
+        "the page is at {page}, but the Host header of the request is {host:?}; if a proxy has changed the header, \
+         let it send the header of the browser with its port (nginx: proxy_set_header Host $http_host), or start this \
+         service with --admin-url {page}"
+    )))
 }
 
 #[cfg(test)]
@@ -95,7 +116,7 @@ mod tests {
     fn origin(host: &str, origin: Option<&str>) -> bool {
         let request = Request::builder().header(HOST, host);
         let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
-        origin_of(&request.body(()).unwrap().into_parts().0).is_ok()
+        origin_of(&request.body(()).unwrap().into_parts().0, None).is_ok()
     }
 
     #[test]
@@ -116,10 +137,23 @@ mod tests {
             let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
             let mut parts = request.body(()).unwrap().into_parts().0;
             parts.extensions.insert(Encrypted(true));
-            origin_of(&parts).is_ok()
+            origin_of(&parts, None).is_ok()
         };
         assert!(own("https://a.example:8443"));
         assert!(!own("http://a.example:8443"));
+    }
+
+    #[test]
+    fn a_changed_host_header_is_named_and_can_be_allowed() {
+        let request = Request::builder().header(HOST, "127.0.0.1:8081").header(ORIGIN, "https://admin.example:8443");
+        let parts = request.body(()).unwrap().into_parts().0;
+        let text = origin_of(&parts, None).unwrap_err().to_string();
+        for words in ["\"127.0.0.1:8081\"", "$http_host", "--admin-url https://admin.example:8443"] {
+            assert!(text.contains(words), "{words} is not in {text}");
+        }
+        let allows = |url: &str| origin_of(&parts, Some(&url.parse().unwrap())).is_ok();
+        assert!(allows("https://admin.example:8443/base"));
+        assert!(!allows("https://admin.example") && !allows("http://admin.example:8443"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::server::state::AppState;
 
 /// Response header with the new grant of a download that was requested without a grant.
 const GRANT: HeaderName = HeaderName::from_static("x-sgsend-grant");
+/// Response header that switches off the buffering of nginx for one response.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Query parameter with the grant, for clients that cannot set a header.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -162,6 +164,8 @@ fn describe(headers: &mut HeaderMap, transfer: &Transfer, range: &Range<u64>) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
+    // nginx would otherwise read up to 1 GiB ahead of a slow client, and then pause.
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }
 
 #[cfg(test)]

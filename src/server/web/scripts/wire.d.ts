@@ -215,4 +215,5 @@ export interface StatsOverview {
   downloads: number;
   days: DayOverview[];
   as_of: number;
+  unnamed_proxy?: string;
 }

@@ -87,6 +87,7 @@ impl Shared {
         let mut state = self.state();
         Ok(match call {
             "/health" => value(&Health {
+                behind_unnamed_proxy: false,
                 status: "ok".into(),
                 api: 1,
                 version: "0".into(),

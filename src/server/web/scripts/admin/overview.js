@@ -35,6 +35,11 @@ export async function showOverview() {
   /** @type {StatsOverview} */
   const stats = await callAsAdmin("/stats/overview");
   byId("facts").replaceChildren(...facts(stats).map(([name, text]) => fact(name, text)));
+  const proxy = stats.unnamed_proxy;
+  byId("unnamed-proxy").hidden = proxy === undefined;
+  byId("unnamed-proxy").textContent =
+    `Requests came through a proxy at ${proxy}, which this service does not know, so all clients behind it count as ` +
+    `one. If it is yours, start the service with --trusted-proxy ${proxy}.`;
   byId("as-of").textContent = `As of ${time(stats.as_of)}. Transfers are counted once a minute.`;
   byId("plots").replaceChildren(...MEASURES.map((measure) => barPlot(measure, stats.days)));
   byId("days").replaceChildren(...stats.days.toReversed().map(dayRow));
