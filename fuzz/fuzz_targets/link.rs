@@ -1,6 +1,8 @@
-//! Parsers for share links and server URLs.
+//! Parsers for share links, keys, ids and server URLs.
 
 #![no_main]
+
+use std::fmt::{Debug, Display};
 
 use libfuzzer_sys::fuzz_target;
 use sgsend::client::Origin;
@@ -20,11 +22,39 @@ fn check_base_url(base_url: &BaseUrl) {
     assert!(!(joined.scheme() == "https" && base_url.is_plain_http_beyond_loopback()));
 }
 
+/// Checks that an error contains no 8 consecutive characters of the text behind the first `#`.
+///
+/// Only parts with a digit and both cases count: those that look like a key, and that no error text has.
+fn check_error(error: &(impl Display + Debug), text: &str) {
+    let told = format!("{error} {error:?}");
+    let fragment: Vec<_> = text.split_once('#').map_or(text, |(_, fragment)| fragment).chars().collect();
+    for part in fragment.windows(8) {
+        let has = |is_kind: fn(&char) -> bool| part.iter().any(is_kind);
+        if has(char::is_ascii_digit) && has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) {
+            let part: String = part.iter().collect();
+            assert!(!told.contains(&part), "{told:?} contains {part:?}");
+        }
+    }
+}
+
 fuzz_target!(|text: &str| {
     if let Ok(base_url) = text.parse() {
         check_base_url(&base_url);
     }
-    let Ok(link) = text.parse::<Link>() else { return };
+    match Link::parse_key(text) {
+        Ok(key) => {
+            let Ok(reparsed) = Link::parse_key(&key.to_text()) else { panic!("{} cannot be parsed", *key.to_text()) };
+            assert_eq!(reparsed.to_text(), key.to_text());
+        }
+        Err(error) => check_error(&error, text),
+    }
+    if let Some(id) = Link::parse_id(text) {
+        assert_eq!(Link::parse_id(&id.to_string()), Some(id));
+    }
+    let link = match text.parse::<Link>() {
+        Ok(link) => link,
+        Err(error) => return check_error(&error, text),
+    };
     check_base_url(&link.base_url);
     let key = |link: &Link| link.key.as_ref().map(LinkKey::to_text);
     let written = link.to_text();

@@ -44,27 +44,28 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let origin = Origin::from(&base_url);
     let text = match context.settings.unsaved_token(&origin) {
         Some(source) => context.read_secret(source, "sender token").await?,
-        None => context.prompt.secret("Sender token").await?.ok_or_else(|| {
+        None => context.prompt.pasted("Sender token").await?.ok_or_else(|| {
             Failure::usage("a sender token is required, but there is no terminal to ask for it")
                 .hint("pass the token with --token-file, or --token -")
         })?,
     };
-    let token: PlainToken = text.trim().parse().map_err(malformed_token)?;
+    // A pasted token may be wrapped.
+    let text = Zeroizing::new(text.split_whitespace().collect::<String>());
+    let token: PlainToken = text.parse().map_err(malformed_token)?;
     let api =
         Api::new(base_url.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
     context.first_call(|| api.health()).await?;
     check_service(&api).await?;
     let token = check_token(&api).await?;
 
-    let token_text = Zeroizing::new(text.trim().to_owned());
     if !arguments.replace {
         let keep_both = format!("nothing was saved; keep both with `sgsend -P NEW_PROFILE login {base_url}`");
         let prompt = context.prompt.answering(arguments.answer.yes);
-        context.check_kept_token(&prompt, Some(&token_text), &keep_both).await?;
+        context.check_kept_token(&prompt, Some(&text), &keep_both).await?;
     }
     let path = context.change_profile(|profile| {
         profile.server = Some(base_url.to_string());
-        profile.token = Some(token_text.to_string());
+        profile.token = Some(text.to_string());
         profile.token_file = None;
     })?;
     let printer = &context.printer;

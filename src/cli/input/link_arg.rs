@@ -1,13 +1,11 @@
 //! Parses the link or transfer id of a command, and reads the key.
 
-use std::str::FromStr;
-
 use anyhow::Result;
 
 use super::secret::{SecretSource, SecretText};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
+use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
 use crate::domain::link::{InvalidLink, Link};
@@ -28,44 +26,49 @@ impl Target {
         let text = match text {
             Some(text) => context.read_secret(SecretSource::Text(text.clone()), "link").await?,
             // Hidden input, since the link contains the key.
-            None => context.prompt.secret("Link").await?.ok_or_else(|| {
+            None => context.prompt.pasted("Link").await?.ok_or_else(|| {
                 Failure::usage("a link or the id of a transfer is required")
                     .hint("pass the link or id as an argument, or - to read it from stdin")
             })?,
         };
         // Only an id needs the current server.
-        let server = match TransferId::from_str(text.trim()) {
-            Ok(_) => context.server()?,
-            Err(_) => context.settings.server(),
-        };
-        Ok(Self::parse(text.trim(), server)?)
+        let server = if Link::parse_id(&text).is_some() { context.server()? } else { context.settings.server() };
+        Ok(Self::parse(&text, server)?)
     }
 
     fn parse(text: &str, server: BaseUrl) -> Result<Self, Failure> {
-        if let Ok(id) = TransferId::from_str(text) {
+        if let Some(id) = Link::parse_id(text) {
             return Ok(Self { base_url: server, id, key: None });
         }
-        let malformed = |message: String| Failure { code: "malformed_link".into(), ..Failure::usage(message) };
-        if text.is_empty() {
-            return Err(malformed("the link is empty".to_owned()).hint("pass the link, or the id of a transfer"));
-        }
         match text.parse::<Link>() {
-            Err(InvalidLink::BaseUrl(InvalidBaseUrl::NotAUrl(_))) if !text.contains("://") => {
-                Err(malformed("this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned())
-                    .hint(LINK_FORMAT_HINT))
-            }
             Ok(Link { base_url, transfer_id, key }) => Ok(Self { base_url, id: transfer_id, key }),
-            // The text is not quoted, since it may contain the key.
-            Err(error) => {
-                let cause = match &error {
-                    InvalidLink::BaseUrl(cause) => format!("{error}: {cause}"),
-                    InvalidLink::Key(cause) => format!("{error}: {cause}"),
-                    InvalidLink::Path => error.to_string(),
-                };
-                Err(malformed(cause).hint(LINK_FORMAT_HINT))
-            }
+            Err(error) => Err(malformed(error, text)),
         }
     }
+}
+
+/// Returns the failure for a malformed link. The text is not quoted, since it may contain the key.
+fn malformed(error: InvalidLink, text: &str) -> Failure {
+    let message = match &error {
+        InvalidLink::BaseUrl(cause) => format!("{error}: {cause}"),
+        InvalidLink::Path if !text.contains("://") => {
+            "this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned()
+        }
+        error => error.to_string(),
+    };
+    let hint = match error {
+        InvalidLink::Empty => "pass the link, or the id of a transfer",
+        InvalidLink::SeveralLinks => "pass one link at a time",
+        InvalidLink::KeyTooShort { .. } => {
+            "copy the complete link, or pass the key with --key-file; a key has v1. or v1p. and 43 characters"
+        }
+        InvalidLink::KeyTooLong { .. } | InvalidLink::KeyCharacter { .. } | InvalidLink::KeyDamaged => {
+            "copy the link again; its key has v1. or v1p. and 43 characters"
+        }
+        InvalidLink::KeyVersion => "copy the link again; if it is complete, a newer sgsend may open it",
+        _ => LINK_FORMAT_HINT,
+    };
+    Failure { code: "malformed_link".into(), ..Failure::usage(message) }.hint(hint)
 }
 
 /// Options for a key that is not part of the link.
@@ -84,7 +87,7 @@ impl KeyOptions {
 
     /// Reads the key: from an option, the link (`in_link`), the environment, or the prompt.
     pub(crate) async fn read(self, in_link: Option<LinkKey>, context: &Context) -> Result<LinkKey> {
-        let missing = Failure::usage("the key is missing: the link contains no key")
+        let missing = Failure::usage("the key is missing: the link ends before its key")
             .hint("pass the complete link, or the key with --key-file or SGSEND_KEY");
         self.read_or(in_link, context, missing).await
     }
@@ -96,21 +99,27 @@ impl KeyOptions {
             (None, Some(key)) => return Ok(key),
             (None, None) => {
                 let missing = Failure { code: "key_missing".into(), ..missing };
-                context.prompt.secret("Key").await?.ok_or(missing)?
+                context.prompt.pasted("Key").await?.ok_or(missing)?
             }
         };
-        let parse = |text: &str| LinkKey::from_str(text.trim().trim_start_matches('#'));
-        Ok(parse(&text)
-            .map_err(|error| Failure { code: "malformed_key".into(), ..Failure::usage(error.to_string()) })
-            .map_err(|failure| {
-                failure.hint("the key is the part of the link behind the #, and starts with v1. or v1p.")
-            })?)
+        Ok(Link::parse_key(&text).map_err(malformed_key)?)
     }
 
     fn source(&self, environment: Option<SecretText>) -> Option<SecretSource> {
         let key = self.key.clone().map(SecretSource::Text);
         key.or_else(|| self.key_file.clone().map(SecretSource::File)).or_else(|| environment.map(SecretSource::Text))
     }
+}
+
+/// Returns the failure for a malformed key, without quoting the key.
+fn malformed_key(error: InvalidLink) -> Failure {
+    let message = match error {
+        InvalidLink::Empty | InvalidLink::KeyTooShort { missing: 43 } => "the key is empty".to_owned(),
+        InvalidLink::SeveralLinks => "the text contains two different keys".to_owned(),
+        error => error.to_string(),
+    };
+    let failure = Failure { code: "malformed_key".into(), ..Failure::usage(message) };
+    failure.hint("the key is the part of the link behind the #, and starts with v1. or v1p.")
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ pub(super) mod content;
 pub(super) mod flow;
 pub(super) mod global;
 pub(super) mod link_arg;
+#[cfg(unix)]
+mod pasted;
 pub(super) mod prompt;
 pub(super) mod s3_options;
 pub(super) mod secret;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,6 +12,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use super::pasted::HiddenTerminal;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::printer::Printer;
@@ -59,6 +62,14 @@ impl Prompt {
             return Ok(None);
         }
         Ok(Some(self.ask(&format!("{question}:"), Echo::Hidden).await?))
+    }
+
+    /// Asks for a secret that may be pasted over several lines, without echo. `None` if no prompt is possible.
+    pub(crate) async fn pasted(&self, question: &str) -> Result<Option<Zeroizing<String>>> {
+        if self.no_input || !io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        Ok(Some(self.ask(&format!("{question}:"), Echo::Pasted).await?))
     }
 
     /// Asks for a line of text. `None` if no prompt is possible.
@@ -146,17 +157,32 @@ impl Prompt {
     /// Fails at once if a signal arrives, and restores the terminal's echo.
     async fn ask(&self, question: &str, echo: Echo) -> Result<Zeroizing<String>> {
         let mut interrupt = self.interrupt.clone();
+        // Before the question, so that nothing typed after it is shown.
+        let terminal = if echo == Echo::Pasted { Some(HiddenTerminal::open()?) } else { None };
         let asked = self.printer.ask(question);
         let _echo = (echo == Echo::Hidden).then(SavedEcho::of_terminal);
-        let (tell, answer) = oneshot::channel();
+        let (tell, mut answer) = oneshot::channel();
+        let (is_cancelled, ends) = (Arc::new(AtomicBool::new(false)), echo == Echo::Pasted);
+        let flag = is_cancelled.clone();
         // Not a thread of the runtime, whose end would wait for the answer.
         let reader = std::thread::Builder::new().name("prompt".to_owned());
         // After a signal nobody waits for the answer.
-        reader.spawn(move || drop(tell.send(echo.read())))?;
+        let read = move || match terminal {
+            Some(terminal) => terminal.read(&flag),
+            None => echo.read_line(),
+        };
+        reader.spawn(move || drop(tell.send(read())))?;
         let answer = tokio::select! {
             biased;
-            signal = interrupt.raised() => return Err(Failure::interrupted(signal).into()),
-            answer = answer => answer.expect("reading an answer does not panic"),
+            signal = interrupt.raised() => {
+                is_cancelled.store(true, Ordering::Relaxed);
+                if ends {
+                    // The reader ends soon, and restores the terminal.
+                    let _ = tokio::time::timeout(SIGNAL_DELAY, answer).await;
+                }
+                return Err(Failure::interrupted(signal).into());
+            }
+            answer = &mut answer => answer.expect("reading an answer does not panic"),
         };
         match answer {
             Ok(answer) => {
@@ -166,6 +192,9 @@ impl Prompt {
                 Ok(answer)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Zeroizing::default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && ends => {
+                Err(Failure::interrupted(Signal::Interrupt).into())
+            }
             // Ctrl-C at a hidden prompt is a key, which raises the signal.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 let signal = tokio::time::timeout(SIGNAL_DELAY, interrupt.raised()).await;
@@ -181,15 +210,17 @@ impl Prompt {
 enum Echo {
     Shown,
     Hidden,
+    /// Hidden, and read to the end of a paste.
+    Pasted,
 }
 
 impl Echo {
     /// Reads a line. Blocks.
-    fn read(self) -> io::Result<Zeroizing<String>> {
+    fn read_line(self) -> io::Result<Zeroizing<String>> {
         let mut line = Zeroizing::new(String::new());
         match self {
             Self::Shown => drop(io::stdin().read_line(&mut line)?),
-            Self::Hidden => {
+            Self::Hidden | Self::Pasted => {
                 let config = rpassword::ConfigBuilder::new().output_discard().build();
                 *line = rpassword::read_password_with_config(config)?;
             }

@@ -9,6 +9,7 @@ mod modes;
 mod network;
 mod odd_homes;
 mod odd_machines;
+mod pasted_links;
 mod pieces;
 mod plaintext_leaks;
 mod presigned;
