@@ -12,6 +12,7 @@ use crate::cli::config::file::{Config, Profile, why_unreadable};
 use crate::cli::config::paths;
 use crate::cli::config::settings::Settings;
 use crate::cli::failure::exit::Exit;
+use crate::cli::guess::shown;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::prompt::Prompt;
 use crate::cli::input::secret::SecretSource;
@@ -156,7 +157,9 @@ impl Context {
         let Some(source) = self.settings.admin_key() else {
             self.needs_config(true)?;
             let failure = Failure::new(Exit::NotAuthorised, "admin_key_missing", format!("no admin key for {origin}"));
-            return Err(failure.hint("pass the admin key with --admin-key-file or SGSEND_ADMIN_KEY").into());
+            let given = ["--admin-key-file".into(), "FILE".into()].into_iter().chain(std::env::args_os().skip(1));
+            let command = shown(&given.collect::<Vec<_>>());
+            return Err(failure.hint(format!("run `{command}`, or set SGSEND_ADMIN_KEY to the admin key")).into());
         };
         let key = self.read_secret(source, "admin key").await?;
         let secret = AdminSecret { header: self.settings.auth_name(), key };

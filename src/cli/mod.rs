@@ -4,12 +4,14 @@ mod commands;
 pub mod config;
 mod context;
 mod failure;
+mod guess;
 mod input;
 mod output;
 mod reference;
 mod signals;
 mod streams;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -17,6 +19,7 @@ use clap::{CommandFactory, FromArgMatches};
 use self::commands::Arguments;
 use self::failure::Failure;
 pub use self::failure::exit::Exit;
+use self::failure::usage::Next;
 pub use self::output::printer::Printer;
 use self::output::style::ColorChoice;
 
@@ -28,10 +31,18 @@ pub fn main() -> ExitCode {
         let _ = Printer::before_parsing(false, ColorChoice::Never).text(&response);
         return Exit::Done.into();
     }
-    let parsed = command_line().try_get_matches();
-    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-        Ok(arguments) => arguments,
-        Err(error) => return failure::usage::report(&error).into(),
+    let mut given: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let arguments = loop {
+        let command = command_line();
+        let program = std::iter::once(OsString::from("sgsend"));
+        let parsed = command.clone().try_get_matches_from(program.chain(given.iter().cloned()));
+        match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+            Ok(arguments) => break arguments,
+            Err(error) => match failure::usage::report(&command, &given, &error) {
+                Next::Run(arguments) => given = arguments,
+                Next::Exit(exit) => return exit.into(),
+            },
+        }
     };
     let printer = Printer::new(&arguments.global);
     match commands::run(arguments, &printer) {

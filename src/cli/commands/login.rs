@@ -12,6 +12,7 @@ use crate::cli::context::{Context, malformed_token};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::YesOption;
+use crate::cli::input::server_arg;
 use crate::client::{Api, Origin, OriginBound};
 use crate::domain::audit::ServiceName;
 use crate::domain::base_url::BaseUrl;
@@ -90,10 +91,7 @@ async fn server(url: Option<String>, context: &Context) -> Result<BaseUrl> {
         }
         answer
     };
-    let invalid = |error| {
-        Failure::usage(format!("not a server URL: {error}")).hint("a server URL looks like https://send.example")
-    };
-    Ok(text.parse().map_err(invalid)?)
+    Ok(server_arg::parse_host_or_url(&text, "this")?)
 }
 
 /// Checks that the server is a public service, and returns its health response.

@@ -12,7 +12,7 @@ use super::download::{KeyArguments, payload_key, report, resolve_target};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
-use crate::cli::input::link_arg::KeyOptions;
+use crate::cli::input::link_arg::{KeyOptions, reject_link};
 use crate::cli::input::secret::claim_stdin;
 use crate::cli::output::target::{OutputOptions, OutputTarget};
 use crate::client::decrypt::{DecryptError, Decrypted, Decryption, Framing};
@@ -38,6 +38,7 @@ pub(crate) struct Arguments {
 /// Runs `sgsend open`.
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let options = KeyOptions { key: arguments.key.key, key_file: arguments.key.key_file };
+    reject_link(&arguments.file)?;
     if arguments.file == Path::new("-") {
         claim_stdin("payload")?;
     }

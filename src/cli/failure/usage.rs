@@ -1,96 +1,91 @@
 //! Converts errors of the command-line parser to failures with a message and a hint.
 
+use std::ffi::OsString;
+
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::Failure;
 use super::exit::Exit;
+use crate::cli::guess::{Guess, MissingCommand, guess, shown};
+use crate::cli::input::prompt::Prompt;
 use crate::cli::output::printer::Printer;
 use crate::cli::output::style::ColorChoice;
+use crate::cli::signals;
 
-/// Prints help, a version or a usage error.
-pub(crate) fn report(error: &Error) -> Exit {
-    let before_dashes = || std::env::args_os().skip(1).take_while(|argument| argument != "--");
-    let printer = Printer::before_parsing(before_dashes().any(|argument| argument == "--json"), ColorChoice::Auto);
+/// What follows a command line that was not parsed.
+pub(crate) enum Next {
+    /// The process ends.
+    Exit(Exit),
+    /// These arguments run instead, since the user has agreed.
+    Run(Vec<OsString>),
+}
+
+/// Prints help, a version or a usage error; asks on a terminal whether to run the command that was probably meant.
+pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -> Next {
+    let has = |options: &[&str]| {
+        let mut options_given = arguments.iter().take_while(|argument| *argument != "--");
+        options_given.any(|argument| options.iter().any(|option| argument == option))
+    };
+    let printer = Printer::before_parsing(has(&["--json"]), ColorChoice::Auto);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not an error.
             let _ = printer.text(&error.render().to_string());
-            Exit::Done
+            return Next::Exit(Exit::Done);
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !printer.is_json() => {
             printer.note(&error.render().to_string());
-            Exit::Usage
+            return Next::Exit(Exit::Usage);
         }
-        _ => {
-            let failure = match error.kind() {
-                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                    Failure::usage("no command given").hint("see --help")
-                }
-                // The unexpected argument is not quoted: it may be a misplaced secret.
-                ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("unexpected extra argument")
-                    .hint("see --help; quote arguments with spaces; --passphrase takes no value"),
-                _ => with_suggestion(failure(&error.render().to_string()), error),
-            };
-            let error = failure.clone().into();
+        _ => {}
+    }
+    let guess = guess(command, arguments, error);
+    let failure = describe(error, guess.as_ref());
+    printer.failure(&failure, &failure.clone().into());
+    let Some(guess) = guess.filter(|guess| guess.missing.is_some()) else { return Next::Exit(Exit::Usage) };
+    let no_input = has(&["--no-input"]) || printer.is_json();
+    match is_confirmed(no_input, has(&["--yes", "-y"]), &printer) {
+        Ok(true) => Next::Run(guess.arguments),
+        Ok(false) => Next::Exit(Exit::Usage),
+        Err(error) => {
+            let failure = Failure::of(&error);
             printer.failure(&failure, &error);
-            Exit::Usage
+            Next::Exit(failure.exit)
         }
     }
 }
 
-/// Command names of other programs, with the command of `sgsend` that does the same.
-const ALIASES: &[(&str, &str)] = &[
-    ("send", "upload"),
-    ("put", "upload"),
-    ("share", "upload"),
-    ("get", "download"),
-    ("fetch", "download"),
-    ("receive", "download"),
-    ("decrypt", "open"),
-    ("info", "status"),
-    ("show", "status"),
-    ("rm", "delete"),
-    ("remove", "delete"),
-    ("list", "history"),
-    ("ls", "history"),
-    ("server", "serve"),
-    ("completion", "completions"),
-];
+/// Asks whether to run the command that was probably meant.
+fn is_confirmed(no_input: bool, yes: bool, printer: &Printer) -> anyhow::Result<bool> {
+    // The command itself creates another runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let prompt = Prompt::new(no_input, printer.clone(), signals::watch()?);
+        prompt.answering(yes).offer("Run this command? [Y/n]").await
+    })
+}
 
-/// Subcommand names of other programs: parent command, their name, and the full command of `sgsend`.
-const SUBCOMMAND_ALIASES: &[(&str, &str, &str)] = &[
-    ("token", "rm", "token revoke"),
-    ("token", "remove", "token revoke"),
-    ("token", "delete", "token revoke"),
-    ("token", "ls", "token list"),
-    ("token", "new", "token create"),
-    ("token", "add", "token create"),
-];
-
-/// Suggests the command that corresponds to another program's command name.
-fn with_suggestion(failure: Failure, error: &Error) -> Failure {
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return failure };
-    let parent = parent_command(error);
-    let suggestion = match parent.as_deref() {
-        None => ALIASES.iter().find(|(alias, _)| alias == word).map(|(_, own_command)| *own_command),
-        Some(parent) => {
-            let matches = |(command, alias, _): &&(&str, &str, &str)| *command == parent && alias == word;
-            SUBCOMMAND_ALIASES.iter().find(matches).map(|(.., own_command)| *own_command)
-        }
+/// Returns the failure for an error of the parser, with the command that was probably meant.
+fn describe(error: &Error, guess: Option<&Guess>) -> Failure {
+    let described = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Failure::usage("no command given").hint("see --help"),
+        // The unexpected argument is not quoted: it may be a misplaced secret.
+        ErrorKind::UnknownArgument if !is_flag(error) => Failure::usage("unexpected extra argument")
+            .hint("see --help; quote arguments with spaces; --passphrase takes no value"),
+        _ => failure(&error.render().to_string()),
     };
-    match suggestion {
-        Some(own_command) => failure.hint(format!("did you mean `sgsend {own_command}`?")),
-        None => failure,
+    let Some(guess) = guess else { return described };
+    let command = shown(&guess.arguments);
+    match guess.missing {
+        Some(MissingCommand::Download) => {
+            Failure::usage("this is a link, not a command").hint(format!("to download it, run `{command}`"))
+        }
+        Some(MissingCommand::Upload) => {
+            Failure::usage("this is a file, not a command").hint(format!("to send it, run `{command}`"))
+        }
+        None => described.hint(format!("did you mean `{command}`?")),
     }
-}
-
-/// Returns the parent of an unknown subcommand; `None` for `sgsend` itself.
-fn parent_command(error: &Error) -> Option<String> {
-    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
-    // `Usage: sgsend token [OPTIONS] <COMMAND>`
-    let usage = usage.to_string();
-    let word = usage.split_whitespace().skip_while(|word| *word != "sgsend").nth(1)?;
-    word.starts_with(|first: char| first.is_ascii_lowercase()).then(|| word.to_owned())
 }
 
 /// Returns whether the rejected argument is a flag.
@@ -131,53 +126,11 @@ mod tests {
     use crate::cli::command_line;
 
     fn parse_failure(arguments: &[&str]) -> Failure {
-        let arguments = std::iter::once(&"sgsend").chain(arguments);
-        let error = command_line().try_get_matches_from(arguments).err().unwrap();
-        with_suggestion(failure(&error.render().to_string()), &error)
-    }
-
-    #[test]
-    fn unknown_commands_and_flags_get_a_suggestion() {
-        for (arguments, right) in [
-            (&["dowload", "x"] as &[&str], "'download'"),
-            (&["tokens"], "'token'"),
-            (&["upload", "--expire", "7d", "x"], "'--expires'"),
-            (&["send", "x"], "`sgsend upload`"),
-            (&["get", "x"], "`sgsend download`"),
-            (&["receive", "x"], "`sgsend download`"),
-            (&["token", "rm", "x"], "`sgsend token revoke`"),
-            (&["token", "delete", "x"], "`sgsend token revoke`"),
-        ] {
-            let hint = parse_failure(arguments).hint.unwrap_or_default();
-            assert!(hint.contains(right), "{arguments:?}: {hint}");
-        }
-    }
-
-    #[test]
-    fn aliases_of_top_level_commands_do_not_apply_to_subcommands() {
-        for arguments in [&["audit", "rm", "x"], &["store", "rm", "x"], &["store", "ls", "x"]] {
-            let hint = parse_failure(arguments).hint.unwrap_or_default();
-            assert!(!hint.contains("did you mean"), "{arguments:?}: {hint}");
-        }
-    }
-
-    #[test]
-    fn every_alias_maps_to_a_command() {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let program = std::iter::once(OsString::from("sgsend"));
         let command = command_line();
-        for (alias, own_command) in ALIASES {
-            assert!(
-                command.find_subcommand(own_command).is_some() && command.find_subcommand(alias).is_none(),
-                "{alias}"
-            );
-        }
-        for (parent, alias, own_command) in SUBCOMMAND_ALIASES {
-            let (_, own_command) = own_command.split_once(' ').unwrap();
-            let command = command.find_subcommand(parent).unwrap();
-            assert!(
-                command.find_subcommand(own_command).is_some() && command.find_subcommand(alias).is_none(),
-                "{alias}"
-            );
-        }
+        let error = command.clone().try_get_matches_from(program.chain(arguments.iter().cloned())).err().unwrap();
+        describe(&error, guess(&command, &arguments, &error).as_ref())
     }
 
     #[test]

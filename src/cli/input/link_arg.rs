@@ -1,10 +1,15 @@
 //! Parses the link or transfer id of a command, and reads the key.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::secret::{SecretSource, SecretText};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::guess::is_link;
+use crate::cli::output::escape::shell_word;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
@@ -49,6 +54,11 @@ impl Target {
 
 /// Returns the failure for a malformed link. The text is not quoted, since it may contain the key.
 fn malformed(error: InvalidLink, text: &str) -> Failure {
+    if !text.is_empty() && !is_link(OsStr::new(text)) && Path::new(text).exists() {
+        let file = shell_word(OsStr::new(text));
+        let hint = format!("to send it, run `sgsend upload {file}`; to use the link in it, pass - with <{file}");
+        return Failure { code: "malformed_link".into(), ..Failure::usage("this is a file, not a link") }.hint(hint);
+    }
     let message = match &error {
         InvalidLink::BaseUrl(cause) => format!("{error}: {cause}"),
         InvalidLink::Path if !text.contains("://") => {
@@ -69,6 +79,15 @@ fn malformed(error: InvalidLink, text: &str) -> Failure {
         _ => LINK_FORMAT_HINT,
     };
     Failure { code: "malformed_link".into(), ..Failure::usage(message) }.hint(hint)
+}
+
+/// Fails if `path` is a link rather than a path. The error does not contain the link.
+pub(crate) fn reject_link(path: &Path) -> Result<(), Failure> {
+    if is_link(path.as_os_str()) && path.symlink_metadata().is_err() {
+        let failure = Failure::usage("this is a link, not a file");
+        return Err(failure.hint("to download it, run `sgsend download LINK`"));
+    }
+    Ok(())
 }
 
 /// Options for a key that is not part of the link.

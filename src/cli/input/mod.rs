@@ -10,5 +10,6 @@ mod pasted;
 pub(super) mod prompt;
 pub(super) mod s3_options;
 pub(super) mod secret;
+pub(super) mod server_arg;
 pub(super) mod spool;
 pub(super) mod values;

@@ -81,6 +81,18 @@ impl Prompt {
         Ok(Some(answer.trim().to_owned()))
     }
 
+    /// Asks whether to go ahead, which an empty answer affirms; `false` if no prompt is possible.
+    pub(crate) async fn offer(&self, question: &str) -> Result<bool> {
+        if !self.is_possible() {
+            return Ok(false);
+        }
+        if self.yes {
+            return Ok(true);
+        }
+        let answer = self.ask(question, Echo::Shown).await?;
+        Ok(answer.ends_with('\n') && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+    }
+
     /// Asks a yes-or-no question, which no answer denies. `None` if no prompt is possible.
     pub(crate) async fn confirm(&self, question: &str) -> Result<Option<bool>> {
         if self.yes {

@@ -1,6 +1,7 @@
 //! Escapes untrusted text for the terminal.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::Write;
 
 /// Escapes control, invisible and bidirectional formatting characters, except line feeds.
@@ -16,6 +17,25 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 /// Quotes a path for a POSIX shell.
 pub(crate) fn for_shell(path: &std::path::Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
+}
+
+/// Returns an argument as one word for a shell: quoted only where a POSIX shell needs it.
+///
+/// Bytes that are not UTF-8 and control characters are written as bash and zsh read them: `$'caf\xe9'`.
+pub(crate) fn shell_word(argument: &OsStr) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
+    match argument.to_str() {
+        Some(text) if !text.is_empty() && text.bytes().all(is_plain) => text.to_owned(),
+        Some(text) if !text.contains(needs_escape) => for_shell(std::path::Path::new(text)),
+        _ => {
+            let escape = |byte: &u8| match byte {
+                b'\\' | b'\'' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                byte => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", argument.as_encoded_bytes().iter().map(escape).collect::<String>())
+        }
+    }
 }
 
 /// Escapes the same characters in serialised JSON as `\uXXXX`; in valid JSON these characters occur in strings only.
@@ -80,5 +100,16 @@ mod tests {
     #[test]
     fn a_quoted_path_is_one_shell_word() {
         assert_eq!(for_shell(std::path::Path::new("it's $here")), r"'it'\''s $here'");
+        for (word, quoted) in [
+            ("report-1.pdf", "report-1.pdf"),
+            ("", "''"),
+            ("my file.pdf", "'my file.pdf'"),
+            ("~x", "'~x'"),
+            ("it's", r"'it'\''s'"),
+            ("日本.txt", "'日本.txt'"),
+            ("a\nb'", r"$'a\x0ab\''"),
+        ] {
+            assert_eq!(shell_word(OsStr::new(word)), quoted);
+        }
     }
 }

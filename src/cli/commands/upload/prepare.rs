@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::{Input, check_paths_exist};
+use crate::cli::input::link_arg::reject_link;
 use crate::client::Api;
 use crate::client::pack::SkippedEntry;
 use crate::client::upload::{self, StateFileLocation, Upload, UploadError};
@@ -50,6 +51,7 @@ impl Arguments {
 /// Opens the input, reads the secrets and checks the server's limits, before creating the transfer. Also returns the
 /// skipped entries.
 pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, Upload, Vec<SkippedEntry>)> {
+    arguments.paths.iter().try_for_each(|path| reject_link(path))?;
     if arguments.passphrase {
         check_paths_exist(&arguments.paths)?;
     }

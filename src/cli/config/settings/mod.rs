@@ -10,6 +10,7 @@ use super::paths;
 use crate::cli::failure::Failure;
 use crate::cli::input::global::GlobalOptions;
 use crate::cli::input::secret::SecretSource;
+use crate::cli::input::server_arg;
 use crate::client::Origin;
 use crate::domain::base_url::BaseUrl;
 
@@ -198,13 +199,7 @@ fn secret(text: Option<SecretSource>, file: Option<PathBuf>) -> Option<SecretSou
 }
 
 fn parse_base_url(text: Option<&str>, source: &str) -> Result<Option<BaseUrl>, Failure> {
-    let parse = |text: &str| {
-        text.parse().map_err(|error| {
-            Failure::usage(format!("{source} is not a server URL: {error}"))
-                .hint("a server URL looks like https://send.example")
-        })
-    };
-    text.map(parse).transpose()
+    text.map(|text| server_arg::parse_url(text, source)).transpose()
 }
 
 fn header(text: Option<&str>, source: &str) -> Result<Option<HeaderName>, Failure> {

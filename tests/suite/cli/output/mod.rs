@@ -4,6 +4,7 @@ mod after_upload;
 mod cli_messages;
 mod completions;
 mod failures;
+mod guesses;
 mod json;
 mod prompts;
 mod reference;

@@ -1,0 +1,71 @@
+//! Names that other programs use for commands and options of `sgsend`.
+
+/// Command names of other programs, with the arguments of `sgsend` that do the same.
+pub(super) const COMMANDS: &[(&str, &str)] = &[
+    ("send", "upload"),
+    ("put", "upload"),
+    ("push", "upload"),
+    ("share", "upload"),
+    ("add", "upload"),
+    ("get", "download"),
+    ("fetch", "download"),
+    ("pull", "download"),
+    ("receive", "download"),
+    ("recv", "download"),
+    ("decrypt", "open"),
+    ("info", "status"),
+    ("show", "status"),
+    ("rm", "delete"),
+    ("remove", "delete"),
+    ("revoke", "delete"),
+    ("list", "history"),
+    ("ls", "history"),
+    ("signin", "login"),
+    ("server", "serve"),
+    ("completion", "completions"),
+    ("check", "doctor"),
+    ("version", "--version"),
+];
+
+/// Subcommand names of other programs: parent command, their name, and the subcommand of `sgsend`.
+pub(super) const SUBCOMMANDS: &[(&str, &str, &str)] = &[
+    ("token", "rm", "revoke"),
+    ("token", "remove", "revoke"),
+    ("token", "delete", "revoke"),
+    ("token", "ls", "list"),
+    ("token", "new", "create"),
+    ("token", "add", "create"),
+    ("audit", "list", "show"),
+    ("store", "cp", "copy"),
+    ("store", "fsck", "check"),
+    ("store", "verify", "check"),
+];
+
+/// Options of other programs, with the option of `sgsend` that does the same; empty where nothing is needed.
+pub(super) const OPTIONS: &[(&str, &str)] = &[
+    ("--out", "--output"),
+    ("--output-file", "--output"),
+    ("-O", "--output"),
+    ("--dest", "--output"),
+    ("--force", "--overwrite"),
+    ("-f", "--overwrite"),
+    ("--password", "--passphrase"),
+    ("--pass", "--passphrase"),
+    ("--ttl", "--expires"),
+    ("--expiry", "--expires"),
+    ("--expire-after", "--expires"),
+    ("--max-downloads", "--downloads"),
+    ("--limit", "--downloads"),
+    ("--url", "--server"),
+    ("--host", "--server"),
+    ("--continue", "--resume"),
+    ("--filename", "--name"),
+    ("--ignore", "--exclude"),
+    ("--unpack", "--extract"),
+    ("--qrcode", "--qr"),
+    ("--insecure", "--insecure-http"),
+    ("--silent", "--quiet"),
+    ("--recursive", ""),
+    ("-r", ""),
+    ("-R", ""),
+];
