@@ -249,7 +249,7 @@ async fn a_download_may_pause_within_its_own_limit() {
     const SIZE: usize = 30_000_000;
     let service = Service::any().with(|settings| {
         settings.timeouts.stall = Duration::from_millis(100);
-        settings.timeouts.response_stall = Some(Duration::from_secs(60));
+        settings.timeouts.response_stall = Some(Duration::from_mins(1));
     });
     let service = service.start().await;
     let (_, mut stream) = begun(&service, SIZE).await;
