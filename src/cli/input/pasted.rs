@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,12 +22,19 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 const PASTE_BEGINS: &[u8] = b"[200~";
 const PASTE_ENDS: &[u8] = b"[201~";
 
-/// The terminal of this process, without echo until drop.
+/// The terminal of this process, without echo until drop, which also ends its reader.
 pub(super) struct HiddenTerminal {
     device: File,
     saved: Termios,
     /// Whether the terminal was asked to mark pasted text.
     marks_pastes: bool,
+    is_cancelled: Arc<AtomicBool>,
+}
+
+/// Reads an answer from the terminal.
+pub(super) struct AnswerReader {
+    device: File,
+    is_cancelled: Arc<AtomicBool>,
 }
 
 impl HiddenTerminal {
@@ -43,17 +51,24 @@ impl HiddenTerminal {
         if marks_pastes {
             device.write_all(b"\x1b[?2004h")?;
         }
-        Ok(Self { device, saved, marks_pastes })
+        Ok(Self { device, saved, marks_pastes, is_cancelled: Arc::default() })
     }
 
-    /// Reads an answer, until `is_cancelled` is set. Blocks.
+    /// Returns the reader of the answer, for another thread.
+    pub(super) fn reader(&self) -> io::Result<AnswerReader> {
+        Ok(AnswerReader { device: self.device.try_clone()?, is_cancelled: self.is_cancelled.clone() })
+    }
+}
+
+impl AnswerReader {
+    /// Reads until the answer is complete, or the terminal is dropped. Blocks.
     ///
     /// # Errors
-    /// `Interrupted` at Ctrl-C and after cancellation, `UnexpectedEof` at Ctrl-D without a text.
-    pub(super) fn read(mut self, is_cancelled: &AtomicBool) -> io::Result<Zeroizing<String>> {
+    /// `Interrupted` at Ctrl-C and after the drop, `UnexpectedEof` at Ctrl-D without a text.
+    pub(super) fn read(mut self) -> io::Result<Zeroizing<String>> {
         let mut answer = Answer::new();
         let mut empty_reads = 0;
-        while !is_cancelled.load(Ordering::Relaxed) {
+        while !self.is_cancelled.load(Ordering::Relaxed) {
             let (mut byte, begun) = ([0], Instant::now());
             if self.device.read(&mut byte)? == 0 {
                 if answer.is_complete() {
@@ -73,6 +88,7 @@ impl HiddenTerminal {
 
 impl Drop for HiddenTerminal {
     fn drop(&mut self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
         // Without a terminal, nobody sees its state.
         let _ = self.device.write_all(if self.marks_pastes { b"\x1b[?2004l" } else { b"" as &[u8] });
         // Drops input that is still unread, since the shell would take it for a command.

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,7 +10,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::pasted::HiddenTerminal;
+use super::pasted::{AnswerReader, HiddenTerminal};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::output::printer::Printer;
@@ -173,28 +171,17 @@ impl Prompt {
         let terminal = if echo == Echo::Pasted { Some(HiddenTerminal::open()?) } else { None };
         let asked = self.printer.ask(question);
         let _echo = (echo == Echo::Hidden).then(SavedEcho::of_terminal);
-        let (tell, mut answer) = oneshot::channel();
-        let (is_cancelled, ends) = (Arc::new(AtomicBool::new(false)), echo == Echo::Pasted);
-        let flag = is_cancelled.clone();
+        let (tell, answer) = oneshot::channel();
+        let pasted = terminal.as_ref().map(HiddenTerminal::reader).transpose()?;
         // Not a thread of the runtime, whose end would wait for the answer.
         let reader = std::thread::Builder::new().name("prompt".to_owned());
         // After a signal nobody waits for the answer.
-        let read = move || match terminal {
-            Some(terminal) => terminal.read(&flag),
-            None => echo.read_line(),
-        };
+        let read = move || pasted.map_or_else(|| echo.read_line(), AnswerReader::read);
         reader.spawn(move || drop(tell.send(read())))?;
         let answer = tokio::select! {
             biased;
-            signal = interrupt.raised() => {
-                is_cancelled.store(true, Ordering::Relaxed);
-                if ends {
-                    // The reader ends soon, and restores the terminal.
-                    let _ = tokio::time::timeout(SIGNAL_DELAY, answer).await;
-                }
-                return Err(Failure::interrupted(signal).into());
-            }
-            answer = &mut answer => answer.expect("reading an answer does not panic"),
+            signal = interrupt.raised() => return Err(Failure::interrupted(signal).into()),
+            answer = answer => answer.expect("reading an answer does not panic"),
         };
         match answer {
             Ok(answer) => {
@@ -204,7 +191,7 @@ impl Prompt {
                 Ok(answer)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Zeroizing::default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted && ends => {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && terminal.is_some() => {
                 Err(Failure::interrupted(Signal::Interrupt).into())
             }
             // Ctrl-C at a hidden prompt is a key, which raises the signal.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use super::api_error::ApiError;
 use super::certificate::CertificateFault;
 use super::destination::Destination;
 use super::fault::{ConnectFault, Fault, ProxyFault};
@@ -11,41 +12,6 @@ use super::secret::ForeignOrigin;
 use crate::client::{Origin, StoreError};
 use crate::domain::error::ErrorCode;
 use crate::domain::wire::Flow;
-
-/// Error response of the server: its status, code and message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct ApiError {
-    /// The HTTP status.
-    pub status: u16,
-    /// The stable error code, if this version knows it.
-    pub code: Option<ErrorCode>,
-    /// The code as received; `http_<status>` if the response has no code.
-    pub code_text: String,
-    /// The server's message. Untrusted text: escape it before display.
-    pub detail: String,
-    /// The request's id in the server's records.
-    pub request_id: Option<String>,
-    /// The exceeded limit, in bytes.
-    pub limit_bytes: Option<u64>,
-    /// Payload bytes that the server has received.
-    pub received_bytes: Option<u64>,
-    /// Delay before the next retry, as requested by the server.
-    pub retry_after: Option<Duration>,
-}
-
-impl ApiError {
-    /// Returns whether a retry of the same request may succeed.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self.code {
-            Some(ErrorCode::RateLimited) => true,
-            // A retry does not help, even if the status is transient.
-            Some(ErrorCode::QuotaExceeded | ErrorCode::EventLimitReached | ErrorCode::StorageFull) => false,
-            _ => matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504),
-        }
-    }
-}
 
 /// Failed request to the service or its payload store.
 #[derive(Debug, thiserror::Error)]
@@ -333,37 +299,4 @@ fn proxy_text(proxy: &Proxy, origin: &Origin, fault: &ProxyFault) -> String {
 
 fn seconds(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn api_error(status: u16, code: Option<ErrorCode>) -> ApiError {
-        ApiError {
-            status,
-            code,
-            code_text: String::new(),
-            detail: String::new(),
-            request_id: None,
-            limit_bytes: None,
-            received_bytes: None,
-            retry_after: None,
-        }
-    }
-
-    #[test]
-    fn only_transient_errors_are_retried() {
-        for (status, code, transient) in [
-            (429, Some(ErrorCode::RateLimited), true),
-            (429, Some(ErrorCode::QuotaExceeded), false),
-            (503, Some(ErrorCode::StorageUnavailable), true),
-            (507, Some(ErrorCode::StorageFull), false),
-            (502, None, true),
-            (404, Some(ErrorCode::TransferNotFound), false),
-            (409, Some(ErrorCode::UploadInProgress), false),
-        ] {
-            assert_eq!(api_error(status, code).is_transient(), transient, "{status} {code:?}");
-        }
-    }
 }

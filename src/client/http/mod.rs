@@ -2,6 +2,7 @@
 
 pub(super) mod admin;
 pub(super) mod api;
+pub(super) mod api_error;
 pub(super) mod certificate;
 pub(super) mod content_range;
 pub(super) mod destination;

@@ -13,6 +13,9 @@ use super::Home;
 /// Timeout for expected output.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Text behind the output of the command, before its exit status.
+const END: &str = "end of the command: ";
+
 /// A command on its own pseudo-terminal, killed on drop.
 pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
@@ -34,19 +37,21 @@ impl Terminal {
 
     /// Starts the command with these arguments on a terminal of this width.
     pub(crate) fn of_width(cols: u16, home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::run(cols, env!("CARGO_BIN_EXE_sgsend"), home, arguments, environment)
+        Self::run(cols, r#""$@""#, home, arguments, environment)
     }
 
     /// Starts a shell script on a terminal, in which `"$@"` is the command with these arguments.
     pub(crate) fn in_shell(script: &str, home: &Home, arguments: &[&str]) -> Self {
-        let arguments = [&["-c", script, "sh", env!("CARGO_BIN_EXE_sgsend")], arguments].concat();
-        Self::run(160, "/bin/sh", home, &arguments, &[("PATH", "/usr/bin:/bin")])
+        Self::run(160, script, home, arguments, &[("PATH", "/usr/bin:/bin")])
     }
 
-    fn run(cols: u16, program: &str, home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn run(cols: u16, script: &str, home: &Home, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        // The shell leads the session, and outlives the command: Linux discards unread output when the leader exits.
+        let script = format!(r#"trap : INT TERM; {script}; printf '{END}%s.' "$?"; exec /bin/sleep 600"#);
         let size = PtySize { rows: 50, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(program);
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_sgsend")]);
         command.args(arguments);
         command.env_clear();
         command.env("HOME", home.path());
@@ -76,9 +81,8 @@ impl Terminal {
     /// Waits until `text` appears after the output searched so far.
     pub(crate) fn wait_for(&mut self, text: &str) {
         while let Err(()) = self.look_for(text) {
-            let more = self.shown.recv_timeout(PATIENCE);
-            let more = more.unwrap_or_else(|_| panic!("{text:?} was never shown: {}", self.seen));
-            self.seen.push_str(&String::from_utf8_lossy(&more));
+            assert!(!self.has_ended(), "{text:?} was never shown: {}", self.seen);
+            self.receive(text);
         }
     }
 
@@ -119,17 +123,30 @@ impl Terminal {
 
     /// Waits for the exit; returns the exit status and the whole output.
     pub(crate) fn end(mut self) -> (u32, String) {
-        while let Ok(more) = self.shown.recv_timeout(PATIENCE) {
-            self.seen.push_str(&String::from_utf8_lossy(&more));
+        while !self.has_ended() {
+            self.receive("the end");
         }
-        let status = self.child.wait().unwrap();
-        (status.exit_code(), std::mem::take(&mut self.seen))
+        let (shown, status) = self.seen.rsplit_once(END).unwrap();
+        (status.trim_end_matches('.').parse().unwrap(), shown.to_owned())
+    }
+
+    /// Returns whether the command has exited and its whole output was received.
+    fn has_ended(&self) -> bool {
+        self.seen.rsplit_once(END).is_some_and(|(_, status)| status.ends_with('.'))
+    }
+
+    /// Receives more output.
+    fn receive(&mut self, expected: &str) {
+        let more = self.shown.recv_timeout(PATIENCE);
+        let more = more.unwrap_or_else(|_| panic!("{expected:?} was never shown: {}", self.seen));
+        self.seen.push_str(&String::from_utf8_lossy(&more));
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The process has usually exited already.
+        // The shell waits to be killed; a command that still runs ends with its terminal.
         let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -131,7 +131,7 @@ fn a_wrapped_key_or_token_at_the_question_is_read_whole() {
     terminal.type_secret(&format!("{}\r", wrapped(key, "\r")));
     assert_eq!(terminal.end().0, 0);
     let token = home.run_at(&serving, &["token", "create", "test"]).text();
-    let mut terminal = Terminal::start(&home, &["login", &serving.public], &[]);
+    let mut terminal = Terminal::start(&home, &["login", &serving.public, "--replace"], &[]);
     terminal.wait_for("Sender token:");
     terminal.type_secret(&format!("{}\r", wrapped(token.trim(), "\r")));
     let (exit, shown) = terminal.end();

@@ -50,7 +50,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> A
     while let Some(Ok(frame)) = body.frame().await {
         got.extend_from_slice(frame.data_ref().unwrap());
     }
-    let outcome = shared.call(call, &got);
+    let offset = head.uri.query().and_then(|query| query.strip_prefix("offset=")?.parse().ok()).unwrap_or(0);
+    let outcome = shared.call(call, offset, &got);
     Ok(match outcome {
         Ok(mut answer) => {
             (shared.edit)(call, &mut answer);
@@ -82,7 +83,7 @@ fn value(answer: &impl Serialize) -> Value {
 }
 
 impl Shared {
-    fn call(&self, call: &str, body: &[u8]) -> Outcome {
+    fn call(&self, call: &str, offset: usize, body: &[u8]) -> Outcome {
         let mode = Mode { upload: self.terms.flow, download: self.terms.flow };
         let mut state = self.state();
         Ok(match call {
@@ -131,8 +132,10 @@ impl Shared {
                 if !state.parts.is_empty() || state.object.is_some() {
                     return Err(Refused(409, ErrorCode::WrongMode, None));
                 }
-                state.bytes = body.to_vec();
-                value(&Received { transfer_id: state.id.unwrap(), received_bytes: body.len() as u64 })
+                state.bytes.truncate(offset);
+                assert_eq!(state.bytes.len(), offset, "a piece leaves a gap");
+                state.bytes.extend_from_slice(body);
+                value(&Received { transfer_id: state.id.unwrap(), received_bytes: state.bytes.len() as u64 })
             }
             "upload/status" => value(&self.upload_status(&state)),
             "upload/complete" => self.complete(&mut state, mode)?,

@@ -14,12 +14,12 @@ use crate::support::{FinishedCommand, Home, content};
 #[test]
 fn an_unreachable_store_makes_payloads_go_through_the_service() {
     let home = Home::new();
-    for size in [5, 13_000_000] {
+    for (size, pieces) in [(5, 1), (13_000_000, 2)] {
         let stub = Stub::start();
         stub.close_store();
         let content = content(size);
         let sent = upload(&stub, &home, &content, &[]);
-        assert_eq!((sent["mode"].as_str(), stub.calls("payload/upload-bytes")), (Some("bytes"), 1));
+        assert_eq!((sent["mode"].as_str(), stub.calls("payload/upload-bytes")), (Some("bytes"), pieces));
         let fetched = fetch(&stub, &home, &sent, &content, &["--overwrite"]);
         assert_eq!((fetched["mode"].as_str(), stub.downloads()), (Some("bytes"), 1));
     }
