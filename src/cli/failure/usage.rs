@@ -115,7 +115,13 @@ fn failure(rendered: &str) -> Failure {
 
 /// Redacts quoted arguments that contain a link's key or a token.
 fn without_secrets(text: &str) -> String {
-    let is_secret = |word: &str| ["#", "v1.", "v1p.", "sgs_"].iter().any(|mark| word.contains(mark));
+    let is_secret = |word: &str| ["#", "%23", "v1.", "v1p.", "sgs_"].iter().any(|mark| word.contains(mark));
+    // The key of a wrapped link is in several words, so the whole argument is redacted.
+    if let (true, Some(first), Some(last)) = (is_secret(text), text.find('\''), text.rfind('\''))
+        && first < last
+    {
+        return format!("{}…{}", &text[..=first], &text[last..]);
+    }
     let words = text.split(' ').map(|word| if is_secret(word) { "…" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -140,6 +146,8 @@ mod tests {
             &["status", "x", "v1p.secret"],
             &["upload", "--token=sgs_secret", "--nothing", "x", "sgs_secret"],
             &["download", "x", "https://send.example/d/0#v1.secret"],
+            &["download", "--- Forwarded\n> https://send.example/d/0#v1.a\n> secret\n"],
+            &["https://send.example/d/0%23v1.a\nsecret"],
         ] {
             let failure = parse_failure(arguments);
             assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");

@@ -98,6 +98,13 @@ fn fix_option(command: &Command, arguments: &[OsString], error: &Error, given: &
         argument.to_str().is_some_and(|text| text == given || given.starts_with("--") && text.starts_with(&with_value))
     };
     let at = arguments.iter().position(is_given)?;
+    // A text with a link that begins with a hyphen.
+    if is_link(&arguments[at]) {
+        let mut moved = arguments.to_vec();
+        let link = moved.remove(at);
+        moved.extend(["--".into(), link]);
+        return Some(moved);
+    }
     let value = arguments[at].to_str()?.strip_prefix(given)?.to_owned();
     // An option of the command, given before the command.
     let later = arguments[at + 1..].iter().enumerate().find_map(|(offset, argument)| {

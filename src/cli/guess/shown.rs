@@ -42,7 +42,8 @@ fn secret_word(option: &str) -> Option<&'static str> {
 
 /// Returns the word that is shown for an argument that may be a secret.
 pub(super) fn placeholder(text: &str) -> Option<&'static str> {
-    if text.starts_with("--") {
+    let option = text.split('=').next().unwrap_or_default();
+    if option.starts_with("--") && option.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
         return None;
     }
     if text.contains("sgs_") {

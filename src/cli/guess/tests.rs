@@ -38,6 +38,7 @@ fn mistakes_with_an_obvious_command() {
         (&["download", LINK, "out.txt"], "sgsend download LINK -o out.txt".into()),
         (&["download", "out.txt", LINK], "sgsend download LINK -o out.txt".into()),
         (&["download", apart[0], apart[1]], "sgsend download LINK".into()),
+        (&["download", "--- see https://h/d/0#v1.x", "-q"], "sgsend download -q -- LINK".into()),
         (&["open", "a.enc", "out.txt"], "sgsend open a.enc -o out.txt".into()),
         (&["dowload", "x"], "sgsend download x".into()),
         (&["tokens", "list"], "sgsend token list".into()),

@@ -5,6 +5,8 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+use super::text::{is_blank, is_line_break};
+
 /// Maximum number of encodings on top of each other, such as `%252523`.
 const MAX_DEPTH: usize = 3;
 /// Maximum number of readings of a text.
@@ -12,7 +14,7 @@ const MAX_READINGS: usize = 24;
 
 /// Returns `text` and its decoded forms, least decoded first.
 pub(super) fn readings(text: &str) -> Vec<Zeroizing<String>> {
-    let decoders = [percent, entities, quoted_printable, proofpoint_2, proofpoint_3, unwrapped];
+    let decoders = [percent, entities, json, quoted_printable, proofpoint_2, proofpoint_3, unwrapped];
     let mut readings = vec![Zeroizing::new(text.to_owned())];
     let mut begin = 0;
     for _ in 0..MAX_DEPTH {
@@ -81,14 +83,14 @@ const ENTITIES: &[(&str, &str)] = &[
     ("Tab", "\t"),
 ];
 
-/// Decodes character references of HTML, and removes line breaks written as elements.
+/// Decodes character references of HTML, and removes inline elements.
 fn entities(text: &str) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<']) {
         let (before, from) = rest.split_at(at);
         decoded.push_str(before);
-        if let Some((meaning, behind)) = decode_entity(from).or_else(|| remove_break(from)) {
+        if let Some((meaning, behind)) = decode_entity(from).or_else(|| remove_tag(from)) {
             decoded.push_str(&meaning);
             rest = behind;
         } else {
@@ -111,11 +113,28 @@ fn decode_entity(text: &str) -> Option<(String, &str)> {
     Some((character, behind))
 }
 
-/// Removes a `<wbr>` or `<br>` at the start of `text`.
-fn remove_break(text: &str) -> Option<(String, &str)> {
+/// Elements that may be within a link without meaning anything.
+const INLINE_ELEMENTS: &[&str] =
+    &["wbr", "br", "span", "b", "i", "u", "em", "strong", "code", "font", "mark", "small", "tt"];
+
+/// Removes the tag of an inline element at the start of `text`.
+fn remove_tag(text: &str) -> Option<(String, &str)> {
     let (tag, behind) = text.strip_prefix('<')?.split_once('>')?;
-    let name = tag.trim_end_matches('/').trim_end();
-    ["wbr", "br", "/wbr"].iter().any(|other| name.eq_ignore_ascii_case(other)).then(|| (String::new(), behind))
+    let name = tag.trim_start_matches('/').split([' ', '\t', '\n', '/']).next()?;
+    INLINE_ELEMENTS.iter().any(|other| name.eq_ignore_ascii_case(other)).then(|| (String::new(), behind))
+}
+
+/// Decodes the `\u0023` of JSON strings; pairs of surrogates never occur in a link.
+fn json(text: &str) -> Option<String> {
+    let mut parts = text.split("\\u");
+    let mut decoded = String::with_capacity(text.len());
+    decoded.push_str(parts.next()?);
+    for part in parts {
+        let digits = part.get(..4).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        decoded.push(char::from_u32(u32::from_str_radix(digits, 16).ok()?).unwrap_or(char::REPLACEMENT_CHARACTER));
+        decoded.push_str(&part[4..]);
+    }
+    (decoded != text).then_some(decoded)
 }
 
 /// Decodes links of Proofpoint's URL Defense 2, which writes `-3A` for `%3A` and `_` for `/`.
@@ -143,7 +162,8 @@ fn proofpoint_3(text: &str) -> Option<String> {
 
 /// Joins the lines of a text, for encodings with a line break between their characters.
 fn unwrapped(text: &str) -> Option<String> {
-    let lines = text.split(['\n', '\r']);
-    let part = |line: &str| line.trim_start_matches(['>', '|', ' ', '\t']).trim_end().trim_end_matches('=').to_owned();
-    text.trim().contains(['\n', '\r']).then(|| lines.map(part).collect())
+    let is_margin = |c| matches!(c, '>' | '|') || is_blank(c);
+    let part =
+        |line: &str| line.trim_start_matches(is_margin).trim_end_matches(is_blank).trim_end_matches('=').to_owned();
+    text.trim().contains(is_line_break).then(|| text.split(is_line_break).map(part).collect())
 }

@@ -130,7 +130,7 @@ fn incomplete(text: &Text, pieces: &[Range<usize>], run: Range<usize>) -> Invali
     let stop = run.end;
     let rest = longest(text, stop + 1);
     let is_inside = stop < text.len() && text.gap(stop) == Gap::None && text.gap(stop + 1) == Gap::None;
-    if pieces.len() == 1 && is_inside && first > 0 && (0..3).contains(&(CHARACTERS.abs_diff(first + 1 + rest))) {
+    if pieces.len() == 1 && is_inside && (0..3).contains(&(CHARACTERS.abs_diff(first + 1 + rest))) {
         return InvalidLink::KeyCharacter { position: first + 1 };
     }
     InvalidLink::KeyTooShort { missing: CHARACTERS - length }

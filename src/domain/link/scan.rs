@@ -62,6 +62,7 @@ fn read_id(text: &Text, start: usize) -> Result<(TransferId, usize), InvalidLink
     let is_inside =
         text.gap(end) == Gap::None && text.char(end).is_ascii_alphanumeric() && key::prefix(text, end).is_none();
     match digits {
+        0 if word_length(text, start).abs_diff(TransferId::DIGITS) < 3 => Err(InvalidLink::IdCharacter { position: 1 }),
         0 => Err(InvalidLink::Path),
         // The digits behind the white space belong to a word.
         digits if is_inside && unbroken < digits => {
@@ -75,6 +76,10 @@ fn read_id(text: &Text, start: usize) -> Result<(TransferId, usize), InvalidLink
         digits if digits < TransferId::DIGITS => Err(InvalidLink::IdTooShort { missing: TransferId::DIGITS - digits }),
         digits => Err(InvalidLink::IdTooLong { extra: digits - TransferId::DIGITS }),
     }
+}
+
+fn word_length(text: &Text, start: usize) -> usize {
+    (start..text.len()).take_while(|at| text.char(*at).is_alphanumeric()).count()
 }
 
 /// Returns the start of the key behind an id that ends at `end`, past a slash and a query; `None` without a key.
@@ -170,5 +175,10 @@ fn base_url(scheme: &str, text: &Text, address: Range<usize>) -> Result<BaseUrl,
     let address: String = address.map(|at| text.char(at)).collect();
     let url = Url::parse(&format!("{scheme}://{address}"))
         .map_err(|error| InvalidLink::BaseUrl(InvalidBaseUrl::NotAUrl(error)))?;
+    // URLs allow more characters in a host than the names of servers have.
+    let is_host = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    if !url.host_str().is_some_and(is_host) {
+        return Err(InvalidLink::NoServer);
+    }
     BaseUrl::new(url).map_err(InvalidLink::BaseUrl)
 }

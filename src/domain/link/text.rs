@@ -97,7 +97,7 @@ impl Text {
     }
 }
 
-fn is_line_break(c: char) -> bool {
+pub(super) fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
@@ -115,9 +115,14 @@ fn is_invisible(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Returns whether `c` leaves no mark.
+pub(super) fn is_blank(c: char) -> bool {
+    is_space(c) || is_invisible(c)
+}
+
 /// Returns whether a line break follows, so that an `=` before it is a soft line break of quoted-printable mail.
 fn is_soft_break(mut rest: std::str::Chars<'_>) -> bool {
-    rest.find(|c| !matches!(c, ' ' | '\t')).is_some_and(is_line_break)
+    rest.find(|c| is_line_break(*c) || !is_blank(*c)).is_some_and(is_line_break)
 }
 
 /// Maps a dash, a full-width character or a lookalike of URL punctuation to ASCII.

@@ -56,6 +56,8 @@ pub(super) const DECORATIONS: &[fn(&str) -> String] = &[
     |link| format!("{{\"url\":\"{}\"}}", link.replace('/', "\\/")),
     |link| link.replace('#', "\\#").replace('_', "\\_").replace('-', "\\-"),
     |link| format!("sgsend download '{link}'"),
+    |link| format!("<p>{}</p>", link.replace('#', "<span class=\"x\">#</span>")),
+    |link| format!("{{\"url\":\"{}\"}}", link.replace('#', "\\u0023")),
     // Mail.
     |link| format!("> {link}\n> \n> Bob"),
     |link| link.replace('#', "%23"),
