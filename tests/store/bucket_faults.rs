@@ -279,9 +279,9 @@ async fn s3_a_cut_read_continues_where_it_ended() {
         assert!(content(&store, id, range.clone()).await.unwrap() == pattern(range));
     }
     let rest_of = async |stream: PayloadStream| stream.try_fold(0, async |sum, piece| Ok(sum + piece.len())).await;
-    let refused = store.read(id, 0..size).await.unwrap();
+    let unread = store.read(id, 0..size).await.unwrap();
     refuses.store(true, Ordering::Relaxed);
-    assert_ne!(rest_of(refused).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_ne!(rest_of(unread).await.unwrap_err().kind(), ErrorKind::NotFound);
     refuses.store(false, Ordering::Relaxed);
     let removed = store.read(id, 0..size).await.unwrap();
     direct.remove(id).await.unwrap();

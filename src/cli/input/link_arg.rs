@@ -61,7 +61,9 @@ fn malformed(error: InvalidLink, text: &str) -> Failure {
     }
     let message = match &error {
         InvalidLink::BaseUrl(cause) => format!("{error}: {cause}"),
-        InvalidLink::Path if Link::parse_key(text).is_ok() => "this is a key, but no link to a transfer".to_owned(),
+        InvalidLink::Path if text.trim().trim_start_matches('#').parse::<LinkKey>().is_ok() => {
+            "this is only the key of a link".to_owned()
+        }
         InvalidLink::Path if !text.contains("://") => {
             "this is neither a link nor the id of a transfer, which has 32 hex digits".to_owned()
         }

@@ -17,7 +17,7 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     One { file: WatchedFile, size: u64, snapshot: bool },
-    Archive { plan: Plan, modified: Option<SystemTime>, mode: Option<u32> },
+    Archive { plan: Box<Plan>, modified: Option<SystemTime>, mode: Option<u32> },
 }
 
 /// The source cannot be read, or has changed.
@@ -108,7 +108,7 @@ impl Source {
     #[must_use]
     pub fn archive(plan: Plan, directory: Option<&Metadata>) -> Self {
         let modified = directory.and_then(|directory| directory.modified().ok());
-        Self(Kind::Archive { plan, modified, mode: directory.and_then(unix_mode) })
+        Self(Kind::Archive { plan: Box::new(plan), modified, mode: directory.and_then(unix_mode) })
     }
 
     /// Returns the archive's plan; `None` for a single file.
@@ -152,7 +152,7 @@ impl Source {
     pub(super) fn with_entries_of(self, recorded: &str) -> Self {
         match self.0 {
             Kind::Archive { plan, modified, mode } if !recorded.is_empty() => {
-                Self(Kind::Archive { plan: plan.as_recorded(recorded), modified, mode })
+                Self(Kind::Archive { plan: Box::new(plan.as_recorded(recorded)), modified, mode })
             }
             kind => Self(kind),
         }

@@ -24,7 +24,7 @@ pub(super) fn check_unchanged(segments: &Segments, journal: &Journal) -> Result<
             let name = doubtful(index).and_then(|range| segments.source().name_at(range.start));
             Change::Content.in_file(name).into()
         }
-        Mismatch::Other(error) => error,
+        Mismatch::Other(error) => *error,
     })
 }
 
@@ -33,14 +33,14 @@ pub(super) enum Mismatch {
     /// The segment with this number has other content.
     At(u32),
     /// The segment cannot be read.
-    Other(UploadError),
+    Other(Box<UploadError>),
 }
 
 impl From<Mismatch> for UploadError {
     fn from(mismatch: Mismatch) -> Self {
         match mismatch {
             Mismatch::At(_) => JournalError::Changed.into(),
-            Mismatch::Other(error) => error,
+            Mismatch::Other(error) => *error,
         }
     }
 }
@@ -49,7 +49,7 @@ impl From<Mismatch> for UploadError {
 pub(super) fn compare(segments: &Segments, recorded: &[(u32, Tag)]) -> Result<(), Mismatch> {
     let check = |half: &[(u32, Tag)]| {
         half.iter().try_for_each(|(index, tag)| {
-            let sealed = segments.seal(*index).map_err(|error| Mismatch::Other(error.into()))?;
+            let sealed = segments.seal(*index).map_err(|error| Mismatch::Other(Box::new(error.into())))?;
             if sealed.tag == *tag { Ok(()) } else { Err(Mismatch::At(*index)) }
         })
     };

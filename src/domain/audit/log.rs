@@ -178,7 +178,7 @@ impl AuditLog {
     /// They are written with the last piece, after a minute without a piece, or at shutdown; a crash loses them.
     pub(crate) fn add_piece(&self, scope: &RequestScope, id: TransferId) {
         let Some(piece) = scope.piece_records(self.clock.now()) else { return };
-        if self.pieces().add(id, piece).is_ok() {
+        if self.pieces().add(id, piece) {
             scope.set_audit_state(AuditState::Complete);
         }
     }
@@ -193,7 +193,7 @@ impl AuditLog {
     pub(crate) fn part_pieces(&self, scope: &RequestScope, id: TransferId) {
         if let Some(earlier) = scope.take_earlier_pieces() {
             // A full table loses the records, like a crash.
-            drop(self.pieces().add(id, earlier));
+            self.pieces().add(id, earlier);
         }
     }
 

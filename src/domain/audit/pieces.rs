@@ -26,7 +26,7 @@ pub(crate) struct UploadRecords {
 
 impl UploadRecords {
     /// Adds later records of the same client to these records.
-    fn merge(&mut self, later: Self) {
+    fn merge(&mut self, later: &Self) {
         let pieces = Some(self.request.pieces.unwrap_or(1).saturating_add(later.request.pieces.unwrap_or(1)));
         (self.request.pieces, self.action.pieces) = (pieces, pieces);
         if self.request.client_request_id != later.request.client_request_id {
@@ -41,7 +41,7 @@ impl UploadRecords {
     /// Returns these records, merged with the `earlier` records of the same upload.
     pub(super) fn after(self, earlier: Option<Self>) -> Self {
         let Some(mut merged) = earlier else { return self };
-        merged.merge(self);
+        merged.merge(&self);
         merged
     }
 
@@ -52,17 +52,17 @@ impl UploadRecords {
 }
 
 impl Pieces {
-    /// Adds the records of a piece to those of its upload; gives the records back if they need their own place.
-    pub(super) fn add(&mut self, id: TransferId, piece: UploadRecords) -> Result<(), UploadRecords> {
+    /// Adds the records of a piece to those of its upload; returns `false` if the piece needs records of its own.
+    pub(super) fn add(&mut self, id: TransferId, piece: UploadRecords) -> bool {
         let is_full = self.0.len() >= CAPACITY;
         match self.0.entry(id) {
             Entry::Occupied(mut upload) if upload.get().request.client == piece.request.client => {
-                upload.get_mut().merge(piece)
+                upload.get_mut().merge(&piece);
             }
             Entry::Vacant(vacant) if !is_full => drop(vacant.insert(piece)),
-            _ => return Err(piece),
+            _ => return false,
         }
-        Ok(())
+        true
     }
 
     /// Takes the records of the earlier pieces that `client` has sent of an upload.
@@ -123,9 +123,9 @@ mod tests {
     fn pieces_of_one_client_are_summed() {
         let (mut pieces, id) = (Pieces::default(), TransferId::random());
         for at in [1_000, 2_000, 3_000] {
-            pieces.add(id, piece("curl", at)).unwrap();
+            assert!(pieces.add(id, piece("curl", at)));
         }
-        assert!(pieces.add(id, piece("firefox", 4_000)).is_err(), "two clients share a record");
+        assert!(!pieces.add(id, piece("firefox", 4_000)), "two clients share a record");
         let client = piece("curl", 0).request.client;
         assert!(pieces.take(id, &piece("firefox", 0).request.client).is_none());
         let all = piece("curl", 9_000).after(pieces.take(id, &client));
@@ -139,13 +139,13 @@ mod tests {
     fn quiet_uploads_are_taken_and_their_number_is_limited() {
         let mut pieces = Pieces::default();
         for _ in 0..CAPACITY {
-            pieces.add(TransferId::random(), piece("curl", 1_000)).unwrap();
+            assert!(pieces.add(TransferId::random(), piece("curl", 1_000)));
         }
         let late = TransferId::random();
-        assert!(pieces.add(late, piece("curl", 2_000)).is_err());
+        assert!(!pieces.add(late, piece("curl", 2_000)));
         assert!(pieces.take_quiet(Timestamp::from_millis(60_999), false).is_empty());
         assert_eq!(pieces.take_quiet(Timestamp::from_millis(61_000), false).len(), CAPACITY);
-        pieces.add(late, piece("curl", 61_000)).unwrap();
+        assert!(pieces.add(late, piece("curl", 61_000)));
         assert_eq!(pieces.take_quiet(Timestamp::from_millis(61_001), true).len(), 1);
     }
 }

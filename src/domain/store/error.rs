@@ -51,6 +51,7 @@ impl StoreError {
     }
 
     /// Returns the error of further writes to a payload after a write failed with this error.
+    #[must_use]
     pub fn for_later_writes(&self) -> Self {
         match self {
             Self::NoPayload => Self::NoPayload,

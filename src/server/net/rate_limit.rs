@@ -100,7 +100,7 @@ impl RateLimiter {
     /// # Errors
     /// [`Error::RateLimited`] if a counted request would be rejected.
     pub(crate) fn check_address(&self, client: ClientKey) -> Result<(), Error> {
-        self.addresses.check(client, Instant::now())
+        self.addresses.check(&client, Instant::now())
     }
 
     /// Counts a request with a sender token.
@@ -143,8 +143,8 @@ impl<K: Eq + Hash> Table<K> {
         self.shards[shard].lock().expect("nothing panics while it holds this lock")
     }
 
-    fn check(&self, key: K, now: Instant) -> Result<(), Error> {
-        let Some(full_again_at) = self.shard(&key).full_again_at.get(&key).copied() else { return Ok(()) };
+    fn check(&self, key: &K, now: Instant) -> Result<(), Error> {
+        let Some(full_again_at) = self.shard(key).full_again_at.get(key).copied() else { return Ok(()) };
         self.refill(full_again_at, now).map(drop)
     }
 

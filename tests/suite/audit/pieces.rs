@@ -19,9 +19,9 @@ async fn uploads(service: &Started, id: &str) -> Vec<(Value, Value)> {
     items.iter().filter(is_upload).map(with_request).collect()
 }
 
-async fn send(sender: &Api, id: &str, offset: usize, piece: &[u8]) {
+async fn send(sender: &Api, id: &str, offset: u64, piece: &[u8]) {
     let path = format!("/transfers/id/{id}/payload/upload-bytes?offset={offset}");
-    assert_eq!(sender.post(&path).bytes(piece).send().await.number("received_bytes") as usize, offset + piece.len());
+    assert_eq!(sender.post(&path).bytes(piece).send().await.number("received_bytes"), offset + piece.len() as u64);
 }
 
 async fn batched() -> Started {

@@ -87,6 +87,7 @@ fn incomplete_links_say_what_is_missing_without_the_key() {
         (link.replace(id, &format!("{}x", &id[..31])), "character number 32 is not a hex digit"),
         (link.replace(id, ""), "32 hex digits"),
         (format!("/d/{id}#{key}"), "no server address"),
+        (format!("#{key}"), "only the key of a link"),
         (format!("{link} {}", link.replace(id, &"0".repeat(32))), "two different links"),
     ] {
         for verbose in [&[][..], &["--verbose"], &["--json"]] {
