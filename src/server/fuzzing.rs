@@ -40,7 +40,7 @@ pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 #[must_use]
 pub fn own_origin(mut parts: Parts, encrypted: bool) -> Option<Url> {
     parts.extensions.insert(Encrypted(encrypted));
-    extract::origin_of(&parts).ok()
+    extract::origin_of(&parts, None).ok()
 }
 
 /// Parses a bucket object into its content, the records in its write log, and the re-encoded object.
