@@ -41,7 +41,7 @@ export class LinkKey {
    * @param {string} text
    */
   static find(text) {
-    const fragment = unescaped(text).split("#").at(-1) ?? "";
+    const fragment = unescaped(text).replace(/[#\s]+$/u, "").split("#").at(-1) ?? "";
     const [, key] = /^[^\w-]*((?:v1p?\.)?[\w-]{43})[^\w-]*$/.exec(fragment) ?? [];
     return key ? LinkKey.parse(key) : undefined;
   }
