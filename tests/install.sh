@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # `script` is set by the scripts that source this file
+# shellcheck disable=SC2154 # `script` and `root` are set by the scripts that source this file
 # Functions that install what the test scripts need. Sourced by them; each script sets `script` to its name for messages.
 
 say() { echo "$*" >&2; }
@@ -57,4 +57,13 @@ install_npm() {
 test_binary() {
   cargo test --locked --no-run --test "$1" --message-format=json |
     sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p'
+}
+
+# binary_to_test: prints the path of the sgsend to test: SGSEND_BIN, or a debug build of this tree.
+binary_to_test() {
+  if [ -z "${SGSEND_BIN:-}" ]; then
+    cargo build --locked --manifest-path "$root/Cargo.toml"
+    SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
+  fi
+  realpath "$SGSEND_BIN"
 }

@@ -20,11 +20,7 @@ need_packages "curl:curl ca-certificates"
 need_python
 install_python "$root/tests/openapi/requirements.txt" "$cache/venv"
 if [ "${1:-}" = install ]; then exit; fi
-if [ -z "${SGSEND_BIN:-}" ]; then
-  cargo build --locked --manifest-path "$root/Cargo.toml"
-  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
-fi
-sgsend=$(realpath "$SGSEND_BIN")
+sgsend=$(binary_to_test)
 
 work=$(mktemp -d)
 server=''

@@ -33,11 +33,7 @@ need_packages "curl:curl ca-certificates"
 need_python
 install_python "$wanted" "$cache/venv"
 if [ "${stores[0]}" = install ]; then exit; fi
-if [ -z "${SGSEND_BIN:-}" ]; then
-  cargo build --locked --manifest-path "$root/Cargo.toml"
-  SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
-fi
-sgsend=$(realpath "$SGSEND_BIN")
+sgsend=$(binary_to_test)
 
 work=$(mktemp -d)
 server=''

@@ -18,11 +18,11 @@ const MAX_FIXES: usize = 6;
 pub(crate) struct Guess {
     /// The arguments, without the name of the program.
     pub(crate) arguments: Vec<OsString>,
-    /// What the command line lacks, if the command itself.
+    /// Missing command; `None` if the command line names one.
     pub(crate) missing: Option<MissingCommand>,
 }
 
-/// What was given in place of a command.
+/// Kind of the argument that was given in place of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingCommand {
     /// A link, which `download` takes.

@@ -63,7 +63,7 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
 
 /// Formats a duration in its largest unit; a duration just below a unit counts as one, as in "7 days".
 fn rounded(duration: Duration) -> Option<String> {
-    // What is due in 7 days is due in 6 days, 23 hours and 59 minutes by the time it is printed.
+    // A time 7 days ahead is 6 days, 23 hours and 59 minutes ahead by the time it is printed.
     let seconds = duration.as_secs() + u64::from(duration.subsec_millis() >= 500);
     let (length, unit) = UNITS.into_iter().find(|(length, _)| seconds + slack(*length) >= *length)?;
     let count = (seconds + slack(length)) / length;

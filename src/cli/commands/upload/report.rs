@@ -86,7 +86,7 @@ fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     format!("sgsend {}delete {transfer}{token_note}", context.profile_flag())
 }
 
-/// What the sender reads about a finished upload, beside the link.
+/// Summary of a finished upload for the sender, besides the link.
 pub(super) struct Summary {
     /// The name shown to recipients.
     pub name: String,

@@ -32,7 +32,7 @@ pub struct PackInput {
     pub path: PathBuf,
 }
 
-/// What to pack, and how.
+/// Options for packing files.
 #[derive(Debug)]
 pub struct PackOptions {
     /// Entries to leave out.

@@ -1,6 +1,6 @@
-//! What mail programs, chats, phones and people do to a link.
+//! Damage that mail programs, chats, phones and people do to a link.
 
-/// What programs do to a whole link; each is applied to random links.
+/// Changes that programs make to a whole link; each is applied to random links.
 pub(super) const DECORATIONS: &[fn(&str) -> String] = &[
     // Around it.
     |link| format!("<{link}>"),

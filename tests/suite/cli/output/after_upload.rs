@@ -1,4 +1,4 @@
-//! What a sender reads at a terminal after an upload.
+//! Summary at the sender's terminal after an upload.
 
 use std::fs;
 use std::os::unix::fs::symlink;
