@@ -30,7 +30,7 @@ pub use api::error_status::status_of;
 pub use api::routes::{ROUTES, Route};
 pub use maintenance::copy::CopyStoreError;
 pub use middleware::cors::{AllowedOrigin, InvalidOrigin};
-pub use net::client_address::ClientAddress;
+pub use net::client_address::ClientAddressResolver;
 pub use net::rate_limit::{InvalidRate, RateLimit};
 pub use net::timeouts::Timeouts;
 pub use net::tls::TlsError;
@@ -65,6 +65,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("cannot open the storage")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A listening socket has no address.
+    #[error("the listening socket cannot be used")]
+    Listener(#[source] std::io::Error),
     /// The TLS certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -131,7 +134,8 @@ impl Server {
     /// After `stop`, waits for in-flight requests, and writes buffered counters and audit records.
     ///
     /// # Errors
-    /// [`StartError::NoAdminKey`] if an admin service is requested without an admin key.
+    /// [`StartError::NoAdminKey`] if an admin service is requested without an admin key; [`StartError::Listener`] if a
+    /// listener is not usable.
     pub async fn run(
         self,
         listeners: Vec<(ServiceName, TcpListener)>,
@@ -146,14 +150,16 @@ impl Server {
             timeouts.max_connections.min(net::fd_limit::max_connections() / listeners.len().max(1)).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
-            let loopback = socket.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+            let address = socket.local_addr().map_err(StartError::Listener)?;
+            let loopback = settings::is_loopback(address);
             let published = self.settings.public_url.as_ref().is_some_and(|root| !root.is_loopback());
             let proxied = published || !self.settings.client_address.proxies.is_empty();
             let limiter = self.settings.rate.limit(loopback, proxied).map(RateLimiter::new).map(Arc::new);
             let connection_limit =
                 ConnectionLimit::new(AppState(self.app.clone()), timeouts.max_connections, limiter.is_some());
             let router = router::router(&self.app, service, &self.settings, limiter);
-            let listener = Listener { socket, router, tls: self.tls.clone(), timeouts, connection_limit };
+            let tls = self.tls.clone().filter(|_| self.settings.is_encrypted(service, address));
+            let listener = Listener { socket, router, tls, timeouts, connection_limit };
             listening.spawn(listener.serve(stop.clone()));
         }
         let mut background = background::start(&self.app, &stop);

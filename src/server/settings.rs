@@ -1,5 +1,6 @@
 //! Configuration of a server, as validated values.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,12 +8,12 @@ use http::HeaderName;
 
 use super::admin_key::AdminKey;
 use super::store::{Durability, StorageLocation};
-use crate::domain::audit::{IpMode, WriteMode};
+use crate::domain::audit::{IpMode, ServiceName, WriteMode};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::limits::Limits;
 use crate::domain::limits::free_space::MinFreeSpace;
 use crate::server::middleware::cors::AllowedOrigin;
-use crate::server::net::client_address::ClientAddress;
+use crate::server::net::client_address::ClientAddressResolver;
 use crate::server::net::rate_limit::RateLimit;
 use crate::server::net::timeouts::Timeouts;
 
@@ -31,7 +32,7 @@ pub struct Settings {
     /// The form in which client addresses are recorded.
     pub ip_mode: IpMode,
     /// The source of client addresses: the connection, or a trusted proxy's header.
-    pub client_address: ClientAddress,
+    pub client_address: ClientAddressResolver,
     /// Rate limit per client address and per sender token.
     pub rate: RateMode,
     /// Origins of pages that may call the public service (CORS).
@@ -54,6 +55,10 @@ pub struct Settings {
     pub bytes_fallback: bool,
     /// TLS certificate and key; `None` serves plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Whether an admin service on a loopback address serves plain HTTP despite `tls`.
+    ///
+    /// Certificates name the public service, so a command on this machine could not verify them for a loopback address.
+    pub plain_loopback_admin: bool,
     /// Name of the header and of the cookie that carry the admin key.
     pub auth_name: HeaderName,
     /// The admin key, required by the admin service.
@@ -69,7 +74,7 @@ impl Settings {
             durability: Durability::Full,
             limits: Limits::default(),
             ip_mode: IpMode::default(),
-            client_address: ClientAddress::default(),
+            client_address: ClientAddressResolver::default(),
             rate: RateMode::default(),
             allow_origins: Vec::new(),
             public_url: None,
@@ -80,10 +85,23 @@ impl Settings {
             timeouts: Timeouts::default(),
             bytes_fallback: true,
             tls: None,
+            plain_loopback_admin: false,
             auth_name: HeaderName::from_static("x-api-key"),
             admin_key: None,
         }
     }
+
+    /// Returns whether a service that listens on `address` serves TLS.
+    #[must_use]
+    pub fn is_encrypted(&self, service: ServiceName, address: SocketAddr) -> bool {
+        let is_exempt = self.plain_loopback_admin && service == ServiceName::Admin && is_loopback(address);
+        self.tls.is_some() && !is_exempt
+    }
+}
+
+/// Returns whether only this machine can connect to `address`.
+pub(super) fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// The mode of rate limiting.
@@ -135,5 +153,24 @@ mod tests {
         }
         let low: RateLimit = "1/s".parse().unwrap();
         assert_eq!(limit(RateMode::Limited(low), true, false), Some(low));
+    }
+
+    #[test]
+    fn only_an_admin_service_on_loopback_can_be_exempt_from_tls() {
+        let mut settings = Settings::new(StorageLocation::Memory);
+        let is_encrypted =
+            |settings: &Settings, service, address: &str| settings.is_encrypted(service, address.parse().unwrap());
+        assert!(!is_encrypted(&settings, ServiceName::Public, "0.0.0.0:1"));
+        settings.tls = Some(TlsFiles { certificate: "cert.pem".into(), key: "key.pem".into() });
+        for exempt in [false, true] {
+            settings.plain_loopback_admin = exempt;
+            for loopback in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+                assert!(is_encrypted(&settings, ServiceName::Public, loopback));
+                assert_eq!(is_encrypted(&settings, ServiceName::Admin, loopback), !exempt, "{loopback}");
+            }
+            for reachable in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+                assert!(is_encrypted(&settings, ServiceName::Admin, reachable), "{reachable}");
+            }
+        }
     }
 }

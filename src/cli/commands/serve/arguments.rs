@@ -128,7 +128,7 @@ pub(super) struct CommonArguments {
     /// Retention of audit records after the end of a transfer; fixed when the store is created
     #[arg(long, env = "SGSEND_RETAIN_AUDIT", value_name = "DURATION", default_value = "90d", value_parser = positive_duration)]
     retain_audit: Duration,
-    /// TLS certificate chain, in PEM
+    /// TLS certificate chain, in PEM. With `serve all`, an admin service on a loopback address stays plain http
     #[arg(long, env = "SGSEND_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// Private key of the TLS certificate, in PEM
@@ -194,6 +194,7 @@ impl CommonArguments {
         };
         settings.bytes_fallback = !self.no_bytes_fallback;
         settings.durability = if self.loses_data() { Durability::None } else { Durability::Full };
+        settings.plain_loopback_admin = self.one_process;
         if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
             settings.tls = Some(TlsFiles { certificate, key });
         }

@@ -58,15 +58,14 @@ pub(crate) fn run(
     let (listens, common) = arguments.which.split();
     let mut settings = common.settings()?;
     check_not_foreign(&settings.storage)?;
-    let in_bucket = settings.storage.is_remote();
+    let is_remote = settings.storage.is_remote();
     let admin = listens.iter().find(|(service, _)| *service == ServiceName::Admin);
     if let Some((_, address)) = admin {
         // A key is generated only if neither the listener nor the store is reachable from other machines.
-        let may_generate = address.ip().is_loopback() && !in_bucket;
+        let may_generate = address.ip().is_loopback() && !is_remote;
         settings.admin_key = Some(admin_key::load(global, may_generate, printer)?);
     }
-    let encrypted = settings.tls.is_some();
-    check_exposure(&listens, &common, encrypted, printer)?;
+    check_exposure(&listens, &common, settings.tls.is_some(), printer)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = stop_on_signal()?;
@@ -75,12 +74,18 @@ pub(crate) fn run(
         for (service, address) in listens {
             listeners.push((service, bind(address).await?));
         }
-        let server =
-            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, in_bucket))?;
+        let mut urls = Vec::new();
         for (service, listener) in &listeners {
-            announce(printer, *service, listener.local_addr()?, encrypted)?;
+            let address = listener.local_addr()?;
+            let scheme = if settings.is_encrypted(*service, address) { "https" } else { "http" };
+            urls.push((*service, format!("{scheme}://{address}")));
         }
-        server.run(listeners, stop).await.map_err(|error| start_failure(&error, in_bucket))?;
+        let server =
+            Server::open(settings, Arc::new(SystemClock)).await.map_err(|error| start_failure(&error, is_remote))?;
+        for (service, url) in urls {
+            announce(printer, service, &url)?;
+        }
+        server.run(listeners, stop).await.map_err(|error| start_failure(&error, is_remote))?;
         Ok(())
     })
 }
@@ -120,11 +125,10 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-fn announce(printer: &Printer, service: ServiceName, address: SocketAddr, encrypted: bool) -> io::Result<()> {
-    let scheme = if encrypted { "https" } else { "http" };
-    let (service, url) = (service.as_str(), format!("{scheme}://{address}"));
+fn announce(printer: &Printer, service: ServiceName, url: &str) -> io::Result<()> {
+    let service = service.as_str();
     if printer.is_json() {
-        return printer.json(&Listening { v: 1, event: "listening", service, url: &url });
+        return printer.json(&Listening { v: 1, event: "listening", service, url });
     }
     printer.note(&format!("{service} listening on {url}"));
     Ok(())
@@ -146,9 +150,10 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 }
 
 /// Converts the error of a server that cannot start, or of an unusable storage, to a failure.
-pub(crate) fn start_failure(error: &StartError, in_bucket: bool) -> Failure {
+pub(crate) fn start_failure(error: &StartError, is_remote: bool) -> Failure {
     match error {
-        StartError::Storage(source) => storage_failure(&**source, chain(error), in_bucket),
+        StartError::Storage(source) => storage_failure(&**source, chain(error), is_remote),
+        StartError::Listener(_) => Failure::new(Exit::Other, "cannot_listen", chain(error)),
         StartError::NoAdminKey => Failure::new(Exit::Other, "admin_key_missing", chain(error))
             .hint("set SGSEND_ADMIN_KEY_FILE to a file that contains a key of at least 32 characters"),
         StartError::Tls(error) => Failure::new(Exit::Other, "tls_unusable", tls_message(error))
@@ -160,7 +165,7 @@ pub(crate) fn start_failure(error: &StartError, in_bucket: bool) -> Failure {
 ///
 /// Errors of a folder are local errors, and an unreachable bucket is a network error. Content that this version does
 /// not support has exit status 1 in both kinds of storage.
-fn storage_failure(source: &(dyn StdError + 'static), message: String, in_bucket: bool) -> Failure {
+fn storage_failure(source: &(dyn StdError + 'static), message: String, is_remote: bool) -> Failure {
     let source = source.downcast_ref::<StoreError>();
     if let Some(StoreError::IncompleteCopy { .. }) = source {
         return Failure::new(Exit::Other, "unfinished_copy", message)
@@ -170,7 +175,7 @@ fn storage_failure(source: &(dyn StdError + 'static), message: String, in_bucket
     match source {
         Some(StoreError::Corrupt { .. } | StoreError::Unusable(_)) => failure(Exit::Other, message)
             .hint("use the version of sgsend that created it, or check it with sgsend doctor --storage URL"),
-        Some(_) if in_bucket => failure(Exit::Network, message)
+        Some(_) if is_remote => failure(Exit::Network, message)
             .retryable()
             .hint("check the bucket, its region and the credentials: sgsend doctor --storage s3://…"),
         _ => unusable_folder(message),
