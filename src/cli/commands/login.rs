@@ -5,10 +5,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::token::{expiry_text, quota_text};
-use crate::cli::context::{Context, malformed_token};
+use crate::cli::context::{Context, parse_pasted};
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::YesOption;
@@ -16,7 +15,6 @@ use crate::cli::input::server_arg;
 use crate::client::{Api, Origin, OriginBound};
 use crate::domain::audit::ServiceName;
 use crate::domain::base_url::BaseUrl;
-use crate::domain::token::PlainToken;
 use crate::domain::wire::{Health, TokenItem};
 
 /// Arguments of `sgsend login`.
@@ -50,9 +48,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
                 .hint("pass the token with --token-file, or --token -")
         })?,
     };
-    // A pasted token may be wrapped.
-    let text = Zeroizing::new(text.split_whitespace().collect::<String>());
-    let token: PlainToken = text.parse().map_err(malformed_token)?;
+    let (text, token) = parse_pasted(&text)?;
     let api =
         Api::new(base_url.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
     context.first_call(|| api.health()).await?;
@@ -64,11 +60,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         let prompt = context.prompt.answering(arguments.answer.yes);
         context.check_kept_token(&prompt, Some(&text), &keep_both).await?;
     }
-    let path = context.change_profile(|profile| {
-        profile.server = Some(base_url.to_string());
-        profile.token = Some(text.to_string());
-        profile.token_file = None;
-    })?;
+    let path = context.save_token(&base_url, &text)?;
     let printer = &context.printer;
     if printer.is_json() {
         printer.json_of(&Output { server: base_url.to_string(), token, config: path.display().to_string() })?;

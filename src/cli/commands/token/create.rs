@@ -93,13 +93,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         printer.note(&format!("the token is shown only once; revoke it with: sgsend token revoke {id}"));
     }
     if arguments.login {
-        let server = context.settings.server().to_string();
-        let token = Zeroizing::new(created.token);
-        let path = context.change_profile(|profile| {
-            profile.server = Some(server.clone());
-            profile.token = Some(token.to_string());
-            profile.token_file = None;
-        })?;
+        let server = context.settings.server();
+        let path = context.save_token(&server, &Zeroizing::new(created.token))?;
         printer.note(&format!("saved the token for uploads to {server} in {}", path.display()));
     }
     Ok(())

@@ -3,4 +3,5 @@
 mod ci_scripts;
 mod history;
 mod status_watch;
+mod token_prompt;
 mod token_storage;

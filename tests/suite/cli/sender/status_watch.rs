@@ -51,8 +51,8 @@ fn waiting_ends_when_the_condition_is_met_or_impossible() {
     home.run_at(&serving, &["delete", &never]).text();
     let wait = ["status", &never, "--wait", "downloaded", "--poll", "20ms"];
     home.run(&wait).failed(4, "never downloaded");
-    let told = home.run(&[&wait[..], &["--json"]].concat()).json();
-    assert_eq!((told["error"]["reason"].as_str(), told["error"]["exit"].as_u64()), (Some("deleted"), Some(4)));
+    let printed = home.run(&[&wait[..], &["--json"]].concat()).json();
+    assert_eq!((printed["error"]["reason"].as_str(), printed["error"]["exit"].as_u64()), (Some("deleted"), Some(4)));
 }
 
 #[test]

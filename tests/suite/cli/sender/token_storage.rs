@@ -35,10 +35,10 @@ fn the_error_names_the_server_of_an_environment_token() {
         let mut command = home.sgsend(&[arguments, &["-s", &serving.public]].concat());
         command.env("SGSEND_SERVER", "http://127.0.0.1:9").env("SGSEND_TOKEN", &token);
         let finished = FinishedCommand::of(command.output().unwrap());
-        let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
-        assert!(told.contains("for http://127.0.0.1:9"), "{told}");
-        assert!(told.contains(&format!("set SGSEND_SERVER to {}", serving.public)), "{told}");
-        assert!(!told.contains(&token), "{told}");
+        let printed = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
+        assert!(printed.contains("for http://127.0.0.1:9"), "{printed}");
+        assert!(printed.contains(&format!("set SGSEND_SERVER to {}", serving.public)), "{printed}");
+        assert!(!printed.contains(&token), "{printed}");
     }
 }
 
@@ -52,8 +52,8 @@ fn the_suggested_delete_command_works() {
     assert_eq!(exit, 0, "{shown}");
     let advice = shown.split("delete with: sgsend ").nth(1).unwrap();
     let advice = advice.lines().next().unwrap().trim().strip_suffix(", and the same token").unwrap();
-    let again: Vec<_> = advice.split(' ').chain(["--token-file", &kept]).collect();
-    home.run(&again).text();
+    let second: Vec<_> = advice.split(' ').chain(["--token-file", &kept]).collect();
+    home.run(&second).text();
 }
 
 /// Runs `token create` with an unusable `stdout`, and checks that the new token was revoked.

@@ -1,11 +1,14 @@
 //! The context of a command: settings, API clients, prompt and printer.
 
+mod sender_token;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 
+pub(super) use self::sender_token::parse_pasted;
 use super::failure::Failure;
 use crate::cli::config::environment::Environment;
 use crate::cli::config::file::{Config, Profile, why_unreadable};
@@ -23,12 +26,6 @@ use crate::client::{
     TransportOptions,
 };
 use crate::domain::base_url::BaseUrl;
-use crate::domain::token::InvalidToken;
-
-/// Returns the failure for a malformed sender token, without quoting the token.
-pub(super) fn malformed_token(error: InvalidToken) -> Failure {
-    Failure::usage(error.to_string()).hint("copy the complete token, from sgs_ to its last character")
-}
 
 /// Timeout of a request without a payload: at most `--timeout`, and at least a quarter of it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,16 +49,16 @@ pub(super) struct Context {
 impl Context {
     /// Reads the environment and the configuration.
     ///
-    /// If `makes_profile` is set, the requested configuration file and profile may be missing.
+    /// If `writes_profile` is set, the requested configuration file and profile may be missing.
     pub(super) fn new(
         global: GlobalOptions,
         printer: Printer,
         interrupt: Interrupt,
-        makes_profile: bool,
+        writes_profile: bool,
     ) -> Result<Self> {
         let environment = Environment::read();
         let named_file = global.config.clone().or_else(|| environment.config.clone());
-        let config_required = named_file.is_some() && !makes_profile;
+        let config_required = named_file.is_some() && !writes_profile;
         let config_file = named_file.or_else(paths::config_file);
         let prompt = Prompt::new(global.no_input, printer.clone(), interrupt.clone());
         let empty = Settings::new(&global, &environment, &Profile::default(), &PathBuf::new())?;
@@ -81,7 +78,7 @@ impl Context {
         }
         let config = if this.config_unreadable.is_some() { Config::default() } else { this.config()? };
         let profile = match config.profile(this.requested_profile()) {
-            Err(_) if makes_profile => Profile::default(),
+            Err(_) if writes_profile => Profile::default(),
             profile => profile?,
         };
         let directory = this.config_file.as_deref().and_then(|file| file.parent()).map(ToOwned::to_owned);
@@ -109,39 +106,11 @@ impl Context {
             None => None,
             Some(source) => {
                 let text = self.read_secret(source.clone(), "sender token").await?;
-                let token = text.parse().map_err(malformed_token)?;
+                let token = text.parse().map_err(sender_token::malformed_token)?;
                 Some(Arc::new(OriginBound::new(origin, token)))
             }
         };
         Ok(Api::new(base_url, token, &self.transport_options()?)?)
-    }
-
-    /// Returns a client of the public service at `base_url`, for requests that need a sender token.
-    pub(super) async fn sender_api(&self, base_url: BaseUrl) -> Result<Api> {
-        let origin = Origin::from(&base_url);
-        if self.settings.token_of(&origin).is_none() {
-            self.needs_config(true)?;
-            return Err(self.token_missing(&base_url).into());
-        }
-        self.api(base_url).await
-    }
-
-    /// Returns the failure for a server without a sender token.
-    fn token_missing(&self, base_url: &BaseUrl) -> Failure {
-        let (origin, in_use) = (Origin::from(base_url), Origin::from(&self.settings.server()));
-        let failure = |message: String| Failure::new(Exit::NotAuthorised, "token_missing", message);
-        if let Some((owner, hint)) = self.settings.token_of_other_server(base_url) {
-            let target = if origin == in_use { "the current server is" } else { "the link points to" };
-            return failure(format!("the sender token is for {owner}, but {target} {origin}")).hint(hint);
-        }
-        let hint = if origin == in_use {
-            "pass a sender token with --token-file or SGSEND_TOKEN, or save a token with `sgsend login`".to_owned()
-        } else {
-            format!(
-                "pass a sender token with --server {base_url} and --token-file, or save a token with `sgsend login {base_url}`"
-            )
-        };
-        failure(format!("no sender token for {origin}")).hint(hint)
     }
 
     /// Returns a client of the public service at `base_url`, without a sender token.
@@ -235,29 +204,6 @@ impl Context {
         change(config.profiles.entry(name).or_default());
         config.write(&path)?;
         Ok(path)
-    }
-
-    /// Asks before a sender token other than `new` in the current profile is replaced; fails if it must be kept.
-    ///
-    /// `how_to_keep` is the hint: a command that keeps both tokens.
-    pub(super) async fn check_kept_token(&self, prompt: &Prompt, new: Option<&str>, how_to_keep: &str) -> Result<()> {
-        let config = self.config()?;
-        let name = config.profile_name(self.requested_profile()).to_owned();
-        let profile = config.profiles.get(&name);
-        let is_kept = profile.is_some_and(|profile| match (&profile.token, &profile.token_file) {
-            (Some(token), _) => new != Some(token.as_str()),
-            (None, file) => file.is_some(),
-        });
-        if !is_kept {
-            return Ok(());
-        }
-        let server = profile.and_then(|profile| profile.server.as_deref()).unwrap_or("a server");
-        let problem = format!("profile {name} already has a sender token, for {server}");
-        if prompt.confirm(&format!("{problem}. Replace it?")).await? == Some(true) {
-            return Ok(());
-        }
-        let failure = Failure::new(Exit::LocalFile, "token_exists", problem);
-        Err(failure.hint(format!("{how_to_keep}, or replace the token with --replace")).into())
     }
 
     /// Reads a secret on a blocking thread, so that signals are still handled.
