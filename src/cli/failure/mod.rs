@@ -9,8 +9,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::cli::failure::exit::Exit;
-
 use crate::client::Signal;
+
+/// Hint for a proxy that refuses the requests of an upload.
+pub(crate) const RAISE_BODY_LIMIT: &str =
+    "raise the proxy's limit on request bodies to 8 MiB or more (nginx: client_max_body_size 8m)";
 
 /// A command that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -238,7 +238,7 @@ impl ClientError {
 
     /// Returns whether a proxy rejected a request because of its body's size: status 413 without a code of the service.
     #[must_use]
-    pub(crate) fn is_body_limit_of_proxy(&self) -> bool {
+    pub fn is_body_limit_of_proxy(&self) -> bool {
         matches!(self, Self::Api(error) if error.status == 413 && error.code.is_none())
     }
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 pub use error::{InterruptedState, UploadError};
 pub use journal::JournalError;
+pub use pieces::{FIRST_PIECE, MIN_PIECE};
 pub use segments::SealError;
 pub use source::{Change, Source, SourceError};
 pub use state::UploadState;

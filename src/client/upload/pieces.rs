@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 
 /// Size of the first piece in bytes: 8 segments.
-const FIRST_PIECE: u64 = 8 * SEGMENT_SIZE as u64;
+pub const FIRST_PIECE: u64 = 8 * SEGMENT_SIZE as u64;
 /// Maximum size of a piece in bytes.
 const MAX_PIECE: u64 = 256 * SEGMENT_SIZE as u64;
 /// Minimum size of a piece in bytes: the default limit of nginx (`client_max_body_size 1m`).
-pub(super) const MIN_PIECE: u64 = SEGMENT_SIZE as u64;
+pub const MIN_PIECE: u64 = SEGMENT_SIZE as u64;
 /// Time of sending below which the next piece is larger, so that waiting for responses doesn't slow fast connections.
 const SHORT_TIME: Duration = Duration::from_secs(1);
 /// Number of lost pieces in a row after which the pieces become smaller than the first.

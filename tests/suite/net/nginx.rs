@@ -126,8 +126,8 @@ fn certificates(home: &Home) -> String {
     home.file("ca.pem", authority.pem().as_bytes())
 }
 
-/// Uploads and downloads a file, and checks that the services know the proxy.
-fn passes(proxied: &Proxied) -> String {
+/// Uploads and downloads a file, and checks that the services know the proxy, and the verdict on its body limit.
+fn passes(proxied: &Proxied, request_body: &str) -> String {
     proxied.run(&["token", "create", "x", "--login"]).text();
     let payload = content(9_000_000);
     let file = proxied.home.file("a.bin", &payload);
@@ -137,6 +137,8 @@ fn passes(proxied: &Proxied) -> String {
     assert!(std::fs::read(proxied.home.path().join("b.bin")).unwrap() == payload, "other content came back");
     let checks = proxied.run(&["doctor", "--json"]).json()["checks"].clone();
     assert!(checks.as_array().unwrap().iter().all(|check| check["name"] != "trusted_proxy"), "{checks}");
+    let body = checks.as_array().unwrap().iter().find(|check| check["name"] == "request_body").unwrap();
+    assert_eq!(body["verdict"], request_body, "{checks}");
     link
 }
 
@@ -147,7 +149,7 @@ async fn both_services_work_behind_the_documented_nginx() {
     }
     let (proxied, link) = tokio::task::spawn_blocking(|| {
         let proxied = Proxied::start(|file| file);
-        let link = passes(&proxied);
+        let link = passes(&proxied, "ok");
         (proxied, link)
     })
     .await
@@ -171,14 +173,20 @@ async fn both_services_work_behind_the_documented_nginx() {
 }
 
 #[test]
-fn transfers_pass_the_default_buffering_of_nginx() {
+fn transfers_pass_the_defaults_of_nginx() {
     if !has_nginx() {
         return;
     }
-    // Also with the default Host header, which names the service's own address.
+    // Bodies of 1 MiB, sent on when they are complete, with a Host header that names the service's own address.
     let defaults = |file: String| {
-        let dropped = ["proxy_request_buffering off;", "proxy_set_header Host $http_host;", "proxy_http_version 1.1;"];
+        let dropped = [
+            "client_max_body_size 16m;",
+            "proxy_request_buffering off;",
+            "proxy_set_header Host $http_host;",
+            "proxy_http_version 1.1;",
+        ];
+        assert!(dropped.iter().all(|line| file.contains(line)), "{file}");
         dropped.iter().fold(file, |file, line| file.replace(line, ""))
     };
-    passes(&Proxied::start(defaults));
+    passes(&Proxied::start(defaults), "warning");
 }

@@ -11,12 +11,13 @@ use bytesize::ByteSize;
 use crate::cli::commands::login;
 use crate::cli::config::paths;
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, RAISE_BODY_LIMIT};
+use crate::client::upload::{FIRST_PIECE, MIN_PIECE, UploadError};
 use crate::client::{Api, ClientError, Origin, ProxyChoice};
 use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::maintenance::finding::{Finding, Verdict};
-use crate::domain::wire::Flow;
+use crate::domain::maintenance::finding::Finding;
+use crate::domain::wire::{Flow, Health};
 
 /// Checks the current server and this user's files.
 pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
@@ -27,11 +28,13 @@ pub(super) async fn diagnose(context: &Context) -> Result<Vec<Finding>> {
     match api {
         Err(error) => findings.push(failed("server", &error)),
         Ok(api) => {
-            let (server, unnamed_proxy) = server(&api).await;
-            let server_is_ok = server.verdict == Verdict::Ok;
-            findings.push(server);
-            findings.extend(unnamed_proxy);
-            if server_is_ok {
+            let health = login::check_service(&api).await;
+            findings.push(server(&api, health.as_ref()));
+            if let Ok(health) = health {
+                findings.extend(unnamed_proxy(&health));
+                if health.mode.upload == Flow::Bytes {
+                    findings.push(request_body(&api).await);
+                }
                 findings.push(clock(&api).await);
                 findings.push(token(context).await);
             }
@@ -60,27 +63,58 @@ fn proxy(context: &Context, base_url: &BaseUrl) -> Option<Finding> {
     })
 }
 
-async fn server(api: &Api) -> (Finding, Option<Finding>) {
+fn server(api: &Api, health: Result<&Health, &anyhow::Error>) -> Finding {
     const NAME: &str = "server";
-    match login::check_service(api).await {
-        Err(error) => (failed(NAME, &error), None),
-        Ok(health) => {
-            let route = match health.mode.upload {
-                Flow::Bytes => "payloads through the server",
-                Flow::Presigned => "payloads directly to its bucket",
-            };
-            let limit = ByteSize(health.limits.max_content_bytes);
-            let detail =
-                format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.base_url(), health.version);
-            let unnamed_proxy = health.behind_unnamed_proxy.then(|| {
-                Finding::warning(
-                    "trusted_proxy",
-                    "the server does not know the proxy in front of it, so all its clients count as one",
-                    "the operator must name the proxy with --trusted-proxy; the log of the server has its address",
-                )
-            });
-            (Finding::ok(NAME, detail), unnamed_proxy)
+    let health = match health {
+        Ok(health) => health,
+        Err(error) => return failed(NAME, error),
+    };
+    let route = match health.mode.upload {
+        Flow::Bytes => "payloads through the server",
+        Flow::Presigned => "payloads directly to its bucket",
+    };
+    let limit = ByteSize(health.limits.max_content_bytes);
+    let detail = format!("{} runs sgsend {}, maximum content size {limit}, {route}", api.base_url(), health.version);
+    Finding::ok(NAME, detail)
+}
+
+/// Warns if the server does not trust the proxy in front of it.
+fn unnamed_proxy(health: &Health) -> Option<Finding> {
+    health.behind_unnamed_proxy.then(|| {
+        Finding::warning(
+            "trusted_proxy",
+            "the server does not know the proxy in front of it, so all its clients count as one",
+            "the operator must name the proxy with --trusted-proxy; the log of the server has its address",
+        )
+    })
+}
+
+/// Checks that request bodies of the size of an upload's pieces reach the server.
+async fn request_body(api: &Api) -> Finding {
+    const NAME: &str = "request_body";
+    let (usual, origin) = (ByteSize(FIRST_PIECE), api.origin());
+    let probe = |bytes| api.probe_request_body(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let reached = || Finding::ok(NAME, format!("requests of {usual} reach the server"));
+    let Err(error) = probe(FIRST_PIECE).await else { return reached() };
+    match probe(MIN_PIECE).await {
+        Ok(()) if error.is_body_limit_of_proxy() => Finding::warning(
+            NAME,
+            format!("a proxy in front of {origin} refuses requests of {usual}, so uploads are sent in smaller ones"),
+            RAISE_BODY_LIMIT,
+        ),
+        // The connection may have been lost for another reason.
+        Ok(()) => probe(FIRST_PIECE).await.map_or_else(
+            |error| {
+                let detail = format!("requests of {usual} do not reach the server, but smaller ones do: {error}");
+                Finding::warning(NAME, detail, format!("check the network, or {RAISE_BODY_LIMIT}"))
+            },
+            |()| reached(),
+        ),
+        Err(error) if error.is_body_limit_of_proxy() => {
+            let error = UploadError::PieceTooLarge { origin: origin.clone(), piece_bytes: MIN_PIECE };
+            failed(NAME, &error.into())
         }
+        Err(error) => failed(NAME, &error.into()),
     }
 }
 

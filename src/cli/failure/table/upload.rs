@@ -2,8 +2,8 @@
 
 use super::api::of_client;
 use super::{resumable, with_root_cause};
-use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
+use crate::cli::failure::{Failure, RAISE_BODY_LIMIT};
 use crate::cli::input::spool::SPOOL_HINT;
 use crate::client::pack::PackError;
 use crate::client::upload::{InterruptedState, JournalError, SourceError, UploadError};
@@ -36,8 +36,9 @@ pub(super) fn of_upload(error: &UploadError) -> Failure {
         }
         UploadError::TooManyBytes { .. } => Failure::new(Exit::Network, "unknown_answer", message)
             .hint("the server reports a wrong size; report the error to the operator of the server"),
-        UploadError::PieceTooLarge { .. } => Failure::new(Exit::LimitExceeded, "proxy_limit", message)
-            .hint("raise the proxy's limit on request bodies to 8 MiB or more (nginx: client_max_body_size 8m)"),
+        UploadError::PieceTooLarge { .. } => {
+            Failure::new(Exit::LimitExceeded, "proxy_limit", message).hint(RAISE_BODY_LIMIT)
+        }
         UploadError::PassphraseNeeded => Failure::new(Exit::Gone, "unfinished_gone", message)
             .hint("run the command again to start a new upload; it needs the passphrase"),
         UploadError::OtherPassphrase => Failure::usage(message)

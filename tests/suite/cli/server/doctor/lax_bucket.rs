@@ -20,10 +20,10 @@ struct Kept {
     upload: Option<(String, Bytes)>,
 }
 
-type Answer = (StatusCode, HeaderMap, Bytes);
+type BucketResponse = (StatusCode, HeaderMap, Bytes);
 
 async fn start() -> SocketAddr {
-    listen(Router::new().fallback(answer).with_state(Arc::default())).await
+    listen(Router::new().fallback(response).with_state(Arc::default())).await
 }
 
 async fn listen(router: Router) -> SocketAddr {
@@ -33,7 +33,7 @@ async fn listen(router: Router) -> SocketAddr {
     address
 }
 
-async fn answer(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri, body: Bytes) -> Answer {
+async fn response(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri, body: Bytes) -> BucketResponse {
     let mut kept = kept.lock().unwrap();
     let query = uri.query().unwrap_or_default();
     let asks = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
@@ -93,7 +93,7 @@ fn contents(key: &str) -> String {
     format!("<Contents><Key>{key}</Key></Contents>")
 }
 
-fn xml(text: &str) -> Answer {
+fn xml(text: &str) -> BucketResponse {
     (StatusCode::OK, HeaderMap::new(), Bytes::copy_from_slice(text.as_bytes()))
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{FinishedCommand, Home};
+use crate::support::{BufferingProxy, FinishedCommand, Home};
 
 /// Checks that exactly the `wanted` checks have this verdict, and that checks that fail or warn have a hint.
 fn found(finished: &FinishedCommand, verdict: &str, wanted: &[&str]) {
@@ -40,7 +40,7 @@ fn a_healthy_sender_has_no_findings() {
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
     let finished = home.run_at(&serving, &["doctor", "--json"]);
-    found(&finished, "ok", &["server", "clock", "token", "config", "admin_key"]);
+    found(&finished, "ok", &["server", "request_body", "clock", "token", "config", "admin_key"]);
     let text = home.run_at(&serving, &["doctor"]);
     assert!(text.text().lines().all(|line| line.starts_with("ok ")), "{}", text.text());
     assert!(text.stderr.contains("problem: 0"), "{}", text.stderr);
@@ -51,8 +51,33 @@ fn a_recipient_needs_no_token() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let finished = Home::new().run_at(&serving, &["doctor", "--json"]);
-    found(&finished, "ok", &["server", "clock", "token"]);
+    found(&finished, "ok", &["server", "request_body", "clock", "token"]);
     assert!(check(&finished.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
+}
+
+#[test]
+fn a_body_limit_of_a_proxy_is_reported() {
+    let home = Home::new();
+    let serving = home.serve(&["--storage", "memory:"]);
+    for (limit, verdict, words) in [
+        (8 << 20, "ok", "requests of 8.0 MiB reach the server"),
+        ((8 << 20) - 1, "warning", "refuses requests of 8.0 MiB"),
+        (1 << 20, "warning", "refuses requests of 8.0 MiB"),
+        ((1 << 20) - 1, "problem", "refuses requests of 1.0 MiB"),
+    ] {
+        let proxy = BufferingProxy::to(&serving.public, limit, 0);
+        let json = Home::new().run(&["--server", &proxy.url, "doctor", "--json"]).json();
+        let body = check(&json, "request_body");
+        assert_eq!(body["verdict"], verdict, "{limit}: {json:#}");
+        assert!(body["detail"].as_str().unwrap().contains(words), "{limit}: {body}");
+        let hint = body["hint"].as_str().unwrap_or_default();
+        assert_eq!(hint.contains("client_max_body_size"), verdict != "ok", "{body}");
+    }
+    // A connection that is lost once is no verdict about sizes.
+    let proxy = BufferingProxy::to(&serving.public, 16 << 20, 1);
+    let json = Home::new().run(&["--server", &proxy.url, "doctor", "--json"]).json();
+    assert_eq!(check(&json, "request_body")["verdict"], "ok", "{json:#}");
+    assert_eq!(proxy.uploads(), [(8 << 20, 0), (1 << 20, 401), (8 << 20, 401)]);
 }
 
 #[test]
