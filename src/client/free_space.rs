@@ -17,7 +17,7 @@ pub fn available(path: &Path) -> Option<u64> {
 }
 
 /// Returns whether an error reports a full disk, or an exceeded quota or file size limit.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 

@@ -148,7 +148,7 @@ impl Decryption {
         let outcome = self.take(&mut bytes);
         match &outcome {
             Ok(()) => {}
-            Err(DecryptError::Output(OutputError::DiskFull { .. })) => self.writer.keep_for_resume(),
+            Err(DecryptError::Output(OutputError::Disk { .. })) => self.writer.keep_for_resume(),
             Err(_) => self.writer.forget(),
         }
         outcome
@@ -179,7 +179,7 @@ impl Decryption {
         };
         match self.writer.write(rest) {
             Ok(()) => {}
-            Err(error @ DecryptError::Output(OutputError::DiskFull { .. })) => {
+            Err(error @ DecryptError::Output(OutputError::Disk { .. })) => {
                 self.writer.keep_for_resume();
                 return Err(error);
             }

@@ -69,12 +69,15 @@ pub enum OutputError {
     /// Writing the content failed.
     #[error("the content cannot be written")]
     Write(#[source] io::Error),
-    /// The disk is full; the content needs `missing` more bytes.
-    #[error("the disk with {} is full", directory.display())]
-    DiskFull {
+    /// The disk did not take the content of a file.
+    #[error("the content cannot be written to {}", directory.display())]
+    Disk {
         /// Directory of the file.
         directory: PathBuf,
-        /// Missing space in bytes, if the free space can be told.
+        /// Cause of the failure.
+        #[source]
+        source: io::Error,
+        /// Missing space in bytes, if the disk is full and its free space can be told.
         missing: Option<u64>,
         /// Whether the content so far is kept, so that another process can resume.
         is_kept: bool,
@@ -178,16 +181,26 @@ impl Sink {
         }
     }
 
-    /// Truncates the part file to `length` bytes, best effort; returns its directory.
-    pub(super) fn shorten(&mut self, length: u64) -> PathBuf {
+    /// Truncates the part file to `length` bytes, best effort.
+    pub(super) fn shorten(&mut self, length: u64) {
+        if let Self::File(part) | Self::Directory(part, _) = self {
+            // A failure leaves an incomplete segment, which is downloaded again.
+            let _ = part.file().set_len(length);
+        }
+    }
+
+    /// Returns the directory of the part file; `None` for a stream.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        let parent = self.part()?.path().parent().filter(|parent| !parent.as_os_str().is_empty());
+        Some(parent.unwrap_or(std::path::Path::new(".")).to_owned())
+    }
+
+    /// Sets the attributes of a file, and waits until its content is on the disk.
+    pub(super) fn complete(&self, attributes: Attributes, watch: &Watch) -> io::Result<()> {
         match self {
-            Self::File(part) | Self::Directory(part, _) => {
-                // A failure leaves an incomplete segment, which is downloaded again.
-                let _ = part.file().set_len(length);
-                let directory = part.path().parent().filter(|parent| !parent.as_os_str().is_empty());
-                directory.unwrap_or(std::path::Path::new(".")).to_owned()
-            }
-            Self::Stream(_) => PathBuf::new(),
+            Self::File(part) => part.complete(attributes, watch),
+            // An archive is removed once it is unpacked.
+            Self::Directory(..) | Self::Stream(_) => Ok(()),
         }
     }
 
@@ -199,10 +212,10 @@ impl Sink {
         }
     }
 
-    /// Completes the output; returns the path of a file or directory, and the unpacked files.
+    /// Publishes the completed output; returns the path of a file or directory, and the unpacked files.
     pub(super) fn finish(self, attributes: Attributes, watch: &Watch) -> Result<FinishedOutput, OutputError> {
         match self {
-            Self::File(part) => Ok(FinishedOutput { path: Some(part.finish(attributes, watch)?), unpacked: None }),
+            Self::File(part) => Ok(FinishedOutput { path: Some(part.publish()?), unpacked: None }),
             Self::Directory(part, target) => {
                 let (path, files) = directory::finish(part, &target, attributes, watch)?;
                 Ok(FinishedOutput { path: Some(path), unpacked: Some(files) })

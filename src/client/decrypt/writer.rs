@@ -1,6 +1,6 @@
 //! Writes decrypted content to its output.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::output::{Attributes, FinishedOutput, OutputError, Sink};
@@ -64,21 +64,23 @@ impl Writer {
             return Err(EnvelopeError::Size { actual: self.written, stated: metadata.size }.into());
         }
         match sink.write_all(content) {
-            Err(error) if is_full(&error) && sink.part().is_some() => Err(self.disk_full(before).into()),
+            Err(error) if sink.part().is_some() => Err(self.disk_failed(error, before).into()),
             outcome => Ok(outcome.map_err(OutputError::Write)?),
         }
     }
 
-    /// Describes a full disk, and removes the incomplete segment after the first `written` bytes of the part file.
-    fn disk_full(&mut self, written: u64) -> OutputError {
+    /// Describes an error of the disk, and removes an incomplete segment after the first `written` bytes of the part file.
+    fn disk_failed(&mut self, source: io::Error, written: u64) -> OutputError {
         let is_kept = self.can_resume();
         let State::Writing(sink) = &mut self.state else { unreachable!("the output was written") };
-        let directory = sink.shorten(written);
+        sink.shorten(written);
+        let directory = sink.directory().unwrap_or_default();
         let size = self.metadata.as_ref().map(|metadata| metadata.size).or(self.plaintext_bytes);
         let missing = size
             .zip(available(&directory))
+            .filter(|_| is_full(&source))
             .map(|(size, free)| size.saturating_sub(written).saturating_sub(free).max(1));
-        OutputError::DiskFull { directory, missing, is_kept }
+        OutputError::Disk { directory, source, missing, is_kept }
     }
 
     /// Returns whether another process can resume from the part file.
@@ -140,15 +142,17 @@ impl Writer {
         }
     }
 
+    /// Completes the output.
+    ///
+    /// If the disk does not take the content, or unpacking was cancelled, another process can resume.
     pub(super) fn finish(mut self, watch: &Watch) -> Result<Decrypted, DecryptError> {
-        let resume_record = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing);
         let outcome = self.end(watch);
-        match resume_record {
-            // Cancelled while unpacking: another process can resume with the complete archive.
-            ResumeRecord::Kept(_) if matches!(&outcome, Err(DecryptError::Output(error)) if error.is_cancelled()) => {}
+        match &outcome {
+            Err(DecryptError::Output(OutputError::Disk { .. })) => self.keep_for_resume(),
+            // The part file is kept already.
+            Err(DecryptError::Output(error)) if error.is_cancelled() => self.resume_record = ResumeRecord::Nothing,
             // The output is complete or has failed permanently.
-            ResumeRecord::Kept(record) => record.remove(),
-            ResumeRecord::Nothing | ResumeRecord::Wanted { .. } => {}
+            _ => self.forget(),
         }
         outcome
     }
@@ -166,7 +170,13 @@ impl Writer {
             modified: metadata.modified_ms.and_then(modified),
             mode: metadata.permissions().filter(|_| has_mode(metadata)),
         });
-        let FinishedOutput { path, unpacked } = sink.finish(attributes.unwrap_or_default(), watch)?;
+        let attributes = attributes.unwrap_or_default();
+        if let Err(error) = sink.complete(attributes, watch) {
+            self.state = State::Writing(sink);
+            // Segments that the disk has lost are recognised by their tags.
+            return Err(self.disk_failed(error, self.written).into());
+        }
+        let FinishedOutput { path, unpacked } = sink.finish(attributes, watch)?;
         let warnings = watch.take_warnings();
         Ok(Decrypted { metadata: self.metadata.take(), path, unpacked, size: self.written, warnings })
     }

@@ -14,6 +14,7 @@ use crate::cli::output::time;
 use crate::client::Signal;
 use crate::client::decrypt::{DecryptError, OutputError, UnpackFailure};
 use crate::client::download::DownloadError;
+use crate::client::free_space::is_full;
 use crate::domain::crypto::envelope::EnvelopeError;
 use crate::domain::crypto::sealed::OpenError;
 use crate::domain::timestamp::Timestamp;
@@ -62,7 +63,7 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
 fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failure {
     const COUNTED: &str = "the download was counted";
     let failure = of_output(error);
-    if matches!(error, OutputError::DiskFull { is_kept: true, .. }) {
+    if matches!(error, OutputError::Disk { is_kept: true, .. }) {
         return failure;
     }
     if matches!(error, OutputError::Unpack(_) | OutputError::Interrupted) || failure.exit == Exit::Done {
@@ -72,7 +73,9 @@ fn of_counted(error: &OutputError, free_retry_until: Option<Timestamp>) -> Failu
         OutputError::Exists(_) => "run the same command with --rename or --overwrite",
         OutputError::DirectoryExists(_) => "run the same command with --rename or --no-extract",
         OutputError::Rejected(_) => "run the same command with another -o",
-        OutputError::DiskFull { .. } => "free disk space and run the same command, or choose another disk with -o",
+        OutputError::Disk { source, .. } if is_full(source) => {
+            "free disk space and run the same command, or choose another disk with -o"
+        }
         _ => "fix the problem and run the same command, or choose another -o",
     };
     let hint = free_retry_until.map_or_else(
@@ -124,7 +127,17 @@ fn of_output(error: &OutputError) -> Failure {
         OutputError::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe => of_io(cause),
         OutputError::Create { .. } | OutputError::Write(_) => Failure::new(Exit::LocalFile, "file_unwritable", message)
             .hint("check the disk, the directory and its permissions, or choose another directory with -o"),
-        OutputError::DiskFull { directory, missing, is_kept } => of_full_disk(directory, *missing, *is_kept),
+        OutputError::Disk { directory, source, missing, is_kept } if is_full(source) => {
+            of_full_disk(directory, *missing, *is_kept)
+        }
+        OutputError::Disk { is_kept, .. } => {
+            let failure = Failure::new(Exit::LocalFile, "file_unwritable", message);
+            if *is_kept {
+                let failure = Failure { resumable: Some(true), ..failure };
+                return failure.hint(format!("the content so far is kept: check the disk, then {RESUME_DOWNLOAD}"));
+            }
+            failure.hint("check the disk, or choose another directory with -o")
+        }
         OutputError::Interrupted => Failure::interrupted(Signal::Interrupt),
         OutputError::Rejected(_) => Failure::new(Exit::LocalFile, "file_refused", message)
             .hint("name a file with -o, or print to the terminal with -o -"),

@@ -90,31 +90,41 @@ impl PartFile {
         if is_at(&self.file, &self.path)? { Ok(file) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
-    /// Finishes the file under `path`, or under an alternative name if `path` exists.
+    /// Gives the file the name `path`, or an alternative name if `path` exists.
+    ///
+    /// The file may be the only copy of its content, so it is kept even if the disk fails to confirm it.
     pub(super) fn finish_as(
         mut self,
         path: PathBuf,
         attributes: Attributes,
         watch: &Watch,
     ) -> Result<PathBuf, OutputError> {
+        let _ = self.complete(attributes, watch);
         self.target = Target { path, conflict: Conflict::Rename, ..self.target };
-        self.finish(attributes, watch)
+        self.publish()
     }
 
-    /// Gives the file its name, modification time and permissions; returns its path.
+    /// Sets the modification time and permissions of the complete file, and waits until the file is on the disk.
     ///
-    /// The content is complete, so a file system without permissions or without fsync only causes a warning.
-    pub(super) fn finish(self, attributes: Attributes, watch: &Watch) -> Result<PathBuf, OutputError> {
-        let Self { mut path, file, target, permissions } = self;
-        if let Err(error) = file.set_permissions(permissions.of(attributes.mode)) {
+    /// A file system without permissions or without fsync only causes a warning.
+    pub(super) fn complete(&self, attributes: Attributes, watch: &Watch) -> io::Result<()> {
+        let Self { file, target, permissions, .. } = self;
+        if let Err(error) = file.set_permissions(permissions.with_mode(attributes.mode)) {
             watch.warn(LostProperty::Permissions, &target.path, &error);
         }
         if let Some(modified) = attributes.modified {
             // Best effort: the file system may not support this time.
             let _ = file.set_modified(modified);
         }
-        // Synced before the rename, so that after a power loss the name refers to the complete file or to none.
-        watch.tolerate(LostProperty::Durability, &target.path, file.sync_all()).map_err(OutputError::Write)?;
+        watch.tolerate(LostProperty::Durability, &target.path, file.sync_all())
+    }
+
+    /// Gives the file its name; returns its path.
+    ///
+    /// The file is on the disk before it is renamed, so that after a power loss the name refers to the complete file or
+    /// to none.
+    pub(super) fn publish(self) -> Result<PathBuf, OutputError> {
+        let Self { mut path, file, target, .. } = self;
         if !is_at(&file, &path).map_err(OutputError::Write)? {
             let other = path.keep().unwrap_or_else(|error| error.path.to_path_buf());
             return Err(OutputError::Busy(other));
@@ -235,9 +245,9 @@ fn create_new(path: &Path) -> io::Result<File> {
 
 impl FilePermissions {
     /// Returns the permissions of a file whose sender has stated `mode`: only its execute permission counts.
-    fn of(self, mode: Option<u32>) -> Permissions {
+    fn with_mode(&self, mode: Option<u32>) -> Permissions {
         match self {
-            Self::Replaced(permissions) => permissions,
+            Self::Replaced(permissions) => permissions.clone(),
             #[cfg(unix)]
             Self::New(allowed) => {
                 use std::os::unix::fs::PermissionsExt;
@@ -248,7 +258,7 @@ impl FilePermissions {
             #[cfg(not(unix))]
             Self::New(allowed) => {
                 let _ = mode;
-                allowed
+                allowed.clone()
             }
         }
     }

@@ -9,7 +9,12 @@ fn target(path: &Path, conflict: Conflict) -> Target {
 fn finish(path: &Path, conflict: Conflict) -> Result<PathBuf, OutputError> {
     let mut part = PartFile::create(target(path, conflict))?;
     part.file().write_all(b"new").unwrap();
-    part.finish(Attributes::default(), &Watch::default())
+    publish(part)
+}
+
+fn publish(part: PartFile) -> Result<PathBuf, OutputError> {
+    part.complete(Attributes::default(), &Watch::default()).unwrap();
+    part.publish()
 }
 
 #[test]
@@ -31,7 +36,7 @@ fn a_file_created_meanwhile_is_not_overwritten() {
     let path = directory.path().join("a.txt");
     let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
     fs::write(&path, "old").unwrap();
-    assert!(matches!(part.finish(Attributes::default(), &Watch::default()), Err(OutputError::Exists(_))));
+    assert!(matches!(publish(part), Err(OutputError::Exists(_))));
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "the part file was not removed");
 }
@@ -43,7 +48,7 @@ fn one_process_replaces_an_abandoned_part_file() {
     fs::write(directory.path().join(".sgsend-00000000.part"), "abandoned").unwrap();
     let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
     assert!(matches!(PartFile::create(target(&path, Conflict::Fail)), Err(OutputError::Busy(_))));
-    assert_eq!(part.finish(Attributes::default(), &Watch::default()).unwrap(), path);
+    assert_eq!(publish(part).unwrap(), path);
     assert_eq!(fs::read_to_string(&path).unwrap(), "");
 }
 
@@ -72,7 +77,7 @@ fn a_replaced_part_file_is_not_published() {
     let other = directory.path().join(".sgsend-00000000.part");
     fs::remove_file(&other).unwrap();
     fs::write(&other, "half of something").unwrap();
-    assert!(matches!(part.finish(Attributes::default(), &Watch::default()), Err(OutputError::Busy(_))));
+    assert!(matches!(publish(part), Err(OutputError::Busy(_))));
     assert!(!path.exists());
     assert_eq!(fs::read_to_string(&other).unwrap(), "half of something");
 }
@@ -105,6 +110,6 @@ fn an_unfinished_file_is_private() {
     let path = directory.path().join("a.txt");
     let part = PartFile::create(target(&path, Conflict::Fail)).unwrap();
     assert_eq!(mode(&part.path), 0o600);
-    part.finish(Attributes::default(), &Watch::default()).unwrap();
+    publish(part).unwrap();
     assert_eq!(mode(&path), mode(&ordinary));
 }

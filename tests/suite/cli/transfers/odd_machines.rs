@@ -89,8 +89,8 @@ fn a_file_system_without_symlinks_or_links_keeps_the_rest_of_an_archive() {
     let finished = output(wrapped(&wrapper, &home.sgsend(&["download", &link, "-o", "saved"])));
     assert_eq!(finished.text(), "saved", "{}", finished.stderr);
     assert_eq!(fs::read(home.path().join("saved")).unwrap(), b"one file");
-    let again = output(wrapped(&wrapper, &home.sgsend(&["download", &link, "-o", "saved", "--rename"])));
-    assert_eq!(again.text(), "saved (1)", "{}", again.stderr);
+    let second = output(wrapped(&wrapper, &home.sgsend(&["download", &link, "-o", "saved", "--rename"])));
+    assert_eq!(second.text(), "saved (1)", "{}", second.stderr);
 }
 
 #[test]
@@ -104,6 +104,41 @@ fn a_failing_disk_is_not_taken_for_a_missing_feature() {
     let finished = output(wrapped(&wrapper, &home.sgsend(&["download", &link, "-o", "b.txt"])));
     assert_eq!(finished.exit, 9, "{}", finished.stderr);
     assert!(!home.path().join("b.txt").exists());
+}
+
+#[test]
+fn a_disk_that_fails_late_keeps_the_part() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let bytes = content(3_000_000);
+    let file = home.file("a.bin", &bytes);
+    // Network file systems report a full disk, an exceeded quota or a lost write when the file is synced.
+    for (call, words) in
+        [("fsync:error=ENOSPC", "is full"), ("fsync:error=EDQUOT", "is full"), ("fsync:error=EIO", "cannot be written")]
+    {
+        let Some(wrapper) = failing(&[call]) else { return };
+        let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+        let link = home.run_at(&serving, &["upload", &file, "--downloads", "1"]).text();
+        // An interrupted attempt saves its grant, for which the disk has to work.
+        let proxy = BlockingProxy::to(&serving.public);
+        proxy.close_after(Direction::Downstream, 2_000_000);
+        let link = link.replace(&serving.public, &proxy.url);
+        let arguments = ["download", &link, "-o", "b.bin", "--resume"];
+        let mut download = home.sgsend(&arguments[..4]).stderr(Stdio::null()).spawn().unwrap();
+        proxy.wait();
+        assert!(Command::new("kill").arg(download.id().to_string()).status().unwrap().success());
+        assert_eq!(download.wait().unwrap().code(), Some(143));
+        proxy.open();
+        let finished = output(wrapped(&wrapper, &home.sgsend(&arguments)));
+        finished.failed(9, words);
+        assert!(finished.stderr.contains("--resume"), "{call}: {}", finished.stderr);
+        assert!(!home.path().join("b.bin").exists(), "{call}");
+        home.run(&arguments).text();
+        assert!(fs::read(home.path().join("b.bin")).unwrap() == bytes, "{call}");
+        fs::remove_file(home.path().join("b.bin")).unwrap();
+        assert_eq!(home.run(&["status", &link, "--json"]).json()["download_count"], 1, "{call}");
+    }
 }
 
 #[test]
