@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {
         let api = &api;
-        async move { api.audit(id, after.as_deref()).await }
+        async move { context.first_call(|| api.audit(id, after.as_deref())).await }
     };
     let items = records::all(page).await?;
     if context.printer.is_json() {

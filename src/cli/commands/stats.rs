@@ -14,7 +14,8 @@ pub(crate) struct Arguments {}
 
 /// Runs `sgsend stats`.
 pub(crate) async fn run(_: Arguments, context: &Context) -> Result<()> {
-    let stats = context.admin_api().await?.stats().await?;
+    let api = context.admin_api().await?;
+    let stats = context.first_call(|| api.stats()).await?;
     if context.printer.is_json() {
         context.printer.json_of(&stats)?;
     } else {

@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let events = if arguments.events {
         let page = |after: Option<String>| {
             let api = &api;
-            async move { api.events(target.id, after.as_deref()).await }
+            async move { context.first_call(|| api.events(target.id, after.as_deref())).await }
         };
         Some(records::all(page).await?)
     } else {

@@ -19,7 +19,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
     let page = |after: Option<String>| {
         let api = &api;
-        async move { api.tokens(after.as_deref()).await }
+        async move { context.first_call(|| api.tokens(after.as_deref())).await }
     };
     let items = records::all(page).await?;
     let printer = &context.printer;

@@ -34,7 +34,7 @@ enum Command {
 
 impl Arguments {
     /// Returns whether the command creates a missing profile.
-    pub(crate) fn makes_profile(&self) -> bool {
+    pub(crate) fn writes_profile(&self) -> bool {
         matches!(&self.command, Command::Create(arguments) if arguments.login)
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let id = text.strip_prefix("sgs_").and_then(|rest| rest.split('_').next()).unwrap_or(text);
     let id: TokenId =
         id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("`sgsend token list` shows all tokens"))?;
-    let item = context.admin_api().await?.revoke_token(id).await?;
+    let api = context.admin_api().await?;
+    let item = context.first_call(|| api.revoke_token(id)).await?;
     if context.printer.is_json() {
         context.printer.json_of(&item)?;
     } else {

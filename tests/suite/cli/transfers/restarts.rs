@@ -25,15 +25,15 @@ fn restarting(target: &str, failures: Arc<AtomicUsize>) -> String {
             failures.store(left - 1, Ordering::SeqCst);
             let mut head = [0; 4096];
             let _ = client.read(&mut head);
-            let answer = match left {
+            let response = match left {
                 1 => continue,
                 2 => "502 Bad Gateway",
                 3 => "503 Service Unavailable",
                 _ => "504 Gateway Timeout",
             };
-            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let response = format!("HTTP/1.1 {response}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             // The client may have gone.
-            let _ = client.write_all(answer.as_bytes());
+            let _ = client.write_all(response.as_bytes());
         }
     });
     url
@@ -68,6 +68,14 @@ fn first_calls_are_retried_while_a_proxy_restarts() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["download_count"], 1);
     run(&["delete", &link]);
+
+    let admin = restarting(&serving.admin, failures.clone());
+    let created = home.run_at(&serving, &["token", "create", "y", "--json"]).json();
+    let id = created["token_id"].as_str().unwrap();
+    let transfer = link.split_once("/d/").unwrap().1.split('#').next().unwrap();
+    for arguments in [&["stats"][..], &["token", "list"], &["token", "revoke", id], &["audit", "show", transfer]] {
+        run(&[&["--admin-server", &admin], arguments].concat());
+    }
 }
 
 #[test]
@@ -83,10 +91,10 @@ fn a_refused_connection_is_retried_until_the_service_listens_again() {
     let mut download = home.sgsend(&["download", &through, "-o", "-", "--verbose"]);
     let mut download = download.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(download.stderr.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("retrying in") {
-        told.clear();
-        assert!(stderr.read_line(&mut told).unwrap() > 0, "the command did not retry");
+    let mut printed = String::new();
+    while !printed.contains("retrying in") {
+        printed.clear();
+        assert!(stderr.read_line(&mut printed).unwrap() > 0, "the command did not retry");
     }
     let _proxy = BlockingProxy::at(address, &serving.public);
     let mut rest = String::new();
