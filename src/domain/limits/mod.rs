@@ -15,9 +15,11 @@ pub(crate) mod failed_attempts;
 pub mod free_space;
 pub(super) mod keyed_mutex;
 mod lifetime;
+mod page_size;
 pub(crate) mod table;
 pub(crate) mod window;
 
 pub use content_size::{DEFAULT_MAX_CONTENT_BYTES, LARGEST_MAX_CONTENT_BYTES, Limits};
 pub use download_limit::MAX_DOWNLOADS;
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME};
+pub(super) use page_size::page_size;

@@ -8,8 +8,8 @@ use crate::domain::audit::{ChangeResult, RequestScope};
 use crate::domain::clock::Clock;
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TokenId;
+use crate::domain::limits::page_size;
 use crate::domain::store::{Commit, StorageKey, Store, Swap, create, list, read, swap};
-use crate::domain::transfers::page_size;
 use crate::domain::version::V1;
 use crate::domain::wire::{CreateToken, Page, TokenCounts, TokenItem};
 

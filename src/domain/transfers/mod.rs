@@ -24,7 +24,6 @@ use std::time::Duration;
 pub(in crate::domain) use create::IdempotencyRecord;
 pub use create::{NewTransfer, new_terms};
 pub use download::{CreatedDownload, PayloadDownload};
-pub(in crate::domain) use list::page_size;
 pub use presigned_urls::DownloadUrl;
 pub use sweep::SweepResult;
 pub use upload::{BodyError, Upload};
