@@ -70,8 +70,8 @@ mod tests {
         let other = buffers.take();
         assert_ne!(other.as_ptr(), address);
         drop(rest);
-        let again = buffers.take();
-        assert_eq!((again.as_ptr(), again.len()), (address, 0));
+        let second = buffers.take();
+        assert_eq!((second.as_ptr(), second.len()), (address, 0));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
-use crate::server::net::client_address::{ClientAddress, UnnamedProxy};
+use crate::server::net::client_address::{ClientAddressResolver, UnnamedProxy};
 use crate::server::net::response_budget::ResponseBudget;
 
 /// The state shared by the public and the admin service.
@@ -25,7 +25,7 @@ pub(super) struct App {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<RecordIds>,
-    pub(super) client_address: ClientAddress,
+    pub(super) client_address: ClientAddressResolver,
     pub(super) unnamed_proxy: UnnamedProxy,
     pub(super) addresses: AddressPolicy,
     pub(super) audit: AuditLog,

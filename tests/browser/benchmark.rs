@@ -22,7 +22,7 @@ async fn measure_pages_beside_the_command() {
         let upload = started.elapsed();
         let started = Instant::now();
         service.home.run(&["download", &link, "-o", "back.bin", "--overwrite"]).text();
-        println!("round {round}, the command: {}", told(upload, started.elapsed()));
+        println!("round {round}, the command: {}", summary(upload, started.elapsed()));
         let measured = chromium(async |browser| {
             let before = most_memory(browser);
             let upload = send(browser, &service, &file).await;
@@ -30,7 +30,7 @@ async fn measure_pages_beside_the_command() {
             let after_upload = most_memory(browser);
             let download = receive(browser, &link).await;
             let memory = format!("at most {after_upload} MiB sending, {} MiB in all", most_memory(browser));
-            println!("round {round}, the page: {}; {memory} ({before} MiB when empty)", told(upload, download));
+            println!("round {round}, the page: {}; {memory} ({before} MiB when empty)", summary(upload, download));
         });
         assert!(measured.await.is_some(), "no browser is installed");
     }
@@ -58,7 +58,7 @@ async fn receive(browser: &Browser, link: &str) -> Duration {
     taken
 }
 
-fn told(upload: Duration, download: Duration) -> String {
+fn summary(upload: Duration, download: Duration) -> String {
     let rate = |taken: Duration| f64::from(MEBIBYTES) / taken.as_secs_f64();
     let figures = [("up", upload), ("down", download)];
     figures.map(|(way, taken)| format!("{way} {:.2} s ({:.0} MiB/s)", taken.as_secs_f64(), rate(taken))).join(", ")

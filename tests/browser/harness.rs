@@ -59,15 +59,15 @@ async fn sent_and_stored_data_is_detected() {
               const opening = indexedDB.open('kept-in-a-database');
               Object.assign(opening, { onsuccess: resolve, onerror: reject });
             });
-            const headers = { 'x-k': 'told-in-a-header' };
-            await fetch('transfers/create', { method: 'POST', body: 'told-in-a-body', headers })";
+            const headers = { 'x-k': 'sent-in-a-header' };
+            await fetch('transfers/create', { method: 'POST', body: 'sent-in-a-body', headers })";
         browser.script(leak, Value::Null).await;
         let kept = browser.kept().await.to_string();
         for text in ["kept-in-local-storage", "kept-in-tab", "kept-in-a-cookie", "kept-in-a-database"] {
             assert!(kept.contains(text), "{kept} lacks {text}");
         }
         let sent = browser.sent().await;
-        for text in ["told-in-a-body", "told-in-a-header", "/transfers/create"] {
+        for text in ["sent-in-a-body", "sent-in-a-header", "/transfers/create"] {
             assert!(sent.iter().any(|request| request.holds(text.as_bytes())), "{sent:?} lacks {text}");
         }
         assert!(browser.script("return navigator.onLine", json!(null)).await == true);

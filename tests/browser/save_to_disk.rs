@@ -26,12 +26,12 @@ async fn a_download_shows_its_progress() {
         assert!(browser.download().await.1 == sent, "the content differs");
         let lines = browser.script("return lines", json!(null)).await;
         let of = |line: &str| Some(line.strip_prefix("Fetching ")?.split_once(" of ")?.0.to_owned());
-        let mut told: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
-        told.dedup();
-        assert!(told.len() > 5, "{lines}");
-        assert_eq!(told.first().map(String::as_str), Some("0 bytes"), "{lines}");
-        let distinct: std::collections::BTreeSet<_> = told.iter().collect();
-        assert_eq!(distinct.len(), told.len(), "the progress went backwards: {lines}");
+        let mut values: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
+        values.dedup();
+        assert!(values.len() > 5, "{lines}");
+        assert_eq!(values.first().map(String::as_str), Some("0 bytes"), "{lines}");
+        let distinct: std::collections::BTreeSet<_> = values.iter().collect();
+        assert_eq!(distinct.len(), values.len(), "the progress went backwards: {lines}");
         assert!(lines.to_string().contains("left"), "no remaining time was shown: {lines}");
     })
     .await;

@@ -76,7 +76,7 @@ async fn stop(browser: &Browser) {
 async fn stopping_without_a_network_is_fast() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let proxy = service.half_sent(browser).await;
+        let proxy = service.start_partial_upload(browser).await;
         browser.offline(true).await;
         stop(browser).await;
         browser.offline(false).await;
@@ -89,7 +89,7 @@ async fn stopping_without_a_network_is_fast() {
 async fn stopping_does_not_wait_for_an_unresponsive_service() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let proxy = service.half_sent(browser).await;
+        let proxy = service.start_partial_upload(browser).await;
         stop(browser).await;
         proxy.open();
     })

@@ -7,7 +7,7 @@ use std::process::Command;
 use bytes::Bytes;
 
 use crate::home::{ChildProcess, Home, ServerProcess};
-use crate::http_client::{Answer, Client, text};
+use crate::http_client::{Client, HttpResponse, text};
 use crate::ld_preload;
 use crate::not_run::not_run;
 use crate::random::Random;
@@ -81,14 +81,14 @@ fn model(random: &mut Random) -> TransferModel {
 /// describe the storage error; a failed request may still have taken effect, because its response may be the part that
 /// failed.
 async fn send(client: &Client, model: &mut TransferModel) -> Result<bool, Trouble> {
-    let refused = |answer: &Answer| match answer.status {
+    let refused = |response: &HttpResponse| match response.status {
         200 | 201 => Ok(false),
         503 | 507 => Ok(true),
-        _ => Err(Trouble::Wrong(format!("unexpected response to a full disk: {answer:?}"))),
+        _ => Err(Trouble::Wrong(format!("unexpected response to a full disk: {response:?}"))),
     };
     if let Err(Trouble::Wrong(_)) = create(client, model).await {
-        let again = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
-        return refused(&again).map(|_| false);
+        let second = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
+        return refused(&second).map(|_| false);
     }
     for start in (0..SIZE).step_by(SIZE / 3) {
         let end = SIZE.min(start + SIZE / 3);
@@ -104,14 +104,14 @@ async fn send(client: &Client, model: &mut TransferModel) -> Result<bool, Troubl
         return Ok(false);
     }
     model.completed = Fact::Yes;
-    model.untold_perhaps += 1;
-    let answer = client.get(&model.path("payload/download-bytes")).await?;
-    if refused(&answer)? {
+    model.perhaps_unacknowledged += 1;
+    let response = client.get(&model.path("payload/download-bytes")).await?;
+    if refused(&response)? {
         return Ok(false);
     }
-    model.untold_perhaps -= 1;
-    model.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
-    compare(model, &answer)?;
+    model.perhaps_unacknowledged -= 1;
+    model.grants.extend(response.grant().map(|grant| (grant, Fact::Yes)));
+    compare(model, &response)?;
     Ok(true)
 }
 
@@ -139,8 +139,8 @@ async fn responses_are_correct_with_any_amount_of_free_space() {
             model.deleted = Fact::Perhaps;
             let deleted = client.post(&model.path("delete"), "{}").await.unwrap();
             // A deletion must be recorded before the payload is removed, and the record needs space.
-            let answers: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
-            assert!(answers.contains(&deleted.status), "{room} bytes free: {deleted:?}");
+            let statuses: &[u16] = if room < DELETION { &[200, 507] } else { &[200] };
+            assert!(statuses.contains(&deleted.status), "{room} bytes free: {deleted:?}");
             model.deleted = if deleted.status == 200 { Fact::Yes } else { Fact::Perhaps };
         }
         all.push(model);

@@ -26,7 +26,7 @@ pub(crate) struct Client {
 
 /// A response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     headers: HeaderMap,
     body: Bytes,
@@ -47,42 +47,42 @@ impl Client {
         self
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Lost> {
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<HttpResponse, Lost> {
         let mut response = request.send().await.map_err(|_| Lost)?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Answer { status, headers, body: body.freeze(), cut: false }),
-                Err(_) => return Ok(Answer { status, headers, body: body.freeze(), cut: true }),
+                Ok(None) => return Ok(HttpResponse { status, headers, body: body.freeze(), cut: false }),
+                Err(_) => return Ok(HttpResponse { status, headers, body: body.freeze(), cut: true }),
             }
         }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Lost> {
+    pub(crate) async fn get(&self, path: &str) -> Result<HttpResponse, Lost> {
         self.send(self.http.get(format!("{}{path}", self.public)).bearer_auth(&self.token)).await
     }
 
-    pub(crate) async fn head(&self, path: &str) -> Result<Answer, Lost> {
+    pub(crate) async fn head(&self, path: &str) -> Result<HttpResponse, Lost> {
         self.send(self.http.head(format!("{}{path}", self.public))).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Answer, Lost> {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<HttpResponse, Lost> {
         let request = self.http.post(format!("{}{path}", self.public)).bearer_auth(&self.token);
         self.send(request.body(body.into())).await
     }
 
-    pub(crate) async fn admin_get(&self, path: &str) -> Result<Answer, Lost> {
+    pub(crate) async fn admin_get(&self, path: &str) -> Result<HttpResponse, Lost> {
         self.send(self.http.get(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY)).await
     }
 
-    pub(crate) async fn admin_post(&self, path: &str, body: &'static str) -> Result<Answer, Lost> {
+    pub(crate) async fn admin_post(&self, path: &str, body: &'static str) -> Result<HttpResponse, Lost> {
         self.send(self.http.post(format!("{}{path}", self.admin)).header("x-api-key", ADMIN_KEY).body(body)).await
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// Returns the complete body; an incomplete response counts as lost.
     pub(crate) fn whole(&self) -> Result<&Bytes, Lost> {
         if self.cut { Err(Lost) } else { Ok(&self.body) }

@@ -67,12 +67,12 @@ impl Machine {
         Ok(())
     }
 
-    /// Applies the journal, which may lack at most `untold` operations.
-    fn follow(&mut self, untold: usize) {
+    /// Applies the journal, which may lack at most `unacknowledged` operations.
+    fn follow(&mut self, unacknowledged: usize) {
         self.sure.follow(journal::read(&self.journal));
         fs::remove_file(&self.journal).unwrap();
         let found = self.sure.adopt();
-        assert!(found <= untold, "the journal lacks {found} operations");
+        assert!(found <= unacknowledged, "the journal lacks {found} operations");
     }
 
     fn lose_power(&mut self, random: &mut Random) {

@@ -112,11 +112,13 @@ async fn trail(client: &Client, model: &TransferModel) -> Result<Vec<Value>, Tro
 fn reconcile_trail(model: &mut TransferModel, records: &[Value]) -> Result<(), Trouble> {
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
     let granted = of("download_granted");
-    let told = model.used() - model.untold;
-    if granted < told + model.untold || granted > told + model.untold + model.untold_perhaps {
+    let acknowledged = model.used() - model.unacknowledged;
+    if granted < acknowledged + model.unacknowledged
+        || granted > acknowledged + model.unacknowledged + model.perhaps_unacknowledged
+    {
         return Err(model.wrong("an unexpected number of download events", &granted));
     }
-    (model.untold, model.untold_perhaps) = (granted - told, 0);
+    (model.unacknowledged, model.perhaps_unacknowledged) = (granted - acknowledged, 0);
     if model.limit.is_some_and(|limit| granted > limit) {
         return Err(model.wrong("the download limit is exceeded", &granted));
     }
@@ -164,8 +166,8 @@ async fn check_payload(client: &Client, model: &mut TransferModel, status: &str)
         "expired" => "transfer_expired",
         _ => {
             let Some((grant, _)) = model.grants.first().cloned() else { return Ok(()) };
-            let answer = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
-            return compare(model, &answer);
+            let response = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
+            return compare(model, &response);
         }
     };
     for path in ["payload/download-bytes".to_owned()]

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 
-use crate::http_client::{Answer, Client, text};
+use crate::http_client::{Client, HttpResponse, text};
 use crate::random::Random;
 use crate::transfer_model::{Fact, TransferModel, Trouble};
 
@@ -75,8 +75,14 @@ async fn step(client: &Client, model: &mut TransferModel, random: &mut Random) -
 }
 
 /// Records the expiry of a one-minute transfer; otherwise requires this status and code.
-fn expect(model: &mut TransferModel, answer: &Answer, status: u16, code: &str, what: &str) -> Result<bool, Trouble> {
-    let outcome = answer.outcome()?;
+fn expect(
+    model: &mut TransferModel,
+    response: &HttpResponse,
+    status: u16,
+    code: &str,
+    what: &str,
+) -> Result<bool, Trouble> {
+    let outcome = response.outcome()?;
     if outcome == (status, code.to_owned()) {
         return Ok(true);
     }
@@ -96,9 +102,9 @@ pub(crate) async fn create(client: &Client, model: &mut TransferModel) -> Result
     if model.created == Fact::No {
         model.created = Fact::Perhaps;
     }
-    let answer = client.post("/transfers/create", body).await?;
-    expect(model, &answer, 201, "", "create is refused")?;
-    let id = text(&answer.json()?, "transfer_id");
+    let response = client.post("/transfers/create", body).await?;
+    expect(model, &response, 201, "", "create is refused")?;
+    let id = text(&response.json()?, "transfer_id");
     if model.created == Fact::Yes && model.id != id {
         return Err(model.wrong("a repeated create returns another transfer", &id));
     }
@@ -112,9 +118,9 @@ async fn upload(client: &Client, model: &mut TransferModel, random: &mut Random)
     let end = if random.percent(40) { size } else { start + random.within(0..size - start) + 1 };
     model.sent = model.sent.max(end);
     let path = model.path(&format!("payload/upload-bytes?offset={start}"));
-    let answer = client.post(&path, model.content.slice(start..end)).await?;
-    if expect(model, &answer, 200, "", "bytes are refused")? {
-        let received = answer.json()?["received_bytes"].as_u64();
+    let response = client.post(&path, model.content.slice(start..end)).await?;
+    if expect(model, &response, 200, "", "bytes are refused")? {
+        let received = response.json()?["received_bytes"].as_u64();
         if received != Some(end as u64) {
             return Err(model.wrong("an unexpected number of bytes is acknowledged", &received));
         }
@@ -125,12 +131,12 @@ async fn upload(client: &Client, model: &mut TransferModel, random: &mut Random)
 
 async fn complete(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
     if model.acknowledged < model.content.len() {
-        let answer = client.post(&model.path("upload/complete"), "{}").await?;
-        return expect(model, &answer, 409, "upload_incomplete", "an incomplete upload is completed").map(drop);
+        let response = client.post(&model.path("upload/complete"), "{}").await?;
+        return expect(model, &response, 409, "upload_incomplete", "an incomplete upload is completed").map(drop);
     }
     model.completed = Fact::Perhaps;
-    let answer = client.post(&model.path("upload/complete"), "{}").await?;
-    model.completed = if expect(model, &answer, 200, "", "complete is refused")? { Fact::Yes } else { Fact::No };
+    let response = client.post(&model.path("upload/complete"), "{}").await?;
+    model.completed = if expect(model, &response, 200, "", "complete is refused")? { Fact::Yes } else { Fact::No };
     Ok(())
 }
 
@@ -138,7 +144,11 @@ fn new_grant(random: &mut Random) -> String {
     URL_SAFE_NO_PAD.encode(random.bytes(32))
 }
 
-async fn ask_with(client: &Client, model: &TransferModel, grant: &str) -> Result<Answer, crate::http_client::Lost> {
+async fn ask_with(
+    client: &Client,
+    model: &TransferModel,
+    grant: &str,
+) -> Result<HttpResponse, crate::http_client::Lost> {
     client.post(&model.path("download/create-presign-url"), format!(r#"{{"grant":"{grant}"}}"#)).await
 }
 
@@ -146,14 +156,14 @@ async fn ask_with(client: &Client, model: &TransferModel, grant: &str) -> Result
 async fn ask(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
     let (grant, exhausted) = (new_grant(random), model.exhausted());
     if model.completed != Fact::Yes {
-        let answer = ask_with(client, model, &grant).await?;
-        return expect(model, &answer, 409, "not_completed", "an incomplete payload is downloadable").map(drop);
+        let response = ask_with(client, model, &grant).await?;
+        return expect(model, &response, 409, "not_completed", "an incomplete payload is downloadable").map(drop);
     }
     let at = model.grants.len();
     model.grants.push((grant.clone(), Fact::Perhaps));
-    let answer = ask_with(client, model, &grant).await?;
+    let response = ask_with(client, model, &grant).await?;
     let (status, code) = if exhausted { (410, "transfer_exhausted") } else { (200, "") };
-    let as_wanted = expect(model, &answer, status, code, "a download is counted incorrectly")?;
+    let as_wanted = expect(model, &response, status, code, "a download is counted incorrectly")?;
     if as_wanted && !exhausted {
         model.grants[at].1 = Fact::Yes;
     } else {
@@ -166,10 +176,10 @@ async fn ask(client: &Client, model: &mut TransferModel, random: &mut Random) ->
 async fn rush(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
     let left = model.limit.map_or(RUSH, |limit| limit.saturating_sub(model.used())).min(RUSH);
     let grants: Vec<_> = (0..RUSH).map(|_| new_grant(random)).collect();
-    let answers = join_all(grants.iter().map(|grant| ask_with(client, model, grant))).await;
+    let responses = join_all(grants.iter().map(|grant| ask_with(client, model, grant))).await;
     let (mut granted, mut refused, mut lost) = (0, 0, false);
-    for (grant, answer) in grants.into_iter().zip(answers) {
-        match answer.map_err(Trouble::from).and_then(|answer| Ok(answer.outcome()?)) {
+    for (grant, response) in grants.into_iter().zip(responses) {
+        match response.map_err(Trouble::from).and_then(|response| Ok(response.outcome()?)) {
             Ok((200, _)) => {
                 granted += 1;
                 model.grants.push((grant, Fact::Yes));
@@ -193,35 +203,35 @@ async fn rush(client: &Client, model: &mut TransferModel, random: &mut Random) -
 /// Downloads the payload under a grant, and compares the received bytes.
 async fn fetch(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
     let Some(grant) = model.grant(random) else { return Ok(()) };
-    let answer = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
-    compare(model, &answer)
+    let response = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
+    compare(model, &response)
 }
 
 /// Requires that the received bytes equal the payload, or, if the response was cut off, a prefix of the payload.
-pub(crate) fn compare(model: &mut TransferModel, answer: &Answer) -> Result<(), Trouble> {
-    if answer.status == 200 {
-        if !model.content.starts_with(answer.so_far()) {
-            return Err(model.wrong("the downloaded bytes differ", &answer.so_far().len()));
+pub(crate) fn compare(model: &mut TransferModel, response: &HttpResponse) -> Result<(), Trouble> {
+    if response.status == 200 {
+        if !model.content.starts_with(response.so_far()) {
+            return Err(model.wrong("the downloaded bytes differ", &response.so_far().len()));
         }
-        if answer.whole()?.len() != model.content.len() {
-            return Err(model.wrong("a partial payload is served as complete", &answer.so_far().len()));
+        if response.whole()?.len() != model.content.len() {
+            return Err(model.wrong("a partial payload is served as complete", &response.so_far().len()));
         }
     }
-    expect(model, answer, 200, "", "a download is refused").map(drop)
+    expect(model, response, 200, "", "a download is refused").map(drop)
 }
 
 /// Downloads the payload without a grant, which counts a download.
 async fn fetch_uncounted(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {
     let exhausted = model.exhausted();
-    model.untold_perhaps += 1;
-    let answer = client.get(&model.path("payload/download-bytes")).await?;
+    model.perhaps_unacknowledged += 1;
+    let response = client.get(&model.path("payload/download-bytes")).await?;
     if exhausted {
-        expect(model, &answer, 410, "transfer_exhausted", "the download limit is exceeded")?;
+        expect(model, &response, 410, "transfer_exhausted", "the download limit is exceeded")?;
     } else {
-        model.grants.extend(answer.grant().map(|grant| (grant, Fact::Yes)));
+        model.grants.extend(response.grant().map(|grant| (grant, Fact::Yes)));
     }
-    model.untold_perhaps -= 1;
-    if exhausted { Ok(()) } else { compare(model, &answer) }
+    model.perhaps_unacknowledged -= 1;
+    if exhausted { Ok(()) } else { compare(model, &response) }
 }
 
 async fn delete(client: &Client, model: &mut TransferModel) -> Result<(), Trouble> {

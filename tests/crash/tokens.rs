@@ -13,7 +13,7 @@ pub(crate) struct Admin {
     pub(crate) random: Random,
     tokens: Vec<Token>,
     /// Number of tokens that may exist although the response was lost.
-    untold: usize,
+    unacknowledged: usize,
 }
 
 struct Token {
@@ -31,18 +31,18 @@ const NOTHING: &str = r#"{"size_bytes":0}"#;
 
 impl Admin {
     pub(crate) fn new(random: Random) -> Self {
-        Self { random, tokens: Vec::new(), untold: 0 }
+        Self { random, tokens: Vec::new(), unacknowledged: 0 }
     }
 
     /// Creates a token for the senders, which is never revoked.
     pub(crate) async fn make(&mut self, client: &Client) -> Result<String, Trouble> {
-        self.untold += 1;
+        self.unacknowledged += 1;
         let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await?.json()?;
         let (id, secret) = (text(&made, "token_id"), text(&made, "token"));
         if id.is_empty() {
             return Err(Trouble::Wrong(format!("token create is refused: {made}")));
         }
-        self.untold -= 1;
+        self.unacknowledged -= 1;
         self.tokens.push(Token { id, secret: secret.clone(), revoked: Fact::No });
         Ok(secret)
     }
@@ -68,8 +68,8 @@ impl Admin {
             if token.revoked == Fact::No {
                 token.revoked = Fact::Perhaps;
             }
-            let answer = client.admin_post(&format!("/tokens/id/{}/revoke", token.id), "{}").await?;
-            let outcome = answer.outcome()?;
+            let response = client.admin_post(&format!("/tokens/id/{}/revoke", token.id), "{}").await?;
+            let outcome = response.outcome()?;
             if outcome.0 != 200 {
                 return Err(Trouble::Wrong(format!("token revoke is refused: {outcome:?}")));
             }
@@ -91,7 +91,7 @@ impl Admin {
             };
         }
         let made = self.tokens.len();
-        if !(made..=made + self.untold).contains(&listed.len()) {
+        if !(made..=made + self.unacknowledged).contains(&listed.len()) {
             return Err(Trouble::Wrong(format!("{} tokens are listed, {made} were created", listed.len())));
         }
         let Some(token) = self.tokens.last() else { return Ok(()) };

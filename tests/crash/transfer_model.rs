@@ -35,9 +35,9 @@ pub(crate) struct TransferModel {
     pub(crate) expired: Fact,
     /// Downloads by grant.
     pub(crate) grants: Vec<(String, Fact)>,
-    /// Downloads counted for certain under grants whose response was lost; `untold_perhaps` are uncertain ones.
-    pub(crate) untold: usize,
-    pub(crate) untold_perhaps: usize,
+    /// Downloads counted for certain under grants whose response was lost; `perhaps_unacknowledged` are uncertain ones.
+    pub(crate) unacknowledged: usize,
+    pub(crate) perhaps_unacknowledged: usize,
 }
 
 /// Failure of a request: a lost connection, or a broken guarantee.
@@ -73,8 +73,8 @@ impl TransferModel {
             deleted: Fact::No,
             expired: Fact::No,
             grants: Vec::new(),
-            untold: 0,
-            untold_perhaps: 0,
+            unacknowledged: 0,
+            perhaps_unacknowledged: 0,
         }
     }
 
@@ -84,7 +84,7 @@ impl TransferModel {
 
     /// Returns the number of certainly counted downloads.
     pub(crate) fn used(&self) -> usize {
-        self.untold + self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).count()
+        self.unacknowledged + self.grants.iter().filter(|(_, fact)| *fact == Fact::Yes).count()
     }
 
     /// Returns whether a further download must be refused.

@@ -105,7 +105,7 @@ impl Users {
         let client = Client::of(server, &self.token);
         let current = self.senders.iter().flat_map(|sender| &sender.current);
         let look = async |model: &TransferModel| {
-            let status = client.get(&model.path("status")).await.and_then(|answer| answer.json());
+            let status = client.get(&model.path("status")).await.and_then(|response| response.json());
             let status = status.expect("a response of the running server");
             format!("{} {} {}", model.id, status["status"], status["download_count"])
         };

@@ -80,9 +80,9 @@ async fn a_commit_too_large_fails_alone() {
         let value = if n % 10 == 5 { pattern(0..3 * MIB) } else { pattern(0..100) };
         store.commit(changing(&format!("objects/{n}"), Condition::Absent, value))
     });
-    for (n, answer) in join_all(commits).await.into_iter().enumerate() {
-        let full = matches!(answer, Err(StoreError::Full));
-        assert_eq!(full, n % 10 == 5, "commit {n}: {answer:?}");
+    for (n, response) in join_all(commits).await.into_iter().enumerate() {
+        let full = matches!(response, Err(StoreError::Full));
+        assert_eq!(full, n % 10 == 5, "commit {n}: {response:?}");
         assert_eq!(value(&store, &format!("objects/{n}")).await.is_none(), full);
     }
 }
@@ -96,15 +96,15 @@ async fn payloads_resume_once_space_is_freed() {
 
     // The bytes that fitted stay, so that the upload can resume.
     let mut writer = store.writer(id, 0).await.unwrap();
-    let mut told = Ok(());
+    let mut written = Ok(());
     for quarter in 0..16 {
         let start = quarter * MIB / 4;
-        told = writer.write(pattern(start..start + MIB / 4)).await;
-        if told.is_err() {
+        written = writer.write(pattern(start..start + MIB / 4)).await;
+        if written.is_err() {
             break;
         }
     }
-    assert!(matches!(told, Err(StoreError::Full)), "{told:?}");
+    assert!(matches!(written, Err(StoreError::Full)), "{written:?}");
     assert!(writer.write(pattern(0..1)).await.is_err(), "bytes were written after a failed write");
     let end = writer.close().await.unwrap();
     assert_eq!(store.received(id).await.unwrap(), end);

@@ -13,8 +13,8 @@ pub(crate) async fn an_object_is_created_once(store: SharedStore) {
     assert_eq!(store.get(&key("a.json")).await.unwrap(), None);
     let created = store.commit(creating("a.json", "first")).await.unwrap();
     assert_eq!(created, Some(version(&*store, "a.json").await));
-    let again = store.commit(creating("a.json", "second")).await;
-    assert!(matches!(again, Err(StoreError::Conflict)));
+    let second = store.commit(creating("a.json", "second")).await;
+    assert!(matches!(second, Err(StoreError::Conflict)));
     assert_eq!(value(&*store, "a.json").await.unwrap(), "first");
 }
 
@@ -142,9 +142,9 @@ pub(crate) async fn refused_commits_do_not_affect_others(store: SharedStore) {
         let record = (key(&format!("events/{n}.json")), Bytes::from("event"));
         store.commit(Commit { records: vec![record], ..creating(&at, "object") })
     });
-    for (n, answer) in join_all(commits).await.into_iter().enumerate() {
+    for (n, response) in join_all(commits).await.into_iter().enumerate() {
         let refused = n % 3 == 0;
-        assert_eq!(matches!(answer, Err(StoreError::Conflict)), refused, "commit {n}: {answer:?}");
+        assert_eq!(matches!(response, Err(StoreError::Conflict)), refused, "commit {n}: {response:?}");
         assert_eq!(value(&*store, &format!("events/{n}.json")).await.is_none(), refused);
         assert_eq!(value(&*store, &format!("new/{n}.json")).await.is_none(), refused);
     }

@@ -49,6 +49,6 @@ pub(crate) async fn racing_tallies_all_count(store: SharedStore) {
         let counter_delta = CounterDelta { downloads: 1, ..counted("2026-01-01") };
         store.commit(Commit { counter_delta: Some(counter_delta), ..Commit::default() })
     });
-    assert!(join_all(commits).await.into_iter().all(|answer| matches!(answer, Ok(None))));
+    assert!(join_all(commits).await.into_iter().all(|response| matches!(response, Ok(None))));
     assert_eq!(all(&*store).await[0].downloads, 100);
 }

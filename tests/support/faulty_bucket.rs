@@ -72,16 +72,16 @@ async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response 
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let url = format!("{}{}", forwarder.to, head.uri.path_and_query().unwrap());
-    let answer = forwarder.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
+    let original = forwarder.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
     if let Fault::Lost(status) = fault {
         return (StatusCode::from_u16(status).unwrap(), [("etag", "\"made up\"")]).into_response();
     }
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
+    *response.status_mut() = original.status();
+    *response.headers_mut() = original.headers().clone();
     *response.body_mut() = match fault {
         Fault::Cut(length) => {
-            let whole = answer.bytes().await.unwrap();
+            let whole = original.bytes().await.unwrap();
             let start = whole.slice(..length.min(whole.len()));
             // Later, so that the start is sent before the connection ends.
             let cut = async {
@@ -90,7 +90,7 @@ async fn pass(State(forwarder): State<Forwarder>, request: Request) -> Response 
             };
             Body::from_stream(stream::once(async { Ok(start) }).chain(stream::once(cut)))
         }
-        _ => Body::new(reqwest::Body::from(answer)),
+        _ => Body::new(reqwest::Body::from(original)),
     };
     response
 }

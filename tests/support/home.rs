@@ -106,8 +106,8 @@ impl Home {
     /// Starts both services in one process, with an admin key if the arguments name a bucket.
     pub(crate) fn serve(&self, arguments: &[&str]) -> ServerProcess {
         let server = self.server().arguments(arguments);
-        let in_bucket = arguments.iter().any(|argument| argument.starts_with("s3://"));
-        if in_bucket { server.admin_key().start() } else { server.start() }
+        let is_remote = arguments.iter().any(|argument| argument.starts_with("s3://"));
+        if is_remote { server.admin_key().start() } else { server.start() }
     }
 
     /// Starts one service in a process of its own.
@@ -140,9 +140,9 @@ impl FinishedCommand {
     pub(crate) fn failed(&self, exit: i32, words: &str) {
         assert_eq!(self.exit, exit, "{}", self.stderr);
         let lines: Vec<_> = self.stderr.lines().collect();
-        let told = lines.iter().position(|line| line.starts_with("error: "));
-        let told = told.unwrap_or_else(|| panic!("no error was printed: {}", self.stderr));
-        assert!(lines.get(told + 1).is_some_and(|line| line.starts_with("hint: ")), "no hint: {}", self.stderr);
+        let printed = lines.iter().position(|line| line.starts_with("error: "));
+        let printed = printed.unwrap_or_else(|| panic!("no error was printed: {}", self.stderr));
+        assert!(lines.get(printed + 1).is_some_and(|line| line.starts_with("hint: ")), "no hint: {}", self.stderr);
         assert!(self.stderr.to_lowercase().contains(words), "{words:?} is not in {}", self.stderr);
         assert!(self.stdout.is_empty(), "stdout is not empty");
     }

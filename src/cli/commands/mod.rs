@@ -81,10 +81,10 @@ pub(crate) enum Command {
 
 impl Command {
     /// Returns whether the command creates a missing profile.
-    pub(crate) fn makes_profile(&self) -> bool {
+    pub(crate) fn writes_profile(&self) -> bool {
         match self {
             Self::Login(_) => true,
-            Self::Token(arguments) => arguments.makes_profile(),
+            Self::Token(arguments) => arguments.writes_profile(),
             _ => false,
         }
     }
@@ -107,8 +107,8 @@ pub(super) fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Exi
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut interrupt = signals::watch()?;
-        let makes_profile = command.makes_profile();
-        let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), makes_profile)?;
+        let writes_profile = command.writes_profile();
+        let context = Context::new(arguments.global, printer.clone(), interrupt.clone(), writes_profile)?;
         // Upload, download and store commands report their own state when interrupted; other commands are dropped.
         let command = match command {
             Command::Upload(arguments) => {

@@ -45,8 +45,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         return Err(failure.hint("name the storage of a service that does not run permanently").into());
     }
     check_holds_store(&storage)?;
-    let in_bucket = storage.is_remote();
-    let failed = |error| start_failure(&error, in_bucket);
+    let is_remote = storage.is_remote();
+    let failed = |error| start_failure(&error, is_remote);
     let server = Server::open(Settings::new(storage), Arc::new(SystemClock)).await.map_err(failed)?;
     let swept = server.sweep().await.map_err(failed)?;
     if swept.failed > 0 {

@@ -117,8 +117,8 @@ mod tests {
         ] {
             let failure = parse_host_or_url(text, "this").err().unwrap();
             assert!(failure.message.contains(words), "{text}: {}", failure.message);
-            let told = format!("{failure:?}");
-            assert!(!told.contains("secret") && !told.contains("B4Xq"), "{told}");
+            let message = format!("{failure:?}");
+            assert!(!message.contains("secret") && !message.contains("B4Xq"), "{message}");
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::fetch::FetchError;
 use crate::client::buffers::BufferPool;
 use crate::client::http::content_range::ContentRange;
-use crate::client::store::{SignedUrl, Store};
+use crate::client::store::{SignedUrl, StoreClient};
 use crate::client::{Api, ClientError, Progress, RetryPolicy, StoreError};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::ErrorCode;
@@ -44,7 +44,7 @@ pub(super) struct Ranges {
     pub fail_fast: bool,
     pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
-    pub store: Store,
+    pub store: StoreClient,
     pub url: Mutex<CurrentUrl>,
     /// Whether the store has ever responded.
     pub contacted: AtomicBool,
@@ -61,7 +61,7 @@ pub(super) struct CurrentUrl {
 
 impl CurrentUrl {
     /// Validates the first URL.
-    pub(super) fn first(store: &Store, url: &str) -> Result<Self, ClientError> {
+    pub(super) fn first(store: &StoreClient, url: &str) -> Result<Self, ClientError> {
         Ok(Self { url: store.url(url, CALL)?, number: 0 })
     }
 }

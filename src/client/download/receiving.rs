@@ -10,7 +10,7 @@ use super::fetch::{FetchError, ServiceDownload};
 use super::ranges::{CurrentUrl, RANGE, Ranges};
 use super::{DownloadError, access_error};
 use crate::client::buffers::BufferPool;
-use crate::client::store::Store;
+use crate::client::store::StoreClient;
 use crate::client::{Api, ClientError, FlowChoice, Progress, RetryPolicy};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::id::TransferId;
@@ -65,7 +65,7 @@ impl Receiving<'_> {
         pieces: &mpsc::Sender<Bytes>,
         retry: &RetryPolicy,
     ) -> Result<(), FetchError> {
-        let store = Store::of(self.api);
+        let store = StoreClient::of(self.api);
         let url = Mutex::new(CurrentUrl::first(&store, &response.url)?);
         let ranges = Ranges {
             api: self.api.clone(),

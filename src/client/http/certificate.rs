@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn told(error: &CertificateError) -> String {
+    fn message(error: &CertificateError) -> String {
         CertificateFault::of(error, "send.example").to_string()
     }
 
@@ -128,15 +128,15 @@ mod tests {
     fn times_are_dates_and_names_are_bare() {
         let time = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let expired = CertificateError::ExpiredContext { time: time(1_800_000_000), not_after: time(1_700_000_000) };
-        assert_eq!(told(&expired), "expired on 2023-11-14 22:13 UTC");
+        assert_eq!(message(&expired), "expired on 2023-11-14 22:13 UTC");
         let early = CertificateError::NotValidYetContext { time: time(1_700_000_000), not_before: time(1_800_000_000) };
         assert_eq!(
-            told(&early),
+            message(&early),
             "is not valid yet: it is valid from 2027-01-15 08:00 UTC on, and the clock of this machine shows \
              2023-11-14 22:13 UTC"
         );
         let wrong = |names: &[&str]| {
-            told(&CertificateError::NotValidForNameContext {
+            message(&CertificateError::NotValidForNameContext {
                 expected: "send.example".try_into().unwrap(),
                 presented: names.iter().map(ToString::to_string).collect(),
             })
@@ -162,6 +162,6 @@ mod tests {
         let reasons: std::collections::BTreeSet<_> =
             faults.iter().map(|fault| CertificateFault::of(fault, "x").reason()).collect();
         assert_eq!(reasons.len(), faults.len());
-        assert_eq!(told(&CertificateError::Revoked), "was revoked by its issuer");
+        assert_eq!(message(&CertificateError::Revoked), "was revoked by its issuer");
     }
 }

@@ -150,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_first_call_is_retried_only_while_the_service_restarts() {
         let retry = RetryPolicy::new(Duration::from_mins(2));
-        let answer = |status| {
+        let error_of = |status| {
             let ClientError::Api(error) = unavailable(None) else { unreachable!() };
             ClientError::from(ApiError { status, ..*error })
         };
@@ -159,7 +159,7 @@ mod tests {
             let outcome: Result<(), _> = retry
                 .first_call(&NoProgress, || {
                     tries += 1;
-                    async move { Err(answer(status)) }
+                    async move { Err(error_of(status)) }
                 })
                 .await;
             assert!(outcome.is_err());

@@ -25,7 +25,7 @@ use crate::domain::wire::UploadRequest;
 const RESERVED_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// Payload store of one service.
-pub(super) struct Store {
+pub(super) struct StoreClient {
     service: BaseUrl,
     origin: Origin,
     transport: Transport,
@@ -47,7 +47,7 @@ pub(super) struct SignedPut {
     headers: HeaderMap,
 }
 
-impl Store {
+impl StoreClient {
     /// Creates the client for the payload store of the service behind `api`.
     pub(super) fn of(api: &Api) -> Self {
         Self {
@@ -160,8 +160,8 @@ mod tests {
     use super::*;
     use crate::client::TransportOptions;
 
-    fn store_of(service: &str) -> Store {
-        Store::of(&Api::new(service.parse().unwrap(), None, &TransportOptions::default()).unwrap())
+    fn store_of(service: &str) -> StoreClient {
+        StoreClient::of(&Api::new(service.parse().unwrap(), None, &TransportOptions::default()).unwrap())
     }
 
     fn describe(error: &ClientError) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use super::plan::{Plan, parts_of};
-use crate::client::store::{SignedPut, Store};
+use crate::client::store::{SignedPut, StoreClient};
 use crate::client::{Api, ClientError, Progress, RetryPolicy};
 use crate::domain::id::TransferId;
 use crate::domain::wire::{UploadInstruction, UploadRequest};
@@ -20,7 +20,7 @@ pub(super) struct Urls {
     api: Api,
     id: TransferId,
     plan: Plan,
-    store: Store,
+    store: StoreClient,
     cache: Mutex<UrlCache>,
     /// Held while requesting URLs: one task requests for all.
     request_lock: tokio::sync::Mutex<()>,
@@ -45,7 +45,7 @@ pub(super) struct Signed {
 impl Urls {
     /// Creates the cache for the parts of `plan`, with the first URLs from `instruction`.
     pub(super) fn new(api: Api, id: TransferId, plan: Plan, instruction: UploadInstruction) -> Self {
-        let store = Store::of(&api);
+        let store = StoreClient::of(&api);
         let this = Self { api, id, plan, store, cache: Mutex::default(), request_lock: tokio::sync::Mutex::default() };
         this.cache().add(instruction);
         this

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
+use crate::domain::maintenance::copy::{Copied, CopyError, CopyObserver, copy};
 use crate::server::StartError;
 use crate::server::store::backend::BackendError;
 use crate::server::store::{Durability, StorageLocation};
@@ -12,7 +12,7 @@ use crate::server::store::{Durability, StorageLocation};
 pub enum CopyStoreError {
     /// Source and destination are the same storage, or one folder contains the other.
     #[error("{0} and its copy must not overlap")]
-    SamePlace(String),
+    OverlappingLocations(String),
     /// Another process has the source or the destination folder open.
     #[error("{folder} is in use by a service or another program")]
     InUse {
@@ -37,11 +37,11 @@ impl StorageLocation {
     ///
     /// # Errors
     /// [`CopyStoreError`].
-    pub async fn copy_to(&self, to: &Self, watch: &dyn Watch) -> Result<Copied, CopyStoreError> {
+    pub async fn copy_to(&self, to: &Self, watch: &dyn CopyObserver) -> Result<Copied, CopyStoreError> {
         let (source, destination) = (self.backend(), to.backend());
         let name = source.name();
         if self.overlaps(to) {
-            return Err(CopyStoreError::SamePlace(name));
+            return Err(CopyStoreError::OverlappingLocations(name));
         }
         source.check_exists().map_err(cannot_open)?;
         if destination.has_other_files().map_err(cannot_open)? {

@@ -13,14 +13,14 @@ const FORWARDED_HEADERS: [HeaderName; 3] =
 
 /// Source of client addresses: the trusted proxies and their header.
 #[derive(Clone, Debug)]
-pub struct ClientAddress {
+pub struct ClientAddressResolver {
     /// Proxies trusted to report client addresses.
     pub proxies: TrustedProxies,
     /// The only header read for client addresses.
     pub header: HeaderName,
 }
 
-impl Default for ClientAddress {
+impl Default for ClientAddressResolver {
     /// Trusts no proxy: every client address is the peer address of its connection.
     fn default() -> Self {
         Self { proxies: TrustedProxies::default(), header: HeaderName::from_static("x-forwarded-for") }
@@ -49,7 +49,7 @@ impl UnnamedProxy {
     }
 }
 
-impl ClientAddress {
+impl ClientAddressResolver {
     /// Returns whether a request with `headers` arrived through the proxy `peer`, which is not trusted.
     pub(crate) fn is_unnamed_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let usual = FORWARDED_HEADERS.iter().any(|name| headers.contains_key(name));

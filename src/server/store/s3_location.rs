@@ -59,7 +59,7 @@ impl FromStr for S3Location {
         for (name, value) in url.query_pairs() {
             match &*name {
                 "endpoint" => location.endpoint = Some(parse_endpoint(&value)?),
-                "path_style" => location.path_style = parse_switch(&value)?,
+                "path_style" => location.path_style = parse_bool(&value)?,
                 "region" if is_region(&value) => location.region = Some(value.into_owned()),
                 "region" => return Err(InvalidS3Location::Region),
                 _ => return Err(InvalidS3Location::Option(name.into_owned())),
@@ -95,7 +95,7 @@ fn is_region(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(label)
 }
 
-fn parse_switch(text: &str) -> Result<bool, InvalidS3Location> {
+fn parse_bool(text: &str) -> Result<bool, InvalidS3Location> {
     match text {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),

@@ -27,9 +27,9 @@ async fn the_overview_shows_transfer_statistics() {
             "return Array.from(document.querySelectorAll('#days tr:first-child td'), (cell) => cell.textContent)";
         let today = browser.script(today, ().into()).await;
         assert_eq!(today.as_array().unwrap()[..3], ["3", "3", "1"], "{today}");
-        let told = "document.querySelector('.plot svg').focus()";
-        browser.script(told, ().into()).await;
-        browser.says(".plot .plot-told", "3").await;
+        let focus = "document.querySelector('.plot svg').focus()";
+        browser.script(focus, ().into()).await;
+        browser.says(".plot .plot-value", "3").await;
         service.upload("a.txt", b"hello", &[]);
         browser.click("#refresh").await;
         browser.says("#outcome", "latest").await;

@@ -39,9 +39,9 @@ async fn an_expired_link_is_reported() {
     chromium(async |browser| {
         // The minimum lifetime is one minute, so the test changes the service's response instead of waiting.
         let late = "const ask = globalThis.fetch; globalThis.fetch = async (...all) => {
-              const answer = await ask(...all);
-              if (!String(all[0]).endsWith('/status')) return answer;
-              return Response.json({ ...await answer.json(), status: 'expired' });
+              const response = await ask(...all);
+              if (!String(all[0]).endsWith('/status')) return response;
+              return Response.json({ ...await response.json(), status: 'expired' });
             }";
         browser.before_scripts(late).await;
         browser.goto(&link).await;
@@ -86,7 +86,7 @@ async fn active_content_is_not_previewed() {
             browser.goto(&link).await;
             browser.click("#preview").await;
             browser.visible("#file").await;
-            browser.until("an answer", async || (!browser.text("#outcome").await.is_empty()).then_some(())).await;
+            browser.until("a response", async || (!browser.text("#outcome").await.is_empty()).then_some(())).await;
             assert!(!browser.shows("#shown img, #shown iframe, #shown object, #shown embed").await, "{name}");
             let title = browser.script("return document.title", json!(null)).await;
             assert_ne!(title, "run");
@@ -126,8 +126,8 @@ async fn stored_visitor_data_is_shown_after_a_download() {
     chromium(async |browser| {
         fetch(browser, &link).await;
         browser.click("#transparency summary").await;
-        let told = browser.says("#transparency", "Not stored").await;
-        assert!(told.contains("file name"), "{told}");
+        let printed = browser.says("#transparency", "Not stored").await;
+        assert!(printed.contains("file name"), "{printed}");
     })
     .await;
 }

@@ -6,7 +6,7 @@ use crate::support::{BufferingProxy, Service, chromium, content};
 async fn an_upload_resumes_after_a_broken_connection() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let proxy = service.half_sent(browser).await;
+        let proxy = service.start_partial_upload(browser).await;
         proxy.open();
         browser.visible("#sent").await;
         let link = browser.value("#link").await.replace(&proxy.url, &service.serving.public);
@@ -19,7 +19,7 @@ async fn an_upload_resumes_after_a_broken_connection() {
 async fn a_stopped_upload_is_deleted() {
     let service = Service::on_disk();
     chromium(async |browser| {
-        let proxy = service.half_sent(browser).await;
+        let proxy = service.start_partial_upload(browser).await;
         proxy.let_others_in();
         browser.click("#cancel").await;
         browser.says("#outcome", "What was sent was deleted").await;

@@ -154,11 +154,11 @@ impl Browser {
             "const [args, done] = arguments; const failed = (error) => done({{ error: `${{error}} ${{error?.stack}}` }});
             (async () => {{ {body} }})().then((value) => done({{ value: value ?? null }}), failed)"
         );
-        let answer = self.session.execute_async(wrapped, vec![args]).await;
-        let answer = answer.unwrap_or_else(|error| panic!("{:?}: {error}: {body}", self.kind));
-        let error = &answer.json()["error"];
+        let response = self.session.execute_async(wrapped, vec![args]).await;
+        let response = response.unwrap_or_else(|error| panic!("{:?}: {error}: {body}", self.kind));
+        let error = &response.json()["error"];
         assert!(error.is_null(), "{:?}: {error}: {body}", self.kind);
-        answer.json()["value"].clone()
+        response.json()["value"].clone()
     }
 
     /// Sends a `DevTools` command; Chromium only.

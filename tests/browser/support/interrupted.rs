@@ -7,7 +7,7 @@ use super::service::Service;
 
 impl Service {
     /// Starts to send `large.bin`, 9 MB, in the page; the proxy closes after 4 MB.
-    pub(crate) async fn half_sent(&self, browser: &Browser) -> BlockingProxy {
+    pub(crate) async fn start_partial_upload(&self, browser: &Browser) -> BlockingProxy {
         let proxy = BlockingProxy::to(&self.serving.public);
         browser.goto(&format!("{}/", proxy.url)).await;
         browser.fill("#token", &self.token).await;

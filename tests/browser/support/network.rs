@@ -53,7 +53,7 @@ impl Browser {
         if body.is_empty() && request["hasPostData"] == true {
             // The browser discards large request bodies; the recording proxy has them.
             let asked = self.session.cdp().send_raw("Network.getRequestPostData", json!({ "requestId": id })).await;
-            body = asked.ok().and_then(|answer| Some(answer["postData"].as_str()?.into())).unwrap_or_default();
+            body = asked.ok().and_then(|response| Some(response["postData"].as_str()?.into())).unwrap_or_default();
         }
         // The URL has no fragment: DevTools reports it separately, and it is not sent.
         Sent {

@@ -3,7 +3,7 @@
 use sgsend::domain::audit::ServiceName;
 use sgsend::server::ROUTES;
 
-use crate::support::{Answer, Service, Started};
+use crate::support::{ApiResponse, Service, Started};
 
 const APP: &str = "https://app.example.org";
 
@@ -26,8 +26,8 @@ async fn every_response_has_security_headers() {
     check(&service.public().request("DELETE", "/health").send().await, "a wrong method");
 }
 
-fn check(answer: &Answer, path: &str) {
-    let policy = answer.header("content-security-policy");
+fn check(response: &ApiResponse, path: &str) {
+    let policy = response.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
     assert!(!policy.contains("unsafe-inline") && !policy.contains('*'), "{path}: {policy}");
     for (name, value) in [
@@ -37,10 +37,10 @@ fn check(answer: &Answer, path: &str) {
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {
-        assert_eq!(answer.header(name), value, "{path}: {name}");
+        assert_eq!(response.header(name), value, "{path}: {name}");
     }
-    assert_eq!(answer.header("strict-transport-security"), "", "{path}: this is plain http");
-    assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    assert_eq!(response.header("strict-transport-security"), "", "{path}: this is plain http");
+    assert_eq!(response.header("access-control-allow-origin"), "", "{path}");
 }
 
 #[tokio::test]
@@ -49,8 +49,8 @@ async fn https_base_urls_set_hsts() {
         settings.public_url = Some("https://send.example.org".parse().unwrap());
     };
     let service = Service::any().with(url).start().await;
-    let answer = service.public().get("/health").send().await;
-    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    let response = service.public().get("/health").send().await;
+    assert_eq!(response.header("strict-transport-security"), "max-age=31536000");
 }
 
 #[tokio::test]

@@ -40,9 +40,9 @@ async fn the_download_limit_is_exact_under_concurrency() {
                     // Half of the clients request a grant, half download directly.
                     let path = if number % 2 == 0 { grant_path(&id) } else { bytes_path(&id) };
                     let method = if number % 2 == 0 { "POST" } else { "GET" };
-                    let answer = anyone.request(method, &path).send().await;
-                    assert!(answer.status == 200 || answer.code() == "transfer_exhausted", "{answer:?}");
-                    usize::from(answer.status == 200)
+                    let response = anyone.request(method, &path).send().await;
+                    assert!(response.status == 200 || response.code() == "transfer_exhausted", "{response:?}");
+                    usize::from(response.status == 200)
                 });
             }
             let granted: usize = asking.join_all().await.into_iter().sum();
@@ -208,8 +208,8 @@ async fn without_the_access_proof_an_id_gives_no_bytes() {
         let grant = granted.text("grant");
         // A live grant replaces the access proof, for downloads and for events.
         assert_eq!(anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant).send().await.status, 200);
-        let again = anyone.post(&grant_path(&id)).json(&format!(r#"{{"grant":"{grant}"}}"#)).send().await;
-        assert_eq!(again.status, 200);
+        let second = anyone.post(&grant_path(&id)).json(&format!(r#"{{"grant":"{grant}"}}"#)).send().await;
+        assert_eq!(second.status, 200);
         let event = anyone.post(&format!("/transfers/id/{id}/events/add")).header("x-sgsend-grant", &grant);
         assert_eq!(event.json(r#"{"kind":"decrypt_succeeded"}"#).send().await.status, 201);
         assert_eq!(count(&sender, &id).await, 1);

@@ -176,9 +176,9 @@ async fn a_failing_store_is_reported_as_unavailable() {
     records.execute_batch("DROP TABLE object").unwrap();
     let refused = sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("storage_unavailable").await;
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
-    let told = String::from_utf8_lossy(&refused.body).to_lowercase();
+    let printed = String::from_utf8_lossy(&refused.body).to_lowercase();
     for word in ["sqlite", "table", "object", service.folder().to_str().unwrap()] {
-        assert!(!told.contains(word), "the response contains {word}: {told}");
+        assert!(!printed.contains(word), "the response contains {word}: {printed}");
     }
     service.public().get("/health/ready").refused("storage_unavailable").await;
     assert_eq!(service.public().get("/health").send().await.status, 200);

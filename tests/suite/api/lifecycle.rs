@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, START, Service};
+use crate::support::{ApiResponse, START, Service};
 
 #[tokio::test]
 async fn a_transfer_goes_from_create_to_download() {
@@ -77,8 +77,8 @@ async fn every_status_responds_as_documented() {
         assert_eq!(incomplete.refused("upload_incomplete").await.number("received_bytes"), 0);
         for id in [&pending, &expired, &deleted, &exhausted] {
             for _ in 0..2 {
-                let answer = sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
-                assert_eq!((answer.status, answer.text("status").as_str()), (200, "deleted"));
+                let response = sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
+                assert_eq!((response.status, response.text("status").as_str()), (200, "deleted"));
             }
         }
     }
@@ -88,22 +88,22 @@ async fn every_status_responds_as_documented() {
 async fn a_repeated_request_changes_nothing_more() {
     for service in Service::each() {
         // Signed URLs differ in each response.
-        let but_for_urls = |answer: &Answer| {
-            let mut answer = answer.json();
+        let but_for_urls = |response: &ApiResponse| {
+            let mut response = response.json();
             for member in ["upload", "url", "url_expires_at"] {
-                if Service::is_presigned() && answer.get(member).is_some() {
-                    answer[member].take();
+                if Service::is_presigned() && response.get(member).is_some() {
+                    response[member].take();
                 }
             }
-            answer
+            response
         };
         let service = service.start().await;
         let sender = service.sender().await;
         let key = "0f".repeat(32);
         let body = format!(r#"{{"size_bytes":3,"max_downloads":2,"idempotency_key":"{key}"}}"#);
         let first = sender.post("/transfers/create").json(&body).send().await;
-        let again = sender.post("/transfers/create").json(&body).send().await;
-        assert_eq!((again.status, but_for_urls(&again)), (201, but_for_urls(&first)));
+        let second = sender.post("/transfers/create").json(&body).send().await;
+        assert_eq!((second.status, but_for_urls(&second)), (201, but_for_urls(&first)));
         let other = body.replace("\"size_bytes\":3", "\"size_bytes\":4");
         sender.post("/transfers/create").json(&other).refused("idempotency_mismatch").await;
         let another_sender = service.sender().await.post("/transfers/create").json(&body).send().await;

@@ -10,9 +10,9 @@ async fn requests_are_counted_without_client_data() {
     service.public().get(&format!("/transfers/id/{id}/payload/download-bytes")).send().await;
     service.public().request("PURGE", &format!("/{id}")).send().await;
     service.admin_without_key().get("/metrics").refused("admin_key_invalid").await;
-    let answer = service.admin().get("/metrics").send().await;
-    assert_eq!(answer.status, 200);
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let response = service.admin().get("/metrics").send().await;
+    assert_eq!(response.status, 200);
+    let text = String::from_utf8(response.body.to_vec()).unwrap();
     for line in [
         r#"sgsend_requests_total{service="public",method="POST",route="/transfers/create",status="201"} 1"#,
         r#"sgsend_requests_total{service="public",method="other",route="none",status="404"} 1"#,

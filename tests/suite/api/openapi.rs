@@ -86,9 +86,9 @@ async fn every_route_is_described_and_responds() {
             let (method, path) = route.split_once(' ').unwrap();
             let path = path.replace("{transfer_id}", &"0".repeat(32)).replace("{token_id}", &"0".repeat(16));
             let path = path.replace("{*path}", "style.css");
-            let answer = client(&service, name).request(method, &path).send().await;
-            let missing = answer.status == 404 && method != "HEAD" && answer.code() == "route_not_found";
-            assert!(!missing && answer.status != 405, "{route}: {answer:?}");
+            let response = client(&service, name).request(method, &path).send().await;
+            let missing = response.status == 404 && method != "HEAD" && response.code() == "route_not_found";
+            assert!(!missing && response.status != 405, "{route}: {response:?}");
         }
     }
 }
@@ -124,16 +124,16 @@ async fn every_code_is_described_with_its_status() {
 async fn references_in_the_description_resolve() {
     let service = Service::any().start().await;
     for name in [ServiceName::Public, ServiceName::Admin] {
-        let answer = client(&service, name).get("/openapi.json").send().await;
-        let text = String::from_utf8(answer.body.to_vec()).unwrap();
-        let schemas = answer.json()["components"]["schemas"].clone();
+        let response = client(&service, name).get("/openapi.json").send().await;
+        let text = String::from_utf8(response.body.to_vec()).unwrap();
+        let schemas = response.json()["components"]["schemas"].clone();
         for reference in text.split("\"#/components/schemas/").skip(1) {
             let schema = reference.split('"').next().unwrap();
             assert!(schemas.get(schema).is_some(), "{schema} is referenced but missing");
         }
         let page = client(&service, name).get("/docs").send().await;
         let page = String::from_utf8_lossy(&page.body).into_owned();
-        for (path, _) in answer.json()["paths"].as_object().unwrap() {
+        for (path, _) in response.json()["paths"].as_object().unwrap() {
             assert!(page.contains(path.as_str()), "the page lacks {path}");
         }
     }

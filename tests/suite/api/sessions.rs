@@ -6,7 +6,7 @@ use sgsend::domain::audit::ServiceName;
 use sgsend::server::ROUTES;
 use url::Url;
 
-use crate::support::{ADMIN_KEY, Answer, START, Service, Started};
+use crate::support::{ADMIN_KEY, ApiResponse, START, Service, Started};
 
 fn origin(service: &Started) -> String {
     format!("http://{}", service.admin)
@@ -156,8 +156,8 @@ async fn a_session_is_ended_from_its_own_page_and_its_cookie_cleared() {
     assert_eq!(set_cookies(&ended), taken_back);
 }
 
-fn set_cookies(answer: &Answer) -> Vec<&str> {
-    answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
+fn set_cookies(response: &ApiResponse) -> Vec<&str> {
+    response.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -189,9 +189,9 @@ async fn login_pages_run_only_scripts_of_this_service() {
 async fn every_asset_of_the_admin_page_exists() {
     let service = Service::any().start().await;
     let load = async |name: &str| {
-        let answer = service.admin_without_key().get(&format!("/web/{name}")).send().await;
-        assert_eq!(answer.status, 200, "{name}");
-        String::from_utf8(answer.body.to_vec()).unwrap()
+        let response = service.admin_without_key().get(&format!("/web/{name}")).send().await;
+        assert_eq!(response.status, 200, "{name}");
+        String::from_utf8(response.body.to_vec()).unwrap()
     };
     let mut loaded = vec!["admin/main.js".to_owned()];
     let mut next = 0;

@@ -6,7 +6,7 @@ use sgsend::domain::crypto::sealed::sealed_size;
 use sgsend::domain::limits::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Api, Service, eventually, half_sent, writer_is_there};
+use crate::support::{Api, Service, eventually, start_partial_upload, wait_for_writer};
 
 fn upload_path(id: &str) -> String {
     format!("/transfers/id/{id}/payload/upload-bytes")
@@ -84,7 +84,7 @@ async fn bytes_received_before_a_disconnect_are_kept() {
         let service = service.start().await;
         let sender = service.sender().await;
         let id = sender.create(10, "").await;
-        let stream = half_sent(&service, &sender, &id, 10, b"abcd").await;
+        let stream = start_partial_upload(&service, &sender, &id, 10, b"abcd").await;
         drop(stream);
         // The server notices the broken connection after a delay.
         let rest = eventually(|| async {
@@ -102,13 +102,13 @@ async fn one_writer_at_a_time() {
         let service = service.start().await;
         let sender = service.sender().await;
         let id = sender.create(10, "").await;
-        let mut first = half_sent(&service, &sender, &id, 10, b"abcd").await;
-        writer_is_there(&sender, &id).await;
+        let mut first = start_partial_upload(&service, &sender, &id, 10, b"abcd").await;
+        wait_for_writer(&sender, &id).await;
         sender.post(&format!("/transfers/id/{id}/upload/complete")).refused("upload_in_progress").await;
         first.write_all(b"efghij").await.unwrap();
-        let mut answer = [0; 12];
-        first.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200");
+        let mut response = [0; 12];
+        first.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 200");
         assert_eq!(received(&sender, &id).await, 10);
     }
 }
@@ -119,10 +119,10 @@ async fn a_silent_writer_loses_its_lease() {
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(10, "").await;
-    let mut silent = half_sent(&service, &sender, &id, 10, b"abcd").await;
-    let mut answer = [0; 12];
-    silent.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 408");
+    let mut silent = start_partial_upload(&service, &sender, &id, 10, b"abcd").await;
+    let mut response = [0; 12];
+    silent.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 408");
     assert_eq!(received(&sender, &id).await, 4);
 }
 
@@ -135,19 +135,19 @@ async fn a_slow_writer_loses_its_lease() {
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(1_000_000, "").await;
-    let mut trickling = half_sent(&service, &sender, &id, 1_000_000, b"abcd").await;
+    let mut trickling = start_partial_upload(&service, &sender, &id, 1_000_000, b"abcd").await;
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
-    let mut answer = [0; 12];
+    let mut response = [0; 12];
     let answered = loop {
         tokio::select! {
-            read = trickling.read_exact(&mut answer) => break read,
+            read = trickling.read_exact(&mut response) => break read,
             _ = ticks.tick() => {}
         }
         // The writer pauses only briefly, but stays slow. Writing fails once the server has responded.
         let _ = trickling.write_all(b"x").await;
     };
     answered.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(&response, b"HTTP/1.1 408");
 }
 
 #[tokio::test]
@@ -168,13 +168,13 @@ async fn an_upload_reports_a_transfer_deleted_meanwhile() {
         let service = service.start().await;
         let sender = service.sender().await;
         let id = sender.create(10, "").await;
-        let mut stream = half_sent(&service, &sender, &id, 10, b"abcd").await;
-        writer_is_there(&sender, &id).await;
+        let mut stream = start_partial_upload(&service, &sender, &id, 10, b"abcd").await;
+        wait_for_writer(&sender, &id).await;
         sender.post(&format!("/transfers/id/{id}/delete")).send().await;
         stream.write_all(b"efghij").await.unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 410");
+        let mut response = [0; 12];
+        stream.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 410");
         assert_eq!(received(&sender, &id).await, 0);
     }
 }

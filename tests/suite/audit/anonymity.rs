@@ -87,14 +87,14 @@ async fn responses_state_the_stored_client_data() {
         let id = sender.send_payload(b"abc", "").await;
         let completed = sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await;
         let granted = service.public().post(&format!("/transfers/id/{id}/download/create-presign-url")).send().await;
-        for answer in [completed, granted] {
-            let told = &answer.json()["transparency"];
-            let address = told["stored"]["address"].as_str().unwrap_or_default();
-            assert!(address.starts_with(stored) && address.is_empty() == stored.is_empty(), "{told}");
-            let left_out: Vec<_> = told["not_stored"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        for response in [completed, granted] {
+            let printed = &response.json()["transparency"];
+            let address = printed["stored"]["address"].as_str().unwrap_or_default();
+            assert!(address.starts_with(stored) && address.is_empty() == stored.is_empty(), "{printed}");
+            let left_out: Vec<_> = printed["not_stored"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             assert_eq!(left_out.iter().find(|left_out| left_out.contains("address")).copied(), not_stored);
-            let provider = Service::is_presigned() && told["stored"].get("grant").is_some();
-            assert_eq!(told["seen_by_others"].as_array().unwrap().len(), usize::from(provider), "{told}");
+            let provider = Service::is_presigned() && printed["stored"].get("grant").is_some();
+            assert_eq!(printed["seen_by_others"].as_array().unwrap().len(), usize::from(provider), "{printed}");
         }
     }
 }

@@ -98,12 +98,12 @@ fn a_file_round_trips_in_its_envelope() {
     segment.extend_from_slice(b"content");
     Sealer::new(&key.payload_key(Some(&passphrase)).unwrap()).seal(0, true, &mut segment);
 
-    let again: LinkKey = key.to_text().parse().unwrap();
-    let (plaintext, result) = open_all(&again.payload_key(Some(&passphrase)).unwrap(), &segment);
+    let second: LinkKey = key.to_text().parse().unwrap();
+    let (plaintext, result) = open_all(&second.payload_key(Some(&passphrase)).unwrap(), &segment);
     assert_eq!(result, Ok(()));
     let envelope = envelope::decode(&plaintext).unwrap().unwrap();
     assert_eq!(envelope.metadata, metadata);
     assert_eq!(&plaintext[envelope.length..], b"content");
     let wrong = Passphrase::new("correct house").unwrap();
-    assert!(open_all(&again.payload_key(Some(&wrong)).unwrap(), &segment).1.is_err());
+    assert!(open_all(&second.payload_key(Some(&wrong)).unwrap(), &segment).1.is_err());
 }

@@ -56,7 +56,8 @@ async fn bytes_are_reserved_exactly_and_released() {
             creations.spawn(async move { sender.post("/transfers/create").json(r#"{"size_bytes":100}"#).send().await });
         }
         let created = creations.join_all().await;
-        let ids: Vec<_> = created.iter().filter(|answer| answer.status == 201).map(|a| a.text("transfer_id")).collect();
+        let ids: Vec<_> =
+            created.iter().filter(|response| response.status == 201).map(|a| a.text("transfer_id")).collect();
         assert_eq!(ids.len(), 10);
         for id in &ids {
             for _ in 0..2 {
@@ -83,9 +84,9 @@ async fn a_repeated_creation_counts_once_and_needs_no_quota() {
     let sender = sender(&service, r#""max_transfers":1,"max_total_bytes":10"#).await;
     let body = format!(r#"{{"size_bytes":10,"idempotency_key":"{}"}}"#, "ab".repeat(32));
     let first = sender.post("/transfers/create").json(&body).send().await;
-    let again = sender.post("/transfers/create").json(&body).send().await;
-    assert_eq!((first.status, again.status), (201, 201));
-    assert_eq!(first.text("transfer_id"), again.text("transfer_id"));
+    let second = sender.post("/transfers/create").json(&body).send().await;
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.text("transfer_id"), second.text("transfer_id"));
     assert_eq!(own(&sender).await["transfers_created"], 1);
 }
 

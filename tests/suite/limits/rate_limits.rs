@@ -7,7 +7,7 @@ use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::server::{RateMode, Settings};
 
-use crate::support::{ADMIN_KEY, Answer, Api, Service, eventually};
+use crate::support::{ADMIN_KEY, Api, ApiResponse, Service, eventually};
 
 fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
     let rate = RateMode::Limited(rate.parse().unwrap());
@@ -23,21 +23,21 @@ fn from(api: &Api, address: &str) -> Api {
     api.clone().with_header("x-forwarded-for", address)
 }
 
-async fn ask(api: &Api, times: usize) -> Vec<Answer> {
-    let mut answers = Vec::new();
+async fn ask(api: &Api, times: usize) -> Vec<ApiResponse> {
+    let mut responses = Vec::new();
     for _ in 0..times {
-        answers.push(api.get("/health").send().await);
+        responses.push(api.get("/health").send().await);
     }
-    answers
+    responses
 }
 
 #[tokio::test]
 async fn an_address_has_its_burst_and_then_its_rate() {
     let service = Service::any().with(limited("1/s:5")).with(proxied).start().await;
     let one = from(&service.public(), "203.0.113.9");
-    let answers = ask(&one, 6).await;
-    assert!(answers[..5].iter().all(|answer| answer.status == 200));
-    let refused = &answers[5];
+    let responses = ask(&one, 6).await;
+    assert!(responses[..5].iter().all(|response| response.status == 200));
+    let refused = &responses[5];
     assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
     let wait: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
@@ -63,8 +63,8 @@ async fn a_token_is_limited_across_addresses() {
     let sender = service.public().with_header("x-sgsend-token", &created.text("token"));
     let mut statuses = Vec::new();
     for host in 1..=6 {
-        let answer = from(&sender, &format!("203.0.113.{host}")).get("/token/status").send().await;
-        statuses.push(answer.status);
+        let response = from(&sender, &format!("203.0.113.{host}")).get("/token/status").send().await;
+        statuses.push(response.status);
     }
     assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
 }
@@ -72,17 +72,17 @@ async fn a_token_is_limited_across_addresses() {
 #[tokio::test]
 async fn loopback_services_are_not_rate_limited() {
     let service = Service::any().start().await;
-    assert!(ask(&service.public(), 700).await.iter().all(|answer| answer.status == 200));
+    assert!(ask(&service.public(), 700).await.iter().all(|response| response.status == 200));
 }
 
 #[tokio::test]
 async fn non_loopback_services_are_rate_limited_by_default() {
     let service = Service::any().with(proxied).start().await;
     let one = from(&service.public(), "203.0.113.9");
-    let answers = ask(&one, 700).await;
-    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    let responses = ask(&one, 700).await;
+    let refused = responses.iter().filter(|response| response.status == 429).count();
     assert!(refused > 0, "the default burst of 500 requests was not enforced");
-    assert!(answers[..500].iter().all(|answer| answer.status == 200));
+    assert!(responses[..500].iter().all(|response| response.status == 200));
 }
 
 #[tokio::test]

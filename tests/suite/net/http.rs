@@ -7,14 +7,14 @@ use tokio::net::TcpStream;
 
 use sgsend::server::RateMode;
 
-use crate::support::{Service, Started, eventually, half_sent, writer_is_there};
+use crate::support::{Service, Started, eventually, start_partial_upload, wait_for_writer};
 
 async fn raw(service: &Started, request: &str) -> String {
     let mut stream = TcpStream::connect(service.public).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test]
@@ -34,10 +34,10 @@ async fn request_ids_are_the_servers_own() {
 async fn responses_carry_their_headers() {
     let service = Service::any().start().await;
     for path in ["/health", "/transfers/id/x/status", "/nothing"] {
-        let answer = service.public().get(path).send().await;
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        let response = service.public().get(path).send().await;
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("referrer-policy"), "no-referrer");
+        assert_eq!(response.header("cache-control"), "no-store");
     }
     for path in ["/", &format!("/d/{}", "0".repeat(32)), "/docs"] {
         let page = service.public().get(path).send().await;
@@ -91,16 +91,16 @@ async fn slow_request_heads_are_cut_off() {
     let service = Service::any().with(|settings| settings.timeouts.header = Duration::from_millis(100));
     let service = service.start().await;
     assert_eq!(raw(&service, "").await, "");
-    let answer = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let response = raw(&service, "GET /health HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408"), "{response}");
 }
 
 #[tokio::test]
 async fn oversized_or_malformed_heads_are_refused() {
     let service = Service::any().start().await;
     let long = "x".repeat(80_000);
-    let answer = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let response = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
+    assert!(response.starts_with("HTTP/1.1 431"), "{response}");
     assert!(raw(&service, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
 }
 
@@ -110,12 +110,12 @@ async fn further_connections_wait_for_a_free_slot() {
     let first = TcpStream::connect(service.public).await.unwrap();
     let mut second = TcpStream::connect(service.public).await.unwrap();
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    let waiting = tokio::time::timeout(Duration::from_millis(200), second.read_to_string(&mut answer)).await;
-    assert!(waiting.is_err(), "the second connection was served: {answer}");
+    let mut response = String::new();
+    let waiting = tokio::time::timeout(Duration::from_millis(200), second.read_to_string(&mut response)).await;
+    assert!(waiting.is_err(), "the second connection was served: {response}");
     drop(first);
-    second.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    second.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
 }
 
 #[tokio::test]
@@ -130,24 +130,24 @@ async fn one_network_may_hold_a_quarter_of_the_connections() {
         held.push(TcpStream::connect(service.public).await.unwrap());
     }
     for _ in 0..8 {
-        let answer = raw(&service, "").await;
-        assert_eq!(answer, "", "the network exceeded its share");
+        let response = raw(&service, "").await;
+        assert_eq!(response, "", "the network exceeded its share");
     }
     for mut stream in held {
         stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     }
     // The connections have ended; the service notices within seconds.
-    let answer = eventually(async || {
+    let response = eventually(async || {
         let mut stream = TcpStream::connect(service.public).await.unwrap();
-        let mut answer = String::new();
+        let mut response = String::new();
         stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ok()?;
-        stream.read_to_string(&mut answer).await.ok()?;
-        (!answer.is_empty()).then_some(answer)
+        stream.read_to_string(&mut response).await.ok()?;
+        (!response.is_empty()).then_some(response)
     });
-    assert!(answer.await.starts_with("HTTP/1.1 200"));
+    assert!(response.await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
@@ -156,13 +156,13 @@ async fn shutdown_aborts_open_requests_at_the_deadline() {
     let service = service.start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
-    let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;
+    let mut stream = start_partial_upload(&service, &sender, &id, 8, b"abcd").await;
     let stopped = tokio::time::timeout(Duration::from_secs(20), service.stop()).await;
     assert!(stopped.is_ok(), "an open request blocks the shutdown");
-    let mut answer = String::new();
+    let mut response = String::new();
     // The connection is closed or reset, without a response.
-    let _ = stream.read_to_string(&mut answer).await;
-    assert_eq!(answer, "");
+    let _ = stream.read_to_string(&mut response).await;
+    assert_eq!(response, "");
 }
 
 #[tokio::test]
@@ -170,12 +170,12 @@ async fn shutdown_waits_for_open_requests() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     let id = sender.create(8, "").await;
-    let mut stream = half_sent(&service, &sender, &id, 8, b"abcd").await;
-    writer_is_there(&sender, &id).await;
+    let mut stream = start_partial_upload(&service, &sender, &id, 8, b"abcd").await;
+    wait_for_writer(&sender, &id).await;
     let stopping = tokio::spawn(service.stop());
     stream.write_all(b"efgh").await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"received_bytes\":8"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200") && response.contains("\"received_bytes\":8"), "{response}");
     stopping.await.unwrap();
 }

@@ -62,8 +62,8 @@ async fn connections_that_only_answer_ping_are_closed() {
     let place = Encrypted::start(|settings| settings.timeouts.header = Duration::from_millis(200)).await;
     let (requests, connection) = place.connect(&Builder::new()).await;
     let mut requests = requests.ready().await.unwrap();
-    let (answer, _) = requests.send_request(get("/health"), true).unwrap();
-    assert_eq!(answer.await.unwrap().status(), 200);
+    let (response, _) = requests.send_request(get("/health"), true).unwrap();
+    assert_eq!(response.await.unwrap().status(), 200);
     tokio::time::timeout(PATIENCE, connection).await.expect("an idle connection stays open").unwrap();
 }
 
@@ -79,8 +79,8 @@ async fn clients_that_stop_reading_are_disconnected() {
     let place = Encrypted::start(|settings| settings.timeouts.stall = Duration::from_millis(100)).await;
     let (requests, connection) = place.connect(Builder::new().initial_window_size(0)).await;
     let mut requests = requests.ready().await.unwrap();
-    let (answer, _) = requests.send_request(get("/openapi.json"), true).unwrap();
-    let answer = answer.await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let (response, _) = requests.send_request(get("/openapi.json"), true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
     tokio::time::timeout(PATIENCE, connection).await.expect("an unread response blocks forever").unwrap();
 }

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde_json::Value;
 use sgsend::domain::address::{TrustedProxies, network};
 use sgsend::domain::audit::IpMode;
-use sgsend::server::ClientAddress;
+use sgsend::server::ClientAddressResolver;
 
 use crate::support::{Home, Service, Started};
 
@@ -16,7 +16,7 @@ async fn service(networks: &[&str], header: &str) -> Started {
     let header: HeaderName = header.parse().unwrap();
     let behind = |settings: &mut sgsend::server::Settings| {
         settings.ip_mode = IpMode::Full;
-        settings.client_address = ClientAddress { proxies, header };
+        settings.client_address = ClientAddressResolver { proxies, header };
     };
     Service::any().with(behind).start().await
 }

@@ -3,7 +3,7 @@
 use sgsend::domain::limits::free_space::MinFreeSpace;
 use sgsend::server::StorageLocation;
 
-use crate::support::{Service, SmallDisk, eventually, half_sent, writer_is_there};
+use crate::support::{Service, SmallDisk, eventually, start_partial_upload, wait_for_writer};
 
 #[tokio::test]
 async fn open_uploads_reserve_their_remaining_bytes() {
@@ -12,8 +12,8 @@ async fn open_uploads_reserve_their_remaining_bytes() {
     let service = service.with(|settings| settings.min_free = MinFreeSpace::Bytes(20 << 20)).start().await;
     let sender = service.sender().await;
     let (first, second) = (sender.create(25_000_000, "").await, sender.create(25_000_000, "").await);
-    let open = half_sent(&service, &sender, &first, 25_000_000, b"the beginning").await;
-    writer_is_there(&sender, &first).await;
+    let open = start_partial_upload(&service, &sender, &first, 25_000_000, b"the beginning").await;
+    wait_for_writer(&sender, &first).await;
     let upload = |id: &str| sender.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(b"more");
     upload(&second).refused("storage_full").await;
     sender.post("/transfers/create").json(r#"{"size_bytes":25000000}"#).refused("storage_full").await;

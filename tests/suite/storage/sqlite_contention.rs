@@ -20,10 +20,13 @@ async fn requests_wait_for_the_database_lock() {
     };
     let ask = async |_| sender.post(&format!("/transfers/id/{id}/download/create-presign-url")).json("{}").send().await;
     let deleted = async || sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
-    let (answers, ()) = tokio::join!(join_all((0..6).map(ask)), release);
-    let counted = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(counted, 2, "{answers:?}");
-    assert!(answers.iter().all(|answer| answer.status == 200 || answer.code() == "transfer_exhausted"), "{answers:?}");
+    let (responses, ()) = tokio::join!(join_all((0..6).map(ask)), release);
+    let counted = responses.iter().filter(|response| response.status == 200).count();
+    assert_eq!(counted, 2, "{responses:?}");
+    assert!(
+        responses.iter().all(|response| response.status == 200 || response.code() == "transfer_exhausted"),
+        "{responses:?}"
+    );
     assert_eq!(sender.status(&id).await.number("download_count"), 2);
     assert_eq!(deleted().await.status, 200);
 }

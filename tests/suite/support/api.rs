@@ -27,7 +27,7 @@ pub(crate) struct Request {
 }
 
 /// A response.
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: bytes::Bytes,
@@ -92,7 +92,7 @@ impl Api {
     }
 
     /// Returns the status response of a transfer.
-    pub(crate) async fn status(&self, id: &str) -> Answer {
+    pub(crate) async fn status(&self, id: &str) -> ApiResponse {
         let status = self.get(&format!("/transfers/id/{id}/status")).send().await;
         assert_eq!(status.status, 200, "{status:?}");
         status
@@ -124,31 +124,31 @@ impl Request {
     }
 
     /// Sends the request and returns the response; fails if the route table doesn't list the error code.
-    pub(crate) async fn send(self) -> Answer {
+    pub(crate) async fn send(self) -> ApiResponse {
         let response = self.builder.send().await.unwrap();
-        let answer = Answer {
+        let response = ApiResponse {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.bytes().await.unwrap(),
         };
         for name in ["x-request-id", "x-content-type-options", "referrer-policy", "cache-control"] {
-            assert!(answer.headers.contains_key(name), "{name} is missing: {answer:?}");
+            assert!(response.headers.contains_key(name), "{name} is missing: {response:?}");
         }
         // The page for damaged links is the only error response that is not JSON.
-        let is_page = self.path.starts_with("/d/") && answer.header("content-type").starts_with("text/html");
-        if answer.status >= 400 && answer.status != 412 && self.method != "HEAD" && !is_page {
-            answer.check_problem(self.service, self.method.as_str(), &self.path);
+        let is_page = self.path.starts_with("/d/") && response.header("content-type").starts_with("text/html");
+        if response.status >= 400 && response.status != 412 && self.method != "HEAD" && !is_page {
+            response.check_problem(self.service, self.method.as_str(), &self.path);
         }
-        answer
+        response
     }
 
     /// Sends the request and expects this error code.
-    pub(crate) async fn refused(self, code: &str) -> Answer {
+    pub(crate) async fn refused(self, code: &str) -> ApiResponse {
         self.send().await.check(code)
     }
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -208,7 +208,7 @@ fn matches(template: &str, path: &str) -> bool {
     template.len() == path.len() && template.iter().zip(&path).all(part)
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = String::from_utf8_lossy(&self.body[..self.body.len().min(500)]);
         write!(f, "{} {:?} {body}", self.status, self.headers)

@@ -11,13 +11,13 @@ mod content;
 mod eventually;
 #[path = "../../support/faulty_bucket.rs"]
 mod faulty_bucket;
-mod half_upload;
 #[path = "../../support/home.rs"]
 mod home;
 #[path = "../../support/in_process_server.rs"]
 mod in_process_server;
 #[path = "../../support/not_run.rs"]
 mod not_run;
+mod partial_upload;
 #[path = "../../support/recording_proxy.rs"]
 mod recording_proxy;
 #[path = "../../support/server_process.rs"]
@@ -31,16 +31,16 @@ mod terminal;
 #[path = "../../support/tink.rs"]
 mod tink;
 
-pub(crate) use api::{Answer, Api};
+pub(crate) use api::{Api, ApiResponse};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::content;
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
-pub(crate) use half_upload::{half_sent, writer_is_there};
 pub(crate) use home::{FinishedCommand, Home, any_storage};
 pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;
+pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
 pub(crate) use small_disk::SmallDisk;

@@ -113,8 +113,8 @@ impl Terminal {
     pub(crate) fn wait_until_hidden(&self) {
         let started = Instant::now();
         let is_hidden = || {
-            let told = Command::new("stty").arg("-F").arg(&self.name).arg("-a").output().unwrap();
-            String::from_utf8_lossy(&told.stdout).split_whitespace().any(|word| word == "-echo")
+            let printed = Command::new("stty").arg("-F").arg(&self.name).arg("-a").output().unwrap();
+            String::from_utf8_lossy(&printed.stdout).split_whitespace().any(|word| word == "-echo")
         };
         while !is_hidden() {
             assert!(started.elapsed() < PATIENCE, "the terminal still echoes");

@@ -38,7 +38,7 @@ pub(super) async fn watch(
     let mut previous: Option<TransferStatus> = None;
     let mut events = Events::default();
     let mut polled_again = false;
-    let mut ended_at = None;
+    let mut end_seen_at = None;
     loop {
         let status = context.retry_policy().call(&NoProgress, || api.status(id)).await?;
         let changed = previous.as_ref() != Some(&status);
@@ -54,7 +54,7 @@ pub(super) async fn watch(
             let event_expected =
                 arguments.events && status.status == Status::Exhausted && !events.all_reported(&status);
             match outcome(&status, arguments.wait) {
-                Some(outcome) if !event_expected || has_timed_out(&mut ended_at) => {
+                Some(outcome) if !event_expected || has_timed_out(&mut end_seen_at) => {
                     record_end(id, status.status, Some(api.base_url()));
                     return Ok(outcome);
                 }
@@ -63,15 +63,15 @@ pub(super) async fn watch(
         }
         polled_again |= may_lag;
         interval =
-            if changed || !new.is_empty() || ended_at.is_some() { arguments.poll } else { next_interval(interval) };
+            if changed || !new.is_empty() || end_seen_at.is_some() { arguments.poll } else { next_interval(interval) };
         previous = Some(status);
         tokio::time::sleep(interval).await;
     }
 }
 
 /// Returns whether [`FINAL_EVENT_TIMEOUT`] has passed since the first call.
-fn has_timed_out(ended_at: &mut Option<Instant>) -> bool {
-    ended_at.get_or_insert_with(Instant::now).elapsed() >= FINAL_EVENT_TIMEOUT
+fn has_timed_out(end_seen_at: &mut Option<Instant>) -> bool {
+    end_seen_at.get_or_insert_with(Instant::now).elapsed() >= FINAL_EVENT_TIMEOUT
 }
 
 /// Returns the interval increased by half, up to [`MAX_INTERVAL`]; a longer interval stays unchanged.

@@ -15,7 +15,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::output::meter::Meter;
 use crate::client::Progress;
 use crate::domain::error::chain;
-use crate::domain::maintenance::copy::{Copied, CopyError, Watch};
+use crate::domain::maintenance::copy::{Copied, CopyError, CopyObserver};
 use crate::domain::store::StoreError;
 use crate::server::{CopyStoreError, StorageLocation};
 
@@ -64,7 +64,7 @@ struct CopyProgress {
     has_begun: AtomicBool,
 }
 
-impl Watch for CopyProgress {
+impl CopyObserver for CopyProgress {
     fn begin(&self, total: u64) {
         self.has_begun.store(true, Ordering::Relaxed);
         self.meter.begin(total);
@@ -84,14 +84,14 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<Exit>
     let Arguments { from, to } = arguments;
     for storage in [&from, &to] {
         super::check_persistent(storage)?;
-        check_built(storage)?;
+        check_supported(storage)?;
     }
     check_holds_store(&from)?;
-    let in_bucket = from.is_remote() || to.is_remote();
+    let is_remote = from.is_remote() || to.is_remote();
     let progress = CopyProgress { meter: context.meter("copy"), has_begun: AtomicBool::new(false) };
     let mut interrupt = context.interrupt.clone();
     let outcome = tokio::select! {
-        outcome = Box::pin(from.copy_to(&to, &progress)) => outcome.map_err(|error| copy_store_failure(&error, in_bucket)),
+        outcome = Box::pin(from.copy_to(&to, &progress)) => outcome.map_err(|error| copy_store_failure(&error, is_remote)),
         signal = interrupt.raised() => Err(interrupted(signal, progress.has_begun.load(Ordering::Relaxed))),
     };
     progress.meter.end();
@@ -121,7 +121,7 @@ fn print(copied: &Copied, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn check_built(storage: &StorageLocation) -> Result<(), Failure> {
+fn check_supported(storage: &StorageLocation) -> Result<(), Failure> {
     if storage.is_supported() {
         return Ok(());
     }
@@ -129,25 +129,25 @@ fn check_built(storage: &StorageLocation) -> Result<(), Failure> {
 }
 
 /// Converts an error of opening or copying the storages to a failure.
-fn copy_store_failure(error: &CopyStoreError, in_bucket: bool) -> Failure {
+fn copy_store_failure(error: &CopyStoreError, is_remote: bool) -> Failure {
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, chain(error)).hint(hint);
     match error {
-        CopyStoreError::SamePlace(_) => Failure::usage(chain(error)).hint("use a new folder or prefix"),
+        CopyStoreError::OverlappingLocations(_) => Failure::usage(chain(error)).hint("use a new folder or prefix"),
         CopyStoreError::InUse { .. } => {
             local("in_use", "stop the services on this storage, and other programs that use it")
         }
         CopyStoreError::NotEmpty | CopyStoreError::Copy(CopyError::NotEmpty) => {
             local("not_empty", "use an empty folder or prefix")
         }
-        CopyStoreError::Copy(error) => copy_failure(error, in_bucket),
+        CopyStoreError::Copy(error) => copy_failure(error, is_remote),
         CopyStoreError::Open(error) => {
-            start_failure(error, in_bucket).hint("check that the storage exists, and that this user has access to it")
+            start_failure(error, is_remote).hint("check that the storage exists, and that this user has access to it")
         }
     }
 }
 
 /// Converts an error during the copy to a failure.
-fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
+fn copy_failure(error: &CopyError, is_remote: bool) -> Failure {
     let message = chain(error);
     let local = |code, hint: &str| Failure::new(Exit::LocalFile, code, message.clone()).hint(hint);
     match error {
@@ -170,7 +170,7 @@ fn copy_failure(error: &CopyError, in_bucket: bool) -> Failure {
         CopyError::To(StoreError::Full) => {
             local("disk_full", "free disk space, and run the same command again to resume")
         }
-        CopyError::From(_) | CopyError::To(_) if in_bucket => {
+        CopyError::From(_) | CopyError::To(_) if is_remote => {
             let failure = Failure::new(Exit::Resumable, "storage_unavailable", message);
             Failure { resumable: Some(true), ..failure.retryable().hint(RESUME) }
         }

@@ -79,7 +79,7 @@ pub(super) fn print(uploaded: &Uploaded, summary: &Summary, context: &Context) -
 fn delete_command(uploaded: &Uploaded, context: &Context) -> String {
     let server = context.settings.server();
     let (origin, link_origin) = (Origin::from(&server), Origin::from(&uploaded.link.base_url));
-    let finds_token = origin == link_origin && context.settings.finds_token_again(&origin);
+    let finds_token = origin == link_origin && context.settings.will_find_token(&origin);
     let id = uploaded.completed.status.transfer_id;
     let transfer = if finds_token { uploaded.link.without_key() } else { format!("-s {server} {id}") };
     let token_note = if context.settings.has_token_flag() { ", and the same token" } else { "" };

@@ -141,7 +141,7 @@ impl Settings {
     }
 
     /// Returns whether a later command without `--server` and `--token` finds a token for `origin`.
-    pub(crate) fn finds_token_again(&self, origin: &Origin) -> bool {
+    pub(crate) fn will_find_token(&self, origin: &Origin) -> bool {
         let configured = [&self.environment, &self.profile].into_iter().find_map(|layer| layer.server.clone());
         let current = configured.unwrap_or_else(|| parse_default(DEFAULT_SERVER));
         self.secret_of(origin, &current, DEFAULT_SERVER, |layer| (layer.token.as_ref(), layer.server.as_ref()))

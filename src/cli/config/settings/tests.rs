@@ -64,10 +64,10 @@ fn a_token_without_a_server_belongs_to_the_current_server() {
     let environment = Environment { token: Some(text("env")), ..Environment::default() };
     let profile =
         Profile { server: Some("https://a.example".into()), token: Some("of-a".into()), ..Profile::default() };
-    let in_use = settings(&["-s", "https://b.example"], &environment, &profile);
-    assert_eq!(token_for(&in_use, "https://b.example"), Some("env".into()));
-    assert_eq!(token_for(&in_use, "https://a.example"), Some("of-a".into()));
-    assert_eq!(token_for(&in_use, "https://c.example"), None);
+    let settings_of_b = settings(&["-s", "https://b.example"], &environment, &profile);
+    assert_eq!(token_for(&settings_of_b, "https://b.example"), Some("env".into()));
+    assert_eq!(token_for(&settings_of_b, "https://a.example"), Some("of-a".into()));
+    assert_eq!(token_for(&settings_of_b, "https://c.example"), None);
     let flagged = settings(&["--token", "flag"], &environment, &profile);
     assert_eq!(token_for(&flagged, "https://a.example"), Some("flag".into()));
 }

@@ -32,7 +32,7 @@ const MAX_CONCURRENT_TRANSFERS: usize = 4;
 const STATS_PAGE: usize = 1_000;
 
 /// Progress listener of a copy.
-pub trait Watch: Send + Sync {
+pub trait CopyObserver: Send + Sync {
     /// Called once with the estimated total size of all payloads, in encrypted bytes.
     fn begin(&self, total: u64);
 
@@ -62,7 +62,7 @@ pub struct Copied {
 ///
 /// # Errors
 /// [`CopyError`]. Everything copied before the error stays, and the same call resumes the copy.
-pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn Watch) -> Result<Copied, CopyError> {
+pub async fn copy(from: &dyn Store, to: &dyn Store, of: &str, watch: &dyn CopyObserver) -> Result<Copied, CopyError> {
     let header = from.get(&StorageKey::header()).await.map_err(CopyError::From)?.ok_or(CopyError::NoStore)?.value;
     StoreHeader::parse(&header).map_err(CopyError::From)?;
     let claim = Claim::of(to, of).await?;
@@ -92,7 +92,7 @@ enum Pass {
 struct Copying<'a> {
     from: &'a dyn Store,
     to: &'a dyn Store,
-    watch: &'a dyn Watch,
+    watch: &'a dyn CopyObserver,
     /// Whether an earlier run may have copied records or payloads.
     resumed: bool,
     counts: Counts,

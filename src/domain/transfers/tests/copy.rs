@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use super::*;
 use crate::domain::maintenance::check::check;
-use crate::domain::maintenance::copy::{Copied, CopyError, Watch, copy};
+use crate::domain::maintenance::copy::{Copied, CopyError, CopyObserver, copy};
 use crate::domain::store::{
     Change, Condition, FaultInjector, FaultyStore, Payloads, Records, StoreError, StoreHeader, open_header,
 };
@@ -17,7 +17,7 @@ const NAME: &str = "file:/srv/original";
 /// Calls a function between copying and comparing.
 struct CallBetweenPasses<F: Fn() + Send + Sync>(F);
 
-impl<F: Fn() + Send + Sync> Watch for CallBetweenPasses<F> {
+impl<F: Fn() + Send + Sync> CopyObserver for CallBetweenPasses<F> {
     fn begin(&self, _: u64) {}
 
     fn transferred(&self, _: u64) {}

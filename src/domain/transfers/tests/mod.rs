@@ -188,8 +188,8 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let grant = Grant::random();
     let result = ChangeResult::Done;
     let record = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
-    let again = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
-    assert_eq!(record, again);
+    let second = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
+    assert_eq!(record, second);
     let other = fixture.transfers.count(&scope, &transfer, &Grant::random(), result).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
@@ -325,9 +325,9 @@ async fn a_commit_marks_its_records_in_the_scope_once_written() {
     let grant = Grant::random();
     fixture.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(scope.audit_state(), AuditState::Complete);
-    let again = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count(&again, &transfer, &grant, ChangeResult::Done).await.unwrap();
-    assert_eq!(again.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
+    let second = fixture.scope(ActionName::DownloadGrant);
+    fixture.transfers.count(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    assert_eq!(second.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
     let deleting = fixture.scope(ActionName::TransferDelete);
     fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
     assert_eq!(deleting.audit_state(), AuditState::Action);

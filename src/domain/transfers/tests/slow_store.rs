@@ -23,8 +23,8 @@ async fn the_download_limit_holds_on_a_slow_store() {
     let transfer = worlds[0].completed(Some(3)).await;
     let count = async |fixture: &Fixture| {
         let scope = fixture.scope(ActionName::DownloadGrant);
-        let answer = ChangeResult::Done;
-        fixture.transfers.count(&scope, &transfer, &Grant::random(), answer).await
+        let result = ChangeResult::Done;
+        fixture.transfers.count(&scope, &transfer, &Grant::random(), result).await
     };
     let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;
     assert_eq!(counted.iter().filter(|counted| counted.is_ok()).count(), 3, "{counted:?}");

@@ -203,7 +203,7 @@ impl LeasedUpload {
         if let Some(tail) = tail
             && let Err(error) = self.store.bucket().remove(&[StorageKey::payload_piece(self.id, &tail.name)]).await
         {
-            tracing::debug!(error = %chain(&error), "cannot remove an unused tail object of an upload yet");
+            tracing::debug!(error = %chain(&error), "cannot remove an unused tail object of an upload; will retry");
         }
     }
 
@@ -268,7 +268,7 @@ impl LeasedUpload {
         if let Some(upload) = unused
             && let Err(error) = self.store.bucket().abort_multipart(&StorageKey::payload(self.id), &upload).await
         {
-            tracing::debug!(error = %chain(&error), "cannot abort a discarded multipart upload yet");
+            tracing::debug!(error = %chain(&error), "cannot abort a discarded multipart upload; will retry");
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ impl S3Store {
             self.remove_pieces(id).await
         };
         if let Err(error) = tidied.await {
-            tracing::warn!(error = %chain(&error), "cannot remove superfluous parts of an upload yet");
+            tracing::warn!(error = %chain(&error), "cannot remove superfluous parts of an upload; will retry");
         }
         Ok(length)
     }

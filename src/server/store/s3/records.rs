@@ -35,7 +35,7 @@ impl Records for S3Store {
             && SystemClock.now().since(log.at) >= self.0.outbox_delay
             && let Err(error) = self.write_outbox(log).await
         {
-            tracing::warn!(error = %chain(&error), "cannot store the records of an earlier write yet");
+            tracing::warn!(error = %chain(&error), "cannot store the records of an earlier write; will retry");
         }
         Ok(Some(Versioned { value: found.content, version: found.version.to_version() }))
     }
@@ -83,7 +83,7 @@ impl Records for S3Store {
         match self.bucket().remove(&commit.removals).await {
             // The change is written, so a failed removal must not fail the commit.
             Err(error) if version.is_some() => {
-                tracing::warn!(error = %chain(&error), "cannot remove objects yet");
+                tracing::warn!(error = %chain(&error), "cannot remove objects; will retry");
             }
             removed => removed?,
         }
@@ -130,7 +130,7 @@ impl S3Store {
             Ok(()) => self.0.applied.insert(id),
             // The records are durable in the outbox of the written object.
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "cannot store the records of a write yet");
+                tracing::warn!(error = %chain(&error), "cannot store the records of a write; will retry");
             }
         }
         Ok(written.to_version())

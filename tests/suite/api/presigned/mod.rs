@@ -7,7 +7,7 @@ mod urls;
 
 use serde_json::Value;
 
-use crate::support::{Answer, Api, Started};
+use crate::support::{Api, ApiResponse, Started};
 
 const MIB: usize = 1 << 20;
 
@@ -47,11 +47,11 @@ async fn created(sender: &Api, size: usize, members: &str) -> (String, Value) {
     (created.text("transfer_id"), created.json()["upload"].clone())
 }
 
-async fn complete(sender: &Api, id: &str) -> Answer {
+async fn complete(sender: &Api, id: &str) -> ApiResponse {
     sender.post(&path(id, "upload/complete")).send().await
 }
 
-async fn granted(anyone: &Api, id: &str) -> Answer {
+async fn granted(anyone: &Api, id: &str) -> ApiResponse {
     anyone.post(&path(id, "download/create-presign-url")).send().await
 }
 

@@ -54,9 +54,9 @@ async fn s3_servers_share_state_through_the_bucket_only() {
     for number in 0..50 {
         let (anyone, id) = (if number % 2 == 0 { one.public() } else { other.public() }, id.clone());
         asking.spawn(async move {
-            let answer = granted(&anyone, &id).await;
-            assert!(answer.status == 200 || answer.code() == "transfer_exhausted", "{answer:?}");
-            usize::from(answer.status == 200)
+            let response = granted(&anyone, &id).await;
+            assert!(response.status == 200 || response.code() == "transfer_exhausted", "{response:?}");
+            usize::from(response.status == 200)
         });
     }
     assert_eq!(asking.join_all().await.into_iter().sum::<usize>(), 1);
@@ -95,9 +95,9 @@ async fn s3_an_unreachable_store_is_reported_as_unavailable() {
     let refused = service.public().get(&path(&id, "status")).refused("storage_unavailable").await;
     assert!(refused.header("retry-after").parse::<u64>().is_ok());
     service.public().get("/health/ready").refused("storage_unavailable").await;
-    let told = String::from_utf8_lossy(&refused.body).to_lowercase();
+    let printed = String::from_utf8_lossy(&refused.body).to_lowercase();
     for word in ["s3", "bucket", "amz", "127.0.0.1"] {
-        assert!(!told.contains(word), "the response contains {word}: {told}");
+        assert!(!printed.contains(word), "the response contains {word}: {printed}");
     }
     assert_eq!(put(&upload, b"abc").await, 503);
     gone.store(false, Ordering::Relaxed);

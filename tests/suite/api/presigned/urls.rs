@@ -38,8 +38,8 @@ async fn s3_payloads_bypass_the_service() {
     let part = send(signed(&granted.json()).header("range", "bytes=6-")).await;
     assert_eq!((part.status, &part.body[..]), (206, &b"world"[..]));
     // The same grant gives a fresh URL and is not counted; a second grant exceeds the download limit.
-    let again = format!(r#"{{"grant":"{}"}}"#, granted.text("grant"));
-    let fresh = service.public().post(&path(&id, "download/create-presign-url")).json(&again).send().await;
+    let second = format!(r#"{{"grant":"{}"}}"#, granted.text("grant"));
+    let fresh = service.public().post(&path(&id, "download/create-presign-url")).json(&second).send().await;
     assert_eq!(send(signed(&fresh.json())).await.status, 200);
     service.public().post(&path(&id, "download/create-presign-url")).refused("transfer_exhausted").await;
     assert_eq!(sender.status(&id).await.number("download_count"), 1);
@@ -105,6 +105,6 @@ async fn s3_an_expired_url_is_refused() {
     assert_eq!(send(signed(&fetch)).await.status, 403);
     // The upload URL has the same lifetime and was signed earlier.
     assert_eq!(put(&short, b"abc").await, 403);
-    let again = described(store.get(id, Duration::from_mins(1)).await.unwrap());
-    assert_eq!(&send(signed(&again)).await.body[..], b"abc");
+    let second = described(store.get(id, Duration::from_mins(1)).await.unwrap());
+    assert_eq!(&send(signed(&second)).await.body[..], b"abc");
 }

@@ -113,12 +113,12 @@ fn errors_contain_no_library_texts() {
     ] {
         let finished = home.run(arguments);
         assert!(finished.exit == 1 || finished.exit == 2, "{}", finished.stderr);
-        let told = finished.stderr.to_lowercase();
-        assert!(told.contains(words), "{arguments:?}: {told}");
+        let printed = finished.stderr.to_lowercase();
+        assert!(printed.contains(words), "{arguments:?}: {printed}");
         for theirs in
             ["digit found", "18446744073709551615", "no items found", "socket address", "invalid suffix", "parse"]
         {
-            assert!(!told.contains(theirs), "{arguments:?}: {told}");
+            assert!(!printed.contains(theirs), "{arguments:?}: {printed}");
         }
     }
 }
@@ -140,20 +140,20 @@ fn an_exceeded_quota_is_reported_with_the_remainder() {
 fn a_name_changed_for_recipients_causes_a_warning() {
     let (home, serving) = logged_in();
     let file = home.file("a.txt", b"hello");
-    let told = |finished: FinishedCommand| {
+    let printed = |finished: FinishedCommand| {
         finished.text();
         finished.stderr
     };
-    assert!(!told(home.run_at(&serving, &["upload", &file])).contains("recipients see the name"));
-    let named = told(home.run_at(&serving, &["upload", &file, "--name", "../../x"]));
+    assert!(!printed(home.run_at(&serving, &["upload", &file])).contains("recipients see the name"));
+    let named = printed(home.run_at(&serving, &["upload", &file, "--name", "../../x"]));
     assert!(named.contains("warning: recipients see the name x"), "{named}");
     home.file("line\nfeed", b"hello");
-    let named = told(home.run_at(&serving, &["upload", "line\nfeed"]));
+    let named = printed(home.run_at(&serving, &["upload", "line\nfeed"]));
     assert!(named.contains("warning: recipients see the name linefeed"), "{named}");
     let latin = home.path().join(OsStr::from_bytes(b"latin-\xe9"));
     fs::write(&latin, "hello").unwrap();
     let output = home.sgsend(&["--server", &serving.public, "upload"]).arg(&latin).output().unwrap();
-    let named = told(FinishedCommand::of(output));
+    let named = printed(FinishedCommand::of(output));
     assert!(named.contains("warning: recipients see the name latin-"), "{named}");
 }
 

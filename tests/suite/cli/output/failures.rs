@@ -100,12 +100,12 @@ fn ended_transfers_report_the_reason() {
     let once = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
     home.run(&["download", &once, "-o", "-"]).text();
     home.run(&["download", &once, "-o", "-"]).failed(4, "");
-    let told = home.run(&["download", &once, "-o", "-", "--json"]).json();
-    assert_eq!((told["error"]["exit"].as_u64(), told["error"]["reason"].as_str()), (Some(4), Some("exhausted")));
+    let printed = home.run(&["download", &once, "-o", "-", "--json"]).json();
+    assert_eq!((printed["error"]["exit"].as_u64(), printed["error"]["reason"].as_str()), (Some(4), Some("exhausted")));
     let deleted = home.run_at(&serving, &["upload", &file]).text();
     home.run_at(&serving, &["delete", &deleted]).text();
-    let told = home.run(&["download", &deleted, "--json"]).json();
-    assert_eq!((told["ok"].as_bool(), told["error"]["reason"].as_str()), (Some(false), Some("deleted")));
+    let printed = home.run(&["download", &deleted, "--json"]).json();
+    assert_eq!((printed["ok"].as_bool(), printed["error"]["reason"].as_str()), (Some(false), Some("deleted")));
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn misplaced_secrets_are_not_echoed() {
     {
         for json in [&[][..], &["--json"]] {
             let finished = home.run(&[arguments, json].concat());
-            let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
-            assert_eq!(finished.exit, 2, "{told}");
-            assert!(!told.contains(key) && !told.contains(passphrase), "{told}");
+            let printed = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
+            assert_eq!(finished.exit, 2, "{printed}");
+            assert!(!printed.contains(key) && !printed.contains(passphrase), "{printed}");
         }
     }
     std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();

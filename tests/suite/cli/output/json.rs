@@ -60,9 +60,9 @@ fn progress_is_printed_as_json_objects() {
         let lines = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["type"] == "progress").collect::<Vec<_>>()
     };
-    let told = progress(&uploaded.stderr);
-    assert!(!told.is_empty(), "{}", uploaded.stderr);
-    let last = told.last().unwrap();
+    let printed = progress(&uploaded.stderr);
+    assert!(!printed.is_empty(), "{}", uploaded.stderr);
+    let last = printed.last().unwrap();
     assert_eq!((last["phase"].as_str(), last["bytes"].as_u64()), (Some("upload"), last["total"].as_u64()), "{last}");
     let downloaded = home.run(&["download", &uploaded.text(), "-o", "b.bin", "--progress", "json"]);
     assert_eq!(progress(&downloaded.stderr).last().unwrap()["phase"], "download");

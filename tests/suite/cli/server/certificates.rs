@@ -46,7 +46,7 @@ impl Authority {
 }
 
 /// Checks the reason, the message and the hint of an error.
-fn told(error: &Value, reason: &str, message: &str, hint: &str, unhelpful: &str) {
+fn check_error(error: &Value, reason: &str, message: &str, hint: &str, unhelpful: &str) {
     let text = |member: &str| error[member].as_str().unwrap_or_default().to_owned();
     assert_eq!((text("code").as_str(), text("reason").as_str()), ("untrusted_certificate", reason), "{error}");
     assert!(text("message").contains(message), "{message:?} is not in {error}");
@@ -63,27 +63,33 @@ fn each_rejected_certificate_has_its_own_sentence_and_hint() {
         params.not_after = date_time_ymd(2021, 2, 3);
     });
     let error = authority.rejected(&expired);
-    told(&error, "expired", "expired on 2021-02-03 00:00 UTC", "renew", "--ca-file");
+    check_error(&error, "expired", "expired on 2021-02-03 00:00 UTC", "renew", "--ca-file");
     let early = authority.serve(false, |params| {
         params.not_before = date_time_ymd(2090, 1, 2);
         params.not_after = date_time_ymd(2091, 1, 1);
     });
     let error = authority.rejected(&early);
-    told(&error, "not_yet_valid", "valid from 2090-01-02 00:00 UTC on", "check the clock", "--ca-file");
+    check_error(&error, "not_yet_valid", "valid from 2090-01-02 00:00 UTC on", "check the clock", "--ca-file");
     let misnamed = authority.serve(false, |params| {
         *params = CertificateParams::new(vec!["send.example".to_owned(), "*.other.example".to_owned()]).unwrap();
     });
     let error = authority.rejected(&misnamed);
     let names = "is for send.example and *.other.example, not for 127.0.0.1";
-    told(&error, "wrong_name", names, "host name", "--ca-file");
+    check_error(&error, "wrong_name", names, "host name", "--ca-file");
     let foreign = Authority::new();
     let error = authority.rejected(&foreign.serve(false, |_| ()));
-    told(&error, "unknown_issuer", "issued by an authority that this machine does not trust", "--ca-file", "clock");
+    check_error(
+        &error,
+        "unknown_issuer",
+        "issued by an authority that this machine does not trust",
+        "--ca-file",
+        "clock",
+    );
     let error = authority.rejected(&authority.serve(true, |_| ()));
-    told(&error, "unknown_issuer", "is self-signed", "--ca-file", "clock");
+    check_error(&error, "unknown_issuer", "is self-signed", "--ca-file", "clock");
     // As openssl req -x509 makes it.
     let own = authority.serve(true, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
-    told(&authority.rejected(&own), "authority_certificate", "CA:TRUE", "CA:FALSE", "--ca-file");
+    check_error(&authority.rejected(&own), "authority_certificate", "CA:TRUE", "CA:FALSE", "--ca-file");
 }
 
 #[test]
@@ -108,11 +114,11 @@ fn a_port_with_the_other_scheme_is_named() {
 #[test]
 fn unreachable_servers_are_told_apart() {
     let home = Home::new();
-    let told = |server: &str, words: &str, hint: &str| {
+    let check_error = |server: &str, words: &str, hint: &str| {
         let finished = home.run(&["--timeout", "2s", "--server", server, "status", ID]);
         finished.failed(8, words);
         assert!(finished.stderr.contains(hint), "{hint:?} is not in {}", finished.stderr);
     };
-    told("https://127.0.0.1:1", "cannot reach https://127.0.0.1:1: connection refused", "port");
-    told("https://send.invalid", "the host name of https://send.invalid cannot be resolved", "spelling");
+    check_error("https://127.0.0.1:1", "cannot reach https://127.0.0.1:1: connection refused", "port");
+    check_error("https://send.invalid", "the host name of https://send.invalid cannot be resolved", "spelling");
 }

@@ -15,16 +15,16 @@ fn ask(urls: &[String; 2], request: impl Fn(&Client, &str) -> RequestBuilder) ->
         for number in 0..50 {
             let request = request(&client, &urls[number % 2]);
             asking.spawn(async move {
-                let answer = request.send().await.unwrap();
-                (answer.status().as_u16(), String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned())
+                let response = request.send().await.unwrap();
+                (response.status().as_u16(), String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned())
             });
         }
         asking.join_all().await
     })
 }
 
-fn count(answers: &[(u16, String)], status: u16, words: &str) -> usize {
-    answers.iter().filter(|(code, body)| *code == status && body.contains(words)).count()
+fn count(responses: &[(u16, String)], status: u16, words: &str) -> usize {
+    responses.iter().filter(|(code, body)| *code == status && body.contains(words)).count()
 }
 
 #[test]
@@ -44,20 +44,20 @@ fn two_processes_enforce_limit_and_quota_together() {
         let id = uploaded["transfer_id"].as_str().unwrap();
         let key: LinkKey = uploaded["key"].as_str().unwrap().parse().unwrap();
         let proof = AccessProof::of(&key.payload_key(None).unwrap()).to_text();
-        let answers = ask(&urls, |client, url| {
+        let responses = ask(&urls, |client, url| {
             let url = format!("{url}/transfers/id/{id}/payload/download-bytes");
             client.get(url).header("x-sgsend-access", proof.as_str())
         });
-        let (given, refused) = (count(&answers, 200, ""), count(&answers, 410, "transfer_exhausted"));
+        let (given, refused) = (count(&responses, 200, ""), count(&responses, 410, "transfer_exhausted"));
         assert_eq!((given, refused), (limit, 50 - limit));
         assert_eq!(run(&["status", id, "--json"]).json()["download_count"], limit);
     }
 
     let token = run(&["token", "create", "limited", "--max-transfers", "10"]).text();
-    let answers = ask(&urls, |client, url| {
+    let responses = ask(&urls, |client, url| {
         client.post(format!("{url}/transfers/create")).header("x-sgsend-token", &token).body(r#"{"size_bytes":1}"#)
     });
-    assert_eq!((count(&answers, 201, ""), count(&answers, 429, "quota_exceeded")), (10, 40));
+    assert_eq!((count(&responses, 201, ""), count(&responses, 429, "quota_exceeded")), (10, 40));
     let listed = run(&["token", "list", "--json"]).json();
     let limited = listed["items"].as_array().unwrap().iter().find(|item| item["name"] == "limited").unwrap();
     assert_eq!(limited["transfers_created"], 10);

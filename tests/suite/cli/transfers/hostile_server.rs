@@ -46,12 +46,12 @@ fn pass(mut client: TcpStream, target: &str, change: &dyn Fn(&str, String) -> St
     server.write_all(&request[..head]).ok()?;
     server.write_all(b"\r\nconnection: close").ok()?;
     server.write_all(&request[head..]).ok()?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer).ok()?;
-    client.write_all(change(&line, String::from_utf8_lossy(&answer).into_owned()).as_bytes()).ok()
+    let mut response = Vec::new();
+    server.read_to_end(&mut response).ok()?;
+    client.write_all(change(&line, String::from_utf8_lossy(&response).into_owned()).as_bytes()).ok()
 }
 
-fn answer(status: u16, body: &str) -> String {
+fn respond(status: u16, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -62,7 +62,7 @@ fn answer(status: u16, body: &str) -> String {
 fn edited(response: &str, edit: impl Fn(&str) -> String) -> String {
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    answer(status, &edit(body))
+    respond(status, &edit(body))
 }
 
 /// Returns the JSON with one member set to another value.
@@ -93,7 +93,7 @@ fn upload(home: &Home, url: &str, token: &str, size: usize) -> FinishedCommand {
 fn refused(code: &str, received: Option<u64>) -> String {
     let problem = serde_json::json!({"type": "x", "title": "x", "status": 409, "detail": "x", "code": code,
         "request_id": "x", "received_bytes": received});
-    answer(409, &problem.to_string())
+    respond(409, &problem.to_string())
 }
 
 #[test]

@@ -167,10 +167,10 @@ fn an_unreadable_configuration_matters_only_where_it_is_needed() {
     let file: PathBuf = config.join("sgsend/config.toml");
     fs::create_dir_all(&file).unwrap();
     check(&|command| {
-        let mut again = Command::new(command.get_program());
-        again.args(command.get_args()).env_clear().current_dir(world.home.path());
-        again.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        FinishedCommand::of(again.output().unwrap())
+        let mut second = Command::new(command.get_program());
+        second.args(command.get_args()).env_clear().current_dir(world.home.path());
+        second.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        FinishedCommand::of(second.output().unwrap())
     });
     // A file in place of the directory can contain no configuration.
     fs::remove_dir_all(&config).unwrap();

@@ -92,12 +92,12 @@ fn incomplete_links_say_what_is_missing_without_the_key() {
     ] {
         for verbose in [&[][..], &["--verbose"], &["--json"]] {
             let finished = home.run(&[&["download", &text], verbose].concat());
-            let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
-            assert_eq!(finished.exit, 2, "{told}");
-            assert!(told.contains(words), "{words:?} is not in {told}");
+            let printed = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
+            assert_eq!(finished.exit, 2, "{printed}");
+            assert!(printed.contains(words), "{words:?} is not in {printed}");
             let secret: Vec<_> = key.trim_start_matches("v1.").chars().collect();
-            let leaked = secret.windows(8).map(String::from_iter).find(|part: &String| told.contains(part.as_str()));
-            assert_eq!(leaked, None, "{told}");
+            let leaked = secret.windows(8).map(String::from_iter).find(|part: &String| printed.contains(part.as_str()));
+            assert_eq!(leaked, None, "{printed}");
         }
     }
 }

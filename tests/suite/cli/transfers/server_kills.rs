@@ -52,8 +52,8 @@ fn acknowledged_changes_survive_a_kill_between_any_two_requests() {
         let end = (sent + 1_300_000).min(payload.len());
         let public = start("public");
         let url = format!("{}/transfers/id/{id}/payload/upload-bytes?offset={sent}", public.public);
-        let (status, answer) = requests.send("POST", &url, token, &payload[sent..end]);
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+        let (status, body) = requests.send("POST", &url, token, &payload[sent..end]);
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         public.kill();
         sent = end;
     }

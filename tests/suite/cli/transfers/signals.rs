@@ -27,9 +27,9 @@ fn an_interrupted_non_resumable_upload_leaves_no_state() {
         assert!(
             Command::new("kill").args([&format!("-{signal}"), &upload.id().to_string()]).status().unwrap().success()
         );
-        let told: Vec<_> = lines.collect();
-        assert_eq!(upload.wait().unwrap().code(), Some(exit), "{told:?}");
-        assert!(told.iter().any(|line| line.contains("deleted")), "{told:?}");
+        let printed: Vec<_> = lines.collect();
+        assert_eq!(upload.wait().unwrap().code(), Some(exit), "{printed:?}");
+        assert!(printed.iter().any(|line| line.contains("deleted")), "{printed:?}");
     }
     let overview = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(

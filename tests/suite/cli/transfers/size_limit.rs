@@ -20,8 +20,8 @@ fn content_of_100_mib_is_sent_and_one_byte_more_is_refused() {
     piped.failed(7, "larger than 100.0 mib");
     let path_of_more = home.path().join("larger.bin");
     File::create(&path_of_more).unwrap().set_len(LIMIT + (37 << 20)).unwrap();
-    let told = home.run_at(&serving, &["upload", path_of_more.to_str().unwrap()]);
-    told.failed(7, "larger.bin has 137.0 mib, and the server's limit is 100.0 mib");
+    let printed = home.run_at(&serving, &["upload", path_of_more.to_str().unwrap()]);
+    printed.failed(7, "larger.bin has 137.0 mib, and the server's limit is 100.0 mib");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(stats["days"][29]["created"], 0, "a transfer was created");
 

@@ -34,7 +34,7 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    pub(super) fn start<F, A>(runtime: &Runtime, tls: Option<Arc<rustls::ServerConfig>>, answer: F) -> Self
+    pub(super) fn start<F, A>(runtime: &Runtime, tls: Option<Arc<rustls::ServerConfig>>, respond: F) -> Self
     where
         F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Answered> + Send + 'static,
@@ -45,7 +45,7 @@ impl Listening {
         let (is_open, wanted) = watch::channel(true);
         let (done, is_done) = watch::channel(true);
         let acceptor = tls.map(TlsAcceptor::from);
-        runtime.spawn(async move { listen(listener, address, acceptor, answer, wanted, done).await });
+        runtime.spawn(async move { listen(listener, address, acceptor, respond, wanted, done).await });
         Self { url, is_open, is_done }
     }
 
@@ -75,7 +75,7 @@ async fn listen<F, A>(
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
-    answer: F,
+    respond: F,
     mut wanted: watch::Receiver<bool>,
     done: watch::Sender<bool>,
 ) where
@@ -96,7 +96,7 @@ async fn listen<F, A>(
         tokio::select! {
             accepted = open.accept() => {
                 let (stream, _) = accepted.unwrap();
-                connections.spawn(connected(stream, tls.clone(), answer.clone()));
+                connections.spawn(connected(stream, tls.clone(), respond.clone()));
             }
             over = is_over(&mut wanted) => {
                 if over {
@@ -115,28 +115,28 @@ async fn is_over(wanted: &mut watch::Receiver<bool>) -> bool {
     wanted.wait_for(|open| !*open).await.is_err()
 }
 
-async fn connected<F, A>(stream: tokio::net::TcpStream, tls: Option<TlsAcceptor>, answer: F)
+async fn connected<F, A>(stream: tokio::net::TcpStream, tls: Option<TlsAcceptor>, respond: F)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answered> + Send + 'static,
 {
     match tls {
-        None => serve(stream, answer).await,
+        None => serve(stream, respond).await,
         // Clients that don't trust the certificate disconnect here.
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                serve(stream, answer).await;
+                serve(stream, respond).await;
             }
         }
     }
 }
 
-async fn serve<F, A>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, answer: F)
+async fn serve<F, A>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, respond: F)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answered> + Send + 'static,
 {
-    let service = service_fn(answer);
+    let service = service_fn(respond);
     // Cut connections end in an error, as intended.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use self::listening::Listening;
-pub(crate) use self::store::{Act, Asked, refusal};
+pub(crate) use self::store::{Act, StoreRequest, refusal};
 use super::{FinishedCommand, Home};
 
 /// Signature in the query of every signed URL; must appear nowhere else.
@@ -45,7 +45,7 @@ impl Default for Terms {
     }
 }
 
-type Script = Box<dyn Fn(&Asked) -> Act + Send + Sync>;
+type Script = Box<dyn Fn(&StoreRequest) -> Act + Send + Sync>;
 type Edit = Box<dyn Fn(&str, &mut Value) + Send + Sync>;
 
 /// A running stub service and its store.
@@ -78,7 +78,7 @@ struct State {
     status: Option<Status>,
     max_downloads: Option<u32>,
     /// Number of responses with signed URLs so far.
-    answers: u64,
+    issued_urls: u64,
     /// Part numbers in each request for further URLs.
     asked_for: Vec<Vec<u32>>,
     grants: BTreeSet<String>,
@@ -115,13 +115,13 @@ impl Plan {
     }
 
     /// Sets the store's action for each request.
-    pub(crate) fn store(mut self, script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn store(mut self, script: impl Fn(&StoreRequest) -> Act + Send + Sync + 'static) -> Self {
         self.script = Box::new(script);
         self
     }
 
     /// Sets a function that changes responses of the service, given the name of the call.
-    pub(crate) fn answers(mut self, edit: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Self {
+    pub(crate) fn edit_responses(mut self, edit: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Self {
         self.edit = Box::new(edit);
         self
     }
@@ -146,8 +146,8 @@ impl Plan {
             silent: watch::Sender::default(),
         });
         let (to_service, to_store) = (shared.clone(), shared.clone());
-        let service = Listening::start(&runtime, None, move |request| service::answer(to_service.clone(), request));
-        let store = Listening::start(&runtime, self.tls, move |request| store::answer(to_store.clone(), request));
+        let service = Listening::start(&runtime, None, move |request| service::respond(to_service.clone(), request));
+        let store = Listening::start(&runtime, self.tls, move |request| store::respond(to_store.clone(), request));
         store.url().clone_into(&mut shared.store_url.lock().unwrap());
         Stub { shared, service, store, runtime }
     }
@@ -200,8 +200,8 @@ impl Stub {
 
     /// Checks that the output contains no signature, and that requests to the store carried only expected headers.
     pub(crate) fn check(&self, finished: &FinishedCommand) {
-        let told = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
-        assert!(!told.contains(SIGNATURE), "the output contains a signed URL: {told}");
+        let printed = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
+        assert!(!printed.contains(SIGNATURE), "the output contains a signed URL: {printed}");
         let known = ["host", "user-agent", "accept", "content-type", "content-length", "if-none-match", "range"];
         for (method, headers) in &self.shared.state().to_store {
             for name in headers.keys() {

@@ -35,7 +35,7 @@ struct Refused(u16, ErrorCode, Option<u64>);
 
 type Outcome = Result<Value, Refused>;
 
-pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
+pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let call = path.rsplit_once("/id/").and_then(|(_, rest)| rest.split_once('/')).map_or(&*path, |(_, call)| call);
@@ -53,9 +53,9 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> A
     let offset = head.uri.query().and_then(|query| query.strip_prefix("offset=")?.parse().ok()).unwrap_or(0);
     let outcome = shared.call(call, offset, &got);
     Ok(match outcome {
-        Ok(mut answer) => {
-            (shared.edit)(call, &mut answer);
-            json(200, &answer)
+        Ok(mut response) => {
+            (shared.edit)(call, &mut response);
+            json(200, &response)
         }
         Err(Refused(status, code, received_bytes)) => {
             let code = code.as_str().to_owned();
@@ -74,12 +74,12 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> A
     })
 }
 
-fn json(status: u16, answer: &impl Serialize) -> Response<super::listening::Body> {
-    Response::builder().status(status).body(whole(serde_json::to_vec(answer).unwrap())).unwrap()
+fn json(status: u16, content: &impl Serialize) -> Response<super::listening::Body> {
+    Response::builder().status(status).body(whole(serde_json::to_vec(content).unwrap())).unwrap()
 }
 
-fn value(answer: &impl Serialize) -> Value {
-    serde_json::to_value(answer).unwrap()
+fn value(content: &impl Serialize) -> Value {
+    serde_json::to_value(content).unwrap()
 }
 
 impl Shared {
@@ -156,7 +156,7 @@ impl Shared {
         if self.terms.flow == Flow::Bytes {
             return UploadInstruction::Bytes { url: address };
         }
-        state.answers += 1;
+        state.issued_urls += 1;
         let fallback_url = self.terms.fallback.then_some(address);
         let count = u32::try_from(state.size.div_ceil(self.terms.part_size)).unwrap();
         let headers = |names: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -190,8 +190,8 @@ impl Shared {
     }
 
     fn signed(&self, state: &State, part: &str) -> String {
-        let (store, answer) = (self.store_url.lock().unwrap(), state.answers);
-        format!("{store}/bucket/{}?{part}answer={answer}&X-Amz-Signature={SIGNATURE}", state.id.unwrap())
+        let (store, issue) = (self.store_url.lock().unwrap(), state.issued_urls);
+        format!("{store}/bucket/{}?{part}issue={issue}&X-Amz-Signature={SIGNATURE}", state.id.unwrap())
     }
 
     fn upload_status(&self, state: &State) -> UploadStatus {
@@ -232,7 +232,7 @@ impl Shared {
         }
         let grant = serde_json::from_slice::<DownloadRequest>(body).unwrap().grant.unwrap();
         state.grants.insert(grant.clone());
-        state.answers += 1;
+        state.issued_urls += 1;
         let address = format!("/transfers/id/{}/payload/download-bytes", state.id.unwrap());
         let is_presigned = self.terms.flow == Flow::Presigned;
         Ok(value(&DownloadResponse {
@@ -279,6 +279,6 @@ fn download_bytes(
     let object = state.object.clone().unwrap();
     let Some(range) = range else { return Response::new(whole(object)) };
     let start: usize = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap();
-    let told = format!("bytes {start}-{}/{}", object.len() - 1, object.len());
-    Response::builder().status(206).header(CONTENT_RANGE, told).body(whole(object[start..].to_vec())).unwrap()
+    let printed = format!("bytes {start}-{}/{}", object.len() - 1, object.len());
+    Response::builder().status(206).header(CONTENT_RANGE, printed).body(whole(object[start..].to_vec())).unwrap()
 }

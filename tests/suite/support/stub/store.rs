@@ -15,12 +15,12 @@ use super::listening::{Answered, Body, Cut};
 use super::{SIGNATURE, Shared};
 
 /// A request to the store.
-pub(crate) struct Asked {
+pub(crate) struct StoreRequest {
     pub(crate) method: Method,
     /// Part number; 1 for a whole object.
     pub(crate) number: u32,
     /// Number of the response that contained the URL, starting at 1.
-    pub(crate) answer: u64,
+    pub(crate) issue: u64,
     /// Number of earlier requests for the same part.
     pub(crate) before: usize,
     /// Start of the requested range in bytes.
@@ -32,7 +32,7 @@ pub(crate) enum Act {
     /// Behaves like a real store.
     Serve,
     /// Responds with this status and body, without reading the request body.
-    Answer(u16, String),
+    Respond(u16, String),
     /// Reads the request body, then responds with this status and body.
     AnswerAfterwards(u16, String),
     /// Transfers this number of bytes, then cuts the connection.
@@ -60,29 +60,33 @@ pub(crate) fn refusal(code: &str) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>No.</Message></Error>")
 }
 
-pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
-    let (asked, range) = look_at(&shared, &request);
+pub(super) async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> Answered {
+    let (described, range) = describe(&shared, &request);
     let _counted = InFlight::enter(&shared);
-    let act = (shared.script)(&asked);
+    let act = (shared.script)(&described);
     match act {
         Act::Silence => {
             shared.silent.send_modify(|silent| *silent += 1);
             std::future::pending::<()>().await;
         }
-        Act::Answer(status, body) => return Ok(plain(status, body)),
+        Act::Respond(status, body) => return Ok(plain(status, body)),
         Act::Delete => {
             let mut state = shared.state();
             (state.object, state.status) = (None, Some(Status::Deleted));
-            return Ok(plain(404, refusal(if asked.method == Method::PUT { "NoSuchUpload" } else { "NoSuchKey" })));
+            return Ok(plain(404, refusal(if described.method == Method::PUT { "NoSuchUpload" } else { "NoSuchKey" })));
         }
         Act::Together(number) => drop(shared.at_once.subscribe().wait_for(|most| *most >= number).await),
         Act::After(number) => drop(shared.stored.subscribe().wait_for(|stored| *stored >= number).await),
         _ => {}
     }
-    if asked.method == Method::PUT { put(&shared, &asked, &act, request).await } else { Ok(get(&shared, &act, range)) }
+    if described.method == Method::PUT {
+        put(&shared, described.number, &act, request).await
+    } else {
+        Ok(get(&shared, &act, range))
+    }
 }
 
-fn look_at(shared: &Shared, request: &Request<Incoming>) -> (Asked, Option<(u64, u64)>) {
+fn describe(shared: &Shared, request: &Request<Incoming>) -> (StoreRequest, Option<(u64, u64)>) {
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let value = |name: &str| query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
@@ -98,17 +102,17 @@ fn look_at(shared: &Shared, request: &Request<Incoming>) -> (Asked, Option<(u64,
     let count = state.requests.entry(format!("{} {number} {range:?}", request.method())).or_default();
     let before = *count;
     *count += 1;
-    let asked = Asked {
+    let described = StoreRequest {
         method: request.method().clone(),
         number,
-        answer: value("answer").unwrap().parse().unwrap(),
+        issue: value("issue").unwrap().parse().unwrap(),
         before,
         start: range.map(|(start, _)| start),
     };
-    (asked, range)
+    (described, range)
 }
 
-async fn put(shared: &Shared, asked: &Asked, act: &Act, request: Request<Incoming>) -> Answered {
+async fn put(shared: &Shared, number: u32, act: &Act, request: Request<Incoming>) -> Answered {
     let is_part = request.uri().query().unwrap_or_default().contains("partNumber");
     let condition = request.headers().contains_key("if-none-match");
     let length: usize = request.headers()[CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
@@ -120,7 +124,7 @@ async fn put(shared: &Shared, asked: &Asked, act: &Act, request: Request<Incomin
         got.extend_from_slice(frame.data_ref().unwrap());
     }
     let mut state = shared.state();
-    state.bodies.entry(asked.number).or_default().push(got.clone());
+    state.bodies.entry(number).or_default().push(got.clone());
     match act {
         Act::Cut(_) => return Err(Cut),
         _ if got.len() < length => return Err(Cut),
@@ -129,7 +133,7 @@ async fn put(shared: &Shared, asked: &Asked, act: &Act, request: Request<Incomin
         _ if !is_part && condition && state.object.is_some() => {
             return Ok(plain(412, refusal("PreconditionFailed")));
         }
-        _ if is_part => drop(state.parts.insert(asked.number, got)),
+        _ if is_part => drop(state.parts.insert(number, got)),
         _ => state.object = Some(got),
     }
     let stored = state.parts.len();

@@ -38,7 +38,7 @@ export function barPlot({ member, title, text, binary = false }, days) {
   /** @type {(index: number) => string} */
   const at = (index) => `${dayName(days[index].day)}: ${text(values[index])}`;
   const peak = max === 0 ? "Nothing in these days" : `Most on ${at(values.indexOf(max))}`;
-  const caption = element("p", { class: "plot-told", "aria-live": "polite" }, peak);
+  const caption = element("p", { class: "plot-value", "aria-live": "polite" }, peak);
   const band = svg("rect", { class: "band", y: 0, width: STEP, height: HEIGHT, visibility: "hidden" });
   const image = svg(
     "svg",

@@ -96,8 +96,8 @@ fn moved(from: &str, to: &str) {
         run(&home, &after, &["download", link, "-o", "none"]).failed(4, "");
     }
     // The token is valid, interrupted uploads start again, and quota usage is kept.
-    let again = run(&home, &after, &resumed).text();
-    run(&home, &after, &["download", &again, "-o", "again"]).text();
+    let second = run(&home, &after, &resumed).text();
+    run(&home, &after, &["download", &second, "-o", "again"]).text();
     assert!(std::fs::read(home.path().join("again")).unwrap() == content(150 << 20));
     after.terminate();
     let sound = home.run(&["store", "check", to, "--json"]);

@@ -56,8 +56,8 @@ fn json_output_lists_every_file() {
         {"name": "g", "path": "inbox/sent/g", "size": 0},
     ]);
     assert_eq!(finished.json()["files"], files);
-    let told: Vec<Value> = finished.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    assert!(told.iter().any(|line| line["file"].is_string()), "{}", finished.stderr);
+    let printed: Vec<Value> = finished.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(printed.iter().any(|line| line["file"].is_string()), "{}", finished.stderr);
 }
 
 #[test]

@@ -134,9 +134,9 @@ fn a_file_that_changes_ends_the_upload_and_is_named() {
     });
     assert!(moving.is_some(), "no progress line named a file");
     put(&home, "a/first", b"after!");
-    let told: Vec<_> = lines.collect();
-    assert_eq!(upload.wait().unwrap().code(), Some(9), "{told:?}");
-    assert!(told.iter().any(|line| line.contains("a/first changed while it was being sent")), "{told:?}");
+    let printed: Vec<_> = lines.collect();
+    assert_eq!(upload.wait().unwrap().code(), Some(9), "{printed:?}");
+    assert!(printed.iter().any(|line| line.contains("a/first changed while it was being sent")), "{printed:?}");
     let overview = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(overview["transfers"]["deleted"], 1);
 }

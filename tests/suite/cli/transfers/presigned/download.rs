@@ -3,21 +3,22 @@
 use http::Method;
 
 use super::{failed, fetch, fetching, until, upload};
-use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
+use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
 use crate::support::{FinishedCommand, Home, content};
 
 /// Length of one range request, in bytes.
 const RANGE: u64 = 2 * MIB;
 
 /// Starts a store that applies `script` to payload GETs, and serves all other requests.
-fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
-    let only_gets = move |asked: &Asked| if asked.method == Method::GET { script(asked) } else { Act::Serve };
+fn store(script: impl Fn(&StoreRequest) -> Act + Send + Sync + 'static) -> Stub {
+    let only_gets =
+        move |request: &StoreRequest| if request.method == Method::GET { script(request) } else { Act::Serve };
     Plan::on(Terms::default()).store(only_gets).start()
 }
 
 /// Returns whether a request starts beyond the first 8 MiB of the payload.
-fn is_later(asked: &Asked) -> bool {
-    asked.start.is_some_and(|start| start >= 8 * MIB)
+fn is_later(request: &StoreRequest) -> bool {
+    request.start.is_some_and(|start| start >= 8 * MIB)
 }
 
 #[test]
@@ -35,10 +36,10 @@ fn a_large_payload_is_downloaded_in_parallel_ranges() {
 #[test]
 fn transient_errors_are_retried() {
     let home = Home::new();
-    let stub = store(|asked| match (asked.start, asked.before) {
-        (Some(0), 0) => Act::Answer(500, String::new()),
+    let stub = store(|request| match (request.start, request.before) {
+        (Some(0), 0) => Act::Respond(500, String::new()),
         (Some(start), 0) if start == RANGE => Act::Cut(1_000_000),
-        (Some(start), 0) if start == RANGE + 1_000_000 => Act::Answer(503, refusal("SlowDown")),
+        (Some(start), 0) if start == RANGE + 1_000_000 => Act::Respond(503, refusal("SlowDown")),
         (Some(start), 0) if start == 2 * RANGE => Act::Silence,
         _ => Act::Serve,
     });
@@ -47,7 +48,7 @@ fn transient_errors_are_retried() {
     let fetched = fetch(&stub, &home, &sent, &content, &["--timeout", "3s"]);
     assert_eq!((fetched["mode"].as_str(), stub.downloads()), (Some("presigned"), 1));
 
-    let stub = store(|asked| if asked.start.is_none() && asked.before == 0 { Act::Cut(3) } else { Act::Serve });
+    let stub = store(|request| if request.start.is_none() && request.before == 0 { Act::Cut(3) } else { Act::Serve });
     let sent = upload(&stub, &home, b"hello", &[]);
     fetch(&stub, &home, &sent, b"hello", &["--overwrite"]);
 }
@@ -55,10 +56,10 @@ fn transient_errors_are_retried() {
 #[test]
 fn an_expired_url_is_renewed_without_counting_a_download() {
     let home = Home::new();
-    let stub = store(|asked| match asked.answer {
-        2 => Act::Answer(403, refusal("AccessDenied")),
+    let stub = store(|request| match request.issue {
+        2 => Act::Respond(403, refusal("AccessDenied")),
         // The next URL expires in the middle of the payload, after some successful requests.
-        3 if asked.start.is_some_and(|start| start >= 16 * MIB) => Act::Answer(403, refusal("AccessDenied")),
+        3 if request.start.is_some_and(|start| start >= 16 * MIB) => Act::Respond(403, refusal("AccessDenied")),
         _ => Act::Serve,
     });
     let content = content(26_000_000);
@@ -70,7 +71,7 @@ fn an_expired_url_is_renewed_without_counting_a_download() {
 #[test]
 fn a_refused_fresh_url_is_an_error() {
     let home = Home::new();
-    let stub = store(|_| Act::Answer(403, refusal("AccessDenied")));
+    let stub = store(|_| Act::Respond(403, refusal("AccessDenied")));
     for size in [5, 9_000_000] {
         let sent = upload(&stub, &home, &content(size), &[]);
         let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
@@ -82,7 +83,7 @@ fn a_refused_fresh_url_is_an_error() {
 fn mismatched_ranges_are_rejected() {
     let home = Home::new();
     for wrong in [|| Act::IgnoreRange, || Act::OtherRange] {
-        let stub = store(move |asked| if is_later(asked) { wrong() } else { Act::Serve });
+        let stub = store(move |request| if is_later(request) { wrong() } else { Act::Serve });
         let sent = upload(&stub, &home, &content(13_000_000), &[]);
         let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
         assert_eq!(error["code"], "unknown_answer");
@@ -114,7 +115,7 @@ fn a_damaged_payload_is_never_released() {
 #[test]
 fn a_transfer_deleted_during_a_download_is_gone() {
     let home = Home::new();
-    let stub = store(|asked| if is_later(asked) { Act::Delete } else { Act::Serve });
+    let stub = store(|request| if is_later(request) { Act::Delete } else { Act::Serve });
     let sent = upload(&stub, &home, &content(13_000_000), &[]);
     let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 4);
     assert_eq!(error["reason"], "deleted");
@@ -133,7 +134,7 @@ fn cut_off(stub: &Stub, home: &Home, link: &str, extra: &[&str]) -> std::process
 #[test]
 fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
     let home = Home::new();
-    let stub = store(|asked| if is_later(asked) { Act::Silence } else { Act::Serve });
+    let stub = store(|request| if is_later(request) { Act::Silence } else { Act::Serve });
     let content = content(26_000_000);
     let sent = upload(&stub, &home, &content, &["-d", "1"]);
     let downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &[]);
@@ -148,8 +149,8 @@ fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
 #[test]
 fn a_download_resumes_when_the_store_comes_back() {
     let home = Home::new();
-    let hangs = |asked: &Asked| asked.before == 0 && asked.start.is_some_and(|start| start == 3 * RANGE);
-    let stub = store(move |asked| if hangs(asked) { Act::Silence } else { Act::Serve });
+    let hangs = |request: &StoreRequest| request.before == 0 && request.start.is_some_and(|start| start == 3 * RANGE);
+    let stub = store(move |request| if hangs(request) { Act::Silence } else { Act::Serve });
     let content = content(26_000_000);
     let sent = upload(&stub, &home, &content, &[]);
     let mut downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &["--flow", "presigned"]);

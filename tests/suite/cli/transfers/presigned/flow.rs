@@ -62,7 +62,8 @@ fn a_refusing_proxy_makes_payloads_go_through_the_service() {
 #[test]
 fn the_flow_stays_once_a_part_has_arrived() {
     let home = Home::new();
-    let script = |asked: &crate::support::stub::Asked| if asked.number > 1 { Act::Silence } else { Act::Serve };
+    let script =
+        |request: &crate::support::stub::StoreRequest| if request.number > 1 { Act::Silence } else { Act::Serve };
     let stub = Plan::on(Terms::default()).store(script).start();
     let file = home.file("a.bin", &content(13_000_000));
     let uploading = stub.command(&home, &["upload", &file, "--timeout", "6s"]).spawn().unwrap();

@@ -9,12 +9,12 @@ use crate::support::{Home, content};
 
 /// Starts a service whose responses to `call` are passed through `change`.
 fn changing(call: &'static str, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Stub {
-    let edit = move |name: &str, answer: &mut Value| {
+    let edit = move |name: &str, response: &mut Value| {
         if name == call {
-            change(answer);
+            change(response);
         }
     };
-    Plan::on(Terms::default()).answers(edit).start()
+    Plan::on(Terms::default()).edit_responses(edit).start()
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn parts_that_do_not_cover_the_payload_are_rejected() {
         ("part_size_bytes", json!(u64::MAX), 1),
         ("kind", json!("by-pigeon"), 8),
     ] {
-        let told = value.clone();
-        let stub = changing("/transfers/create", move |answer| answer["upload"][member] = told.clone());
+        let wanted = value.clone();
+        let stub = changing("/transfers/create", move |response| response["upload"][member] = wanted.clone());
         refused(&stub, &home, &content(9_000_000), &[]).failed(exit, "");
         assert_eq!(stub.store_requests(), 0, "{member}: {value}");
     }
@@ -69,7 +69,7 @@ fn invalid_signed_requests_are_not_sent() {
         ("headers", json!({"content-length": "7"})),
         ("headers", json!({"a": "b\r\nc: d"})),
     ] {
-        let stub = changing("/transfers/create", move |answer| answer["upload"][member] = value.clone());
+        let stub = changing("/transfers/create", move |response| response["upload"][member] = value.clone());
         refused(&stub, &home, b"hello", &[]).failed(8, "");
         assert_eq!(stub.store_requests(), 0);
     }
@@ -79,18 +79,18 @@ fn invalid_signed_requests_are_not_sent() {
 fn fresh_urls_for_other_parts_are_rejected() {
     let home = Home::new();
     let changes: [fn(&mut Value); 3] = [
-        |answer| answer["parts"] = json!([]),
-        |answer| answer["part_size_bytes"] = json!(1 << 20),
-        |answer| *answer = json!({"kind": "bytes", "url": "/x"}),
+        |response| response["parts"] = json!([]),
+        |response| response["part_size_bytes"] = json!(1 << 20),
+        |response| *response = json!({"kind": "bytes", "url": "/x"}),
     ];
     for change in changes {
-        let edit = move |name: &str, answer: &mut Value| {
+        let edit = move |name: &str, response: &mut Value| {
             if name == "upload/create-presign-urls" {
-                change(answer);
+                change(response);
             }
         };
-        let expired = |_: &_| Act::Answer(403, refusal("AccessDenied"));
-        let stub = Plan::on(Terms::default()).answers(edit).store(expired).start();
+        let expired = |_: &_| Act::Respond(403, refusal("AccessDenied"));
+        let stub = Plan::on(Terms::default()).edit_responses(edit).store(expired).start();
         refused(&stub, &home, &content(9_000_000), &[]).failed(8, "invalid response");
     }
 }
@@ -99,13 +99,13 @@ fn fresh_urls_for_other_parts_are_rejected() {
 fn a_claim_of_parts_never_sent_is_rejected() {
     let home = Home::new();
     // The service claims that all parts have arrived, but never completes the upload.
-    let edit = |name: &str, answer: &mut Value| {
+    let edit = |name: &str, response: &mut Value| {
         if name == "upload/status" {
-            answer["parts_received"] = json!([[1, 4_294_967_295_u32]]);
+            response["parts_received"] = json!([[1, 4_294_967_295_u32]]);
         }
     };
-    let unknown = |_: &_| Act::Answer(404, refusal("NoSuchUpload"));
-    let stub = Plan::on(Terms::default()).answers(edit).store(unknown).start();
+    let unknown = |_: &_| Act::Respond(404, refusal("NoSuchUpload"));
+    let stub = Plan::on(Terms::default()).edit_responses(edit).store(unknown).start();
     refused(&stub, &home, &content(9_000_000), &["--timeout", "2s"]).failed(8, "");
     assert!(stub.store_requests() < 10, "{} requests", stub.store_requests());
 }
@@ -113,7 +113,8 @@ fn a_claim_of_parts_never_sent_is_rejected() {
 #[test]
 fn errors_omit_secrets_from_responses() {
     let home = Home::new();
-    let stub = changing("/transfers/create", |answer| answer["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
+    let stub =
+        changing("/transfers/create", |response| response["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
     let finished = refused(&stub, &home, b"hello", &["--verbose"]);
     assert_eq!(finished.exit, 8, "{}", finished.stderr);
 }

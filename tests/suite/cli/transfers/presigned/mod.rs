@@ -50,8 +50,8 @@ fn fetching(stub: &Stub, home: &Home, uploaded: &Value, extra: &[&str]) -> Finis
 
 /// Checks that a download failed with this exit status and left no file.
 fn failed(finished: &FinishedCommand, home: &Home, exit: i32) -> Value {
-    let told = String::from_utf8_lossy(&finished.stdout);
-    assert_eq!(finished.exit, exit, "{told} {}", finished.stderr);
+    let printed = String::from_utf8_lossy(&finished.stdout);
+    assert_eq!(finished.exit, exit, "{printed} {}", finished.stderr);
     let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     // Authenticated segments may stay for resuming if the store is merely unreachable (exit status 8).
     let may_stay = |name: &str| exit == 8 && name.starts_with(".sgsend-");

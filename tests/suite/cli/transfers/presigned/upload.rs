@@ -7,12 +7,13 @@ use http::Method;
 use sgsend::domain::transfer::Status;
 
 use super::{fetch, nothing_is_left, refused, until, upload};
-use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms, refusal};
+use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
 use crate::support::{FinishedCommand, Home, content};
 
 /// Starts a store that applies `script` to part uploads, and serves all other requests.
-fn store(script: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Stub {
-    let only_parts = move |asked: &Asked| if asked.method == Method::PUT { script(asked) } else { Act::Serve };
+fn store(script: impl Fn(&StoreRequest) -> Act + Send + Sync + 'static) -> Stub {
+    let only_parts =
+        move |request: &StoreRequest| if request.method == Method::PUT { script(request) } else { Act::Serve };
     Plan::on(Terms::default()).store(only_parts).start()
 }
 
@@ -54,7 +55,7 @@ fn a_large_payload_is_uploaded_in_parallel_parts() {
 #[test]
 fn parts_arrive_in_any_order() {
     let home = Home::new();
-    let stub = store(|asked| if asked.number == 1 { Act::After(6) } else { Act::Serve });
+    let stub = store(|request| if request.number == 1 { Act::After(6) } else { Act::Serve });
     let content = content(13_000_000);
     let sent = upload(&stub, &home, &content, &[]);
     fetch(&stub, &home, &sent, &content, &[]);
@@ -73,9 +74,9 @@ fn further_urls_are_requested() {
 #[test]
 fn expired_urls_are_renewed() {
     let home = Home::new();
-    let expired = |asked: &Asked| match (asked.number, asked.answer) {
+    let expired = |request: &StoreRequest| match (request.number, request.issue) {
         // Some URLs expire before the store reads the body, some after the whole body.
-        (2, 1) => Act::Answer(403, refusal("AccessDenied")),
+        (2, 1) => Act::Respond(403, refusal("AccessDenied")),
         (3.., 1) => Act::AnswerAfterwards(403, refusal("AccessDenied")),
         _ => Act::Serve,
     };
@@ -87,7 +88,8 @@ fn expired_urls_are_renewed() {
     is_one_payload(&stub);
     fetch(&stub, &home, &sent, &content, &[]);
 
-    let stub = store(|asked| if asked.answer == 1 { Act::Answer(403, refusal("AccessDenied")) } else { Act::Serve });
+    let stub =
+        store(|request| if request.issue == 1 { Act::Respond(403, refusal("AccessDenied")) } else { Act::Serve });
     upload(&stub, &home, b"hello", &[]);
     assert_eq!(stub.asked_for(), [[0; 0]]);
 }
@@ -95,7 +97,8 @@ fn expired_urls_are_renewed() {
 #[test]
 fn a_refused_fresh_url_is_an_error() {
     let home = Home::new();
-    let stub = store(|asked| if asked.number == 2 { Act::Answer(403, refusal("AccessDenied")) } else { Act::Serve });
+    let stub =
+        store(|request| if request.number == 2 { Act::Respond(403, refusal("AccessDenied")) } else { Act::Serve });
     refused(&stub, &home, &content(13_000_000), &[]).failed(8, "accessdenied");
     assert_eq!((stub.bodies(2).len(), stub.status()), (0, Some(Status::Deleted)));
     assert_eq!(stub.asked_for().iter().filter(|numbers| numbers.contains(&2)).count(), 1);
@@ -104,7 +107,7 @@ fn a_refused_fresh_url_is_an_error() {
 #[test]
 fn a_stored_payload_is_not_sent_again() {
     let home = Home::new();
-    let stub = store(|asked| if asked.before == 0 { Act::LoseAnswer } else { Act::Serve });
+    let stub = store(|request| if request.before == 0 { Act::LoseAnswer } else { Act::Serve });
     let sent = upload(&stub, &home, b"hello", &[]);
     let bodies = stub.bodies(1);
     assert_eq!(bodies.len(), 2);
@@ -115,9 +118,9 @@ fn a_stored_payload_is_not_sent_again() {
 #[test]
 fn transient_errors_are_retried() {
     let home = Home::new();
-    let stub = store(|asked| match (asked.number, asked.before) {
-        (1, 0) => Act::Answer(500, String::new()),
-        (2, 0..=1) => Act::Answer(503, refusal("SlowDown")),
+    let stub = store(|request| match (request.number, request.before) {
+        (1, 0) => Act::Respond(500, String::new()),
+        (2, 0..=1) => Act::Respond(503, refusal("SlowDown")),
         (3, 0) => Act::Cut(700_000),
         (4, 0) => Act::LoseAnswer,
         (5, 0) => Act::AnswerAfterwards(400, refusal("RequestTimeout")),
@@ -135,7 +138,7 @@ fn transient_errors_are_retried() {
 #[test]
 fn a_stalled_request_is_retried() {
     let home = Home::new();
-    let stub = store(|asked| if asked.number == 2 && asked.before == 0 { Act::Silence } else { Act::Serve });
+    let stub = store(|request| if request.number == 2 && request.before == 0 { Act::Silence } else { Act::Serve });
     let content = content(7_000_000);
     let sent = upload(&stub, &home, &content, &["--timeout", "3s"]);
     assert_eq!(sent["mode"], "presigned");
@@ -145,10 +148,10 @@ fn a_stalled_request_is_retried() {
 #[test]
 fn missing_parts_are_sent_again() {
     let home = Home::new();
-    let stub = store(|asked| match (asked.number, asked.before) {
+    let stub = store(|request| match (request.number, request.before) {
         (2, 0) | (5, 0..=1) => Act::Forget,
         // The response of a store that has aborted the multipart upload as abandoned.
-        (3, 0) => Act::Answer(404, refusal("NoSuchUpload")),
+        (3, 0) => Act::Respond(404, refusal("NoSuchUpload")),
         _ => Act::Serve,
     });
     let content = content(13_000_000);
@@ -161,7 +164,7 @@ fn missing_parts_are_sent_again() {
 fn retries_against_a_store_that_keeps_nothing_end() {
     let home = Home::new();
     for content in [content(13_000_000), b"hello".to_vec()] {
-        let stub = store(|asked| if asked.number == 1 { Act::Forget } else { Act::Serve });
+        let stub = store(|request| if request.number == 1 { Act::Forget } else { Act::Serve });
         refused(&stub, &home, &content, &[]).failed(8, "");
         assert!((2..10).contains(&stub.bodies(1).len()), "sent {} times", stub.bodies(1).len());
     }
@@ -170,7 +173,7 @@ fn retries_against_a_store_that_keeps_nothing_end() {
 #[test]
 fn a_transfer_deleted_during_an_upload_is_gone() {
     let home = Home::new();
-    let stub = store(|asked| if asked.number == 3 { Act::Delete } else { Act::Serve });
+    let stub = store(|request| if request.number == 3 { Act::Delete } else { Act::Serve });
     refused(&stub, &home, &content(13_000_000), &[]).failed(4, "");
 }
 
@@ -185,7 +188,7 @@ fn store_errors_are_reported_by_code_only() {
         (418, "<Code>not a code</Code>".to_owned(), "status 418"),
         (401, format!("<Code>{}", "x".repeat(100_000)), "status 401"),
     ] {
-        let stub = store(move |_| Act::Answer(status, body.clone()));
+        let stub = store(move |_| Act::Respond(status, body.clone()));
         let finished = refused(&stub, &home, b"hello", &["--flow", "presigned"]);
         finished.failed(8, words);
         assert!(finished.stderr.len() < 1_000, "{}", finished.stderr.len());
@@ -196,8 +199,8 @@ fn store_errors_are_reported_by_code_only() {
 fn a_growing_file_aborts_its_upload() {
     let home = Home::new();
     let path = home.path().join("a.bin");
-    let stub = store(move |asked| {
-        if asked.number == 2 {
+    let stub = store(move |request| {
+        if request.number == 2 {
             std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(14_000_000).unwrap();
         }
         Act::Serve
@@ -210,7 +213,7 @@ fn a_growing_file_aborts_its_upload() {
 fn no_part_is_retried_with_different_content() {
     let home = Home::new();
     let path = home.path().join("a.bin");
-    let script = move |asked: &Asked| match (asked.number, asked.before) {
+    let script = move |request: &StoreRequest| match (request.number, request.before) {
         (1, 0) => Act::AnswerAfterwards(500, String::new()),
         (1, 1) => {
             // All segments are encrypted by now; retries encrypt some of them again.
@@ -231,7 +234,7 @@ fn no_part_is_retried_with_different_content() {
 fn an_upload_resumes_when_the_store_comes_back() {
     let home = Home::new();
     // Part 1 is stored; requests for parts 2 to 4 hang until their connections are closed.
-    let stub = store(|asked| match (asked.number, asked.before) {
+    let stub = store(|request| match (request.number, request.before) {
         (2..=4, 0) => Act::Silence,
         // Later parts get no response before four parts are stored.
         (5.., _) => Act::After(4),

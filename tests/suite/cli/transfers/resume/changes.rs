@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{World, half_sent, left, started};
+use super::{World, left, start_partial_upload, started};
 use crate::support::{Direction, FinishedCommand, content};
 
 const LENGTH: u32 = 20 << 20;
@@ -125,7 +125,7 @@ fn a_snapshot_of_a_growing_log_is_sent() {
 
     // Resumed: the file had its size at the first start.
     let file = world.home.file("a.log", &content);
-    half_sent(&world, &file, &["--snapshot"]);
+    start_partial_upload(&world, &file, &["--snapshot"]);
     append(Path::new(&file));
     let resumed = world.run(&["upload", &file, "--snapshot", "--resume"]);
     assert!(downloaded(&world, &resumed) == content);
@@ -149,7 +149,7 @@ fn a_snapshot_of_a_directory_is_sent() {
     check(&finished.text(), "back", 5);
 
     world.home.file("logs/a.log", &content);
-    half_sent(&world, "logs", &["--snapshot"]);
+    start_partial_upload(&world, "logs", &["--snapshot"]);
     grow();
     let resumed = world.run(&["upload", "logs", "--snapshot", "--resume"]);
     check(&resumed.text(), "again", 16);
@@ -161,7 +161,7 @@ fn content_decides_whether_an_upload_resumes() {
     let world = World::new();
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
-    half_sent(&world, &file, &[]);
+    start_partial_upload(&world, &file, &[]);
     let id = left(&world.home, "uploads").pop().unwrap();
     touch(Path::new(&file));
     run("chmod", &[Path::new("600"), Path::new(&file)]);
@@ -171,7 +171,7 @@ fn content_decides_whether_an_upload_resumes() {
     fs::create_dir(world.home.path().join("tree")).unwrap();
     let inner = world.home.path().join("tree/a.bin");
     fs::write(&inner, &content).unwrap();
-    half_sent(&world, "tree", &[]);
+    start_partial_upload(&world, "tree", &[]);
     let id = left(&world.home, "uploads").pop().unwrap();
     touch(&inner);
     run("chmod", &[Path::new("600"), &inner]);

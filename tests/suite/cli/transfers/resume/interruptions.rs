@@ -4,7 +4,7 @@ use std::fs;
 
 use sgsend::domain::crypto::random;
 
-use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, started, told};
+use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, printed, started};
 use crate::support::{Direction, FinishedCommand, content};
 
 /// Returns payload offsets in ascending order: a random offset in each of `INTERRUPTIONS` equal stretches, and none so
@@ -27,7 +27,7 @@ fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
         let upload = started(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
         world.proxy.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
-        told(&end(upload, signal), signal, true);
+        printed(&end(upload, signal), signal, true);
         world.proxy.open();
         assert_eq!(left(&world.home, "uploads").len(), 1, "interrupted at {points:?}");
     }
@@ -62,7 +62,7 @@ fn a_repeatedly_interrupted_download_counts_once() {
         let signal = SIGNALS[number % SIGNALS.len()];
         // The first interruption may precede the first complete segment.
         let output = end(download, signal);
-        told(&output, signal, left(&world.home, "downloads").len() == 2);
+        printed(&output, signal, left(&world.home, "downloads").len() == 2);
         world.proxy.open();
         assert!(!world.home.path().join("b.bin").exists());
     }
@@ -76,8 +76,8 @@ fn a_repeatedly_interrupted_download_counts_once() {
         fetched < SIZE + INTERRUPTIONS * 8_000_000,
         "{fetched} bytes were downloaded, with interruptions at {points:?}"
     );
-    let again = world.run(&["download", link.trim(), "-o", "c.bin"]);
-    again.failed(4, "download limit");
+    let second = world.run(&["download", link.trim(), "-o", "c.bin"]);
+    second.failed(4, "download limit");
 }
 
 #[test]

@@ -26,7 +26,7 @@ const INTERRUPTIONS: u64 = 10;
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
 
 /// Checks the JSON error of a process that was interrupted by a signal; SIGKILL leaves no output.
-fn told(output: &Output, (signal, _): (&str, i32), resumable: bool) {
+fn printed(output: &Output, (signal, _): (&str, i32), resumable: bool) {
     if signal != "KILL" {
         let failure: Value = serde_json::from_slice(&output.stdout).expect("a JSON error about the interruption");
         assert_eq!(failure["error"]["resumable"], resumable, "{failure}");
@@ -85,8 +85,8 @@ fn send(child: &Child, signal: &str) {
 fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
     send(&child, signal);
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code().unwrap_or(-1), exit, "{told} {}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code().unwrap_or(-1), exit, "{printed} {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
@@ -98,7 +98,7 @@ fn left(home: &Home, kind: &str) -> Vec<String> {
 }
 
 /// Uploads until the proxy closes, then kills the process.
-fn half_sent(world: &World, file: &str, extra: &[&str]) {
+fn start_partial_upload(world: &World, file: &str, extra: &[&str]) {
     world.proxy.close_after(Direction::Upstream, 12 << 20);
     let upload = started(world.command(&[&["upload", file], extra].concat()));
     world.proxy.wait();

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use http::Method;
 use sgsend::domain::crypto::random;
 
-use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, half_fetched, half_sent, left, started};
-use crate::support::stub::{Act, Asked, MIB, Plan, Stub, Terms};
+use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, half_fetched, left, start_partial_upload, started};
+use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms};
 use crate::support::{Direction, Home, content};
 
 /// Returns part or range numbers so far apart that no two of them are requested concurrently.
@@ -22,9 +22,9 @@ fn places() -> BTreeSet<u64> {
 /// Starts a store that never responds to the first request for each of these parts or ranges.
 fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
     let places = Mutex::new(places.clone());
-    let script = move |asked: &Asked| {
-        let place = asked.start.map_or(u64::from(asked.number), |start| start / (2 * MIB));
-        if asked.method == method && places.lock().unwrap().remove(&place) { Act::Silence } else { Act::Serve }
+    let script = move |request: &StoreRequest| {
+        let place = request.start.map_or(u64::from(request.number), |start| start / (2 * MIB));
+        if request.method == method && places.lock().unwrap().remove(&place) { Act::Silence } else { Act::Serve }
     };
     Plan::on(Terms::default()).store(script).start()
 }
@@ -76,8 +76,11 @@ fn completed_ranges_are_not_downloaded_again() {
     assert!(fs::read(home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(stub.downloads(), 1);
     // Four ranges are requested concurrently: those after the missing range are requested again.
-    let (asked, needed) = (stub.store_requests() - before, usize::try_from(SIZE / (2 * MIB)).unwrap() + 1);
-    assert!(asked <= needed + 5 * points.len(), "{asked} ranges were requested, {needed} needed, at {points:?}");
+    let (requested, needed) = (stub.store_requests() - before, usize::try_from(SIZE / (2 * MIB)).unwrap() + 1);
+    assert!(
+        requested <= needed + 5 * points.len(),
+        "{requested} ranges were requested, {needed} needed, at {points:?}"
+    );
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn a_failed_resume_keeps_the_unfinished_transfer() {
     let world = World::new();
     let content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
-    half_sent(&world, &file, &[]);
+    start_partial_upload(&world, &file, &[]);
     let quick = ["--timeout", "1s", "--json"];
     world.proxy.close_after(Direction::Upstream, 0);
     let finished = world.run(&[&["upload", &file, "--resume"], &quick[..]].concat());

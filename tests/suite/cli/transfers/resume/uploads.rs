@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{World, half_sent, left, send, started};
+use super::{World, left, send, start_partial_upload, started};
 use crate::support::{Direction, content};
 
 #[test]
@@ -12,7 +12,7 @@ fn a_changed_file_is_not_resumed() {
     let world = World::new();
     let mut content = content(30 << 20);
     let file = world.home.file("a.bin", &content);
-    half_sent(&world, &file, &[]);
+    start_partial_upload(&world, &file, &[]);
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     // Changes content that is already uploaded, and restores the mtime.
     content[5_000_000] ^= 1;
@@ -21,7 +21,7 @@ fn a_changed_file_is_not_resumed() {
     world.run(&["upload", &file, "--resume"]).failed(9, "changed");
     assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 1));
 
-    half_sent(&world, &file, &[]);
+    start_partial_upload(&world, &file, &[]);
     content.push(0);
     fs::write(&file, &content).unwrap();
     world.run(&["upload", &file, "--resume"]).failed(9, "grew");
@@ -32,7 +32,7 @@ fn a_changed_file_is_not_resumed() {
 fn other_options_or_a_deleted_transfer_start_a_new_upload() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
-    half_sent(&world, &file, &[]);
+    start_partial_upload(&world, &file, &[]);
     let id = left(&world.home, "uploads").pop().unwrap();
     // Different options start a different upload.
     let other = world.run(&["upload", &file, "-d", "2", "--resume", "--json"]).json();
@@ -67,7 +67,7 @@ fn resuming_reuses_the_stored_passphrase_key() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     let (right, wrong) = (world.home.file("right", b"secret words"), world.home.file("wrong", b"others"));
-    half_sent(&world, &file, &["--passphrase-file", &right]);
+    start_partial_upload(&world, &file, &["--passphrase-file", &right]);
     world.run(&["upload", &file, "--resume", "--passphrase-file", &wrong]).failed(2, "another passphrase");
     // No terminal is available for a prompt.
     let link = world.run(&["upload", &file, "--resume", "--passphrase"]).text();
@@ -80,12 +80,12 @@ fn a_passphrase_is_never_lost_with_its_transfer() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     let passphrase = world.home.file("passphrase", b"secret words");
-    half_sent(&world, &file, &["--passphrase-file", &passphrase]);
+    start_partial_upload(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
     // Only the user knows the passphrase, and no terminal is available for a prompt.
     world.run(&["upload", &file, "--resume", "--passphrase"]).failed(4, "run the command again");
-    half_sent(&world, &file, &["--passphrase-file", &passphrase]);
+    start_partial_upload(&world, &file, &["--passphrase-file", &passphrase]);
     let id = left(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
     let link = world.run(&["upload", &file, "--resume", "--passphrase-file", &passphrase]).text();

@@ -10,7 +10,13 @@ fn upload_path(id: &str) -> String {
 }
 
 /// Sends the head of an upload and a part of its body; the caller keeps the connection open.
-pub(crate) async fn half_sent(service: &Started, sender: &Api, id: &str, declared: usize, body: &[u8]) -> TcpStream {
+pub(crate) async fn start_partial_upload(
+    service: &Started,
+    sender: &Api,
+    id: &str,
+    declared: usize,
+    body: &[u8],
+) -> TcpStream {
     let mut stream = TcpStream::connect(service.public).await.unwrap();
     let token = sender.authorization();
     let head = format!(
@@ -23,7 +29,7 @@ pub(crate) async fn half_sent(service: &Started, sender: &Api, id: &str, declare
 }
 
 /// Waits until the writer holds the upload lease: the service then rejects requests before it checks their offset.
-pub(crate) async fn writer_is_there(sender: &Api, id: &str) {
+pub(crate) async fn wait_for_writer(sender: &Api, id: &str) {
     eventually(|| async {
         let other = sender.post(&format!("{}?offset=9", upload_path(id))).bytes(b"x").send().await;
         (other.code() == "upload_in_progress").then_some(())
