@@ -11,7 +11,7 @@ use thirtyfour::{Capabilities, WebDriver};
 use super::browser_permit::BrowserPermit;
 use super::driver::{Driver, program};
 use super::leftover_files::LeftoverFiles;
-use super::not_run;
+use super::{not_run, startup_cache};
 
 /// Timeout for any change on a page.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,8 +67,16 @@ pub(crate) async fn firefox<T>(test: impl AsyncFnOnce(&Browser) -> T) -> Option<
 
 /// Runs a test in both browsers.
 pub(crate) async fn each(test: impl AsyncFn(&Browser)) {
-    chromium(&test).await;
-    firefox(&test).await;
+    for kind in [Kind::Chromium, Kind::Firefox] {
+        if let Some(browser) = Browser::start(kind, &[]).await {
+            Box::pin(test(&browser)).await;
+            if kind == Kind::Firefox && !startup_cache::is_kept() {
+                browser.end().await;
+            } else {
+                browser.kill().await;
+            }
+        }
+    }
 }
 
 async fn run<T>(browser: Browser, test: impl AsyncFnOnce(&Browser) -> T) -> Option<(T, LeftoverFiles)> {
@@ -100,6 +108,9 @@ impl Browser {
         for name in ["downloads", "profile"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
+        if kind == Kind::Firefox {
+            startup_cache::copy_to(&folder.path().join("profile"));
+        }
         let (arguments, announcement) = match kind {
             Kind::Chromium => (["--port=0"].as_slice(), "started successfully on port "),
             Kind::Firefox => (["--port", "0"].as_slice(), "Listening on 127.0.0.1:"),
@@ -123,12 +134,24 @@ impl Browser {
 
     /// Ends the browser, requires that no page logged an error, and returns the files left on disk.
     pub(crate) async fn end(self) -> LeftoverFiles {
-        let page_errors = self.unexpected_page_errors().await;
-        assert!(page_errors.is_empty(), "{:?} reported errors: {page_errors:#?}", self.kind);
-        let Self { session, driver, folder, .. } = self;
+        self.check_page_errors().await;
+        let Self { kind, session, driver, folder, .. } = self;
         (*session).clone().quit().await.unwrap();
         drop(driver);
+        if kind == Kind::Firefox {
+            startup_cache::keep(&folder.path().join("profile"));
+        }
         LeftoverFiles(folder)
+    }
+
+    /// Requires that no page logged an error, and kills the browser, which takes less time than its orderly end.
+    async fn kill(self) {
+        self.check_page_errors().await;
+    }
+
+    async fn check_page_errors(&self) {
+        let page_errors = self.unexpected_page_errors().await;
+        assert!(page_errors.is_empty(), "{:?} reported errors: {page_errors:#?}", self.kind);
     }
 
     /// Opens a URL.

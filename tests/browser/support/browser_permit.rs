@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use super::cache;
 
 /// Maximum number of concurrent browsers. Each consists of several processes that keep a core busy.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 /// Permit to run a browser, released on drop.
 pub(crate) struct BrowserPermit {

@@ -27,6 +27,7 @@ mod recording_proxy;
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod server_process;
 mod service;
+mod startup_cache;
 mod storage;
 
 #[path = "../../support/bucket.rs"]
