@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # `script` and `root` are set by the scripts that source this file
-# Functions that install what the test scripts need. Sourced by them; each script sets `script` to its name for messages.
+# Functions that install what the test scripts need, and start services. Sourced by them; each script sets `script` to its
+# name for messages.
 
 say() { echo "$*" >&2; }
 fail() { say "$script: $*"; exit 2; }
@@ -66,4 +67,41 @@ binary_to_test() {
     SGSEND_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/sgsend
   fi
   realpath "$SGSEND_BIN"
+}
+
+# use_temporary_home FOLDER: makes FOLDER the home, so that the user's configuration is neither read nor changed. Sets
+# $admin_key, and names its file for the commands that follow.
+use_temporary_home() {
+  local name
+  for name in $(compgen -e SGSEND_ | grep -v ^SGSEND_TEST_ || true); do unset "$name"; done
+  unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
+  mkdir -p "$1"
+  export HOME=$1 SGSEND_ADMIN_KEY_FILE=$1/admin-key
+  admin_key=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
+  (umask 077 && echo "$admin_key" >"$SGSEND_ADMIN_KEY_FILE")
+}
+
+# start_services SGSEND STORAGE LOG: starts both services in one process on free ports, and sets $server to the process
+# and $public and $admin to the URLs.
+start_services() {
+  # The loop below may read this file before the server has created it.
+  : >"$3"
+  "$1" serve all --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --storage "$2" 2>"$3" &
+  server=$!
+  local _
+  for _ in $(seq 300); do
+    public=$(sed -n 's/^public listening on //p' "$3")
+    admin=$(sed -n 's/^admin listening on //p' "$3")
+    if [ -n "$public" ] && [ -n "$admin" ]; then return; fi
+    if ! kill -0 "$server" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  cat "$3" >&2
+  fail "the server did not start"
+}
+
+# stop_services: ends the process of start_services, if there is one.
+stop_services() {
+  if [ -n "${server:-}" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
+  server=''
 }

@@ -36,21 +36,9 @@ if [ "${stores[0]}" = install ]; then exit; fi
 sgsend=$(binary_to_test)
 
 work=$(mktemp -d)
-server=''
-stop() {
-  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; fi
-  server=''
-}
-trap 'stop; rm -rf "$work"' EXIT
-
-# Uses a temporary home: the user's configuration is neither read nor changed.
-for name in $(compgen -e SGSEND_ | grep -v ^SGSEND_TEST_ || true); do unset "$name"; done
-unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
-mkdir "$work/home"
-export HOME=$work/home
-FUZZ_KEY=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
-(umask 077 && echo "$FUZZ_KEY" >"$work/admin-key")
-export SGSEND_ADMIN_KEY_FILE=$work/admin-key
+trap 'stop_services; rm -rf "$work"' EXIT
+use_temporary_home "$work/home"
+export FUZZ_KEY=$admin_key
 
 # storage STORE: prints the storage location.
 storage() {
@@ -68,22 +56,11 @@ storage() {
 
 # start STORE: starts both services, and exports their URLs and a token for the hooks.
 start() {
-  local place
-  place=$(storage "$1")
-  # The loop below may read this file before the server has created it.
-  : >"$work/log"
-  "$sgsend" serve all --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --storage "$place" 2>"$work/log" &
-  server=$!
-  FUZZ_PUBLIC='' FUZZ_ADMIN=''
-  for _ in $(seq 300); do
-    FUZZ_PUBLIC=$(sed -n 's/^public listening on //p' "$work/log")
-    FUZZ_ADMIN=$(sed -n 's/^admin listening on //p' "$work/log")
-    if [ -n "$FUZZ_PUBLIC" ] && [ -n "$FUZZ_ADMIN" ]; then break; fi
-    if ! kill -0 "$server" 2>/dev/null; then cat "$work/log" >&2; fail "the server did not start"; fi
-    sleep 0.1
-  done
-  FUZZ_TOKEN=$("$sgsend" --admin-server "$FUZZ_ADMIN" --quiet token create fuzz)
-  export FUZZ_PUBLIC FUZZ_ADMIN FUZZ_TOKEN FUZZ_KEY
+  local location
+  location=$(storage "$1")
+  start_services "$sgsend" "$location" "$work/log"
+  export FUZZ_PUBLIC=$public FUZZ_ADMIN=$admin FUZZ_TOKEN
+  FUZZ_TOKEN=$("$sgsend" --admin-server "$admin" --quiet token create fuzz)
 }
 
 # fuzz NAME URL EXAMPLES [SCHEME KIND=VALUE]: fuzzes one service, with a credential for the security scheme if given.
@@ -127,7 +104,7 @@ for store in "${stores[@]}"; do
   reached "$store: admin"
   fuzz "$store: admin, without a key" "$FUZZ_ADMIN" "$((examples / 2))"
   if grep -E 'ERROR|panicked' "$work/log" >&2; then failed+=("$store: the server's log"); fi
-  stop
+  stop_services
   rm -rf "$work/store"
 done
 if [ ${#failed[@]} -gt 0 ]; then
