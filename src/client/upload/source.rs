@@ -48,9 +48,12 @@ pub enum SourceError {
 /// Change of a file that ends its upload; the text continues a sentence that starts with the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Change {
-    /// The content is shorter or different.
+    /// The content is different.
     #[error("changed while it was being sent")]
     Content,
+    /// The file is shorter.
+    #[error("became shorter while it was being sent")]
+    Shrunk,
     /// The file is longer.
     #[error("grew while it was being sent")]
     Grown,
@@ -68,7 +71,7 @@ impl Change {
     /// Compares the current size of a file with the size to send; a longer file is fine if `snapshot` is set.
     pub(in crate::client) const fn of_size(now: u64, sent: u64, snapshot: bool) -> Option<Self> {
         match now {
-            now if now < sent => Some(Self::Content),
+            now if now < sent => Some(Self::Shrunk),
             now if now > sent && !snapshot => Some(Self::Grown),
             _ => None,
         }
@@ -215,7 +218,7 @@ mod tests {
         source.read_exact_at(&mut buffer, 3).unwrap();
         assert_eq!(&buffer, b"tent");
         assert_eq!(source.doubtful_ranges().unwrap(), []);
-        assert!(is_changed(&source.read_exact_at(&mut buffer, 4), Change::Content));
+        assert!(is_changed(&source.read_exact_at(&mut buffer, 4), Change::Shrunk));
 
         file.as_file().set_modified(SystemTime::now() + std::time::Duration::from_secs(2)).unwrap();
         assert_eq!(source.doubtful_ranges().unwrap(), first(7));
@@ -223,7 +226,7 @@ mod tests {
         assert!(is_changed(&source.doubtful_ranges(), Change::Grown));
         assert_eq!(Source::open(file.path()).unwrap().snapshot().cut_to(7).size(), 7);
         file.as_file().set_len(3).unwrap();
-        assert!(is_changed(&source.doubtful_ranges(), Change::Content));
+        assert!(is_changed(&source.doubtful_ranges(), Change::Shrunk));
     }
 
     #[test]
@@ -234,7 +237,7 @@ mod tests {
         file.write_all(b" and more").unwrap();
         assert_eq!((source.size(), source.doubtful_ranges().unwrap()), (7, first(7)));
         file.as_file().set_len(3).unwrap();
-        assert!(is_changed(&source.doubtful_ranges(), Change::Content));
+        assert!(is_changed(&source.doubtful_ranges(), Change::Shrunk));
     }
 
     #[cfg(unix)]

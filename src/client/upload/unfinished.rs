@@ -143,8 +143,12 @@ impl UnfinishedUpload {
         };
         // Other times may come from `touch` or `chmod`: the content of the segments decides.
         if size != Some(source.size()) {
-            let is_longer = size.is_some_and(|size| source.size() > size) && source.plan().is_none();
-            return Err(if is_longer { Change::Grown } else { Change::Content }.in_file(None).into());
+            // The size of an archive changes for many reasons.
+            let change = match size {
+                Some(size) if source.plan().is_none() => Change::of_size(source.size(), size, false),
+                _ => None,
+            };
+            return Err(change.unwrap_or(Change::Content).in_file(None).into());
         }
         let segments = Segments::resume(source, self.envelope.clone(), &self.key, self.header.clone())?;
         if segments.layout().segments() != self.tags.len() as u64 {

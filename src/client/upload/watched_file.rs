@@ -75,7 +75,7 @@ impl WatchedFile {
     /// Fills `buffer` with the bytes from `offset` on.
     pub(in crate::client) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), SourceError> {
         match read_exact_at(&self.file, buffer, offset) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Change::Content.in_file(None)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Change::Shrunk.in_file(None)),
             outcome => Ok(outcome?),
         }
     }

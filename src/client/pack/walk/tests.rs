@@ -154,7 +154,7 @@ fn an_error_names_a_changed_file() {
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
     };
-    for (change, expected) in [(grow, Change::Grown), (cut, Change::Content), (replace, Change::Content)] {
+    for (change, expected) in [(grow, Change::Grown), (cut, Change::Shrunk), (replace, Change::Content)] {
         let _ = fs::remove_dir_all(folder.path().join("d"));
         write(&file, &[0; 2_000]);
         let source = Source::archive(packed(folder.path(), &[]).unwrap().plan, None);
