@@ -1,5 +1,7 @@
 //! Daily counters and running totals of transfers, downloads and bytes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -7,6 +9,9 @@ use super::store::{StoreError, from_json};
 use super::timestamp::Day;
 use super::transfer::Status;
 use super::version::V1;
+
+/// Retention period of daily counters.
+pub(super) const STATS_RETENTION: Duration = Duration::from_hours(24 * 400);
 
 /// Change of the counters by one or more commits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,14 +9,8 @@ use zeroize::Zeroizing;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::hkdf;
 use crate::domain::id::{decode_lower_hex, hex};
-use crate::domain::limits::failed_attempts::CAPACITY;
-use crate::domain::limits::table::TablePolicy;
-use crate::domain::limits::window::WindowPolicy;
 use crate::domain::timestamp::Timestamp;
 
-/// Wrong admin keys per network: 10 per minute.
-pub(super) const WRONG_ADMIN_KEYS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
 /// Minimum length of an admin key, in characters.
 const MIN_CHARS: usize = 32;
 /// Lifetime of a session.

@@ -41,7 +41,7 @@ use crate::domain::address::AddressPolicy;
 use crate::domain::audit::{AuditLog, Flusher, ServiceName};
 use crate::domain::clock::Clock;
 use crate::domain::id::RecordIds;
-use crate::domain::limits::failed_attempts::FailedAttempts;
+use crate::domain::limits::failed_attempts::{FailedAttempts, WRONG_ADMIN_KEYS};
 use crate::domain::store::open_header;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
@@ -122,7 +122,7 @@ impl Server {
             auth_name: settings.auth_name.clone(),
             admin_key: settings.admin_key.clone(),
             metrics: Metrics::default(),
-            admin_key_attempts: FailedAttempts::new(admin_key::WRONG_ADMIN_KEYS),
+            admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),
         };

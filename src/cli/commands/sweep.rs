@@ -30,7 +30,6 @@ pub(crate) struct Arguments {
 struct Output {
     v: u8,
     ok: bool,
-    #[serde(rename = "looked_at")]
     processed: u64,
     payloads_removed: u64,
     forgotten: u64,

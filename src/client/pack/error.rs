@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 
-use super::{MAX_ENTRIES, SkippedEntry};
+use super::SkippedEntry;
+use crate::domain::archive::MAX_ENTRIES;
 
 /// Maximum number of paths that an error message names per reason.
 const MAX_NAMED: usize = 5;

@@ -17,6 +17,3 @@ pub use exclude::{Exclude, InvalidGlob};
 pub(in crate::client) use plan::nanos;
 pub use plan::{Entry, FileContent, Kind, Plan};
 pub use walk::{PackInput, PackOptions, Packed, SkippedEntry, pack};
-
-/// Maximum number of entries in an archive.
-pub const MAX_ENTRIES: usize = 1_000_000;

@@ -20,8 +20,7 @@ pub use watch::{StopOnDrop, Watch};
 
 use self::reader::{Kind, Reader};
 use self::tree::Tree;
-use super::pack::MAX_ENTRIES;
-use crate::domain::archive::{ArchivePath, SymlinkTarget};
+use crate::domain::archive::{ArchivePath, MAX_ENTRIES, SymlinkTarget};
 
 /// Unpacked file.
 #[derive(Clone, Debug, PartialEq, Eq)]

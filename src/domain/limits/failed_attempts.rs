@@ -10,11 +10,15 @@ use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
 
 /// Maximum keys with a failed attempt per window.
-pub(crate) const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
 
 /// Wrong access proofs per transfer and network: 10 per hour.
 pub(crate) const WRONG_PROOFS: WindowPolicy =
     WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_hours(1), CAPACITY) };
+
+/// Wrong admin keys per network: 10 per minute.
+pub(crate) const WRONG_ADMIN_KEYS: WindowPolicy =
+    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

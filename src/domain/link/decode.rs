@@ -5,7 +5,7 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::text::{is_blank, is_line_break};
+use super::clean::{is_blank, is_line_break};
 
 /// Maximum number of encodings on top of each other, such as `%252523`.
 const MAX_DEPTH: usize = 3;

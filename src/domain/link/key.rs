@@ -5,7 +5,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::InvalidLink;
-use super::text::{Form, Gap, Text};
+use super::clean::{Form, Gap, Text};
 use crate::domain::crypto::key::LinkKey;
 
 /// Number of characters behind the version prefix of a key.

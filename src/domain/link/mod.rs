@@ -1,10 +1,10 @@
 //! Share links: `https://HOST[/BASE]/d/{transfer_id}#{key}`.
 
+mod choose;
+mod clean;
 mod decode;
 mod key;
-mod paste;
 mod scan;
-mod text;
 
 use std::str::FromStr;
 
@@ -135,20 +135,20 @@ impl FromStr for Link {
     /// and invisible characters inside, quote marks, percent-encoding and similar encodings, link protection, Markdown
     /// and HTML, typographic characters, capitals, text around it, a query, and a missing scheme.
     fn from_str(text: &str) -> Result<Self, InvalidLink> {
-        paste::link(text)
+        choose::link(text)
     }
 }
 
 impl Link {
     /// Parses the key of a link as people paste it: alone, behind a `#`, in a text, or as part of a link.
     pub fn parse_key(text: &str) -> Result<LinkKey, InvalidLink> {
-        paste::key(text)
+        choose::key(text)
     }
 
     /// Parses a transfer id that has only quotes, brackets, white space or punctuation around it.
     #[must_use]
     pub fn parse_id(text: &str) -> Option<TransferId> {
-        paste::id(text)
+        choose::id(text)
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use url::Url;
 
 use super::InvalidLink;
+use super::clean::{Gap, Text};
 use super::key;
-use super::text::{Gap, Text};
 use crate::domain::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;

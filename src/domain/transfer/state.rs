@@ -79,7 +79,6 @@ pub enum State {
 #[serde(rename_all = "snake_case")]
 pub enum DeletionCause {
     /// A request of the sender or an admin.
-    #[serde(rename = "asked")]
     Requested,
     /// The size of the stored payload differs from the declared size.
     SizeMismatch,
@@ -121,14 +120,12 @@ impl State {
 
 /// Storage state of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum PayloadState {
     /// Stored, or being uploaded.
     #[default]
-    #[serde(rename = "kept")]
     Stored,
     /// No longer downloadable; its removal is pending.
-    #[serde(rename = "released")]
     PendingRemoval,
     /// Removed.
     Removed,

@@ -11,7 +11,7 @@ use super::{Transfers, status_change};
 use crate::domain::audit::{Event, Record, with_transfer_keys};
 use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
-use crate::domain::stats::{CounterDelta, StatusMoves};
+use crate::domain::stats::{CounterDelta, STATS_RETENTION, StatusMoves};
 use crate::domain::store::{Commit, Prefix, ScheduleEntry, StorageKey, Swap};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::transfer::{PayloadState, Transfer};
@@ -22,8 +22,6 @@ const PAGE_SIZE: usize = 500;
 const CONCURRENCY: usize = 16;
 /// Maximum number of records removed per commit.
 const REMOVALS_PER_COMMIT: usize = 500;
-/// Retention period of daily counters.
-const STATS_RETENTION: Duration = Duration::from_hours(24 * 400);
 /// Minimum delay before a transfer is processed again.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
 

@@ -69,7 +69,7 @@ impl StreamWatchdog {
 
     /// Waits until there is a reason to close the connection.
     pub(crate) async fn wait_for_close_reason(&self, timeouts: &Timeouts) -> CloseReason {
-        let mut ticks = tokio::time::interval(timeouts.header.min(timeouts.stall) / CHECKS_PER_TIMEOUT);
+        let mut ticks = tokio::time::interval(timeouts.http2_idle.min(timeouts.stall) / CHECKS_PER_TIMEOUT);
         loop {
             ticks.tick().await;
             if let Some(reason) = self.lock().close_reason(timeouts, Instant::now()) {
@@ -85,7 +85,7 @@ impl Open {
         if self.waiting_since.values().flatten().any(|since| longer(*since, timeouts.response_timeout())) {
             return Some(CloseReason::Stalled);
         }
-        let idle = self.waiting_since.is_empty() && longer(self.idle_since, timeouts.header);
+        let idle = self.waiting_since.is_empty() && longer(self.idle_since, timeouts.http2_idle);
         idle.then_some(if self.started == 0 { CloseReason::NoRequest } else { CloseReason::Idle })
     }
 }
@@ -153,14 +153,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_requests_is_idle_after_a_while() {
         let (streams, timeouts) = (StreamWatchdog::new(), Timeouts::default());
-        tokio::time::advance(timeouts.header).await;
+        tokio::time::advance(timeouts.http2_idle).await;
         assert_eq!(reason(&streams), Some(CloseReason::NoRequest));
         let stream = streams.open_request();
-        tokio::time::advance(timeouts.header * 100).await;
+        tokio::time::advance(timeouts.http2_idle * 100).await;
         assert_eq!(reason(&streams), None, "a slow handler counted against the client");
         drop(stream);
         assert_eq!(reason(&streams), None);
-        tokio::time::advance(timeouts.header).await;
+        tokio::time::advance(timeouts.http2_idle).await;
         assert_eq!(reason(&streams), Some(CloseReason::Idle));
     }
 

@@ -169,8 +169,8 @@ impl Shared {
             .max_concurrent_streams(MAX_REQUESTS_PER_CONNECTION)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-            .keep_alive_interval(self.timeouts.header)
-            .keep_alive_timeout(self.timeouts.header)
+            .keep_alive_interval(self.timeouts.http2_idle)
+            .keep_alive_timeout(self.timeouts.http2_idle)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let close_reason = tokio::select! {

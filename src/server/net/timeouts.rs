@@ -14,6 +14,8 @@ const MAX_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Timeouts {
     /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
     pub header: Duration,
+    /// Timeout for an HTTP/2 connection without an open request.
+    pub http2_idle: Duration,
     /// Timeout for the next bytes of a request body, and for a blocked write of a response without a payload.
     ///
     /// Also the time spent waiting for a request body between two checks of its rate.
@@ -48,6 +50,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             header: Duration::from_secs(30),
+            http2_idle: Duration::from_secs(30),
             stall: Duration::from_secs(30),
             response_stall: None,
             min_rate: 1024,

@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use super::MAX_ENTRIES;
 use super::error::PackError;
 use super::exclude::Exclude;
 use super::plan::{Entry, FileContent, Kind, Plan};
 use super::roots::Roots;
 use super::spool::Spool;
 use crate::client::upload::{Fingerprint, WatchedFile, fills_its_size};
-use crate::domain::archive::{ArchivePath, InvalidArchivePath, InvalidSymlinkTarget, SymlinkTarget};
+use crate::domain::archive::{ArchivePath, InvalidArchivePath, InvalidSymlinkTarget, MAX_ENTRIES, SymlinkTarget};
 
 mod problems;
 mod sizes;

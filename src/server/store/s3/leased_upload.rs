@@ -1,27 +1,18 @@
 //! Upload through the service: parts of a multipart upload, and a tail object for the bytes after the last part.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::S3Store;
-use super::manifest::{Lease, ServicePart, ServiceUpload, Tail, UploadManifest};
+use super::lease::{Lease, RENEW_INTERVAL};
+use super::manifest::{ServicePart, ServiceUpload, Tail, UploadManifest};
+use super::part_size::part_size;
 use crate::domain::crypto::random;
 use crate::domain::error::chain;
 use crate::domain::id::TransferId;
 use crate::domain::store::{Condition, StorageKey, StoreError, Version};
-
-/// Size of each of the first [`FIRST_PART_COUNT`] parts in bytes (8 MiB). An upload buffers up to two parts in memory.
-const FIRST_PART_SIZE: usize = 8 << 20;
-/// Size of later parts in bytes (72 MiB), so that 10 000 parts hold the largest payload that can be configured.
-const LATER_PART_SIZE: usize = 72 << 20;
-/// Number of parts with the smaller size.
-const FIRST_PART_COUNT: usize = 500;
-/// Renewal interval of the lease during a slow upload.
-const RENEW_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Upload through the service by the writer that has the payload's lease.
 pub(super) struct LeasedUpload {
@@ -272,9 +263,4 @@ impl LeasedUpload {
         }
         Ok(())
     }
-}
-
-/// Returns the size of the part that follows `before` parts, in bytes.
-fn part_size(before: usize) -> usize {
-    if before < FIRST_PART_COUNT { FIRST_PART_SIZE } else { LATER_PART_SIZE }
 }

@@ -4,22 +4,16 @@
 //! is removed. A payload that a client sends in one presigned PUT has no manifest. Every write, finish and removal of a
 //! payload changes the manifest by compare-and-swap, so the slower of two concurrent operations detects the conflict.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::S3Store;
+use super::lease::Lease;
 use super::multipart::ListedPart;
-use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::id::TransferId;
 use crate::domain::store::{
     Change, Commit, Condition, Records, StorageKey, StoreError, Version, Versioned, read, to_json,
 };
-use crate::domain::timestamp::Timestamp;
 use crate::domain::version::V1;
-
-/// Lifetime of a lease without renewal.
-const LEASE_DURATION: Duration = Duration::from_secs(30);
 
 /// Contents of `transfers/{transfer_id}/upload.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,13 +23,13 @@ pub(super) struct UploadManifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) presigned: Option<String>,
     /// Bytes that were uploaded through the service.
-    #[serde(default, rename = "poured", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) service_upload: Option<ServiceUpload>,
     /// Encrypted size in bytes, once the payload is complete.
-    #[serde(default, rename = "whole", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) complete_size: Option<u64>,
     /// Lease of the current writer or finisher.
-    #[serde(default, rename = "holder", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lease: Option<Lease>,
 }
 
@@ -70,31 +64,11 @@ pub(super) struct Tail {
     pub(super) size: u64,
 }
 
-/// Lease on a payload, which excludes other writers until it expires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Lease {
-    pub(super) until: Timestamp,
-    /// Whether the lease is for finishing the payload. Two finishers may run at once, two writers may not.
-    pub(super) finishes: bool,
-}
-
 impl ServiceUpload {
     /// Returns the number of uploaded bytes.
     pub(super) fn length(&self) -> u64 {
         let parts: u64 = self.parts.iter().map(|part| part.size).sum();
         parts + self.tail.as_ref().map_or(0, |tail| tail.size)
-    }
-}
-
-impl Lease {
-    /// Creates a lease that starts now.
-    pub(super) fn new(finishes: bool) -> Self {
-        Self { until: SystemClock.now().plus(LEASE_DURATION), finishes }
-    }
-
-    /// Returns whether the lease has not expired.
-    pub(super) fn is_valid(&self) -> bool {
-        self.until > SystemClock.now()
     }
 }
 

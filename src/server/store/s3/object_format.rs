@@ -110,7 +110,6 @@ pub(super) struct ObjectVersion {
     /// Entity tag, the condition of the next write.
     pub(super) etag: String,
     /// Write log of the object; `None` for an immutable object.
-    #[serde(rename = "trail")]
     pub(super) log: Option<WriteLog>,
 }
 

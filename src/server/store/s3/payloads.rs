@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
 use super::S3Store;
-use super::manifest::{Lease, ServiceUpload, UploadManifest};
+use super::lease::Lease;
+use super::manifest::{ServiceUpload, UploadManifest};
 use super::reader::PayloadReader;
 use super::writer::S3Writer;
 use crate::domain::error::chain;

@@ -14,7 +14,7 @@ fn a_sweep_reports_what_it_did() {
     serving.terminate();
     // Only the schedule entry that the deletion has left is due.
     let swept = home.run(&["sweep", "--storage", &storage, "--json"]).json();
-    assert_eq!((&swept["ok"], swept["looked_at"].as_u64()), (&true.into(), Some(1)), "{swept}");
+    assert_eq!((&swept["ok"], swept["processed"].as_u64()), (&true.into(), Some(1)), "{swept}");
     let second = home.run(&["sweep", "--storage", &storage]).text();
     assert!(second.contains("checked           0"), "{second}");
 }

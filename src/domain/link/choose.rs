@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use super::clean::{Gap, Text};
 use super::scan::{Mention, mentions};
-use super::text::{Gap, Text};
 use super::{InvalidLink, Link, decode, key as pasted_key};
 use crate::domain::crypto::key::LinkKey;
 use crate::domain::id::TransferId;
