@@ -191,13 +191,19 @@ impl Context {
         }
     }
 
+    /// Returns the path of the configuration file.
+    ///
+    /// # Errors
+    /// Fails for a user without a home directory.
+    pub(super) fn config_path(&self) -> Result<PathBuf, Failure> {
+        self.config_file.clone().ok_or_else(|| {
+            Failure::usage("no home directory to save the configuration in").hint("name a file with --config")
+        })
+    }
+
     /// Changes the current profile and saves it; creates a missing profile.
     pub(super) fn change_profile(&self, change: impl FnOnce(&mut Profile)) -> Result<PathBuf, Failure> {
-        let Some(path) = self.config_file.clone() else {
-            return Err(
-                Failure::usage("no home directory to save the configuration in").hint("name a file with --config")
-            );
-        };
+        let path = self.config_path()?;
         // A named file may be missing: it is created here.
         let mut config = Config::read(&path, false)?;
         let name = config.profile_name(self.requested_profile()).to_owned();

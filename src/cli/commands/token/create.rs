@@ -66,8 +66,11 @@ async fn revoke_unprinted(api: &AdminApi, id: TokenId, error: &io::Error) -> Fai
 /// Runs `sgsend token create`.
 pub(super) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
     let api = context.admin_api().await?;
+    // Before the token is created, since it is shown only once.
+    if arguments.login {
+        context.config_path()?;
+    }
     if arguments.login && !arguments.replace {
-        // Before the token is created, since it is shown only once.
         let name = escape::for_shell(Path::new(&arguments.name));
         let keep_both =
             format!("no token was created; keep both with `sgsend -P NEW_PROFILE token create {name} --login`");

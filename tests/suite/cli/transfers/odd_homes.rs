@@ -131,6 +131,12 @@ fn a_user_without_an_account_sends_and_receives() {
     let got = as_nobody(&world.command(None, &["download", &sent.text(), "-o", "-"])).unwrap();
     assert!(got.stdout == vec![7; LENGTH], "{}", got.stderr);
     as_nobody(&world.command(None, &["history"])).unwrap().failed(9, "no home directory");
+    // A token that cannot be saved is not created.
+    let mut create = world.command(None, &["--admin-server", &world.serving.admin, "token", "create", "x", "--login"]);
+    let key = fs::read_to_string(world.home.path().join(".config/sgsend/admin-key")).unwrap();
+    as_nobody(create.env("SGSEND_ADMIN_KEY", key.trim())).unwrap().failed(2, "no home directory");
+    let tokens = world.home.run_at(&world.serving, &["token", "list", "--json"]).json();
+    assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "{tokens}");
 }
 
 #[test]
