@@ -41,7 +41,7 @@ install_python() {
     say "== Installing $(basename "$wanted" .txt) into $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted"
+    "$venv/bin/python" -m pip install -q --no-compile --disable-pip-version-check -r "$wanted"
     cp "$wanted" "$venv/installing"
     mv "$venv/installing" "$venv/installed"
   ) 9>"$venv.lock"
