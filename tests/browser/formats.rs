@@ -20,11 +20,6 @@ const COMMON: &str = r#"
     const load = (name) => import(new URL(`web/format/${name}.js`, args.root));
     const [sealed, keys, bytes, envelopes] = await Promise.all(["sealed", "key", "bytes", "envelope"].map(load));
     const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const toBase64 = (whole) => {
-      let binary = "";
-      for (let at = 0; at < whole.length; at += 8192) binary += String.fromCharCode(...whole.subarray(at, at + 8192));
-      return btoa(binary);
-    };
     const sha256 = async (whole) => bytes.hex(new Uint8Array(await crypto.subtle.digest("SHA-256", whole)));
     const open = async (key, payload) => {
       const layout = sealed.Layout.ofSealed(payload.length);
@@ -41,6 +36,25 @@ const COMMON: &str = r#"
 async fn run(browser: &Browser, service: &Service, script: &str, mut arguments: Value) -> Value {
     arguments["root"] = service.page().into();
     browser.script(&format!("{COMMON}{script}"), arguments).await
+}
+
+/// Runs a script that reads the bytes of `given` from its array `files`.
+///
+/// Large script arguments and results would pass several processes as JSON.
+async fn run_with(browser: &Browser, service: &Service, script: &str, arguments: Value, given: &[&[u8]]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..given.len()).map(|number| folder.path().join(number.to_string())).collect();
+    for (path, bytes) in paths.iter().zip(given) {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let field = "document.querySelector('#given')?.remove();
+        const field = Object.assign(document.createElement('input'), { id: 'given', type: 'file', multiple: true });
+        document.body.prepend(field);";
+    browser.script(field, Value::Null).await;
+    browser.choose("#given", &paths.iter().map(|path| path.to_str().unwrap()).collect::<Vec<_>>()).await;
+    let read = "const read = async (file) => new Uint8Array(await file.arrayBuffer());
+        const files = await Promise.all([...document.querySelector('#given').files].map(read));";
+    run(browser, service, &format!("{read}{script}"), arguments).await
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -105,15 +119,15 @@ fn sizes() -> Vec<usize> {
 async fn payloads_of_this_crate_and_tink_decrypt_in_a_browser() {
     let service = Service::start();
     let open = r"
-        const plaintext = await open(bytes.fromBase64url(args.key), fromBase64(args.sealed));
+        const plaintext = await open(bytes.fromBase64url(args.key), files[0]);
         return { size: plaintext.length, sha256: await sha256(plaintext) };";
     each(async |browser| {
         browser.goto(&service.page()).await;
         for size in sizes() {
             let (key, plaintext) = (PayloadKey::random(), content(size));
             for (by, sealed) in [("this crate", seal(&key, &plaintext)), ("Tink", tink_seal(&key, &plaintext))] {
-                let given = json!({ "key": BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), "sealed": base64(&sealed) });
-                let opened = run(browser, &service, open, given).await;
+                let key = json!({ "key": BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()) });
+                let opened = run_with(browser, &service, open, key, &[&sealed]).await;
                 let expected = json!({ "size": size, "sha256": Sha256::of(&plaintext).to_string() });
                 assert_eq!(opened, expected, "{size} bytes, encrypted by {by}");
             }
@@ -126,7 +140,7 @@ async fn payloads_of_this_crate_and_tink_decrypt_in_a_browser() {
 async fn payloads_of_a_browser_decrypt_with_this_crate_and_tink() {
     let service = Service::start();
     let seal = r"
-        const plaintext = fromBase64(args.plaintext);
+        const [plaintext] = files;
         const key = keys.LinkKey.random(false);
         const layout = new sealed.Layout(plaintext.length);
         const cipher = await sealed.Cipher.toSeal(await key.payloadKey());
@@ -140,17 +154,19 @@ async fn payloads_of_a_browser_decrypt_with_this_crate_and_tink() {
         }
         const payload = bytes.joined(...pieces);
         if (payload.length !== layout.sealedBytes) throw new Error(`the payload is ${payload.length} long`);
-        return { key: key.toString(), sealed: toBase64(payload) };";
+        const address = URL.createObjectURL(new Blob([payload]));
+        Object.assign(document.createElement('a'), { href: address, download: 'sealed' }).click();
+        return key.toString();";
     each(async |browser| {
         browser.goto(&service.page()).await;
         let mut keys = std::collections::HashSet::new();
         for size in sizes() {
             let plaintext = content(size);
-            let made = run(browser, &service, seal, json!({ "plaintext": base64(&plaintext) })).await;
-            let text = made["key"].as_str().unwrap();
+            let key = run_with(browser, &service, seal, json!({}), &[&plaintext]).await;
+            let text = key.as_str().unwrap();
             assert!(keys.insert(text.to_owned()), "a key was generated twice");
             let key = text.strip_prefix("v1.").unwrap().parse::<LinkKey>().unwrap().payload_key(None).unwrap();
-            let sealed = BASE64_STANDARD.decode(made["sealed"].as_str().unwrap()).unwrap();
+            let (_, sealed) = browser.download().await;
             assert_eq!(sealed.len() as u64, Layout::of_plaintext(size as u64).unwrap().sealed_size());
             assert!(open(&key, &sealed) == plaintext, "this crate can't decrypt {size} bytes");
             assert!(tink_open(&key, sealed) == plaintext, "Tink can't decrypt {size} bytes");
@@ -164,7 +180,7 @@ async fn tampered_payloads_are_rejected_in_a_browser() {
     let service = Service::start();
     let changes = r#"
         const key = bytes.fromBase64url(args.key);
-        const whole = fromBase64(args.sealed), other = fromBase64(args.other);
+        const [whole, other] = files;
         const size = sealed.SEGMENT_BYTES;
         const [first, second, last] = [0, 1, 2].map((index) => whole.subarray(index * size, (index + 1) * size));
         const flipped = (at) => { const copy = whole.slice(); copy[at] ^= 1; return copy; };
@@ -203,8 +219,7 @@ async fn tampered_payloads_are_rejected_in_a_browser() {
         let (sealed, other) = (seal(&key, &plaintext), seal(&key, &plaintext));
         assert_eq!(sealed.len(), 2 * SEGMENT_SIZE + 100);
         let key = BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes());
-        let given = json!({ "key": key, "sealed": base64(&sealed), "other": base64(&other) });
-        let outcomes = run(browser, &service, changes, given).await;
+        let outcomes = run_with(browser, &service, changes, json!({ "key": key }), &[&sealed, &other]).await;
         let outcomes = outcomes.as_object().unwrap();
         assert_eq!(outcomes.len(), 1 + 21 + 4 + 10 + 9);
         for (what, outcome) in outcomes {

@@ -233,7 +233,12 @@ fn capabilities(
 ) -> Capabilities {
     let (profile, downloads) = (folder.path().join("profile"), folder.path().join("downloads"));
     let mut wanted = match kind {
-        Kind::Chromium => json!({ "download.default_directory": downloads, "download.prompt_for_download": false }),
+        Kind::Chromium => json!({
+            "download.default_directory": downloads,
+            "download.prompt_for_download": false,
+            // Allows several downloads of a page without a click.
+            "profile.default_content_setting_values.automatic_downloads": 1,
+        }),
         Kind::Firefox => json!({
             "browser.download.dir": downloads,
             "browser.download.folderList": 2,
