@@ -237,7 +237,7 @@ impl Plan {
         file.read_exact_at(part, offset).map_err(|error| match error {
             SourceError::Read(source) => read_in(source),
             SourceError::Changed { change, .. } => change.in_file(Some(entry.path())),
-            error => error,
+            error @ SourceError::ReadIn { .. } => error,
         })?;
         let metadata = file.metadata().map_err(read_in)?;
         if fingerprint.modified() != metadata.modified().ok() {

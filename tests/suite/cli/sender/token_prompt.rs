@@ -20,7 +20,7 @@ impl Fixture {
         let token = admin.run_at(&serving, &["token", "create", "x"]).text();
         let home = Home::new();
         let file = home.file("a.txt", b"hello");
-        Self { serving, token, home, file, admin: admin }
+        Self { serving, token, home, file, admin }
     }
 
     /// Starts an upload on a terminal, and waits for the question.
