@@ -59,7 +59,7 @@ fn get(path: &str) -> http::Request<()> {
 
 #[tokio::test]
 async fn connections_that_only_answer_ping_are_closed() {
-    let place = Encrypted::start(|settings| settings.timeouts.header = Duration::from_millis(200)).await;
+    let place = Encrypted::start(|settings| settings.timeouts.http2_idle = Duration::from_millis(200)).await;
     let (requests, connection) = place.connect(&Builder::new()).await;
     let mut requests = requests.ready().await.unwrap();
     let (response, _) = requests.send_request(get("/health"), true).unwrap();
@@ -69,7 +69,7 @@ async fn connections_that_only_answer_ping_are_closed() {
 
 #[tokio::test]
 async fn silent_connections_are_closed() {
-    let place = Encrypted::start(|settings| settings.timeouts.header = Duration::from_millis(200)).await;
+    let place = Encrypted::start(|settings| settings.timeouts.http2_idle = Duration::from_millis(200)).await;
     let (_requests, connection) = place.connect(&Builder::new()).await;
     tokio::time::timeout(PATIENCE, connection).await.expect("a silent connection stays open").unwrap();
 }

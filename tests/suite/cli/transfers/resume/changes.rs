@@ -90,7 +90,7 @@ fn changed_content_ends_an_upload_and_leaves_no_state() {
     let content = content(LENGTH);
     let changes: [(&str, Change); 4] = [
         ("changed", |path| rewrite(path, 1_000_000)),
-        ("changed", |path| fs::File::options().write(true).open(path).unwrap().set_len(15 << 20).unwrap()),
+        ("became shorter", |path| fs::File::options().write(true).open(path).unwrap().set_len(15 << 20).unwrap()),
         ("grew", append),
         // The modification time is set back.
         ("changed", |path| {
@@ -118,9 +118,11 @@ fn a_snapshot_of_a_growing_log_is_sent() {
     assert!(downloaded(&world, &finished) == content);
 
     // Rewritten and truncated files are no logs.
-    for change in [|path| rewrite(path, 1_000_000), |path| fs::write(path, "new log").unwrap()] as [Change; 2] {
+    let changes: [(&str, Change); 2] =
+        [("changed", |path| rewrite(path, 1_000_000)), ("became shorter", |path| fs::write(path, "new log").unwrap())];
+    for (words, change) in changes {
         let file = world.home.file("a.log", &content);
-        changed_midway(&world, &[&file, "--snapshot"], || change(Path::new(&file))).failed(9, "changed");
+        changed_midway(&world, &[&file, "--snapshot"], || change(Path::new(&file))).failed(9, words);
     }
 
     // Resumed: the file had its size at the first start.
