@@ -33,7 +33,7 @@ pub fn page_query(uri: &Uri) -> Option<(PageQuery, Option<RecordId>)> {
 /// Returns the cookies of a request that can carry the admin key or a session.
 #[must_use]
 pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    extract::cookies_named(headers, name)
+    extract::cookies_named(headers, name).into_iter().map(|cookie| cookie.value).collect()
 }
 
 /// Returns the `Origin` of a request if it equals the service's own origin.

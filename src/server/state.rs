@@ -11,8 +11,9 @@ use crate::domain::address::{AddressPolicy, NetworkKey};
 use crate::domain::audit::AuditLog;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::clock::Clock;
+use crate::domain::error::Error;
 use crate::domain::id::RecordIds;
-use crate::domain::limits::failed_attempts::FailedAttempts;
+use crate::domain::limits::failed_attempts::{Attempt, FailedAttempts};
 use crate::domain::store::Store;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
@@ -44,6 +45,24 @@ pub(super) struct App {
 impl App {
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Accepts a correct admin key or session, and counts a wrong one.
+    ///
+    /// # Errors
+    /// [`Error::AdminKeyInvalid`] for a wrong or missing key; [`Error::RateLimited`] for a wrong key beyond the limit.
+    pub(super) fn check_admin_attempt(
+        &self,
+        network: NetworkKey,
+        now: Timestamp,
+        attempt: Attempt,
+    ) -> Result<(), Error> {
+        match attempt {
+            Attempt::Correct => return Ok(()),
+            Attempt::Wrong => drop(self.admin_key_attempts.check(network, now, || attempt)?),
+            Attempt::Missing => {}
+        }
+        Err(Error::AdminKeyInvalid)
     }
 }
 

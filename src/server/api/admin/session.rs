@@ -105,10 +105,8 @@ pub(super) async fn set_cookie(
 ) -> Result<Response, ApiError> {
     let (network, now) = (scope.request().network_key, app.now());
     let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
-    let check = || if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
-    if app.admin_key_attempts.check(network, now, check)? != Attempt::Correct {
-        return Err(Error::AdminKeyInvalid.into());
-    }
+    let attempt = if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
+    app.check_admin_attempt(network, now, attempt)?;
     scope.set_admin();
     let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(encrypted, &origin) };
     let set = cookie.set(&key.new_session(now), SESSION_LIFETIME);

@@ -16,14 +16,26 @@ use crate::server::api::error::ApiError;
 use crate::server::net::connection_info::Encrypted;
 use crate::server::state::AppState;
 
-/// Maximum cookies checked per request: browsers send one with `__Host-` and one without.
+/// Maximum cookies per request that are compared with the key: scripts send one.
 ///
-/// A higher maximum would allow several guesses of the key in one request.
-const MAX_COOKIES: usize = 2;
+/// A higher maximum would allow several guesses of the key in one request. The number of sessions has no such limit, since
+/// nobody guesses an HMAC; other services on the host of a browser may set any number of cookies of this name.
+const MAX_KEY_COOKIES: usize = 2;
+/// Prefix of cookies that only this host could set, over TLS.
+const HOST_PREFIX: &str = "__Host-";
+
+/// Cookie of a request with the name of the admin key's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AdminCookie<'a> {
+    pub(crate) value: &'a str,
+    /// Whether the name starts with `__Host-`.
+    pub(crate) has_host_prefix: bool,
+}
 
 /// Extractor that authenticates an admin.
 ///
-/// Cookies also need the service's own `Origin`, except for GET and HEAD.
+/// Cookies also need the service's own `Origin`, except for GET and HEAD. A right key or session is always accepted; only
+/// wrong keys count as failed attempts.
 pub(crate) struct Admin;
 
 impl FromRequestParts<AppState> for Admin {
@@ -34,14 +46,15 @@ impl FromRequestParts<AppState> for Admin {
         let (network, now) = (scope.request().network_key, app.now());
         let key = app.admin_key.as_ref().ok_or(Error::AdminKeyInvalid)?;
         let by_header = parts.headers.get(&app.auth_name);
-        let attempt = app.admin_key_attempts.check(network, now, || match by_header {
+        let attempt = match by_header {
             Some(value) if value.to_str().is_ok_and(|value| key.matches(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
-            None => by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), now),
-        })?;
-        if attempt != Attempt::Correct {
-            return Err(Error::AdminKeyInvalid.into());
-        }
+            None => {
+                let over_tls = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
+                by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), over_tls, now)
+            }
+        };
+        app.check_admin_attempt(network, now, attempt)?;
         scope.set_admin();
         if by_header.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
             origin_of(parts, app.admin_url.as_ref())?;
@@ -50,25 +63,35 @@ impl FromRequestParts<AppState> for Admin {
     }
 }
 
-fn by_cookie(key: &AdminKey, cookies: &[&str], now: Timestamp) -> Attempt {
-    if cookies.iter().any(|cookie| key.verify_session(cookie, now) || key.matches(cookie)) {
-        Attempt::Correct
+/// Checks the cookies of a request; over TLS, only sessions in `__Host-` cookies count.
+fn by_cookie(key: &AdminKey, cookies: &[AdminCookie<'_>], over_tls: bool, now: Timestamp) -> Attempt {
+    let is_session =
+        |cookie: &AdminCookie<'_>| (cookie.has_host_prefix || !over_tls) && key.verify_session(cookie.value, now);
     // An expired session is not a guess at the key.
-    } else if cookies.iter().any(|cookie| !AdminKey::has_session_form(cookie)) {
-        Attempt::Wrong
-    } else {
+    let mut keys =
+        cookies.iter().filter(|cookie| !AdminKey::has_session_form(cookie.value)).take(MAX_KEY_COOKIES).peekable();
+    if cookies.iter().any(is_session) {
+        Attempt::Correct
+    } else if keys.peek().is_none() {
         Attempt::Missing
+    } else if keys.any(|cookie| key.matches(cookie.value)) {
+        Attempt::Correct
+    } else {
+        Attempt::Wrong
     }
 }
 
-/// Returns the values of the first two cookies named `name`, with or without `__Host-`.
-pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+/// Returns the cookies named `name`, with or without `__Host-`.
+pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<AdminCookie<'a>> {
     // Parses each cookie on its own: other services on this host may set cookies that are not UTF-8.
     let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     let pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
-    let named = |found: &str| found.strip_prefix("__Host-").unwrap_or(found).eq_ignore_ascii_case(name);
-    let values = pairs.filter(|(found, _)| named(found)).map(|(_, value)| value.trim_matches('"'));
-    values.take(MAX_COOKIES).collect()
+    let cookies = pairs.filter_map(|(found, value)| {
+        let has_host_prefix = found.starts_with(HOST_PREFIX);
+        let is_named = found.strip_prefix(HOST_PREFIX).unwrap_or(found).eq_ignore_ascii_case(name);
+        is_named.then(|| AdminCookie { value: value.trim_matches('"'), has_host_prefix })
+    });
+    cookies.collect()
 }
 
 /// Returns the `Origin` of a request if it is that of `admin_url`, or its host and port equal those of the request.
@@ -161,7 +184,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, "a=1; __Host-x-api-key=2; x-api-key=\"3\"".parse().unwrap());
         headers.append(COOKIE, "X-API-Key=4".parse().unwrap());
-        assert_eq!(cookies_named(&headers, "x-api-key"), ["2", "3"]);
+        let found: Vec<_> = cookies_named(&headers, "x-api-key").iter().map(|c| (c.value, c.has_host_prefix)).collect();
+        assert_eq!(found, [("2", true), ("3", false), ("4", false)]);
     }
 
     #[test]
@@ -169,7 +193,29 @@ mod tests {
         for theme in ["grün".as_bytes(), b"gr\xfcn"] {
             let cookies = [b"theme=", theme, b"; x-api-key=5"].concat();
             let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&cookies).unwrap())]);
-            assert_eq!(cookies_named(&headers, "x-api-key"), ["5"]);
+            assert_eq!(cookies_named(&headers, "x-api-key"), [AdminCookie { value: "5", has_host_prefix: false }]);
         }
+    }
+
+    #[test]
+    fn any_number_of_other_cookies_hides_no_session() {
+        let (key, now) = (AdminKey::new(&"k".repeat(32)).unwrap(), Timestamp::from_millis(0));
+        let session = key.new_session(now);
+        let cookie = |value, has_host_prefix| AdminCookie { value, has_host_prefix };
+        let check = |cookies: &[AdminCookie<'_>], over_tls| by_cookie(&key, cookies, over_tls, now);
+        let mut cookies = vec![cookie("tossed", false); 500];
+        assert_eq!(check(&cookies, false), Attempt::Wrong);
+        cookies.push(cookie(&session, true));
+        assert_eq!(check(&cookies, false), Attempt::Correct);
+        assert_eq!(check(&cookies, true), Attempt::Correct);
+        // A page of another host can set a cookie without the prefix, with a session of its own.
+        assert_eq!(check(&[cookie(&session, false)], true), Attempt::Missing);
+        assert_eq!(check(&[cookie(&session, false)], false), Attempt::Correct);
+        // Only two guesses at the key.
+        let right = "k".repeat(32);
+        let guesses = ["1", "2", right.as_str()].map(|value| cookie(value, false));
+        assert_eq!(check(&guesses, true), Attempt::Wrong);
+        assert_eq!(check(&guesses[1..], true), Attempt::Correct);
+        assert_eq!(check(&[], true), Attempt::Missing);
     }
 }
