@@ -6,6 +6,7 @@ mod context;
 mod failure;
 mod guess;
 mod input;
+mod memory;
 mod output;
 mod reference;
 mod signals;
@@ -26,6 +27,7 @@ use self::output::style::ColorChoice;
 /// Parses the arguments of this process, runs the command, and returns the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
+    memory::protect();
     if let Some(response) = commands::completions::respond(command_line) {
         // A write error is ignored: the shell has closed the pipe.
         let _ = Printer::before_parsing(false, ColorChoice::Never).text(&response);

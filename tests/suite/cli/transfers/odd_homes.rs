@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{FinishedCommand, Home, ServerProcess, SmallDisk, not_run};
+use crate::support::{ADMIN_KEY, FinishedCommand, Home, ServerProcess, SmallDisk, not_run};
 
 const LENGTH: usize = 9_000_000;
 
@@ -137,6 +137,30 @@ fn a_user_without_an_account_sends_and_receives() {
     as_nobody(create.env("SGSEND_ADMIN_KEY", key.trim())).unwrap().failed(2, "no home directory");
     let tokens = world.home.run_at(&world.serving, &["token", "list", "--json"]).json();
     assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "{tokens}");
+}
+
+#[test]
+fn other_processes_of_the_user_cannot_read_the_memory() {
+    let world = World::new();
+    open_up(&world.home);
+    // Reads the environment, which is part of the memory, of a running server and of a process without protection.
+    let script = r#"
+        "$@" 2>/dev/null >/tmp/log.$$ & server=$!
+        until grep -q listening /tmp/log.$$; do kill -0 $server || exit 9; sleep 0.05; done
+        grep "Max core file size *0 *0 " /proc/$server/limits
+        cat /proc/$$/environ >/dev/null && echo "the shell is readable"
+        cat /proc/$server/environ >/dev/null 2>&1 && echo "the server is readable"
+        kill $server; wait $server; rm /tmp/log.$$"#;
+    let serve =
+        ["serve", "all", "--json", "--storage", "memory:", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let serve = world.home.sgsend(&serve);
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", script, "sh"]).arg(serve.get_program()).args(serve.get_args());
+    shell.env("PATH", "/usr/bin:/bin").env("SGSEND_ADMIN_KEY", ADMIN_KEY);
+    let Some(shown) = as_nobody(&shell) else { return };
+    let shown = shown.text();
+    assert!(shown.contains("Max core file size") && shown.contains("the shell is readable"), "{shown}");
+    assert!(!shown.contains("the server is readable"), "{shown}");
 }
 
 #[test]
