@@ -32,10 +32,10 @@ async fn the_page_for_recipients() {
     service.run(&["delete", &deleted]).text();
     chromium(async |browser| {
         browser.goto(text.split_once('#').unwrap().0).await;
-        browser.visible("#key").await;
+        browser.wait_until_visible("#key").await;
         check(browser, &axe, "without a key").await;
         browser.goto(&locked).await;
-        browser.visible("#passphrase").await;
+        browser.wait_until_visible("#passphrase").await;
         check(browser, &axe, "with a passphrase").await;
         browser.fill("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
@@ -45,13 +45,13 @@ async fn the_page_for_recipients() {
         browser.text("#error").await;
         check(browser, &axe, "of what was deleted").await;
         browser.goto(&text).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         check(browser, &axe, "ready").await;
         browser.click("#preview").await;
-        browser.visible("#shown pre").await;
+        browser.wait_until_visible("#shown pre").await;
         check(browser, &axe, "with a preview").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         browser.click("#transparency summary").await;
         check(browser, &axe, "after a download").await;
     })
@@ -64,11 +64,11 @@ async fn the_page_for_recipients_during_a_download() {
     let service = Service::on_disk();
     let link = service.upload("large.bin", &content(6 * 1024 * 1024), &["-d", "1"]);
     chromium(async |browser| {
-        let proxy = service.half_fetched(browser, &link).await;
-        browser.visible("#progress").await;
+        let proxy = service.start_partial_download(browser, &link).await;
+        browser.wait_until_visible("#progress").await;
         check(browser, &axe, "fetching").await;
         proxy.open();
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         browser.download().await;
     })
     .await;
@@ -80,7 +80,7 @@ async fn the_page_for_senders() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.visible("#send-form").await;
+        browser.wait_until_visible("#send-form").await;
         check(browser, &axe, "empty").await;
         browser.fill("#token", "no token").await;
         browser.click("#send").await;
@@ -89,23 +89,23 @@ async fn the_page_for_senders() {
         let names = ["one.txt", "a rather long name of a file that does not fit into a narrow window.txt"];
         let names = names.map(|name| service.home.file(name, b"hello"));
         browser.choose("#files", &[&names[0], &names[1]]).await;
-        browser.visible("#chosen li").await;
+        browser.wait_until_visible("#chosen li").await;
         check(browser, &axe, "with files").await;
         browser.fill("#token", &service.token).await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         browser.click("#qr-details summary").await;
         browser.click("#sent #transparency summary").await;
-        browser.visible("#events li").await;
+        browser.wait_until_visible("#events li").await;
         check(browser, &axe, "sent").await;
         browser.click("#delete").await;
-        browser.says("#status", "deleted").await;
+        browser.wait_for_text("#status", "deleted").await;
         check(browser, &axe, "deleted").await;
         browser.click("#another").await;
         browser.fill("#text", "hello").await;
         browser.click("label:has(#apart)").await;
         browser.click("#send").await;
-        browser.visible("#link-key").await;
+        browser.wait_until_visible("#link-key").await;
         check(browser, &axe, "sent, with the key apart").await;
     })
     .await;
@@ -120,8 +120,8 @@ async fn pages_in_unsupported_environments() {
         browser.before_scripts("Object.defineProperty(globalThis, 'isSecureContext', { value: false })").await;
         for url in [&service.page(), &link] {
             browser.goto(url).await;
-            browser.says("#why-not", "https").await;
-            assert!(!browser.shows("#send-form, #receive").await);
+            browser.wait_for_text("#why-not", "https").await;
+            assert!(!browser.is_visible("#send-form, #receive").await);
             check(browser, &axe, "on plain http").await;
         }
     })
@@ -136,8 +136,8 @@ async fn pages_without_scripts_say_what_to_do() {
         browser.tell("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
         for (url, command) in [(&service.page(), "sgsend upload"), (&link, "sgsend download")] {
             browser.goto(url).await;
-            browser.says("#without-script", command).await;
-            assert!(!browser.shows("#send-form, #receive, #progress, #sent").await);
+            browser.wait_for_text("#without-script", command).await;
+            assert!(!browser.is_visible("#send-form, #receive, #progress, #sent").await);
         }
     })
     .await;
@@ -155,7 +155,7 @@ async fn the_other_pages() {
             format!("{}/", service.serving.admin),
         ] {
             browser.goto(&url).await;
-            browser.visible("h1").await;
+            browser.wait_until_visible("h1").await;
             check(browser, &axe, &url).await;
         }
     })
@@ -167,7 +167,7 @@ async fn all_controls_are_reachable_by_keyboard() {
     let service = Service::start();
     chromium(async |browser| {
         browser.goto(&service.page()).await;
-        browser.visible("#send-form").await;
+        browser.wait_until_visible("#send-form").await;
         // All controls are reached in this order.
         let mut reached = Vec::new();
         for _ in 0..12 {
@@ -183,7 +183,7 @@ async fn all_controls_are_reachable_by_keyboard() {
         browser.fill("#text", "hello").await;
         browser.fill("#token", &service.token).await;
         browser.enter("#token").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         browser.until("the focus to move", async || (browser.focused().await == "sent-title").then_some(())).await;
     })
     .await;

@@ -42,13 +42,13 @@ async fn send(browser: &Browser, service: &Service, file: &str) -> Duration {
     browser.choose("#files", &[file]).await;
     let started = Instant::now();
     browser.click("#send").await;
-    browser.patiently("the upload to finish", async || browser.shows("#sent").await.then_some(())).await;
+    browser.patiently("the upload to finish", async || browser.is_visible("#sent").await.then_some(())).await;
     started.elapsed()
 }
 
 async fn receive(browser: &Browser, link: &str) -> Duration {
     browser.goto(link).await;
-    browser.visible("#download").await;
+    browser.wait_until_visible("#download").await;
     let started = Instant::now();
     browser.click("#download").await;
     let fetched = async || browser.text("#outcome").await.contains("Fetched and decrypted").then_some(());

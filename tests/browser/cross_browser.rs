@@ -6,11 +6,11 @@ async fn send(browser: &Browser, service: &Service, name: &str, sent: &[u8], pas
     browser.goto(&service.page()).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file(name, sent)]).await;
-    browser.says("#chosen", name).await;
+    browser.wait_for_text("#chosen", name).await;
     browser.fill("#passphrase", passphrase).await;
     browser.fill("#downloads", "1").await;
     browser.click("#send").await;
-    browser.visible("#sent").await;
+    browser.wait_until_visible("#sent").await;
     browser.value("#link").await
 }
 
@@ -21,7 +21,7 @@ async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Ve
         browser.enter("#passphrase").await;
     }
     browser.click("#download").await;
-    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
     browser.download().await
 }
 

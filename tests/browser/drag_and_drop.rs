@@ -33,9 +33,9 @@ async fn a_dropped_folder_is_sent_completely() {
         browser.fill("#token", &service.token).await;
         browser.script(DROP, json!(null)).await;
         browser.click("#send").await;
-        assert!(!browser.shows("#sent").await);
+        assert!(!browser.is_visible("#sent").await);
         browser.script("release()", json!(null)).await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         let link = browser.value("#link").await;
         service.home.run(&["download", &link, "-o", "got"]).text();
         let got = crate::send::files(&service.home.path().join("got"));

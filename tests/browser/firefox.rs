@@ -11,7 +11,7 @@ async fn links_of_the_command_line_open() {
             browser.goto(&link).await;
             assert!(!browser.address().await.contains('#'), "the key is still in the URL");
             browser.click("#download").await;
-            browser.says("#outcome", "Fetched and decrypted").await;
+            browser.wait_for_text("#outcome", "Fetched and decrypted").await;
             let (name, got) = browser.download().await;
             assert_eq!((name.as_str(), got.len()), ("отчёт 報告.bin", size));
             assert!(got == content(size), "the content of {size} bytes differs");
@@ -31,7 +31,7 @@ async fn wrong_keys_and_passphrases_count_no_download() {
         browser.goto(&link).await;
         browser.fill("#passphrase", "coffee").await;
         browser.enter("#passphrase").await;
-        browser.says("#error", "passphrase").await;
+        browser.wait_for_text("#error", "passphrase").await;
         browser
             .goto(&format!(
                 "{}#{}",
@@ -39,13 +39,13 @@ async fn wrong_keys_and_passphrases_count_no_download() {
                 link.split_once('#').unwrap().1.replace("v1p", "v1")
             ))
             .await;
-        browser.says("#error", "The key is wrong").await;
+        browser.wait_for_text("#error", "The key is wrong").await;
         assert_eq!((service.downloads(&link).await, service.downloads(&other).await), (0, 0));
         browser.goto(&link).await;
         browser.fill("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
         browser.click("#preview").await;
-        browser.says("#shown pre", "hello").await;
+        browser.wait_for_text("#shown pre", "hello").await;
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
@@ -57,9 +57,9 @@ async fn a_broken_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     firefox(async |browser| {
-        let proxy = service.half_fetched(browser, &link).await;
+        let proxy = service.start_partial_download(browser, &link).await;
         proxy.open();
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert!(browser.download().await.1 == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
@@ -77,25 +77,25 @@ async fn files_texts_and_folders_are_sent() {
         browser.fill("#passphrase", "tea").await;
         browser.fill("#downloads", "1").await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         let (link, passphrase) = (browser.value("#link").await, service.home.file("passphrase", b"tea"));
         assert!(service.download(&link, &["--passphrase-file", &passphrase]) == content(1_500_000));
-        browser.says("#status", "as often as it may be").await;
+        browser.wait_for_text("#status", "as often as it may be").await;
 
         browser.click("#another").await;
         browser.fill("#text", "Grüße").await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         assert_eq!(service.download(&browser.value("#link").await, &[]), "Grüße".as_bytes());
 
         browser.click("#another").await;
         browser.choose("#files", &[&names[0], &names[1]]).await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         service.home.run(&["download", &browser.value("#link").await, "-o", "got"]).text();
         assert_eq!(std::fs::read(service.home.path().join("got/one.txt")).unwrap(), b"one");
         browser.click("#delete").await;
-        browser.says("#status", "deleted").await;
+        browser.wait_for_text("#status", "deleted").await;
     })
     .await;
 }

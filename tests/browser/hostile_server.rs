@@ -52,15 +52,15 @@ async fn a_false_received_count_aborts_the_upload() {
         browser.goto(&service.page()).await;
         browser.fill("#token", &service.token).await;
         browser.choose("#files", &[&service.home.file("large.bin", &content(SIZE))]).await;
-        browser.says("#chosen", "large.bin").await;
+        browser.wait_for_text("#chosen", "large.bin").await;
         for lie in &lies {
             for way in ["answer", "refusal", "status"] {
                 let set = "Object.assign(globalThis, { ...args, offsets: [] })";
                 browser.script(set, json!({ "lie": lie, "way": way })).await;
                 browser.click("#send").await;
-                browser.hidden("#send-form").await;
-                browser.visible("#send-form").await;
-                let finished = browser.says("#error", "never sent").await;
+                browser.wait_until_hidden("#send-form").await;
+                browser.wait_until_visible("#send-form").await;
+                let finished = browser.wait_for_text("#error", "never sent").await;
                 assert!(finished.contains("What was sent was deleted"), "{lie} as {way}: {finished}");
                 let offsets = browser.script("return offsets", json!(null)).await;
                 assert_eq!(offsets, json!(["0"]), "{lie} as {way}");

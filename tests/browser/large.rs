@@ -13,7 +13,7 @@ async fn content_of_100_mib_is_sent_and_received() {
         browser.fill("#token", &service.token).await;
         browser.choose("#files", &[&service.home.file("large.bin", &sent)]).await;
         browser.click("#send").await;
-        browser.patiently("the upload to finish", async || browser.shows("#sent").await.then_some(())).await;
+        browser.patiently("the upload to finish", async || browser.is_visible("#sent").await.then_some(())).await;
         let link = browser.value("#link").await;
         assert!(service.download(&link, &[]) == sent, "the content differs");
         browser.goto(&link).await;

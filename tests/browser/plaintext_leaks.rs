@@ -63,7 +63,7 @@ async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (St
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.fill("#downloads", "3").await;
     browser.click("#send").await;
-    browser.visible("#sent").await;
+    browser.wait_until_visible("#sent").await;
     let link = browser.value("#link").await;
     let kept = browser.kept().await.to_string();
     for canary in
@@ -79,7 +79,7 @@ async fn receive(browser: &Browser, link: &str) -> Vec<Sent> {
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.enter("#passphrase").await;
     browser.click("#download").await;
-    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
     let (name, content) = browser.download().await;
     assert_eq!(name, NAME);
     assert!(content == CONTENT.repeat(80_000).into_bytes());
@@ -180,7 +180,7 @@ async fn a_text_does_not_outlive_its_tab() {
         browser.fill("#token", &service.token).await;
         browser.fill("#text", CONTENT).await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         let link = browser.value("#link").await;
         // Leaving a page is the time at which a browser records the content of form fields.
         browser.goto(&format!("{}/docs", service.serving.public)).await;

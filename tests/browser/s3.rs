@@ -11,14 +11,14 @@ async fn send(browser: &Browser, service: &Service, page: &str, sent: &[u8]) -> 
     browser.choose("#files", &[&service.home.file("large.bin", sent)]).await;
     browser.fill("#downloads", "2").await;
     browser.click("#send").await;
-    browser.visible("#sent").await;
+    browser.wait_until_visible("#sent").await;
     browser.value("#link").await
 }
 
 async fn receive(browser: &Browser, link: &str) -> Vec<u8> {
     browser.goto(link).await;
     browser.click("#download").await;
-    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
     browser.download().await.1
 }
 

@@ -16,13 +16,13 @@ async fn a_download_shows_its_progress() {
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
         browser.goto(&link).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         browser.script(WATCH, json!(null)).await;
         let slow =
             json!({ "offline": false, "latency": 0, "downloadThroughput": 8 * 1024 * 1024, "uploadThroughput": -1 });
         browser.tell("Network.emulateNetworkConditions", slow).await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert!(browser.download().await.1 == sent, "the content differs");
         let lines = browser.script("return lines", json!(null)).await;
         let of = |line: &str| Some(line.strip_prefix("Fetching ")?.split_once(" of ")?.0.to_owned());
@@ -45,7 +45,7 @@ async fn a_terminated_worker_is_detected_and_the_download_resumes() {
     chromium(async |browser| {
         let proxy = BlockingProxy::to(&service.serving.public);
         browser.goto(&link.replace(&service.serving.public, &proxy.url)).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         browser.tell("ServiceWorker.enable", json!({})).await;
         // The service worker may start after the first bytes are in memory, but must start.
         proxy.hold_each_after(Direction::Downstream, 10 * 1024 * 1024);
@@ -54,10 +54,10 @@ async fn a_terminated_worker_is_detected_and_the_download_resumes() {
         browser.until("the file to be created", async || (browser.download_count() > 0).then_some(())).await;
         browser.tell("ServiceWorker.stopAllWorkers", json!({})).await;
         proxy.open();
-        browser.says("#error", "has stopped the download").await;
+        browser.wait_for_text("#error", "has stopped the download").await;
         browser.until("the failed file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
         assert!(got == sent, "the content differs");

@@ -24,19 +24,19 @@ async fn paint_screenshots() {
         browser.goto(&service.page()).await;
         browser.fill("#token", &service.token).await;
         browser.choose("#files", &[&service.home.file("contract.pdf", &content(1_300_000))]).await;
-        browser.visible("#chosen li").await;
+        browser.wait_until_visible("#chosen li").await;
         paint(browser, "send").await;
         browser.fill("#downloads", "3").await;
         browser.click("#send").await;
-        browser.visible("#sent").await;
-        browser.visible("#events li").await;
+        browser.wait_until_visible("#sent").await;
+        browser.wait_until_visible("#events li").await;
         paint(browser, "sent").await;
         let link = browser.value("#link").await;
         browser.goto(&link.replace("https://send.example.org", &service.serving.public)).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         paint(browser, "receive").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         paint(browser, "received").await;
         browser.download().await;
     })

@@ -37,8 +37,8 @@ async fn stopped_during(route: &str) {
         let link = format!("{}/d/{}", service.serving.public, id.as_str().unwrap());
         // A fast user may press the button before it is visible.
         browser.script("document.querySelector('#cancel').click(); release()", Value::Null).await;
-        browser.says("#outcome", "What was sent was deleted").await;
-        assert!(browser.shows("#send-form").await && !browser.shows("#sent").await);
+        browser.wait_for_text("#outcome", "What was sent was deleted").await;
+        assert!(browser.is_visible("#send-form").await && !browser.is_visible("#sent").await);
         assert_eq!(service.status(&link).await["status"], "deleted");
         assert_eq!(browser.value("#text").await, "hello");
         let stats = service.run(&["stats", "--json"]).json();
@@ -65,11 +65,11 @@ async fn stop(browser: &Browser) {
     let started = Instant::now();
     let finished = browser.script(says, Value::Null).await;
     assert!(!finished.as_str().unwrap().is_empty(), "no text appeared within one second");
-    browser.visible("#send-form").await;
+    browser.wait_until_visible("#send-form").await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
-    browser.says("#outcome", "expires in a day").await;
-    assert!(browser.shows("#chosen li").await, "the chosen files are gone");
+    browser.wait_for_text("#outcome", "expires in a day").await;
+    assert!(browser.is_visible("#chosen li").await, "the chosen files are gone");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl BlockingProxy {
     }
 
     /// Returns the number of bytes that have passed in one direction.
-    pub(crate) fn passed(&self, direction: Direction) -> u64 {
+    pub(crate) fn bytes_forwarded(&self, direction: Direction) -> u64 {
         self.shared.state.lock().unwrap().passed[direction as usize]
     }
 }

@@ -76,6 +76,36 @@ pub enum ActionName {
     RouteNone,
 }
 
+impl ActionName {
+    /// Returns whether the action only reads.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        match self {
+            Self::TransferStatus
+            | Self::UploadStatus
+            | Self::EventList
+            | Self::ActionList
+            | Self::TokenStatus
+            | Self::TokenList
+            | Self::StatsRead
+            | Self::AuditRead => true,
+            Self::TransferCreate
+            | Self::TransferDelete
+            | Self::PayloadUpload
+            | Self::PayloadDownload
+            | Self::UploadPresign
+            | Self::UploadComplete
+            | Self::DownloadGrant
+            | Self::EventAdd
+            | Self::TokenCreate
+            | Self::TokenRevoke
+            | Self::SessionCreate
+            | Self::SessionEnd
+            | Self::RouteNone => false,
+        }
+    }
+}
+
 /// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

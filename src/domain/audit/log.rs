@@ -184,13 +184,13 @@ impl AuditLog {
     }
 
     /// Makes the records of a request, which finishes the upload `id`, cover its earlier pieces.
-    pub(crate) fn join_pieces(&self, scope: &RequestScope, id: TransferId) {
+    pub(crate) fn attach_pieces(&self, scope: &RequestScope, id: TransferId) {
         let earlier = self.pieces().take(id, &scope.request().client);
         scope.set_earlier_pieces(earlier);
     }
 
     /// Takes the earlier pieces back from a request that failed to finish the upload `id`.
-    pub(crate) fn part_pieces(&self, scope: &RequestScope, id: TransferId) {
+    pub(crate) fn detach_pieces(&self, scope: &RequestScope, id: TransferId) {
         if let Some(earlier) = scope.take_earlier_pieces() {
             // A full table loses the records, like a crash.
             self.pieces().add(id, earlier);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Action, Event, RequestRecord};
+use super::{Action, ActionName, Event, Outcome, RequestRecord};
 use crate::domain::id::RecordId;
 use crate::domain::timestamp::Timestamp;
 
@@ -73,6 +73,20 @@ impl Record {
             Self::Request(record) => record.at,
             Self::Action(record) => record.at,
             Self::Event(record) => record.at,
+        }
+    }
+
+    /// Returns whether the lists of the public service show the record.
+    ///
+    /// An admin's reads are shown to nobody, other reads and rejected requests to the transfer's sender only.
+    #[must_use]
+    pub fn is_listed(&self, for_sender: bool) -> bool {
+        match self {
+            Self::Action(record) => {
+                let is_change = !record.action.is_read() && record.outcome == Outcome::Done;
+                record.action != ActionName::AuditRead && (for_sender || is_change)
+            }
+            Self::Request(_) | Self::Event(_) => true,
         }
     }
 

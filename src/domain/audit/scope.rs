@@ -60,7 +60,7 @@ pub enum ChangeResult {
     /// Changed something that exists.
     Done,
     /// Changed something, but the result of the request depends on further work.
-    Later,
+    Undetermined,
 }
 
 /// Returns the HTTP status for the result of a change; `None` if it is not known before the response.

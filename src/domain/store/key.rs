@@ -36,7 +36,7 @@ impl StorageKey {
 
     /// Returns the prefix of all idempotency records.
     #[must_use]
-    pub fn all_creates() -> Prefix {
+    pub fn all_idempotency_records() -> Prefix {
         Prefix("creates/".to_owned())
     }
 
@@ -90,7 +90,7 @@ impl StorageKey {
 
     /// Returns whether the key belongs to a payload or an incomplete upload; all other keys are records.
     #[must_use]
-    pub fn is_of_payload(&self) -> bool {
+    pub fn belongs_to_payload(&self) -> bool {
         let rest = self.0.strip_prefix("transfers/").and_then(|rest| rest.split_once('/'));
         rest.is_some_and(|(_, name)| matches!(name, "payload.enc" | "upload.json") || name.starts_with("upload/"))
     }
@@ -148,7 +148,7 @@ impl StorageKey {
 
     /// Returns the key of the idempotency record of a sender token and an idempotency key.
     #[must_use]
-    pub fn create(token_id: TokenId, idempotency_key: &str) -> Self {
+    pub fn idempotency_record(token_id: TokenId, idempotency_key: &str) -> Self {
         Self(format!("creates/{}.json", Sha256::of(format!("{token_id}:{idempotency_key}").as_bytes())))
     }
 
@@ -258,27 +258,27 @@ mod tests {
     fn payload_keys_are_not_records() {
         let id = TransferId::random();
         for key in [StorageKey::payload(id), StorageKey::upload_manifest(id), StorageKey::payload_piece(id, "x")] {
-            assert!(key.is_of_payload(), "{key}");
+            assert!(key.belongs_to_payload(), "{key}");
             assert_eq!(key.transfer_id(), Some(id));
             assert!(key < StorageKey::after_transfer(id));
         }
         let token = StorageKey::token(TokenId::random());
         for key in [StorageKey::transfer(id), StorageKey::grant(id, &Sha256::of(b"")), token, StorageKey::header()] {
-            assert!(!key.is_of_payload(), "{key}");
+            assert!(!key.belongs_to_payload(), "{key}");
         }
         assert_eq!(StorageKey::header().transfer_id(), None);
         assert!(StorageKey::after_transfer(id).as_str() < format!("transfers/{id}a").as_str());
     }
 
     #[test]
-    fn a_key_has_the_name_of_its_object() {
+    fn the_name_is_the_last_path_part_without_json() {
         let id = TokenId::random();
         assert_eq!(StorageKey::token(id).name(), id.to_string());
         assert_eq!(StorageKey::header().name(), "store");
     }
 
     #[test]
-    fn daily_keys_have_their_day() {
+    fn the_day_is_parsed_from_daily_keys() {
         let day = Timestamp::from_millis(0).day();
         assert_eq!(StorageKey::stats(&day).day(), Some(day.clone()));
         let record = StorageKey::from_backend(format!("service/{day}/requests/x.json"));

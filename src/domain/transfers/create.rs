@@ -105,7 +105,7 @@ impl Transfers {
         let (id, created_under) = match &request.idempotency_key {
             None => (TransferId::random(), None),
             Some(key) => {
-                let record_key = StorageKey::create(token.token_id, key);
+                let record_key = StorageKey::idempotency_record(token.token_id, key);
                 let (id, known) = self.id_under(&record_key, request).await?;
                 if known && let Some(transfer) = self.created_before(scope, id).await? {
                     return Ok(transfer);
@@ -123,7 +123,7 @@ impl Transfers {
         transfer.holds_quota = token.quota.as_ref().is_some_and(|quota| quota.max_total_bytes.is_some());
         self.offer_presigned(&mut transfer, now)?;
         // Signing the upload URLs, which may fail, decides the response.
-        let result = if transfer.upload.is_some() { ChangeResult::Later } else { ChangeResult::Created };
+        let result = if transfer.upload.is_some() { ChangeResult::Undetermined } else { ChangeResult::Created };
         let deadline = transfer.deadline().unwrap_or(transfer.expires_at);
         let counter_delta = CounterDelta {
             created: 1,
@@ -168,7 +168,7 @@ impl Transfers {
     /// Returns whether an earlier request had the same idempotency key: its transfer exists or has a reservation.
     async fn is_known(&self, token: &Token, request: &CreateTransfer) -> Result<bool, Error> {
         let Some(key) = &request.idempotency_key else { return Ok(false) };
-        Ok(self.store().get(&StorageKey::create(token.token_id, key)).await?.is_some())
+        Ok(self.store().get(&StorageKey::idempotency_record(token.token_id, key)).await?.is_some())
     }
 
     /// Returns the transfer of an earlier request; `None` if the request did not create the transfer.

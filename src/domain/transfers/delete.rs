@@ -13,7 +13,7 @@ impl Transfers {
     /// Deletes a transfer in any state, and removes its payload before returning; idempotent.
     pub async fn delete(&self, scope: &RequestScope, id: TransferId) -> Result<Transfer, Error> {
         // Removing the payload, which may fail, decides the response.
-        self.mark_deleted_and_remove(scope, id, DeletionCause::Requested, Some(ChangeResult::Later)).await
+        self.mark_deleted_and_remove(scope, id, DeletionCause::Requested, Some(ChangeResult::Undetermined)).await
     }
 
     /// Changes a transfer's state to `deleted`, then removes its payload.

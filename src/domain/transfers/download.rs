@@ -50,7 +50,7 @@ impl Transfers {
         let grant = grant.unwrap_or_else(Grant::random);
         let record = match permission {
             DownloadPermission::ByGrant(record) => record,
-            DownloadPermission::Uncounted => self.count(scope, transfer, &grant, ChangeResult::Done).await?,
+            DownloadPermission::Uncounted => self.count_download(scope, transfer, &grant, ChangeResult::Done).await?,
         };
         let url = self.download_url(transfer, &record).await?;
         Ok(CreatedDownload { grant, record, url })
@@ -97,7 +97,7 @@ impl Transfers {
             DownloadPermission::Uncounted => {
                 let grant = Grant::random();
                 // The size of the response is known when its body ends.
-                self.count(scope, transfer, &grant, ChangeResult::Later).await?;
+                self.count_download(scope, transfer, &grant, ChangeResult::Undetermined).await?;
                 Some(grant)
             }
         };
@@ -109,7 +109,7 @@ impl Transfers {
     /// # Errors
     /// [`Error::TransferExhausted`] if the download limit is reached, even under concurrent requests;
     /// [`Error::RateLimited`] for too many new downloads of an unlimited transfer from one network.
-    pub(super) async fn count(
+    pub(super) async fn count_download(
         &self,
         scope: &RequestScope,
         transfer: &Transfer,

@@ -96,7 +96,7 @@ impl Transfers {
             Ok(match scope {
                 // The result of the request is not known yet: signing may fail.
                 Some(scope) => {
-                    Swap::write(transfer, scope.transfer_commit(id, now, ChangeResult::Later, &[], with), ())
+                    Swap::write(transfer, scope.transfer_commit(id, now, ChangeResult::Undetermined, &[], with), ())
                 }
                 None => Swap::write(transfer, with, ()),
             })

@@ -18,10 +18,12 @@ use crate::domain::wire::{Received, UploadStatus};
 /// Interval between records of a long upload's activity, so that its transfer does not expire as idle.
 const ACTIVITY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Interval between records of an upload in pieces; its transfer expires as idle up to this time earlier.
+/// Minimum interval between activity records of an upload in pieces.
+///
+/// A transfer may expire as idle earlier by up to this interval.
 const PIECE_RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Number of received bytes between checks of the free space, since other programs also write to the disk.
+/// Number of received bytes between checks of the free space; other programs use the disk too.
 const SPACE_CHECK_BYTES: u64 = 64 << 20;
 
 /// Reason for the early end of a request body.
@@ -100,7 +102,7 @@ impl Transfers {
             writer.discard().await?;
             return Err(Error::StorageFull);
         }
-        let ended = match outcome? {
+        let result = match outcome? {
             BodyOutcome::TooLong => {
                 writer.discard().await?;
                 return Err(too_large);
@@ -112,16 +114,16 @@ impl Transfers {
             }
         };
         let received_bytes = writer.close().await?;
-        // A request without bytes changes nothing; its audit records are limited like the records of reads.
+        // A request without bytes changes nothing; its audit records count against the budget for reads.
         if open.has_received_any() {
-            let is_piece = ended.is_ok() && received_bytes < transfer.size_bytes;
+            let is_piece = result.is_ok() && received_bytes < transfer.size_bytes;
             if is_piece && self.0.audit.shares_records_of_pieces() {
                 self.record_piece(scope, id).await?;
             } else {
-                self.record_arrival(scope, id, ended.is_ok()).await?;
+                self.record_request_end(scope, id, result.is_ok()).await?;
             }
         }
-        ended.map(|()| Received { transfer_id: id, received_bytes })
+        result.map(|()| Received { transfer_id: id, received_bytes })
     }
 
     /// Writes a request body to the payload, up to `remaining` bytes.
@@ -168,7 +170,7 @@ impl Transfers {
         let (now, transfer) = (self.now(), self.find(scope, id).await?);
         let is_recorded = transfer.upload == Some(UploadKind::Bytes)
             && transfer.last_byte_at.is_some_and(|at| now.since(at) < PIECE_RECORD_INTERVAL);
-        // Also for a transfer that has ended: this removes the written bytes.
+        // Also if the transfer has ended: `change_after_bytes` then removes the written bytes.
         if !is_recorded || transfer.check_pending(now).is_err() {
             self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, Commit::default().into()))
                 .await?;
@@ -177,23 +179,28 @@ impl Transfers {
         Ok(())
     }
 
-    /// Records upload activity at the end of a request that ended early, or ends the payload.
-    async fn record_arrival(&self, scope: &RequestScope, id: TransferId, is_body_complete: bool) -> Result<(), Error> {
+    /// Records an upload request; with a complete body, also its audit records and those of earlier pieces.
+    async fn record_request_end(
+        &self,
+        scope: &RequestScope,
+        id: TransferId,
+        is_body_complete: bool,
+    ) -> Result<(), Error> {
         let now = self.now();
         if !is_body_complete {
             let commit = || Commit::default().into();
             return self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
         }
-        self.0.audit.join_pieces(scope, id);
+        self.0.audit.attach_pieces(scope, id);
         let commit = || scope.transfer_commit(id, now, ChangeResult::Done, &[], Commit::default());
         let result = self.change_after_bytes(id, |transfer| with_recorded_bytes(transfer, now, commit())).await;
         if result.is_err() {
-            self.0.audit.part_pieces(scope, id);
+            self.0.audit.detach_pieces(scope, id);
         }
         result
     }
 
-    /// Changes a transfer after bytes were written; the bytes if the transfer has ended meanwhile.
+    /// Changes a transfer after bytes were written; removes the bytes if the transfer has ended meanwhile.
     async fn change_after_bytes<'scope>(
         &self,
         id: TransferId,

@@ -94,7 +94,7 @@ fn success_status(result: ChangeResult) -> Option<u16> {
     match result {
         ChangeResult::Created => Some(StatusCode::CREATED.as_u16()),
         ChangeResult::Done => Some(StatusCode::OK.as_u16()),
-        ChangeResult::Later => None,
+        ChangeResult::Undetermined => None,
     }
 }
 

@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 
 use super::Context;
-use crate::server::net::connection_info::Encrypted;
+use crate::server::net::connection_info::OverTls;
 
 /// Headers of every response.
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [
@@ -31,20 +31,20 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Adds the security headers, with HSTS if browsers reach this service over TLS.
 ///
-/// TLS ends at this service, or at a proxy in front of it (`tls_at_proxy`).
+/// TLS is terminated by this service, or by a proxy in front of it (`tls_at_proxy`).
 pub(super) async fn add_security_headers(
     context: Arc<Context>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let encrypted = context.tls_at_proxy || request.extensions().get::<Encrypted>().is_some_and(|tls| tls.0);
+    let over_tls = context.tls_at_proxy || request.extensions().get::<OverTls>().is_some_and(|tls| tls.0);
     let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.extend(ALWAYS);
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
-    if encrypted {
+    if over_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
     response

@@ -14,7 +14,7 @@ async fn open(browser: &Browser, service: &Service, view: &str) {
     browser.goto(&format!("{}/#{view}", service.serving.admin)).await;
     browser.fill("#key", &service.admin_key()).await;
     browser.enter("#key").await;
-    browser.visible(&format!("#{view}")).await;
+    browser.wait_until_visible(&format!("#{view}")).await;
 }
 
 fn id(link: &str) -> String {

@@ -13,7 +13,7 @@ async fn the_overview_shows_transfer_statistics() {
         open(browser, &service, "overview").await;
         let facts = "return Object.fromEntries(Array.from(document.querySelectorAll('#facts > div'), (fact) =>
             [fact.querySelector('dt').textContent, fact.querySelector('dd').textContent]))";
-        browser.says("#facts", "Can be fetched").await;
+        browser.wait_for_text("#facts", "Can be fetched").await;
         let facts = browser.script(facts, ().into()).await;
         for (name, text) in [("Can be fetched", "2"), ("Deleted", "1"), ("Downloads ever", "1"), ("Active tokens", "2")]
         {
@@ -22,17 +22,17 @@ async fn the_overview_shows_transfer_statistics() {
         let plots = browser.script("return document.querySelectorAll('#plots .plot svg').length", ().into()).await;
         assert_eq!(plots, 4);
         browser.click("#numbers summary").await;
-        browser.visible("#days tr").await;
+        browser.wait_until_visible("#days tr").await;
         let today =
             "return Array.from(document.querySelectorAll('#days tr:first-child td'), (cell) => cell.textContent)";
         let today = browser.script(today, ().into()).await;
         assert_eq!(today.as_array().unwrap()[..3], ["3", "3", "1"], "{today}");
         let focus = "document.querySelector('.plot svg').focus()";
         browser.script(focus, ().into()).await;
-        browser.says(".plot .plot-value", "3").await;
+        browser.wait_for_text(".plot .plot-value", "3").await;
         service.upload("a.txt", b"hello", &[]);
         browser.click("#refresh").await;
-        browser.says("#outcome", "latest").await;
+        browser.wait_for_text("#outcome", "latest").await;
         let today = "return document.querySelector('#days td').textContent";
         assert_eq!(browser.script(today, ().into()).await, "4");
     })
@@ -64,11 +64,11 @@ async fn the_admin_page_is_accessible() {
         check(browser, "a wrong key").await;
         browser.fill("#key", &service.admin_key()).await;
         browser.enter("#key").await;
-        browser.says("#facts", "Can be fetched").await;
+        browser.wait_for_text("#facts", "Can be fetched").await;
         browser.click("#numbers summary").await;
         check(browser, "the overview").await;
         browser.click("#views a[href='#tokens']").await;
-        browser.visible("#token-list tr").await;
+        browser.wait_until_visible("#token-list tr").await;
         browser.fill("#token-name", "a rather long name of a token that does not fit into a narrow window").await;
         browser.fill("#token-bytes", "many").await;
         browser.click("#token-form button").await;
@@ -76,20 +76,20 @@ async fn the_admin_page_is_accessible() {
         check(browser, "a wrong field").await;
         browser.fill("#token-bytes", "2 GiB").await;
         browser.click("#token-form button").await;
-        browser.visible("#created").await;
+        browser.wait_until_visible("#created").await;
         check(browser, "a new token").await;
         browser.click("#token-list tr:first-child button").await;
-        browser.visible("#confirm").await;
+        browser.wait_until_visible("#confirm").await;
         check(browser, "the question").await;
         browser.click("#confirm-yes").await;
-        browser.says("#outcome", "is revoked").await;
+        browser.wait_for_text("#outcome", "is revoked").await;
         check(browser, "a revoked token").await;
         browser.click("#views a[href='#transfer']").await;
-        browser.visible("#find").await;
+        browser.wait_until_visible("#find").await;
         check(browser, "no transfer yet").await;
         browser.fill("#transfer-id", &id(&link)).await;
         browser.enter("#transfer-id").await;
-        browser.visible("#records li").await;
+        browser.wait_until_visible("#records li").await;
         check(browser, "a transfer").await;
     })
     .await;

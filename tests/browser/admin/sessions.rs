@@ -21,23 +21,23 @@ async fn a_session_takes_the_right_key() {
         for key in ["no key at all", &service.token] {
             browser.fill("#key", key).await;
             browser.click("#session button").await;
-            browser.says("#error", "not the admin key").await;
-            assert!(!browser.shows("#admin").await && !browser.shows("#views").await, "{key}");
+            browser.wait_for_text("#error", "not the admin key").await;
+            assert!(!browser.is_visible("#admin").await && !browser.is_visible("#views").await, "{key}");
             assert_eq!(browser.value_now("#key").await, "", "the field still contains the key");
             assert!(cookies(browser).await.is_empty());
         }
         browser.fill("#key", &service.admin_key()).await;
         browser.click("#session button").await;
-        browser.visible("#overview").await;
-        assert!(!browser.shows("#login").await);
+        browser.wait_until_visible("#overview").await;
+        assert!(!browser.is_visible("#login").await);
         let kept = cookies(browser).await;
         assert_eq!((kept.len(), &kept[0]["httpOnly"], &kept[0]["sameSite"]), (1, &true.into(), &"Strict".into()));
         assert!(!kept[0].to_string().contains(&service.admin_key()), "the cookie contains the key");
         assert!(!browser.kept().await.to_string().contains(&service.admin_key()), "the browser stores the key");
         // The session survives a reload.
         browser.reload().await;
-        browser.visible("#overview").await;
-        assert!(!browser.shows("#login").await);
+        browser.wait_until_visible("#overview").await;
+        assert!(!browser.is_visible("#login").await);
     })
     .await;
 }
@@ -49,7 +49,7 @@ async fn the_login_form_leads_to_the_page() {
         browser.goto(&format!("{}/auth/set-cookie-form", service.serving.admin)).await;
         browser.fill("#key", &service.admin_key()).await;
         browser.enter("#key").await;
-        browser.visible("#overview").await;
+        browser.wait_until_visible("#overview").await;
         assert_eq!(browser.address().await, service.admin_page());
     })
     .await;
@@ -62,11 +62,11 @@ async fn logout_leaves_no_state() {
         open(browser, &service, "tokens").await;
         assert_eq!(cookies(browser).await.len(), 1);
         browser.click("#end-session").await;
-        browser.visible("#session").await;
-        assert!(!browser.shows("#admin").await && !browser.shows("#views").await);
+        browser.wait_until_visible("#session").await;
+        assert!(!browser.is_visible("#admin").await && !browser.is_visible("#views").await);
         assert!(cookies(browser).await.is_empty());
         browser.reload().await;
-        browser.visible("#session").await;
+        browser.wait_until_visible("#session").await;
     })
     .await;
 }
@@ -80,10 +80,10 @@ async fn an_expired_session_keeps_the_form_and_creates_nothing() {
         browser.fill("#token-transfers", "7").await;
         forget_session(browser).await;
         browser.click("#token-form button").await;
-        browser.says("#login-reason", "The session has ended").await;
+        browser.wait_for_text("#login-reason", "The session has ended").await;
         browser.fill("#key", &service.admin_key()).await;
         browser.enter("#key").await;
-        browser.says("#error", "do it again").await;
+        browser.wait_for_text("#error", "do it again").await;
         let listed = || service.run(&["--json", "token", "list"]).text().matches("twice pressed").count();
         assert_eq!(listed(), 0, "the token was created without a second click");
         assert_eq!(browser.value("#token-name").await, "twice pressed");

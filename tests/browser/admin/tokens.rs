@@ -15,10 +15,10 @@ async fn a_token_is_created_with_limits_and_works() {
             browser.text("#error").await;
             browser
                 .until("the field to be marked", async || {
-                    browser.shows(&format!("{field}[aria-invalid=true]")).await.then_some(())
+                    browser.is_visible(&format!("{field}[aria-invalid=true]")).await.then_some(())
                 })
                 .await;
-            assert!(!browser.shows("#created").await, "{wrong}");
+            assert!(!browser.is_visible("#created").await, "{wrong}");
             browser.script("document.querySelector(args).value = ''", field.into()).await;
         }
         browser.fill("#token-expiry", "2 days").await;
@@ -26,7 +26,7 @@ async fn a_token_is_created_with_limits_and_works() {
         browser.fill("#token-bytes", "1 MiB").await;
         browser.click("#token-form button").await;
         let token = browser.value("#created-token").await;
-        browser.says("#token-list tr.active:first-child", "from the page").await;
+        browser.wait_for_text("#token-list tr.active:first-child", "from the page").await;
         let listed = service.run(&["--json", "token", "list"]).json();
         let listed = listed["items"].as_array().unwrap().iter().find(|item| item["name"] == "from the page").unwrap();
         assert_eq!((&listed["max_transfers"], &listed["max_total_bytes"]), (&1.into(), &1_048_576.into()), "{listed}");
@@ -41,12 +41,12 @@ async fn a_token_is_created_with_limits_and_works() {
         assert_ne!(upload().exit, 0, "the token exceeded its limit");
         // The token is shown once.
         browser.click("#forget-token").await;
-        browser.hidden("#created").await;
+        browser.wait_until_hidden("#created").await;
         assert!(
             !browser.script("return document.documentElement.outerHTML", ().into()).await.to_string().contains(&token)
         );
         browser.reload().await;
-        browser.says("#token-list", "from the page").await;
+        browser.wait_for_text("#token-list", "from the page").await;
         assert_eq!(browser.value_now("#created-token").await, "");
     })
     .await;
@@ -65,15 +65,15 @@ async fn a_token_is_revoked_after_confirmation() {
     chromium(async |browser| {
         open(browser, &service, "tokens").await;
         browser.click(&format!("{row} button")).await;
-        browser.says("#confirm", "to be revoked").await;
+        browser.wait_for_text("#confirm", "to be revoked").await;
         browser.click("#confirm-no").await;
-        browser.hidden("#confirm").await;
+        browser.wait_until_hidden("#confirm").await;
         upload().text();
         browser.click(&format!("{row} button")).await;
         browser.click("#confirm-yes").await;
-        browser.says("#outcome", "is revoked").await;
-        browser.says(&format!("{row}.revoked"), "revoked").await;
-        assert!(!browser.shows(&format!("{row} button")).await);
+        browser.wait_for_text("#outcome", "is revoked").await;
+        browser.wait_for_text(&format!("{row}.revoked"), "revoked").await;
+        assert!(!browser.is_visible(&format!("{row} button")).await);
         upload().failed(5, "revoked");
     })
     .await;

@@ -12,14 +12,14 @@ async fn a_pasted_link_is_reduced_to_its_id() {
         open(browser, &service, "transfer").await;
         browser.fill("#transfer-id", "no id").await;
         browser.click("#find button").await;
-        browser.says("#error", "no transfer id").await;
+        browser.wait_for_text("#error", "no transfer id").await;
         // Inserts the whole text at once, like a paste.
         let paste = "const field = document.querySelector('#transfer-id'); field.focus(); field.select();
             document.execCommand('insertText', false, args)";
         browser.script(paste, format!("  {link}\u{20}").into()).await;
         assert_eq!(browser.value("#transfer-id").await, id(&link));
         browser.click("#find button").await;
-        browser.says("#found-title", &id(&link)).await;
+        browser.wait_for_text("#found-title", &id(&link)).await;
         assert_eq!(browser.address().await, format!("{}#transfer/{}", service.admin_page(), id(&link)));
         let sent = browser.sent().await;
         assert!(sent.iter().any(|request| request.url.contains(&id(&link))), "no request was sent");
@@ -42,30 +42,30 @@ async fn a_transfers_records_are_shown_by_kind() {
         open(browser, &service, "transfer").await;
         browser.fill("#transfer-id", &id(&link)).await;
         browser.enter("#transfer-id").await;
-        browser.says("#state", "can be fetched").await;
-        browser.says("#records", "/transfers/create").await;
-        browser.says("#records", "Everything is there").await;
-        browser.says("#records", "A download was counted").await;
+        browser.wait_for_text("#state", "can be fetched").await;
+        browser.wait_for_text("#records", "/transfers/create").await;
+        browser.wait_for_text("#records", "Everything is there").await;
+        browser.wait_for_text("#records", "A download was counted").await;
         let kinds = ["request", "action", "event"];
         for kind in kinds {
-            browser.visible(&format!("#records li[data-kind={kind}]")).await;
+            browser.wait_until_visible(&format!("#records li[data-kind={kind}]")).await;
         }
         for kind in kinds {
             browser.click(&format!("#kind-{kind}")).await;
-            browser.hidden(&format!("#records li[data-kind={kind}]")).await;
+            browser.wait_until_hidden(&format!("#records li[data-kind={kind}]")).await;
             for other in kinds.into_iter().filter(|other| *other != kind) {
                 assert!(
-                    browser.shows(&format!("#records li[data-kind={other}]")).await,
+                    browser.is_visible(&format!("#records li[data-kind={other}]")).await,
                     "hiding {kind} also hid {other}"
                 );
             }
             browser.click(&format!("#kind-{kind}")).await;
-            browser.visible(&format!("#records li[data-kind={kind}]")).await;
+            browser.wait_until_visible(&format!("#records li[data-kind={kind}]")).await;
         }
         browser.fill("#transfer-id", &"0".repeat(32)).await;
         browser.enter("#transfer-id").await;
-        browser.says("#error", "no such transfer").await;
-        assert!(!browser.shows("#found").await);
+        browser.wait_for_text("#error", "no such transfer").await;
+        assert!(!browser.is_visible("#found").await);
     })
     .await;
 }
@@ -79,15 +79,15 @@ async fn a_transfer_is_deleted_after_confirmation() {
         browser.goto(&format!("{}#transfer/{}", service.admin_page(), id(&link))).await;
         browser.click("#remove").await;
         browser.click("#confirm-no").await;
-        browser.hidden("#confirm").await;
+        browser.wait_until_hidden("#confirm").await;
         assert_eq!(service.download(&link, &[]), b"hello");
         browser.click("#remove").await;
-        browser.says("#confirm", &id(&link)).await;
+        browser.wait_for_text("#confirm", &id(&link)).await;
         browser.click("#confirm-yes").await;
-        browser.says("#outcome", "removed").await;
-        browser.says("#state", "deleted").await;
-        browser.says("#records", "The payload was removed").await;
-        assert!(!browser.shows("#remove").await);
+        browser.wait_for_text("#outcome", "removed").await;
+        browser.wait_for_text("#state", "deleted").await;
+        browser.wait_for_text("#records", "The payload was removed").await;
+        assert!(!browser.is_visible("#remove").await);
         service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
     })
     .await;

@@ -54,8 +54,8 @@ async fn names_in_many_scripts_arrive_as_they_are() {
             let link = service.upload(name, name.as_bytes(), &[]);
             browser.goto(&link).await;
             browser.click("#download").await;
-            browser.says("#file-name", name).await;
-            browser.says("#outcome", "Fetched and decrypted").await;
+            browser.wait_for_text("#file-name", name).await;
+            browser.wait_for_text("#outcome", "Fetched and decrypted").await;
             let (got, content) = browser.download().await;
             assert_eq!(got, name);
             assert_eq!(content, name.as_bytes());
@@ -111,7 +111,7 @@ async fn a_tampered_payload_is_not_saved() {
     chromium(async |browser| {
         browser.goto(&link).await;
         browser.click("#download").await;
-        browser.says("#error", "damaged").await;
+        browser.wait_for_text("#error", "damaged").await;
         browser.until("all files to be removed", async || (browser.download_count() == 0).then_some(())).await;
     })
     .await;

@@ -15,7 +15,7 @@ async fn the_key_is_removed_from_the_url_before_any_request() {
             globalThis.fetch = (...all) => { addresses.push(location.href); return ask(...all); }";
         browser.before_scripts(watch).await;
         browser.goto(&link).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         assert_eq!(browser.address().await, without_key);
         let addresses = browser.script("return addresses", json!(null)).await;
         assert!(addresses.as_array().is_some_and(|all| !all.is_empty()), "no request was sent");
@@ -37,14 +37,14 @@ async fn a_wrong_key_is_reported_before_a_download_is_counted() {
     let without_key = link.split_once('#').unwrap().0;
     chromium(async |browser| {
         browser.goto(&format!("{without_key}#{}", other.split_once('#').unwrap().1)).await;
-        browser.says("#error", "The key is wrong").await;
-        assert!(!browser.shows("#download").await);
+        browser.wait_for_text("#error", "The key is wrong").await;
+        assert!(!browser.is_visible("#download").await);
         assert_eq!(service.downloads(&link).await, 0, "a wrong key counted a download");
         // The correct key is accepted afterwards.
         browser.fill("#key", &link).await;
         browser.click("#key-form button").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(service.downloads(&link).await, 1);
     })
@@ -60,7 +60,7 @@ async fn a_wrong_key_decrypts_nothing_of_an_unlimited_transfer() {
         let mixed = format!("{}#{}", link.split_once('#').unwrap().0, other.split_once('#').unwrap().1);
         browser.goto(&mixed).await;
         browser.click("#download").await;
-        browser.says("#error", "wrong").await;
+        browser.wait_for_text("#error", "wrong").await;
         assert_eq!(browser.download_count(), 0);
     })
     .await;
@@ -73,17 +73,17 @@ async fn a_truncated_link_differs_from_a_link_without_key() {
     let (without_key, key) = link.split_once('#').unwrap();
     chromium(async |browser| {
         browser.goto(&link[..link.len() - 3]).await;
-        browser.says("#error", "not a key").await;
-        browser.visible("#key").await;
+        browser.wait_for_text("#error", "not a key").await;
+        browser.wait_until_visible("#key").await;
         browser.goto(without_key).await;
-        browser.visible("#key").await;
+        browser.wait_until_visible("#key").await;
         browser.fill("#key", "v1.tooshort").await;
         browser.enter("#key").await;
-        browser.says("#error", "no key").await;
+        browser.wait_for_text("#error", "no key").await;
         browser.fill("#key", key).await;
         browser.enter("#key").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await.1, b"hello");
     })
     .await;
@@ -96,15 +96,15 @@ async fn a_reloaded_page_prompts_for_the_key() {
     chromium(async |browser| {
         browser.goto(&link).await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         browser.download().await;
         browser.reload().await;
-        browser.visible("#key").await;
-        assert!(!browser.shows("#download").await);
+        browser.wait_until_visible("#key").await;
+        assert!(!browser.is_visible("#download").await);
         // A link pasted into the address bar of the open page works as well.
         browser.script("location.hash = args.key", json!({ "key": link.split_once('#').unwrap().1 })).await;
-        browser.visible("#download").await;
-        browser.hidden("#key-form").await;
+        browser.wait_until_visible("#download").await;
+        browser.wait_until_hidden("#key-form").await;
         assert!(!browser.address().await.contains('#'));
         assert_eq!(service.downloads(&link).await, 1);
     })
@@ -118,18 +118,18 @@ async fn a_wrong_passphrase_counts_no_download() {
     let link = service.upload("a.txt", b"hello", &["--passphrase-file", &passphrase, "-d", "1"]);
     chromium(async |browser| {
         browser.goto(&link).await;
-        browser.visible("#passphrase").await;
-        assert!(!browser.shows("#download").await);
+        browser.wait_until_visible("#passphrase").await;
+        assert!(!browser.is_visible("#download").await);
         assert_eq!(browser.focused().await, "passphrase");
         browser.fill("#passphrase", "tea").await;
         browser.enter("#passphrase").await;
-        browser.says("#error", "passphrase").await;
+        browser.wait_for_text("#error", "passphrase").await;
         assert_eq!(service.downloads(&link).await, 0, "a wrong passphrase counted a download");
         // Composed Unicode; the sender used the decomposed form.
         browser.fill("#passphrase", "café ☃").await;
         browser.enter("#passphrase").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(browser.value_now("#passphrase").await, "", "the field still contains the passphrase");
     })

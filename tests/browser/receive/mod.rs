@@ -11,6 +11,6 @@ use crate::support::Browser;
 async fn fetch(browser: &Browser, link: &str) -> (String, Vec<u8>) {
     browser.goto(link).await;
     browser.click("#download").await;
-    browser.says("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
     browser.download().await
 }

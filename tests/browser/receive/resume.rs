@@ -1,4 +1,4 @@
-//! Stopped and broken downloads resume.
+//! Resuming of stopped and interrupted downloads.
 
 use crate::support::{Direction, Service, chromium, content};
 
@@ -8,13 +8,16 @@ async fn a_broken_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let proxy = service.half_fetched(browser, &link).await;
+        let proxy = service.start_partial_download(browser, &link).await;
         proxy.open();
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
         assert!(got == sent, "the content differs");
-        assert!(proxy.passed(Direction::Downstream) < 9 * 1024 * 1024, "the download restarted from the beginning");
+        assert!(
+            proxy.bytes_forwarded(Direction::Downstream) < 9 * 1024 * 1024,
+            "the download restarted from the beginning"
+        );
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
@@ -26,13 +29,13 @@ async fn a_stopped_download_resumes_as_the_same_download() {
     let sent = content(6 * 1024 * 1024);
     let link = service.upload("large.bin", &sent, &["-d", "1"]);
     chromium(async |browser| {
-        let proxy = service.half_fetched(browser, &link).await;
+        let proxy = service.start_partial_download(browser, &link).await;
         browser.click("#cancel").await;
-        browser.says("#outcome", "Stopped").await;
+        browser.wait_for_text("#outcome", "Stopped").await;
         proxy.open();
         browser.until("the partial file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert!(browser.download().await.1 == sent, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
@@ -45,12 +48,12 @@ async fn a_restored_network_resumes_the_download() {
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     chromium(async |browser| {
         browser.goto(&link).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         browser.offline(true).await;
         browser.click("#download").await;
-        browser.says("#progress-text", "Trying again").await;
+        browser.wait_for_text("#progress-text", "Trying again").await;
         browser.offline(false).await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(service.downloads(&link).await, 1);
     })

@@ -25,8 +25,8 @@ async fn unavailable_transfers_report_the_reason() {
             (&damaged, "Is the link whole?"),
         ] {
             browser.goto(link).await;
-            browser.says("#error", words).await;
-            assert!(!browser.shows("#download").await && !browser.shows("#key").await, "{words}");
+            browser.wait_for_text("#error", words).await;
+            assert!(!browser.is_visible("#download").await && !browser.is_visible("#key").await, "{words}");
         }
     })
     .await;
@@ -45,8 +45,8 @@ async fn an_expired_link_is_reported() {
             }";
         browser.before_scripts(late).await;
         browser.goto(&link).await;
-        browser.says("#error", "time in which this file could be fetched is over").await;
-        assert!(!browser.shows("#download").await);
+        browser.wait_for_text("#error", "time in which this file could be fetched is over").await;
+        assert!(!browser.is_visible("#download").await);
     })
     .await;
 }
@@ -59,16 +59,16 @@ async fn preview_and_saving_count_as_one_download() {
         let link = service.upload("note.txt", text.as_bytes(), &["-d", "1"]);
         browser.goto(&link).await;
         browser.click("#preview").await;
-        browser.says("#shown pre", "Grüße <script>alert(1)</script>").await;
+        browser.wait_for_text("#shown pre", "Grüße <script>alert(1)</script>").await;
         browser.click("#download").await;
-        browser.says("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
         assert_eq!(browser.download().await, ("note.txt".to_owned(), text.as_bytes().to_vec()));
         assert_eq!(service.downloads(&link).await, 1, "preview and saving count as one download");
 
         let link = service.upload("dot.png", &png(), &["-d", "1"]);
         browser.goto(&link).await;
         browser.click("#preview").await;
-        browser.visible("#shown img").await;
+        browser.wait_until_visible("#shown img").await;
         let width = browser.script("return document.querySelector('#shown img').naturalWidth", json!(null)).await;
         assert_eq!(width, 1);
         assert_eq!(service.downloads(&link).await, 1);
@@ -85,9 +85,9 @@ async fn active_content_is_not_previewed() {
             let link = service.upload(name, svg.as_bytes(), &[]);
             browser.goto(&link).await;
             browser.click("#preview").await;
-            browser.visible("#file").await;
+            browser.wait_until_visible("#file").await;
             browser.until("a response", async || (!browser.text("#outcome").await.is_empty()).then_some(())).await;
-            assert!(!browser.shows("#shown img, #shown iframe, #shown object, #shown embed").await, "{name}");
+            assert!(!browser.is_visible("#shown img, #shown iframe, #shown object, #shown embed").await, "{name}");
             let title = browser.script("return document.title", json!(null)).await;
             assert_ne!(title, "run");
         }
@@ -113,7 +113,7 @@ async fn link_previews_count_no_download() {
     // Opening the page counts no download either, before the download starts.
     chromium(async |browser| {
         browser.goto(&link).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         assert_eq!(service.downloads(&link).await, 0);
     })
     .await;
@@ -126,7 +126,7 @@ async fn stored_visitor_data_is_shown_after_a_download() {
     chromium(async |browser| {
         fetch(browser, &link).await;
         browser.click("#transparency summary").await;
-        let printed = browser.says("#transparency", "Not stored").await;
+        let printed = browser.wait_for_text("#transparency", "Not stored").await;
         assert!(printed.contains("file name"), "{printed}");
     })
     .await;

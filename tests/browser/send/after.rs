@@ -16,12 +16,12 @@ async fn the_link_is_copied_or_selected_for_copying() {
             .tell("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
             .await;
         browser.click("#copy-link").await;
-        browser.says("#outcome", "The link is in the clipboard.").await;
+        browser.wait_for_text("#outcome", "The link is in the clipboard.").await;
         assert_eq!(browser.script("return navigator.clipboard.readText()", json!([])).await, json!(link));
 
         browser.script("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))", json!([])).await;
         browser.click("#copy-link").await;
-        browser.says("#error", "The link is selected: copy it by hand.").await;
+        browser.wait_for_text("#error", "The link is selected: copy it by hand.").await;
         let marked = "const field = document.getElementById('link'); \
                       return field.value.slice(field.selectionStart, field.selectionEnd)";
         assert_eq!(browser.script(marked, json!([])).await, json!(link));
@@ -54,8 +54,8 @@ async fn a_sent_transfer_can_be_deleted() {
         browser.fill("#text", "hello").await;
         let link = sent(browser).await;
         browser.click("#delete").await;
-        browser.says("#outcome", "Deleted").await;
-        browser.says("#status", "deleted").await;
+        browser.wait_for_text("#outcome", "Deleted").await;
+        browser.wait_for_text("#status", "deleted").await;
         service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
     })
     .await;
@@ -69,12 +69,12 @@ async fn the_sender_sees_downloads_and_status() {
         browser.fill("#text", "hello").await;
         browser.fill("#downloads", "2").await;
         let link = sent(browser).await;
-        browser.says("#download-count", "0").await;
+        browser.wait_for_text("#download-count", "0").await;
         service.download(&link, &[]);
-        browser.says("#download-count", "1").await;
-        browser.says("#events", "A download was counted").await;
+        browser.wait_for_text("#download-count", "1").await;
+        browser.wait_for_text("#events", "A download was counted").await;
         service.download(&link, &[]);
-        browser.says("#status", "as often as it may be").await;
+        browser.wait_for_text("#status", "as often as it may be").await;
     })
     .await;
 }

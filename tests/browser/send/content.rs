@@ -1,4 +1,4 @@
-//! Files, folders and texts are sent completely.
+//! Sending of files, folders and texts: the content arrives unchanged.
 
 use super::{begin, files, sent};
 use crate::support::{Service, chromium, content};
@@ -11,12 +11,12 @@ async fn files_of_every_size_arrive_byte_for_byte() {
         for size in [0, 1, 1_000, 1_048_400, 1_048_520, 1_048_521, 2_097_081, 5 * 1024 * 1024] {
             let file = service.home.file("sent.bin", &content(size));
             browser.choose("#files", &[&file]).await;
-            browser.says("#chosen", "sent.bin").await;
+            browser.wait_for_text("#chosen", "sent.bin").await;
             let link = sent(browser).await;
             assert!(link.starts_with(&format!("{}/d/", service.serving.public)) && link.contains("#v1."), "{link}");
             assert!(service.download(&link, &[]) == content(size), "{size} bytes");
             browser.click("#another").await;
-            browser.hidden("#sent").await;
+            browser.wait_until_hidden("#sent").await;
         }
     })
     .await;
@@ -45,8 +45,8 @@ async fn several_files_arrive_as_a_directory() {
         let first = service.home.file("first.txt", b"one");
         let second = service.home.file("zweite Datei.bin", &content(2_000_000));
         browser.choose("#files", &[&first, &second]).await;
-        browser.says("#chosen", "first.txt").await;
-        browser.says("#chosen", "zweite Datei.bin").await;
+        browser.wait_for_text("#chosen", "first.txt").await;
+        browser.wait_for_text("#chosen", "zweite Datei.bin").await;
         let link = sent(browser).await;
         service.home.run(&["download", &link, "-o", "got"]).text();
         let got = files(&service.home.path().join("got"));
@@ -70,7 +70,7 @@ async fn a_folder_arrives_with_its_content() {
     chromium(async |browser| {
         begin(browser, &service).await;
         browser.choose("#folder", &[folder.to_str().unwrap()]).await;
-        browser.says("#chosen", "photos").await;
+        browser.wait_for_text("#chosen", "photos").await;
         let link = sent(browser).await;
         service.home.run(&["download", &link, "-o", "got"]).text();
         let got = service.home.path().join("got");
@@ -120,7 +120,7 @@ async fn odd_names_in_a_folder_arrive_as_they_are() {
     chromium(async |browser| {
         begin(browser, &service).await;
         browser.choose("#folder", &[folder.to_str().unwrap()]).await;
-        browser.says("#chosen", "60 files").await;
+        browser.wait_for_text("#chosen", "60 files").await;
         let link = sent(browser).await;
         service.home.run(&["download", &link, "-o", "got"]).text();
         let got = files(&service.home.path().join("got"));
@@ -166,8 +166,8 @@ async fn sending_without_content_is_refused() {
     chromium(async |browser| {
         begin(browser, &service).await;
         browser.click("#send").await;
-        browser.says("#error", "nothing to send").await;
-        assert!(!browser.shows("#sent").await);
+        browser.wait_for_text("#error", "nothing to send").await;
+        assert!(!browser.is_visible("#sent").await);
     })
     .await;
 }
@@ -179,7 +179,7 @@ async fn too_large_content_is_refused_before_sending() {
         begin(browser, &service).await;
         browser.choose("#files", &[&service.home.file("large.bin", &content(1_048_577))]).await;
         browser.click("#send").await;
-        browser.says("#error", "at most").await;
+        browser.wait_for_text("#error", "at most").await;
         let asked = browser.sent().await;
         assert!(asked.iter().all(|request| request.method == "GET"), "{asked:?}");
         browser.click("#chosen button").await;

@@ -8,7 +8,7 @@ async fn an_upload_resumes_after_a_broken_connection() {
     chromium(async |browser| {
         let proxy = service.start_partial_upload(browser).await;
         proxy.open();
-        browser.visible("#sent").await;
+        browser.wait_until_visible("#sent").await;
         let link = browser.value("#link").await.replace(&proxy.url, &service.serving.public);
         assert!(service.download(&link, &[]) == content(9_000_000), "the content differs");
     })
@@ -22,8 +22,8 @@ async fn a_stopped_upload_is_deleted() {
         let proxy = service.start_partial_upload(browser).await;
         proxy.let_others_in();
         browser.click("#cancel").await;
-        browser.says("#outcome", "What was sent was deleted").await;
-        assert!(browser.shows("#send-form").await && browser.shows("#chosen li").await);
+        browser.wait_for_text("#outcome", "What was sent was deleted").await;
+        assert!(browser.is_visible("#send-form").await && browser.is_visible("#chosen li").await);
         proxy.open();
         let stats = service.run(&["stats", "--json"]).json();
         assert_eq!(stats["bytes_stored"], 0, "{stats}");
@@ -42,13 +42,13 @@ async fn an_upload_passes_a_proxy_that_limits_request_bodies() {
             browser.goto(&format!("{}/", proxy.url)).await;
             browser.fill("#token", &service.token).await;
             browser.choose("#files", &[&service.home.file("large.bin", &content(9_000_000))]).await;
-            browser.says("#chosen", "large.bin").await;
+            browser.wait_for_text("#chosen", "large.bin").await;
             browser.click("#send").await;
             let Some(largest) = largest else {
-                browser.says("#error", "proxy in front of the server refuses requests of 1 MiB").await;
+                browser.wait_for_text("#error", "proxy in front of the server refuses requests of 1 MiB").await;
                 return;
             };
-            browser.visible("#sent").await;
+            browser.wait_until_visible("#sent").await;
             let link = browser.value("#link").await.replace(&proxy.url, &service.serving.public);
             assert!(service.download(&link, &[]) == content(9_000_000), "the content differs");
             let passed = proxy.uploads().into_iter().filter(|(_, status)| *status == 200).map(|(size, _)| size).max();

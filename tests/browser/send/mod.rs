@@ -18,7 +18,7 @@ async fn begin(browser: &Browser, service: &Service) {
 /// Sends the chosen content; returns the link.
 async fn sent(browser: &Browser) -> String {
     browser.click("#send").await;
-    browser.visible("#sent").await;
+    browser.wait_until_visible("#sent").await;
     browser.value("#link").await
 }
 

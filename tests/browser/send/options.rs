@@ -57,8 +57,8 @@ async fn invalid_tokens_report_the_reason() {
         ] {
             browser.fill("#token", token).await;
             browser.click("#send").await;
-            browser.says("#error", words).await;
-            assert!(browser.shows("#send-form").await && !browser.shows("#sent").await, "{token}");
+            browser.wait_for_text("#error", words).await;
+            assert!(browser.is_visible("#send-form").await && !browser.is_visible("#sent").await, "{token}");
         }
         // The form still contains the content.
         browser.fill("#token", &service.token).await;

@@ -8,7 +8,7 @@ use super::browser::Browser;
 
 impl Browser {
     /// Returns the element once it is visible.
-    pub(crate) async fn visible(&self, selector: &str) -> WebElement {
+    pub(crate) async fn wait_until_visible(&self, selector: &str) -> WebElement {
         self.until(&format!("{selector} to be visible"), async || {
             let element = self.find(selector).await?;
             (element.is_displayed().await.ok()?).then_some(element)
@@ -17,18 +17,19 @@ impl Browser {
     }
 
     /// Waits until the element is hidden.
-    pub(crate) async fn hidden(&self, selector: &str) {
-        self.until(&format!("{selector} to be hidden"), async || (!self.shows(selector).await).then_some(())).await;
+    pub(crate) async fn wait_until_hidden(&self, selector: &str) {
+        self.until(&format!("{selector} to be hidden"), async || (!self.is_visible(selector).await).then_some(()))
+            .await;
     }
 
     /// Returns whether the element is visible now.
-    pub(crate) async fn shows(&self, selector: &str) -> bool {
+    pub(crate) async fn is_visible(&self, selector: &str) -> bool {
         let Some(element) = self.find(selector).await else { return false };
         element.is_displayed().await.unwrap_or(false)
     }
 
     /// Returns the element's text once it contains these words.
-    pub(crate) async fn says(&self, selector: &str, words: &str) -> String {
+    pub(crate) async fn wait_for_text(&self, selector: &str, words: &str) -> String {
         self.until(&format!("{selector} to say {words:?}"), async || {
             let text = self.find(selector).await?.text().await.ok()?;
             text.contains(words).then_some(text)
@@ -84,7 +85,7 @@ impl Browser {
 
     /// Presses Enter in the field.
     pub(crate) async fn enter(&self, selector: &str) {
-        self.visible(selector).await.send_keys(Key::Enter + "").await.unwrap();
+        self.wait_until_visible(selector).await.send_keys(Key::Enter + "").await.unwrap();
     }
 
     /// Chooses files in a file input, visible or not.

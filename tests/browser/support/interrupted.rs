@@ -12,7 +12,7 @@ impl Service {
         browser.goto(&format!("{}/", proxy.url)).await;
         browser.fill("#token", &self.token).await;
         browser.choose("#files", &[&self.home.file("large.bin", &content(9_000_000))]).await;
-        browser.says("#chosen", "large.bin").await;
+        browser.wait_for_text("#chosen", "large.bin").await;
         proxy.close_after(Direction::Upstream, 4_000_000);
         browser.click("#send").await;
         proxy.wait();
@@ -20,10 +20,10 @@ impl Service {
     }
 
     /// Starts to download a link; the proxy closes after 3 MiB.
-    pub(crate) async fn half_fetched(&self, browser: &Browser, link: &str) -> BlockingProxy {
+    pub(crate) async fn start_partial_download(&self, browser: &Browser, link: &str) -> BlockingProxy {
         let proxy = BlockingProxy::to(&self.serving.public);
         browser.goto(&link.replace(&self.serving.public, &proxy.url)).await;
-        browser.visible("#download").await;
+        browser.wait_until_visible("#download").await;
         proxy.close_after(Direction::Downstream, 3 * 1024 * 1024);
         browser.click("#download").await;
         proxy.wait();

@@ -12,7 +12,7 @@ fn origin(service: &Started) -> String {
     format!("http://{}", service.admin)
 }
 
-async fn session(service: &Started) -> String {
+async fn open_session(service: &Started) -> String {
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
     let opened =
         service.admin_without_key().post("/auth/set-auth-cookie").header("origin", &origin(service)).json(&body);
@@ -45,9 +45,9 @@ async fn every_admin_route_needs_the_key() {
     let service = Service::any().start().await;
     let transfer = service.sender().await.send_payload(b"abc", "").await;
     let token = service.admin().get("/tokens/list").send().await.items()[0]["token_id"].as_str().unwrap().to_owned();
-    let of_admin = || ROUTES.iter().filter(|route| route.service == ServiceName::Admin);
-    let closed: Vec<_> = of_admin().filter(|route| !OPEN.contains(&(route.method, route.template))).collect();
-    assert_eq!(of_admin().count() - closed.len(), OPEN.len(), "OPEN lists a route that no longer exists");
+    let admin_routes = || ROUTES.iter().filter(|route| route.service == ServiceName::Admin);
+    let closed: Vec<_> = admin_routes().filter(|route| !OPEN.contains(&(route.method, route.template))).collect();
+    assert_eq!(admin_routes().count() - closed.len(), OPEN.len(), "OPEN lists a route that no longer exists");
     assert!(closed.len() >= 8, "the table was not read: {closed:?}");
     for route in closed {
         let path = route.template.replace("{transfer_id}", &transfer).replace("{token_id}", &token);
@@ -63,7 +63,7 @@ async fn every_admin_route_needs_the_key() {
             let refused = request.json("{}").refused("admin_key_invalid").await;
             assert_eq!(refused.status, 401, "{} {path}: {refused:?}", route.method);
         }
-        // One minute between the wrong keys keeps them below the limit on failed attempts.
+        // A minute between routes keeps the wrong keys below the limit of ten failed attempts a minute.
         service.wait(Duration::from_mins(1));
     }
     let list = service.admin().get("/tokens/list").send().await;
@@ -83,7 +83,7 @@ async fn more_than_ten_wrong_keys_a_minute_are_rate_limited() {
     assert!(limited.header("retry-after").parse::<u64>().unwrap() <= 61);
     // The admin on the same network is not locked out.
     assert_eq!(service.admin().get("/tokens/list").send().await.status, 200);
-    let cookie = session(&service).await;
+    let cookie = open_session(&service).await;
     let browser = service.admin_without_key().with_header("cookie", &cookie);
     assert_eq!(browser.get("/tokens/list").send().await.status, 200);
     service.wait(Duration::from_mins(1));
@@ -91,9 +91,9 @@ async fn more_than_ten_wrong_keys_a_minute_are_rate_limited() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_no_failed_attempt() {
+async fn an_expired_session_is_no_failed_attempt() {
     let service = Service::any().start().await;
-    let cookie = session(&service).await;
+    let cookie = open_session(&service).await;
     service.wait(Duration::from_hours(12));
     let browser = service.admin_without_key().with_header("cookie", &cookie);
     for _ in 0..11 {
@@ -105,7 +105,7 @@ async fn an_ended_session_is_no_failed_attempt() {
 #[tokio::test]
 async fn a_session_opens_admin_routes_for_twelve_hours() {
     let service = Service::any().start().await;
-    let cookie = session(&service).await;
+    let cookie = open_session(&service).await;
     let browser = || service.admin_without_key().with_header("cookie", &format!("theme=dark; {cookie}"));
     assert_eq!(browser().get("/tokens/list").send().await.status, 200);
     let create = || browser().post("/tokens/create").json(r#"{"name":"by cookie"}"#);
@@ -119,7 +119,7 @@ async fn a_session_opens_admin_routes_for_twelve_hours() {
 #[tokio::test]
 async fn cookies_of_other_services_on_the_host_lock_no_admin_out() {
     let service = Service::any().start().await;
-    let cookie = session(&service).await;
+    let cookie = open_session(&service).await;
     let tossed = "x-api-key=tossed; __Host-x-api-key=tossed; ".repeat(20);
     for _ in 0..30 {
         let browser = service.admin_without_key().with_header("cookie", &format!("{tossed}{cookie}"));
@@ -135,7 +135,7 @@ async fn a_cookie_that_holds_the_key_is_accepted_for_scripts() {
 }
 
 #[tokio::test]
-async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
+async fn only_the_admin_key_from_the_service_origin_opens_a_session() {
     let service = Service::any().start().await;
     let open = || service.admin_without_key().post("/auth/set-auth-cookie");
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
@@ -154,7 +154,7 @@ async fn a_session_is_opened_only_by_the_key_from_the_own_origin() {
 #[tokio::test]
 async fn a_session_is_ended_from_its_own_page_and_its_cookie_cleared() {
     let service = Service::any().start().await;
-    let cookie = session(&service).await;
+    let cookie = open_session(&service).await;
     let end = || service.admin_without_key().post("/auth/end-session").json("{}");
     end().header("origin", &origin(&service)).refused("admin_key_invalid").await;
     end().header("cookie", &cookie).refused("origin_not_allowed").await;
@@ -162,14 +162,14 @@ async fn a_session_is_ended_from_its_own_page_and_its_cookie_cleared() {
     let ended = end().header("cookie", &cookie).header("origin", &origin(&service)).send().await;
     assert_eq!((ended.status, ended.number("expires_at")), (200, START.as_millis()), "{ended:?}");
     assert_eq!(set_cookies(&ended), ["x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"]);
-    // The response also clears the cookie without prefix, which dates from before TLS.
+    // The response also clears the cookie without prefix, set before TLS was enabled.
     let https = origin(&service).replace("http:", "https:");
     let ended = end().header("cookie", &cookie).header("origin", &https).send().await;
-    let taken_back = [
+    let cleared = [
         "__Host-x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure",
         "x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict",
     ];
-    assert_eq!(set_cookies(&ended), taken_back);
+    assert_eq!(set_cookies(&ended), cleared);
 }
 
 fn set_cookies(response: &ApiResponse) -> Vec<&str> {

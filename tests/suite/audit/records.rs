@@ -1,5 +1,7 @@
 //! Audit records: every request, its actions and its events.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::support::{Api, Service, Started, eventually};
@@ -188,6 +190,37 @@ async fn pagination_continues_after_the_last_record() {
         sender.get(&format!("/transfers/id/{id}/events/list?{query}")).refused("invalid_request").await;
         service.admin().get(&format!("/audit/transfers/id/{id}/all?{query}")).refused("invalid_request").await;
     }
+}
+
+#[tokio::test]
+async fn strangers_see_neither_reads_nor_refusals_and_nobody_an_admins_reads() {
+    let service = Service::any().start().await;
+    let sender = service.sender().await;
+    let id = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
+    sender.status(&id).await;
+    service.admin().get(&format!("/audit/transfers/id/{id}/all")).send().await;
+    let download = format!("/transfers/id/{id}/payload/download-bytes");
+    assert_eq!(service.public().get(&download).send().await.status, 200);
+    service.public().get(&download).refused("transfer_exhausted").await;
+    let listed = async |api: Api| {
+        let actions = api.get(&format!("/transfers/id/{id}/actions/list?limit=1000")).send().await.items();
+        let described = actions.iter().map(|record| {
+            let text = |member: &str| record[member].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text("action"), text("outcome"))
+        });
+        described.collect::<BTreeSet<_>>()
+    };
+    let changes = ["transfer.create done", "payload.upload done", "upload.complete done", "payload.download done"];
+    let changes = changes.map(str::to_owned);
+    let (by_stranger, by_sender) = (listed(service.public()).await, listed(sender.clone()).await);
+    assert!(by_stranger.is_subset(&BTreeSet::from(changes.clone())), "{by_stranger:?}");
+    assert!(by_stranger.contains("payload.download done"), "{by_stranger:?}");
+    for more in ["transfer.status done", "payload.download refused", "upload.complete done"] {
+        assert!(by_sender.contains(more), "{more}: {by_sender:?}");
+    }
+    assert!(!by_sender.contains("audit.read done"), "{by_sender:?}");
+    let all = service.admin().get(&format!("/audit/transfers/id/{id}/all?limit=1000")).send().await.items();
+    assert!(all.iter().any(|record| record["action"] == "audit.read"), "{all:?}");
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ fn unnamed_proxy(health: &Health) -> Option<Finding> {
     health.behind_unnamed_proxy.then(|| {
         Finding::warning(
             "trusted_proxy",
-            "the server does not know the proxy in front of it, so all its clients count as one",
+            "the server does not trust the proxy in front of it, so all clients share one rate limit",
             "the operator must name the proxy with --trusted-proxy; the log of the server has its address",
         )
     })
@@ -125,7 +125,7 @@ async fn clock(api: &Api) -> Finding {
     }
 }
 
-/// Checks that the server accepts its sender token.
+/// Checks that the server accepts this user's sender token.
 async fn token(context: &Context) -> Finding {
     const NAME: &str = "token";
     let base_url = context.settings.server();

@@ -108,7 +108,7 @@ fn check_exposure(
     }
     if !open && common.seems_proxied() {
         printer.warning(
-            "this service seems to be behind a proxy: name it with --trusted-proxy, or all clients count as one client",
+            "this service seems to be behind a proxy: name it with --trusted-proxy, or all clients share one rate limit",
         );
     }
     Ok(())

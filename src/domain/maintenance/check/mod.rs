@@ -185,7 +185,7 @@ impl<'a> Check<'a> {
     }
 
     async fn creates(&mut self) -> Result<(), StoreError> {
-        let mut pages = self.pages(StorageKey::all_creates());
+        let mut pages = self.pages(StorageKey::all_idempotency_records());
         while let Some(page) = pages.next().await? {
             for (key, value) in &page {
                 // An idempotency record without a transfer is left by a crash; a retried request reuses it.

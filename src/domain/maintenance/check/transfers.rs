@@ -50,7 +50,7 @@ impl Check<'_> {
             let found = self.store.get(&key).await?;
             Ok::<_, StoreError>(found.map(|found| (key, found.value)))
         };
-        let records = keys.into_iter().filter(|key| !key.is_of_payload());
+        let records = keys.into_iter().filter(|key| !key.belongs_to_payload());
         let found = stream::iter(records).map(read).buffered(CONCURRENCY);
         Box::pin(found.try_filter_map(async |found| Ok(found)).try_collect()).await
     }

@@ -149,7 +149,7 @@ impl Copying<'_> {
         });
         Box::pin(ids.try_for_each_concurrent(MAX_CONCURRENT_TRANSFERS, |id| self.transfer(id, pass))).await?;
         for prefix in [
-            StorageKey::all_creates(),
+            StorageKey::all_idempotency_records(),
             StorageKey::all_schedule_entries(),
             StorageKey::all_service_records(),
             StorageKey::all_stats(),

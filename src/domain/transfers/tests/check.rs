@@ -34,9 +34,9 @@ impl Fixture {
 #[tokio::test]
 async fn a_store_in_use_has_no_findings() {
     let fixture = Fixture::used().await;
-    fixture.created(None).await;
-    fixture.completed(Some(1)).await;
-    let deleted = fixture.completed(None).await;
+    fixture.create_transfer(None).await;
+    fixture.complete_transfer(Some(1)).await;
+    let deleted = fixture.complete_transfer(None).await;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     assert_eq!(fixture.findings().await, []);
     fixture.clock.advance(Duration::from_hours(48));
@@ -48,11 +48,11 @@ async fn a_store_in_use_has_no_findings() {
 #[tokio::test]
 async fn unreadable_objects_of_all_kinds_are_reported() {
     let fixture = Fixture::used().await;
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     let id = transfer.transfer_id;
     let mut keys = vec![StorageKey::header(), StorageKey::token(transfer.token_id), StorageKey::transfer(id)];
     let prefixes = RecordKind::ALL.map(|kind| StorageKey::transfer_records(id, kind));
-    for prefix in prefixes.into_iter().chain([StorageKey::all_creates(), StorageKey::all_stats()]) {
+    for prefix in prefixes.into_iter().chain([StorageKey::all_idempotency_records(), StorageKey::all_stats()]) {
         keys.push(fixture.store.keys(&prefix, None, 1).await.unwrap().remove(0));
     }
     for key in keys {
@@ -70,7 +70,7 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
 #[tokio::test]
 async fn inconsistent_objects_are_reported() {
     let fixture = Fixture::used().await;
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
     let key_text = key.to_string();
 
@@ -107,7 +107,7 @@ async fn orphaned_payloads_are_reported() {
     };
     let payload = |id| StorageKey::payload(id).to_string();
 
-    let pending = fixture.created(None).await;
+    let pending = fixture.create_transfer(None).await;
     fixture.send(&pending, b"ab").await.unwrap();
     assert_eq!(fixture.findings().await, [], "an upload in progress is a finding");
 

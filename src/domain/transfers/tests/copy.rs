@@ -55,14 +55,14 @@ async fn put(store: &dyn Store, key: StorageKey, value: &'static str) {
 async fn used() -> Fixture {
     let fixture = Fixture::new();
     open_header(&*fixture.store, RETAIN).await.unwrap();
-    let pending = fixture.created(None).await;
+    let pending = fixture.create_transfer(None).await;
     fixture.send(&pending, b"ab").await.unwrap();
-    fixture.completed(None).await;
-    let limited = fixture.completed(Some(3)).await;
+    fixture.complete_transfer(None).await;
+    let limited = fixture.complete_transfer(Some(3)).await;
     download(&fixture, limited.transfer_id).await.unwrap();
-    let exhausted = fixture.completed(Some(1)).await;
+    let exhausted = fixture.complete_transfer(Some(1)).await;
     download(&fixture, exhausted.transfer_id).await.unwrap();
-    let deleted = fixture.completed(None).await;
+    let deleted = fixture.complete_transfer(None).await;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     fixture
 }
@@ -70,7 +70,7 @@ async fn used() -> Fixture {
 async fn download(fixture: &Fixture, id: TransferId) -> Result<(), Error> {
     let scope = fixture.scope(ActionName::DownloadGrant);
     let transfer = fixture.transfers.find(&scope, id).await?;
-    fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.map(drop)
+    fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Undetermined).await.map(drop)
 }
 
 async fn ids(fixture: &Fixture) -> Vec<TransferId> {
@@ -169,7 +169,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
         let to: Arc<dyn Store> = Arc::new(memory.clone());
         let interrupted = copied(&*fixture.store, &failing_after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
-        let new = fixture.completed(Some(5)).await.transfer_id;
+        let new = fixture.complete_transfer(Some(5)).await.transfer_id;
         download(&fixture, new).await.unwrap();
         let old = ids(&fixture).await[usize::try_from(cuts).unwrap() % 4];
         fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), old).await.unwrap();
@@ -284,7 +284,7 @@ async fn only_one_of_two_concurrent_copies_finishes() {
 #[tokio::test]
 async fn a_missing_payload_is_reported() {
     let (fixture, to) = (used().await, MemoryStore::default());
-    let id = fixture.completed(None).await.transfer_id;
+    let id = fixture.complete_transfer(None).await.transfer_id;
     fixture.store.remove(id).await.unwrap();
     let result = copied(&*fixture.store, &to).await;
     assert!(matches!(result, Err(CopyError::NoPayload { id: reported }) if reported == id), "{result:?}");
@@ -294,7 +294,7 @@ async fn a_missing_payload_is_reported() {
 async fn thousands_of_records_are_copied_and_compared() {
     let fixture = Fixture::new();
     open_header(&*fixture.store, RETAIN).await.unwrap();
-    let id = fixture.completed(None).await.transfer_id;
+    let id = fixture.complete_transfer(None).await.transfer_id;
     let key = |n: u32| StorageKey::from_backend(format!("transfers/{id}/requests/{n:08}.json"));
     let service = |n: u32| StorageKey::from_backend(format!("service/2026-01-01/requests/{n:08}.json"));
     let records_of = |n| [(key(n), bytes::Bytes::from_static(b"{}")), (service(n), bytes::Bytes::from_static(b"{}"))];

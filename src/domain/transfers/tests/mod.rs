@@ -78,7 +78,7 @@ impl Fixture {
         RequestScope::new(request, self.ids.clone(), |result| match result {
             ChangeResult::Created => Some(201),
             ChangeResult::Done => Some(200),
-            ChangeResult::Later => None,
+            ChangeResult::Undetermined => None,
         })
     }
 
@@ -88,7 +88,7 @@ impl Fixture {
         self.tokens.create(&self.scope(ActionName::TokenCreate), request).await.unwrap().0
     }
 
-    async fn created(&self, max_downloads: Option<u32>) -> Transfer {
+    async fn create_transfer(&self, max_downloads: Option<u32>) -> Transfer {
         let request = CreateTransfer {
             size_bytes: 3,
             expires_in_s: Some(86_400),
@@ -106,8 +106,8 @@ impl Fixture {
         self.transfers.upload(&self.scope(ActionName::PayloadUpload), transfer, upload).await.map(drop)
     }
 
-    async fn completed(&self, max_downloads: Option<u32>) -> Transfer {
-        let transfer = self.created(max_downloads).await;
+    async fn complete_transfer(&self, max_downloads: Option<u32>) -> Transfer {
+        let transfer = self.create_transfer(max_downloads).await;
         self.send(&transfer, b"abc").await.unwrap();
         self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer).await.unwrap()
     }
@@ -130,7 +130,7 @@ impl Fixture {
 #[tokio::test]
 async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     let fixture = Fixture::new();
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     let id = transfer.transfer_id;
     fixture.clock.advance(Duration::from_hours(23));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
@@ -150,29 +150,29 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
 #[tokio::test]
 async fn an_upload_request_without_bytes_writes_no_records() {
     let fixture = Fixture::new();
-    let transfer = fixture.created(None).await;
-    let everything = StorageKey::all_of_transfer(transfer.transfer_id);
-    let before = fixture.keys(&everything).await;
+    let transfer = fixture.create_transfer(None).await;
+    let all_objects = StorageKey::all_of_transfer(transfer.transfer_id);
+    let before = fixture.keys(&all_objects).await;
     for _ in 0..3 {
         fixture.send(&transfer, b"").await.unwrap();
     }
-    assert_eq!(fixture.keys(&everything).await, before);
+    assert_eq!(fixture.keys(&all_objects).await, before);
     fixture.send(&transfer, b"a").await.unwrap();
-    assert!(fixture.keys(&everything).await.len() > before.len());
+    assert!(fixture.keys(&all_objects).await.len() > before.len());
 }
 
 #[tokio::test]
 async fn the_sweeper_finishes_an_interrupted_deletion() {
     let fixture = Fixture::new();
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     let id = transfer.transfer_id;
     // Simulates a crash between the two steps of a deletion: the state is changed, the payload is still stored.
     fixture
         .transfers
         .change(id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
-            let with = Commit { schedule: vec![StorageKey::schedule_entry(START, id)], ..Commit::default() };
-            Ok(Swap::write(transfer, with, ()))
+            let commit = Commit { schedule: vec![StorageKey::schedule_entry(START, id)], ..Commit::default() };
+            Ok(Swap::write(transfer, commit, ()))
         })
         .await
         .unwrap();
@@ -183,14 +183,14 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
 #[tokio::test]
 async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let fixture = Fixture::new();
-    let transfer = fixture.completed(Some(1)).await;
+    let transfer = fixture.complete_transfer(Some(1)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
     let result = ChangeResult::Done;
-    let record = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
-    let second = fixture.transfers.count(&scope, &transfer, &grant, result).await.unwrap();
+    let record = fixture.transfers.count_download(&scope, &transfer, &grant, result).await.unwrap();
+    let second = fixture.transfers.count_download(&scope, &transfer, &grant, result).await.unwrap();
     assert_eq!(record, second);
-    let other = fixture.transfers.count(&scope, &transfer, &Grant::random(), result).await;
+    let other = fixture.transfers.count_download(&scope, &transfer, &Grant::random(), result).await;
     assert!(matches!(other, Err(Error::TransferExhausted)));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
     fixture.clock.set(record.expires_at);
@@ -200,9 +200,9 @@ async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
 }
 
 #[tokio::test]
-async fn a_payload_larger_than_declared_ends_the_transfer() {
+async fn a_payload_larger_than_declared_deletes_the_transfer() {
     let fixture = Fixture::new();
-    let transfer = fixture.created(None).await;
+    let transfer = fixture.create_transfer(None).await;
     let id = transfer.transfer_id;
     // Writes to the store directly, like a presigned upload: the service's own routes reject a larger payload.
     let mut writer = fixture.store.writer(id, 0).await.unwrap();
@@ -221,7 +221,7 @@ async fn a_payload_larger_than_declared_ends_the_transfer() {
 #[tokio::test]
 async fn completing_a_deleted_transfer_reports_the_deletion() {
     let fixture = Fixture::new();
-    let transfer = fixture.created(None).await;
+    let transfer = fixture.create_transfer(None).await;
     fixture.send(&transfer, b"abc").await.unwrap();
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), transfer.transfer_id).await.unwrap();
     let error = fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap_err();
@@ -231,7 +231,7 @@ async fn completing_a_deleted_transfer_reports_the_deletion() {
 #[tokio::test]
 async fn resuming_the_upload_of_a_deleted_transfer_reports_the_deletion() {
     let fixture = Fixture::new();
-    let transfer = fixture.created(None).await;
+    let transfer = fixture.create_transfer(None).await;
     let upload = |bytes: &'static [u8], offset| {
         let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
         let upload = Upload { offset, length: None, body };
@@ -250,7 +250,7 @@ async fn resuming_the_upload_of_a_deleted_transfer_reports_the_deletion() {
 #[tokio::test]
 async fn a_deletion_during_an_upload_leaves_no_payload() {
     let fixture = Fixture::new();
-    let transfer = fixture.created(None).await;
+    let transfer = fixture.create_transfer(None).await;
     let id = transfer.transfer_id;
     let deleting = fixture.transfers.clone();
     let scope = fixture.scope(ActionName::TransferDelete);
@@ -269,7 +269,7 @@ async fn a_deletion_during_an_upload_leaves_no_payload() {
 async fn records_and_counters_of_old_days_are_removed() {
     let fixture = Fixture::new();
     fixture.token().await;
-    fixture.created(None).await;
+    fixture.create_transfer(None).await;
     let counts = async || {
         let service = fixture.keys(&StorageKey::all_service_records()).await.len();
         (service, fixture.keys(&StorageKey::all_stats()).await.len())
@@ -279,7 +279,7 @@ async fn records_and_counters_of_old_days_are_removed() {
     assert_eq!(
         counts().await,
         (4, 2),
-        "two records for each of two tokens; counters of the days of creation and expiry"
+        "expected two records for each of two tokens, and counters of the days of creation and expiry"
     );
     fixture.clock.advance(Duration::from_hours(24));
     fixture.transfers.sweep().await.unwrap();
@@ -289,7 +289,7 @@ async fn records_and_counters_of_old_days_are_removed() {
     assert!(!fixture.keys(&StorageKey::all_stats()).await.contains(&format!("stats/{}.json", START.day())));
     fixture.clock.set(START.plus(Duration::from_hours(24 * 4_000)));
     fixture.transfers.sweep().await.unwrap();
-    assert_eq!(counts().await.1, 1, "the totals are removed with their day");
+    assert_eq!(counts().await.1, 1, "removing the last day's counters also removed the totals");
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn an_unreadable_transfer_does_not_block_others() {
     };
     let schedule = vec![StorageKey::schedule_entry(START, broken)];
     fixture.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     fixture.clock.set(transfer.expires_at);
     let swept = fixture.transfers.sweep().await.unwrap();
     assert_eq!((swept.processed, swept.payloads_removed), (2, 1));
@@ -315,18 +315,18 @@ async fn an_unreadable_transfer_does_not_block_others() {
 }
 
 #[tokio::test]
-async fn a_commit_marks_its_records_in_the_scope_once_written() {
+async fn a_written_commit_sets_the_audit_state_of_its_scope() {
     let fixture = Fixture::new();
-    let transfer = fixture.completed(Some(1)).await;
+    let transfer = fixture.complete_transfer(Some(1)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
     drop(commit);
     assert_eq!(scope.audit_state(), AuditState::Missing, "a dropped commit counts as written");
     let grant = Grant::random();
-    fixture.transfers.count(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&scope, &transfer, &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(scope.audit_state(), AuditState::Complete);
     let second = fixture.scope(ActionName::DownloadGrant);
-    fixture.transfers.count(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
+    fixture.transfers.count_download(&second, &transfer, &grant, ChangeResult::Done).await.unwrap();
     assert_eq!(second.audit_state(), AuditState::Missing, "a request without a change counts as recorded");
     let deleting = fixture.scope(ActionName::TransferDelete);
     fixture.transfers.delete(&deleting, transfer.transfer_id).await.unwrap();
@@ -336,10 +336,10 @@ async fn a_commit_marks_its_records_in_the_scope_once_written() {
 #[tokio::test]
 async fn downloads_of_an_unlimited_transfer_are_counted() {
     let fixture = Fixture::new();
-    let transfer = fixture.completed(None).await;
+    let transfer = fixture.complete_transfer(None).await;
     for _ in 0..3 {
         let scope = fixture.scope(ActionName::DownloadGrant);
-        fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
+        fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();
     }
     fixture.transfers.flush_counts().await;
     fixture.transfers.flush_counts().await;

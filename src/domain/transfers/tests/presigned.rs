@@ -63,7 +63,7 @@ async fn put(store: &dyn Store, id: TransferId, bytes: &'static [u8]) {
     writer.close().await.unwrap();
 }
 
-async fn found(fixture: &Fixture, id: TransferId) -> Transfer {
+async fn find_transfer(fixture: &Fixture, id: TransferId) -> Transfer {
     fixture.transfers.find(&fixture.scope(ActionName::TransferStatus), id).await.unwrap()
 }
 
@@ -73,9 +73,9 @@ fn fixture() -> (Fixture, Arc<Signer>) {
 }
 
 #[tokio::test]
-async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
+async fn a_payload_written_again_after_its_deletion_is_removed() {
     let (fixture, _) = fixture();
-    let transfer = fixture.created(None).await;
+    let transfer = fixture.create_transfer(None).await;
     let id = transfer.transfer_id;
     assert_eq!((transfer.upload, transfer.upload_urls_until), (Some(UploadKind::Single), Some(START.plus(2 * HOUR))));
     put(&*fixture.store, id, b"abc").await;
@@ -90,32 +90,32 @@ async fn a_payload_rewritten_by_a_late_url_is_removed_again() {
     fixture.clock.advance(HOUR);
     fixture.transfers.sweep().await.unwrap();
     assert_eq!(fixture.store.received(id).await.unwrap(), 0);
-    assert_eq!(found(&fixture, id).await.upload_urls_until, None);
-    // The next schedule entry is for the removal of the records.
-    let last_due = fixture.keys(&StorageKey::all_schedule_entries()).await.pop();
-    assert_eq!(last_due, Some(StorageKey::schedule_entry(START.plus(RETAIN), id).to_string()));
+    assert_eq!(find_transfer(&fixture, id).await.upload_urls_until, None);
+    // The last schedule entry is for the removal of the records.
+    let last_entry = fixture.keys(&StorageKey::all_schedule_entries()).await.pop();
+    assert_eq!(last_entry, Some(StorageKey::schedule_entry(START.plus(RETAIN), id).to_string()));
 }
 
 #[tokio::test]
 async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
     let (fixture, signer) = fixture();
-    let id = fixture.created(None).await.transfer_id;
+    let id = fixture.create_transfer(None).await.transfer_id;
     let create_urls = async |fixture: &Fixture| {
-        let transfer = found(fixture, id).await;
+        let transfer = find_transfer(fixture, id).await;
         fixture.transfers.create_upload_urls(&fixture.scope(ActionName::UploadPresign), &transfer, &[]).await
     };
     for hours in [1, 2, 20] {
         fixture.clock.set(START.plus(hours * HOUR));
-        let before = found(&fixture, id).await.upload_urls_until.unwrap();
+        let before = find_transfer(&fixture, id).await.upload_urls_until.unwrap();
         assert!(matches!(
             create_urls(&fixture).await.unwrap(),
             UploadInstruction::Single { fallback_url: Some(_), .. }
         ));
-        let noted = found(&fixture, id).await.upload_urls_until.unwrap();
-        assert_eq!(noted, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
+        let recorded = find_transfer(&fixture, id).await.upload_urls_until.unwrap();
+        assert_eq!(recorded, if hours == 1 { before } else { START.plus((hours + 2) * HOUR) });
     }
     assert!(signer.lifetimes.lock().unwrap().iter().all(|lifetime| *lifetime == HOUR));
-    // The lifetime of the transfers in this test.
+    // The transfers in this test expire after 24 hours.
     fixture.clock.set(START.plus(24 * HOUR));
     assert!(matches!(create_urls(&fixture).await, Err(Error::TransferExpired)));
 }
@@ -123,13 +123,17 @@ async fn issuing_urls_keeps_an_upload_alive_and_is_recorded_once_an_hour() {
 #[tokio::test]
 async fn a_download_url_does_not_outlive_its_grant_or_its_transfer() {
     let (fixture, signer) = fixture();
-    let transfer = fixture.created(Some(9)).await;
+    let transfer = fixture.create_transfer(Some(9)).await;
     let id = transfer.transfer_id;
     put(&*fixture.store, id, b"abc").await;
     fixture.transfers.complete(&fixture.scope(ActionName::UploadComplete), transfer).await.unwrap();
-    let transfer = found(&fixture, id).await;
+    let transfer = find_transfer(&fixture, id).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
-    let grant = fixture.transfers.count(&scope, &transfer, &Grant::random(), ChangeResult::Later).await.unwrap();
+    let grant = fixture
+        .transfers
+        .count_download(&scope, &transfer, &Grant::random(), ChangeResult::Undetermined)
+        .await
+        .unwrap();
     let lifetime = async |at: Timestamp| {
         fixture.clock.set(at);
         fixture.transfers.download_url(&transfer, &grant).await.unwrap();

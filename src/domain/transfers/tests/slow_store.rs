@@ -11,50 +11,51 @@ fn random_delay() -> Duration {
     Duration::from_millis(u64::from(random::bytes::<1>()[0]) / 2)
 }
 
-/// Creates two servers over one store, without shared state in memory.
-fn two_worlds() -> [Fixture; 2] {
+/// Creates two services, as two server processes would, that share only the store.
+fn two_processes() -> [Fixture; 2] {
     let store = Arc::new(FaultyStore::default().with(FaultInjector::delaying(random_delay)));
     [Fixture::with_store(store.clone()), Fixture::with_store(store)]
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_download_limit_holds_on_a_slow_store() {
-    let worlds = two_worlds();
-    let transfer = worlds[0].completed(Some(3)).await;
+    let processes = two_processes();
+    let transfer = processes[0].complete_transfer(Some(3)).await;
     let count = async |fixture: &Fixture| {
         let scope = fixture.scope(ActionName::DownloadGrant);
         let result = ChangeResult::Done;
-        fixture.transfers.count(&scope, &transfer, &Grant::random(), result).await
+        fixture.transfers.count_download(&scope, &transfer, &Grant::random(), result).await
     };
-    let counted = join_all((0..8).map(|n| count(&worlds[n % 2]))).await;
-    assert_eq!(counted.iter().filter(|counted| counted.is_ok()).count(), 3, "{counted:?}");
+    let results = join_all((0..8).map(|n| count(&processes[n % 2]))).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 3, "{results:?}");
     let is_exhausted = |error: &Error| matches!(error, Error::TransferExhausted);
-    assert!(counted.iter().filter_map(|counted| counted.as_ref().err()).all(is_exhausted), "{counted:?}");
-    let events = worlds[0].events(transfer.transfer_id).await;
+    assert!(results.iter().filter_map(|result| result.as_ref().err()).all(is_exhausted), "{results:?}");
+    let events = processes[0].events(transfer.transfer_id).await;
     assert_eq!(events.iter().filter(|kind| **kind == EventKind::DownloadGranted).count(), 3);
     assert_eq!(events.iter().filter(|kind| **kind == EventKind::TransferExhausted).count(), 1);
 }
 
 /// Runs a slow test 20 times concurrently.
-async fn many_times<F: Future<Output = ()>>(run: impl Fn() -> F) {
+async fn run_20_times<F: Future<Output = ()>>(run: impl Fn() -> F) {
     join_all((0..20).map(|_| run())).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_wins_over_a_concurrent_completion() {
-    many_times(async || {
-        let [one, other] = two_worlds();
-        let transfer = one.created(None).await;
-        one.send(&transfer, b"abc").await.unwrap();
+    run_20_times(async || {
+        let [first, second] = two_processes();
+        let transfer = first.create_transfer(None).await;
+        first.send(&transfer, b"abc").await.unwrap();
         let id = transfer.transfer_id;
-        let (completing, deleting) = (one.scope(ActionName::UploadComplete), other.scope(ActionName::TransferDelete));
+        let (completing, deleting) =
+            (first.scope(ActionName::UploadComplete), second.scope(ActionName::TransferDelete));
         let (completed, deleted) =
-            tokio::join!(one.transfers.complete(&completing, transfer), other.transfers.delete(&deleting, id));
+            tokio::join!(first.transfers.complete(&completing, transfer), second.transfers.delete(&deleting, id));
         deleted.unwrap();
-        let found = one.transfers.find(&completing, id).await.unwrap();
+        let found = first.transfers.find(&completing, id).await.unwrap();
         assert_eq!(found.state.status(), Status::Deleted);
         assert_eq!(found.state.completed_at().is_some(), completed.is_ok(), "{completed:?}");
-        assert_eq!(one.store.received(id).await.unwrap(), 0, "the payload is left");
+        assert_eq!(first.store.received(id).await.unwrap(), 0, "the payload still exists");
         assert!(matches!(found.check_downloadable(START, true), Err(Error::TransferDeleted)));
     })
     .await;
@@ -62,33 +63,33 @@ async fn a_deletion_wins_over_a_concurrent_completion() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_during_an_upload_leaves_no_bytes() {
-    many_times(async || {
-        let [one, other] = two_worlds();
-        let transfer = one.created(None).await;
-        let (id, deleting) = (transfer.transfer_id, other.scope(ActionName::TransferDelete));
-        let (sent, deleted) = tokio::join!(one.send(&transfer, b"abc"), other.transfers.delete(&deleting, id));
+    run_20_times(async || {
+        let [first, second] = two_processes();
+        let transfer = first.create_transfer(None).await;
+        let (id, deleting) = (transfer.transfer_id, second.scope(ActionName::TransferDelete));
+        let (sent, deleted) = tokio::join!(first.send(&transfer, b"abc"), second.transfers.delete(&deleting, id));
         deleted.unwrap();
-        assert_eq!(one.store.received(id).await.unwrap(), 0, "bytes are left: {sent:?}");
+        assert_eq!(first.store.received(id).await.unwrap(), 0, "bytes remain: {sent:?}");
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_transfer_with_several_schedule_entries_is_removed_once() {
-    many_times(async || {
-        let [one, _] = two_worlds();
-        let id = one.completed(None).await.transfer_id;
-        one.transfers.delete(&one.scope(ActionName::TransferDelete), id).await.unwrap();
+    run_20_times(async || {
+        let [first, _] = two_processes();
+        let id = first.complete_transfer(None).await.transfer_id;
+        first.transfers.delete(&first.scope(ActionName::TransferDelete), id).await.unwrap();
         let schedule =
             (0..3).map(|minute| StorageKey::schedule_entry(START.plus(Duration::from_mins(minute)), id)).collect();
-        one.store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
-        one.clock.advance(RETAIN);
-        one.transfers.sweep().await.unwrap();
-        assert_eq!(one.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
-        assert_eq!(one.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
-        let next = one.completed(None).await.transfer_id;
-        one.transfers.delete(&one.scope(ActionName::TransferDelete), next).await.unwrap();
-        let counts = one.transfers.overview(&one.tokens).await.unwrap().transfers;
+        first.store.commit(Commit { schedule, ..Commit::default() }).await.unwrap();
+        first.clock.advance(RETAIN);
+        first.transfers.sweep().await.unwrap();
+        assert_eq!(first.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
+        assert_eq!(first.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
+        let next = first.complete_transfer(None).await.transfer_id;
+        first.transfers.delete(&first.scope(ActionName::TransferDelete), next).await.unwrap();
+        let counts = first.transfers.overview(&first.tokens).await.unwrap().transfers;
         assert_eq!(counts, TransferCounts { deleted: 1, ..TransferCounts::default() });
     })
     .await;

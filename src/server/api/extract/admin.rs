@@ -13,7 +13,7 @@ use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::server::admin_key::AdminKey;
 use crate::server::api::error::ApiError;
-use crate::server::net::connection_info::Encrypted;
+use crate::server::net::connection_info::OverTls;
 use crate::server::state::AppState;
 
 /// Maximum cookies per request that are compared with the key: scripts send one.
@@ -50,7 +50,7 @@ impl FromRequestParts<AppState> for Admin {
             Some(value) if value.to_str().is_ok_and(|value| key.matches(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
             None => {
-                let over_tls = parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0);
+                let over_tls = parts.extensions.get::<OverTls>().is_some_and(|over_tls| over_tls.0);
                 by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), over_tls, now)
             }
         };
@@ -112,7 +112,7 @@ pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Ur
     if admin_url.is_some_and(|admin_url| admin_url.join("/").origin() == url.origin()) {
         return Ok(url);
     }
-    if url.scheme() == "http" && parts.extensions.get::<Encrypted>().is_some_and(|encrypted| encrypted.0) {
+    if url.scheme() == "http" && parts.extensions.get::<OverTls>().is_some_and(|over_tls| over_tls.0) {
         return Err(refused(format!("the page {origin} was not loaded over https, which this service speaks")));
     }
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
@@ -159,7 +159,7 @@ mod tests {
         let own = |origin| {
             let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
             let mut parts = request.body(()).unwrap().into_parts().0;
-            parts.extensions.insert(Encrypted(true));
+            parts.extensions.insert(OverTls(true));
             origin_of(&parts, None).is_ok()
         };
         assert!(own("https://a.example:8443"));

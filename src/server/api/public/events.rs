@@ -55,7 +55,8 @@ pub(super) async fn list_events(
 
 /// Lists the actions on a transfer by API requests, oldest first.
 ///
-/// Only the sender's token reveals the clients.
+/// Reads and rejected requests are shown only with the sender's token, and reads by an admin only on the admin service. A
+/// page may therefore have fewer items than its limit: `next` tells whether there are more.
 #[utoipa::path(
     get, operation_id = "list_actions", path = "/transfers/id/{transfer_id}/actions/list", tag = "audit",
     params(("transfer_id" = TransferId, Path), ("after" = Option<RecordId>, Query, description = "The id of the item after which the page begins"), PageQuery),
@@ -78,6 +79,7 @@ async fn list(
 ) -> Result<JsonResponse<Page<Record>>, ApiError> {
     let id = viewed.transfer.transfer_id;
     let mut page = app.transfers.list_records(id, kind, after(query)?, query.limit).await?;
+    page.items.retain(|record| record.is_listed(viewed.by_sender));
     if !viewed.by_sender {
         page.items = page.items.into_iter().map(Record::without_client).collect();
     }

@@ -1,7 +1,7 @@
 //! Recovery after a power loss: truncates partial payloads to the bytes that are certainly on disk.
 //!
 //! A file system may extend a file before its data is on disk, so after a power loss the end of a partial file can be
-//! garbage. After a killed process the page cache is intact and every byte counts. The boot id of the system
+//! garbage. After a killed process the page cache is intact and all written bytes are valid. The boot id of the system
 //! distinguishes the two cases.
 
 use std::fs::{self, File, OpenOptions};

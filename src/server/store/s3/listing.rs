@@ -45,7 +45,7 @@ impl S3Store {
         let (mut found, mut after) = (FoundByTransfer::new(), after.map(StorageKey::after_transfer));
         loop {
             let keys = self.keys(&StorageKey::all_transfers(), after.as_ref(), PAGE_SIZE).await?;
-            for key in keys.iter().filter(|key| key.is_of_payload()) {
+            for key in keys.iter().filter(|key| key.belongs_to_payload()) {
                 let Some(id) = key.transfer_id() else { continue };
                 if !found.contains_key(&id) && found.len() == limit {
                     return Ok(found);

@@ -93,7 +93,7 @@ export interface UploadStatus {
 export interface TransferStatus {
   transfer_id: string;
   status: TransferState;
-  /** Encrypted size in bytes. */
+  /** OverTls size in bytes. */
   size_bytes: number;
   expires_at: number;
   download_count: number;

@@ -64,10 +64,10 @@ fn a_disk_that_fills_during_a_download_keeps_the_part() {
     // Still full: refused before anything is downloaded.
     home.run(&[&arguments[..], &["--resume"]].concat()).failed(9, "not enough space");
     std::fs::remove_file(filler).unwrap();
-    let passed = proxy.passed(Direction::Downstream);
+    let passed = proxy.bytes_forwarded(Direction::Downstream);
     home.run(&[&arguments[..], &["--resume"]].concat()).text();
     assert!(std::fs::read(disk.path().join("large.bin")).unwrap() == bytes);
-    assert!(proxy.passed(Direction::Downstream) - passed < 9_000_000, "the kept part was downloaded again");
+    assert!(proxy.bytes_forwarded(Direction::Downstream) - passed < 9_000_000, "the kept part was downloaded again");
     assert_eq!(home.run(&["status", &link, "--json"]).json()["download_count"], 1);
     assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 1, "a part was left");
 }

@@ -98,7 +98,7 @@ impl Scratch {
             Ok(Some(_)) => Finding::problem(
                 NAME,
                 "a deleted object still exists",
-                "use a server with consistent responses: deleted payloads must be gone at once",
+                "use a server with strong consistency: a deleted object must be unreadable immediately",
             ),
             Err(error) => problem(NAME, DELETE, &error),
         }

@@ -1,4 +1,4 @@
-// Encrypted payload format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
+// OverTls payload format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
 //
 // A payload consists of a header and segments that can be encrypted and decrypted independently. Only the last segment
 // may be shorter, and its nonce marks it as the last. So a payload cannot be truncated, reordered or mixed with another
@@ -8,7 +8,7 @@ import { joined, random, utf8 } from "./bytes.js";
 
 /** @import { Bytes } from "./bytes.js" */
 
-/** Encrypted segment size in bytes; the first segment includes the header. */
+/** OverTls segment size in bytes; the first segment includes the header. */
 export const SEGMENT_BYTES = 1_048_576;
 /** Size in bytes of the authentication tag at the end of a segment. */
 export const TAG_BYTES = 16;

@@ -43,7 +43,7 @@ export class Payload {
     this.#layout = new Layout(plaintext.size);
   }
 
-  /** Encrypted size in bytes. */
+  /** OverTls size in bytes. */
   get size() {
     return this.#layout.sealedBytes;
   }

@@ -36,22 +36,22 @@ async fn listen(router: Router) -> SocketAddr {
 async fn response(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri, body: Bytes) -> BucketResponse {
     let mut kept = kept.lock().unwrap();
     let query = uri.query().unwrap_or_default();
-    let asks = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let has_query = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
     let path = uri.path().to_owned();
     // The path has the form `/bucket/key`.
     let key = path.splitn(3, '/').nth(2).unwrap_or_default().to_owned();
     match method.as_str() {
-        "GET" if asks("list-type") => {
+        "GET" if has_query("list-type") => {
             let keys = kept.objects.keys().filter_map(|path| path.splitn(3, '/').nth(2));
             xml(&format!("<ListBucketResult>{}</ListBucketResult>", keys.map(contents).collect::<String>()))
         }
-        "GET" if asks("uploads") => {
+        "GET" if has_query("uploads") => {
             let upload =
                 |(key, _): &(String, Bytes)| format!("<Upload><Key>{key}</Key><UploadId>u</UploadId></Upload>");
             let upload = kept.upload.as_ref().map(upload).unwrap_or_default();
             xml(&format!("<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>"))
         }
-        "GET" if asks("uploadId") => {
+        "GET" if has_query("uploadId") => {
             let size = kept.upload.as_ref().map_or(0, |(_, part)| part.len());
             let part = format!("<Part><PartNumber>1</PartNumber><ETag>e</ETag><Size>{size}</Size></Part>");
             xml(&format!("<ListPartsResult>{part}</ListPartsResult>"))
@@ -61,7 +61,7 @@ async fn response(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri
             Some(object) => (StatusCode::OK, etag(), object.clone()),
             None => (StatusCode::NOT_FOUND, HeaderMap::new(), Bytes::new()),
         },
-        "PUT" if asks("partNumber") => {
+        "PUT" if has_query("partNumber") => {
             kept.upload = Some((key, body));
             (StatusCode::OK, etag(), Bytes::new())
         }
@@ -69,16 +69,16 @@ async fn response(State(kept): State<Arc<Mutex<Kept>>>, method: Method, uri: Uri
             kept.objects.insert(path, body);
             (StatusCode::OK, etag(), Bytes::new())
         }
-        "POST" if asks("uploads") => {
+        "POST" if has_query("uploads") => {
             xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
         }
-        "POST" if asks("uploadId") => {
+        "POST" if has_query("uploadId") => {
             let (_, part) = kept.upload.take().unwrap();
             kept.objects.insert(path, part);
             xml("<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>")
         }
         "POST" => xml("<DeleteResult></DeleteResult>"),
-        "DELETE" if asks("uploadId") => {
+        "DELETE" if has_query("uploadId") => {
             kept.upload = None;
             (StatusCode::NO_CONTENT, HeaderMap::new(), Bytes::new())
         }
@@ -123,7 +123,7 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
         "anonymous_get",
     ];
     found(&finished, "problem", &ignored);
-    let dark = [
+    let unreadable = [
         "cors",
         "public_access_block",
         "bucket_policy",
@@ -134,7 +134,7 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
         "lifecycle",
         "encryption",
     ];
-    found(&finished, "cannot_tell", &dark);
+    found(&finished, "cannot_tell", &unreadable);
     found(&finished, "warning", &[]);
     let text = doctor(address, &[]);
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
@@ -144,8 +144,8 @@ async fn a_server_that_enforces_nothing_is_a_problem() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_in_another_region_is_reported_with_its_region() {
-    let elsewhere = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
-    let finished = doctor(listen(Router::new().fallback(async move || elsewhere)).await, &["--json"]);
+    let redirect = (StatusCode::MOVED_PERMANENTLY, [("x-amz-bucket-region", "eu-north-1")]);
+    let finished = doctor(listen(Router::new().fallback(async move || redirect)).await, &["--json"]);
     found(&finished, "problem", &["bucket"]);
     assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains("region=eu-north-1"));
 }
@@ -159,8 +159,8 @@ async fn a_wrong_clock_is_reported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_endpoint_is_a_problem() {
-    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
-    let finished = doctor(nobody, &["--json"]);
+    let unreachable = SocketAddr::from(([127, 0, 0, 1], 9));
+    let finished = doctor(unreachable, &["--json"]);
     found(&finished, "problem", &["bucket"]);
     found(&finished, "cannot_tell", &["clock"]);
 }

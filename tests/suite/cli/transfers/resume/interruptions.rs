@@ -22,7 +22,7 @@ fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
     let file = world.home.file("a.bin", &content);
     let points = points();
     for (number, point) in (0..).zip(&points) {
-        let passed = world.proxy.passed(Direction::Upstream);
+        let passed = world.proxy.bytes_forwarded(Direction::Upstream);
         world.proxy.close_after(Direction::Upstream, point.saturating_sub(passed).max(1_000_000));
         let upload = started(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
         world.proxy.wait();
@@ -37,7 +37,7 @@ fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
     assert_eq!((world.transfers("completed"), world.transfers("pending"), world.transfers("deleted")), (1, 0, 0));
     // After an interruption, the server refuses the next request until it gives up the broken one, and part of the
     // refused request has been sent by then.
-    let sent = world.proxy.passed(Direction::Upstream);
+    let sent = world.proxy.bytes_forwarded(Direction::Upstream);
     assert!(sent < SIZE + INTERRUPTIONS * (4 << 20), "{sent} bytes were sent, with interruptions at {points:?}");
 
     let link = finished.json()["link"].as_str().unwrap().to_owned();
@@ -52,10 +52,10 @@ fn a_repeatedly_interrupted_download_counts_once() {
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file, "-d", "1"]).text();
     let points = points();
-    let before = world.proxy.passed(Direction::Downstream);
+    let before = world.proxy.bytes_forwarded(Direction::Downstream);
     let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
     for (number, point) in (0..).zip(&points) {
-        let passed = world.proxy.passed(Direction::Downstream) - before;
+        let passed = world.proxy.bytes_forwarded(Direction::Downstream) - before;
         world.proxy.close_after(Direction::Downstream, point.saturating_sub(passed).max(4_000_000));
         let download = started(world.command(&arguments));
         world.proxy.wait();
@@ -71,7 +71,7 @@ fn a_repeatedly_interrupted_download_counts_once() {
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
     assert_eq!(left(&world.home, "downloads"), [""; 0]);
     // Incomplete segments and bytes in flight are downloaded again.
-    let fetched = world.proxy.passed(Direction::Downstream) - before;
+    let fetched = world.proxy.bytes_forwarded(Direction::Downstream) - before;
     assert!(
         fetched < SIZE + INTERRUPTIONS * 8_000_000,
         "{fetched} bytes were downloaded, with interruptions at {points:?}"

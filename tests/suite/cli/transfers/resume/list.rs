@@ -1,6 +1,6 @@
 //! The list of unfinished transfers.
 
-use super::{SIGNALS, World, half_fetched, left, start_partial_upload};
+use super::{SIGNALS, World, left, start_partial_download, start_partial_upload};
 use crate::support::content;
 
 #[test]
@@ -8,7 +8,7 @@ fn unfinished_transfers_are_listed() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(30 << 20));
     let link = world.run(&["upload", &file]).text();
-    half_fetched(&world, &link, 12 << 20, SIGNALS[1]);
+    start_partial_download(&world, &link, 12 << 20, SIGNALS[1]);
     start_partial_upload(&world, &file, &[]);
     let listed = world.run(&["history", "--json"]).json();
     let (sent, fetched) = (&listed["unfinished"][0], &listed["unfinished"][1]);

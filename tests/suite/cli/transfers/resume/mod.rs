@@ -107,7 +107,7 @@ fn start_partial_upload(world: &World, file: &str, extra: &[&str]) {
 }
 
 /// Downloads until the proxy closes after `bytes` bytes, then ends the process.
-fn half_fetched(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
+fn start_partial_download(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
     world.proxy.close_after(Direction::Downstream, bytes);
     let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
     world.proxy.wait();

@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use http::Method;
 use sgsend::domain::crypto::random;
 
-use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, half_fetched, left, start_partial_upload, started};
+use super::{
+    INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, start_partial_download, start_partial_upload, started,
+};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms};
 use crate::support::{Direction, Home, content};
 
@@ -95,7 +97,7 @@ fn a_failed_resume_keeps_the_unfinished_transfer() {
     assert_eq!((finished.exit, &finished.json()["error"]["resumable"]), (10, &true.into()));
     world.proxy.open();
     let link = world.run(&["upload", &file, "--resume"]).text();
-    half_fetched(&world, &link, 20 << 20, SIGNALS[1]);
+    start_partial_download(&world, &link, 20 << 20, SIGNALS[1]);
     world.proxy.close_after(Direction::Downstream, 0);
     let finished = world.run(&[&["download", link.trim(), "-o", "b.bin", "--resume"], &quick[..]].concat());
     assert_eq!((finished.exit, &finished.json()["error"]["resumable"]), (10, &true.into()));
