@@ -1,12 +1,12 @@
 //! State file of an unfinished transfer: one line of JSON, and the tags of its payload's segments.
 //!
 //! The line is padded with spaces to a multiple of 4,096 bytes; the tag of every segment follows, 16 bytes each,
-//! zeros for a segment without a recorded tag. The file has its full size from the start, so that recording a tag
-//! changes no size and needs no write to the file system's journal. The file has mode 0600, and is locked by the
+//! zeros for a segment without a recorded tag. The file has room for tags from the start, so that recording a tag changes
+//! no size and needs no write to the file system's journal. The file has mode 0600, and is locked by the
 //! process that uses it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -48,9 +48,18 @@ pub(super) fn read<T: DeserializeOwned>(file: &mut File) -> io::Result<TagFileCo
     parse(&bytes)
 }
 
+/// Reads the JSON line of a state file without taking its lock, and without reading the tags.
+pub(super) fn read_front<T: DeserializeOwned>(file: &File) -> io::Result<T> {
+    // The line may contain keys.
+    let mut line = Zeroizing::new(Vec::with_capacity(BLOCK));
+    BufReader::new(file).read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line)?)
+}
+
 impl TagFile {
     /// Creates a file at the unused `path`, with `front` as its line and space for the tags of `segments` segments.
-    /// Blocks.
+    ///
+    /// The file grows if more tags are recorded. Blocks.
     pub(super) fn create(path: PathBuf, front: &impl Serialize, segments: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             state_files::prepare(folder)?;

@@ -46,7 +46,7 @@ impl UnfinishedTransfer {
     }
 
     fn upload(path: &Path) -> Option<Self> {
-        let (state, _) = UploadState::read(path).ok()?;
+        let state = UploadState::read(path).ok()?;
         let head = URL_SAFE_NO_PAD.decode(&state.envelope).ok()?;
         let name = envelope::decode(&head).ok()??.metadata.filename;
         let transfer_id = state.transfer_id.parse().ok()?;

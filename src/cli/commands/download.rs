@@ -17,6 +17,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, Target};
 use crate::cli::input::secret::SecretText;
+use crate::cli::input::values::positive_size;
 use crate::cli::output::plural::counted;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Resume an unfinished download, if there is one
     #[arg(long)]
     resume: bool,
+    /// Maximum content size; a larger transfer is neither downloaded nor counted
+    #[arg(long, value_name = "SIZE", value_parser = positive_size)]
+    max_download_size: Option<ByteSize>,
     #[command(flatten)]
     key: KeyArguments,
     #[command(flatten)]
@@ -141,6 +145,13 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     let mark = target.id.to_string()[..8].to_owned();
     let target_path = OutputTarget::new(&arguments.target, mark, &context.prompt, context.printer.clone());
     let size = Layout::of_sealed(status.size_bytes).ok().map(|layout| layout.plaintext_size());
+    if let (Some(limit), Some(size)) = (arguments.max_download_size, size)
+        && size > limit.0
+    {
+        let message = format!("the content of this transfer has {}, more than {limit}", ByteSize(size));
+        let failure = Failure::new(Exit::LimitExceeded, "download_too_large", message);
+        return Err(failure.hint("nothing was downloaded or counted; raise --max-download-size to download it").into());
+    }
     let output = resolve_target(target_path, size).await?;
     let link_key = options.read(target.key, context).await?;
     let file = arguments.key.passphrase_file;

@@ -45,6 +45,11 @@ impl PartRecordLocation {
     }
 }
 
+/// Maximum number of tags for which a new record has room: 1 MiB, for an encrypted size of 64 GiB.
+///
+/// A server can claim any size. Beyond this number the record grows with the segments that have arrived.
+const MAX_PREALLOCATED_TAGS: u64 = 65_536;
+
 /// Header of the record, before the tags.
 #[derive(Serialize, Deserialize)]
 struct RecordHeader {
@@ -62,7 +67,7 @@ struct RecordHeader {
 
 /// Returns the part file and the service in the record at `path`; `None` if the record is invalid.
 pub(crate) fn part_of(path: &Path) -> Option<(PathBuf, String)> {
-    let (front, _) = tag_file::read::<RecordHeader>(&mut File::open(path).ok()?).ok()?;
+    let front: RecordHeader = tag_file::read_front(&File::open(path).ok()?).ok()?;
     Some((front.part, front.server))
 }
 
@@ -103,7 +108,7 @@ impl PartRecord {
         };
         location.discard_unless(Some(&front.part));
         Ok(Self {
-            file: TagFile::create(location.path.clone(), &front, layout.segments())?,
+            file: TagFile::create(location.path.clone(), &front, layout.segments().min(MAX_PREALLOCATED_TAGS))?,
             segments: 0,
             has_failed: false,
         })
@@ -135,7 +140,7 @@ impl EarlierPart {
         let fits = front.v == 1
             && front.server == location.server
             && front.size_bytes == layout.sealed_size()
-            && tags.len() as u64 == layout.segments();
+            && tags.len() as u64 <= layout.segments();
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         let envelope_bytes = decode(&front.envelope).filter(|_| fits)?;
         let envelope = envelope::decode(&envelope_bytes).ok()??;
@@ -183,5 +188,54 @@ impl EarlierPart {
     pub(super) fn resume(self, segments: u64, key: &PayloadKey) -> (PartRecord, Opener) {
         let record = PartRecord { segments, ..self.record };
         (record, Opener::new(key, self.header))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::crypto::envelope::{Metadata, encode};
+
+    fn record(size: u64) -> (tempfile::TempDir, PartRecordLocation, Layout, PartRecord) {
+        let folder = tempfile::tempdir().unwrap();
+        let location = PartRecordLocation { path: folder.path().join("record"), server: "http://server".to_owned() };
+        let metadata = Metadata {
+            filename: "a".to_owned(),
+            size,
+            content_type: None,
+            modified_ms: None,
+            archive: None,
+            mode: None,
+        };
+        let envelope = encode(&metadata).unwrap();
+        let layout = Layout::of_plaintext(envelope.len() as u64 + size).unwrap();
+        let sealer = Sealer::new(&PayloadKey::random());
+        let record = PartRecord::create(&location, layout, &folder.path().join("part"), (sealer.header(), &envelope));
+        (folder, location, layout, record.unwrap())
+    }
+
+    #[test]
+    fn a_claimed_size_reserves_little() {
+        let (_folder, location, layout, mut record) = record(1 << 50);
+        let length = || std::fs::metadata(&location.path).unwrap().len();
+        assert!(length() < (2 << 20), "{} bytes for a claimed size", length());
+        record.add(Tag::from_bytes([7; 16]));
+        assert!(record.has_segments());
+        assert_eq!(part_of(&location.path).unwrap().1, "http://server");
+        drop(record);
+        let earlier = EarlierPart::find(&location, layout).unwrap();
+        assert_eq!(earlier.tags.len(), 65_536);
+        assert_eq!(earlier.tags.iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn a_record_grows_beyond_its_reserved_tags() {
+        let (_folder, location, layout, mut record) = record(1 << 50);
+        record.segments = MAX_PREALLOCATED_TAGS;
+        record.add(Tag::from_bytes([8; 16]));
+        drop(record);
+        let earlier = EarlierPart::find(&location, layout).unwrap();
+        assert_eq!(earlier.tags.len(), 65_537);
+        assert_eq!(earlier.tags.last().unwrap().as_ref().map(Tag::as_bytes), Some(&[8; 16]));
     }
 }

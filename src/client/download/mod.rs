@@ -75,6 +75,14 @@ pub enum DownloadError {
     /// The server reports a size that no payload can have.
     #[error(transparent)]
     Size(#[from] ImpossibleSize),
+    /// The server reports another size than before.
+    #[error("the server reports an encrypted size of {reported} bytes, after {expected} bytes")]
+    SizeChanged {
+        /// Size with the status of the transfer.
+        expected: u64,
+        /// Size with the download.
+        reported: u64,
+    },
     /// The response has another byte range than requested.
     #[error("the server sent another part of the payload than requested")]
     WrongRange,
@@ -277,6 +285,10 @@ async fn start(
         }
     })?;
     retry.reset();
+    // The size that was compared with limits and free space.
+    if response.size_bytes != status.size_bytes {
+        return Err(DownloadError::SizeChanged { expected: status.size_bytes, reported: response.size_bytes });
+    }
     let layout = Layout::of_sealed(response.size_bytes)?;
     let begin = {
         let location = grant_file.part_record();

@@ -200,7 +200,7 @@ mod tests {
                     for index in (0..64).filter(|index| index % 4 == thread) {
                         let tag = tag(u8::try_from(index + 1).unwrap());
                         journal.record(index, &[tag]).unwrap();
-                        let (_, tags) = UploadState::read(path).unwrap();
+                        let (_, tags) = UploadState::parse(&std::fs::read(path).unwrap()).unwrap();
                         assert_eq!(tags[index as usize], Some(tag));
                     }
                 });

@@ -86,21 +86,20 @@ impl UploadState {
         }
     }
 
-    /// Reads a state file: the state, and a tag for every segment that may have been sent.
-    pub fn read(path: &Path) -> io::Result<(Self, Vec<Option<Tag>>)> {
-        check_version(tag_file::read(&mut File::open(path)?)?)
+    /// Reads the state of a state file, without its tags.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        tag_file::read_front(&File::open(path)?).and_then(check_version)
     }
 
     /// Parses the contents of a state file.
     pub fn parse(bytes: &[u8]) -> io::Result<(Self, Vec<Option<Tag>>)> {
-        check_version(tag_file::parse(bytes)?)
+        let (state, tags) = tag_file::parse(bytes)?;
+        Ok((check_version(state)?, tags))
     }
 }
 
-fn check_version(
-    contents: tag_file::TagFileContents<UploadState>,
-) -> io::Result<tag_file::TagFileContents<UploadState>> {
-    if contents.0.v == VERSION { Ok(contents) } else { Err(io::ErrorKind::InvalidData.into()) }
+fn check_version(state: UploadState) -> io::Result<UploadState> {
+    if state.v == VERSION { Ok(state) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 #[cfg(test)]
@@ -129,7 +128,9 @@ pub(super) mod tests {
         let uploads = tempfile::tempdir().unwrap();
         let state = state();
         let file = state.create_in(uploads.path(), 5).unwrap();
-        let (read, tags) = UploadState::read(&uploads.path().join(&state.transfer_id)).unwrap();
+        let path = uploads.path().join(&state.transfer_id);
+        let (read, tags) = UploadState::parse(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(UploadState::read(&path).unwrap().transfer_id, read.transfer_id);
         assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&state).unwrap());
         assert_eq!(tags, [None; 5]);
         file.remove();

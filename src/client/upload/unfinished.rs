@@ -66,7 +66,7 @@ impl UnfinishedUpload {
         files.sort();
         for (_, path) in files {
             // Unreadable files have another version, or were truncated by a crash before anything was sent.
-            let Ok((state, _)) = UploadState::read(&path) else { continue };
+            let Ok(state) = UploadState::read(&path) else { continue };
             if state.command != command || state.server != server {
                 continue;
             }

@@ -41,6 +41,8 @@ pub(super) fn of_download(error: &DownloadError) -> Failure {
         }
         DownloadError::WrongKey => wrong_key(message),
         DownloadError::Size(_) => Failure::new(Exit::WrongKey, "damaged_payload", message),
+        DownloadError::SizeChanged { .. } => Failure::new(Exit::Network, "unknown_answer", message)
+            .hint("the server contradicts itself; report the error to the operator of the server"),
         DownloadError::WrongRange => Failure::new(Exit::Network, "unknown_answer", message).hint("retry").retryable(),
         DownloadError::Decrypt(error) => of_decrypt(error),
         DownloadError::OutputFailed { error, free_retry_until } => of_counted(error, *free_retry_until),

@@ -104,6 +104,27 @@ fn a_claim_of_bytes_never_sent_is_rejected() {
     assert!(finished.stderr.contains("report"), "{}", finished.stderr);
 }
 
+#[test]
+fn a_size_that_grows_after_the_checks_is_rejected() {
+    let (home, serving, token) = started();
+    let link = upload(&home, &serving.public, &token, 1000).text();
+    for size in [0_u64, 1 << 20, 1 << 45, u64::MAX] {
+        let lies = through(&serving.public, move |line, response| {
+            if !line.contains("/download/create-presign-url") {
+                return response;
+            }
+            edited(&response, |body| set(body, "size_bytes", size.into()))
+        });
+        let finished = home.run(&["download", &link.replace(&serving.public, &lies), "-o", "b.bin"]);
+        finished.failed(8, "the server reports an encrypted size of");
+        assert!(!home.path().join("b.bin").exists());
+    }
+    // Nothing large was reserved for the claims.
+    let state = home.path().join(".local/state/sgsend/downloads");
+    let sizes = std::fs::read_dir(state).into_iter().flatten().map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert!(sizes.sum::<u64>() < 1 << 20);
+}
+
 /// Responds with an error as soon as the request head has arrived, and claims 30 MiB received.
 fn early_refusal(target: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

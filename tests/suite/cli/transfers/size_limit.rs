@@ -30,3 +30,18 @@ fn content_of_100_mib_is_sent_and_one_byte_more_is_refused() {
     home.run(&["download", &link, "-o", "back.bin"]).text();
     assert!(std::fs::read(home.path().join("back.bin")).unwrap() == std::fs::read(path).unwrap());
 }
+
+#[test]
+fn a_recipient_can_limit_the_size_of_a_download() {
+    let home = Home::new();
+    let serving = home.serve_any(&[]);
+    home.log_in(&serving);
+    let link = home.run_at(&serving, &["upload", &home.file("a.bin", &[7; 5000]), "--downloads", "1"]).text();
+    let refused = home.run(&["download", &link, "-o", "b.bin", "--max-download-size", "4KiB"]);
+    refused.failed(7, "more than 4.0 kib");
+    assert!(!home.path().join("b.bin").exists());
+    assert_eq!(home.run(&["status", &link, "--json"]).json()["download_count"], 0);
+    home.run(&["download", &link, "-o", "b.bin", "--max-download-size", "6KiB"]).text();
+    assert_eq!(std::fs::read(home.path().join("b.bin")).unwrap(), [7; 5000]);
+    home.run(&["download", &link, "--max-download-size", "0"]).failed(2, "");
+}
