@@ -1,5 +1,6 @@
 //! Download engine: receives a payload with retries, and decrypts the payload while it arrives.
 
+mod error;
 mod fetch;
 mod grant_file;
 mod ranges;
@@ -11,14 +12,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+pub use self::error::DownloadError;
+use self::error::access_error;
 pub use self::grant_file::GrantFile;
 use self::receiving::Receiving;
 use super::unpack::Watch;
-use super::{Api, ClientError, FlowChoice, Interrupt, Progress, RetryPolicy, Signal};
-use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption, OutputError};
+use super::{Api, FlowChoice, Interrupt, Progress, RetryPolicy};
+use crate::client::decrypt::{ChooseOutput, DecryptError, Decrypted, Decryption};
 use crate::domain::crypto::key::PayloadKey;
 use crate::domain::crypto::proof::{AccessProof, Grant};
-use crate::domain::crypto::sealed::{ImpossibleSize, Layout, OpenError};
+use crate::domain::crypto::sealed::Layout;
 use crate::domain::error::ErrorCode;
 use crate::domain::id::TransferId;
 use crate::domain::timestamp::Timestamp;
@@ -51,66 +54,6 @@ pub struct Downloaded {
     pub decrypted: Decrypted,
     /// Data path of the payload; the last path used if the download changed paths.
     pub flow: Flow,
-}
-
-/// Failed download.
-#[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
-    /// A request failed.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The transfer is no longer available for download.
-    #[error("{}", match .0 {
-        Status::Expired => "this transfer has expired",
-        Status::Exhausted => "the download limit of this transfer is reached",
-        _ => "this transfer was deleted",
-    })]
-    Gone(Status),
-    /// The upload is not finished.
-    #[error("the upload of this transfer is not complete")]
-    NotComplete,
-    /// The access proof of this key does not match the server's.
-    #[error("the key or the passphrase is wrong")]
-    WrongKey,
-    /// The server reports a size that no payload can have.
-    #[error(transparent)]
-    Size(#[from] ImpossibleSize),
-    /// The server reports another size than before.
-    #[error("the server reports an encrypted size of {reported} bytes, after {expected} bytes")]
-    SizeChanged {
-        /// Size with the status of the transfer.
-        expected: u64,
-        /// Size with the download.
-        reported: u64,
-    },
-    /// The response has another byte range than requested.
-    #[error("the server sent another part of the payload than requested")]
-    WrongRange,
-    /// The payload cannot be decrypted.
-    #[error(transparent)]
-    Decrypt(#[from] DecryptError),
-    /// The output cannot be written, after the download was counted.
-    #[error("{error}")]
-    OutputFailed {
-        /// The output error.
-        #[source]
-        error: OutputError,
-        /// Time until which a retry does not count as another download; `None` if the grant could not be saved.
-        free_retry_until: Option<Timestamp>,
-    },
-    /// A request failed, and another process can resume from the partial download.
-    #[error(transparent)]
-    Unfinished(ClientError),
-    /// A signal interrupted the download.
-    #[error("the download was interrupted")]
-    Interrupted {
-        /// The signal.
-        signal: Signal,
-        /// Whether another process can resume the download.
-        resumable: bool,
-        /// Time until which a retry does not count as another download; `None` if nothing was counted or saved.
-        free_retry_until: Option<Timestamp>,
-    },
 }
 
 /// Checks that a transfer can be downloaded, and returns its status. Counts no download.
@@ -310,42 +253,5 @@ fn decryption_error(error: DecryptError, grant_file: &GrantFile, response: &Down
             DownloadError::OutputFailed { error, free_retry_until: free_retry_until(grant_file, response) }
         }
         other => other.into(),
-    }
-}
-
-/// Maps error responses about the key or the transfer's end. Responses to HEAD have no body, only a status.
-fn access_error(error: ClientError) -> DownloadError {
-    match (error.code(), &error) {
-        (Some(ErrorCode::AccessInvalid | ErrorCode::AccessRequired), _) => DownloadError::WrongKey,
-        (Some(ErrorCode::TransferExpired), _) => DownloadError::Gone(Status::Expired),
-        (Some(ErrorCode::TransferExhausted), _) => DownloadError::Gone(Status::Exhausted),
-        (Some(ErrorCode::TransferDeleted), _) => DownloadError::Gone(Status::Deleted),
-        (None, ClientError::Api(api)) if matches!(api.status, 401 | 403) => DownloadError::WrongKey,
-        _ => error.into(),
-    }
-}
-
-impl DownloadError {
-    /// Converts a resumable error into [`DownloadError::Unfinished`] if there is a partial download.
-    fn or_unfinished(self, grant_file: &GrantFile) -> Self {
-        match self {
-            Self::Client(error) if error.is_resumable() && grant_file.has_partial() => Self::Unfinished(error),
-            other => other,
-        }
-    }
-
-    /// Returns whether the transfer no longer exists or is no longer available.
-    fn is_final(&self) -> bool {
-        match self {
-            Self::Gone(_) => true,
-            Self::Client(error) => error.code() == Some(ErrorCode::TransferNotFound),
-            _ => false,
-        }
-    }
-
-    /// Returns whether the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
-    #[must_use]
-    pub const fn is_wrong_key(&self) -> bool {
-        matches!(self, Self::WrongKey | Self::Decrypt(DecryptError::Open(OpenError::Unauthentic { index: 0 })))
     }
 }

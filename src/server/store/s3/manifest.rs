@@ -25,7 +25,7 @@ pub(super) struct UploadManifest {
     /// Bytes that were uploaded through the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) service_upload: Option<ServiceUpload>,
-    /// OverTls size in bytes, once the payload is complete.
+    /// Encrypted size in bytes, once the payload is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) complete_size: Option<u64>,
     /// Lease of the current writer or finisher.

@@ -1,4 +1,4 @@
-// OverTls payload format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
+// Encrypted payload format: Tink's streaming AEAD "AES256_GCM_HKDF_1MB", segment by segment.
 //
 // A payload consists of a header and segments that can be encrypted and decrypted independently. Only the last segment
 // may be shorter, and its nonce marks it as the last. So a payload cannot be truncated, reordered or mixed with another
