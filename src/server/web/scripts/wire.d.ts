@@ -93,7 +93,7 @@ export interface UploadStatus {
 export interface TransferStatus {
   transfer_id: string;
   status: TransferState;
-  /** OverTls size in bytes. */
+  /** Encrypted size in bytes. */
   size_bytes: number;
   expires_at: number;
   download_count: number;

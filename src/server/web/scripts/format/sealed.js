@@ -8,7 +8,7 @@ import { joined, random, utf8 } from "./bytes.js";
 
 /** @import { Bytes } from "./bytes.js" */
 
-/** OverTls segment size in bytes; the first segment includes the header. */
+/** Encrypted segment size in bytes; the first segment includes the header. */
 export const SEGMENT_BYTES = 1_048_576;
 /** Size in bytes of the authentication tag at the end of a segment. */
 export const TAG_BYTES = 16;

@@ -43,7 +43,7 @@ export class Payload {
     this.#layout = new Layout(plaintext.size);
   }
 
-  /** OverTls size in bytes. */
+  /** Encrypted size in bytes. */
   get size() {
     return this.#layout.sealedBytes;
   }
