@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Every fourth connection sends no further request: the server closes the connection after 30 s, and the client opens
-/// a new one. The other connections send a request before the server's timeout.
+/// Every fourth connection sends no further request. The server closes such a connection after 30 s, and the client
+/// opens a new one. The other connections send a request before the server's timeout.
 const SILENT_EVERY: usize = 4;
 /// Pause between two requests of a connection.
 const PAUSE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! Mixed open-loop load on a running service: measures latencies and memory, and verifies all responses.
+//! Mixed open-loop load on a running service. Measures latencies and memory, and verifies all responses.
 //!
 //! `benches/load.sh` starts the service and this program. Latencies are only printed; errors, wrong bytes and growing
 //! memory make the program fail.

@@ -1,4 +1,4 @@
-//! Fuzzes the parsers of ids, digests, tokens, keys, proofs and grants: accepted text is in canonical form.
+//! Fuzzes the parsers of ids, digests, tokens, keys, proofs and grants. Accepted text is in canonical form.
 
 #![no_main]
 

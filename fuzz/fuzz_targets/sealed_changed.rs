@@ -30,8 +30,7 @@ fn header(fill: u8) -> Header {
     Header::parse(&bytes).expect("the header starts with its length")
 }
 
-/// Returns a plaintext, mostly a small plaintext, since sizes around one and two full segments take 1 000 times as
-/// long.
+/// Returns a plaintext, mostly a small one. Sizes around one and two full segments take 1 000 times as long.
 fn plaintext(kind: u8, size: u16) -> &'static [u8] {
     static PATTERN: LazyLock<Vec<u8>> =
         LazyLock::new(|| (0..2 * SEGMENT_SIZE + 256).map(|at| (at ^ (at >> 8)).to_le_bytes()[0]).collect());

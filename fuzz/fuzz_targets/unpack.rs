@@ -25,7 +25,7 @@ fn repaired(bytes: &[u8]) -> Vec<u8> {
     tar
 }
 
-/// Checks that `folder` contains only regular files, directories, and links to targets within `root`; sums the sizes.
+/// Checks that `folder` contains only regular files, directories, and links to targets within `root`. Sums the sizes.
 fn check(folder: &Path, root: &Path) -> u64 {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).expect("the unpacked folder is readable") {

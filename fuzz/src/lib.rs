@@ -30,7 +30,7 @@ pub fn assert_keeps_members<T: Serialize>(json: &[u8], value: &T) {
     }
 }
 
-/// Checks that `text` equals the canonical form of the value parsed from it, so no other form is accepted.
+/// Checks that `text` equals the canonical form of its parsed value, so no other form is accepted.
 pub fn assert_canonical(text: &str, written: &str) {
     assert_eq!(written, text, "a non-canonical form was accepted");
 }

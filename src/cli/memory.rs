@@ -2,7 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// Excludes the memory from core dumps, and on Linux from other processes of the same user (`ptrace`, `/proc`).
+/// Excludes the memory from core dumps, and on Linux from other processes of the same user.
+///
+/// `ptrace` and `/proc` are closed to them.
 ///
 /// Best effort: a system without these limits runs the command all the same.
 pub(super) fn protect() {

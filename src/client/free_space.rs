@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-/// Returns the bytes that this user can still write to the file system of `path`; `None` if that cannot be told.
+/// Returns the bytes that this user can still write to the file system of `path`. Returns `None` if that cannot be
+/// told.
 #[must_use]
 pub fn available(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;

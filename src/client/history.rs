@@ -72,14 +72,15 @@ impl History {
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be written.
-    pub fn add(&self, sent: &HistoryEntry) -> io::Result<()> {
+    pub fn add(&self, entry: &HistoryEntry) -> io::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_private(folder)?;
         }
-        append(&mut self.open(true)?, sent)
+        append(&mut self.open(true)?, entry)
     }
 
-    /// Records the end of transfer `id`, if the history has it; with `link`, only if that is its link without the key.
+    /// Records the end of transfer `id`, if the history has it. With `link`, the history's link without the key must
+    /// equal it.
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be changed.
@@ -90,8 +91,8 @@ impl History {
             Err(error) => return Err(error),
         };
         let entries = entries(&read_text(&mut file)?);
-        let is_new = |sent: &HistoryEntry| {
-            sent.transfer_id == id && sent.ended != Some(ended) && link.is_none_or(|link| link == sent.link)
+        let is_new = |entry: &HistoryEntry| {
+            entry.transfer_id == id && entry.ended != Some(ended) && link.is_none_or(|link| link == entry.link)
         };
         if entries.iter().any(is_new) { append(&mut file, &EndMark { v: V1, transfer_id: id, ended }) } else { Ok(()) }
     }
@@ -111,7 +112,7 @@ impl History {
         }
     }
 
-    /// Returns all entries like [`History::read`], but without the lock: an entry that is being written may be missing.
+    /// Returns all entries like [`History::read`], but without the lock. An entry that is being written may be missing.
     ///
     /// # Errors
     /// Returns an I/O error if the file cannot be read.
@@ -131,7 +132,7 @@ impl History {
         };
         let text = read_text(&mut file)?;
         let mut removed: Vec<&str> =
-            parse::<HistoryEntry>(&text).filter(|(_, sent)| sent.transfer_id == id).map(|(line, _)| line).collect();
+            parse::<HistoryEntry>(&text).filter(|(_, entry)| entry.transfer_id == id).map(|(line, _)| line).collect();
         if removed.is_empty() {
             return Ok(false);
         }
@@ -182,9 +183,9 @@ fn parse<T: DeserializeOwned>(text: &str) -> impl Iterator<Item = (&str, T)> {
 /// Returns all entries, each with the last recorded end of its transfer.
 fn entries(text: &str) -> Vec<HistoryEntry> {
     let ends: HashMap<_, _> = parse::<EndMark>(text).map(|(_, mark)| (mark.transfer_id, mark.ended)).collect();
-    let with_end = |(_, sent): (&str, HistoryEntry)| {
-        let ended = ends.get(&sent.transfer_id).copied().or(sent.ended);
-        HistoryEntry { ended, ..sent }
+    let with_end = |(_, entry): (&str, HistoryEntry)| {
+        let ended = ends.get(&entry.transfer_id).copied().or(entry.ended);
+        HistoryEntry { ended, ..entry }
     };
     parse(text).map(with_end).collect()
 }

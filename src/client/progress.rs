@@ -19,16 +19,16 @@ pub trait Progress: Send + Sync {
     /// Reports that the connection failed because of `cause`, and that a retry follows after `delay`.
     fn waiting(&self, cause: &dyn std::error::Error, delay: Duration);
 
-    /// Reports that the payload store is unreachable because of `cause`, and that the payload goes through the service.
+    /// Reports that the payload goes through the service, as the store is unreachable because of `cause`.
     fn rerouted(&self, cause: &dyn std::error::Error);
 
     /// Reports a completed step, for verbose output. The message contains no secrets.
     fn step(&self, message: fmt::Arguments<'_>);
 
-    /// Reports that the transfer `old_transfer` of an unfinished upload no longer exists, and that the upload starts over.
+    /// Reports that an upload starts over, since its unfinished transfer `old_transfer` no longer exists.
     fn restarting(&self, old_transfer: TransferId);
 
-    /// Reports that the upload cannot be resumed by another process, since its state cannot be saved because of `cause`.
+    /// Reports that no other process can resume the upload. Its state cannot be saved because of `cause`.
     fn unresumable(&self, _cause: &dyn std::error::Error) {}
 
     /// Ends the reports, after success and after failure.

@@ -84,17 +84,17 @@ mod tests {
     #[test]
     fn one_warning_covers_all_files_with_the_same_loss() {
         let warnings = SaveWarnings::default();
-        let refused = io::Error::from(io::ErrorKind::PermissionDenied);
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         for path in ["a", "b", "c"] {
-            warnings.add(LostProperty::Symlink, Path::new(path), &refused);
+            warnings.add(LostProperty::Symlink, Path::new(path), &denied);
         }
-        warnings.add(LostProperty::Permissions, Path::new("d"), &refused);
+        warnings.add(LostProperty::Permissions, Path::new("d"), &denied);
         let texts: Vec<_> = warnings.take().iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
             [
-                format!("cannot set the permissions of d: {refused}"),
-                format!("cannot create the symbolic link a and 2 more: {refused}"),
+                format!("cannot set the permissions of d: {denied}"),
+                format!("cannot create the symbolic link a and 2 more: {denied}"),
             ]
         );
         assert!(warnings.take().is_empty());

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::state_files;
 use crate::domain::crypto::sealed::{TAG_SIZE, Tag};
 
-/// Padding of the JSON line in bytes: the line ends at a multiple of this size, so that no tag spans two sectors.
+/// Padding of the JSON line in bytes. The line ends at a multiple of this size, so that no tag spans two sectors.
 const BLOCK: usize = 4_096;
 
 /// Open state file with its segment tags.
@@ -57,9 +57,9 @@ pub(super) fn read_front<T: DeserializeOwned>(file: &File) -> io::Result<T> {
 }
 
 impl TagFile {
-    /// Creates a file at the unused `path`, with `front` as its line and space for the tags of `segments` segments.
+    /// Creates a file at the unused `path`, with the line `front`. Blocks.
     ///
-    /// The file grows if more tags are recorded. Blocks.
+    /// The file has space for the tags of `segments` segments, and grows if more are recorded.
     pub(super) fn create(path: PathBuf, front: &impl Serialize, segments: u64) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             state_files::prepare(folder)?;

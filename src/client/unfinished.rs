@@ -40,9 +40,9 @@ impl UnfinishedTransfer {
     /// Lists the transfers with a valid state file in `uploads` or `downloads`; skips unreadable files. Blocks.
     #[must_use]
     pub fn all(uploads: &Path, downloads: &Path) -> Vec<Self> {
-        let sent = files_in(uploads).into_iter().filter_map(|path| Self::upload(&path));
-        let fetched = files_in(downloads).into_iter().filter_map(|path| Self::download(&path));
-        sent.chain(fetched).collect()
+        let unfinished_uploads = files_in(uploads).into_iter().filter_map(|path| Self::upload(&path));
+        let unfinished_downloads = files_in(downloads).into_iter().filter_map(|path| Self::download(&path));
+        unfinished_uploads.chain(unfinished_downloads).collect()
     }
 
     fn upload(path: &Path) -> Option<Self> {

@@ -14,7 +14,7 @@ pub(super) fn encode(bytes: &[u8; 32]) -> Zeroizing<String> {
     text
 }
 
-/// Decodes 43 characters; returns `None` for padding, another alphabet, or set bits after the last byte.
+/// Decodes 43 characters. Returns `None` for padding, another alphabet, or set bits after the last byte.
 pub(super) fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
     if text.len() != CHARACTERS {

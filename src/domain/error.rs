@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::store::StoreError;
 
-/// Defines [`Error`] and [`ErrorCode`] from one list: variant with its data, code, and text of the error.
+/// Defines [`Error`] and [`ErrorCode`] from one list of variants with their data, code and text.
 macro_rules! errors {
     ($(
         $(#[$doc:meta])+
@@ -76,7 +76,7 @@ errors! {
     InvalidId(String) = "invalid_id", "{0}";
     /// The request has no sender token.
     TokenMissing = "token_missing", "a sender token is required";
-    /// The token is malformed or unknown, or its secret is wrong; the response does not distinguish these causes.
+    /// The token is malformed or unknown, or its secret is wrong. The response does not distinguish these causes.
     TokenInvalid = "token_invalid", "the sender token is invalid";
     /// The transfer requires an access proof.
     AccessRequired = "access_required", "this transfer requires an access proof";
@@ -191,7 +191,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), append)
 }
 
-/// Written by hand, since the derive would list the variants' names: it ignores the renames inside the macro.
+/// Written by hand, since the derive would list the variants' names. The derive ignores the renames inside the macro.
 impl PartialSchema for ErrorCode {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()

@@ -139,7 +139,7 @@ pub struct RecordIds(Mutex<LastRecordId>);
 struct LastRecordId {
     millis: u64,
     counter: u16,
-    /// Unused random bytes, drawn for many ids at once: a system call for each would show in small requests.
+    /// Unused random bytes, drawn for many ids at once. A system call for each id would slow small requests.
     random: Vec<[u8; 8]>,
 }
 

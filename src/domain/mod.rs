@@ -1,4 +1,4 @@
-//! The domain model: transfers, tokens, audit records, the sealed format, links, and the [`store::Store`] trait.
+//! The domain model: transfers, tokens, audit records, the sealed format, links, and [`store::Store`].
 //!
 //! This module is independent of HTTP frameworks, terminals, databases and object stores.
 

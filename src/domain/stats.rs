@@ -156,7 +156,8 @@ pub struct DayStats {
     pub bytes: u64,
     /// Number of transfers in the store, per persisted status.
     pub transfers: StatusSums,
-    /// Encrypted bytes of completed payloads in the store; negative while only the removal of a payload is counted.
+    /// Encrypted bytes of completed payloads in the store. The number is negative while only the removal of a payload
+    /// is counted.
     pub bytes_stored: i64,
     /// Total number of downloads ever counted.
     pub downloads_ever: u64,
@@ -174,7 +175,7 @@ impl DayStats {
         from_json(key, stored)
     }
 
-    /// Applies `counter_delta` to the counters `latest` of the most recent day, and returns the resulting counters.
+    /// Applies `counter_delta` to the counters `latest` of the most recent day. Returns the resulting counters.
     ///
     /// A change for an earlier day than the most recent day, caused by a clock set back, counts for the most recent
     /// day.

@@ -31,7 +31,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses a date in an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`; returns `None` for other text.
+    /// Parses a date in an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`. Returns `None` for other text.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let format =

@@ -10,7 +10,7 @@ use crate::domain::id::RecordId;
 use crate::domain::wire::PageQuery;
 use crate::server::api::extract;
 use crate::server::api::extract::{Json, Params};
-use crate::server::net::connection_info::OverTls;
+use crate::server::net::connection_info::IsTls;
 
 #[allow(dead_code, reason = "the fuzz targets use only the parser")]
 #[path = "store/s3/object_format.rs"]
@@ -38,8 +38,8 @@ pub fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 
 /// Returns the `Origin` of a request if it equals the service's own origin.
 #[must_use]
-pub fn own_origin(mut parts: Parts, over_tls: bool) -> Option<Url> {
-    parts.extensions.insert(OverTls(over_tls));
+pub fn own_origin(mut parts: Parts, encrypted: bool) -> Option<Url> {
+    parts.extensions.insert(IsTls(encrypted));
     extract::origin_of(&parts, None).ok()
 }
 

@@ -33,7 +33,7 @@ pub(super) fn router(
         ServiceName::Admin => Cors::default(),
     };
     let https = settings.public_url.as_ref().is_some_and(BaseUrl::is_encrypted);
-    let context = middleware::Context {
+    let context = middleware::MiddlewareContext {
         app: state.clone(),
         service,
         timeouts: settings.timeouts,

@@ -51,7 +51,7 @@ async fn the_page_for_recipients() {
         browser.wait_until_visible("#shown pre").await;
         check(browser, &axe, "with a preview").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         browser.click("#transparency summary").await;
         check(browser, &axe, "after a download").await;
     })
@@ -66,9 +66,9 @@ async fn the_page_for_recipients_during_a_download() {
     chromium(async |browser| {
         let proxy = service.start_partial_download(browser, &link).await;
         browser.wait_until_visible("#progress").await;
-        check(browser, &axe, "fetching").await;
+        check(browser, &axe, "downloading").await;
         proxy.open();
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         browser.download().await;
     })
     .await;

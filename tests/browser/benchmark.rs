@@ -51,17 +51,19 @@ async fn receive(browser: &Browser, link: &str) -> Duration {
     browser.wait_until_visible("#download").await;
     let started = Instant::now();
     browser.click("#download").await;
-    let fetched = async || browser.text("#outcome").await.contains("Fetched and decrypted").then_some(());
-    browser.patiently("the download to finish", fetched).await;
-    let taken = started.elapsed();
+    let is_finished = async || browser.text("#outcome").await.contains("Download finished").then_some(());
+    browser.patiently("the download to finish", is_finished).await;
+    let duration = started.elapsed();
     assert_eq!(browser.download().await.1.len(), SIZE);
-    taken
+    duration
 }
 
 fn summary(upload: Duration, download: Duration) -> String {
-    let rate = |taken: Duration| f64::from(MEBIBYTES) / taken.as_secs_f64();
+    let rate = |duration: Duration| f64::from(MEBIBYTES) / duration.as_secs_f64();
     let figures = [("up", upload), ("down", download)];
-    figures.map(|(way, taken)| format!("{way} {:.2} s ({:.0} MiB/s)", taken.as_secs_f64(), rate(taken))).join(", ")
+    figures
+        .map(|(way, duration)| format!("{way} {:.2} s ({:.0} MiB/s)", duration.as_secs_f64(), rate(duration)))
+        .join(", ")
 }
 
 /// Returns the peak memory in MiB of the largest renderer process of a browser.

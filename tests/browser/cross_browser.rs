@@ -2,10 +2,10 @@
 
 use crate::support::{Browser, Service, chromium, content, firefox};
 
-async fn send(browser: &Browser, service: &Service, name: &str, sent: &[u8], passphrase: &str) -> String {
+async fn send(browser: &Browser, service: &Service, name: &str, original: &[u8], passphrase: &str) -> String {
     browser.goto(&service.page()).await;
     browser.fill("#token", &service.token).await;
-    browser.choose("#files", &[&service.home.file(name, sent)]).await;
+    browser.choose("#files", &[&service.home.file(name, original)]).await;
     browser.wait_for_text("#chosen", name).await;
     browser.fill("#passphrase", passphrase).await;
     browser.fill("#downloads", "1").await;
@@ -21,7 +21,7 @@ async fn receive(browser: &Browser, link: &str, passphrase: &str) -> (String, Ve
         browser.enter("#passphrase").await;
     }
     browser.click("#download").await;
-    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Download finished").await;
     browser.download().await
 }
 
@@ -29,11 +29,11 @@ const NAME: &str = "Grüße 報告書.bin";
 const PASSPHRASE: &str = "café ☃";
 
 /// Downloads the transfers without and with a passphrase, and compares their content.
-async fn arrive(browser: &Browser, service: &Service, links: [&str; 2], sent: &[u8]) {
+async fn check_downloads(browser: &Browser, service: &Service, links: [&str; 2], original: &[u8]) {
     for (link, passphrase) in links.into_iter().zip(["", PASSPHRASE]) {
         let (name, got) = receive(browser, link, passphrase).await;
         assert_eq!(name, NAME);
-        assert!(got == sent, "the content differs");
+        assert!(got == original, "the content differs");
         assert_eq!(service.downloads(link).await, 1);
     }
 }
@@ -41,14 +41,14 @@ async fn arrive(browser: &Browser, service: &Service, links: [&str; 2], sent: &[
 #[tokio::test]
 async fn a_file_goes_from_chromium_to_firefox() {
     let service = Service::start();
-    let sent = content(3_500_000);
+    let original = content(3_500_000);
     let links = chromium(async |browser| {
-        let plain = send(browser, &service, NAME, &sent, "").await;
-        (plain, send(browser, &service, NAME, &sent, PASSPHRASE).await)
+        let plain = send(browser, &service, NAME, &original, "").await;
+        (plain, send(browser, &service, NAME, &original, PASSPHRASE).await)
     });
     let Some(((plain, locked), _)) = links.await else { return };
     firefox(async |browser| {
-        arrive(browser, &service, [&plain, &locked], &sent).await;
+        check_downloads(browser, &service, [&plain, &locked], &original).await;
     })
     .await;
 }
@@ -56,14 +56,14 @@ async fn a_file_goes_from_chromium_to_firefox() {
 #[tokio::test]
 async fn a_file_goes_from_firefox_to_chromium() {
     let service = Service::start();
-    let sent = content(3_500_000);
+    let original = content(3_500_000);
     let links = firefox(async |browser| {
-        let plain = send(browser, &service, NAME, &sent, "").await;
-        (plain, send(browser, &service, NAME, &sent, PASSPHRASE).await)
+        let plain = send(browser, &service, NAME, &original, "").await;
+        (plain, send(browser, &service, NAME, &original, PASSPHRASE).await)
     });
     let Some(((plain, locked), _)) = links.await else { return };
     chromium(async |browser| {
-        arrive(browser, &service, [&plain, &locked], &sent).await;
+        check_downloads(browser, &service, [&plain, &locked], &original).await;
     })
     .await;
 }

@@ -38,9 +38,9 @@ async fn a_dropped_folder_is_sent_completely() {
         browser.wait_until_visible("#sent").await;
         let link = browser.value("#link").await;
         service.home.run(&["download", &link, "-o", "got"]).text();
-        let got = crate::send::files(&service.home.path().join("got"));
-        assert_eq!(got.len(), 250);
-        assert!(got.iter().all(|(name, content)| name.as_bytes() == content), "{:?}", got.keys());
+        let received = crate::send::files(&service.home.path().join("got"));
+        assert_eq!(received.len(), 250);
+        assert!(received.iter().all(|(name, content)| name.as_bytes() == content), "{:?}", received.keys());
     })
     .await;
 }

@@ -11,7 +11,7 @@ async fn links_of_the_command_line_open() {
             browser.goto(&link).await;
             assert!(!browser.address().await.contains('#'), "the key is still in the URL");
             browser.click("#download").await;
-            browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+            browser.wait_for_text("#outcome", "Download finished").await;
             let (name, got) = browser.download().await;
             assert_eq!((name.as_str(), got.len()), ("отчёт 報告.bin", size));
             assert!(got == content(size), "the content of {size} bytes differs");
@@ -52,15 +52,15 @@ async fn wrong_keys_and_passphrases_count_no_download() {
 }
 
 #[tokio::test]
-async fn a_broken_download_resumes_as_the_same_download() {
+async fn resuming_an_interrupted_download_counts_no_second_download() {
     let service = Service::on_disk();
-    let sent = content(6 * 1024 * 1024);
-    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    let original = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
     firefox(async |browser| {
         let proxy = service.start_partial_download(browser, &link).await;
         proxy.open();
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "the content differs");
+        browser.wait_for_text("#outcome", "Download finished").await;
+        assert!(browser.download().await.1 == original, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
@@ -80,7 +80,7 @@ async fn files_texts_and_folders_are_sent() {
         browser.wait_until_visible("#sent").await;
         let (link, passphrase) = (browser.value("#link").await, service.home.file("passphrase", b"tea"));
         assert!(service.download(&link, &["--passphrase-file", &passphrase]) == content(1_500_000));
-        browser.wait_for_text("#status", "as often as it may be").await;
+        browser.wait_for_text("#status", "limit reached").await;
 
         browser.click("#another").await;
         browser.fill("#text", "Grüße").await;

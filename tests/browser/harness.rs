@@ -62,13 +62,13 @@ async fn sent_and_stored_data_is_detected() {
             const headers = { 'x-k': 'sent-in-a-header' };
             await fetch('transfers/create', { method: 'POST', body: 'sent-in-a-body', headers })";
         browser.script(leak, Value::Null).await;
-        let kept = browser.kept().await.to_string();
+        let stored = browser.stored_data().await.to_string();
         for text in ["kept-in-local-storage", "kept-in-tab", "kept-in-a-cookie", "kept-in-a-database"] {
-            assert!(kept.contains(text), "{kept} lacks {text}");
+            assert!(stored.contains(text), "{stored} lacks {text}");
         }
-        let sent = browser.sent().await;
+        let requests = browser.requests().await;
         for text in ["sent-in-a-body", "sent-in-a-header", "/transfers/create"] {
-            assert!(sent.iter().any(|request| request.holds(text.as_bytes())), "{sent:?} lacks {text}");
+            assert!(requests.iter().any(|request| request.holds(text.as_bytes())), "{requests:?} lacks {text}");
         }
         assert!(browser.script("return navigator.onLine", json!(null)).await == true);
         browser.offline(true).await;

@@ -9,8 +9,9 @@ const SIZE: usize = 9_000_000;
 /// Size of the first upload request in bytes.
 const PIECE: u64 = 8 * 1024 * 1024;
 
-/// Replaces the received byte count by `lie`, in one place at a time: the `answer` to an upload request, its `refusal`,
-/// or the `status` requested after a lost response. `offsets` collects the offsets of all upload requests.
+/// Replaces the received byte count by `lie`, in one place at a time. The place is the `answer` to an upload request,
+/// its `refusal`, or the `status` requested after a lost response. `offsets` collects the offsets of all upload
+/// requests.
 const LIE: &str = "
     Object.assign(globalThis, { lie: 0, way: 'answer', offsets: [] });
     const { prototype } = XMLHttpRequest;

@@ -7,23 +7,23 @@ const SIZE: usize = 100 * 1024 * 1024;
 #[tokio::test]
 async fn content_of_100_mib_is_sent_and_received() {
     let service = Service::start();
-    let sent = content(SIZE);
+    let original = content(SIZE);
     chromium(async |browser| {
         browser.goto(&service.page()).await;
         browser.fill("#token", &service.token).await;
-        browser.choose("#files", &[&service.home.file("large.bin", &sent)]).await;
+        browser.choose("#files", &[&service.home.file("large.bin", &original)]).await;
         browser.click("#send").await;
         browser.patiently("the upload to finish", async || browser.is_visible("#sent").await.then_some(())).await;
         let link = browser.value("#link").await;
-        assert!(service.download(&link, &[]) == sent, "the content differs");
+        assert!(service.download(&link, &[]) == original, "the content differs");
         browser.goto(&link).await;
         browser.click("#download").await;
         browser
             .patiently("the download to finish", async || {
-                browser.text("#outcome").await.contains("Fetched and decrypted").then_some(())
+                browser.text("#outcome").await.contains("Download finished").then_some(())
             })
             .await;
-        assert!(browser.download().await.1 == sent, "the content differs");
+        assert!(browser.download().await.1 == original, "the content differs");
     })
     .await;
 }

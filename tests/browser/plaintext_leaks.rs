@@ -1,4 +1,4 @@
-//! Plaintext leak test for pages: content, file name, key and passphrase never appear on the wire, in the service, or
+//! Plaintext leak test for pages. Content, file name, key and passphrase never appear on the wire, in the service, or
 //! in the browser's files.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sgsend::domain::crypto::passphrase::Passphrase;
 use sgsend::domain::link::Link;
 
-use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, Sent, Service, chromium};
+use crate::support::{Browser, Home, LeftoverFiles, RecordingProxy, SentRequest, Service, chromium};
 
 const CONTENT: &str = "a canary sings in the coal mine; ";
 const NAME: &str = "yellow-canary-name.txt";
@@ -31,7 +31,7 @@ fn fragment(link: &str) -> [Vec<u8>; 2] {
     [fragment, key].map(|text| text.as_bytes().to_vec())
 }
 
-/// Returns all encodings of a link's key other than the link's own, and all encodings of the key derived with the
+/// Returns all encodings of a link's key other than the link's own. Includes those of the key derived with the
 /// passphrase.
 fn keys(link: &str) -> Vec<Vec<u8>> {
     let link_key = BASE64_URL_SAFE_NO_PAD.decode(&fragment(link)[1]).unwrap();
@@ -56,7 +56,7 @@ fn texts() -> [Vec<u8>; 4] {
     [CONTENT.as_bytes(), NAME.as_bytes(), b"yellow-canary", PASSPHRASE.as_bytes()].map(<[u8]>::to_vec)
 }
 
-async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<Sent>) {
+async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (String, Vec<SentRequest>) {
     browser.goto(&format!("{}/", tap.url)).await;
     browser.fill("#token", &service.token).await;
     browser.choose("#files", &[&service.home.file(NAME, CONTENT.repeat(80_000).as_bytes())]).await;
@@ -65,36 +65,36 @@ async fn send(browser: &Browser, service: &Service, tap: &RecordingProxy) -> (St
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
     let link = browser.value("#link").await;
-    let kept = browser.kept().await.to_string();
+    let stored = browser.stored_data().await.to_string();
     for canary in
         texts().iter().chain(&keys(&link)).chain(&fragment(&link)).chain([&service.token.clone().into_bytes()])
     {
-        assert!(!contains(kept.as_bytes(), canary), "{:?} is kept: {kept}", String::from_utf8_lossy(canary));
+        assert!(!contains(stored.as_bytes(), canary), "{:?} is stored: {stored}", String::from_utf8_lossy(canary));
     }
-    (link, browser.sent().await)
+    (link, browser.requests().await)
 }
 
-async fn receive(browser: &Browser, link: &str) -> Vec<Sent> {
+async fn receive(browser: &Browser, link: &str) -> Vec<SentRequest> {
     browser.goto(link).await;
     browser.fill("#passphrase", PASSPHRASE).await;
     browser.enter("#passphrase").await;
     browser.click("#download").await;
-    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Download finished").await;
     let (name, content) = browser.download().await;
     assert_eq!(name, NAME);
     assert!(content == CONTENT.repeat(80_000).into_bytes());
-    let kept = browser.kept().await.to_string();
+    let stored = browser.stored_data().await.to_string();
     for canary in texts().iter().chain(&keys(link)).chain(&fragment(link)) {
-        assert!(!contains(kept.as_bytes(), canary), "{:?} is kept: {kept}", String::from_utf8_lossy(canary));
+        assert!(!contains(stored.as_bytes(), canary), "{:?} is stored: {stored}", String::from_utf8_lossy(canary));
     }
-    browser.sent().await
+    browser.requests().await
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
-fn everything_in(folder: &Path) -> Vec<u8> {
+fn names_and_contents(folder: &Path) -> Vec<u8> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
     let named = |entry: walkdir::DirEntry| {
         let content = if entry.path().is_file() { std::fs::read(entry.path()).unwrap() } else { Vec::new() };
@@ -104,15 +104,15 @@ fn everything_in(folder: &Path) -> Vec<u8> {
 }
 
 /// Returns the grants in the headers of the requests.
-fn grants(requests: &[Sent]) -> Vec<Vec<u8>> {
+fn grants(requests: &[SentRequest]) -> Vec<Vec<u8>> {
     let all = requests.iter().flat_map(|request| &request.headers);
     all.filter(|(name, _)| name == "x-sgsend-grant").map(|(_, value)| value.clone().into_bytes()).collect()
 }
 
-/// Checks that a browser's files contain no canary, except files in which the browser itself records visited URLs.
-fn left_nothing((whose, left): (&str, &LeftoverFiles), canaries: &[Vec<u8>], but_for: &[&str]) {
+/// Checks that a browser's files contain no canary. Skips files in which the browser itself records visited URLs.
+fn assert_no_canary((whose, files): (&str, &LeftoverFiles), canaries: &[Vec<u8>], but_for: &[&str]) {
     for canary in canaries {
-        let holding = left.holding(canary);
+        let holding = files.holding(canary);
         let unexpected: Vec<_> =
             holding.iter().filter(|path| !but_for.iter().any(|name| path.to_string_lossy().contains(name))).collect();
         assert!(unexpected.is_empty(), "{whose} has {:?} in {unexpected:?}", String::from_utf8_lossy(canary));
@@ -130,11 +130,11 @@ async fn content_name_key_and_passphrase_never_leak() {
     requests.extend(more);
 
     let Service { home, serving, token } = service;
-    let (log, wire, kept) = (serving.terminate(), tap.recorded(), everything_in(&home.path().join("store")));
+    let (log, wire, stored) = (serving.terminate(), tap.recorded(), names_and_contents(&home.path().join("store")));
     let grants = grants(&requests);
     assert!(!grants.is_empty() && wire.len() > 2 * 80_000 * CONTENT.len(), "the recording is incomplete");
     assert!(
-        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        contains(&stored, b"transfer.create") && contains(&wire, b"/transfers/create"),
         "the search can't find a text that is stored"
     );
     assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
@@ -142,7 +142,7 @@ async fn content_name_key_and_passphrase_never_leak() {
     let (texts, keys, fragment) = (texts(), keys(&link), fragment(&link));
     for canary in texts.iter().chain(&keys).chain(&fragment) {
         let what = String::from_utf8_lossy(canary);
-        for (place, bytes) in [("on the wire", &wire), ("in the store", &kept)] {
+        for (place, bytes) in [("on the wire", &wire), ("in the store", &stored)] {
             assert!(!contains(bytes, canary), "{what:?} is {place}");
         }
         assert!(!contains(log.as_bytes(), canary), "{what:?} is in the log");
@@ -152,24 +152,24 @@ async fn content_name_key_and_passphrase_never_leak() {
     let secret = token.rsplit('_').next().unwrap().as_bytes().to_vec();
     for canary in grants.iter().chain([&secret]) {
         assert!(contains(&wire, canary), "the secret was not sent");
-        assert!(!contains(&kept, canary) && !contains(log.as_bytes(), canary), "a secret was stored or logged");
+        assert!(!contains(&stored, canary) && !contains(log.as_bytes(), canary), "a secret was stored or logged");
     }
 
     let content = [CONTENT.as_bytes().to_vec(), PASSPHRASE.as_bytes().to_vec()];
     let (of_sender, of_recipient) = (("the sender", &of_sender), ("the recipient", &of_recipient));
     for left in [of_sender, of_recipient] {
-        left_nothing(left, &content, &[]);
-        left_nothing(left, &[grants.clone(), vec![secret.clone()]].concat(), &[]);
+        assert_no_canary(left, &content, &[]);
+        assert_no_canary(left, &[grants.clone(), vec![secret.clone()]].concat(), &[]);
     }
     for left in [of_sender, of_recipient] {
-        left_nothing(left, &keys, &[]);
+        assert_no_canary(left, &keys, &[]);
     }
-    left_nothing(of_sender, &fragment, &[]);
+    assert_no_canary(of_sender, &fragment, &[]);
     // A browser records the URL that it opens before a page can prevent that: in its history, in storage indexed by
     // URL, and in session restore files. The browser lists downloads, too.
-    left_nothing(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
-    left_nothing(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
-    left_nothing(of_sender, &[NAME.as_bytes().to_vec()], &[]);
+    assert_no_canary(of_recipient, &fragment, &["/History", "/Favicons", "/Sessions/", "/segmentation_platform/"]);
+    assert_no_canary(of_recipient, &[NAME.as_bytes().to_vec()], &["/History", "/shared_proto_db/"]);
+    assert_no_canary(of_sender, &[NAME.as_bytes().to_vec()], &[]);
 }
 
 #[tokio::test]
@@ -186,9 +186,9 @@ async fn a_text_does_not_outlive_its_tab() {
         browser.goto(&format!("{}/docs", service.serving.public)).await;
         link
     });
-    let Some((link, left)) = run.await else { return };
-    left_nothing(("the sender", &left), &[CONTENT.as_bytes().to_vec()], &[]);
-    left_nothing(("the sender", &left), &keys(&link), &[]);
-    left_nothing(("the sender", &left), &fragment(&link), &[]);
-    left_nothing(("the sender", &left), &[service.token.into_bytes()], &[]);
+    let Some((link, files)) = run.await else { return };
+    assert_no_canary(("the sender", &files), &[CONTENT.as_bytes().to_vec()], &[]);
+    assert_no_canary(("the sender", &files), &keys(&link), &[]);
+    assert_no_canary(("the sender", &files), &fragment(&link), &[]);
+    assert_no_canary(("the sender", &files), &[service.token.into_bytes()], &[]);
 }

@@ -1,14 +1,14 @@
 //! Payload transfers directly between a page and a bucket.
 
-use crate::support::{Browser, RecordingProxy, Sent, Service, chromium, content, each};
+use crate::support::{Browser, RecordingProxy, SentRequest, Service, chromium, content, each};
 
 /// Content size in bytes, more than two parts.
 const SIZE: usize = 20_000_000;
 
-async fn send(browser: &Browser, service: &Service, page: &str, sent: &[u8]) -> String {
+async fn send(browser: &Browser, service: &Service, page: &str, original: &[u8]) -> String {
     browser.goto(page).await;
     browser.fill("#token", &service.token).await;
-    browser.choose("#files", &[&service.home.file("large.bin", sent)]).await;
+    browser.choose("#files", &[&service.home.file("large.bin", original)]).await;
     browser.fill("#downloads", "2").await;
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
@@ -18,7 +18,7 @@ async fn send(browser: &Browser, service: &Service, page: &str, sent: &[u8]) -> 
 async fn receive(browser: &Browser, link: &str) -> Vec<u8> {
     browser.goto(link).await;
     browser.click("#download").await;
-    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Download finished").await;
     browser.download().await.1
 }
 
@@ -28,11 +28,11 @@ async fn payloads_do_not_pass_through_the_service() {
     let service = Service::start();
     each(async |browser| {
         for size in [0, 1_000, 5_000_000, SIZE] {
-            let (tap, sent) = (RecordingProxy::to(&service.serving.public), content(size));
-            let link = send(browser, &service, &format!("{}/", tap.url), &sent).await;
+            let (tap, original) = (RecordingProxy::to(&service.serving.public), content(size));
+            let link = send(browser, &service, &format!("{}/", tap.url), &original).await;
             assert_eq!(service.status(&link).await["mode"]["upload"], "presigned");
-            assert!(service.download(&link, &[]) == sent, "{size} bytes");
-            assert!(receive(browser, &link).await == sent, "{size} bytes");
+            assert!(service.download(&link, &[]) == original, "{size} bytes");
+            assert!(receive(browser, &link).await == original, "{size} bytes");
             assert_eq!(service.downloads(&link).await, 2);
             let heard = tap.recorded().len();
             assert!(heard < 1_000_000, "the service transferred {heard} bytes");
@@ -49,8 +49,9 @@ async fn the_store_receives_no_secret() {
     chromium(async |browser| {
         let link = send(browser, &service, &service.page(), &content(SIZE)).await;
         receive(browser, &link).await;
-        let sent = browser.sent().await;
-        let to_store: Vec<&Sent> = sent.iter().filter(|request| request.url.starts_with(&endpoint)).collect();
+        let requests = browser.requests().await;
+        let to_store: Vec<&SentRequest> =
+            requests.iter().filter(|request| request.url.starts_with(&endpoint)).collect();
         assert!(to_store.len() > 3, "{to_store:?}");
         let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
         for request in to_store {
@@ -71,10 +72,10 @@ async fn a_bucket_without_cors_falls_back_to_the_service() {
     let service = Service::over(&closed, &[]);
     chromium(async |browser| {
         browser.expect_page_error("CORS");
-        let sent = content(5_000_000);
-        let link = send(browser, &service, &service.page(), &sent).await;
-        assert!(service.download(&link, &[]) == sent);
-        assert!(receive(browser, &link).await == sent);
+        let original = content(5_000_000);
+        let link = send(browser, &service, &service.page(), &original).await;
+        assert!(service.download(&link, &[]) == original);
+        assert!(receive(browser, &link).await == original);
         assert_eq!(service.downloads(&link).await, 2);
     })
     .await;

@@ -12,8 +12,8 @@ const WATCH: &str = "globalThis.lines = [];
 #[tokio::test]
 async fn a_download_shows_its_progress() {
     let service = Service::on_disk();
-    let sent = content(30 * 1024 * 1024);
-    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    let original = content(30 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
     chromium(async |browser| {
         browser.goto(&link).await;
         browser.wait_until_visible("#download").await;
@@ -22,10 +22,10 @@ async fn a_download_shows_its_progress() {
             json!({ "offline": false, "latency": 0, "downloadThroughput": 8 * 1024 * 1024, "uploadThroughput": -1 });
         browser.tell("Network.emulateNetworkConditions", slow).await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "the content differs");
+        browser.wait_for_text("#outcome", "Download finished").await;
+        assert!(browser.download().await.1 == original, "the content differs");
         let lines = browser.script("return lines", json!(null)).await;
-        let of = |line: &str| Some(line.strip_prefix("Fetching ")?.split_once(" of ")?.0.to_owned());
+        let of = |line: &str| Some(line.strip_prefix("Downloading ")?.split_once(" of ")?.0.to_owned());
         let mut values: Vec<_> = lines.as_array().unwrap().iter().filter_map(|line| of(line.as_str()?)).collect();
         values.dedup();
         assert!(values.len() > 5, "{lines}");
@@ -40,8 +40,8 @@ async fn a_download_shows_its_progress() {
 #[tokio::test]
 async fn a_terminated_worker_is_detected_and_the_download_resumes() {
     let service = Service::on_disk();
-    let sent = content(30 * 1024 * 1024);
-    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    let original = content(30 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
     chromium(async |browser| {
         let proxy = BlockingProxy::to(&service.serving.public);
         browser.goto(&link.replace(&service.serving.public, &proxy.url)).await;
@@ -57,10 +57,10 @@ async fn a_terminated_worker_is_detected_and_the_download_resumes() {
         browser.wait_for_text("#error", "has stopped the download").await;
         browser.until("the failed file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         let (name, got) = browser.download().await;
         assert_eq!(name, "large.bin");
-        assert!(got == sent, "the content differs");
+        assert!(got == original, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;

@@ -36,7 +36,7 @@ async fn paint_screenshots() {
         browser.wait_until_visible("#download").await;
         paint(browser, "receive").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         paint(browser, "received").await;
         browser.download().await;
     })

@@ -41,7 +41,7 @@ fn every_character(condition: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// Returns the items that are in only one of the lists.
-fn apart(found: &Value, expected: &[String]) -> Vec<String> {
+fn differences(found: &Value, expected: &[String]) -> Vec<String> {
     let found: std::collections::BTreeSet<_> = found.as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let expected: std::collections::BTreeSet<_> = expected.iter().map(String::as_str).collect();
     found.symmetric_difference(&expected).map(ToString::to_string).collect()
@@ -152,7 +152,7 @@ async fn the_same_characters_are_removed_from_names() {
         browser.goto(&service.page()).await;
         let script = of_every_character("format/file-name", "safeName", "judge(text) !== text");
         let changed = browser.script(&script, json!(null)).await;
-        let apart = apart(&changed, &every_character(|text| safe_file_name(text) != text));
+        let apart = differences(&changed, &every_character(|text| safe_file_name(text) != text));
         assert!(apart.is_empty(), "{}: {apart:?}", apart.len());
     })
     .await;
@@ -222,7 +222,7 @@ async fn archives_accept_the_same_paths() {
         browser.goto(&service.page()).await;
         let unfit = of_every_character("format/archive-path", "rejectionReason", "judge(text) !== undefined");
         let found = browser.script(&unfit, json!(null)).await;
-        let apart = apart(&found, &every_character(|text| ArchivePath::parse(text).is_err()));
+        let apart = differences(&found, &every_character(|text| ArchivePath::parse(text).is_err()));
         assert!(apart.is_empty(), "{}: {apart:?}", apart.len());
     })
     .await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Service, chromium};
 
-/// Delays the response to a call of `ROUTE` until `globalThis.release` is called; `globalThis.held` says whether a
+/// Delays the response to a call of `ROUTE` until `globalThis.release` is called. `globalThis.held` says whether a
 /// response is delayed.
 const HOLD: &str = "
     const { promise, resolve } = Promise.withResolvers();
@@ -69,7 +69,7 @@ async fn stop(browser: &Browser) {
     let took = started.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
     browser.wait_for_text("#outcome", "expires in a day").await;
-    assert!(browser.is_visible("#chosen li").await, "the chosen files are gone");
+    assert!(browser.is_visible("#chosen li").await, "the chosen files were removed");
 }
 
 #[tokio::test]

@@ -30,8 +30,8 @@ impl Place {
         let home = Home::new();
         let server = home.serve();
         let client = Client::of(&server, "");
-        let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
-        let token = text(&made.json().unwrap(), "token");
+        let response = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
+        let token = text(&response.json().unwrap(), "token");
         let usual = Duration::from_millis(300);
         Self { client: client.with_token(&token), home, server, token, random: Random::of_this_run(what), usual }
     }
@@ -123,22 +123,25 @@ async fn a_killed_upload_leaves_a_complete_transfer_or_none() {
         let link = output.strip_suffix('\n');
         assert!(new.len() <= 1 && (link.is_some() || output.is_empty()), "{output:?} and {new:?}");
         assert!(link.is_none() || new.len() == 1, "the printed link has no completed transfer");
-        let kept = kept_links(&place);
+        let links = kept_links(&place);
         if let Some(id) = new.pop() {
             whole += 1;
             let trail = place.client.admin_get(&format!("/audit/transfers/id/{id}/all")).await.unwrap().json().unwrap();
-            let asked = |record: &Value| record["route"] == "/transfers/id/{transfer_id}/upload/complete";
-            assert!(trail["items"].as_array().unwrap().iter().any(asked), "no request completed the transfer: {trail}");
+            let is_completion = |record: &Value| record["route"] == "/transfers/id/{transfer_id}/upload/complete";
+            assert!(
+                trail["items"].as_array().unwrap().iter().any(is_completion),
+                "no request completed the transfer: {trail}"
+            );
             // The link of an upload killed before printing is known from its saved state only.
-            for link in kept.iter().map(String::as_str).filter(|link| link.contains(&id)).chain(link) {
+            for link in links.iter().map(String::as_str).filter(|link| link.contains(&id)).chain(link) {
                 assert!(place.content_of(link) == content, "the downloaded content differs");
             }
         }
         let resume = place.random.percent(60);
         let link = place.run(if resume { &["upload", "file.bin", "--resume"] } else { &["upload", "file.bin"] });
         assert!(place.content_of(link.trim_end()) == content, "a second attempt sent different content");
-        if resume && let [kept] = kept.as_slice() {
-            assert_eq!(link.trim_end(), kept, "the saved upload was not resumed");
+        if resume && let [saved] = links.as_slice() {
+            assert_eq!(link.trim_end(), saved, "the saved upload was not resumed");
             resumed += 1;
         }
         place.forget_uploads();
@@ -163,17 +166,17 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
         for _ in 0..place.random.within(1..4) {
             place.run_until_killed(&["download", &link, "-o", "received"]).await;
             killed += 1;
-            if look(&folder, &content, false) {
+            if has_complete_file(&folder, &content, false) {
                 whole += 1;
                 break;
             }
         }
-        if !look(&folder, &content, false) {
+        if !has_complete_file(&folder, &content, false) {
             let resume = place.random.percent(60);
             let arguments = ["download", &link, "-o", "received", "--resume"];
             place.run(if resume { &arguments } else { &arguments[..4] });
         }
-        assert!(look(&folder, &content, true), "the file is missing");
+        assert!(has_complete_file(&folder, &content, true), "the file is missing");
         let id = link.split("/d/").nth(1).unwrap().split('#').next().unwrap();
         let status = place.client.get(&format!("/transfers/id/{id}/status")).await.unwrap().json().unwrap();
         assert_eq!(status["download_count"], 1, "{status}");
@@ -183,8 +186,8 @@ async fn a_killed_download_leaves_the_file_or_none_and_counts_once() {
     place.home.output();
 }
 
-/// Returns whether the complete file exists; only leftovers of killed downloads may be beside it, and none at the end.
-fn look(folder: &Path, content: &[u8], ended: bool) -> bool {
+/// Returns whether the complete file exists. Only leftovers of killed downloads may be beside it, and none at the end.
+fn has_complete_file(folder: &Path, content: &[u8], has_ended: bool) -> bool {
     let mut there = false;
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
@@ -193,8 +196,8 @@ fn look(folder: &Path, content: &[u8], ended: bool) -> bool {
             there = true;
         } else {
             let kind = name.strip_prefix(".sgsend-").and_then(|mark| mark.rsplit('.').next());
-            assert!(matches!(kind, Some("part" | "probe")), "{name} is left");
-            assert!(!(ended && kind == Some("part")), "{name} stays");
+            assert!(matches!(kind, Some("part" | "probe")), "{name} still exists");
+            assert!(!(has_ended && kind == Some("part")), "{name} stays");
         }
     }
     there

@@ -145,7 +145,7 @@ impl Disk {
     }
 }
 
-/// Returns whether a file is persistent: `SQLite`'s WAL index (`-shm`) is shared memory and rebuilt on open.
+/// Returns whether a file is persistent. `SQLite`'s WAL index (`-shm`) is shared memory and rebuilt on open.
 pub(crate) fn is_kept(path: &Path) -> bool {
     !path.to_string_lossy().ends_with("-shm")
 }

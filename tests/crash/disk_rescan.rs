@@ -9,8 +9,8 @@ use crate::disk::{Disk, Node, is_kept};
 use crate::journal::Done;
 
 impl Disk {
-    /// Adopts changes on the actual disk that the journal lacks: a process killed between a change and its journal
-    /// record leaves at most one such change. Returns the number of adopted changes.
+    /// Adopts changes on the actual disk that the journal lacks. Returns their number. A process killed between a
+    /// change and its journal record leaves at most one such change.
     pub(crate) fn adopt(&mut self) -> usize {
         let root = self.root.clone();
         self.adopt_below(&root)

@@ -66,8 +66,8 @@ fn mount(path: &Path, arguments: &[&str]) -> bool {
 }
 
 async fn token(server: &ServerProcess) -> String {
-    let made = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
-    text(&made.json().unwrap(), "token")
+    let response = Client::of(server, "").admin_post("/tokens/create", r#"{"name":"test"}"#).await.unwrap();
+    text(&response.json().unwrap(), "token")
 }
 
 fn model(random: &mut Random) -> TransferModel {
@@ -81,32 +81,32 @@ fn model(random: &mut Random) -> TransferModel {
 /// describe the storage error; a failed request may still have taken effect, because its response may be the part that
 /// failed.
 async fn send(client: &Client, model: &mut TransferModel) -> Result<bool, Trouble> {
-    let refused = |response: &HttpResponse| match response.status {
+    let is_rejected = |response: &HttpResponse| match response.status {
         200 | 201 => Ok(false),
         503 | 507 => Ok(true),
         _ => Err(Trouble::Wrong(format!("unexpected response to a full disk: {response:?}"))),
     };
     if let Err(Trouble::Wrong(_)) = create(client, model).await {
         let second = client.post("/transfers/create", r#"{"size_bytes":1}"#).await?;
-        return refused(&second).map(|_| false);
+        return is_rejected(&second).map(|_| false);
     }
     for start in (0..SIZE).step_by(SIZE / 3) {
         let end = SIZE.min(start + SIZE / 3);
         model.sent = end;
         let path = model.path(&format!("payload/upload-bytes?offset={start}"));
-        if refused(&client.post(&path, model.content.slice(start..end)).await?)? {
+        if is_rejected(&client.post(&path, model.content.slice(start..end)).await?)? {
             return Ok(false);
         }
         model.acknowledged = end;
     }
     model.completed = Fact::Perhaps;
-    if refused(&client.post(&model.path("upload/complete"), "{}").await?)? {
+    if is_rejected(&client.post(&model.path("upload/complete"), "{}").await?)? {
         return Ok(false);
     }
     model.completed = Fact::Yes;
     model.perhaps_unacknowledged += 1;
     let response = client.get(&model.path("payload/download-bytes")).await?;
-    if refused(&response)? {
+    if is_rejected(&response)? {
         return Ok(false);
     }
     model.perhaps_unacknowledged -= 1;
@@ -190,8 +190,11 @@ async fn a_temporary_disk_failure_loses_no_acknowledged_change() {
         };
         let (sent, ()) = tokio::join!(send(&client, &mut model), failing);
         sent.unwrap();
-        let refused = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
-        assert!([503, 507].contains(&refused.status), "the server accepted a request that it can't store: {refused:?}");
+        let response = client.post("/transfers/create", r#"{"size_bytes":1}"#).await.unwrap();
+        assert!(
+            [503, 507].contains(&response.status),
+            "the server accepted a request that it can't store: {response:?}"
+        );
         // Requests that write no counter still succeed.
         let status = client.get("/health").await.unwrap();
         assert_eq!(status.status, 200);

@@ -89,8 +89,9 @@ impl Home {
     /// Starts a sweep with its clock advanced by `later_s` seconds, using the preload library `clock`.
     pub(crate) fn sweep(&self, clock: &Path, later_s: u64) -> ChildProcess {
         let mut command = self.sgsend(&["sweep", "--storage", &self.storage()]);
-        let others = self.environment.iter().filter(|(name, _)| *name == "LD_PRELOAD").map(|(_, path)| path.as_str());
-        let all: Vec<_> = others.chain(clock.to_str()).collect();
+        let other_libraries =
+            self.environment.iter().filter(|(name, _)| *name == "LD_PRELOAD").map(|(_, path)| path.as_str());
+        let all: Vec<_> = other_libraries.chain(clock.to_str()).collect();
         command.env("LD_PRELOAD", all.join(":")).env("SGSEND_TEST_LATER_S", later_s.to_string());
         ChildProcess::start(&mut command)
     }

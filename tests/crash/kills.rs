@@ -74,13 +74,13 @@ async fn sweep_all(home: &Home, clock: &std::path::Path, users: &mut Users, rand
     }
     assert!(home.sweep(clock, YEARS_LATER_S).ends_well(), "{}", home.output());
     users.forget();
-    let left = files(&home.store().join("payloads"));
-    assert!(left.is_empty(), "payloads are left after their transfers: {left:?}");
+    let remaining = files(&home.store().join("payloads"));
+    assert!(remaining.is_empty(), "payloads remain after their transfers: {remaining:?}");
     let records = rusqlite::Connection::open(home.store().join("records.sqlite")).expect("a readable database");
     let checked: String =
         records.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the result of the integrity check");
     assert_eq!(checked, "ok");
-    let left = "SELECT COUNT(*) FROM object WHERE key LIKE 'transfers/%' OR key LIKE 'creates/%' OR key LIKE 'due/%'";
-    let left: i64 = records.query_row(left, [], |row| row.get(0)).expect("a row count");
-    assert_eq!(left, 0, "records are left after their transfers");
+    let query = "SELECT COUNT(*) FROM object WHERE key LIKE 'transfers/%' OR key LIKE 'creates/%' OR key LIKE 'due/%'";
+    let remaining: i64 = records.query_row(query, [], |row| row.get(0)).expect("a row count");
+    assert_eq!(remaining, 0, "records remain after their transfers");
 }

@@ -76,10 +76,10 @@ impl Machine {
     }
 
     fn lose_power(&mut self, random: &mut Random) {
-        let left = self.home.path().join("left");
-        self.sure.write_after_loss(&left, random);
+        let durable = self.home.path().join("left");
+        self.sure.write_after_loss(&durable, random);
         fs::remove_dir_all(&self.disk).unwrap();
-        fs::rename(left, &self.disk).unwrap();
+        fs::rename(durable, &self.disk).unwrap();
         // The boot ID changes with a reboot; here, the test overwrites the stored ID instead.
         let mark = self.home.store().join("last-boot");
         if mark.exists() {
@@ -122,11 +122,11 @@ fn users(random: &mut Random) -> Users {
 async fn acknowledged_changes_survive_power_loss() {
     let mut random = Random::of_this_run("power losses");
     let (started, losses) = (Instant::now(), rounds("SGSEND_POWER_LOSSES", USUALLY));
-    let mut left = losses;
-    while left > 0 {
+    let mut remaining = losses;
+    while remaining > 0 {
         let Some(mut machine) = Machine::new(&[]) else { return };
         let mut users = users(&mut random);
-        for _ in 0..left.min(MACHINE) {
+        for _ in 0..remaining.min(MACHINE) {
             let lived = machine.live(&mut users, &mut random).await;
             explain(&machine.home, lived);
             if random.percent(50) {
@@ -138,13 +138,13 @@ async fn acknowledged_changes_survive_power_loss() {
         server.terminate();
         machine.follow(0);
         machine.check_payloads(&mut users).await;
-        left = left.saturating_sub(MACHINE);
+        remaining = remaining.saturating_sub(MACHINE);
     }
     println!("{losses} power losses in {:.1} s", started.elapsed().as_secs_f64());
 }
 
-/// State seen after a kill is durable: the new process syncs the killed process's writes although it may write nothing
-/// itself.
+/// Checks that state seen after a kill is durable. The new process syncs the killed process's writes although it may
+/// write nothing itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn state_seen_after_a_kill_survives_power_loss() {
     let mut random = Random::of_this_run("power losses after a look");
@@ -157,12 +157,12 @@ async fn state_seen_after_a_kill_survives_power_loss() {
         explain(&machine.home, used);
         machine.follow(1);
         let server = machine.home.serve();
-        let seen = users.look(&server).await;
+        let facts = users.statuses(&server).await;
         server.kill();
         machine.follow(1);
         machine.lose_power(&mut random);
         let server = machine.home.serve();
-        assert_eq!(users.look(&server).await, seen);
+        assert_eq!(users.statuses(&server).await, facts);
         server.kill();
         machine.follow(1);
     }

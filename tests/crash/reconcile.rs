@@ -71,9 +71,9 @@ async fn reconcile_upload(client: &Client, model: &mut TransferModel, survived: 
     let status = client.get(&model.path("upload/status")).await?.json()?;
     let received = status["received_bytes"].as_u64().and_then(|received| usize::try_from(received).ok());
     let may_lack = if survived == Survived::PowerLoss { LOST_AT_MOST } else { 0 };
-    let held = model.acknowledged.saturating_sub(may_lack)..=model.sent;
+    let possible_sizes = model.acknowledged.saturating_sub(may_lack)..=model.sent;
     match received {
-        Some(received) if held.contains(&received) => model.acknowledged = received,
+        Some(received) if possible_sizes.contains(&received) => model.acknowledged = received,
         other => return Err(model.wrong("an unexpected number of bytes is stored", &other)),
     }
     Ok(())
@@ -108,7 +108,7 @@ async fn trail(client: &Client, model: &TransferModel) -> Result<Vec<Value>, Tro
     }
 }
 
-/// Checks that the audit records contain an event for each certain fact, and none for facts that are false.
+/// Checks that the audit records contain an event for each certain fact, and none for false facts.
 fn reconcile_trail(model: &mut TransferModel, records: &[Value]) -> Result<(), Trouble> {
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
     let granted = of("download_granted");
@@ -142,8 +142,8 @@ fn reconcile_trail(model: &mut TransferModel, records: &[Value]) -> Result<(), T
         // Other requests may be recorded only after the last byte of the response.
         record["kind"] == "transfer_created" || record["kind"] == "transfer_completed"
     }) {
-        let asked = |record: &&Value| record["type"] == "request" && record["request_id"] == event["request_id"];
-        if records.iter().filter(asked).count() != 1 {
+        let is_request = |record: &&Value| record["type"] == "request" && record["request_id"] == event["request_id"];
+        if records.iter().filter(is_request).count() != 1 {
             return Err(model.wrong("an event has no request record", event));
         }
     }

@@ -1,4 +1,4 @@
-//! A sender that creates, uploads, completes, downloads and deletes transfers, and checks the responses.
+//! A sender that uses transfers in all ways, from creation to deletion, and checks the responses.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,7 +58,7 @@ async fn step(client: &Client, model: &mut TransferModel, random: &mut Random) -
     if model.created != Fact::Yes {
         return create(client, model).await;
     }
-    let left = model.content.len() - model.acknowledged;
+    let remaining = model.content.len() - model.acknowledged;
     match (model.completed, random.within(0..20)) {
         (_, 0) if random.percent(30) => delete(client, model).await,
         (_, 1) if random.percent(30) => create(client, model).await,
@@ -66,10 +66,10 @@ async fn step(client: &Client, model: &mut TransferModel, random: &mut Random) -
         (Fact::Yes, 7..=8) => rush(client, model, random).await,
         (Fact::Yes, 9..=11) => fetch_uncounted(client, model).await,
         (Fact::Yes, 12) => delete(client, model).await,
-        (Fact::Yes, _) => fetch(client, model, random).await,
+        (Fact::Yes, _) => download(client, model, random).await,
         (_, 2) => ask(client, model, random).await,
         (_, 3) => complete(client, model).await,
-        _ if left > 0 => upload(client, model, random).await,
+        _ if remaining > 0 => upload(client, model, random).await,
         _ => complete(client, model).await,
     }
 }
@@ -174,17 +174,17 @@ async fn ask(client: &Client, model: &mut TransferModel, random: &mut Random) ->
 
 /// Requests several downloads concurrently: exactly the remaining downloads are granted.
 async fn rush(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
-    let left = model.limit.map_or(RUSH, |limit| limit.saturating_sub(model.used())).min(RUSH);
+    let remaining = model.limit.map_or(RUSH, |limit| limit.saturating_sub(model.used())).min(RUSH);
     let grants: Vec<_> = (0..RUSH).map(|_| new_grant(random)).collect();
     let responses = join_all(grants.iter().map(|grant| ask_with(client, model, grant))).await;
-    let (mut granted, mut refused, mut lost) = (0, 0, false);
+    let (mut granted, mut rejected, mut lost) = (0, 0, false);
     for (grant, response) in grants.into_iter().zip(responses) {
         match response.map_err(Trouble::from).and_then(|response| Ok(response.outcome()?)) {
             Ok((200, _)) => {
                 granted += 1;
                 model.grants.push((grant, Fact::Yes));
             }
-            Ok((410, code)) if code == "transfer_exhausted" => refused += 1,
+            Ok((410, code)) if code == "transfer_exhausted" => rejected += 1,
             Ok((410, code)) if model.is_over(&code) => model.expired = Fact::Yes,
             Ok(outcome) => return Err(model.wrong("unexpected response to concurrent grants", &outcome)),
             Err(_) => {
@@ -193,21 +193,21 @@ async fn rush(client: &Client, model: &mut TransferModel, random: &mut Random) -
             }
         }
     }
-    let too_few = refused > RUSH - left || (!lost && model.expired == Fact::No && granted < left);
-    if granted > left || too_few {
-        return Err(model.wrong("concurrent grants are counted incorrectly", &(granted, refused, left)));
+    let too_few = rejected > RUSH - remaining || (!lost && model.expired == Fact::No && granted < remaining);
+    if granted > remaining || too_few {
+        return Err(model.wrong("concurrent grants are counted incorrectly", &(granted, rejected, remaining)));
     }
     if lost { Err(Trouble::Lost) } else { Ok(()) }
 }
 
 /// Downloads the payload under a grant, and compares the received bytes.
-async fn fetch(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
+async fn download(client: &Client, model: &mut TransferModel, random: &mut Random) -> Result<(), Trouble> {
     let Some(grant) = model.grant(random) else { return Ok(()) };
     let response = client.get(&model.path(&format!("payload/download-bytes?grant={grant}"))).await?;
     compare(model, &response)
 }
 
-/// Requires that the received bytes equal the payload, or, if the response was cut off, a prefix of the payload.
+/// Requires that the received bytes equal the payload. A response that was cut off has a prefix of the payload.
 pub(crate) fn compare(model: &mut TransferModel, response: &HttpResponse) -> Result<(), Trouble> {
     if response.status == 200 {
         if !model.content.starts_with(response.so_far()) {

@@ -22,7 +22,7 @@ struct Token {
     revoked: Fact,
 }
 
-/// Number of tokens beyond which few are created: each kill is followed by a check of all tokens, and none is ever
+/// Number of tokens beyond which few are created. A check of all tokens follows each kill, and no token is ever
 /// forgotten.
 const ENOUGH: usize = 200;
 
@@ -37,10 +37,10 @@ impl Admin {
     /// Creates a token for the senders, which is never revoked.
     pub(crate) async fn make(&mut self, client: &Client) -> Result<String, Trouble> {
         self.unacknowledged += 1;
-        let made = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await?.json()?;
-        let (id, secret) = (text(&made, "token_id"), text(&made, "token"));
+        let created = client.admin_post("/tokens/create", r#"{"name":"test"}"#).await?.json()?;
+        let (id, secret) = (text(&created, "token_id"), text(&created, "token"));
         if id.is_empty() {
-            return Err(Trouble::Wrong(format!("token create is refused: {made}")));
+            return Err(Trouble::Wrong(format!("token create is refused: {created}")));
         }
         self.unacknowledged -= 1;
         self.tokens.push(Token { id, secret: secret.clone(), revoked: Fact::No });
@@ -90,14 +90,14 @@ impl Admin {
                 other => return Err(Trouble::Wrong(format!("token {} has changed: {other:?}", token.id))),
             };
         }
-        let made = self.tokens.len();
-        if !(made..=made + self.unacknowledged).contains(&listed.len()) {
-            return Err(Trouble::Wrong(format!("{} tokens are listed, {made} were created", listed.len())));
+        let created = self.tokens.len();
+        if !(created..=created + self.unacknowledged).contains(&listed.len()) {
+            return Err(Trouble::Wrong(format!("{} tokens are listed, {created} were created", listed.len())));
         }
         let Some(token) = self.tokens.last() else { return Ok(()) };
-        let wanted = if token.revoked == Fact::Yes { "token_revoked" } else { "invalid_request" };
+        let expected = if token.revoked == Fact::Yes { "token_revoked" } else { "invalid_request" };
         let code = client.clone().with_token(&token.secret).post("/transfers/create", NOTHING).await?.outcome()?.1;
-        if code == wanted { Ok(()) } else { Err(Trouble::Wrong(format!("{code} instead of {wanted}"))) }
+        if code == expected { Ok(()) } else { Err(Trouble::Wrong(format!("{code} instead of {expected}"))) }
     }
 
     async fn list(&self, client: &Client) -> Result<Vec<Value>, Trouble> {

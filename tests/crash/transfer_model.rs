@@ -35,7 +35,7 @@ pub(crate) struct TransferModel {
     pub(crate) expired: Fact,
     /// Downloads by grant.
     pub(crate) grants: Vec<(String, Fact)>,
-    /// Downloads counted for certain under grants whose response was lost; `perhaps_unacknowledged` are uncertain ones.
+    /// Downloads counted for certain under grants whose response was lost. `perhaps_unacknowledged` are uncertain ones.
     pub(crate) unacknowledged: usize,
     pub(crate) perhaps_unacknowledged: usize,
 }

@@ -101,7 +101,7 @@ impl Users {
     }
 
     /// Returns the status of each current transfer, as reported by the server.
-    pub(crate) async fn look(&self, server: &ServerProcess) -> Vec<String> {
+    pub(crate) async fn statuses(&self, server: &ServerProcess) -> Vec<String> {
         let client = Client::of(server, &self.token);
         let current = self.senders.iter().flat_map(|sender| &sender.current);
         let look = async |model: &TransferModel| {
@@ -127,7 +127,7 @@ impl Users {
         }
     }
 
-    /// Checks, after all due entries are swept, that no payload of an ended transfer is left.
+    /// Checks, after all due entries are swept, that no payload of an ended transfer exists.
     pub(crate) fn check_files(&self, store: &Path) {
         for file in files(&store.join("payloads")) {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();

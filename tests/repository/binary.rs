@@ -1,7 +1,7 @@
 //! Checks of the built binary.
 
-/// The symbols of aws-lc's entropy source from timing jitter, which would take most of the processor time of a small
-/// upload; `.cargo/config.toml` builds aws-lc without it.
+/// The symbols of aws-lc's entropy source from timing jitter. The source would take most of the processor time of a
+/// small upload; `.cargo/config.toml` builds aws-lc without it.
 const JITTER_SYMBOLS: &[u8] = b"jent_";
 
 #[test]

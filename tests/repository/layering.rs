@@ -1,4 +1,4 @@
-//! Checks the dependency rules of the architecture: which modules and crates the files of a layer may use.
+//! Checks the dependency rules of the architecture. A layer's files may use certain modules and crates only.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! Checks of the repository itself: the built binary, dependencies between layers, and the tests that SECURITY.md names.
+//! Checks of the repository: the binary, dependencies between layers, documents and doc comments.
 
 #![allow(clippy::unwrap_used, reason = "a failed precondition should fail the test at once")]
 
 mod binary;
+mod doc_comments;
 mod layering;
 mod security_table;

@@ -3,20 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+pub(super) fn sources(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, found);
+            sources(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
+            files.push((path, text));
         }
     }
 }
 
-/// Returns whether `module` can be the module in `path`: `cli::server::tls` is in `tests/suite/cli/server/tls.rs`, and
-/// `domain::link::tests` in `src/domain/link.rs` or `src/domain/link/tests.rs`.
+/// Returns whether `module` can be the module in `path`. For example, `cli::server::tls` is in
+/// `tests/suite/cli/server/tls.rs`, and `domain::link::tests` in `src/domain/link.rs` or `src/domain/link/tests.rs`.
 fn holds(path: &Path, module: &[&str]) -> bool {
     let path = path.with_extension("");
     let path: Vec<_> = path.iter().filter_map(|part| part.to_str()).filter(|part| *part != "mod").collect();

@@ -133,7 +133,7 @@ async fn s3_records_of_a_crashed_writer_are_put_by_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_a_server_that_ignores_conditions_is_refused() {
+async fn s3_a_server_that_ignores_conditions_is_rejected() {
     let location = bucket::fresh().await;
     // The server reports success for each conditional write without performing it.
     let choose = |request: &Request| {
@@ -142,8 +142,8 @@ async fn s3_a_server_that_ignores_conditions_is_refused() {
     };
     let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     let store = S3Store::open(&S3Location { endpoint: Some(faulty.url.clone()), ..location }).await;
-    let refused = open_header(&store, Duration::from_mins(1)).await;
-    assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{refused:?}");
+    let result = open_header(&store, Duration::from_mins(1)).await;
+    assert!(matches!(&result, Err(StoreError::Unusable(why)) if why.contains("If-None-Match")), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,7 +240,7 @@ async fn s3_discarded_uploads_leave_no_parts() {
         let mut writer = store.writer(id, 0).await.unwrap();
         writer.write(pattern(0..3 * PART)).await.unwrap();
         writer.discard().await.unwrap();
-        assert_eq!(open_uploads(&location).await, [0; 0], "parts of a discarded upload are left");
+        assert_eq!(open_uploads(&location).await, [0; 0], "parts of a discarded upload remain");
     }
     let mut writer = store.writer(id, 0).await.unwrap();
     writer.write(pattern(0..PART + 5)).await.unwrap();

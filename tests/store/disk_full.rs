@@ -91,7 +91,7 @@ async fn a_commit_too_large_fails_alone() {
 async fn payloads_resume_once_space_is_freed() {
     let Some(disk) = small_disk() else { return };
     let store = open(&disk);
-    let kept = finished(&store, MIB / 2).await;
+    let finished_payload = finished(&store, MIB / 2).await;
     let id = TransferId::random();
 
     // The bytes that fitted stay, so that the upload can resume.
@@ -127,6 +127,6 @@ async fn payloads_resume_once_space_is_freed() {
     let (end, mut writer) = next_writer(&store, id).await;
     writer.write(pattern(end..MIB)).await.unwrap();
     assert_eq!(writer.close().await.unwrap(), MIB);
-    assert!(content(&store, kept, 0..MIB / 2).await.unwrap() == pattern(0..MIB / 2));
+    assert!(content(&store, finished_payload, 0..MIB / 2).await.unwrap() == pattern(0..MIB / 2));
     store.commit(creating("a.json", "object")).await.unwrap();
 }

@@ -151,8 +151,8 @@ fn other_folders_are_not_opened() {
     std::fs::write(&file, "text").unwrap();
     assert!(matches!(FileStore::open(&file, Durability::Full), Err(OpenError::Directory { .. })));
     std::fs::write(directory.path().join("records.sqlite"), "no database, whatever its name says").unwrap();
-    let refused = FileStore::open(directory.path(), Durability::Full);
-    assert!(matches!(refused, Err(OpenError::Records { .. })), "{refused:?}");
+    let result = FileStore::open(directory.path(), Durability::Full);
+    assert!(matches!(result, Err(OpenError::Records { .. })), "{result:?}");
 }
 
 #[cfg(unix)]

@@ -21,9 +21,9 @@ pub(crate) async fn racing_processes_agree_on_the_header(store: SharedStore) {
 }
 
 #[tokio::test]
-async fn a_newer_store_is_refused() {
+async fn a_newer_store_is_rejected() {
     let (store, ()) = crate::backends::memory().await;
     store.commit(creating("store.json", r#"{"v":2,"retain_audit_s":1}"#)).await.unwrap();
-    let refused = open_header(&*store, Duration::from_mins(1)).await;
-    assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
+    let result = open_header(&*store, Duration::from_mins(1)).await;
+    assert!(matches!(result, Err(StoreError::Corrupt { .. })));
 }

@@ -59,10 +59,10 @@ macro_rules! conformance {
                     an_upload_resumes_at_its_end
                     a_dropped_writer_keeps_its_bytes
                     a_discarded_write_leaves_nothing
-                    a_write_at_another_offset_is_refused
+                    a_write_at_another_offset_is_rejected
                     a_payload_has_one_writer
                     a_finished_payload_has_no_writer
-                    a_writer_racing_with_finish_is_refused_or_counted
+                    a_writer_racing_with_finish_is_rejected_or_counted
                     a_size_mismatch_leaves_a_payload_unfinished
                     empty_writes_succeed
                     writes_to_a_removed_payload_are_discarded
@@ -86,7 +86,7 @@ macro_rules! conformance {
     };
 }
 
-/// Runs the additional cases for single-machine backends: commits are transactions, keys are not paths, and removing a
+/// Runs the additional cases for single-machine backends. Commits are transactions, keys are not paths, and removing a
 /// payload also ends its readers and writers.
 macro_rules! on_one_machine {
     ($backend:ident, $module:ident) => {

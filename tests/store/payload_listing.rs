@@ -6,10 +6,10 @@ use sgsend::domain::store::{PayloadObjects, Store};
 use crate::backends::{SharedStore, content, finished, recording, upload};
 
 /// Lists all payloads in pages of `page_size`.
-async fn held(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
+async fn list_payloads(store: &dyn Store, page_size: usize) -> Vec<PayloadObjects> {
     let mut all: Vec<PayloadObjects> = Vec::new();
     loop {
-        let page = store.list_stored(all.last().map(|held| held.id), page_size).await.unwrap();
+        let page = store.list_stored(all.last().map(|payload| payload.id), page_size).await.unwrap();
         assert!(page.len() <= page_size);
         if page.is_empty() {
             return all;
@@ -27,7 +27,7 @@ const fn arriving(id: TransferId) -> PayloadObjects {
 }
 
 pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: SharedStore) {
-    assert_eq!(held(&*store, 10).await, []);
+    assert_eq!(list_payloads(&*store, 10).await, []);
     let mut expected = Vec::new();
     for n in 0..7 {
         expected.push(whole(finished(&*store, 10 + n).await));
@@ -37,23 +37,23 @@ pub(crate) async fn payloads_are_listed_in_order_and_in_pages(store: SharedStore
         upload(&*store, id, 0..length).await.unwrap();
         expected.push(arriving(id));
     }
-    expected.sort_by_key(|held| held.id);
+    expected.sort_by_key(|payload| payload.id);
     for page_size in [1, 2, 3, 100] {
-        assert_eq!(held(&*store, page_size).await, expected, "in pages of {page_size}");
+        assert_eq!(list_payloads(&*store, page_size).await, expected, "in pages of {page_size}");
     }
     assert_eq!(store.list_stored(None, 0).await.unwrap(), []);
 }
 
 pub(crate) async fn removed_payloads_are_not_listed(store: SharedStore) {
-    let (kept, gone) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
+    let (remaining, removed) = (finished(&*store, 10).await, finished(&*store, 9 << 20).await);
     let half = TransferId::random();
     upload(&*store, half, 0..9 << 20).await.unwrap();
-    for id in [gone, half] {
+    for id in [removed, half] {
         store.remove(id).await.unwrap();
     }
-    assert_eq!(held(&*store, 10).await, [whole(kept)]);
+    assert_eq!(list_payloads(&*store, 10).await, [whole(remaining)]);
     // A finished payload has no partial data left.
-    assert_eq!(content(&*store, kept, 0..10).await.unwrap().len(), 10);
+    assert_eq!(content(&*store, remaining, 0..10).await.unwrap().len(), 10);
 }
 
 pub(crate) async fn records_are_no_payloads(store: SharedStore) {
@@ -64,5 +64,5 @@ pub(crate) async fn records_are_no_payloads(store: SharedStore) {
         }
     }
     store.commit(recording(&format!("tokens/{}.json", TokenId::random()), "x")).await.unwrap();
-    assert_eq!(held(&*store, 10).await, [whole(id)]);
+    assert_eq!(list_payloads(&*store, 10).await, [whole(id)]);
 }

@@ -34,7 +34,7 @@ pub(crate) async fn a_dropped_writer_keeps_its_bytes(store: SharedStore) {
     }
     drop(writer);
     let (end, mut writer) = next_writer(&*store, id).await;
-    assert!(end >= 3 * MIB, "only {end} bytes are left");
+    assert!(end >= 3 * MIB, "only {end} bytes remain");
     writer.write(pattern(end..6 * MIB)).await.unwrap();
     assert_eq!(writer.close().await.unwrap(), 6 * MIB);
     store.finish(id, 6 * MIB).await.unwrap();
@@ -55,14 +55,14 @@ pub(crate) async fn a_discarded_write_leaves_nothing(store: SharedStore) {
     assert_eq!(content(&*store, id, 0..2000).await.unwrap(), pattern(0..2000));
 }
 
-pub(crate) async fn a_write_at_another_offset_is_refused(store: SharedStore) {
+pub(crate) async fn a_write_at_another_offset_is_rejected(store: SharedStore) {
     let id = TransferId::random();
     let nothing = store.writer(id, 5).await.err();
     assert!(matches!(nothing, Some(StoreError::OffsetMismatch { received_bytes: 0 })), "{nothing:?}");
     upload(&*store, id, 0..10).await.unwrap();
     for offset in [0, 9, 11] {
-        let refused = store.writer(id, offset).await.err();
-        assert!(matches!(refused, Some(StoreError::OffsetMismatch { received_bytes: 10 })), "{refused:?}");
+        let error = store.writer(id, offset).await.err();
+        assert!(matches!(error, Some(StoreError::OffsetMismatch { received_bytes: 10 })), "{error:?}");
     }
     assert_eq!(upload(&*store, id, 10..20).await.unwrap(), 20);
 }
@@ -84,14 +84,14 @@ pub(crate) async fn a_payload_has_one_writer(store: SharedStore) {
 pub(crate) async fn a_finished_payload_has_no_writer(store: SharedStore) {
     let id = finished(&*store, 100).await;
     for offset in [0, 100] {
-        let refused = store.writer(id, offset).await.err();
-        assert!(matches!(refused, Some(StoreError::OffsetMismatch { received_bytes: 100 })), "{refused:?}");
+        let error = store.writer(id, offset).await.err();
+        assert!(matches!(error, Some(StoreError::OffsetMismatch { received_bytes: 100 })), "{error:?}");
     }
     assert_eq!(store.received(id).await.unwrap(), 100);
     assert_eq!(content(&*store, id, 0..100).await.unwrap(), pattern(0..100));
 }
 
-pub(crate) async fn a_writer_racing_with_finish_is_refused_or_counted(store: SharedStore) {
+pub(crate) async fn a_writer_racing_with_finish_is_rejected_or_counted(store: SharedStore) {
     for _ in 0..100 {
         let id = TransferId::random();
         upload(&*store, id, 0..10).await.unwrap();

@@ -38,16 +38,16 @@ pub(crate) async fn a_reader_of_a_removed_payload_reads_no_other_data(store: Sha
     let size = 5 << 20;
     let id = finished(&*store, size).await;
     let mut stream = store.read(id, 0..size).await.unwrap();
-    let mut read = stream.try_next().await.unwrap().unwrap().to_vec();
+    let mut received = stream.try_next().await.unwrap().unwrap().to_vec();
     store.remove(id).await.unwrap();
     let whole = loop {
         match stream.try_next().await {
-            Ok(Some(piece)) => read.extend_from_slice(&piece),
+            Ok(Some(piece)) => received.extend_from_slice(&piece),
             Ok(None) => break true,
             Err(_) => break false,
         }
     };
-    assert!(read == pattern(0..read.len() as u64) && (!whole || read.len() as u64 == size));
+    assert!(received == pattern(0..received.len() as u64) && (!whole || received.len() as u64 == size));
 }
 
 pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
@@ -60,19 +60,19 @@ pub(crate) async fn removal_ends_readers_and_writers(store: SharedStore) {
     writer.close().await.unwrap();
     store.finish(id, size).await.unwrap();
     let mut stream = store.read(id, 0..size).await.unwrap();
-    let mut read = stream.try_next().await.unwrap().unwrap().to_vec();
+    let mut received = stream.try_next().await.unwrap().unwrap().to_vec();
     store.remove(id).await.unwrap();
     assert!(matches!(content(&*store, id, 0..size).await, Err(StoreError::NoPayload)));
     let broken = loop {
         match stream.try_next().await {
-            Ok(Some(piece)) => read.extend_from_slice(&piece),
+            Ok(Some(piece)) => received.extend_from_slice(&piece),
             Ok(None) => panic!("a removed payload was read completely"),
             Err(error) => break error,
         }
     };
     assert_eq!(broken.kind(), std::io::ErrorKind::NotFound);
     // Data in flight: one block handed out, and one block read ahead.
-    assert!(read.len() <= 2 << 20 && read == pattern(0..read.len() as u64), "{} bytes", read.len());
+    assert!(received.len() <= 2 << 20 && received == pattern(0..received.len() as u64), "{} bytes", received.len());
 
     let id = TransferId::random();
     let mut writer = store.writer(id, 0).await.unwrap();

@@ -56,7 +56,7 @@ impl Process {
     }
 
     /// Returns the next line that the child sends; `None` at the end of its output.
-    fn says(&mut self) -> Option<String> {
+    fn next_line(&mut self) -> Option<String> {
         let finished = |line: std::io::Result<String>| line.unwrap().strip_prefix("child: ").map(str::to_owned);
         self.lines.by_ref().find_map(finished)
     }
@@ -102,7 +102,7 @@ async fn processes_lose_no_update() {
     let mut children = [(); 2].map(|()| Process::running("child_counts_up", directory.path()));
     count_up(&store).await;
     for child in &mut children {
-        assert_eq!(child.says().as_deref(), Some("counted"));
+        assert_eq!(child.next_line().as_deref(), Some("counted"));
     }
     let count = read::<u64>(&store, &key("counter.json")).await.unwrap().unwrap().value;
     assert_eq!(count, 3 * ROUNDS);
@@ -123,11 +123,11 @@ async fn a_payload_has_one_writer_in_all_processes() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory);
     let mut child = Process::running("child_holds_a_writer", directory.path());
-    assert_eq!(child.says().as_deref(), Some("writing"));
+    assert_eq!(child.next_line().as_deref(), Some("writing"));
     assert!(matches!(store.writer(payload(), 0).await.err(), Some(StoreError::WriterBusy)));
     assert!(matches!(store.finish(payload(), 0).await, Err(StoreError::WriterBusy)));
     child.release();
-    assert_eq!(child.says().as_deref(), Some("1000"));
+    assert_eq!(child.next_line().as_deref(), Some("1000"));
     assert_eq!(upload(&store, payload(), 1000..1500).await.unwrap(), 1500);
     assert_eq!(store.finish(payload(), 1500).await.unwrap(), 1500);
     assert_eq!(content(&store, payload(), 0..1500).await.unwrap(), pattern(0..1500));
@@ -150,10 +150,10 @@ async fn committed_changes_survive_a_kill() {
     for killed_after in ["3", "40", "200"] {
         let fresh = directory.path().join(killed_after);
         let mut child = Process::running("child_commits_until_killed", &fresh);
-        while child.says().unwrap() != killed_after {}
+        while child.next_line().unwrap() != killed_after {}
         child.kill();
         let mut last: u64 = killed_after.parse().unwrap();
-        while let Some(finished) = child.says() {
+        while let Some(finished) = child.next_line() {
             last = finished.parse().unwrap();
         }
         let store = FileStore::open(&fresh, Durability::Full).unwrap();
@@ -193,11 +193,11 @@ async fn acknowledged_bytes_survive_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = Process::running("child_uploads_until_killed", directory.path());
     for _ in 0..10 {
-        child.says().unwrap();
+        child.next_line().unwrap();
     }
     child.kill();
     let mut acknowledged: u64 = 0;
-    while let Some(finished) = child.says() {
+    while let Some(finished) = child.next_line() {
         acknowledged = finished.parse().unwrap();
     }
     // The locks of the child are released when it exits, and its output ends at that time.

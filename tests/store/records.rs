@@ -33,13 +33,13 @@ pub(crate) async fn an_object_changes_only_from_the_version_read(store: SharedSt
 
 pub(crate) async fn a_conflict_writes_nothing(store: SharedStore) {
     store.commit(creating("a.json", "first")).await.unwrap();
-    let refused = Commit {
+    let rejected = Commit {
         records: vec![(key("events/1.json"), "event".into())],
         counter_delta: Some(CounterDelta { created: 1, ..CounterDelta::on(Day::from("2026-01-01".to_owned())) }),
         removals: vec![key("a.json")],
         ..creating("a.json", "second")
     };
-    assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
+    assert!(matches!(store.commit(rejected).await, Err(StoreError::Conflict)));
     assert_eq!(value(&*store, "a.json").await.unwrap(), "first");
     assert_eq!(value(&*store, "events/1.json").await, None);
     store.flush().await.unwrap();
@@ -48,8 +48,8 @@ pub(crate) async fn a_conflict_writes_nothing(store: SharedStore) {
 
 pub(crate) async fn a_conflict_leaves_no_hints(store: SharedStore) {
     store.commit(creating("a.json", "first")).await.unwrap();
-    let refused = Commit { schedule: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
-    assert!(matches!(store.commit(refused).await, Err(StoreError::Conflict)));
+    let rejected = Commit { schedule: vec![key("due/2026-01-01T00:00/x")], ..creating("a.json", "second") };
+    assert!(matches!(store.commit(rejected).await, Err(StoreError::Conflict)));
     assert_eq!(store.keys(&StorageKey::all_schedule_entries(), None, 9).await.unwrap(), []);
 }
 
@@ -104,8 +104,8 @@ pub(crate) async fn versions_are_never_reused(store: SharedStore) {
         let changed = store.commit(changing("a.json", Condition::Is(created.clone()), "old")).await.unwrap().unwrap();
         for old in &seen {
             assert!(*old != created && *old != changed, "{old:?} came twice");
-            let refused = store.commit(changing("a.json", Condition::Is(old.clone()), "lost")).await;
-            assert!(matches!(refused, Err(StoreError::Conflict)));
+            let rejected = store.commit(changing("a.json", Condition::Is(old.clone()), "lost")).await;
+            assert!(matches!(rejected, Err(StoreError::Conflict)));
         }
         seen.extend([created, changed]);
         store.commit(Commit { removals: vec![key("a.json")], ..Commit::default() }).await.unwrap();
@@ -143,10 +143,10 @@ pub(crate) async fn refused_commits_do_not_affect_others(store: SharedStore) {
         store.commit(Commit { records: vec![record], ..creating(&at, "object") })
     });
     for (n, response) in join_all(commits).await.into_iter().enumerate() {
-        let refused = n % 3 == 0;
-        assert_eq!(matches!(response, Err(StoreError::Conflict)), refused, "commit {n}: {response:?}");
-        assert_eq!(value(&*store, &format!("events/{n}.json")).await.is_none(), refused);
-        assert_eq!(value(&*store, &format!("new/{n}.json")).await.is_none(), refused);
+        let rejected = n % 3 == 0;
+        assert_eq!(matches!(response, Err(StoreError::Conflict)), rejected, "commit {n}: {response:?}");
+        assert_eq!(value(&*store, &format!("events/{n}.json")).await.is_none(), rejected);
+        assert_eq!(value(&*store, &format!("new/{n}.json")).await.is_none(), rejected);
     }
     assert_eq!(value(&*store, "taken.json").await.unwrap(), "first");
 }

@@ -8,7 +8,7 @@ use sgsend::domain::transfer::Status;
 
 use crate::backends::{SharedStore, creating};
 
-fn counted(day: &str) -> CounterDelta {
+fn delta_on(day: &str) -> CounterDelta {
     CounterDelta::on(Day::from(day.to_owned()))
 }
 
@@ -22,16 +22,16 @@ pub(crate) async fn tallies_are_added_per_day(store: SharedStore) {
     let created = CounterDelta {
         created: 1,
         status_moves: StatusMoves::one(None, Some(Status::Pending)),
-        ..counted("2026-01-01")
+        ..delta_on("2026-01-01")
     };
     let completed = CounterDelta {
         completed: 1,
         bytes: 70,
         downloads: 2,
         status_moves: StatusMoves::one(Some(Status::Pending), Some(Status::Completed)),
-        ..counted("2026-01-03")
+        ..delta_on("2026-01-03")
     };
-    let late = CounterDelta { downloads: 1, ..counted("2026-01-02") };
+    let late = CounterDelta { downloads: 1, ..delta_on("2026-01-02") };
     for (at, counter_delta) in [("a", created.clone()), ("b", created), ("c", completed), ("d", late)] {
         store.commit(Commit { counter_delta: Some(counter_delta), ..creating(at, "object") }).await.unwrap();
         // Flushes first, so that the late delta is also late for backends that batch deltas.
@@ -46,7 +46,7 @@ pub(crate) async fn tallies_are_added_per_day(store: SharedStore) {
 
 pub(crate) async fn racing_tallies_all_count(store: SharedStore) {
     let commits = (0..100).map(|_| {
-        let counter_delta = CounterDelta { downloads: 1, ..counted("2026-01-01") };
+        let counter_delta = CounterDelta { downloads: 1, ..delta_on("2026-01-01") };
         store.commit(Commit { counter_delta: Some(counter_delta), ..Commit::default() })
     });
     assert!(join_all(commits).await.into_iter().all(|response| matches!(response, Ok(None))));

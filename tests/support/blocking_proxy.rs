@@ -102,7 +102,7 @@ impl BlockingProxy {
 }
 
 impl Shared {
-    /// Waits until some of `length` bytes may pass through a connection that has carried `carried` bytes; returns
+    /// Waits until some of `length` bytes may pass through a connection that has carried `carried` bytes. Returns
     /// `None` if the connection is cut off.
     fn admit(&self, direction: Direction, carried: u64, length: usize) -> Option<usize> {
         let mut state = self.state.lock().unwrap();
@@ -114,17 +114,17 @@ impl Shared {
             if state.opened != opened {
                 return None;
             }
-            let left = state.left[direction as usize].unwrap_or(u64::MAX);
+            let remaining = state.left[direction as usize].unwrap_or(u64::MAX);
             let left_here = state.left_each[direction as usize].map_or(u64::MAX, |most| most.saturating_sub(carried));
-            let admitted = (length as u64).min(left).min(left_here);
+            let admitted = (length as u64).min(remaining).min(left_here);
             if admitted > 0 && !state.is_closed {
                 state.passed[direction as usize] += admitted;
-                if let Some(left) = &mut state.left[direction as usize] {
-                    *left -= admitted;
+                if let Some(remaining) = &mut state.left[direction as usize] {
+                    *remaining -= admitted;
                 }
                 return Some(usize::try_from(admitted).unwrap());
             }
-            state.is_closed |= left == 0;
+            state.is_closed |= remaining == 0;
             state.holds_one |= left_here == 0;
             self.changed.notify_all();
             state = self.changed.wait(state).unwrap();

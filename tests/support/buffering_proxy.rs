@@ -48,7 +48,8 @@ impl BufferingProxy {
         Self { url, limits, runtime: Some(runtime) }
     }
 
-    /// Returns the size of each upload request so far, and the status of its response; 0 for a cut connection.
+    /// Returns the size of each upload request so far, and the status of its response. The status is 0 for a cut
+    /// connection.
     pub(crate) fn uploads(&self) -> Vec<(u64, u16)> {
         self.limits.bodies.lock().unwrap().clone()
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::bucket;
 use super::server_process::{ServerBuilder, ServerProcess, sgsend};
 
-/// Returns the storage location of this test run: a fresh bucket if an S3 server is configured, memory otherwise.
+/// Returns the storage location of this test run. It is a fresh bucket if an S3 server is configured, memory otherwise.
 pub(crate) fn any_storage() -> String {
     if bucket::is_there() { bucket::fresh_from_anywhere().to_string() } else { "memory:".to_owned() }
 }
@@ -82,8 +82,8 @@ impl Home {
 
     /// Creates a sender token and saves it for this home's uploads.
     pub(crate) fn log_in(&self, serving: &ServerProcess) {
-        let made = self.run_at(serving, &["token", "create", "test", "--login", "--replace"]);
-        assert_eq!(made.exit, 0, "{}", made.stderr);
+        let created = self.run_at(serving, &["token", "create", "test", "--login", "--replace"]);
+        assert_eq!(created.exit, 0, "{}", created.stderr);
     }
 
     /// Returns memory and file storage; or a bucket only, if an S3 server is configured.
@@ -97,8 +97,8 @@ impl Home {
         ServerBuilder::new(self.sgsend(&[]))
     }
 
-    /// Starts both services in one process over the storage of this test run: a bucket if `tests/s3.sh` has started a
-    /// server, memory otherwise.
+    /// Starts both services in one process over the storage of this test run. The storage is a bucket if `tests/s3.sh`
+    /// has started a server, memory otherwise.
     pub(crate) fn serve_any(&self, arguments: &[&str]) -> ServerProcess {
         self.serve(&[&["--storage", &any_storage()], arguments].concat())
     }
@@ -137,7 +137,7 @@ impl FinishedCommand {
     }
 
     /// Checks for this exit status and for two lines on stderr, a cause that contains `words` and a hint.
-    pub(crate) fn failed(&self, exit: i32, words: &str) {
+    pub(crate) fn expect_failure(&self, exit: i32, words: &str) {
         assert_eq!(self.exit, exit, "{}", self.stderr);
         let lines: Vec<_> = self.stderr.lines().collect();
         let printed = lines.iter().position(|line| line.starts_with("error: "));

@@ -1,4 +1,4 @@
-//! Both services over one store in the test process: the one way in which tests start servers without a process.
+//! Both services over one store in the test process. All tests that start servers without a process use them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,7 +59,8 @@ impl Service {
         Self::over(StorageLocation::File(folder.path().to_owned()), Some(folder))
     }
 
-    /// Returns services over memory and over a file store; or over a bucket only, if an S3 server is configured.
+    /// Returns services over memory and over a file store. With a configured S3 server, returns services over a bucket
+    /// only.
     pub(crate) fn each() -> Vec<Self> {
         if bucket::is_there() { vec![Self::any()] } else { vec![Self::any(), Self::on_disk()] }
     }
@@ -126,7 +127,7 @@ impl Started {
     }
 
     /// Advances the clock.
-    pub(crate) fn wait(&self, by: Duration) {
+    pub(crate) fn advance_clock(&self, by: Duration) {
         self.clock.advance(by);
     }
 

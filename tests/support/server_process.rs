@@ -1,4 +1,4 @@
-//! `sgsend` as a child process: the one way in which tests start servers that they kill, on free ports of loopback.
+//! `sgsend` as a child process, on free ports of loopback. All tests that kill servers start them this way.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Admin key of all services that are started with a key.
 pub(crate) const ADMIN_KEY: &str = "an admin key for tests, long enough";
 
-/// Lets commands receive SIGINT, even if this process was started with SIGINT ignored, as by `cargo test &` in a script.
+/// Lets commands receive SIGINT, even if this process ignores it, as with `cargo test &` in a script.
 ///
 /// A command inherits an ignored signal, but not a handled one. Tokio's handler stays for the life of the process.
 fn unignore_interrupt() {
@@ -102,7 +102,7 @@ impl ServerBuilder {
         Self { admin_key: Some(ADMIN_KEY), ..self.env("SGSEND_ADMIN_KEY", ADMIN_KEY) }
     }
 
-    /// Appends the log to `file`, instead of keeping it for [`ServerProcess::kill`] and [`ServerProcess::terminate`].
+    /// Appends the log to `file`. Otherwise [`ServerProcess::kill`] and [`ServerProcess::terminate`] return it.
     pub(crate) fn log_to(self, file: File) -> Self {
         Self { log: Some(file), ..self }
     }

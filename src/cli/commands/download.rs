@@ -18,7 +18,7 @@ use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::link_arg::{KeyOptions, Target};
 use crate::cli::input::secret::SecretText;
 use crate::cli::input::values::positive_size;
-use crate::cli::output::plural::counted;
+use crate::cli::output::plural::with_number;
 use crate::cli::output::target::{OutputOptions, OutputTarget, name_of};
 use crate::client::Api;
 use crate::client::decrypt::Decrypted;
@@ -161,13 +161,13 @@ async fn prepare(arguments: Arguments, context: &Context) -> Result<(Api, GrantF
     Ok((api, grant_file, Download { status, key, choose, flow, resume: arguments.resume }))
 }
 
-/// Checks the output target for content of about `size` bytes before the download begins, on a blocking thread.
+/// Checks the output target for about `size` bytes of content before the download. Runs on a blocking thread.
 pub(crate) async fn resolve_target(mut target: OutputTarget, size: Option<u64>) -> Result<OutputTarget> {
     let resolve_target = move || target.resolve(size).map(|()| target);
     Ok(spawn_blocking(resolve_target).await.expect("checking the output target does not panic")?)
 }
 
-/// Returns the key that encrypts the payload, derived with the passphrase if the link needs a passphrase.
+/// Returns the key that encrypts the payload, derived with the passphrase if there is one.
 pub(crate) async fn payload_key(
     link_key: LinkKey,
     ask: bool,
@@ -222,7 +222,7 @@ pub(crate) fn report(decrypted: &Decrypted, transfer: Option<(TransferId, Flow)>
             match &decrypted.unpacked {
                 None => printer.note(&format!("{size}, authenticity verified")),
                 Some(files) => {
-                    let files = counted(files.len(), "file");
+                    let files = with_number(files.len(), "file");
                     printer.note(&format!("{files}, {size}, authenticity verified"));
                 }
             }

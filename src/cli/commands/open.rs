@@ -72,7 +72,7 @@ fn size_of(path: &Path) -> Option<u64> {
     plaintext_size(size)
 }
 
-/// Converts an early end of the input: if it ends before the first complete segment, nothing was decrypted.
+/// Converts an early end of the input. If the input ends before the first complete segment, nothing was decrypted.
 fn ended_early(path: &Path, error: DecryptError, fed: usize) -> anyhow::Error {
     if !matches!(error, DecryptError::Open(OpenError::Truncated)) || fed >= SEGMENT_SIZE {
         return error.into();

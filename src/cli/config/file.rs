@@ -96,7 +96,7 @@ impl Config {
         write().map(|_| ()).map_err(|error| failed(&error))
     }
 
-    /// Returns the profile `named`, otherwise the file's default profile, otherwise `default`, which may be missing.
+    /// Returns the profile `named`, the file's default profile, or `default`, which may be missing.
     pub(crate) fn profile(&self, named: Option<&str>) -> Result<Profile, Failure> {
         let name = self.profile_name(named);
         match self.profiles.get(name) {
@@ -113,7 +113,7 @@ impl Config {
     }
 }
 
-/// Returns the position of the first value of a wrong type: each profile is a table of strings, and every other value
+/// Returns the position of the first value of a wrong type. Each profile is a table of strings, and every other value
 /// is a string.
 fn wrong_type(root: &DeTable<'_>) -> Option<Range<usize>> {
     let not_text = |value: &&Spanned<DeValue<'_>>| !value.get_ref().is_str();
@@ -128,8 +128,8 @@ fn wrong_type(root: &DeTable<'_>) -> Option<Range<usize>> {
     })
 }
 
-/// Returns why the file at `path` cannot be read, for example that it belongs to another user; `None` if it can be read
-/// or is missing.
+/// Returns why the file at `path` cannot be read, for example that it belongs to another user. Returns `None` if it can
+/// be read or is missing.
 pub(crate) fn why_unreadable(path: &Path) -> Option<Failure> {
     let error = fs::read(path).err().filter(|error| !is_missing(error))?;
     let message = format!("cannot read the configuration {}: {error}", path.display());

@@ -64,7 +64,9 @@ impl Context {
         Ok(api)
     }
 
-    /// Returns whether the current profile can take the token of a server: it has no other server and no token.
+    /// Returns whether the current profile can take the token of a server.
+    ///
+    /// Such a profile has no other server and no token.
     fn can_save_token(&self, base_url: &BaseUrl) -> bool {
         let Ok(config) = self.config() else { return false };
         let name = config.profile_name(self.requested_profile()).to_owned();
@@ -74,7 +76,7 @@ impl Context {
         })
     }
 
-    /// Saves a server and its sender token in the current profile, and returns the path of the configuration.
+    /// Saves a server and its sender token in the current profile; returns the configuration's path.
     pub(in crate::cli) fn save_token(&self, base_url: &BaseUrl, token: &str) -> Result<PathBuf, Failure> {
         self.change_profile(|profile| {
             profile.server = Some(base_url.to_string());
@@ -101,7 +103,9 @@ impl Context {
         failure(format!("no sender token for {origin}")).hint(hint)
     }
 
-    /// Asks before a sender token other than `new` in the current profile is replaced; fails if it must be kept.
+    /// Asks before another sender token than `new` is replaced in the current profile.
+    ///
+    /// Fails if the token must be kept.
     ///
     /// `how_to_keep` is the hint: a command that keeps both tokens.
     pub(in crate::cli) async fn check_kept_token(

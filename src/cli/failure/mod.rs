@@ -23,7 +23,7 @@ pub(crate) struct Failure {
     pub exit: Exit,
     /// Stable error code: the server's code for an error response, otherwise a code of the command line.
     pub code: Cow<'static, str>,
-    /// Detail of the code: why a transfer is gone (`expired`, `exhausted` or `deleted`).
+    /// Detail of the code: why a transfer has ended (`expired`, `exhausted` or `deleted`).
     pub reason: Option<&'static str>,
     /// Error message, shown behind `error:`.
     pub message: String,

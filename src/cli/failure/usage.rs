@@ -21,7 +21,7 @@ pub(crate) enum Next {
     Run(Vec<OsString>),
 }
 
-/// Prints help, a version or a usage error; asks on a terminal whether to run the command that was probably meant.
+/// Prints help, a version or a usage error. Asks on a terminal whether to run the command that was probably meant.
 pub(crate) fn report(command: &Command, arguments: &[OsString], error: &Error) -> Next {
     let has = |options: &[&str]| {
         let mut options_given = arguments.iter().take_while(|argument| *argument != "--");

@@ -41,7 +41,7 @@ pub(super) const SUBCOMMANDS: &[(&str, &str, &str)] = &[
     ("store", "verify", "check"),
 ];
 
-/// Options of other programs, with the option of `sgsend` that does the same; empty where nothing is needed.
+/// Options of other programs, with the option of `sgsend` that does the same. Empty where nothing is needed.
 pub(super) const OPTIONS: &[(&str, &str)] = &[
     ("--out", "--output"),
     ("--output-file", "--output"),

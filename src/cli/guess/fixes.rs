@@ -145,7 +145,8 @@ fn fix_option(command: &Command, arguments: &[OsString], error: &Error, given: &
     Some(replaced(arguments, at, &format!("{own_option}{value}")))
 }
 
-/// Corrects an argument that the command does not take: a path to save to, a part of a link or a name, or a token.
+/// Corrects an argument that the command does not take. Such an argument may be a path to save to, a part of a link or
+/// a name, or a token.
 fn fix_extra(command: &Command, arguments: &[OsString], at: usize) -> Option<Vec<OsString>> {
     let active = active_command(command, &arguments[..at]);
     let (before, given) = (arguments.get(at.checked_sub(1)?)?, &arguments[at]);

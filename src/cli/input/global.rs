@@ -67,7 +67,9 @@ pub(crate) struct GlobalOptions {
     /// How to show progress
     #[arg(long, global = true, value_name = "HOW", default_value = "auto", hide_short_help = true)]
     pub progress: ProgressStyle,
-    /// Abort after this time without progress; by default, connecting may take 10 s, a request without a payload 30 s
+    /// Abort after this time without progress
+    ///
+    /// By default, connecting may take 10 s, and a request without a payload 30 s.
     #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = positive_duration, hide_short_help = true)]
     pub timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Reads pasted text from the terminal without echo, up to the end of the paste rather than of its first line.
+//! Reads pasted text from the terminal without echo, to the end of the paste instead of its first line.
 //!
 //! A link that a mail program has wrapped contains line breaks. Read line by line, its rest would stay in the terminal,
 //! and the shell would show it and run it as a command.
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 const MAX_BYTES: usize = 64 * 1024;
 /// Time after a line break until the input counts as ended, in the terminal driver's unit of 100 ms.
 const QUIET_TIME: u8 = 1;
-/// Shortest time that the terminal driver waits; a shorter read without input means that the terminal has gone.
+/// Shortest time that the terminal driver waits. A shorter read without input means that the terminal is closed.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 const PASTE_BEGINS: &[u8] = b"[200~";

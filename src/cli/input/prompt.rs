@@ -125,7 +125,7 @@ impl Prompt {
         Ok(matches!(answer.as_str(), "r" | "rename" | "y" | "yes"))
     }
 
-    /// Asks about the existing file at `path`; returns the answer in lower case, empty if no prompt is possible.
+    /// Asks about the existing file at `path`. Returns the answer in lower case, empty if no prompt is possible.
     fn choice(&self, path: &Path, choices: &str) -> Result<String> {
         if !self.is_possible() {
             return Ok(String::new());
@@ -161,7 +161,7 @@ impl Prompt {
         Ok(Passphrase::new(&text).map_err(empty)?)
     }
 
-    /// Asks a question, alone on its line, and reads the answer; at the end of the input the answer is empty.
+    /// Asks a question, alone on its line, and reads the answer. At the end of the input the answer is empty.
     ///
     /// # Errors
     /// Fails at once if a signal arrives, and restores the terminal's echo.
@@ -228,7 +228,7 @@ impl Echo {
     }
 }
 
-/// Settings of the terminal before a hidden prompt, restored on drop: a signal can end the prompt's reader.
+/// Settings of the terminal before a hidden prompt, restored on drop. A signal can end the prompt's reader.
 struct SavedEcho(Option<(File, rustix::termios::Termios)>);
 
 impl SavedEcho {
@@ -241,7 +241,7 @@ impl SavedEcho {
 impl Drop for SavedEcho {
     fn drop(&mut self) {
         if let Some((tty, settings)) = &self.0 {
-            // Best effort: the terminal may be gone.
+            // Best effort: the terminal may be closed.
             let _ = rustix::termios::tcsetattr(tty, rustix::termios::OptionalActions::Now, settings);
         }
     }

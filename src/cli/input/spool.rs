@@ -52,9 +52,9 @@ fn spool(input: impl Read, limit: u64) -> Result<Source> {
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0;
     loop {
-        let read = match input.read(&mut buffer) {
+        let length = match input.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => read,
+            Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 let failure =
@@ -62,8 +62,8 @@ fn spool(input: impl Read, limit: u64) -> Result<Source> {
                 return Err(failure.hint(hint_of_io(&error)).into());
             }
         };
-        file.write_all(&buffer[..read]).map_err(|error| cannot_buffer(&error))?;
-        size += read as u64;
+        file.write_all(&buffer[..length]).map_err(|error| cannot_buffer(&error))?;
+        size += length as u64;
     }
     if size > limit {
         return Err(UploadError::TooLarge { name: "the input".to_owned(), size: None, limit }.into());

@@ -9,7 +9,7 @@ pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c != '\n' && needs_escape(c))
 }
 
-/// Escapes the characters that [`lines`] escapes, and line feeds; for names and other text within a line.
+/// Escapes the characters that [`lines`] escapes, and line feeds. For names and other text within a line.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     escape(text, needs_escape)
 }
@@ -38,7 +38,7 @@ pub(crate) fn shell_word(argument: &OsStr) -> String {
     }
 }
 
-/// Escapes the same characters in serialised JSON as `\uXXXX`; in valid JSON these characters occur in strings only.
+/// Escapes the same characters in serialised JSON as `\uXXXX`. In valid JSON these characters occur in strings only.
 pub(crate) fn json(text: &str) -> Cow<'_, str> {
     if !text.contains(needs_escape) {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
 //! Plural forms in messages.
 
 /// Formats a number with its noun: `1 file`, `2 files`.
-pub(crate) fn counted(number: usize, noun: &str) -> String {
+pub(crate) fn with_number(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
@@ -12,6 +12,6 @@ mod tests {
 
     #[test]
     fn only_one_is_singular() {
-        assert_eq!([0, 1, 2].map(|number| counted(number, "file")), ["0 files", "1 file", "2 files"]);
+        assert_eq!([0, 1, 2].map(|number| with_number(number, "file")), ["0 files", "1 file", "2 files"]);
     }
 }

@@ -11,7 +11,7 @@ use super::style::{ColorChoice, ProgressStyle};
 use crate::cli::failure::Failure;
 use crate::cli::input::global::GlobalOptions;
 
-/// Prints results to stdout and everything else to stderr, as `--json`, `--quiet` and `--verbose` select.
+/// Prints results to stdout and messages to stderr, as `--json`, `--quiet` and `--verbose` select.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent output option")]
 pub struct Printer {
@@ -140,7 +140,7 @@ impl Printer {
         }
     }
 
-    /// Prints terminal output that a flag requested (a QR code or an escape sequence) to stderr, even with `--quiet`.
+    /// Prints requested terminal output (a QR code or an escape sequence) to stderr, even with `--quiet`.
     pub(crate) fn terminal_output(&self, text: &str) {
         self.screen.to_stderr(text);
     }

@@ -79,7 +79,7 @@ impl Screen {
         }
     }
 
-    /// Hides the bar, prints a question without a line feed, and holds messages back until the question is dropped.
+    /// Hides the bar and prints a question without a line feed. Messages wait until the question is dropped.
     pub(crate) fn ask(&self, question: &str) -> Question {
         let mut drawn = self.lock();
         drawn.is_asking = true;

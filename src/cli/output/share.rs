@@ -82,7 +82,7 @@ const CLIPBOARD_PROGRAMS: [(Option<&str>, &str, &[&str]); 6] = [
     (None, "pbcopy", &[]),
 ];
 
-/// Copies `text` with the first working clipboard program, otherwise with the OSC 52 sequence of the terminal.
+/// Copies `text` with the first working clipboard program, or with the terminal's OSC 52 sequence.
 fn copy(text: &str, printer: &Printer) -> io::Result<&'static str> {
     let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
     for (variable, program, arguments) in CLIPBOARD_PROGRAMS {

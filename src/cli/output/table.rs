@@ -35,13 +35,13 @@ fn cut(text: &str) -> String {
     text.chars().take(MAX_NAME_LENGTH - 1).chain(['…']).collect()
 }
 
-/// Returns the width of the terminal at stdout in columns; `None` in a pipe, or if the terminal does not tell.
+/// Returns the width of the terminal at stdout in columns. Returns `None` in a pipe, or if the terminal does not tell.
 fn terminal_width() -> Option<u16> {
     let columns = rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
     Some(columns).filter(|columns| *columns > 0)
 }
 
-/// Returns the widths of the columns that must be narrower than their content, so that all of them fit into `width`.
+/// Returns the widths of the columns that must be narrower than their content to fit into `width`.
 fn narrowed(mut widths: Vec<u16>, width: u16) -> Vec<(usize, u16)> {
     let full = widths.clone();
     loop {

@@ -21,8 +21,9 @@ use crate::domain::file_name::safe_file_name;
 #[derive(Args, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag on the command line")]
 pub(crate) struct OutputOptions {
-    /// Output file, existing directory for it, or - for stdout; for an archive, the directory to create or its parent
-    /// [default: the sender's name, in the current directory]
+    /// Output file, existing directory for it, or - for stdout [default: the sender's name]
+    ///
+    /// For an archive, the directory to create or its parent. By default, the output is created in the current directory.
     #[arg(short, long, value_name = "PATH|DIR|-")]
     pub output: Option<PathBuf>,
     /// Overwrite an existing file
@@ -204,7 +205,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Rejects a directory whose file system lacks space for `size` more bytes, if its free space can be told.
+/// Rejects a directory whose file system is known to lack space for `size` more bytes.
 fn check_free_space(directory: &Path, size: u64) -> Result<(), Failure> {
     match available(directory) {
         Some(free) if free < size => {
@@ -218,7 +219,7 @@ fn check_free_space(directory: &Path, size: u64) -> Result<(), Failure> {
     }
 }
 
-/// Returns whether a path names a pipe or a character device, such as `/dev/null` or the `>(command)` of a shell.
+/// Returns whether a path names a pipe or a character device. Examples are `/dev/null` and the `>(command)` of a shell.
 #[cfg(unix)]
 fn is_pipe_or_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;

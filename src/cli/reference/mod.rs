@@ -1,4 +1,4 @@
-//! The command reference for `--help` and manual pages: the derived command line with examples and notes.
+//! The command reference for `--help` and manual pages. Adds examples and notes to the derived command line.
 
 mod examples;
 mod notes;
@@ -13,7 +13,7 @@ pub(super) fn with_examples_and_notes(command: Command) -> Command {
     with_examples(command, "sgsend")
 }
 
-/// Appends examples to the help of `command` and its subcommands; `name` is the hyphenated command name.
+/// Appends examples to the help of `command` and its subcommands. `name` is the hyphenated command name.
 fn with_examples(command: Command, name: &str) -> Command {
     let is_root = name == "sgsend";
     let command = match examples::of(name) {

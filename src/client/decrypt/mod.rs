@@ -32,7 +32,7 @@ pub struct Decryption {
     watch: Watch,
 }
 
-/// Callback that chooses the output, given the authenticated metadata; `None` for a [`Framing::Raw`] payload.
+/// Callback that chooses the output, given the authenticated metadata. `None` for a [`Framing::Raw`] payload.
 pub type ChooseOutput = Box<dyn FnOnce(Option<&Metadata>) -> Result<Output, OutputError> + Send>;
 
 /// Whether the plaintext starts with an envelope.
@@ -96,14 +96,14 @@ impl Decryption {
         Self::new(OpenStream::with_layout(key, layout), Some(layout.sealed_size()), Framing::Envelope, choose)
     }
 
-    /// Keeps a part file and its record at `location` if the payload ends early, for another process to resume.
+    /// Keeps a part file and its record at `location` if the payload ends early, to resume later.
     #[must_use]
     pub fn with_record_at(mut self, layout: Layout, location: PartRecordLocation) -> Self {
         self.writer.resume_record = ResumeRecord::Wanted { location, layout, envelope: Vec::new() };
         self
     }
 
-    /// Resumes a part file that an earlier process has recorded at `location`, or starts from the beginning.
+    /// Resumes a part file recorded at `location` by an earlier process, or starts from the beginning.
     ///
     /// Also returns the payload offset in bytes from which [`Self::feed`] expects data.
     pub fn resume(

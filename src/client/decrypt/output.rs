@@ -160,7 +160,7 @@ impl Sink {
         })
     }
 
-    /// Resumes `output` after the first `length` bytes of `file`, which an earlier process has left unfinished.
+    /// Resumes `output` after the first `length` bytes of `file`, left unfinished by an earlier process.
     pub(super) fn resume(output: Output, file: File, length: u64) -> Result<Self, OutputError> {
         let part = |target| PartFile::resume(target, file)?.truncated(length).map_err(OutputError::Write);
         Ok(match output {

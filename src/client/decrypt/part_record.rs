@@ -134,7 +134,8 @@ impl PartRecord {
 }
 
 impl EarlierPart {
-    /// Reads the record of an earlier process for this payload; `None` if it is missing, invalid or of another payload.
+    /// Reads the record of an earlier process for this payload. Returns `None` if it is missing, invalid or of another
+    /// payload.
     pub(super) fn find(location: &PartRecordLocation, layout: Layout) -> Option<Self> {
         let (file, (front, tags)) = TagFile::open::<RecordHeader>(location.path.clone()).ok()??;
         let fits = front.v == 1
@@ -159,7 +160,7 @@ impl EarlierPart {
         })
     }
 
-    /// Counts the intact segments of `part` from its start, by encrypting them with `key` and comparing tags.
+    /// Counts the intact segments of `part` from its start, by encrypting them and comparing tags.
     pub(super) fn verified(&self, part: &mut File, key: &PayloadKey, layout: Layout) -> io::Result<u64> {
         let sealer = Sealer::from_header(key, self.header.clone());
         let envelope_length = self.envelope_bytes.len() as u64;
@@ -184,7 +185,7 @@ impl EarlierPart {
         Ok(self.tags.len() as u64)
     }
 
-    /// Continues the record after its first `segments` segments; returns it with the opener for the remaining ones.
+    /// Continues the record after its first `segments` segments. Returns it with the opener for the remaining ones.
     pub(super) fn resume(self, segments: u64, key: &PayloadKey) -> (PartRecord, Opener) {
         let record = PartRecord { segments, ..self.record };
         (record, Opener::new(key, self.header))

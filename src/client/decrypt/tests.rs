@@ -95,18 +95,18 @@ fn content_of_another_length_than_stated_is_rejected() {
 fn unauthentic_payloads_and_invalid_envelopes_are_rejected() {
     let key = PayloadKey::random();
     let payload = sealed(&key, &enveloped(b"abc", 3));
-    let refused = |payload: &[u8], key: &PayloadKey| {
+    let open_error = |payload: &[u8], key: &PayloadKey| {
         let (outcome, written) = open(payload, key, false, Framing::Envelope);
         assert_eq!(written, b"");
         outcome.unwrap_err()
     };
     assert!(matches!(
-        refused(&payload, &PayloadKey::random()),
+        open_error(&payload, &PayloadKey::random()),
         DecryptError::Open(OpenError::Unauthentic { index: 0 })
     ));
-    assert!(matches!(refused(&payload[..payload.len() - 1], &key), DecryptError::Open(_)));
-    assert!(matches!(refused(&payload[..20], &key), DecryptError::Open(OpenError::Truncated)));
-    assert!(matches!(refused(&sealed(&key, b"plain"), &key), DecryptError::Envelope(EnvelopeError::NotAnEnvelope)));
+    assert!(matches!(open_error(&payload[..payload.len() - 1], &key), DecryptError::Open(_)));
+    assert!(matches!(open_error(&payload[..20], &key), DecryptError::Open(OpenError::Truncated)));
+    assert!(matches!(open_error(&sealed(&key, b"plain"), &key), DecryptError::Envelope(EnvelopeError::NotAnEnvelope)));
 }
 
 #[test]

@@ -69,7 +69,9 @@ impl Writer {
         }
     }
 
-    /// Describes an error of the disk, and removes an incomplete segment after the first `written` bytes of the part file.
+    /// Describes an error of the disk, and truncates the part file to `written` bytes.
+    ///
+    /// This removes an incomplete segment.
     fn disk_failed(&mut self, source: io::Error, written: u64) -> OutputError {
         let is_kept = self.can_resume();
         let State::Writing(sink) = &mut self.state else { unreachable!("the output was written") };

@@ -86,7 +86,8 @@ impl DownloadError {
         }
     }
 
-    /// Returns whether the key is wrong, or the first segment is not authentic: most likely because of a wrong key.
+    /// Returns whether the key is wrong. A first segment that is not authentic also counts, since a wrong key is the
+    /// likely cause.
     #[must_use]
     pub const fn is_wrong_key(&self) -> bool {
         matches!(self, Self::WrongKey | Self::Decrypt(DecryptError::Open(OpenError::Unauthentic { index: 0 })))

@@ -1,4 +1,4 @@
-//! Downloads through the service: reads a payload in order, reconnecting and resuming after lost connections.
+//! Downloads through the service. Reads a payload in order, reconnecting and resuming after lost connections.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl ServiceDownload<'_> {
         stall: Duration,
     ) -> Result<(), FetchError> {
         let stalled = || ClientError::Timeout { destination: self.api.destination().clone() };
-        let response = tokio::time::timeout(stall, self.api.fetch(self.address, self.grant, *offset));
+        let response = tokio::time::timeout(stall, self.api.download_bytes(self.address, self.grant, *offset));
         let mut response = response.await.map_err(|_| stalled())??;
         if !begins_at(&response, *offset) {
             return Err(FetchError::WrongRange);

@@ -38,8 +38,7 @@ impl GrantFile {
         Self { file: folder.map(|folder| folder.join(name)), server }
     }
 
-    /// Loads the grant of an earlier attempt, if the attempt was made at the same server: another server must not learn
-    /// the grant.
+    /// Loads the grant of an earlier attempt at the same server. Another server must not learn the grant.
     #[must_use]
     pub fn load(&self) -> Option<Grant> {
         let file = self.file.as_ref()?;
@@ -134,8 +133,8 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             at("https://a.example").save(&grant).unwrap();
-            let kept = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
-            let mode = kept.metadata().unwrap().permissions().mode();
+            let entry = fs::read_dir(&folder).unwrap().next().unwrap().unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

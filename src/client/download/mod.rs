@@ -76,9 +76,9 @@ pub async fn check(
         Status::Pending => return Err(DownloadError::NotComplete),
         Status::Completed => {}
         Status::Exhausted if grant_file.load().is_some() => {}
-        gone @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
+        ended @ (Status::Expired | Status::Exhausted | Status::Deleted) => {
             grant_file.forget();
-            return Err(DownloadError::Gone(gone));
+            return Err(DownloadError::Gone(ended));
         }
     }
     Layout::of_sealed(status.size_bytes)?;
@@ -181,7 +181,8 @@ fn beginning(progress: &Arc<dyn Progress>, size_bytes: u64, choose: ChooseOutput
     Box::new(move |metadata| choose(metadata).inspect(|_| progress.begin(size_bytes)))
 }
 
-/// Returns the time until which a retry does not count as another download; `None` if the grant could not be saved.
+/// Returns the time until which a retry does not count as another download. Returns `None` if the grant could not be
+/// saved.
 fn free_retry_until(grant_file: &GrantFile, response: &DownloadResponse) -> Option<Timestamp> {
     grant_file.load().map(|_| response.grant_expires_at)
 }

@@ -26,9 +26,9 @@ use crate::domain::transfer::Status;
 pub(super) const RANGE: u64 = 2 << 20;
 /// Size of a piece passed on for decryption, in bytes.
 const PIECE: usize = 256 << 10;
-/// Maximum number of parallel requests; a downloaded range waits in memory until all earlier ranges are passed on.
+/// Maximum number of parallel requests. A downloaded range waits in memory until all earlier ranges are passed on.
 const MAX_PARALLEL: usize = 4;
-/// Consecutive connection failures, after earlier success, before the download falls back to the service.
+/// Consecutive connection failures, after earlier success, before the fallback to the service.
 const MAX_CONNECTION_FAILURES: u32 = 3;
 
 const CALL: &str = "download/create-presign-url";
@@ -40,7 +40,7 @@ pub(super) struct Ranges {
     pub grant: Grant,
     pub proof: Option<AccessProof>,
     pub size: u64,
-    /// Whether to fail fast if the store is unreachable, because the service itself can deliver the payload.
+    /// Whether to fail fast if the store is unreachable, because the service can deliver the payload.
     pub fail_fast: bool,
     pub retry: RetryPolicy,
     pub progress: Arc<dyn Progress>,
@@ -72,12 +72,14 @@ impl Ranges {
         let this = Arc::new(self);
         let begin = *offset;
         let starts = (0..(this.size - begin).div_ceil(RANGE)).map(move |number| begin + number * RANGE);
-        let fetch = |start: u64| {
+        let start_download = |start: u64| {
             let this = this.clone();
             // A task of its own, so that requests continue while earlier ranges are written.
-            AbortOnDropHandle::new(tokio::spawn(async move { this.fetch(start..(start + RANGE).min(this.size)).await }))
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                this.download_range(start..(start + RANGE).min(this.size)).await
+            }))
         };
-        let mut ranges = stream::iter(starts).map(fetch).buffered(MAX_PARALLEL);
+        let mut ranges = stream::iter(starts).map(start_download).buffered(MAX_PARALLEL);
         while let Some(range) = ranges.next().await {
             let mut range = range.expect("a range request does not panic")?;
             while !range.is_empty() {
@@ -92,7 +94,7 @@ impl Ranges {
     }
 
     /// Downloads one range, with retries.
-    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, FetchError> {
+    async fn download_range(&self, range: Range<u64>) -> Result<Bytes, FetchError> {
         let mut retry = self.retry.renewed();
         let mut buffer = RangeBuffer { bytes: self.buffers.take(), start: range.start, end: range.end };
         let (mut misses, mut is_fresh) = (0, false);

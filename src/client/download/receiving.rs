@@ -1,4 +1,4 @@
-//! Chooses the data path of a download, and falls back to the service if the payload store is unreachable.
+//! Chooses the data path of a download. Falls back to the service if the payload store is unreachable.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +26,7 @@ pub(super) struct Receiving<'a> {
 }
 
 impl Receiving<'_> {
-    /// Downloads the payload from `offset` into `pieces`, until their receiver closes; returns the path used.
+    /// Downloads the payload from `offset` into `pieces`, until their receiver closes. Returns the path used.
     pub(super) async fn run(
         &self,
         response: &DownloadResponse,
@@ -53,8 +53,9 @@ impl Receiving<'_> {
             }
         };
         let size = response.size_bytes;
-        let fetching = ServiceDownload { api: self.api, address, grant: &self.grant, size, progress: &*self.progress };
-        to_download_result(fetching.run(offset, &pieces, retry.renewed()).await, Flow::Bytes)
+        let service_download =
+            ServiceDownload { api: self.api, address, grant: &self.grant, size, progress: &*self.progress };
+        to_download_result(service_download.run(offset, &pieces, retry.renewed()).await, Flow::Bytes)
     }
 
     async fn fetch_from_store(

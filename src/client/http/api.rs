@@ -136,7 +136,8 @@ impl Api {
         response::call(&self.transport.destination, "upload-bytes", self.as_sender(request)?).await
     }
 
-    /// Sends a request body of `length` bytes that the service rejects: for a transfer that does not exist, without a token.
+    /// Sends a request body of `length` bytes that the service rejects. The request names a transfer that does not
+    /// exist, and has no token.
     ///
     /// # Errors
     /// Fails if the response does not come from the service, such as a proxy's 413.
@@ -157,7 +158,8 @@ impl Api {
         }
     }
 
-    /// Requests presigned URLs for the parts `numbers`; with no numbers, for the payload as a single object.
+    /// Requests presigned URLs for the parts `numbers`. Without numbers, requests the URL of the payload as a single
+    /// object.
     pub async fn upload_urls(&self, id: TransferId, numbers: &[u32]) -> Result<UploadInstruction, ClientError> {
         let body = PartNumbers { numbers: numbers.to_vec() };
         let request = self.post(self.route(id, "upload/create-presign-urls"), &body);
@@ -200,8 +202,8 @@ impl Api {
         response::call(&self.transport.destination, "download/create-presign-url", with_proof(request, proof)).await
     }
 
-    /// Downloads payload bytes, starting at byte `offset`, from the `address` that the download response names.
-    pub async fn fetch(&self, address: &str, grant: &Grant, offset: u64) -> Result<Response, ClientError> {
+    /// Downloads payload bytes from `offset` on, at the `address` that the download response names.
+    pub async fn download_bytes(&self, address: &str, grant: &Grant, offset: u64) -> Result<Response, ClientError> {
         let mut request = with_grant(self.bare(Method::GET, self.resolve(address)?), grant);
         if offset > 0 {
             request = request.header(RANGE, format!("bytes={offset}-"));
@@ -257,7 +259,8 @@ impl Api {
         Ok(RequestBuilder::from_parts(client, request))
     }
 
-    /// Resolves an address from a response: a path relative to the base URL, or an absolute URL of the same origin.
+    /// Resolves an address from a response. The address is a path relative to the base URL, or an absolute URL of the
+    /// same origin.
     fn resolve(&self, address: &str) -> Result<Url, ClientError> {
         if address.starts_with('/') && !address.starts_with("//") {
             let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));

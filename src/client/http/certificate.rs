@@ -108,7 +108,7 @@ fn names(presented: &[String]) -> String {
     }
 }
 
-/// Returns a name as users write it: the TLS library writes `DnsName("a.example")` and `IpAddress(192.0.2.7)`.
+/// Returns a name as users write it. The TLS library writes `DnsName("a.example")` and `IpAddress(192.0.2.7)`.
 fn bare_name(name: &str) -> String {
     let inner = |prefix, suffix| name.strip_prefix(prefix).and_then(|name: &str| name.strip_suffix(suffix));
     inner("DnsName(\"", "\")").or_else(|| inner("IpAddress(", ")")).unwrap_or(name).to_owned()

@@ -227,7 +227,8 @@ impl ClientError {
         matches!(self, Self::Unreachable { fault: ConnectFault::Refused, .. })
     }
 
-    /// Returns the error code of an API error response; `None` for other errors, and for codes unknown to this version.
+    /// Returns the error code of an API error response. Returns `None` for other errors, and for codes unknown to this
+    /// version.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -236,7 +237,8 @@ impl ClientError {
         }
     }
 
-    /// Returns whether a proxy rejected a request because of its body's size: status 413 without a code of the service.
+    /// Returns whether a proxy rejected a request because of its body's size. The sign is status 413 without a code of
+    /// the service.
     #[must_use]
     pub fn is_body_limit_of_proxy(&self) -> bool {
         matches!(self, Self::Api(error) if error.status == 413 && error.code.is_none())

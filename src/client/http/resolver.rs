@@ -1,4 +1,4 @@
-//! Resolver of host names whose errors have a type, so that they can be told from other connection errors.
+//! Resolver of host names whose errors have a type of their own among connection errors.
 
 use std::io;
 use std::net::SocketAddr;

@@ -14,7 +14,7 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// Maximum time for retries of a command's first call while the service or its proxy restarts.
 const FIRST_CALL_LIMIT: Duration = Duration::from_secs(30);
-/// Maximum time for retries of a command's first call whose connection is refused, since the address may be wrong.
+/// Maximum time for retries of a command's first call if its connection is refused. The address may be wrong.
 const REFUSED_LIMIT: Duration = Duration::from_secs(10);
 
 /// Maximum time that a connection may stay idle before its request is aborted.
@@ -76,7 +76,7 @@ impl RetryPolicy {
         Ok(())
     }
 
-    /// Retries an idempotent first call of a command while the service, or the proxy in front of it, restarts.
+    /// Retries an idempotent first call of a command while the service, or a proxy before it, restarts.
     ///
     /// Gives up earlier than [`RetryPolicy::call`], since the address or the service may be wrong.
     pub async fn first_call<T, F>(&self, progress: &dyn Progress, mut call: impl FnMut() -> F) -> Result<T, ClientError>
@@ -93,7 +93,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Retries an idempotent call until it succeeds, fails with a permanent error, or the time limit is reached.
+    /// Retries an idempotent call until it succeeds, fails permanently, or reaches the time limit.
     pub async fn call<T, F>(&mut self, progress: &dyn Progress, mut call: impl FnMut() -> F) -> Result<T, ClientError>
     where
         F: Future<Output = Result<T, ClientError>>,

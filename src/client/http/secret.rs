@@ -59,7 +59,8 @@ pub struct AdminSecret {
     pub key: Zeroizing<String>,
 }
 
-/// Creates a header value marked as sensitive, so that logs hide it; `None` for characters not valid in a header.
+/// Creates a header value marked as sensitive, so that logs hide it. Returns `None` for characters not valid in a
+/// header.
 pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

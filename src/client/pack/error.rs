@@ -64,8 +64,8 @@ pub enum PackError {
 /// Describes the first of several skipped entries.
 fn first_of(skipped: &[SkippedEntry]) -> String {
     let first = skipped.first().map(|entry| format!("{} {}", entry.path, entry.reason)).unwrap_or_default();
-    let others = skipped.len().saturating_sub(1);
-    if others == 0 { first } else { format!("{first}, and {others} more entries cannot be sent") }
+    let other_paths = skipped.len().saturating_sub(1);
+    if other_paths == 0 { first } else { format!("{first}, and {other_paths} more entries cannot be sent") }
 }
 
 /// Rejected entries, grouped by reason; a few paths of each group are listed.
@@ -103,9 +103,9 @@ impl fmt::Display for Named {
         for (index, Group { reason, names, unlisted }) in self.0.iter().enumerate() {
             let first = names.first().map_or("", String::as_str);
             write!(f, "{}{first} {reason}", if index == 0 { "" } else { "; " })?;
-            if let Some(others @ [_, ..]) = names.get(1..) {
+            if let Some(other_paths @ [_, ..]) = names.get(1..) {
                 let rest = if *unlisted > 0 { format!(" and {unlisted} more") } else { String::new() };
-                write!(f, " (like {}{rest})", others.join(", "))?;
+                write!(f, " (like {}{rest})", other_paths.join(", "))?;
             }
         }
         Ok(())

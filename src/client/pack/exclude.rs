@@ -89,7 +89,7 @@ impl Glob {
     }
 }
 
-/// Returns a name as text, in which each byte that is not part of valid UTF-8 is one private-use character.
+/// Returns a name as text. Each byte that is not part of valid UTF-8 is one private-use character.
 ///
 /// So `?` matches one character of any encoding, and different names remain different.
 fn text_of(name: &OsStr) -> Cow<'_, str> {

@@ -73,7 +73,7 @@ fn header(kind: EntryType, fields: &Fields<'_>) -> Header {
     header
 }
 
-/// Copies `text` into a field, truncated and with non-ASCII bytes replaced; the pax header has the complete text.
+/// Copies `text` into a field, truncated and with non-ASCII bytes replaced. The pax header has the complete text.
 fn copy(field: &mut [u8; FIELD], text: &str) {
     for (target, byte) in field.iter_mut().zip(text.bytes()) {
         *target = if byte.is_ascii() { byte } else { b'_' };

@@ -75,7 +75,7 @@ pub enum FileContent {
 }
 
 impl Entry {
-    /// Creates an entry that is read from the root with index `root`, at the part of `path` after `below` bytes.
+    /// Creates an entry read from the root with index `root`, at the part of `path` after `below` bytes.
     pub(super) fn new(path: ArchivePath, (root, below): (u32, u16), mode: u32, kind: Kind) -> Self {
         Self { path, root, below, mode, modified: None, kind, offset: 0, head_blocks: 0 }
     }
@@ -161,7 +161,8 @@ impl Plan {
         self.entries.iter().filter(|entry| matches!(entry.kind, Kind::File { .. })).count()
     }
 
-    /// Returns the entry whose headers or content include the byte at `offset`; `None` in the end-of-archive marker.
+    /// Returns the entry whose headers or content include the byte at `offset`. Returns `None` in the end-of-archive
+    /// marker.
     #[must_use]
     pub fn at(&self, offset: u64) -> Option<&Entry> {
         let index = self.entries.partition_point(|entry| entry.offset <= offset).checked_sub(1)?;

@@ -1,4 +1,4 @@
-//! Sizes, times and permissions of an archive's entries, recorded to resume its upload after `touch` or `chmod`.
+//! Sizes, times and permissions of an archive's entries. Recorded to resume its upload after `touch` or `chmod`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -80,7 +80,7 @@ mod tests {
         pack(vec![PackInput { name: String::new(), path: path.to_owned() }], &options).unwrap().plan
     }
 
-    fn whole(plan: &Plan) -> Vec<u8> {
+    fn archive_bytes(plan: &Plan) -> Vec<u8> {
         let mut bytes = vec![1; usize::try_from(plan.size()).unwrap()];
         plan.read_exact_at(&mut bytes, 0).unwrap();
         bytes
@@ -95,14 +95,14 @@ mod tests {
         set(SystemTime::UNIX_EPOCH - std::time::Duration::from_millis(1_500));
         let (before, recorded) = {
             let plan = plan(folder.path(), false);
-            (whole(&plan), plan.recorded().unwrap())
+            (archive_bytes(&plan), plan.recorded().unwrap())
         };
         set(SystemTime::now());
-        assert!(whole(&plan(folder.path(), false)) != before);
-        assert!(whole(&plan(folder.path(), false).as_recorded(&recorded)) == before);
+        assert!(archive_bytes(&plan(folder.path(), false)) != before);
+        assert!(archive_bytes(&plan(folder.path(), false).as_recorded(&recorded)) == before);
         fs::write(&file, "content and more").unwrap();
-        assert!(whole(&plan(folder.path(), false).as_recorded(&recorded)) != before);
-        assert!(whole(&plan(folder.path(), true).as_recorded(&recorded)) == before);
+        assert!(archive_bytes(&plan(folder.path(), false).as_recorded(&recorded)) != before);
+        assert!(archive_bytes(&plan(folder.path(), true).as_recorded(&recorded)) == before);
         fs::write(folder.path().join("b"), "").unwrap();
         assert_eq!(plan(folder.path(), true).as_recorded(&recorded).entries().len(), 2);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::plan::Entry;
 use crate::client::upload::{Fingerprint, WatchedFile, plain_flags};
 
-/// Maximum number of roots that are kept open, so that a command line with many paths leaves descriptors for the rest.
+/// Maximum number of roots that are kept open. A command line with many paths leaves descriptors for other uses.
 const MAX_OPEN: usize = 64;
 
 /// Top-level paths. The first of them are kept open, so that their files are found after they were moved.
@@ -45,7 +45,7 @@ impl Roots {
         }
     }
 
-    /// Returns the metadata of an entry's file: of the one with this fingerprint, or of the one in its place.
+    /// Returns the metadata of an entry's file. The file has this fingerprint, or is the one in its place.
     pub(super) fn metadata(&self, entry: &Entry, fingerprint: &Fingerprint) -> io::Result<Metadata> {
         let path = self.path(entry);
         let metadata = if self.follows_links { path.metadata() } else { path.symlink_metadata() };

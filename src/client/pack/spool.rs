@@ -35,17 +35,17 @@ impl Spool {
         let mut input = file.take(limit.saturating_sub(start).saturating_add(1));
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let read = match input.read(&mut buffer) {
+            let length = match input.read(&mut buffer) {
                 Ok(0) => return Ok(Ok((start, self.length - start))),
-                Ok(read) => read,
+                Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     self.length = start;
                     return Ok(Err(error));
                 }
             };
-            output.write_all(&buffer[..read]).map_err(failed)?;
-            self.length += read as u64;
+            output.write_all(&buffer[..length]).map_err(failed)?;
+            self.length += length as u64;
             if self.length > limit {
                 return Err(PackError::TooLarge { name: name.to_owned(), limit });
             }

@@ -156,12 +156,20 @@ mod tests {
 
     #[test]
     fn only_transient_errors_are_retried() {
-        let refused = |status, code: Option<&str>| {
+        let error_response = |status, code: Option<&str>| {
             let origin = Origin::of(&"https://b.example".parse().unwrap());
             StoreError::ErrorResponse { origin, status, code: code.map(str::to_owned), retry_after: None }
                 .is_transient()
         };
-        assert!(refused(503, Some("SlowDown")) && refused(500, None) && refused(400, Some("RequestTimeout")));
-        assert!(!refused(403, Some("AccessDenied")) && !refused(404, None) && !refused(400, Some("BadDigest")));
+        assert!(
+            error_response(503, Some("SlowDown"))
+                && error_response(500, None)
+                && error_response(400, Some("RequestTimeout"))
+        );
+        assert!(
+            !error_response(403, Some("AccessDenied"))
+                && !error_response(404, None)
+                && !error_response(400, Some("BadDigest"))
+        );
     }
 }

@@ -190,8 +190,8 @@ mod tests {
     fn a_remote_service_cannot_name_this_machine_as_store() {
         let at = |service: &str| store_of(service).url("http://127.0.0.1:9000/x?secret", "create").err();
         assert!(at("http://localhost:8080").is_none());
-        let refused = at("https://send.example").unwrap();
-        assert!(!describe(&refused).contains("secret"), "{refused:?}");
+        let rejected = at("https://send.example").unwrap();
+        assert!(!describe(&rejected).contains("secret"), "{rejected:?}");
     }
 
     #[test]

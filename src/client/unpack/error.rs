@@ -48,8 +48,9 @@ impl UnpackError {
 
     pub(super) fn rejected(entry: &[u8], reason: &dyn std::fmt::Display) -> Self {
         const MAX_SHOWN: usize = 500;
-        let shown = &entry[..entry.len().min(MAX_SHOWN)];
-        let entry = if shown.is_empty() { "an entry".to_owned() } else { String::from_utf8_lossy(shown).into_owned() };
+        let excerpt = &entry[..entry.len().min(MAX_SHOWN)];
+        let entry =
+            if excerpt.is_empty() { "an entry".to_owned() } else { String::from_utf8_lossy(excerpt).into_owned() };
         Self::Unsafe { entry, reason: reason.to_string() }
     }
 }

@@ -6,7 +6,7 @@ use super::UnpackError;
 
 /// Values for the next entry.
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(super) struct PaxRecords {
     pub path: Option<Vec<u8>>,
     pub target: Option<Vec<u8>>,
     pub size: Option<u64>,
@@ -24,7 +24,7 @@ pub(super) enum Modified {
     At(SystemTime),
 }
 
-impl Records {
+impl PaxRecords {
     /// Parses records of the form `LENGTH KEY=VALUE\n`; later records replace earlier ones.
     ///
     /// Rejects unsupported records that change how content or names are read, such as those of sparse files; ignores
@@ -77,7 +77,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Parses seconds since the Unix epoch (UTC), with an optional sign and a fraction; ignores digits below 1 ns.
+/// Parses seconds since the Unix epoch (UTC), with an optional sign and a fraction. Ignores digits below 1 ns.
 fn time(text: &[u8]) -> Option<SystemTime> {
     let (is_negative, text) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
     let mut parts = text.splitn(2, |byte| *byte == b'.');
@@ -98,18 +98,18 @@ fn time(text: &[u8]) -> Option<SystemTime> {
 mod tests {
     use super::*;
 
-    fn records(bytes: &[u8]) -> Result<Records, UnpackError> {
-        let mut records = Records::default();
+    fn records(bytes: &[u8]) -> Result<PaxRecords, UnpackError> {
+        let mut records = PaxRecords::default();
         records.add(bytes).map(|()| records)
     }
 
     #[test]
     fn records_are_parsed_in_sequence() {
-        let read = records(b"10 path=a\n12 mtime=-1.5\n13 comment=x\n8 size=7\n").unwrap_err();
-        assert!(matches!(read, UnpackError::Damaged(_)), "a wrong length was accepted");
-        let read = records(b"10 path=a\n14 mtime=-1.5\n13 comment=x\n9 size=7\n").unwrap();
-        assert_eq!((read.path.as_deref(), read.size), (Some(&b"a"[..]), Some(7)));
-        assert_eq!(read.modified, Modified::At(UNIX_EPOCH - Duration::from_millis(1500)));
+        let result = records(b"10 path=a\n12 mtime=-1.5\n13 comment=x\n8 size=7\n").unwrap_err();
+        assert!(matches!(result, UnpackError::Damaged(_)), "a wrong length was accepted");
+        let result = records(b"10 path=a\n14 mtime=-1.5\n13 comment=x\n9 size=7\n").unwrap();
+        assert_eq!((result.path.as_deref(), result.size), (Some(&b"a"[..]), Some(7)));
+        assert_eq!(result.modified, Modified::At(UNIX_EPOCH - Duration::from_millis(1500)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tar::{EntryType, Header};
 
-use super::pax::{Modified, Records};
+use super::pax::{Modified, PaxRecords};
 use super::tree::OpenFile;
 use super::{UnpackError, Watch};
 
@@ -49,7 +49,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads the next entry; `None` at the end of the archive.
     pub(super) fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
-        let mut records = Records::default();
+        let mut records = PaxRecords::default();
         let mut is_extended = false;
         loop {
             let Some(header) = self.header()? else {
@@ -61,7 +61,7 @@ impl<R: Read> Reader<R> {
                 EntryType::GNULongLink => records.target = Some(self.long_name(size)?),
                 EntryType::XHeader => records.add(&self.extension(size)?)?,
                 EntryType::XGlobalHeader => {
-                    let mut global = Records::default();
+                    let mut global = PaxRecords::default();
                     global.add(&self.extension(size)?)?;
                     if global.is_specific() {
                         return Err(UnpackError::Damaged("a pax header gives all entries one name or size"));
@@ -86,7 +86,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    fn entry(&mut self, header: &Header, size: u64, records: Records) -> Result<Entry, UnpackError> {
+    fn entry(&mut self, header: &Header, size: u64, records: PaxRecords) -> Result<Entry, UnpackError> {
         let path = records.path.unwrap_or_else(|| header.path_bytes().into_owned());
         let size = records.size.unwrap_or(size);
         let rejected = |reason: &str| UnpackError::rejected(&path, &reason);

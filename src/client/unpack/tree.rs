@@ -33,8 +33,7 @@ pub(super) struct Tree<'a> {
 
 /// Created directory.
 struct Directory {
-    /// Whether the archive has an entry for the directory; otherwise the directory is implied by the path of another
-    /// entry.
+    /// Whether the archive has an entry for the directory. Otherwise the path of another entry implies the directory.
     is_explicit: bool,
     mode: u32,
     modified: Option<SystemTime>,
@@ -130,9 +129,9 @@ impl<'a> Tree<'a> {
             watch.check()?;
             self.make_parents(&path)?;
             // FAT and some network file systems have no symbolic links.
-            let made = make_link(&target, &self.disk_path(&path));
+            let result = make_link(&target, &self.disk_path(&path));
             watch
-                .tolerate(LostProperty::Symlink, Path::new(path.as_str()), made)
+                .tolerate(LostProperty::Symlink, Path::new(path.as_str()), result)
                 .map_err(|source| create_error(&path, source))?;
         }
         for (path, directory) in self.directories.iter().rev() {
@@ -231,7 +230,7 @@ fn duplicate(path: &ArchivePath) -> UnpackError {
     UnpackError::rejected(path.as_str().as_bytes(), &reason)
 }
 
-/// Converts an error of creating an entry; an existing path is a duplicate, since the directory was empty.
+/// Converts an error of creating an entry. An existing path is a duplicate, since the directory was empty.
 fn create_error(path: &ArchivePath, source: io::Error) -> UnpackError {
     if source.kind() == io::ErrorKind::AlreadyExists { duplicate(path) } else { failed(path.as_str(), source) }
 }

@@ -1,4 +1,4 @@
-//! Uploads through the service: sends a piece after another, and resumes at the server's offset after each failure.
+//! Uploads through the service. Sends one piece after another, and resumes at the server's offset after each failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::domain::id::TransferId;
 use crate::domain::transfer::Status;
 use crate::domain::wire::{CompletedTransfer, Received};
 
-/// Maximum time that the server may keep the writer of a lost connection; it releases the writer after 30 s of silence.
+/// Maximum time that the server may keep the writer of a lost connection. The server releases the writer after 30 s of
+/// silence.
 const MAX_LINGER: Duration = Duration::from_secs(35);
 /// Delay between checks whether the server has released a lost connection.
 const LINGER_CHECK_DELAY: Duration = Duration::from_secs(2);
@@ -104,12 +105,12 @@ impl BytesUpload {
             stall: self.retry.idle_timeout(),
         };
         let request = |body| self.api.upload_bytes(&self.address, offset, body);
-        let sent = self.payload.send(dispatch, request).await;
-        self.retry.exclude(sent.sending_time);
-        if sent.outcome.as_ref().is_ok_and(|received| received.received_bytes == range.end) {
-            self.piece_size.arrived(sent.sending_time);
+        let result = self.payload.send(dispatch, request).await;
+        self.retry.exclude(result.sending_time);
+        if result.outcome.as_ref().is_ok_and(|received| received.received_bytes == range.end) {
+            self.piece_size.arrived(result.sending_time);
         }
-        sent.outcome
+        result.outcome
     }
 
     /// Checks the number of bytes that the server has received, and returns it as the next offset.
@@ -125,8 +126,8 @@ impl BytesUpload {
             self.retry.reset();
         } else {
             // A server may lose bytes that were not durable, and accept few at a time, but within the time limit only.
-            let lost = ClientError::Incomplete { destination: self.api.destination().clone() };
-            self.retry.wait_after(lost, &*self.progress).await?;
+            let incomplete = ClientError::Incomplete { destination: self.api.destination().clone() };
+            self.retry.wait_after(incomplete, &*self.progress).await?;
         }
         Ok(received)
     }
@@ -135,7 +136,7 @@ impl BytesUpload {
     async fn recover(&mut self, mut error: ClientError) -> Result<u64, UploadError> {
         if error.is_body_limit_of_proxy() {
             let origin = self.api.origin().clone();
-            if !self.piece_size.refused(self.piece_bytes) {
+            if !self.piece_size.shrink_below(self.piece_bytes) {
                 return Err(UploadError::PieceTooLarge { origin, piece_bytes: MIN_PIECE });
             }
             self.progress.step(format_args!("a proxy in front of {origin} refused {} bytes", self.piece_bytes));
@@ -166,7 +167,7 @@ impl BytesUpload {
                 // No new bytes; the wait above was counted.
                 Ok(state) => {
                     if is_piece_lost {
-                        self.piece_size.lost(self.piece_bytes);
+                        self.piece_size.record_loss(self.piece_bytes);
                     }
                     return Ok(state.received_bytes);
                 }

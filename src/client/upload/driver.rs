@@ -1,4 +1,4 @@
-//! Chooses the data path of an upload, and falls back to the service if the payload store is unreachable.
+//! Chooses the data path of an upload. Falls back to the service if the payload store is unreachable.
 
 use std::sync::Arc;
 

@@ -65,7 +65,7 @@ pub enum UploadError {
     /// The unfinished upload was started with another passphrase.
     #[error("the unfinished upload was started with another passphrase")]
     OtherPassphrase,
-    /// The unfinished transfer no longer exists, and a new transfer needs its passphrase, which was not given.
+    /// The unfinished transfer no longer exists, and the passphrase for a new transfer was not given.
     #[error("the unfinished transfer no longer exists")]
     PassphraseNeeded,
     /// The server keeps reporting missing parts, although they were sent repeatedly.

@@ -1,4 +1,4 @@
-//! Journal of segment tags: a tag is recorded before its segment is sent, so no segment is sent with two contents.
+//! Journal of segment tags. A tag is recorded before its segment is sent, so no segment is sent with two contents.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -58,7 +58,7 @@ impl Journal {
         Self { progress, ..self }
     }
 
-    /// Creates the journal of a resumed upload from the `tags` that an earlier process has recorded in `file`.
+    /// Creates the journal of a resumed upload from the `tags` of an earlier process in `file`.
     pub(super) fn resumed(file: TagFile, tags: Vec<Option<Tag>>) -> Self {
         let prefix = tags.iter().take_while(|tag| tag.is_some()).count();
         // The tags may have been written but not synced: write and sync them again before anything is sent.

@@ -84,9 +84,9 @@ pub enum StateFileLocation {
         command: Sha256,
     },
     /// No state file: the upload is not to be resumed.
-    Nowhere,
+    Disabled,
     /// No state directory exists for this user.
-    Missing,
+    NoStateDirectory,
 }
 
 /// Completed upload.
@@ -99,7 +99,7 @@ pub struct Uploaded {
     pub flow: Flow,
     /// Content size, in bytes.
     pub content_bytes: u64,
-    /// Base URL that the server names for its links, rejected because it uses plain HTTP to another machine.
+    /// Base URL that the server names for links, rejected for plain HTTP to another machine.
     pub rejected_base_url: Option<BaseUrl>,
 }
 
@@ -193,7 +193,7 @@ async fn clean_up(api: &Api, id: TransferId, journal: &Journal, error: UploadErr
     }
 }
 
-/// Builds the link to a transfer, at the public base URL that the server names, or else at the URL `reached`.
+/// Builds the link to a transfer. Uses the public base URL that the server names, or else the URL `reached`.
 ///
 /// A named plain HTTP URL is rejected if the server was reached securely, and returned as the second value.
 fn link(reached: &BaseUrl, id: TransferId, page_url: &str, key: LinkKey) -> (Link, Option<BaseUrl>) {

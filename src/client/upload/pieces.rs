@@ -11,7 +11,7 @@ pub const FIRST_PIECE: u64 = 8 * SEGMENT_SIZE as u64;
 const MAX_PIECE: u64 = 256 * SEGMENT_SIZE as u64;
 /// Minimum size of a piece in bytes: the default limit of nginx (`client_max_body_size 1m`).
 pub const MIN_PIECE: u64 = SEGMENT_SIZE as u64;
-/// Time of sending below which the next piece is larger, so that waiting for responses doesn't slow fast connections.
+/// Time of sending below which the next piece is larger. Waiting for responses would slow fast connections.
 const SHORT_TIME: Duration = Duration::from_secs(1);
 /// Number of lost pieces in a row after which the pieces become smaller than the first.
 const MAX_LOST_PIECES: u32 = 2;
@@ -53,17 +53,17 @@ impl PieceSize {
     }
 
     /// Notes that a piece of `length` bytes was lost.
-    pub(super) fn lost(&mut self, length: u64) {
+    pub(super) fn record_loss(&mut self, length: u64) {
         self.lost += 1;
         self.size = self.size.min(FIRST_PIECE);
         self.max = self.size;
         if self.lost.is_multiple_of(MAX_LOST_PIECES) {
-            self.refused(length);
+            self.shrink_below(length);
         }
     }
 
-    /// Makes pieces smaller than a refused one of `length` bytes; returns `false` at the minimum.
-    pub(super) fn refused(&mut self, length: u64) -> bool {
+    /// Makes pieces smaller than a rejected piece of `length` bytes; returns `false` at the minimum.
+    pub(super) fn shrink_below(&mut self, length: u64) -> bool {
         if length <= MIN_PIECE {
             return false;
         }
@@ -89,14 +89,14 @@ mod tests {
         assert_eq!(piece.range(3, 8 * MIB + 1), 3..8 * MIB);
         assert_eq!(piece.range(8 * MIB, 8 * MIB + 1), 8 * MIB..8 * MIB + 1);
         while piece.size > MIB {
-            assert!(piece.refused(piece.size));
+            assert!(piece.shrink_below(piece.size));
         }
         assert_eq!(piece.range(MIB + 7, 8 * MIB), MIB + 7..2 * MIB);
-        assert!(!piece.refused(MIB), "a piece below the minimum");
+        assert!(!piece.shrink_below(MIB), "a piece below the minimum");
     }
 
     #[test]
-    fn pieces_grow_on_a_fast_connection_up_to_a_refused_size() {
+    fn pieces_grow_on_a_fast_connection_up_to_a_rejected_size() {
         let mut piece = PieceSize::default();
         piece.arrived(SHORT_TIME);
         assert_eq!(piece.size, 8 * MIB);
@@ -108,7 +108,7 @@ mod tests {
             .collect();
         assert_eq!(sizes, [16, 32, 64, 128, 256, 256]);
         // The rest of a payload: the limit is below its length.
-        assert!(piece.refused(100 * MIB));
+        assert!(piece.shrink_below(100 * MIB));
         piece.arrived(Duration::ZERO);
         assert_eq!(piece.size, 64 * MIB);
     }
@@ -118,7 +118,7 @@ mod tests {
         let mut piece = PieceSize { size: 64 * MIB, ..PieceSize::default() };
         let sizes: Vec<_> = (0..9)
             .map(|_| {
-                piece.lost(piece.size);
+                piece.record_loss(piece.size);
                 piece.size / MIB
             })
             .collect();

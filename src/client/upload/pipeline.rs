@@ -1,4 +1,4 @@
-//! Sealing pipeline: seals segments ahead on several cores, records their tags, and passes them on in order.
+//! Sealing pipeline. Seals segments ahead on several cores, records their tags, and passes them on in order.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::segments::{Segment, Segments};
 use super::verify;
 use crate::domain::crypto::sealed::SEGMENT_SIZE;
 
-/// Seals the segments of the non-empty byte `range`, `ahead` at once, and sends them to `groups` in order.
+/// Seals the segments of the non-empty byte `range`, `ahead` at once. Sends them to `groups` in order.
 ///
 /// Covers the range up to the end of its last segment. A segment is sent once its tag is recorded.
 ///

@@ -15,7 +15,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Validates how `instruction` divides a payload of `size` bytes; `None` for an upload through the service.
+    /// Validates how `instruction` divides a payload of `size` bytes. Returns `None` for an upload through the service.
     ///
     /// # Errors
     /// Fails if the parts named by `origin` do not add up to the payload, or do not consist of whole segments.

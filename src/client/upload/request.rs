@@ -1,4 +1,4 @@
-//! Upload requests: sends a range of the payload as the body of one request, and seals the range on the way.
+//! Upload requests. Each sends a range of the payload as its body, which is sealed on the way.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,7 +98,7 @@ impl Payload {
         RequestOutcome { outcome, sent_bytes: counter.read(), sending_time: last_move - started }
     }
 
-    /// Checks that the server reports no more bytes than may have been sent, that is, whose tags are recorded.
+    /// Checks that the server reports no more bytes than may have been sent. The tags of sent segments are recorded.
     pub(super) fn check_sent(&self, received: u64) -> Result<(), UploadError> {
         let sent = self.journal.recorded_bytes().min(self.size());
         if received > sent { Err(UploadError::TooManyBytes { received, sent }) } else { Ok(()) }

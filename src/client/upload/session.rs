@@ -185,8 +185,8 @@ fn already(status: &UploadStatus) -> AlreadyReceived {
 fn state_directory(sealed: u64, location: StateFileLocation) -> Result<Option<(PathBuf, Sha256)>, UnsavedState> {
     match location {
         _ if sealed <= IN_MEMORY_BYTES => Ok(None),
-        StateFileLocation::Nowhere => Ok(None),
-        StateFileLocation::Missing => Err(UnsavedState::NoDirectory),
+        StateFileLocation::Disabled => Ok(None),
+        StateFileLocation::NoStateDirectory => Err(UnsavedState::NoDirectory),
         StateFileLocation::Directory { uploads, command } => Ok(Some((uploads, command))),
     }
 }
@@ -209,12 +209,12 @@ mod tests {
     #[test]
     fn small_uploads_need_no_directory() {
         let directory = || StateFileLocation::Directory { uploads: PathBuf::from("/state"), command: Sha256::of(b"") };
-        assert!(matches!(state_directory(IN_MEMORY_BYTES, StateFileLocation::Missing), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES, StateFileLocation::NoStateDirectory), Ok(None)));
         assert!(matches!(state_directory(IN_MEMORY_BYTES, directory()), Ok(None)));
         assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, directory()), Ok(Some(_))));
-        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Nowhere), Ok(None)));
+        assert!(matches!(state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Disabled), Ok(None)));
         assert!(matches!(
-            state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::Missing),
+            state_directory(IN_MEMORY_BYTES + 1, StateFileLocation::NoStateDirectory),
             Err(UnsavedState::NoDirectory)
         ));
     }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::watched_file::{WatchedFile, unix_mode};
 use crate::client::pack::{Entry, Plan, nanos};
 
-/// Content of known size that must not change while it is sent: one file, or several files as an archive.
+/// Content of known size that must not change while it is sent. Either one file, or several files as an archive.
 #[derive(Debug)]
 pub struct Source(Kind);
 
@@ -68,7 +68,7 @@ impl Change {
         SourceError::Changed { name: name.map(str::to_owned), change: self }
     }
 
-    /// Compares the current size of a file with the size to send; a longer file is fine if `snapshot` is set.
+    /// Compares the current size of a file with the size to send. A longer file is fine if `snapshot` is set.
     pub(in crate::client) const fn of_size(now: u64, sent: u64, snapshot: bool) -> Option<Self> {
         match now {
             now if now < sent => Some(Self::Shrunk),
@@ -99,7 +99,8 @@ impl Source {
         self
     }
 
-    /// Returns the source as an earlier snapshot of `size` bytes had it; unchanged if it is no snapshot, or shorter.
+    /// Returns the source as an earlier snapshot of `size` bytes had it. Unchanged if the source is no snapshot, or
+    /// shorter.
     pub(super) fn cut_to(mut self, to: u64) -> Self {
         if let Kind::One { size, snapshot: true, .. } = &mut self.0 {
             *size = to.min(*size);
@@ -107,7 +108,7 @@ impl Source {
         self
     }
 
-    /// Creates the source from the archive that `plan` describes; `directory` has the metadata of its directory.
+    /// Creates the source from the archive that `plan` describes. `directory` has the metadata of its directory.
     #[must_use]
     pub fn archive(plan: Plan, directory: Option<&Metadata>) -> Self {
         let modified = directory.and_then(|directory| directory.modified().ok());
@@ -151,7 +152,7 @@ impl Source {
         }
     }
 
-    /// Gives the entries of an archive what an earlier process has recorded of them; `recorded` may be empty.
+    /// Gives the entries of an archive what an earlier process has recorded of them. `recorded` may be empty.
     pub(super) fn with_entries_of(self, recorded: &str) -> Self {
         match self.0 {
             Kind::Archive { plan, modified, mode } if !recorded.is_empty() => {

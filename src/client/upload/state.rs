@@ -1,4 +1,4 @@
-//! State file of an upload, `uploads/{id}`: keys and parameters of the payload, followed by its segment tags.
+//! State file of an upload, `uploads/{id}`. Contains keys and parameters of the payload, followed by its segment tags.
 
 use std::fs::File;
 use std::io;
@@ -51,7 +51,7 @@ pub struct UploadState {
 }
 
 impl UploadState {
-    /// Creates the state of an upload by `command` to the service at `server`, for the new transfer `created`.
+    /// Creates the state of an upload by `command` to the service at `server`, for the transfer `created`.
     pub(super) fn of(
         command: Sha256,
         server: String,

@@ -1,4 +1,4 @@
-//! Uploads to the payload store: sends parts in parallel with retries, until the service has found all of them.
+//! Uploads to the payload store. Sends parts in parallel with retries, until the service has found all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,11 +82,11 @@ impl StoreUpload {
                 Err(error) => error,
             };
             if error.code() == Some(ErrorCode::UploadIncomplete) {
-                let lost = ClientError::Incomplete { destination: self.api.destination().clone() };
+                let incomplete = ClientError::Incomplete { destination: self.api.destination().clone() };
                 if rounds == MAX_ROUNDS {
-                    return Err(UploadError::PartsMissing(lost));
+                    return Err(UploadError::PartsMissing(incomplete));
                 }
-                self.retry.wait_after(lost, &*self.progress).await.map_err(UploadError::PartsMissing)?;
+                self.retry.wait_after(incomplete, &*self.progress).await.map_err(UploadError::PartsMissing)?;
                 missing = self.missing().await?;
             } else if error.is_transient() {
                 self.retry.wait_after(error, &*self.progress).await?;
@@ -152,13 +152,13 @@ impl StoreUpload {
                     taken => taken?,
                 },
             };
-            let sent = self.deliver(number, &to, &retry).await;
-            let error = match sent.outcome {
+            let result = self.deliver(number, &to, &retry).await;
+            let error = match result.outcome {
                 Ok(()) => return Ok(PartOutcome::Arrived),
                 Err(UploadError::Client(error)) => error,
                 Err(local) => return Err(local),
             };
-            self.payload.sent_counter.subtract(sent.sent_bytes);
+            self.payload.sent_counter.subtract(result.sent_bytes);
             let was_fresh = std::mem::take(&mut is_fresh);
             match error.store_status() {
                 Some(412) if self.plan.is_single() => return Ok(PartOutcome::Unknown),
@@ -173,9 +173,9 @@ impl StoreUpload {
             if !error.is_transient() || (fail_fast && self.was_never_reached()) {
                 return Err(error.into());
             }
-            lost_connections += u32::from(sent.sent_bytes > 0);
+            lost_connections += u32::from(result.sent_bytes > 0);
             if lost_connections <= MAX_LOST_CONNECTIONS {
-                retry.exclude(sent.sending_time);
+                retry.exclude(result.sending_time);
             }
             retry.wait_after(error, &*self.progress).await?;
             if lost_connections < 2 {
@@ -194,21 +194,21 @@ impl StoreUpload {
             destination: to.request.destination().clone(),
             stall: retry.idle_timeout(),
         };
-        let mut sent = self.payload.send(dispatch, |body| to.request.send(body)).await;
-        sent.outcome = sent.outcome.map_err(|error| match error {
+        let mut result = self.payload.send(dispatch, |body| to.request.send(body)).await;
+        result.outcome = result.outcome.map_err(|error| match error {
             UploadError::Client(error @ ClientError::Timeout { .. }) => {
-                ClientError::from(StoreError::stalled(error, sent.sent_bytes > 0)).into()
+                ClientError::from(StoreError::stalled(error, result.sent_bytes > 0)).into()
             }
             error => error,
         });
-        let responded = match &sent.outcome {
+        let responded = match &result.outcome {
             Ok(()) => true,
             Err(UploadError::Client(error)) => error.store_status().is_some(),
             Err(_) => false,
         };
-        if responded || sent.sent_bytes > 0 {
+        if responded || result.sent_bytes > 0 {
             self.contacted.store(true, Ordering::Relaxed);
         }
-        sent
+        result
     }
 }

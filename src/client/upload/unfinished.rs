@@ -126,7 +126,7 @@ impl UnfinishedUpload {
         self.file.remove();
     }
 
-    /// Compares `source` with all segments that may have been sent, and returns the payload to seal the rest from.
+    /// Compares `source` with all segments that may have been sent. Returns the payload to seal the rest from.
     ///
     /// Blocks for the time of reading and sealing those segments.
     pub(super) fn check(&self, source: Source, passphrase: Option<&Passphrase>) -> Result<Segments, UploadError> {

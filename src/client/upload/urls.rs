@@ -1,4 +1,4 @@
-//! Presigned URLs of a payload's parts: those that came with the transfer, and others requested on demand.
+//! Presigned URLs of a payload's parts. The first come with the transfer; others are requested on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};

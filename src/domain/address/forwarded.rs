@@ -11,7 +11,7 @@ pub enum HeaderForm {
     Forwarded,
 }
 
-/// Parses the addresses in the lines of a header, in the order in which proxies appended them: the nearest hop last.
+/// Parses the addresses in the lines of a header. Proxies append addresses, so the nearest hop is last.
 ///
 /// `None` stands for an entry without a valid address.
 pub fn addresses<'a>(form: HeaderForm, lines: impl Iterator<Item = &'a str>) -> Vec<Option<IpAddr>> {

@@ -34,7 +34,8 @@ pub struct AddressPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey([u8; 16]);
 
-/// Keyed hash of a client's network, for limits per network: an IPv4 address, or the `/48` of an IPv6 address.
+/// Keyed hash of a client's network, for limits per network. A network is an IPv4 address, or the `/48` of an IPv6
+/// address.
 ///
 /// A `/48` is the largest allocation of one customer (RFC 6177) and easy to obtain, so its 65 536 `/64`s count as one
 /// network. The hash key is random per process; the hash never leaves the process.

@@ -2,11 +2,11 @@
 
 use super::path::{ArchivePath, InvalidArchivePath, MAX_PATH_BYTES, check_name, is_drive};
 
-/// A validated symlink target that resolves inside the archive, regardless of the archive's other symlinks.
+/// A validated symlink target that resolves inside the archive, whatever its other symlinks are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymlinkTarget(Box<str>);
 
-/// Reason for rejecting a symlink target; the text continues a sentence that starts with the path of the symlink.
+/// Reason for rejecting a symlink target. The text continues a sentence that starts with the path of the symlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSymlinkTarget {
     /// The target is absolute or resolves outside the archive.

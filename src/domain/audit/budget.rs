@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// An evicted transfer starts with a fresh budget. Forcing an eviction takes requests for 32 768 other transfers, which
 /// causes more records than the evicted budget had suppressed.
 const AUDIT_TABLE: TablePolicy = TablePolicy::evicting(DAY, NonZeroUsize::new(32_768).unwrap());
-/// Recorded requests that belong to no transfer: 10 000 of each of the 4 kinds, per process and UTC day.
+/// Recorded requests that belong to no transfer. 10 000 of each of the 4 kinds, per process and UTC day.
 const SERVICE_RECORDS: WindowPolicy =
     WindowPolicy { max: 10_000, table: TablePolicy::evicting(DAY, NonZeroUsize::new(4).unwrap()) };
 
@@ -119,7 +119,7 @@ impl Budgets {
         }
     }
 
-    /// Charges one record of a request that belongs to no transfer; returns whether the record may be written.
+    /// Charges one record of a request that belongs to no transfer. Returns whether the record may be written.
     pub(super) fn take_service_request(&mut self, kind: ServiceRequestKind, now: Timestamp) -> bool {
         self.enter_day(now);
         self.service_requests.try_count(kind, now).is_ok()
@@ -136,7 +136,7 @@ impl Budgets {
         self.suppressed.entry(id).or_default().skipped.events += 1;
     }
 
-    /// Takes the counts of skipped records that are due for a report; with `all`, at shutdown, every count is due.
+    /// Takes the counts of skipped records that are due for a report. With `all`, at shutdown, every count is due.
     pub(super) fn take_unreported(&mut self, now: Timestamp, all: bool) -> Vec<(TransferId, Skipped)> {
         let mut due = Vec::new();
         self.suppressed.retain(|id, entry| {

@@ -33,7 +33,7 @@ impl RecordedCommit<'_> {
         self.commit.records.extend(records);
     }
 
-    /// Applies the commit, with `change` as its changed object, and marks the records of the request as written.
+    /// Applies the commit with `change` as its changed object. Marks the records of the request as written.
     ///
     /// # Errors
     /// As [`commit`](crate::domain::store::Records::commit).
@@ -47,7 +47,8 @@ impl RecordedCommit<'_> {
 }
 
 impl RequestScope {
-    /// Creates the commit of a change of transfer `id` by this request: its audit records, and the writes in `with`.
+    /// Creates the commit of a change of transfer `id` by this request. Contains the request's audit records, and the
+    /// writes in `with`.
     ///
     /// The records are the request's action and `events` and, if the API layer knows its status by now, the request.
     pub(crate) fn transfer_commit(

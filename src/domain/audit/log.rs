@@ -22,7 +22,7 @@ use crate::domain::store::{Commit, StorageKey, Store, to_json};
 const BATCH_DELAY: Duration = Duration::from_millis(500);
 /// Maximum number of requests whose records are written in one commit.
 const MAX_BATCH: usize = 512;
-/// Maximum number of records kept for a retry after a failed write; the excess is dropped, and its number logged.
+/// Maximum number of records kept for a retry after a failed write. The excess is dropped, and its number logged.
 const MAX_UNWRITTEN: usize = 10_000;
 /// Maximum concurrent lookups of transfers.
 const MAX_LOOKUPS: usize = 32;
@@ -57,7 +57,7 @@ pub type Flusher = JoinHandle<()>;
 struct Entry {
     named_transfer: Option<TransferId>,
     exists: bool,
-    /// Budget for a request that belongs to no transfer; `None` for admin requests, which are always recorded.
+    /// Budget for a request that belongs to no transfer. `None` for admin requests, which are always recorded.
     service_request: Option<ServiceRequestKind>,
     budget: BudgetKind,
     records: Vec<Record>,
@@ -183,13 +183,13 @@ impl AuditLog {
         }
     }
 
-    /// Makes the records of a request, which finishes the upload `id`, cover its earlier pieces.
+    /// Attaches the records of earlier pieces to the request that finishes the upload `id`.
     pub(crate) fn attach_pieces(&self, scope: &RequestScope, id: TransferId) {
         let earlier = self.pieces().take(id, &scope.request().client);
         scope.set_earlier_pieces(earlier);
     }
 
-    /// Takes the earlier pieces back from a request that failed to finish the upload `id`.
+    /// Detaches the records of earlier pieces from a request that failed to finish the upload `id`.
     pub(crate) fn detach_pieces(&self, scope: &RequestScope, id: TransferId) {
         if let Some(earlier) = scope.take_earlier_pieces() {
             // A full table loses the records, like a crash.
@@ -281,7 +281,7 @@ impl Writer {
         }
     }
 
-    /// Looks up the transfers named by requests that ended before their own lookup; returns those that exist.
+    /// Looks up the transfers named by requests that ended before their own lookup. Returns the existing transfers.
     async fn existing_transfers(&self, batch: &[Entry]) -> HashSet<TransferId> {
         let unknown: HashSet<_> =
             batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named_transfer).collect();

@@ -1,4 +1,4 @@
-//! Pieces of uploads: the successful upload requests of a transfer share one request record and one action record.
+//! Pieces of uploads. The successful upload requests of a transfer share one request record and one action record.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -52,7 +52,7 @@ impl UploadRecords {
 }
 
 impl Pieces {
-    /// Adds the records of a piece to those of its upload; returns `false` if the piece needs records of its own.
+    /// Adds the records of a piece to those of its upload. Returns `false` if the piece needs records of its own.
     pub(super) fn add(&mut self, id: TransferId, piece: UploadRecords) -> bool {
         let is_full = self.0.len() >= CAPACITY;
         match self.0.entry(id) {

@@ -188,7 +188,7 @@ impl RequestScope {
         self.progress().earlier_pieces.take()
     }
 
-    /// Builds the request record; `status` is the HTTP status of the response, `bytes_out` its body size in bytes.
+    /// Builds the request record. `status` is the HTTP status of the response, `bytes_out` its body size in bytes.
     pub(super) fn request_record(
         &self,
         now: Timestamp,
@@ -254,7 +254,7 @@ impl RequestScope {
         })
     }
 
-    /// Builds the audit records to commit together with a change, and returns them with the state after the commit.
+    /// Builds the audit records to commit together with a change. Returns them with the state after the commit.
     ///
     /// The records are those of the action and its events and, if the HTTP status is already known, of the request. The
     /// commit sets the state: see [`RecordedCommit`](super::RecordedCommit).

@@ -1,4 +1,4 @@
-//! The envelope: file metadata in front of the content, inside the sealed payload and so hidden from servers.
+//! The envelope: file metadata in front of the content. It is sealed with the content and so hidden from servers.
 //!
 //! Plaintext format: `SGMETA\0` · length of the metadata in bytes as a big-endian `u32` · metadata as UTF-8 JSON ·
 //! content.
@@ -41,7 +41,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Returns the read, write and execute permissions, without the set-user-ID, set-group-ID and sticky bits.
+    /// Returns the read, write and execute permissions. Omits the set-user-ID, set-group-ID and sticky bits.
     #[must_use]
     pub fn permissions(&self) -> Option<u32> {
         self.mode.map(|mode| mode & 0o777)
@@ -124,7 +124,7 @@ pub fn decode(prefix: &[u8]) -> Result<Option<Envelope>, EnvelopeError> {
 }
 
 impl Envelope {
-    /// Checks a plaintext's total size, envelope included, in bytes against the content size in the metadata.
+    /// Checks a plaintext's total size in bytes, envelope included, against the size in the metadata.
     pub fn check_plaintext_size(&self, plaintext_size: u64) -> Result<(), EnvelopeError> {
         let actual = plaintext_size.saturating_sub(self.length as u64);
         let stated = self.metadata.size;

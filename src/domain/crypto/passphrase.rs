@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// Iterations of PBKDF2 for a passphrase.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
 
-/// A passphrase in Unicode normalisation form NFC, so that the same characters match when typed on another system.
+/// A passphrase in Unicode normalisation form NFC. The same characters match when typed on another system.
 #[derive(Clone)]
 pub struct Passphrase(Zeroizing<String>);
 

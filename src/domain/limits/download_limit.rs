@@ -9,8 +9,8 @@ use super::window::WindowPolicy;
 /// Highest download limit of a transfer; use an unlimited transfer for more downloads.
 pub const MAX_DOWNLOADS: u32 = 1_000;
 
-/// New downloads of an unlimited transfer from one network: 1 000 per hour, since each download leaves records for
-/// months. The table has 65 536 pairs of transfer and network.
+/// New downloads of an unlimited transfer from one network: 1 000 per hour. Each download leaves records for months.
+/// The table has 65 536 pairs of transfer and network.
 pub(crate) const NEW_DOWNLOADS: WindowPolicy = WindowPolicy {
     max: 1_000,
     table: TablePolicy {

@@ -13,9 +13,9 @@ use crate::domain::timestamp::Timestamp;
 
 /// Maximum number of client events per transfer, in all.
 pub(crate) const MAX_EVENTS_PER_TRANSFER: u32 = 1_000;
-/// Maximum number of client events per transfer and UTC day from one grant, or from one network without a grant.
+/// Maximum client events per transfer and UTC day from one grant, or from one network without a grant.
 const MAX_EVENTS_PER_CLIENT: u32 = 20;
-/// Maximum number of client events per transfer and UTC day from one network, across all its grants.
+/// Maximum client events per transfer and UTC day from one network, across all its grants.
 const MAX_EVENTS_PER_NETWORK: u32 = 200;
 /// Table of client events: 4 096 transfers per UTC day.
 ///

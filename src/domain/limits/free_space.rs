@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use bytesize::ByteSize;
 
-/// Minimum of a percentage limit, in bytes (256 MiB): on a small disk, records would soon fill a smaller reserve.
+/// Minimum of a percentage limit, in bytes (256 MiB). On a small disk, records would soon fill a smaller reserve.
 const MIN_RESERVE: u64 = 256 << 20;
 
 /// Minimum free space that uploads must leave; deletions, clean-up and records may use it.

@@ -33,7 +33,7 @@ pub(crate) enum WhenFull {
     EvictLeastRecentlyUsed,
 }
 
-/// Handling of a time before the current window: concurrent requests read the clock in another order than they count.
+/// Handling of a time before the current window. Concurrent requests read the clock in another order than they count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EarlierClock {
     /// A time in the preceding window counts in the current window; an earlier time starts a new window.
@@ -53,7 +53,7 @@ pub(crate) struct Table<K: Eq + Hash, V> {
     entries: Entries<K, Entry<V>>,
 }
 
-/// Value with the number of its window, which differs from the table's only under [`EarlierClock::KeyStartsOver`].
+/// Value with the number of its window. The number differs from the table's only under [`EarlierClock::KeyStartsOver`].
 struct Entry<V> {
     number: u64,
     value: V,
@@ -66,8 +66,8 @@ enum Entries<K: Eq + Hash, V> {
 }
 
 impl TablePolicy {
-    /// Policy of counts that may be forgotten: evicts the least recently used key, and starts over at every change of the
-    /// window.
+    /// Policy of counts that may be forgotten. Evicts the least recently used key, and starts over at every change of
+    /// the window.
     pub(crate) const fn evicting(window: Duration, capacity: NonZeroUsize) -> Self {
         Self { window, capacity, when_full: WhenFull::EvictLeastRecentlyUsed, earlier_clock: EarlierClock::StartsOver }
     }

@@ -83,8 +83,8 @@ mod tests {
         let (downloads, id) = (Window::new(NEW_DOWNLOADS), TransferId::random());
         let now = Timestamp::from_millis(3_600_000 - 1_000);
         let (one, other) = (NetworkKey::of_test(1), NetworkKey::of_test(2));
-        let counted = (0..1_005).filter(|_| downloads.try_count((id, one), now).is_ok()).count();
-        assert_eq!(counted, 1_000);
+        let allowed = (0..1_005).filter(|_| downloads.try_count((id, one), now).is_ok()).count();
+        assert_eq!(allowed, 1_000);
         let error = downloads.try_count((id, one), now).unwrap_err();
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(1)));
         downloads.try_count((id, other), now).unwrap();

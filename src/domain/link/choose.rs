@@ -101,7 +101,7 @@ fn separate_key(text: &Text) -> Result<Option<LinkKey>, InvalidLink> {
     Ok(Some(first))
 }
 
-/// Returns whether no key character is directly before `at`, apart from underscores that emphasise what follows.
+/// Returns whether no key character is directly before `at`, apart from underscores for emphasis.
 fn is_start(text: &Text, at: usize) -> bool {
     at == 0 || text.gap(at) != Gap::None || !text.char(at - 1).is_ascii_alphanumeric()
 }

@@ -91,7 +91,7 @@ impl Text {
         self.forms.get(at).copied().unwrap_or(Form::Exact)
     }
 
-    /// Returns whether the characters from `at` are `word`, in lower or upper case, whatever white space is between.
+    /// Returns whether the characters from `at` are `word`, ignoring case and white space in between.
     pub(super) fn has(&self, at: usize, word: &str) -> bool {
         word.chars().enumerate().all(|(offset, c)| self.char(at + offset).eq_ignore_ascii_case(&c))
     }
@@ -101,12 +101,13 @@ pub(super) fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Returns whether `c` takes room without a mark, such as a tab, a no-break space or an empty Braille pattern.
+/// Returns whether `c` takes room without a mark. Examples are a tab, a no-break space and an empty Braille pattern.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
-/// Returns whether `c` has no width: control, joining, bidirectional and variation characters, and soft hyphens.
+/// Returns whether `c` has no width. That is so for control, joining, bidirectional and variation characters, and soft
+/// hyphens.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -120,7 +121,7 @@ pub(super) fn is_blank(c: char) -> bool {
     is_space(c) || is_invisible(c)
 }
 
-/// Returns whether a line break follows, so that an `=` before it is a soft line break of quoted-printable mail.
+/// Returns whether a line break follows. An `=` before it is a soft line break of quoted-printable mail.
 fn is_soft_break(mut rest: std::str::Chars<'_>) -> bool {
     rest.find(|c| is_line_break(*c) || !is_blank(*c)).is_some_and(is_line_break)
 }

@@ -1,4 +1,4 @@
-//! Decodes what programs do to a whole text: percent-encoding, entities, quoted-printable, link protection.
+//! Decodes what programs do to a whole text. Handles percent-encoding, entities, quoted-printable and link protection.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -144,7 +144,7 @@ fn proofpoint_2(text: &str) -> Option<String> {
     percent(&Zeroizing::new(link.replace('-', "%").replace('_', "/")))
 }
 
-/// Decodes links of Proofpoint's URL Defense 3, which writes `*` for the characters encoded behind the link.
+/// Decodes links of Proofpoint's URL Defense 3. It writes `*` for the characters encoded behind the link.
 fn proofpoint_3(text: &str) -> Option<String> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,

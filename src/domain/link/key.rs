@@ -67,7 +67,7 @@ pub(super) fn is_key_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Returns the key characters from `start`, whatever white space is between them; at most `limit` and a whole piece.
+/// Returns the key characters from `start`, ignoring white space. The number is at most `limit` and a whole piece.
 fn run(text: &Text, start: usize, limit: usize) -> Range<usize> {
     let is_run = |at: &usize| {
         is_key_character(text.char(*at)) && (at - start < limit || text.gap(*at) == Gap::None && at - start < 2 * limit)
@@ -94,7 +94,8 @@ fn pieces(text: &Text, run: Range<usize>) -> Vec<Range<usize>> {
     pieces
 }
 
-/// Returns whether the pieces behind the first one are at least two words of a sentence, rather than parts of a key.
+/// Returns whether the pieces behind the first one are words of a sentence instead of parts of a key. At least two
+/// words are required.
 fn are_words(text: &Text, pieces: &[Range<usize>]) -> bool {
     pieces.len() > 1 && pieces.iter().all(|piece| is_word(text, piece))
 }

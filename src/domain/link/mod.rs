@@ -113,13 +113,13 @@ impl Link {
         text
     }
 
-    /// Returns the link's text without the fragment: safe for output and logs, and for sharing the key separately.
+    /// Returns the link's text without the fragment. Safe for output and logs, and for sharing the key separately.
     #[must_use]
     pub fn without_key(&self) -> String {
         self.base_url.join(&format!("/d/{}", self.transfer_id)).into()
     }
 
-    /// Returns whether the link uses plain `http` to another machine: an attacker could alter the page in transit.
+    /// Returns whether the link uses plain `http` to another machine. An attacker could alter the page in transit.
     #[must_use]
     pub fn is_plain_http_beyond_loopback(&self) -> bool {
         self.base_url.is_plain_http_beyond_loopback()

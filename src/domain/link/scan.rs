@@ -45,7 +45,7 @@ fn mention(text: &Text, at: usize) -> Result<Mention, InvalidLink> {
     Ok(Mention { base_url, has_scheme, id, key })
 }
 
-/// Returns whether a link ends with the `#` before `at`, so that what follows is punctuation or another text.
+/// Returns whether a link ends with the `#` before `at`. Punctuation or another text then follows.
 fn is_end(text: &Text, at: usize) -> bool {
     let (before, behind) = (text.gap(at - 1), text.gap(at));
     let is_key = key::is_key_character(text.char(at));
@@ -82,7 +82,8 @@ fn word_length(text: &Text, start: usize) -> usize {
     (start..text.len()).take_while(|at| text.char(*at).is_alphanumeric()).count()
 }
 
-/// Returns the start of the key behind an id that ends at `end`, past a slash and a query; `None` without a key.
+/// Returns the start of the key behind an id that ends at `end`, past a slash and a query. Returns `None` without a
+/// key.
 fn key_start(text: &Text, end: usize) -> Result<Option<usize>, InvalidLink> {
     let mut at = end;
     while text.char(at) == '/' {
@@ -127,7 +128,7 @@ fn read_address(text: &Text, end: usize) -> Result<(BaseUrl, bool), InvalidLink>
     without_scheme(text, start..end)
 }
 
-/// Returns the address behind two or more words, since the scheme before these words belongs to another link.
+/// Returns the address behind two or more words. The scheme before these words belongs to another link.
 fn host_behind(text: &Text, address: Range<usize>) -> Option<Range<usize>> {
     let spaces: Vec<_> = (address.start + 1..address.end).filter(|at| text.gap(*at) == Gap::Space).collect();
     let is_word = |bounds: &&[usize]| (bounds[0]..bounds[1]).all(|at| text.char(at).is_alphabetic());

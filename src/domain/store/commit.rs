@@ -45,7 +45,7 @@ pub struct Change {
 /// written, but never a change without its schedule entries.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
-    /// Schedule entries for the sweeper, written first; without transactions they may remain even if the commit fails.
+    /// Schedule entries for the sweeper, written first. Without transactions they may remain even if the commit fails.
     pub schedule: Vec<StorageKey>,
     /// Changed object; if its condition does not hold, the commit fails.
     pub change: Option<Change>,

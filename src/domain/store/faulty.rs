@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::id::TransferId;
 
-/// An in-memory store that passes each operation of records, payloads and writers through a [`FaultInjector`].
+/// An in-memory store that passes each operation through a [`FaultInjector`].
 #[derive(Default)]
 pub(crate) struct FaultyStore {
     memory: MemoryStore,

@@ -211,12 +211,12 @@ impl Payloads for MemoryStore {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let contents = self.contents();
         let payloads = contents.payloads.range((start, Bound::Unbounded)).take(limit);
-        let held = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
+        let payload_objects = |(id, payload): (&TransferId, &Payload)| PayloadObjects {
             id: *id,
             finished: payload.finished,
             unfinished: !payload.finished,
         };
-        Ok(payloads.map(held).collect())
+        Ok(payloads.map(payload_objects).collect())
     }
 }
 

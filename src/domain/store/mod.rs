@@ -41,7 +41,7 @@ use crate::domain::limits::free_space::FreeSpace;
 /// Complete storage of a service.
 #[async_trait]
 pub trait Store: Records + Payloads + fmt::Debug {
-    /// Checks the backend's guarantees for [`Records`] on the object at `key`, and leaves the object unchanged.
+    /// Checks the backend's guarantees for [`Records`] on the object at `key`. Leaves the object unchanged.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a backend without these guarantees, which must not be used.

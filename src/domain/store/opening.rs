@@ -44,7 +44,8 @@ impl StoreHeader {
     }
 }
 
-/// Opens a store: reads its header, or creates a header with `retain_audit`, and checks the backend's guarantees.
+/// Opens a store, and checks the backend's guarantees. Reads the store's header, or creates a header with
+/// `retain_audit`.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for an unknown version of the layout, [`StoreError::IncompleteCopy`] for an incomplete copy,

@@ -55,14 +55,14 @@ pub trait Payloads: Send + Sync {
     /// [`StoreError::NoPayload`] if the payload does not exist, is not finished, or is shorter than the range.
     async fn read(&self, id: TransferId, range: Range<u64>) -> Result<PayloadStream, StoreError>;
 
-    /// Removes a payload, finished or not, and frees its space even while readers or writers have the payload open.
+    /// Removes a payload, finished or not. Frees its space even while readers or writers have the payload open.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError>;
 
     /// Lists up to `limit` payloads with stored objects after the id `after`, in id order.
     async fn list_stored(&self, after: Option<TransferId>, limit: usize) -> Result<Vec<PayloadObjects>, StoreError>;
 }
 
-/// Exclusive writer of a payload; dropping the writer ends its exclusive access, with a short delay in remote backends.
+/// Exclusive writer of a payload. Dropping the writer ends its exclusive access, with a short delay in remote backends.
 ///
 /// Dropping without [`PayloadWriter::close`] keeps the written bytes, so that an upload can resume.
 #[async_trait]
@@ -75,7 +75,7 @@ pub trait PayloadWriter: Send {
     /// An error may be due to an earlier write; the payload may then end at any byte before the failed write.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Waits until the written bytes survive the end of this process; returns the payload's number of stored bytes.
+    /// Waits until the written bytes survive the end of this process. Returns the payload's number of stored bytes.
     ///
     /// Returns 0 after a removal of the payload, and the offset to resume from after a failed [`PayloadWriter::write`].
     async fn close(self: Box<Self>) -> Result<u64, StoreError>;

@@ -28,7 +28,7 @@ pub struct SignedRequest {
 /// [`finish`](super::Payloads::finish) finishes a payload uploaded by clients, as if a writer had written it.
 #[async_trait]
 pub trait Presigner: Send + Sync {
-    /// Signs a request to upload a payload of exactly `size` encrypted bytes, valid only if no payload exists yet.
+    /// Signs a request to upload a payload of exactly `size` encrypted bytes. Valid only if no payload exists yet.
     async fn put(&self, id: TransferId, size: u64, lifetime: Duration) -> Result<SignedRequest, StoreError>;
 
     /// Signs requests to upload parts, each of exactly its length, in the order of `numbers`.

@@ -20,7 +20,7 @@ use super::version::V1;
 use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::random;
 
-/// Minimum interval between writes of `last_used_at`, so that a busy token does not become a bottleneck.
+/// Minimum interval between writes of `last_used_at`. A busy token must not become a bottleneck.
 const USE_RESOLUTION: Duration = Duration::from_hours(1);
 
 /// Plain sender token, `sgs_{token_id}_{secret}`; the secret is 256 bits in 64 hex digits.

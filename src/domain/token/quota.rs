@@ -126,7 +126,7 @@ impl Quota {
         self.max_total_bytes.map(|_| self.bytes_held)
     }
 
-    /// Reserves one transfer of `bytes` encrypted bytes; idempotent while the transfer's reservation has an entry.
+    /// Reserves one transfer of `bytes` encrypted bytes. Idempotent while the transfer's reservation has an entry.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`]; nothing is reserved then.
@@ -151,7 +151,7 @@ impl Quota {
         Ok(mark)
     }
 
-    /// Returns the number of transfers and the bytes in use after adding a transfer of `bytes` encrypted bytes.
+    /// Returns the transfers and bytes in use after adding a transfer of `bytes` encrypted bytes.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`] if either number is over its limit.
@@ -176,7 +176,7 @@ impl Quota {
         }
     }
 
-    /// Releases the bytes of a transfer whose payload is removed; idempotent while the release has an entry.
+    /// Releases the bytes of a transfer whose payload is removed. Idempotent while the release has an entry.
     pub fn release(&mut self, transfer_id: TransferId, bytes: u64, now: Timestamp) {
         let is_release = |entry: &UnrecordedStep| entry.transfer_id == transfer_id && entry.step == QuotaStep::Released;
         if self.unsettled.iter().any(is_release) {
@@ -280,7 +280,7 @@ mod tests {
         quota.release(id, 10, NOW);
         assert_eq!(used(&quota), (1, 0));
         assert!(quota.drop_entry(QuotaEntry::released(id)));
-        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries are left");
+        assert_eq!(quota, Quota { transfers_created: 1, ..super::tests::quota() }, "entries remain");
     }
 
     #[test]

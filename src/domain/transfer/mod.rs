@@ -57,7 +57,7 @@ pub struct Transfer {
     pub upload: Option<UploadKind>,
     /// Time of the last received bytes, or of the last recorded issue of upload URLs.
     pub last_byte_at: Option<Timestamp>,
-    /// Time until which an issued upload URL may still write to the payload store; `None` without such URLs.
+    /// Time until which an issued upload URL may still write to the payload store. `None` without such URLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_urls_until: Option<Timestamp>,
     /// Grants of a transfer with a download limit; their number is the download count.
@@ -217,7 +217,7 @@ impl Transfer {
         self.upload.map_or(Flow::Bytes, UploadKind::flow)
     }
 
-    /// Records the issue of upload URLs valid for `lifetime`; returns `false` if the recorded time already covers
+    /// Records the issue of upload URLs valid for `lifetime`. Returns `false` if the recorded time already covers
     /// `lifetime`.
     ///
     /// Records twice the lifetime, so that a long upload seldom writes the transfer.
@@ -234,7 +234,7 @@ impl Transfer {
         Ok(!covered)
     }
 
-    /// Records that all upload URLs have expired after the removal of the payload; its bytes no longer count as used.
+    /// Records that all upload URLs have expired after the removal of the payload. Its bytes no longer count as used.
     pub fn clear_upload_urls(&mut self) {
         self.upload_urls_until = None;
         self.holds_quota = false;
@@ -255,7 +255,7 @@ impl Transfer {
         }
     }
 
-    /// Marks the transfer as deleted and releases its payload; returns `false` if the transfer is already deleted.
+    /// Marks the transfer as deleted and releases its payload. Returns `false` if the transfer is already deleted.
     pub fn delete(&mut self, now: Timestamp, cause: DeletionCause) -> bool {
         if matches!(self.state, State::Deleted { .. }) {
             return false;
@@ -297,7 +297,7 @@ impl Transfer {
         Ok(CountedDownload { grant, exhausted })
     }
 
-    /// Releases the payload for removal if no client may download the payload any more; returns whether this call made
+    /// Releases the payload for removal if no client may download the payload any more. Returns whether this call made
     /// the release.
     ///
     /// A released payload is never served again.

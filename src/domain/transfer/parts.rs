@@ -7,10 +7,10 @@ use crate::domain::wire::Flow;
 const MAX_SINGLE_BYTES: u64 = 16 << 20;
 /// Granularity of part sizes: 8 MiB, so that each part contains whole segments.
 const PART_SIZE_STEP: u64 = 8 << 20;
-/// Preferred maximum part size, 64 MiB; parts grow beyond this size only if there would be more than [`MAX_PARTS`]
+/// Preferred maximum part size, 64 MiB. Parts grow beyond this size only if there would be more than [`MAX_PARTS`]
 /// parts.
 const PREFERRED_MAX_PART_SIZE: u64 = 64 << 20;
-/// Preferred maximum number of parts; to stay below this number, parts grow up to [`PREFERRED_MAX_PART_SIZE`].
+/// Preferred maximum number of parts. To stay below this number, parts grow up to [`PREFERRED_MAX_PART_SIZE`].
 const PREFERRED_MAX_PARTS: u64 = 1_000;
 /// Maximum number of parts in S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MAX_PARTS: u64 = 10_000;

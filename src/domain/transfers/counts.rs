@@ -10,7 +10,7 @@ use crate::domain::error::{Error, chain};
 use crate::domain::id::TransferId;
 use crate::domain::store::{Commit, Swap};
 
-/// Number of downloads per transfer, already persisted as grants but not yet added to the transfer's count.
+/// Number of downloads per transfer, persisted as grants but not yet added to the transfer's count.
 #[derive(Debug, Default)]
 pub(super) struct DownloadCounts(Mutex<HashMap<TransferId, u64>>);
 
@@ -25,7 +25,7 @@ impl DownloadCounts {
 }
 
 impl Transfers {
-    /// Adds the downloads since the last call to the counts of their transfers; failed writes are retried next time.
+    /// Adds the downloads since the last call to the counts of their transfers. Failed writes are retried next time.
     pub async fn flush_counts(&self) {
         for (id, downloads) in self.0.counts.take() {
             let added = self.change(id, |mut transfer| {

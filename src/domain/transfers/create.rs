@@ -165,7 +165,7 @@ impl Transfers {
         }
     }
 
-    /// Returns whether an earlier request had the same idempotency key: its transfer exists or has a reservation.
+    /// Returns whether an earlier request had the same idempotency key. Its transfer exists or has a reservation.
     async fn is_known(&self, token: &Token, request: &CreateTransfer) -> Result<bool, Error> {
         let Some(key) = &request.idempotency_key else { return Ok(false) };
         Ok(self.store().get(&StorageKey::idempotency_record(token.token_id, key)).await?.is_some())

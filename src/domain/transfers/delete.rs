@@ -73,10 +73,10 @@ impl Transfers {
                 transfer.clear_upload_urls();
             }
             let event = Event::server(self.0.ids.next(now), request_id, now, EventKind::PayloadRemoved);
-            let counted = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
+            let completed_bytes = transfer.state.completed_at().map_or(0, |_| transfer.size_bytes);
             let with = Commit {
                 records: with_transfer_keys(id, &[Record::Event(event)]),
-                counter_delta: Some(CounterDelta { bytes_removed: counted, ..CounterDelta::on(now.day()) }),
+                counter_delta: Some(CounterDelta { bytes_removed: completed_bytes, ..CounterDelta::on(now.day()) }),
                 ..Commit::default()
             };
             Ok(Swap::write(transfer.clone(), with, transfer))
@@ -84,7 +84,7 @@ impl Transfers {
         .await
     }
 
-    /// Removes a payload again, after the expiry of the last upload URL that may have rewritten the payload.
+    /// Removes a payload again, after the last upload URL that may have rewritten the payload has expired.
     pub(super) async fn remove_late_payload(&self, transfer: &Transfer) -> Result<Transfer, Error> {
         let id = transfer.transfer_id;
         self.store().remove(id).await?;
@@ -99,7 +99,7 @@ impl Transfers {
         .await
     }
 
-    /// Changes a transfer whose payload is removed; with `is_final`, first releases the transfer's bytes in the token's
+    /// Changes a transfer whose payload is removed. With `is_final`, first releases the transfer's bytes in the token's
     /// quota.
     async fn change_after_removal(
         &self,

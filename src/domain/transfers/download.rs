@@ -104,7 +104,7 @@ impl Transfers {
         Ok(Some(PayloadDownload { range, payload, new_grant }))
     }
 
-    /// Counts a download under `grant` and persists the count; a repeated call with the same grant counts nothing.
+    /// Counts a download under `grant` and persists the count. A repeated call with the same grant counts nothing.
     ///
     /// # Errors
     /// [`Error::TransferExhausted`] if the download limit is reached, even under concurrent requests;

@@ -26,7 +26,7 @@ pub use create::{NewTransfer, new_terms};
 pub use download::{CreatedDownload, PayloadDownload};
 pub use presigned_urls::DownloadUrl;
 pub use sweep::SweepResult;
-pub use upload::{BodyError, Upload};
+pub use upload::{BodyError, PayloadChunk};
 
 use super::address::NetworkKey;
 use super::audit::{AuditLog, IpMode, RequestScope};

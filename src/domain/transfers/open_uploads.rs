@@ -9,8 +9,7 @@ use crate::domain::id::TokenId;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
 use crate::domain::transfer::Transfer;
 
-/// Maximum number of concurrent uploads per sender token: half of a store's limit, so that no sender uses the whole
-/// limit.
+/// Maximum number of concurrent uploads per sender token: half of a store's limit. No sender can use the whole limit.
 const MAX_UPLOADS_PER_TOKEN: usize = 32;
 
 /// Retry delay for a sender over the limit.

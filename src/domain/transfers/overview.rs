@@ -27,12 +27,12 @@ impl Transfers {
         // Reads all days concurrently: with a remote store, 30 reads take as long as a single read.
         let month = stream::iter((0..DAYS).rev()).map(stats_of).buffered(DAYS as usize);
         for (day, stats) in month.try_collect::<Vec<_>>().await? {
-            let counted = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
+            let total = |count: fn(&DayStats) -> u64| stats.as_ref().map_or(0, count);
             days.push(DayOverview {
-                created: counted(|stats| stats.created),
-                completed: counted(|stats| stats.completed),
-                downloads: counted(|stats| stats.downloads),
-                bytes: counted(|stats| stats.bytes),
+                created: total(|stats| stats.created),
+                completed: total(|stats| stats.completed),
+                downloads: total(|stats| stats.downloads),
+                bytes: total(|stats| stats.bytes),
                 day,
             });
             latest = stats.or(latest);

@@ -42,7 +42,8 @@ impl CompletedEntries {
 }
 
 impl Transfers {
-    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`; `None` if the token has no quota.
+    /// Reserves a transfer of `bytes` encrypted bytes in the quota of `token`. Returns `None` if the token has no
+    /// quota.
     ///
     /// # Errors
     /// [`Error::QuotaExceeded`].
@@ -62,7 +63,7 @@ impl Transfers {
         .await
     }
 
-    /// Releases a reservation, unless the transfer, created by a concurrent request, uses this very reservation.
+    /// Releases a reservation, unless the transfer of a concurrent request uses this very reservation.
     pub(super) async fn cancel_quota(&self, transfer: &Transfer, mark: ReservationMark) -> Result<(), Error> {
         let id = transfer.transfer_id;
         if transfer.reservation == Some(mark) {
@@ -76,7 +77,7 @@ impl Transfers {
         cancelled.await.map(drop)
     }
 
-    /// Releases the bytes of a transfer whose payload is removed; returns `false` if the transfer uses no quota.
+    /// Releases the bytes of a transfer whose payload is removed. Returns `false` if the transfer uses no quota.
     ///
     /// The caller then records the release in the transfer. A release by another process is always detected: the token
     /// has changed since it was read, or has an entry of the release, or the transfer, which is read after the token,
@@ -144,7 +145,7 @@ impl Transfers {
         }
     }
 
-    /// Checks abandoned entries against their transfers. Abandoned entries are rare: each is left by a killed process.
+    /// Checks abandoned entries against their transfers. Abandoned entries are rare: only a killed process leaves entries.
     async fn verdicts_on_abandoned(
         &self,
         quota: &Quota,

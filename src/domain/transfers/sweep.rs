@@ -76,7 +76,7 @@ impl Transfers {
         }
     }
 
-    /// Removes the objects under `prefix` of days before the UTC day of `end`, except the last `keep` objects.
+    /// Removes the objects under `prefix` of days before the UTC day of `end`. Keeps the last `keep` objects.
     ///
     /// Lists from the start each time, since the objects of the page before are removed.
     async fn remove_days(&self, prefix: &Prefix, end: Timestamp, keep: usize) -> Result<(), Error> {
@@ -92,7 +92,7 @@ impl Transfers {
         }
     }
 
-    /// Processes one schedule entry; a failed transfer is scheduled again, so that the failed transfer does not block
+    /// Processes one schedule entry. A failed transfer is scheduled again, so that the failed transfer does not block
     /// other transfers.
     async fn process(&self, entry: StorageKey) -> SweepResult {
         let mut swept = SweepResult { processed: 1, ..SweepResult::default() };
@@ -171,7 +171,7 @@ impl Transfers {
         Ok(())
     }
 
-    /// Removes a transfer with all its records; its state goes last, so that a sweep after a crash continues.
+    /// Removes a transfer with all its records. Its state goes last, so that a sweep after a crash continues.
     async fn remove_records(&self, transfer: &Transfer, entry: StorageKey) -> Result<(), Error> {
         let id = transfer.transfer_id;
         // An upload that started during the removal of the payload, and was interrupted, may have left bytes.
@@ -191,7 +191,7 @@ impl Transfers {
         Ok(())
     }
 
-    /// Subtracts a transfer from the counters, once, even if several sweepers or schedule entries process the transfer.
+    /// Subtracts a transfer from the counters, once. Several sweepers or schedule entries may process the transfer.
     async fn subtract_from_counters(&self, id: TransferId) -> Result<(), Error> {
         let now = self.now();
         self.change(id, |mut transfer| {

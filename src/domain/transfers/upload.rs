@@ -18,12 +18,11 @@ use crate::domain::wire::{Received, UploadStatus};
 /// Interval between records of a long upload's activity, so that its transfer does not expire as idle.
 const ACTIVITY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Minimum interval between activity records of an upload in pieces.
-///
-/// A transfer may expire as idle earlier by up to this interval.
+/// Minimum interval between activity records of an upload in pieces. A transfer may expire as idle earlier by up to
+/// this interval.
 const PIECE_RECORD_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Number of received bytes between checks of the free space; other programs use the disk too.
+/// Number of received bytes between checks of the free space. Other programs use the disk too.
 const SPACE_CHECK_BYTES: u64 = 64 << 20;
 
 /// Reason for the early end of a request body.
@@ -38,7 +37,7 @@ pub enum BodyError {
 }
 
 /// Upload request with payload bytes.
-pub struct Upload<B> {
+pub struct PayloadChunk<B> {
     /// Offset of the first byte in the payload.
     pub offset: u64,
     /// Number of bytes; `None` without a `Content-Length`.
@@ -59,7 +58,7 @@ impl Transfers {
         &self,
         scope: &RequestScope,
         transfer: &Transfer,
-        upload: Upload<B>,
+        upload: PayloadChunk<B>,
     ) -> Result<Received, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
@@ -79,7 +78,7 @@ impl Transfers {
         &self,
         scope: &RequestScope,
         transfer: &Transfer,
-        upload: Upload<B>,
+        upload: PayloadChunk<B>,
     ) -> Result<Received, Error>
     where
         B: Stream<Item = Result<Bytes, BodyError>> + Unpin + Send,
@@ -114,13 +113,13 @@ impl Transfers {
             }
         };
         let received_bytes = writer.close().await?;
-        // A request without bytes changes nothing; its audit records count against the budget for reads.
+        // A request without bytes changes nothing; it is audited under the rate limit for reads.
         if open.has_received_any() {
             let is_piece = result.is_ok() && received_bytes < transfer.size_bytes;
             if is_piece && self.0.audit.shares_records_of_pieces() {
                 self.record_piece(scope, id).await?;
             } else {
-                self.record_request_end(scope, id, result.is_ok()).await?;
+                self.record_request(scope, id, result.is_ok()).await?;
             }
         }
         result.map(|()| Received { transfer_id: id, received_bytes })
@@ -179,13 +178,8 @@ impl Transfers {
         Ok(())
     }
 
-    /// Records an upload request; with a complete body, also its audit records and those of earlier pieces.
-    async fn record_request_end(
-        &self,
-        scope: &RequestScope,
-        id: TransferId,
-        is_body_complete: bool,
-    ) -> Result<(), Error> {
+    /// Records an upload request. With a complete body, also writes its audit records and those of earlier pieces.
+    async fn record_request(&self, scope: &RequestScope, id: TransferId, is_body_complete: bool) -> Result<(), Error> {
         let now = self.now();
         if !is_body_complete {
             let commit = || Commit::default().into();
@@ -200,7 +194,7 @@ impl Transfers {
         result
     }
 
-    /// Changes a transfer after bytes were written; removes the bytes if the transfer has ended meanwhile.
+    /// Changes a transfer after bytes were written; removes the bytes if the transfer has ended.
     async fn change_after_bytes<'scope>(
         &self,
         id: TransferId,
@@ -267,10 +261,10 @@ enum BodyOutcome {
 fn with_recorded_bytes(
     mut transfer: Transfer,
     now: Timestamp,
-    with: RecordedCommit<'_>,
+    commit: RecordedCommit<'_>,
 ) -> Result<Swap<'_, Transfer, ()>, Error> {
     transfer.record_bytes(now)?;
-    Ok(Swap::write(transfer, with, ()))
+    Ok(Swap::write(transfer, commit, ()))
 }
 
 /// Groups ascending numbers into inclusive ranges.

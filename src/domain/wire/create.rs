@@ -121,7 +121,7 @@ pub struct UploadPart {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartNumbers {
-    /// Part numbers, starting at 1, at most 100; an empty list selects the first parts, or the whole payload.
+    /// Part numbers, starting at 1, at most 100. An empty list selects the first parts, or the whole payload.
     #[serde(default)]
     #[schema(schema_with = part_numbers)]
     pub numbers: Vec<u32>,

@@ -18,9 +18,9 @@ impl<T> Page<T> {
     /// The extra item only shows that a further page exists. `id` returns an item's id, for `next`.
     #[must_use]
     pub fn of(mut items: Vec<T>, size: usize, id: impl Fn(&T) -> String) -> Self {
-        let more = items.len() > size;
+        let has_more = items.len() > size;
         items.truncate(size);
-        let next = items.last().filter(|_| more).map(id);
+        let next = items.last().filter(|_| has_more).map(id);
         Self { items, next }
     }
 }

@@ -37,7 +37,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Returns the `WWW-Authenticate` challenge for an error of missing or invalid credentials; `None` for other errors.
+/// Returns the `WWW-Authenticate` challenge for an error of missing or invalid credentials. Returns `None` for other
+/// errors.
 const fn challenge(code: ErrorCode) -> Option<&'static str> {
     match code {
         ErrorCode::TokenMissing => Some("Bearer realm=\"sgsend\""),

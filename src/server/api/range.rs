@@ -21,7 +21,8 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Returns the range of bytes to send from a payload of `size` encrypted bytes; `None` for a response without bytes.
+    /// Returns the range of bytes to send from a payload of `size` encrypted bytes. Returns `None` for a response
+    /// without bytes.
     #[must_use]
     pub fn range(&self, size: u64) -> Option<Range<u64>> {
         match self {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http_body::Body as _;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::{matched_route, scope_of};
 use crate::domain::audit::{Outcome, RequestScope, ResponseInfo};
 use crate::server::api::error::ApiError;
@@ -16,9 +16,10 @@ use crate::server::net::response_body::{CountedBody, StreamedPayload};
 use crate::server::net::write_timeout::PayloadMark;
 use crate::server::state::AppState;
 
-/// Writes the records of a request on an audited route: before its response, or at the end of a streamed payload.
+/// Writes the records of a request on an audited route. Writes before the response, or at the end of a streamed
+/// payload.
 pub(super) async fn write_records(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

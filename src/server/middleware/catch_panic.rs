@@ -7,13 +7,13 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::Context;
+use super::MiddlewareContext;
 use crate::domain::error::Error;
 use crate::server::api::error::ApiError;
 
 /// Runs the handler, and responds with [`Error::Internal`] if it panics.
 pub(super) async fn catch_panic(
-    _: Arc<Context>,
+    _: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

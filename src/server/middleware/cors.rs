@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::Context;
+use super::MiddlewareContext;
 
 /// Methods of the API.
 ///
@@ -79,11 +79,11 @@ impl Cors {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Preflight;
 
-/// Adds the CORS headers that let pages of an allowed origin read a response, and marks preflight requests.
+/// Adds the CORS headers for pages of an allowed origin, and marks preflight requests.
 ///
 /// Adds `Vary: origin` if any origin is allowed.
 pub(super) async fn add_cors_headers(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
@@ -108,7 +108,7 @@ pub(super) async fn add_cors_headers(
 
 /// Responds to a marked preflight request instead of a handler.
 pub(super) async fn respond_to_preflight(
-    _: Arc<Context>,
+    _: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

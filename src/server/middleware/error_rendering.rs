@@ -6,13 +6,13 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::header::CONTENT_LENGTH;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::scope_of;
 use crate::server::api::error::ApiError;
 
-/// Renders the body of an error response from the [`ApiError`] in its extensions; the extension is kept.
+/// Renders the body of an error response from the [`ApiError`] in its extensions. The extension is kept.
 pub(super) async fn render_error(
-    _: Arc<Context>,
+    _: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::scope_of;
 
 /// Logs route and status of a response, never the path of its request.
 pub(super) async fn log_response(
-    _: Arc<Context>,
+    _: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::{matched_route, method_name, scope_of};
 use crate::server::metrics::RequestLabels;
 
 /// Counts a request under its route, method and final status.
 pub(super) async fn count_request(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

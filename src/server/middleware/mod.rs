@@ -36,7 +36,7 @@ use crate::server::state::AppState;
 use cors::Cors;
 
 /// State and settings that the middleware layers of one service use.
-pub(super) struct Context {
+pub(super) struct MiddlewareContext {
     pub(super) app: AppState,
     pub(super) service: ServiceName,
     pub(super) timeouts: Timeouts,
@@ -65,7 +65,7 @@ macro_rules! layers {
         const LAYERS: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($function)),)*];
 
         /// Passes a request through all layers to its handler, and returns the response.
-        async fn handle(context: Arc<Context>, request: Request, mut handler: Route) -> Response {
+        async fn handle(context: Arc<MiddlewareContext>, request: Request, mut handler: Route) -> Response {
             let handler = move |request| handler.call(request).map(|Ok(response)| response);
             nest!(context, handler, $($module::$function,)*)(request).await
         }
@@ -102,18 +102,18 @@ layers! {
 
 /// Wraps each handler of a router in all layers.
 #[derive(Clone)]
-pub(super) struct Stack(Arc<Context>);
+pub(super) struct Stack(Arc<MiddlewareContext>);
 
 /// A handler within all layers.
 #[derive(Clone)]
 pub(super) struct Layered {
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     handler: Route,
 }
 
 impl Stack {
     /// Creates the layers of a service.
-    pub(super) fn new(context: Context) -> Self {
+    pub(super) fn new(context: MiddlewareContext) -> Self {
         Self(Arc::new(context))
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_LENGTH;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::{matched_route, scope_of};
 use crate::domain::audit::ActionName;
 use crate::server::api::error::ApiError;
@@ -22,7 +22,7 @@ const MIN_PIECE: u64 = 1 << 20;
 ///
 /// Adds the limiter to the extensions of the request: the extractor of sender tokens counts against their own limit.
 pub(super) async fn limit_rate(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

@@ -7,12 +7,12 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::header::EXPECT;
 
-use super::Context;
+use super::MiddlewareContext;
 use crate::server::net::request_body::GuardedBody;
 
 /// Wraps the request body in a [`GuardedBody`].
 pub(super) async fn guard_body(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

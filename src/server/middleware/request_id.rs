@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::scope_of;
 
 /// The request id: assigned by the server in responses, chosen by the client in requests.
@@ -18,7 +18,7 @@ const MAX_CLIENT_ID_BYTES: usize = 64;
 
 /// Adds the request ids to a response.
 pub(super) async fn add_request_ids(
-    _: Arc<Context>,
+    _: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::header::USER_AGENT;
 use http::{Method, StatusCode};
 
-use super::Context;
+use super::MiddlewareContext;
 use super::cors::Preflight;
 use super::request_id::client_request_id;
 use crate::domain::audit::{ActionName, ChangeResult, RequestInfo, RequestScope, ServiceName};
@@ -27,7 +27,7 @@ pub(super) struct MatchedRoute {
 
 /// Adds the [`RequestScope`] and the [`MatchedRoute`] of a request to its extensions.
 pub(super) async fn open_scope(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

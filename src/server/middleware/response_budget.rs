@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 
-use super::Context;
+use super::MiddlewareContext;
 use super::request_scope::matched_route;
 use crate::server::api::error::ApiError;
 
@@ -14,7 +14,7 @@ use crate::server::api::error::ApiError;
 ///
 /// Only for reads, which clients can retry: the response to a change is needed to learn its result.
 pub(super) async fn reserve_budget(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {

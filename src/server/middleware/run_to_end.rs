@@ -6,14 +6,18 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use super::Context;
+use super::MiddlewareContext;
 use crate::server::net::in_flight::RequestSlots;
 
 /// Waits for a request slot of the connection, then runs the request in a task that holds the slot.
 ///
 /// A client that disconnects while its request waits drops it before it started. Later, a disconnect aborts neither the
 /// change half-way nor its audit record.
-pub(super) async fn run_to_end<F>(_: Arc<Context>, request: Request, next: impl FnOnce(Request) -> F) -> Response
+pub(super) async fn run_to_end<F>(
+    _: Arc<MiddlewareContext>,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response
 where
     F: Future<Output = Response> + Send + 'static,
 {

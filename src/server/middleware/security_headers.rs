@@ -10,8 +10,8 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 
-use super::Context;
-use crate::server::net::connection_info::OverTls;
+use super::MiddlewareContext;
+use crate::server::net::connection_info::IsTls;
 
 /// Headers of every response.
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [
@@ -33,11 +33,11 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 ///
 /// TLS is terminated by this service, or by a proxy in front of it (`tls_at_proxy`).
 pub(super) async fn add_security_headers(
-    context: Arc<Context>,
+    context: Arc<MiddlewareContext>,
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let over_tls = context.tls_at_proxy || request.extensions().get::<OverTls>().is_some_and(|tls| tls.0);
+    let over_tls = context.tls_at_proxy || request.extensions().get::<IsTls>().is_some_and(|is_tls| is_tls.0);
     let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.extend(ALWAYS);

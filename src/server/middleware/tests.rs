@@ -64,8 +64,8 @@ impl Tiny {
     }
 }
 
-fn context(app: &AppState, rate: Option<&str>) -> Context {
-    Context {
+fn context(app: &AppState, rate: Option<&str>) -> MiddlewareContext {
+    MiddlewareContext {
         app: app.clone(),
         service: ServiceName::Public,
         timeouts: Timeouts::default(),

@@ -38,7 +38,7 @@ impl UnnamedProxy {
             tracing::warn!(
                 %address,
                 "a request carries a forwarded header, but its sender is no trusted proxy, so all clients behind it \
-                 share one rate limit: if this is the address of your proxy, start the service with --trusted-proxy {address}"
+                 count as one: if this is the address of your proxy, start the service with --trusted-proxy {address}"
             );
         }
     }

@@ -8,4 +8,4 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Marks whether the connection uses TLS up to this process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OverTls(pub(crate) bool);
+pub(crate) struct IsTls(pub(crate) bool);

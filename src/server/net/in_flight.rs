@@ -25,7 +25,7 @@ pub(crate) struct RequestSlot {
 }
 
 impl RequestSlots {
-    /// Creates `max` request slots for a connection; `connection` is the permit from the listener for this connection.
+    /// Creates `max` request slots for a connection. `connection` is the permit from the listener for this connection.
     pub(crate) fn new(max: usize, connection: OwnedSemaphorePermit) -> Self {
         Self { slots: Arc::new(Semaphore::new(max)), connection: Arc::new(connection) }
     }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::connection_info::{OverTls, Peer};
+use super::connection_info::{IsTls, Peer};
 use super::connection_limit::ConnectionLimit;
 use super::http2_watchdog::{CloseReason, StreamWatchdog};
 use super::in_flight::{MAX_REQUESTS_PER_CONNECTION, RequestSlots};
@@ -120,7 +120,7 @@ impl Shared {
             payload_timeout: self.timeouts.response_timeout(),
             mark: mark.clone(),
         };
-        let info = |over_tls| ConnectionInfo { peer: Peer(peer), over_tls: OverTls(over_tls), request_slots, mark };
+        let info = |is_tls| ConnectionInfo { peer: Peer(peer), is_tls: IsTls(is_tls), request_slots, mark };
         let stream = WriteTimeout::new(stream, limits);
         let Some(tls) = &self.tls else { return self.http1(stream, info(false), stop).await };
         let stream = tokio::time::timeout(self.timeouts.header, tls.accept(stream)).await??;
@@ -192,7 +192,7 @@ impl Shared {
 #[derive(Clone)]
 struct ConnectionInfo {
     peer: Peer,
-    over_tls: OverTls,
+    is_tls: IsTls,
     request_slots: RequestSlots,
     mark: PayloadMark,
 }
@@ -201,7 +201,7 @@ async fn route(router: Router, request: Request<Incoming>, info: ConnectionInfo)
     let mut request = request.map(Body::new);
     let extensions = request.extensions_mut();
     extensions.insert(info.peer);
-    extensions.insert(info.over_tls);
+    extensions.insert(info.is_tls);
     extensions.insert(info.request_slots);
     extensions.insert(info.mark);
     router.oneshot(request).await

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::response_body::StreamedPayload;
 use crate::domain::error::Error;
 
-/// Total size of buffered responses, in bytes: 64 MiB, enough for about 300 list pages of 1 000 records.
+/// Total size of buffered responses, in bytes (64 MiB). Enough for about 300 list pages of 1 000 records.
 pub(crate) const RESPONSE_BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
 /// Size of a unit of the budget, in bytes.

@@ -16,7 +16,8 @@ pub struct Timeouts {
     pub header: Duration,
     /// Timeout for an HTTP/2 connection without an open request.
     pub http2_idle: Duration,
-    /// Timeout for the next bytes of a request body, and for a blocked write of a response without a payload.
+    /// Timeout for the next bytes of a request body, and for a blocked write of a small response. Responses with a
+    /// payload have a timeout of their own.
     ///
     /// Also the time spent waiting for a request body between two checks of its rate.
     pub stall: Duration,

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) struct PayloadMark(Arc<AtomicBool>);
 
 impl PayloadMark {
-    /// Marks the connection, for the rest of its life: the last bytes of a payload are written after its body has ended.
+    /// Marks the connection for the rest of its life. The last bytes of a payload are written after its body has ended.
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

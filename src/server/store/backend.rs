@@ -34,10 +34,10 @@ pub(in crate::server) trait Backend: Send + Sync {
         self.open(Durability::Full).await
     }
 
-    /// Runs the diagnostic checks; `page` is the origin of the web page that must reach the storage from browsers.
+    /// Runs the diagnostic checks. `page` is the origin of the web page that must reach the storage from browsers.
     async fn diagnose(&self, page: Option<&BaseUrl>) -> Vec<Finding>;
 
-    /// Returns the name of the storage in an incomplete copy of it, independent of links and connection options.
+    /// Returns the name of the storage in an incomplete copy, independent of links and options.
     fn name(&self) -> String;
 
     /// Returns whether `other` is the same storage, or one contains the other.
@@ -61,7 +61,7 @@ pub(in crate::server) trait Backend: Send + Sync {
         Ok(false)
     }
 
-    /// Returns the folder of the storage if a process has it open; `None` as well if the backend cannot tell.
+    /// Returns the folder of the storage if a process has it open. Returns `None` as well if the backend cannot tell.
     ///
     /// # Errors
     /// If the storage cannot be opened.

@@ -52,7 +52,7 @@ impl FromStr for StorageLocation {
 }
 
 impl StorageLocation {
-    /// Returns the backend of this kind of storage; each kind is registered here, and by its scheme in `from_str`.
+    /// Returns the backend of this kind of storage. Each kind is registered here, and by its scheme in `from_str`.
     pub(in crate::server) fn backend(&self) -> Box<dyn Backend + '_> {
         match self {
             Self::Memory => Box::new(MemoryStorage),

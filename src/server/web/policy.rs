@@ -1,4 +1,4 @@
-//! Content Security Policy (level 3) of the pages: own assets only, requests to this service and its store.
+//! Content Security Policy (level 3) of the pages. Allows own assets, and requests to this service and its store.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Policy {
     }
 }
 
-/// Returns the origin of presigned URLs, read from a sample URL; `None` for a store without presigned URLs.
+/// Returns the origin of presigned URLs, read from a sample URL. Returns `None` for a store without presigned URLs.
 pub(in crate::server) async fn store_origin(store: &dyn Store) -> Result<Option<Origin>, StoreError> {
     let Some(presigner) = store.presigner() else { return Ok(None) };
     let example = presigner.get(TransferId::random(), Duration::from_secs(1)).await?;

@@ -13,10 +13,9 @@ async fn the_overview_shows_transfer_statistics() {
         open(browser, &service, "overview").await;
         let facts = "return Object.fromEntries(Array.from(document.querySelectorAll('#facts > div'), (fact) =>
             [fact.querySelector('dt').textContent, fact.querySelector('dd').textContent]))";
-        browser.wait_for_text("#facts", "Can be fetched").await;
+        browser.wait_for_text("#facts", "Ready").await;
         let facts = browser.script(facts, ().into()).await;
-        for (name, text) in [("Can be fetched", "2"), ("Deleted", "1"), ("Downloads ever", "1"), ("Active tokens", "2")]
-        {
+        for (name, text) in [("Ready", "2"), ("Deleted", "1"), ("Downloads ever", "1"), ("Active tokens", "2")] {
             assert_eq!(facts[name], text, "{name} in {facts}");
         }
         let plots = browser.script("return document.querySelectorAll('#plots .plot svg').length", ().into()).await;
@@ -64,7 +63,7 @@ async fn the_admin_page_is_accessible() {
         check(browser, "a wrong key").await;
         browser.fill("#key", &service.admin_key()).await;
         browser.enter("#key").await;
-        browser.wait_for_text("#facts", "Can be fetched").await;
+        browser.wait_for_text("#facts", "Ready").await;
         browser.click("#numbers summary").await;
         check(browser, "the overview").await;
         browser.click("#views a[href='#tokens']").await;

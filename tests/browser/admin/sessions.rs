@@ -30,10 +30,10 @@ async fn a_session_takes_the_right_key() {
         browser.click("#session button").await;
         browser.wait_until_visible("#overview").await;
         assert!(!browser.is_visible("#login").await);
-        let kept = cookies(browser).await;
-        assert_eq!((kept.len(), &kept[0]["httpOnly"], &kept[0]["sameSite"]), (1, &true.into(), &"Strict".into()));
-        assert!(!kept[0].to_string().contains(&service.admin_key()), "the cookie contains the key");
-        assert!(!browser.kept().await.to_string().contains(&service.admin_key()), "the browser stores the key");
+        let stored = cookies(browser).await;
+        assert_eq!((stored.len(), &stored[0]["httpOnly"], &stored[0]["sameSite"]), (1, &true.into(), &"Strict".into()));
+        assert!(!stored[0].to_string().contains(&service.admin_key()), "the cookie contains the key");
+        assert!(!browser.stored_data().await.to_string().contains(&service.admin_key()), "the browser stores the key");
         // The session survives a reload.
         browser.reload().await;
         browser.wait_until_visible("#overview").await;

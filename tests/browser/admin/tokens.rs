@@ -55,8 +55,9 @@ async fn a_token_is_created_with_limits_and_works() {
 #[tokio::test]
 async fn a_token_is_revoked_after_confirmation() {
     let service = Service::start();
-    let made = service.run(&["--json", "token", "create", "to be revoked"]).json();
-    let (token, row) = (made["token"].as_str().unwrap(), format!("#token-{}", made["token_id"].as_str().unwrap()));
+    let created = service.run(&["--json", "token", "create", "to be revoked"]).json();
+    let (token, row) =
+        (created["token"].as_str().unwrap(), format!("#token-{}", created["token_id"].as_str().unwrap()));
     let file = service.home.file("a.txt", b"hello");
     let upload = || {
         let mut command = service.home.sgsend(&["--server", &service.serving.public, "upload", &file]);
@@ -74,7 +75,7 @@ async fn a_token_is_revoked_after_confirmation() {
         browser.wait_for_text("#outcome", "is revoked").await;
         browser.wait_for_text(&format!("{row}.revoked"), "revoked").await;
         assert!(!browser.is_visible(&format!("{row} button")).await);
-        upload().failed(5, "revoked");
+        upload().expect_failure(5, "revoked");
     })
     .await;
 }

@@ -21,11 +21,11 @@ async fn a_pasted_link_is_reduced_to_its_id() {
         browser.click("#find button").await;
         browser.wait_for_text("#found-title", &id(&link)).await;
         assert_eq!(browser.address().await, format!("{}#transfer/{}", service.admin_page(), id(&link)));
-        let sent = browser.sent().await;
-        assert!(sent.iter().any(|request| request.url.contains(&id(&link))), "no request was sent");
-        let leaks: Vec<_> = sent.iter().filter(|request| request.holds(key.as_bytes())).collect();
+        let requests = browser.requests().await;
+        assert!(requests.iter().any(|request| request.url.contains(&id(&link))), "no request was sent");
+        let leaks: Vec<_> = requests.iter().filter(|request| request.holds(key.as_bytes())).collect();
         assert!(leaks.is_empty(), "{leaks:?}");
-        assert!(!browser.kept().await.to_string().contains(key));
+        assert!(!browser.stored_data().await.to_string().contains(key));
         assert!(
             !browser.script("return document.documentElement.outerHTML", ().into()).await.to_string().contains(key)
         );
@@ -42,9 +42,9 @@ async fn a_transfers_records_are_shown_by_kind() {
         open(browser, &service, "transfer").await;
         browser.fill("#transfer-id", &id(&link)).await;
         browser.enter("#transfer-id").await;
-        browser.wait_for_text("#state", "can be fetched").await;
+        browser.wait_for_text("#state", "ready").await;
         browser.wait_for_text("#records", "/transfers/create").await;
-        browser.wait_for_text("#records", "Everything is there").await;
+        browser.wait_for_text("#records", "Upload finished").await;
         browser.wait_for_text("#records", "A download was counted").await;
         let kinds = ["request", "action", "event"];
         for kind in kinds {
@@ -88,7 +88,7 @@ async fn a_transfer_is_deleted_after_confirmation() {
         browser.wait_for_text("#state", "deleted").await;
         browser.wait_for_text("#records", "The payload was removed").await;
         assert!(!browser.is_visible("#remove").await);
-        service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
+        service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "deleted");
     })
     .await;
 }

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::fetch;
+use super::download;
 use crate::support::{Service, chromium, content};
 
-/// Returns content sizes whose payload ends just before, at and just after a segment boundary, for a file of this name.
+/// Returns content sizes whose payload ends around a segment boundary, for a file of this name. The payload ends just
+/// before, at or just after the boundary.
 fn boundaries(name: &str) -> Vec<usize> {
     let metadata = sgsend::domain::crypto::envelope::Metadata {
         filename: name.to_owned(),
@@ -21,16 +22,16 @@ fn boundaries(name: &str) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn files_of_every_size_arrive_byte_for_byte() {
+async fn files_of_boundary_sizes_arrive_unchanged() {
     let service = Service::start();
     chromium(async |browser| {
         let sizes = [0, 1, 1_000, 5 * 1024 * 1024].into_iter().chain(boundaries("sent.bin"));
         for size in sizes {
-            let sent = content(size);
-            let link = service.upload("sent.bin", &sent, &["-d", "1"]);
-            let (name, got) = fetch(browser, &link).await;
+            let original = content(size);
+            let link = service.upload("sent.bin", &original, &["-d", "1"]);
+            let (name, got) = download(browser, &link).await;
             assert_eq!((name.as_str(), got.len()), ("sent.bin", size));
-            assert!(got == sent, "the content of {size} bytes differs");
+            assert!(got == original, "the content of {size} bytes differs");
             assert_eq!(service.downloads(&link).await, 1, "{size} bytes");
         }
     })
@@ -55,7 +56,7 @@ async fn names_in_many_scripts_arrive_as_they_are() {
             browser.goto(&link).await;
             browser.click("#download").await;
             browser.wait_for_text("#file-name", name).await;
-            browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+            browser.wait_for_text("#outcome", "Download finished").await;
             let (got, content) = browser.download().await;
             assert_eq!(got, name);
             assert_eq!(content, name.as_bytes());
@@ -74,7 +75,7 @@ async fn malicious_names_are_sanitised() {
                 // A refusal by the sender is equally safe.
                 continue;
             }
-            let (got, _) = fetch(browser, &finished.text()).await;
+            let (got, _) = download(browser, &finished.text()).await;
             assert!(got.contains("txt") && !got.contains(['/', '\\']), "{name:?} became {got:?}");
             assert!(!browser.downloads().parent().unwrap().join("escaped.txt").exists());
         }
@@ -85,14 +86,14 @@ async fn malicious_names_are_sanitised() {
 #[tokio::test]
 async fn files_are_saved_without_service_workers() {
     let service = Service::start();
-    let sent = content(3_000_000);
-    let link = service.upload("sent.bin", &sent, &["-d", "1"]);
+    let original = content(3_000_000);
+    let link = service.upload("sent.bin", &original, &["-d", "1"]);
     chromium(async |browser| {
         browser.before_scripts("delete Navigator.prototype.serviceWorker").await;
-        let (name, got) = fetch(browser, &link).await;
+        let (name, got) = download(browser, &link).await;
         assert_eq!(browser.script("return 'serviceWorker' in navigator", json!(null)).await, false);
         assert_eq!(name, "sent.bin");
-        assert!(got == sent, "the content differs");
+        assert!(got == original, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;

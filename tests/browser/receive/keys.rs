@@ -20,9 +20,9 @@ async fn the_key_is_removed_from_the_url_before_any_request() {
         let addresses = browser.script("return addresses", json!(null)).await;
         assert!(addresses.as_array().is_some_and(|all| !all.is_empty()), "no request was sent");
         assert!(!addresses.to_string().contains('#'), "{addresses}");
-        let kept = browser.kept().await;
-        assert!(!kept.to_string().contains(fragment.split_once('.').unwrap().1), "{kept}");
-        assert_eq!(kept["history"], json!(null));
+        let stored = browser.stored_data().await;
+        assert!(!stored.to_string().contains(fragment.split_once('.').unwrap().1), "{stored}");
+        assert_eq!(stored["history"], json!(null));
         let page = browser.script("return document.documentElement.outerHTML", json!(null)).await;
         assert!(!page.to_string().contains(fragment), "the page contains the key");
     })
@@ -44,7 +44,7 @@ async fn a_wrong_key_is_reported_before_a_download_is_counted() {
         browser.fill("#key", &link).await;
         browser.click("#key-form button").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(service.downloads(&link).await, 1);
     })
@@ -83,7 +83,7 @@ async fn a_truncated_link_differs_from_a_link_without_key() {
         browser.fill("#key", key).await;
         browser.enter("#key").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await.1, b"hello");
     })
     .await;
@@ -96,7 +96,7 @@ async fn a_reloaded_page_prompts_for_the_key() {
     chromium(async |browser| {
         browser.goto(&link).await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         browser.download().await;
         browser.reload().await;
         browser.wait_until_visible("#key").await;
@@ -129,7 +129,7 @@ async fn a_wrong_passphrase_counts_no_download() {
         browser.fill("#passphrase", "café ☃").await;
         browser.enter("#passphrase").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(browser.value_now("#passphrase").await, "", "the field still contains the passphrase");
     })

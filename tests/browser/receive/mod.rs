@@ -8,9 +8,9 @@ mod status;
 use crate::support::Browser;
 
 /// Opens the link and downloads its content.
-async fn fetch(browser: &Browser, link: &str) -> (String, Vec<u8>) {
+async fn download(browser: &Browser, link: &str) -> (String, Vec<u8>) {
     browser.goto(link).await;
     browser.click("#download").await;
-    browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+    browser.wait_for_text("#outcome", "Download finished").await;
     browser.download().await
 }

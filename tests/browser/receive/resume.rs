@@ -3,17 +3,17 @@
 use crate::support::{Direction, Service, chromium, content};
 
 #[tokio::test]
-async fn a_broken_download_resumes_as_the_same_download() {
+async fn resuming_an_interrupted_download_counts_no_second_download() {
     let service = Service::on_disk();
-    let sent = content(6 * 1024 * 1024);
-    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    let original = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
     chromium(async |browser| {
         let proxy = service.start_partial_download(browser, &link).await;
         proxy.open();
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
-        let (name, got) = browser.download().await;
+        browser.wait_for_text("#outcome", "Download finished").await;
+        let (name, received) = browser.download().await;
         assert_eq!(name, "large.bin");
-        assert!(got == sent, "the content differs");
+        assert!(received == original, "the content differs");
         assert!(
             proxy.bytes_forwarded(Direction::Downstream) < 9 * 1024 * 1024,
             "the download restarted from the beginning"
@@ -24,19 +24,19 @@ async fn a_broken_download_resumes_as_the_same_download() {
 }
 
 #[tokio::test]
-async fn a_stopped_download_resumes_as_the_same_download() {
+async fn resuming_a_stopped_download_counts_no_second_download() {
     let service = Service::on_disk();
-    let sent = content(6 * 1024 * 1024);
-    let link = service.upload("large.bin", &sent, &["-d", "1"]);
+    let original = content(6 * 1024 * 1024);
+    let link = service.upload("large.bin", &original, &["-d", "1"]);
     chromium(async |browser| {
         let proxy = service.start_partial_download(browser, &link).await;
         browser.click("#cancel").await;
-        browser.wait_for_text("#outcome", "Stopped").await;
+        browser.wait_for_text("#outcome", "Download stopped").await;
         proxy.open();
         browser.until("the partial file to be removed", async || (browser.download_count() == 0).then_some(())).await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
-        assert!(browser.download().await.1 == sent, "the content differs");
+        browser.wait_for_text("#outcome", "Download finished").await;
+        assert!(browser.download().await.1 == original, "the content differs");
         assert_eq!(service.downloads(&link).await, 1);
     })
     .await;
@@ -51,9 +51,9 @@ async fn a_restored_network_resumes_the_download() {
         browser.wait_until_visible("#download").await;
         browser.offline(true).await;
         browser.click("#download").await;
-        browser.wait_for_text("#progress-text", "Trying again").await;
+        browser.wait_for_text("#progress-text", "Retrying").await;
         browser.offline(false).await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await.1, b"hello");
         assert_eq!(service.downloads(&link).await, 1);
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::fetch;
+use super::download;
 use crate::support::{Service, chromium, png};
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn unavailable_transfers_report_the_reason() {
     let damaged = deleted.replacen('#', ".#", 1);
     chromium(async |browser| {
         for (link, words) in [
-            (&used, "as often as the sender allowed"),
+            (&used, "download limit of this file is reached"),
             (&deleted, "was deleted"),
             (&unknown, "no such transfer"),
             (&damaged, "Is the link whole?"),
@@ -45,7 +45,7 @@ async fn an_expired_link_is_reported() {
             }";
         browser.before_scripts(late).await;
         browser.goto(&link).await;
-        browser.wait_for_text("#error", "time in which this file could be fetched is over").await;
+        browser.wait_for_text("#error", "This file has expired").await;
         assert!(!browser.is_visible("#download").await);
     })
     .await;
@@ -61,7 +61,7 @@ async fn preview_and_saving_count_as_one_download() {
         browser.click("#preview").await;
         browser.wait_for_text("#shown pre", "Grüße <script>alert(1)</script>").await;
         browser.click("#download").await;
-        browser.wait_for_text("#outcome", "Fetched and decrypted").await;
+        browser.wait_for_text("#outcome", "Download finished").await;
         assert_eq!(browser.download().await, ("note.txt".to_owned(), text.as_bytes().to_vec()));
         assert_eq!(service.downloads(&link).await, 1, "preview and saving count as one download");
 
@@ -124,7 +124,7 @@ async fn stored_visitor_data_is_shown_after_a_download() {
     let service = Service::start();
     let link = service.upload("a.txt", b"hello", &["-d", "1"]);
     chromium(async |browser| {
-        fetch(browser, &link).await;
+        download(browser, &link).await;
         browser.click("#transparency summary").await;
         let printed = browser.wait_for_text("#transparency", "Not stored").await;
         assert!(printed.contains("file name"), "{printed}");

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::{begin, sent};
+use super::{open_send_page, send};
 use crate::support::{Service, chromium};
 
 #[tokio::test]
 async fn the_link_is_copied_or_selected_for_copying() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         browser
             .tell("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
             .await;
@@ -33,10 +33,10 @@ async fn the_link_is_copied_or_selected_for_copying() {
 async fn link_and_key_are_shown_separately_on_request() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
         browser.click("label:has(#apart)").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         let key = browser.value("#link-key").await;
         assert!(!link.contains('#') && key.starts_with("v1."), "{link} {key}");
         let page = browser.script("return document.body.innerText", json!(null)).await;
@@ -50,13 +50,13 @@ async fn link_and_key_are_shown_separately_on_request() {
 async fn a_sent_transfer_can_be_deleted() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         browser.click("#delete").await;
         browser.wait_for_text("#outcome", "Deleted").await;
         browser.wait_for_text("#status", "deleted").await;
-        service.home.run(&["download", &link, "-o", "-"]).failed(4, "deleted");
+        service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "deleted");
     })
     .await;
 }
@@ -65,16 +65,16 @@ async fn a_sent_transfer_can_be_deleted() {
 async fn the_sender_sees_downloads_and_status() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
         browser.fill("#downloads", "2").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         browser.wait_for_text("#download-count", "0").await;
         service.download(&link, &[]);
         browser.wait_for_text("#download-count", "1").await;
         browser.wait_for_text("#events", "A download was counted").await;
         service.download(&link, &[]);
-        browser.wait_for_text("#status", "as often as it may be").await;
+        browser.wait_for_text("#status", "limit reached").await;
     })
     .await;
 }

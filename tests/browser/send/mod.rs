@@ -10,13 +10,13 @@ use std::path::Path;
 use crate::support::{Browser, Service};
 
 /// Opens the page and fills in a token.
-async fn begin(browser: &Browser, service: &Service) {
+async fn open_send_page(browser: &Browser, service: &Service) {
     browser.goto(&service.page()).await;
     browser.fill("#token", &service.token).await;
 }
 
 /// Sends the chosen content; returns the link.
-async fn sent(browser: &Browser) -> String {
+async fn send(browser: &Browser) -> String {
     browser.click("#send").await;
     browser.wait_until_visible("#sent").await;
     browser.value("#link").await

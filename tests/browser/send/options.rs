@@ -2,20 +2,20 @@
 
 use serde_json::json;
 
-use super::{begin, sent};
+use super::{open_send_page, send};
 use crate::support::{Service, chromium};
 
 #[tokio::test]
 async fn a_protected_transfer_needs_its_passphrase() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
         browser.fill("#passphrase", "cafe\u{301} ☃").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         assert!(link.contains("#v1p."), "{link}");
         let (right, wrong) = (service.home.file("right", "café ☃\n".as_bytes()), service.home.file("wrong", b"tea"));
-        service.home.run(&["download", &link, "-o", "-", "--passphrase-file", &wrong]).failed(6, "passphrase");
+        service.home.run(&["download", &link, "-o", "-", "--passphrase-file", &wrong]).expect_failure(6, "passphrase");
         assert_eq!(service.download(&link, &["--passphrase-file", &right]), b"hello");
     })
     .await;
@@ -25,17 +25,17 @@ async fn a_protected_transfer_needs_its_passphrase() {
 async fn chosen_limits_are_applied() {
     let service = Service::start();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
         browser.select("#expires", "86400").await;
         browser.fill("#downloads", "1").await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         let status = service.status(&link).await;
         let lifetime = status["expires_at"].as_u64().unwrap() - status["created_at"].as_u64().unwrap();
         assert_eq!((lifetime, status["max_downloads"].as_u64()), (86_400_000, Some(1)));
         assert_eq!(status["access_proof"], true, "the ID alone would permit downloads");
         assert_eq!(service.download(&link, &[]), b"hello");
-        service.home.run(&["download", &link, "-o", "-"]).failed(4, "limit");
+        service.home.run(&["download", &link, "-o", "-"]).expect_failure(4, "limit");
     })
     .await;
 }
@@ -62,7 +62,7 @@ async fn invalid_tokens_report_the_reason() {
         }
         // The form still contains the content.
         browser.fill("#token", &service.token).await;
-        let link = sent(browser).await;
+        let link = send(browser).await;
         assert_eq!(service.download(&link, &[]), b"hello");
     })
     .await;
@@ -73,27 +73,27 @@ async fn a_token_is_kept_only_on_request_and_only_in_the_tab() {
     let service = Service::start();
     let secret = service.token.rsplit('_').next().unwrap();
     chromium(async |browser| {
-        begin(browser, &service).await;
+        open_send_page(browser, &service).await;
         browser.fill("#text", "hello").await;
-        sent(browser).await;
-        assert!(!browser.kept().await.to_string().contains(secret));
+        send(browser).await;
+        assert!(!browser.stored_data().await.to_string().contains(secret));
         browser.goto(&service.page()).await;
         assert_eq!(browser.value_now("#token").await, "");
 
         browser.fill("#text", "hello").await;
         browser.fill("#token", &service.token).await;
         browser.click("label:has(#keep-token)").await;
-        sent(browser).await;
-        let kept = browser.kept().await;
-        assert!(kept["session"].to_string().contains(secret), "{kept}");
-        assert!(!kept["local"].to_string().contains(secret) && kept["databases"] == json!([]), "{kept}");
+        send(browser).await;
+        let stored = browser.stored_data().await;
+        assert!(stored["session"].to_string().contains(secret), "{stored}");
+        assert!(!stored["local"].to_string().contains(secret) && stored["databases"] == json!([]), "{stored}");
         browser.goto(&service.page()).await;
         assert_eq!(browser.value("#token").await, service.token);
         // The token is removed once the option is cleared.
         browser.click("label:has(#keep-token)").await;
         browser.fill("#text", "hello").await;
-        sent(browser).await;
-        assert!(!browser.kept().await.to_string().contains(secret));
+        send(browser).await;
+        assert!(!browser.stored_data().await.to_string().contains(secret));
     })
     .await;
 }

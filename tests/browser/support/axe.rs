@@ -22,7 +22,7 @@ impl Browser {
         let run = "const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
             return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) =>
                 `${html} ${failureSummary}`).join('; ')}`)";
-        let found = self.script(run, json!({})).await;
-        found.as_array().unwrap().iter().map(|violation| violation.as_str().unwrap().to_owned()).collect()
+        let violations = self.script(run, json!({})).await;
+        violations.as_array().unwrap().iter().map(|violation| violation.as_str().unwrap().to_owned()).collect()
     }
 }

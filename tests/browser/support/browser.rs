@@ -144,7 +144,9 @@ impl Browser {
         LeftoverFiles(folder)
     }
 
-    /// Requires that no page logged an error, and kills the browser, which takes less time than its orderly end.
+    /// Requires that no page logged an error, and kills the browser.
+    ///
+    /// The kill takes less time than an orderly end.
     async fn kill(self) {
         self.check_page_errors().await;
     }

@@ -87,7 +87,7 @@ impl Drop for Driver {
     }
 }
 
-/// Starts a process that kills the driver's group when this process ends for any reason: the end closes the watcher's
+/// Starts a process that kills the driver's group when this process ends for any reason. The end closes the watcher's
 /// stdin pipe, whose only writer is this process.
 fn watch(driver: &Child) -> Child {
     let mut command = Command::new("sh");

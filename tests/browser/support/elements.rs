@@ -115,7 +115,7 @@ impl Browser {
     }
 }
 
-/// Returns `Some` if the action succeeded, and `None` if a retry may succeed because the page is still changing.
+/// Returns `Some` if the action succeeded. Returns `None` if a retry may succeed because the page is still changing.
 fn passing(done: Result<(), WebDriverError>) -> Option<()> {
     match done {
         Ok(()) => Some(()),

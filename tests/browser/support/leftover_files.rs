@@ -8,8 +8,8 @@ use tempfile::TempDir;
 pub(crate) struct LeftoverFiles(pub(super) TempDir);
 
 impl LeftoverFiles {
-    /// Returns the files whose name or content contains these bytes, or these characters in UTF-16, as browsers store
-    /// texts. Skips downloads, which contain the content by design.
+    /// Returns the files whose name or content contains these bytes. Also finds these characters in UTF-16, as browsers
+    /// store texts. Skips downloads, which contain the content by design.
     pub(crate) fn holding(&self, needle: &[u8]) -> Vec<PathBuf> {
         let wide: Vec<u8> = needle.iter().flat_map(|byte| [*byte, 0]).collect();
         let holds = |bytes: &[u8]| [needle, &wide].iter().any(|text| memchr::memmem::find(bytes, text).is_some());

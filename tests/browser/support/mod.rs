@@ -45,7 +45,7 @@ pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, png};
 pub(crate) use home::{FinishedCommand, Home};
 pub(crate) use leftover_files::LeftoverFiles;
-pub(crate) use network::Sent;
+pub(crate) use network::SentRequest;
 pub(crate) use not_run::not_run;
 pub(crate) use recording_proxy::RecordingProxy;
 pub(crate) use service::Service;

@@ -6,7 +6,7 @@ use super::browser::Browser;
 
 /// A request sent by the browser.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SentRequest {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) url: String,
@@ -15,7 +15,7 @@ pub(crate) struct Sent {
     pub(crate) body: Vec<u8>,
 }
 
-impl Sent {
+impl SentRequest {
     /// Returns whether URL, headers or body contain these bytes.
     pub(crate) fn holds(&self, needle: &[u8]) -> bool {
         let texts = self.headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
@@ -26,12 +26,12 @@ impl Sent {
 
 impl Browser {
     /// Returns all requests sent so far, oldest first.
-    pub(crate) async fn sent(&self) -> Vec<Sent> {
+    pub(crate) async fn requests(&self) -> Vec<SentRequest> {
         let new = self.session.get_log("performance").await.unwrap();
         let new = new.into_iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap()["message"].take());
         self.events.lock().unwrap().extend(new);
         let events = self.events.lock().unwrap().clone();
-        let mut all: Vec<Sent> = Vec::new();
+        let mut all: Vec<SentRequest> = Vec::new();
         for event in &events {
             let (parameters, id) = (&event["params"], event["params"]["requestId"].as_str().unwrap_or_default());
             match event["method"].as_str() {
@@ -47,16 +47,16 @@ impl Browser {
         all
     }
 
-    async fn request(&self, id: &str, request: &Value) -> Sent {
+    async fn request(&self, id: &str, request: &Value) -> SentRequest {
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let mut body = text("postData").into_bytes();
         if body.is_empty() && request["hasPostData"] == true {
             // The browser discards large request bodies; the recording proxy has them.
-            let asked = self.session.cdp().send_raw("Network.getRequestPostData", json!({ "requestId": id })).await;
-            body = asked.ok().and_then(|response| Some(response["postData"].as_str()?.into())).unwrap_or_default();
+            let post_data = self.session.cdp().send_raw("Network.getRequestPostData", json!({ "requestId": id })).await;
+            body = post_data.ok().and_then(|response| Some(response["postData"].as_str()?.into())).unwrap_or_default();
         }
         // The URL has no fragment: DevTools reports it separately, and it is not sent.
-        Sent {
+        SentRequest {
             id: id.to_owned(),
             method: text("method"),
             url: text("url"),

@@ -6,8 +6,8 @@ use sgsend::server::store::S3Location;
 
 use super::bucket;
 
-/// Creates a bucket with the CORS rules of `examples/aws/cors.json` for all origins, because the ports of the services
-/// are not known yet; returns the location of its store.
+/// Creates a bucket that all origins may use, and returns the location of its store. The CORS rules are those of
+/// `examples/aws/cors.json` for all origins, because the ports of the services are not known yet.
 pub(crate) fn open_bucket() -> S3Location {
     let location = bucket::fresh_from_anywhere();
     let endpoint = location.endpoint.as_ref().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! Errors reported by browsers: logged errors, uncaught exceptions, and violations of the content security policy.
+//! Errors reported by browsers: logged and uncaught errors, and violations of the security policy.
 
 use super::browser::{Browser, Kind};
 
@@ -30,7 +30,7 @@ impl Browser {
         counts.map(|entry| format!("{}: {}", entry.source.unwrap_or_default(), entry.message)).collect()
     }
 
-    /// Returns page errors from Firefox's output: Firefox has no log for drivers, and doesn't print policy violations.
+    /// Returns page errors from Firefox's output. Firefox has no log for drivers, and doesn't print policy violations.
     fn logged_errors(&self) -> Vec<String> {
         let log = self.driver.log();
         let counts = |line: &&str| line.contains("JavaScript error: http") || line.starts_with("console.error: \"");

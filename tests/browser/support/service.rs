@@ -66,8 +66,8 @@ impl Service {
 
     /// Returns the admin key: the configured key, or the generated key.
     pub(crate) fn admin_key(&self) -> String {
-        let made = || std::fs::read_to_string(self.home.path().join(".config/sgsend/admin-key")).unwrap();
-        self.serving.admin_key().map_or_else(made, str::to_owned).trim().to_owned()
+        let read_admin_key = || std::fs::read_to_string(self.home.path().join(".config/sgsend/admin-key")).unwrap();
+        self.serving.admin_key().map_or_else(read_admin_key, str::to_owned).trim().to_owned()
     }
 
     /// Runs the command with the admin key and a sender token other than the page's.

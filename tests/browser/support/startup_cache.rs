@@ -1,4 +1,6 @@
-//! The code that Firefox compiles at the first start of a new profile, which takes half of the start's processor time.
+//! Code that Firefox compiles at the first start of a new profile.
+//!
+//! Compiling takes half of the processor time of the start.
 //!
 //! Kept between tests and runs: a Firefox of another version does not use it. It contains no data of pages.
 

@@ -13,9 +13,9 @@ const DUMP: &str = r"
     return dump";
 
 impl Browser {
-    /// Returns all data stored for the page's origin: `local`, `session`, `cookies`, `databases`, `caches`, `history`,
-    /// and the window's `name`.
-    pub(crate) async fn kept(&self) -> Value {
+    /// Returns all data stored for the page's origin. The members are `local`, `session`, `cookies`, `databases`,
+    /// `caches`, `history`, and the window's `name`.
+    pub(crate) async fn stored_data(&self) -> Value {
         self.script(DUMP, Value::Null).await
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::not_run::not_run;
 
-/// Compiles `source` into `folder`; reports the test as not run and returns `None` without a C compiler or Linux.
+/// Compiles `source` into `folder`. Reports the test as not run and returns `None` without a C compiler or Linux.
 pub(crate) fn compiled(source: &str, folder: &Path) -> Option<PathBuf> {
     let library = folder.join(source).with_extension("so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/ld_preload").join(source);

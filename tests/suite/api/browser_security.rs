@@ -74,15 +74,15 @@ async fn pages_of_an_allowed_origin_may_call_the_public_service() {
     let health = service.public().get("/health").header("origin", APP).send().await;
     assert_eq!((health.header("access-control-allow-origin"), health.header("vary")), (APP, "origin"));
     assert!(health.header("access-control-expose-headers").contains("x-sgsend-grant"));
-    let refused = service.public().post("/transfers/create").header("origin", APP).refused("token_missing").await;
-    assert_eq!(refused.header("access-control-allow-origin"), APP, "the page can't read the error");
-    assert_eq!(refused.header("access-control-allow-credentials"), "");
+    let response = service.public().post("/transfers/create").header("origin", APP).expect_error("token_missing").await;
+    assert_eq!(response.header("access-control-allow-origin"), APP, "the page can't read the error");
+    assert_eq!(response.header("access-control-allow-credentials"), "");
 }
 
 #[tokio::test]
 async fn other_origins_get_no_cors_headers() {
     let service = with_origin().await;
-    let others = [
+    let other_requests = [
         "https://app.example.org.evil.example",
         "https://evil.example",
         "http://app.example.org",
@@ -91,12 +91,13 @@ async fn other_origins_get_no_cors_headers() {
         "null",
         "",
     ];
-    for origin in others {
+    for origin in other_requests {
         let health = service.public().get("/health").header("origin", origin).send().await;
         assert_eq!(health.header("access-control-allow-origin"), "", "{origin}");
         assert_eq!(health.header("vary"), "origin", "a cache would serve the response to the allowed origin");
         let preflight = service.public().request("OPTIONS", "/transfers/create").header("origin", origin);
-        let preflight = preflight.header("access-control-request-method", "POST").refused("method_not_allowed").await;
+        let preflight =
+            preflight.header("access-control-request-method", "POST").expect_error("method_not_allowed").await;
         assert_eq!(preflight.header("access-control-allow-methods"), "", "{origin}");
     }
     let admin = service.admin().get("/health").header("origin", APP).send().await;

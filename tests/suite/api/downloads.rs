@@ -77,8 +77,8 @@ async fn a_grant_covers_ranges_and_retries() {
         assert_eq!(&get().send().await.body[..], b"0123456789");
         assert_eq!(count(&sender, &id).await, 1);
         // A different grant is a second download.
-        anyone.post(&grant_path(&id)).json(&grant_body(&Grant::random())).refused("transfer_exhausted").await;
-        anyone.get(&bytes_path(&id)).refused("transfer_exhausted").await;
+        anyone.post(&grant_path(&id)).json(&grant_body(&Grant::random())).expect_error("transfer_exhausted").await;
+        anyone.get(&bytes_path(&id)).expect_error("transfer_exhausted").await;
     }
 }
 
@@ -115,7 +115,7 @@ async fn requests_without_payload_bytes_are_not_counted() {
     let get = || anyone.get(&bytes_path(&id));
     assert_eq!(get().header("if-none-match", &etag).send().await.status, 304);
     assert_eq!(get().header("if-match", "\"other\"").send().await.status, 412);
-    let outside = get().header("range", "bytes=10-").refused("range_not_satisfiable").await;
+    let outside = get().header("range", "bytes=10-").expect_error("range_not_satisfiable").await;
     assert_eq!(outside.header("content-range"), "bytes */10");
     // Ranges are defined for GET only (RFC 9110, section 14.2).
     let head = anyone.request("HEAD", &bytes_path(&id)).header("range", "bytes=10-").send().await;
@@ -133,14 +133,14 @@ async fn an_unreadable_payload_is_not_counted() {
     let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
     let aside = payload.with_extension("aside");
     std::fs::rename(&payload, &aside).unwrap();
-    service.public().get(&bytes_path(&id)).refused("storage_unavailable").await;
+    service.public().get(&bytes_path(&id)).expect_error("storage_unavailable").await;
     assert_eq!(count(&sender, &id).await, 0);
     std::fs::rename(&aside, &payload).unwrap();
     assert_eq!(&service.public().get(&bytes_path(&id)).send().await.body[..], b"abc");
 }
 
 #[tokio::test]
-async fn unknown_and_expired_grants_are_refused() {
+async fn unknown_and_expired_grants_are_rejected() {
     for service in Service::each() {
         let service = service.start().await;
         let sender = service.sender().await;
@@ -149,15 +149,15 @@ async fn unknown_and_expired_grants_are_refused() {
             let anyone = service.public();
             let grant = Grant::random();
             let get = |grant: &Grant| anyone.get(&bytes_path(&id)).header("x-sgsend-grant", &grant.to_text());
-            get(&grant).refused("grant_invalid").await;
-            anyone.get(&format!("{}?grant={}", bytes_path(&id), *grant.to_text())).refused("grant_invalid").await;
-            anyone.get(&bytes_path(&id)).header("x-sgsend-grant", "short").refused("invalid_request").await;
-            anyone.post(&grant_path(&id)).json(r#"{"grant":"short"}"#).refused("invalid_request").await;
+            get(&grant).expect_error("grant_invalid").await;
+            anyone.get(&format!("{}?grant={}", bytes_path(&id), *grant.to_text())).expect_error("grant_invalid").await;
+            anyone.get(&bytes_path(&id)).header("x-sgsend-grant", "short").expect_error("invalid_request").await;
+            anyone.post(&grant_path(&id)).json(r#"{"grant":"short"}"#).expect_error("invalid_request").await;
             anyone.post(&grant_path(&id)).json(&grant_body(&grant)).send().await;
             assert_eq!(get(&grant).send().await.status, 200);
-            service.wait(Duration::from_hours(1));
-            get(&grant).refused("grant_expired").await;
-            anyone.post(&grant_path(&id)).json(&grant_body(&grant)).refused("grant_expired").await;
+            service.advance_clock(Duration::from_hours(1));
+            get(&grant).expect_error("grant_expired").await;
+            anyone.post(&grant_path(&id)).json(&grant_body(&grant)).expect_error("grant_expired").await;
             // The download counter of an unlimited transfer may lag one second.
             eventually(|| async { (count(&sender, &id).await == 1).then_some(()) }).await;
         }
@@ -174,7 +174,7 @@ async fn a_grant_never_outlives_its_transfer() {
     let get = || service.public().get(&bytes_path(&id)).header("x-sgsend-grant", &granted.text("grant"));
     assert_eq!(get().send().await.status, 200);
     sender.post(&format!("/transfers/id/{id}/delete")).send().await;
-    get().refused("transfer_deleted").await;
+    get().expect_error("transfer_deleted").await;
 }
 
 #[tokio::test]
@@ -194,9 +194,9 @@ async fn without_the_access_proof_an_id_gives_no_bytes() {
             ("POST", format!("/transfers/id/{id}/events/add"), r#"{"kind":"link_opened"}"#),
         ] {
             let request = || anyone.request(method, &path).json(body);
-            request().refused("access_required").await;
-            request().header("x-sgsend-access", &wrong.to_text()).refused("access_invalid").await;
-            request().header("x-sgsend-access", "short").refused("invalid_request").await;
+            request().expect_error("access_required").await;
+            request().header("x-sgsend-access", &wrong.to_text()).expect_error("access_invalid").await;
+            request().header("x-sgsend-access", "short").expect_error("invalid_request").await;
         }
         let head = || anyone.request("HEAD", &bytes_path(&id));
         assert_eq!(head().send().await.status, 401);
@@ -230,7 +230,7 @@ async fn a_payload_response_switches_off_buffering_and_caching() {
 }
 
 /// Starts a download of `size` bytes over a connection with small buffers, and reads its first bytes.
-async fn begun(service: &Started, size: usize) -> (String, TcpStream) {
+async fn start_download(service: &Started, size: usize) -> (String, TcpStream) {
     let id = service.sender().await.send_payload(&vec![7; size], "").await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
@@ -252,7 +252,7 @@ async fn a_download_may_pause_within_its_own_limit() {
         settings.timeouts.response_stall = Some(Duration::from_mins(1));
     });
     let service = service.start().await;
-    let (_, mut stream) = begun(&service, SIZE).await;
+    let (_, mut stream) = start_download(&service, SIZE).await;
     // A client that limits its rate reads nothing for a while.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut rest = Vec::new();
@@ -265,17 +265,17 @@ async fn a_download_that_is_never_read_on_ends() {
     const SIZE: usize = 30_000_000;
     let service = Service::any().with(|settings| settings.timeouts.response_stall = Some(Duration::from_millis(300)));
     let service = service.start().await;
-    let (id, mut stream) = begun(&service, SIZE).await;
+    let (id, mut stream) = start_download(&service, SIZE).await;
     // The record of a download is written at its end.
     eventually(|| async {
         // Each look adds two records to the page.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let trail = service.admin().get(&format!("/audit/transfers/id/{id}/all?limit=1000")).send().await;
-        let ended = |record: &Value| {
+        let is_end = |record: &Value| {
             let is_download = record["route"].as_str().is_some_and(|route| route.ends_with("/download-bytes"));
             is_download && record["bytes_out"].is_u64()
         };
-        trail.items().iter().any(ended).then_some(())
+        trail.items().iter().any(is_end).then_some(())
     })
     .await;
     let mut rest = Vec::new();

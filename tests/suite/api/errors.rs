@@ -3,7 +3,7 @@
 use crate::support::Service;
 
 #[tokio::test]
-async fn malformed_ids_are_refused_first() {
+async fn malformed_ids_are_rejected_first() {
     let service = Service::any().start().await;
     let zero = "0".repeat(32);
     for id in [
@@ -28,12 +28,12 @@ async fn malformed_ids_are_refused_first() {
             ("GET", "upload/status"),
             ("POST", "delete"),
         ] {
-            service.public().request(method, &format!("/transfers/id/{id}/{route}")).refused("invalid_id").await;
+            service.public().request(method, &format!("/transfers/id/{id}/{route}")).expect_error("invalid_id").await;
         }
-        service.public().get(&format!("/d/{id}")).refused("invalid_id").await;
-        service.admin().post(&format!("/tokens/id/{id}/revoke")).refused("invalid_id").await;
-        service.admin().get(&format!("/audit/transfers/id/{id}/all")).refused("invalid_id").await;
-        service.admin().post(&format!("/transfers/id/{id}/delete")).refused("invalid_id").await;
+        service.public().get(&format!("/d/{id}")).expect_error("invalid_id").await;
+        service.admin().post(&format!("/tokens/id/{id}/revoke")).expect_error("invalid_id").await;
+        service.admin().get(&format!("/audit/transfers/id/{id}/all")).expect_error("invalid_id").await;
+        service.admin().post(&format!("/transfers/id/{id}/delete")).expect_error("invalid_id").await;
     }
 }
 
@@ -51,26 +51,26 @@ async fn missing_resources_are_not_found() {
         ("GET", "actions/list"),
     ] {
         let path = format!("/transfers/id/{zero}/{route}");
-        service.public().request(method, &path).refused("transfer_not_found").await;
+        service.public().request(method, &path).expect_error("transfer_not_found").await;
     }
-    service.admin().get(&format!("/audit/transfers/id/{zero}/all")).refused("transfer_not_found").await;
-    service.admin().post(&format!("/transfers/id/{zero}/delete")).refused("transfer_not_found").await;
+    service.admin().get(&format!("/audit/transfers/id/{zero}/all")).expect_error("transfer_not_found").await;
+    service.admin().post(&format!("/transfers/id/{zero}/delete")).expect_error("transfer_not_found").await;
     for path in ["/nothing", "/transfers", "/transfers/create/", "/transfers/id/", "/tokens/list"] {
-        service.public().get(path).refused("route_not_found").await;
+        service.public().get(path).expect_error("route_not_found").await;
     }
-    service.admin().post("/transfers/create").refused("route_not_found").await;
+    service.admin().post("/transfers/create").expect_error("route_not_found").await;
     for (method, path, allow) in [
         ("GET", "/transfers/create", "POST"),
         ("DELETE", "/health", "GET,HEAD"),
         ("PUT", &format!("/transfers/id/{zero}/payload/download-bytes"), "GET,HEAD"),
     ] {
-        let refused = sender.request(method, path).refused("method_not_allowed").await;
-        assert_eq!(refused.header("allow"), allow);
+        let response = sender.request(method, path).expect_error("method_not_allowed").await;
+        assert_eq!(response.header("allow"), allow);
     }
 }
 
 #[tokio::test]
-async fn invalid_bodies_are_refused_and_the_member_is_named() {
+async fn invalid_bodies_are_rejected_and_the_member_is_named() {
     let service = Service::any().start().await;
     let sender = service.sender().await;
     for (body, named) in [
@@ -95,20 +95,20 @@ async fn invalid_bodies_are_refused_and_the_member_is_named() {
         (r#"{"size_bytes":1,"idempotency_key":"ff"}"#, "idempotency_key"),
         (r#"{"size_bytes":1,"size_bytes":1}"#, "size_bytes"),
     ] {
-        let refused = sender.post("/transfers/create").json(body).refused("invalid_request").await;
-        assert!(refused.text("detail").contains(named), "{body}: {refused:?}");
+        let response = sender.post("/transfers/create").json(body).expect_error("invalid_request").await;
+        assert!(response.text("detail").contains(named), "{body}: {response:?}");
     }
     let id = sender.create(1, "").await;
     for route in ["upload/complete", "delete"] {
         let path = format!("/transfers/id/{id}/{route}");
-        sender.post(&path).json(r#"{"now":true}"#).refused("invalid_request").await;
-        sender.post(&path).json("[").refused("invalid_request").await;
+        sender.post(&path).json(r#"{"now":true}"#).expect_error("invalid_request").await;
+        sender.post(&path).json("[").expect_error("invalid_request").await;
     }
     assert_eq!(sender.status(&id).await.text("status"), "pending");
     let long = format!(r#"{{"size_bytes":1,"idempotency_key":"{}"}}"#, "f".repeat(70_000));
-    let refused = sender.post("/transfers/create").json(&long).refused("payload_too_large").await;
-    assert_eq!(refused.number("limit_bytes"), 65_536);
-    sender.post("/transfers/create").bytes(b"{\"size_bytes\":1,\"\xff\":1}").refused("invalid_request").await;
+    let response = sender.post("/transfers/create").json(&long).expect_error("payload_too_large").await;
+    assert_eq!(response.number("limit_bytes"), 65_536);
+    sender.post("/transfers/create").bytes(b"{\"size_bytes\":1,\"\xff\":1}").expect_error("invalid_request").await;
 }
 
 #[tokio::test]
@@ -133,28 +133,28 @@ async fn checks_come_in_the_documented_order() {
     let id = sender.create(1, "").await;
     let upload = |id: &str| format!("/transfers/id/{id}/payload/upload-bytes?offset=x");
     // Order: form of the ID, credential, existence, ownership, remaining parameters.
-    service.public().post(&upload("x")).refused("invalid_id").await;
-    service.public().post(&upload(&"0".repeat(32))).refused("token_missing").await;
-    sender.post(&upload(&"0".repeat(32))).refused("transfer_not_found").await;
-    other.post(&upload(&id)).refused("not_your_transfer").await;
-    sender.post(&upload(&id)).refused("invalid_request").await;
+    service.public().post(&upload("x")).expect_error("invalid_id").await;
+    service.public().post(&upload(&"0".repeat(32))).expect_error("token_missing").await;
+    sender.post(&upload(&"0".repeat(32))).expect_error("transfer_not_found").await;
+    other.post(&upload(&id)).expect_error("not_your_transfer").await;
+    sender.post(&upload(&id)).expect_error("invalid_request").await;
     for path in ["/tokens/id/0000000000000000/revoke".to_owned(), format!("/transfers/id/{}/delete", "0".repeat(32))] {
         let missing = if path.starts_with("/tokens") { "token_not_found" } else { "transfer_not_found" };
-        service.admin_without_key().post(&path).json("[").refused("admin_key_invalid").await;
-        service.admin().post(&path).json("[").refused(missing).await;
+        service.admin_without_key().post(&path).json("[").expect_error("admin_key_invalid").await;
+        service.admin().post(&path).json("[").expect_error(missing).await;
     }
     let audit = format!("/audit/transfers/id/{}/all?x=1", "0".repeat(32));
-    service.admin().get(&audit).refused("transfer_not_found").await;
+    service.admin().get(&audit).expect_error("transfer_not_found").await;
     // Order: form of the body, access proof, grant, state.
     let digest = "0".repeat(64);
     let id = sender.create(1, &format!(r#""access_sha256":"{digest}""#)).await;
     let grant = || service.public().post(&format!("/transfers/id/{id}/download/create-presign-url"));
-    grant().json(r#"{"grant":"short"}"#).refused("invalid_request").await;
-    grant().refused("access_required").await;
+    grant().json(r#"{"grant":"short"}"#).expect_error("invalid_request").await;
+    grant().expect_error("access_required").await;
     let open = sender.create(1, "").await;
     let get = || service.public().get(&format!("/transfers/id/{open}/payload/download-bytes"));
-    get().header("x-sgsend-grant", &"A".repeat(43)).refused("grant_invalid").await;
-    get().refused("not_completed").await;
+    get().header("x-sgsend-grant", &"A".repeat(43)).expect_error("grant_invalid").await;
+    get().expect_error("not_completed").await;
 }
 
 #[tokio::test]
@@ -163,9 +163,9 @@ async fn presigned_routes_report_the_wrong_mode() {
     let sender = service.sender().await;
     let id = sender.create(1, "").await;
     let ask = |body: &str| sender.post(&format!("/transfers/id/{id}/upload/create-presign-urls")).json(body);
-    ask(r#"{"numbers":[1]}"#).refused("wrong_mode").await;
-    ask(r#"{"numbers":["1"]}"#).refused("invalid_request").await;
-    ask("").refused("wrong_mode").await;
+    ask(r#"{"numbers":[1]}"#).expect_error("wrong_mode").await;
+    ask(r#"{"numbers":["1"]}"#).expect_error("invalid_request").await;
+    ask("").expect_error("wrong_mode").await;
 }
 
 #[tokio::test]
@@ -174,12 +174,13 @@ async fn a_failing_store_is_reported_as_unavailable() {
     let sender = service.sender().await;
     let records = rusqlite::Connection::open(service.folder().join("records.sqlite")).unwrap();
     records.execute_batch("DROP TABLE object").unwrap();
-    let refused = sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("storage_unavailable").await;
-    assert!(refused.header("retry-after").parse::<u64>().is_ok());
-    let printed = String::from_utf8_lossy(&refused.body).to_lowercase();
+    let response =
+        sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).expect_error("storage_unavailable").await;
+    assert!(response.header("retry-after").parse::<u64>().is_ok());
+    let printed = String::from_utf8_lossy(&response.body).to_lowercase();
     for word in ["sqlite", "table", "object", service.folder().to_str().unwrap()] {
         assert!(!printed.contains(word), "the response contains {word}: {printed}");
     }
-    service.public().get("/health/ready").refused("storage_unavailable").await;
+    service.public().get("/health/ready").expect_error("storage_unavailable").await;
     assert_eq!(service.public().get("/health").send().await.status, 200);
 }

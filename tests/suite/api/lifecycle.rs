@@ -22,9 +22,9 @@ async fn a_transfer_goes_from_create_to_download() {
         assert_eq!(created.json()["upload"]["kind"], kind);
         let upload = created.json()["upload"][url].as_str().unwrap().to_owned();
 
-        let sent = sender.post(&upload).bytes(b"hello world").send().await;
-        assert_eq!((sent.status, sent.number("received_bytes")), (200, 11));
-        service.wait(Duration::from_secs(5));
+        let response = sender.post(&upload).bytes(b"hello world").send().await;
+        assert_eq!((response.status, response.number("received_bytes")), (200, 11));
+        service.advance_clock(Duration::from_secs(5));
         let completed = sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await;
         assert_eq!((completed.status, completed.text("status").as_str()), (200, "completed"));
         assert_eq!(completed.number("completed_at"), START.as_millis() + 5_000);
@@ -33,8 +33,8 @@ async fn a_transfer_goes_from_create_to_download() {
         let granted = anyone.post(&format!("/transfers/id/{id}/download/create-presign-url")).json("{}").send().await;
         assert_eq!((granted.status, granted.text("mode").as_str()), (200, way));
         let url = granted.text(url);
-        let fetched = anyone.get(&url).header("x-sgsend-grant", &granted.text("grant")).send().await;
-        assert_eq!((fetched.status, &fetched.body[..]), (200, &b"hello world"[..]));
+        let downloaded = anyone.get(&url).header("x-sgsend-grant", &granted.text("grant")).send().await;
+        assert_eq!((downloaded.status, &downloaded.body[..]), (200, &b"hello world"[..]));
         let by_query = anyone.get(&format!("{url}?grant={}", granted.text("grant"))).send().await;
         assert_eq!(&by_query.body[..], b"hello world");
     }
@@ -52,7 +52,7 @@ async fn every_status_responds_as_documented() {
         let exhausted = sender.send_payload(b"abc", r#""max_downloads":1"#).await;
         let get = |id: &str| sender.get(&format!("/transfers/id/{id}/payload/download-bytes"));
         assert_eq!(get(&exhausted).send().await.status, 200);
-        service.wait(Duration::from_secs(61));
+        service.advance_clock(Duration::from_secs(61));
 
         for (id, status, upload, download) in [
             (&pending, "pending", "", "not_completed"),
@@ -61,12 +61,12 @@ async fn every_status_responds_as_documented() {
             (&exhausted, "exhausted", "transfer_not_pending", "transfer_exhausted"),
         ] {
             assert_eq!(sender.status(id).await.text("status"), status);
-            get(id).refused(download).await;
+            get(id).expect_error(download).await;
             let grant = sender.post(&format!("/transfers/id/{id}/download/create-presign-url"));
-            grant.refused(download).await;
+            grant.expect_error(download).await;
             if !upload.is_empty() {
                 let send = sender.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(b"abc");
-                send.refused(upload).await;
+                send.expect_error(upload).await;
             }
             for list in ["events", "actions"] {
                 let listed = sender.get(&format!("/transfers/id/{id}/{list}/list")).send().await;
@@ -74,7 +74,7 @@ async fn every_status_responds_as_documented() {
             }
         }
         let incomplete = sender.post(&format!("/transfers/id/{pending}/upload/complete"));
-        assert_eq!(incomplete.refused("upload_incomplete").await.number("received_bytes"), 0);
+        assert_eq!(incomplete.expect_error("upload_incomplete").await.number("received_bytes"), 0);
         for id in [&pending, &expired, &deleted, &exhausted] {
             for _ in 0..2 {
                 let response = sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
@@ -105,18 +105,18 @@ async fn a_repeated_request_changes_nothing_more() {
         let second = sender.post("/transfers/create").json(&body).send().await;
         assert_eq!((second.status, but_for_urls(&second)), (201, but_for_urls(&first)));
         let other = body.replace("\"size_bytes\":3", "\"size_bytes\":4");
-        sender.post("/transfers/create").json(&other).refused("idempotency_mismatch").await;
+        sender.post("/transfers/create").json(&other).expect_error("idempotency_mismatch").await;
         let another_sender = service.sender().await.post("/transfers/create").json(&body).send().await;
         assert_ne!(another_sender.text("transfer_id"), first.text("transfer_id"));
 
         let id = first.text("transfer_id");
         let upload = format!("/transfers/id/{id}/payload/upload-bytes");
         assert_eq!(sender.post(&upload).bytes(b"abc").send().await.status, 200);
-        let repeated = sender.post(&upload).bytes(b"abc").refused("offset_mismatch").await;
+        let repeated = sender.post(&upload).bytes(b"abc").expect_error("offset_mismatch").await;
         assert_eq!(repeated.number("received_bytes"), 3);
         let complete = || sender.post(&format!("/transfers/id/{id}/upload/complete")).json("{}");
         let first = complete().send().await;
-        service.wait(Duration::from_secs(9));
+        service.advance_clock(Duration::from_secs(9));
         assert_eq!(complete().send().await.json(), first.json());
 
         let grant = "A".repeat(43);
@@ -152,7 +152,7 @@ async fn a_restart_keeps_all_state() {
     let service = service.restart().await;
     let sender = service.public().like(&token);
     assert_eq!(&get(&sender).send().await.body[..], b"hello");
-    get(&sender).refused("transfer_exhausted").await;
+    get(&sender).expect_error("transfer_exhausted").await;
     let rest = sender.post(&format!("/transfers/id/{half}/payload/upload-bytes?offset=3")).bytes(b"def").send().await;
     assert_eq!(rest.number("received_bytes"), 6);
     assert_eq!(sender.post(&format!("/transfers/id/{half}/upload/complete")).send().await.status, 200);

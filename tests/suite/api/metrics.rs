@@ -9,7 +9,7 @@ async fn requests_are_counted_without_client_data() {
     let id = sender.send_payload(b"abcdefgh", "").await;
     service.public().get(&format!("/transfers/id/{id}/payload/download-bytes")).send().await;
     service.public().request("PURGE", &format!("/{id}")).send().await;
-    service.admin_without_key().get("/metrics").refused("admin_key_invalid").await;
+    service.admin_without_key().get("/metrics").expect_error("admin_key_invalid").await;
     let response = service.admin().get("/metrics").send().await;
     assert_eq!(response.status, 200);
     let text = String::from_utf8(response.body.to_vec()).unwrap();

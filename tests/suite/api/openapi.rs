@@ -278,6 +278,7 @@ async fn examples_are_accepted_as_they_are() {
 
     let admin = service.admin();
     let schemas = admin.get("/openapi.json").send().await.json()["components"]["schemas"].clone();
-    let made = admin.post("/tokens/create").json(&schemas["CreateToken"]["examples"][0].to_string()).send().await;
-    assert_eq!(made.status, 201, "{made:?}");
+    let token_response =
+        admin.post("/tokens/create").json(&schemas["CreateToken"]["examples"][0].to_string()).send().await;
+    assert_eq!(token_response.status, 201, "{token_response:?}");
 }

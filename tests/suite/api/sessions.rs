@@ -14,11 +14,11 @@ fn origin(service: &Started) -> String {
 
 async fn open_session(service: &Started) -> String {
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
-    let opened =
+    let response =
         service.admin_without_key().post("/auth/set-auth-cookie").header("origin", &origin(service)).json(&body);
-    let opened = opened.send().await;
-    assert_eq!(opened.status, 200, "{opened:?}");
-    let cookie = opened.header("set-cookie").to_owned();
+    let response = response.send().await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let cookie = response.header("set-cookie").to_owned();
     for attribute in ["x-api-key=", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {
         assert!(cookie.contains(attribute), "{attribute} is missing: {cookie}");
     }
@@ -27,8 +27,10 @@ async fn open_session(service: &Started) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-/// Admin routes that need no key: health checks, pages without data, and routes that take the key in the body.
-const OPEN: [(&str, &str); 9] = [
+/// Admin routes without authentication.
+///
+/// These are health checks, pages without data, and routes that take the key in the body.
+const UNAUTHENTICATED: [(&str, &str); 9] = [
     ("GET", "/health"),
     ("GET", "/health/ready"),
     ("GET", "/"),
@@ -46,25 +48,30 @@ async fn every_admin_route_needs_the_key() {
     let transfer = service.sender().await.send_payload(b"abc", "").await;
     let token = service.admin().get("/tokens/list").send().await.items()[0]["token_id"].as_str().unwrap().to_owned();
     let admin_routes = || ROUTES.iter().filter(|route| route.service == ServiceName::Admin);
-    let closed: Vec<_> = admin_routes().filter(|route| !OPEN.contains(&(route.method, route.template))).collect();
-    assert_eq!(admin_routes().count() - closed.len(), OPEN.len(), "OPEN lists a route that no longer exists");
-    assert!(closed.len() >= 8, "the table was not read: {closed:?}");
-    for route in closed {
+    let protected: Vec<_> =
+        admin_routes().filter(|route| !UNAUTHENTICATED.contains(&(route.method, route.template))).collect();
+    assert_eq!(
+        admin_routes().count() - protected.len(),
+        UNAUTHENTICATED.len(),
+        "UNAUTHENTICATED lists a route that no longer exists"
+    );
+    assert!(protected.len() >= 8, "ROUTES has too few admin routes: {protected:?}");
+    for route in protected {
         let path = route.template.replace("{transfer_id}", &transfer).replace("{token_id}", &token);
         assert!(!path.contains('{'), "{path} has an unfilled parameter");
-        let anyone = service.admin_without_key();
+        let unauthenticated = service.admin_without_key();
         for request in [
-            anyone.request(route.method, &path),
-            anyone.request(route.method, &path).header("x-api-key", "wrong"),
-            anyone.request(route.method, &path).header("x-api-key", ""),
-            anyone.request(route.method, &path).header("cookie", "x-api-key=wrong"),
-            anyone.request(route.method, &path).header("authorization", &format!("Bearer {ADMIN_KEY}")),
+            unauthenticated.request(route.method, &path),
+            unauthenticated.request(route.method, &path).header("x-api-key", "wrong"),
+            unauthenticated.request(route.method, &path).header("x-api-key", ""),
+            unauthenticated.request(route.method, &path).header("cookie", "x-api-key=wrong"),
+            unauthenticated.request(route.method, &path).header("authorization", &format!("Bearer {ADMIN_KEY}")),
         ] {
-            let refused = request.json("{}").refused("admin_key_invalid").await;
-            assert_eq!(refused.status, 401, "{} {path}: {refused:?}", route.method);
+            let response = request.json("{}").expect_error("admin_key_invalid").await;
+            assert_eq!(response.status, 401, "{} {path}: {response:?}", route.method);
         }
         // A minute between routes keeps the wrong keys below the limit of ten failed attempts a minute.
-        service.wait(Duration::from_mins(1));
+        service.advance_clock(Duration::from_mins(1));
     }
     let list = service.admin().get("/tokens/list").send().await;
     assert_eq!((list.items().len(), list.items()[0]["status"].as_str()), (1, Some("active")));
@@ -76,28 +83,28 @@ async fn more_than_ten_wrong_keys_a_minute_are_rate_limited() {
     let service = Service::any().start().await;
     for _ in 0..10 {
         let list = service.admin_without_key().get("/tokens/list").header("x-api-key", "wrong");
-        list.refused("admin_key_invalid").await;
+        list.expect_error("admin_key_invalid").await;
     }
     let wrong = || service.admin_without_key().get("/tokens/list").header("x-api-key", "wrong");
-    let limited = wrong().refused("rate_limited").await;
+    let limited = wrong().expect_error("rate_limited").await;
     assert!(limited.header("retry-after").parse::<u64>().unwrap() <= 61);
     // The admin on the same network is not locked out.
     assert_eq!(service.admin().get("/tokens/list").send().await.status, 200);
     let cookie = open_session(&service).await;
     let browser = service.admin_without_key().with_header("cookie", &cookie);
     assert_eq!(browser.get("/tokens/list").send().await.status, 200);
-    service.wait(Duration::from_mins(1));
-    wrong().refused("admin_key_invalid").await;
+    service.advance_clock(Duration::from_mins(1));
+    wrong().expect_error("admin_key_invalid").await;
 }
 
 #[tokio::test]
 async fn an_expired_session_is_no_failed_attempt() {
     let service = Service::any().start().await;
     let cookie = open_session(&service).await;
-    service.wait(Duration::from_hours(12));
+    service.advance_clock(Duration::from_hours(12));
     let browser = service.admin_without_key().with_header("cookie", &cookie);
     for _ in 0..11 {
-        browser.get("/tokens/list").refused("admin_key_invalid").await;
+        browser.get("/tokens/list").expect_error("admin_key_invalid").await;
     }
     assert_eq!(service.admin().get("/tokens/list").send().await.status, 200);
 }
@@ -110,10 +117,10 @@ async fn a_session_opens_admin_routes_for_twelve_hours() {
     assert_eq!(browser().get("/tokens/list").send().await.status, 200);
     let create = || browser().post("/tokens/create").json(r#"{"name":"by cookie"}"#);
     assert_eq!(create().header("origin", &origin(&service)).send().await.status, 201);
-    create().refused("origin_not_allowed").await;
-    create().header("origin", "https://evil.example").refused("origin_not_allowed").await;
-    service.wait(Duration::from_hours(12));
-    browser().get("/tokens/list").refused("admin_key_invalid").await;
+    create().expect_error("origin_not_allowed").await;
+    create().header("origin", "https://evil.example").expect_error("origin_not_allowed").await;
+    service.advance_clock(Duration::from_hours(12));
+    browser().get("/tokens/list").expect_error("admin_key_invalid").await;
 }
 
 #[tokio::test]
@@ -139,16 +146,16 @@ async fn only_the_admin_key_from_the_service_origin_opens_a_session() {
     let service = Service::any().start().await;
     let open = || service.admin_without_key().post("/auth/set-auth-cookie");
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
-    open().json(&body).refused("origin_not_allowed").await;
-    open().header("origin", "http://127.0.0.1:1").json(&body).refused("origin_not_allowed").await;
+    open().json(&body).expect_error("origin_not_allowed").await;
+    open().header("origin", "http://127.0.0.1:1").json(&body).expect_error("origin_not_allowed").await;
     let wrong = r#"{"cookie_value":"not the key, but long enough to be one"}"#;
-    open().header("origin", &origin(&service)).json(wrong).refused("admin_key_invalid").await;
-    open().header("origin", &origin(&service)).json("{}").refused("invalid_request").await;
+    open().header("origin", &origin(&service)).json(wrong).expect_error("admin_key_invalid").await;
+    open().header("origin", &origin(&service)).json("{}").expect_error("invalid_request").await;
     // Behind a TLS-terminating proxy, the origin is https and the cookie gets the `__Host-` prefix.
     let https = origin(&service).replace("http:", "https:");
-    let opened = open().header("origin", &https).json(&body).send().await;
-    assert!(opened.header("set-cookie").starts_with("__Host-x-api-key="));
-    assert!(opened.header("set-cookie").ends_with("; Secure"));
+    let response = open().header("origin", &https).json(&body).send().await;
+    assert!(response.header("set-cookie").starts_with("__Host-x-api-key="));
+    assert!(response.header("set-cookie").ends_with("; Secure"));
 }
 
 #[tokio::test]
@@ -156,20 +163,20 @@ async fn a_session_is_ended_from_its_own_page_and_its_cookie_cleared() {
     let service = Service::any().start().await;
     let cookie = open_session(&service).await;
     let end = || service.admin_without_key().post("/auth/end-session").json("{}");
-    end().header("origin", &origin(&service)).refused("admin_key_invalid").await;
-    end().header("cookie", &cookie).refused("origin_not_allowed").await;
-    end().header("cookie", &cookie).header("origin", "https://evil.example").refused("origin_not_allowed").await;
-    let ended = end().header("cookie", &cookie).header("origin", &origin(&service)).send().await;
-    assert_eq!((ended.status, ended.number("expires_at")), (200, START.as_millis()), "{ended:?}");
-    assert_eq!(set_cookies(&ended), ["x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"]);
+    end().header("origin", &origin(&service)).expect_error("admin_key_invalid").await;
+    end().header("cookie", &cookie).expect_error("origin_not_allowed").await;
+    end().header("cookie", &cookie).header("origin", "https://evil.example").expect_error("origin_not_allowed").await;
+    let end_response = end().header("cookie", &cookie).header("origin", &origin(&service)).send().await;
+    assert_eq!((end_response.status, end_response.number("expires_at")), (200, START.as_millis()), "{end_response:?}");
+    assert_eq!(set_cookies(&end_response), ["x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict"]);
     // The response also clears the cookie without prefix, set before TLS was enabled.
     let https = origin(&service).replace("http:", "https:");
-    let ended = end().header("cookie", &cookie).header("origin", &https).send().await;
+    let end_response = end().header("cookie", &cookie).header("origin", &https).send().await;
     let cleared = [
         "__Host-x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict; Secure",
         "x-api-key=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict",
     ];
-    assert_eq!(set_cookies(&ended), cleared);
+    assert_eq!(set_cookies(&end_response), cleared);
 }
 
 fn set_cookies(response: &ApiResponse) -> Vec<&str> {
@@ -196,7 +203,7 @@ async fn login_pages_run_only_scripts_of_this_service() {
         let (_, form) = html.split_once(r#"<form id="session""#).unwrap();
         forms.push(form.split_once("</form>").unwrap().0.split_whitespace().collect::<Vec<_>>().join(" "));
     }
-    assert_eq!(forms[0], forms[1], "the two forms of one script differ");
+    assert_eq!(forms[0], forms[1], "the session forms of the two pages differ");
     assert!(forms[0].contains(r#"type="password" autocomplete="off""#), "{}", forms[0]);
     assert!(!forms[0].contains("name="), "without its script, the form would put the key into the URL");
 }
@@ -220,11 +227,11 @@ async fn every_asset_of_the_admin_page_exists() {
         loaded.extend(new);
         next += 1;
     }
-    // One script opens sessions on this page and on the form's page.
+    // The admin page and the form page share one session script.
     assert!(loaded.iter().any(|name| name == "admin/session.js"), "the page loads {loaded:?}");
     let form = service.admin_without_key().get("/auth/set-cookie-form.js").send().await;
     assert!(String::from_utf8_lossy(&form.body).contains(" from \"../web/admin/session.js\";"), "{form:?}");
-    service.public().get("/web/admin/main.js").refused("route_not_found").await;
+    service.public().get("/web/admin/main.js").expect_error("route_not_found").await;
 }
 
 #[tokio::test]
@@ -233,20 +240,20 @@ async fn the_name_of_header_and_cookie_can_be_changed() {
     let service = renamed.start().await;
     let list = || service.admin_without_key().get("/tokens/list");
     assert_eq!(list().header("x-our-key", ADMIN_KEY).send().await.status, 200);
-    list().header("x-api-key", ADMIN_KEY).refused("admin_key_invalid").await;
+    list().header("x-api-key", ADMIN_KEY).expect_error("admin_key_invalid").await;
 }
 
 #[tokio::test]
-async fn a_changed_host_header_is_explained_and_can_be_allowed() {
+async fn a_changed_host_header_is_explained_and_admin_url_allows_the_origin() {
     let body = format!(r#"{{"cookie_value":"{ADMIN_KEY}"}}"#);
     let open = async |service: &Started| {
         let request = service.admin_without_key().post("/auth/set-auth-cookie");
         request.header("origin", "https://admin.example:8443").json(&body).send().await
     };
     let service = Service::any().start().await;
-    let refused = open(&service).await;
-    assert_eq!(refused.status, 403);
-    let detail = refused.check("origin_not_allowed").text("detail");
+    let response = open(&service).await;
+    assert_eq!(response.status, 403);
+    let detail = response.check("origin_not_allowed").text("detail");
     for words in [&service.admin.to_string(), "Host", "$http_host", "--admin-url https://admin.example:8443"] {
         assert!(detail.contains(words), "{words} is not in {detail}");
     }
@@ -254,7 +261,7 @@ async fn a_changed_host_header_is_explained_and_can_be_allowed() {
         settings.admin_url = Some("https://admin.example:8443".parse().unwrap());
     };
     let service = Service::any().with(allow).start().await;
-    let opened = open(&service).await;
-    assert_eq!(opened.status, 200, "{opened:?}");
-    assert!(opened.header("set-cookie").contains("; Secure"), "{opened:?}");
+    let open_response = open(&service).await;
+    assert_eq!(open_response.status, 200, "{open_response:?}");
+    assert!(open_response.header("set-cookie").contains("; Secure"), "{open_response:?}");
 }

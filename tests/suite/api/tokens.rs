@@ -14,7 +14,7 @@ async fn token(service: &Started, body: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_token_is_created_listed_revoked_and_then_refused() {
+async fn a_token_is_created_listed_revoked_and_then_rejected() {
     for service in Service::each() {
         let service = service.start().await;
         let (id, token) = token(&service, r#"{"name":"press office"}"#).await;
@@ -32,8 +32,8 @@ async fn a_token_is_created_listed_revoked_and_then_refused() {
             let revoked = service.admin().post(&format!("/tokens/id/{id}/revoke")).json("{}").send().await;
             assert_eq!((revoked.status, revoked.text("status").as_str()), (200, "revoked"));
         }
-        sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("token_revoked").await;
-        service.admin().post(&format!("/tokens/id/{}/revoke", "0".repeat(16))).refused("token_not_found").await;
+        sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).expect_error("token_revoked").await;
+        service.admin().post(&format!("/tokens/id/{}/revoke", "0".repeat(16))).expect_error("token_not_found").await;
     }
 }
 
@@ -43,8 +43,8 @@ async fn tokens_expire() {
     let (_, token) = token(&service, r#"{"name":"short","expires_in_s":60}"#).await;
     let sender = service.public().with_header("x-sgsend-token", &token);
     sender.create(1, "").await;
-    service.wait(Duration::from_mins(1));
-    sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).refused("token_expired").await;
+    service.advance_clock(Duration::from_mins(1));
+    sender.post("/transfers/create").json(r#"{"size_bytes":1}"#).expect_error("token_expired").await;
     assert_eq!(service.admin().get("/tokens/list").send().await.items()[0]["status"], "expired");
 }
 
@@ -56,16 +56,17 @@ async fn invalid_tokens_get_the_same_error() {
     let unknown = format!("sgs_{}_{}", "0".repeat(16), "1".repeat(64));
     let wrong_secret = format!("sgs_{id}_{}", "1".repeat(64));
     let create = || service.public().post("/transfers/create").json(r#"{"size_bytes":1}"#);
-    create().refused("token_missing").await;
+    create().expect_error("token_missing").await;
     let mut details = Vec::new();
-    for shown in [unknown.as_str(), &wrong_secret, "sgs_", "nonsense", &token.to_uppercase(), ""] {
-        let refused = create().header("authorization", &format!("Bearer {shown}")).refused("token_invalid").await;
-        details.push(refused.text("detail"));
+    for secret in [unknown.as_str(), &wrong_secret, "sgs_", "nonsense", &token.to_uppercase(), ""] {
+        let response =
+            create().header("authorization", &format!("Bearer {secret}")).expect_error("token_invalid").await;
+        details.push(response.text("detail"));
     }
     details.dedup();
     assert_eq!(details.len(), 1, "the responses differ: {details:?}");
-    create().header("authorization", &format!("Basic {token}")).refused("token_invalid").await;
-    create().header("x-sgsend-token", &unknown).refused("token_invalid").await;
+    create().header("authorization", &format!("Basic {token}")).expect_error("token_invalid").await;
+    create().header("x-sgsend-token", &unknown).expect_error("token_invalid").await;
     // If a proxy uses `Authorization` for itself, the other header still works.
     let other = self::token(&service, r#"{"name":"behind a proxy"}"#).await.1;
     let proxied = create().header("authorization", "Basic dXNlcjpwYXNz").header("x-sgsend-token", &other);
@@ -85,10 +86,10 @@ async fn only_the_token_that_created_a_transfer_can_change_it() {
         ("POST", "delete"),
     ] {
         let path = format!("/transfers/id/{id}/{route}");
-        other.request(method, &path).refused("not_your_transfer").await;
-        service.public().request(method, &path).refused("token_missing").await;
+        other.request(method, &path).expect_error("not_your_transfer").await;
+        service.public().request(method, &path).expect_error("token_missing").await;
         let missing = format!("/transfers/id/{}/{route}", "0".repeat(32));
-        owner.request(method, &missing).refused("transfer_not_found").await;
+        owner.request(method, &missing).expect_error("transfer_not_found").await;
     }
     assert_eq!(owner.status(&id).await.text("status"), "pending");
 }
@@ -109,31 +110,32 @@ async fn recipients_can_neither_complete_nor_delete_a_transfer() {
             (("x-sgsend-access", proof.to_text().to_string()), ("x-sgsend-grant", granted.text("grant")));
         for id in [&pending, &completed] {
             for route in ["delete", "upload/complete", "payload/upload-bytes", "upload/create-presign-urls"] {
-                for shown in [vec![&proof], vec![&grant], vec![&proof, &grant]] {
+                for headers in [vec![&proof], vec![&grant], vec![&proof, &grant]] {
                     for (who, code) in [(service.public(), "token_missing"), (other.clone(), "not_your_transfer")] {
                         let request = who.post(&path(id, route)).json("{}");
-                        let request = shown.iter().fold(request, |request, (name, value)| request.header(name, value));
-                        request.refused(code).await;
+                        let request =
+                            headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+                        request.expect_error(code).await;
                     }
                 }
             }
         }
         assert_eq!(owner.status(&pending).await.text("status"), "pending");
         assert_eq!(owner.status(&completed).await.text("status"), "completed");
-        let fetch = service.public().get(&path(&completed, "payload/download-bytes"));
-        let fetched = fetch.header(proof.0, &proof.1).header(grant.0, &grant.1).send().await;
-        assert_eq!((fetched.status, &fetched.body[..]), (200, &b"abc"[..]));
+        let download = service.public().get(&path(&completed, "payload/download-bytes"));
+        let downloaded = download.header(proof.0, &proof.1).header(grant.0, &grant.1).send().await;
+        assert_eq!((downloaded.status, &downloaded.body[..]), (200, &b"abc"[..]));
     }
 }
 
 #[tokio::test]
 async fn pagination_of_lists_continues_after_the_last_item() {
     let service = Service::any().start().await;
-    let mut made = Vec::new();
+    let mut tokens = Vec::new();
     for number in 0..5 {
-        made.push(token(&service, &format!(r#"{{"name":"token {number}"}}"#)).await.0);
+        tokens.push(token(&service, &format!(r#"{{"name":"token {number}"}}"#)).await.0);
     }
-    made.sort();
+    tokens.sort();
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {
         let page = service.admin().get(&format!("/tokens/list?limit=2{after}")).send().await;
@@ -143,14 +145,14 @@ async fn pagination_of_lists_continues_after_the_last_item() {
             None => break,
         }
     }
-    assert_eq!(found, made);
+    assert_eq!(found, tokens);
     for query in ["limit=0", "limit=1001", "limit=x", "after=x", "page=2"] {
-        service.admin().get(&format!("/tokens/list?{query}")).refused("invalid_request").await;
+        service.admin().get(&format!("/tokens/list?{query}")).expect_error("invalid_request").await;
     }
 }
 
 #[tokio::test]
-async fn invalid_token_members_are_refused() {
+async fn invalid_token_members_are_rejected() {
     let service = Service::any().start().await;
     let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(101));
     for body in [
@@ -169,7 +171,7 @@ async fn invalid_token_members_are_refused() {
         r#"{"name":"a"} trailing"#,
         &long,
     ] {
-        service.admin().post("/tokens/create").json(body).refused("invalid_request").await;
+        service.admin().post("/tokens/create").json(body).expect_error("invalid_request").await;
     }
     assert_eq!(service.admin().get("/tokens/list").send().await.items().len(), 0);
 }

@@ -30,16 +30,16 @@ async fn the_largest_payload_is_accepted_and_one_byte_more_is_not() {
         assert_eq!(health.json()["limits"]["max_content_bytes"], 1_000);
         assert_eq!(health.json()["limits"]["max_payload_bytes"], largest);
         let body = format!(r#"{{"size_bytes":{}}}"#, largest + 1);
-        let refused = sender.post("/transfers/create").json(&body).refused("payload_too_large").await;
-        assert_eq!(refused.number("limit_bytes"), largest);
+        let response = sender.post("/transfers/create").json(&body).expect_error("payload_too_large").await;
+        assert_eq!(response.number("limit_bytes"), largest);
 
         let payload = vec![7; usize::try_from(largest).unwrap()];
         let over = [payload.as_slice(), b"!"].concat();
         let id = sender.create(payload.len(), "").await;
-        let refused = sender.post(&upload_path(&id)).bytes(&over).refused("payload_too_large").await;
-        assert_eq!(refused.number("limit_bytes"), largest);
+        let response = sender.post(&upload_path(&id)).bytes(&over).expect_error("payload_too_large").await;
+        assert_eq!(response.number("limit_bytes"), largest);
         assert_eq!(received(&sender, &id).await, 0);
-        sender.post(&upload_path(&id)).chunked(&over).refused("payload_too_large").await;
+        sender.post(&upload_path(&id)).chunked(&over).expect_error("payload_too_large").await;
         assert_eq!(received(&sender, &id).await, 0, "bytes of an oversized body were kept");
         assert_eq!(sender.post(&upload_path(&id)).chunked(&payload).send().await.number("received_bytes"), largest);
         assert_eq!(sender.post(&format!("/transfers/id/{id}/upload/complete")).send().await.status, 200);
@@ -53,27 +53,27 @@ async fn an_upload_resumes_exactly_at_its_offset() {
         let sender = service.sender().await;
         let id = sender.create(6, "").await;
         let at = |offset: u64| sender.post(&format!("{}?offset={offset}", upload_path(&id)));
-        assert_eq!(at(1).bytes(b"x").refused("offset_mismatch").await.number("received_bytes"), 0);
+        assert_eq!(at(1).bytes(b"x").expect_error("offset_mismatch").await.number("received_bytes"), 0);
         assert_eq!(at(0).bytes(b"ab").send().await.number("received_bytes"), 2);
         for offset in [0, 1, 3, 7, u64::MAX] {
-            let refused = at(offset).bytes(b"x").refused("offset_mismatch").await;
-            assert_eq!(refused.number("received_bytes"), 2);
+            let response = at(offset).bytes(b"x").expect_error("offset_mismatch").await;
+            assert_eq!(response.number("received_bytes"), 2);
         }
-        let refused = at(2).bytes(b"cdefg").refused("payload_too_large").await;
-        assert_eq!(refused.number("limit_bytes"), 6);
-        at(2).chunked(b"cdefg").refused("payload_too_large").await;
+        let response = at(2).bytes(b"cdefg").expect_error("payload_too_large").await;
+        assert_eq!(response.number("limit_bytes"), 6);
+        at(2).chunked(b"cdefg").expect_error("payload_too_large").await;
         assert_eq!(received(&sender, &id).await, 2, "an oversized body removed earlier bytes");
         let complete = || sender.post(&format!("/transfers/id/{id}/upload/complete"));
-        assert_eq!(complete().refused("upload_incomplete").await.number("received_bytes"), 2);
+        assert_eq!(complete().expect_error("upload_incomplete").await.number("received_bytes"), 2);
         assert_eq!(at(2).bytes(b"").send().await.number("received_bytes"), 2);
         assert_eq!(at(2).bytes(b"cdef").send().await.number("received_bytes"), 6);
         assert_eq!(at(6).bytes(b"").send().await.number("received_bytes"), 6);
         assert_eq!(complete().send().await.status, 200);
-        let fetched = sender.get(&format!("/transfers/id/{id}/payload/download-bytes")).send().await;
-        assert_eq!(&fetched.body[..], b"abcdef");
+        let downloaded = sender.get(&format!("/transfers/id/{id}/payload/download-bytes")).send().await;
+        assert_eq!(&downloaded.body[..], b"abcdef");
         for query in ["offset=", "offset=-1", "offset=x", "start=0"] {
             let id = sender.create(6, "").await;
-            sender.post(&format!("{}?{query}", upload_path(&id))).bytes(b"x").refused("invalid_request").await;
+            sender.post(&format!("{}?{query}", upload_path(&id))).bytes(b"x").expect_error("invalid_request").await;
         }
     }
 }
@@ -104,7 +104,7 @@ async fn one_writer_at_a_time() {
         let id = sender.create(10, "").await;
         let mut first = start_partial_upload(&service, &sender, &id, 10, b"abcd").await;
         wait_for_writer(&sender, &id).await;
-        sender.post(&format!("/transfers/id/{id}/upload/complete")).refused("upload_in_progress").await;
+        sender.post(&format!("/transfers/id/{id}/upload/complete")).expect_error("upload_in_progress").await;
         first.write_all(b"efghij").await.unwrap();
         let mut response = [0; 12];
         first.read_exact(&mut response).await.unwrap();
@@ -157,9 +157,9 @@ async fn an_early_response_arrives_while_the_client_still_sends() {
     let id = sender.create(10, "").await;
     // 4 MiB beyond the declared size: the server refuses at once, and drains the rest.
     let body = vec![0; 4 * 1024 * 1024];
-    sender.post(&upload_path(&id)).bytes(&body).refused("payload_too_large").await;
-    service.public().post("/transfers/create").bytes(&body).refused("token_missing").await;
-    sender.post("/transfers/create").bytes(&body).refused("payload_too_large").await;
+    sender.post(&upload_path(&id)).bytes(&body).expect_error("payload_too_large").await;
+    service.public().post("/transfers/create").bytes(&body).expect_error("token_missing").await;
+    sender.post("/transfers/create").bytes(&body).expect_error("payload_too_large").await;
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn the_other_modes_store_what_they_promise() {
 async fn pseudonyms_of_two_days_and_of_two_processes_cannot_be_compared() {
     let service = Service::on_disk().start().await;
     let sender = service.sender().await;
-    service.wait(Duration::from_hours(24));
+    service.advance_clock(Duration::from_hours(24));
     sender.create(1, "").await;
     let service = service.restart().await;
     service.sender().await;

@@ -31,7 +31,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
         let path = |id: &str, route: &str| format!("/transfers/id/{id}/{route}");
         let id = sender.create(5, r#""max_downloads":2"#).await;
         sender.get(&path(&id, "upload/status")).send().await;
-        sender.post(&path(&id, "upload/complete")).refused("upload_incomplete").await;
+        sender.post(&path(&id, "upload/complete")).expect_error("upload_incomplete").await;
         sender.post(&path(&id, "payload/upload-bytes")).bytes(b"hello").send().await;
         sender.post(&path(&id, "upload/complete")).send().await;
         anyone.get(&path(&id, "status")).header("x-request-id", "my-own-1").send().await;
@@ -40,7 +40,7 @@ async fn a_known_sequence_of_calls_leaves_exactly_its_records() {
         anyone.get(&path(&id, "payload/download-bytes")).send().await;
         // The download record is written after the response body has been sent.
         eventually(|| async { (trail(&service, &id).await.len() >= 24 + 2).then_some(()) }).await;
-        anyone.post(&path(&id, "payload/upload-bytes")).refused("token_missing").await;
+        anyone.post(&path(&id, "payload/upload-bytes")).expect_error("token_missing").await;
         anyone.get(&path(&id, "events/list")).send().await;
         sender.post(&path(&id, "delete")).send().await;
 
@@ -130,8 +130,8 @@ async fn only_the_senders_token_shows_the_client_of_an_event() {
         let open = service.public().get(&path).send().await;
         let text = String::from_utf8_lossy(&open.body).into_owned();
         assert!(!text.contains("client\":{") && !text.contains("token_id"), "{text}");
-        other.get(&path).refused("not_your_transfer").await;
-        service.public().get(&path).header("x-sgsend-token", "wrong").refused("token_invalid").await;
+        other.get(&path).expect_error("not_your_transfer").await;
+        service.public().get(&path).header("x-sgsend-token", "wrong").expect_error("token_invalid").await;
     }
     let own = sender.get(&format!("/transfers/id/{id}/events/list")).send().await;
     let claim = own.items().pop().unwrap();
@@ -147,16 +147,16 @@ async fn clients_add_few_events_and_only_known_ones() {
     let id = sender.send_payload(b"abc", "").await;
     let add = |id: &str, body: &str| service.public().post(&format!("/transfers/id/{id}/events/add")).json(body);
     assert_eq!(add(&pending, r#"{"kind":"link_opened"}"#).send().await.status, 201);
-    add(&pending, r#"{"kind":"download_started"}"#).refused("not_completed").await;
+    add(&pending, r#"{"kind":"download_started"}"#).expect_error("not_completed").await;
     sender.post(&format!("/transfers/id/{pending}/delete")).send().await;
-    add(&pending, r#"{"kind":"download_completed"}"#).refused("not_completed").await;
+    add(&pending, r#"{"kind":"download_completed"}"#).expect_error("not_completed").await;
     for body in ["", r#"{"kind":"transfer_deleted"}"#, r#"{"kind":"x"}"#, r#"{"kind":"link_opened","note":"hi"}"#] {
-        add(&id, body).refused("invalid_request").await;
+        add(&id, body).expect_error("invalid_request").await;
     }
     for _ in 0..20 {
         assert_eq!(add(&id, r#"{"kind":"link_opened"}"#).send().await.status, 201);
     }
-    add(&id, r#"{"kind":"link_opened"}"#).refused("event_limit_reached").await;
+    add(&id, r#"{"kind":"link_opened"}"#).expect_error("event_limit_reached").await;
     // Holders of a grant have an event limit of their own.
     let granted = service.public().post(&format!("/transfers/id/{id}/download/create-presign-url")).send().await;
     let with_grant = add(&id, r#"{"kind":"download_started"}"#).header("x-sgsend-grant", &granted.text("grant"));
@@ -187,8 +187,8 @@ async fn pagination_continues_after_the_last_record() {
     assert_eq!(found[..whole.len()], whole);
     assert!(whole.is_sorted_by_key(|record| record["id"].as_str().unwrap().to_owned()));
     for query in ["limit=0", "after=x", "before=x"] {
-        sender.get(&format!("/transfers/id/{id}/events/list?{query}")).refused("invalid_request").await;
-        service.admin().get(&format!("/audit/transfers/id/{id}/all?{query}")).refused("invalid_request").await;
+        sender.get(&format!("/transfers/id/{id}/events/list?{query}")).expect_error("invalid_request").await;
+        service.admin().get(&format!("/audit/transfers/id/{id}/all?{query}")).expect_error("invalid_request").await;
     }
 }
 
@@ -201,7 +201,7 @@ async fn strangers_see_neither_reads_nor_refusals_and_nobody_an_admins_reads() {
     service.admin().get(&format!("/audit/transfers/id/{id}/all")).send().await;
     let download = format!("/transfers/id/{id}/payload/download-bytes");
     assert_eq!(service.public().get(&download).send().await.status, 200);
-    service.public().get(&download).refused("transfer_exhausted").await;
+    service.public().get(&download).expect_error("transfer_exhausted").await;
     let listed = async |api: Api| {
         let actions = api.get(&format!("/transfers/id/{id}/actions/list?limit=1000")).send().await.items();
         let described = actions.iter().map(|record| {
@@ -227,9 +227,9 @@ async fn strangers_see_neither_reads_nor_refusals_and_nobody_an_admins_reads() {
 async fn requests_that_name_no_transfer_are_kept_apart() {
     let service = Service::on_disk().start().await;
     let missing = "0".repeat(32);
-    service.public().get(&format!("/transfers/id/{missing}/status")).refused("transfer_not_found").await;
-    service.public().post("/transfers/create").refused("token_missing").await;
-    service.public().get("/no/such/route?with=a-query").refused("route_not_found").await;
+    service.public().get(&format!("/transfers/id/{missing}/status")).expect_error("transfer_not_found").await;
+    service.public().post("/transfers/create").expect_error("token_missing").await;
+    service.public().get("/no/such/route?with=a-query").expect_error("route_not_found").await;
     service.public().get("/health").send().await;
     let folder = service.stop().await.1.unwrap();
     let records = rusqlite::Connection::open(folder.path().join("records.sqlite")).unwrap();
@@ -261,9 +261,9 @@ async fn clients_that_disconnect_early_are_recorded() {
     eventually(|| async {
         let records = trail(&service, &id).await;
         let downloads = texts(&records, "action", "action").into_iter().filter(|action| *action == "payload.download");
-        let asked = texts(&records, "request", "route").into_iter().filter(|route| route.ends_with("download-bytes"));
-        let (downloads, asked) = (downloads.count(), asked.count());
-        (downloads > 0 && downloads == asked).then_some(())
+        let routes = texts(&records, "request", "route").into_iter().filter(|route| route.ends_with("download-bytes"));
+        let (downloads, routes) = (downloads.count(), routes.count());
+        (downloads > 0 && downloads == routes).then_some(())
     })
     .await;
 }
@@ -277,7 +277,7 @@ async fn records_contain_the_status_sent_to_the_client() {
     let payload = service.folder().join(format!("payloads/{}/{id}.enc", &id[..2]));
     std::fs::remove_file(&payload).unwrap();
     std::fs::create_dir(&payload).unwrap();
-    sender.post(&format!("/transfers/id/{id}/delete")).refused("storage_unavailable").await;
+    sender.post(&format!("/transfers/id/{id}/delete")).expect_error("storage_unavailable").await;
     let records = trail(&service, &id).await;
     let delete = records
         .iter()

@@ -35,9 +35,9 @@ impl Original {
         &self.plaintext[..usize::try_from(end).unwrap()]
     }
 
-    /// Checks that `sealed` is rejected, with and without a known size, and that exactly the plaintext of the first
-    /// `untouched` segments is released.
-    fn refused(&self, what: &str, sealed: &[u8], untouched: usize) {
+    /// Checks that `sealed` is rejected, with and without a known size. Exactly the plaintext of the first `untouched`
+    /// segments must be released.
+    fn check_rejected(&self, what: &str, sealed: &[u8], untouched: usize) {
         let known = Layout::of_sealed(sealed.len() as u64).unwrap_or(self.layout);
         for stream in [OpenStream::new(self.key.clone()), OpenStream::with_layout(self.key.clone(), known)] {
             let (released, result) = open_pieces(stream, sealed.chunks(700_000));
@@ -48,17 +48,17 @@ impl Original {
 }
 
 #[test]
-fn truncated_payloads_are_refused() {
+fn truncated_payloads_are_rejected() {
     let original = Original::new();
     let (one, two, all) = (SEGMENT_SIZE, 2 * SEGMENT_SIZE, original.sealed.len());
     for length in [0, 1, 39, 40, 41, 55, 56, 57, 1_000, one - 1, one] {
-        original.refused(&format!("truncated to {length}"), &original.sealed[..length], 0);
+        original.check_rejected(&format!("truncated to {length}"), &original.sealed[..length], 0);
     }
     for length in [one + 1, one + 15, one + 16, one + 17, two - 1, two] {
-        original.refused(&format!("truncated to {length}"), &original.sealed[..length], 1);
+        original.check_rejected(&format!("truncated to {length}"), &original.sealed[..length], 1);
     }
     for length in [two + 1, two + 15, two + 16, two + 17, all - TAG_SIZE, all - 1] {
-        original.refused(&format!("truncated to {length}"), &original.sealed[..length], 2);
+        original.check_rejected(&format!("truncated to {length}"), &original.sealed[..length], 2);
     }
 }
 
@@ -76,11 +76,11 @@ fn truncation_is_detected_against_the_announced_size() {
 }
 
 #[test]
-fn extended_payloads_are_refused() {
+fn extended_payloads_are_rejected() {
     let original = Original::new();
     for extra in [1, 16, 17, 1_000] {
         let extended = [original.sealed.as_slice(), &vec![0; extra]].concat();
-        original.refused(&format!("extended by {extra}"), &extended, 2);
+        original.check_rejected(&format!("extended by {extra}"), &extended, 2);
         // With the correct size known, the last segment decrypts, but the payload as a whole is still rejected.
         let stream = OpenStream::with_layout(original.key.clone(), original.layout);
         let (released, result) = open_pieces(stream, [extended.as_slice()]);
@@ -88,7 +88,7 @@ fn extended_payloads_are_refused() {
         assert!(released == original.plaintext);
     }
     let twice = [original.sealed.as_slice(), &original.sealed].concat();
-    original.refused("sent twice", &twice, 2);
+    original.check_rejected("sent twice", &twice, 2);
 }
 
 #[test]
@@ -103,23 +103,23 @@ fn a_full_last_segment_is_not_followed_by_another() {
 }
 
 #[test]
-fn reordered_and_foreign_segments_are_refused() {
+fn reordered_and_foreign_segments_are_rejected() {
     let original = Original::new();
     let (first, rest) = original.sealed.split_at(SEGMENT_SIZE);
     let (second, last) = rest.split_at(SEGMENT_SIZE);
-    original.refused("first segments swapped", &[second, first, last].concat(), 0);
-    original.refused("last segments swapped", &[first, last, second].concat(), 1);
-    original.refused("middle segment left out", &[first, last].concat(), 1);
-    original.refused("first segment left out", &[second, last].concat(), 0);
-    original.refused("middle segment repeated", &[first, second, second, last].concat(), 2);
+    original.check_rejected("first segments swapped", &[second, first, last].concat(), 0);
+    original.check_rejected("last segments swapped", &[first, last, second].concat(), 1);
+    original.check_rejected("middle segment left out", &[first, last].concat(), 1);
+    original.check_rejected("first segment left out", &[second, last].concat(), 0);
+    original.check_rejected("middle segment repeated", &[first, second, second, last].concat(), 2);
 
     let other = seal_all(&original.key, &original.plaintext);
-    original.refused(
+    original.check_rejected(
         "middle segment of another payload",
         &[first, &other[SEGMENT_SIZE..2 * SEGMENT_SIZE], last].concat(),
         1,
     );
-    original.refused(
+    original.check_rejected(
         "header of another payload",
         &[&other[..HEADER_SIZE], &original.sealed[HEADER_SIZE..]].concat(),
         0,
@@ -148,7 +148,7 @@ fn flipped_bits_are_detected() {
     ] {
         let mut flipped = original.sealed.clone();
         flipped[position] ^= 1 << (position % 8);
-        original.refused(&format!("bit flipped at {position}"), &flipped, untouched);
+        original.check_rejected(&format!("bit flipped at {position}"), &flipped, untouched);
     }
 }
 
@@ -156,7 +156,7 @@ fn flipped_bits_are_detected() {
 fn a_wrong_key_releases_nothing() {
     let original = Original::new();
     let other = Original { key: PayloadKey::random(), ..original };
-    other.refused("wrong key", &other.sealed, 0);
+    other.check_rejected("wrong key", &other.sealed, 0);
     let mut bytes = Zeroizing::new([0; 32]);
     bytes[31] = 1;
     let (released, result) = open_all(&PayloadKey::from_bytes(bytes), &other.sealed[..200]);
@@ -187,7 +187,7 @@ fn a_segment_that_fails_to_decrypt_is_cleared() {
 }
 
 #[test]
-fn segments_of_wrong_sizes_are_refused() {
+fn segments_of_wrong_sizes_are_rejected() {
     let original = Original::new();
     let opener = Opener::new(&original.key, Header::parse(&original.sealed[..HEADER_SIZE]).unwrap());
     for (index, last, size, error) in [

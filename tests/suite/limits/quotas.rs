@@ -11,7 +11,7 @@ async fn sender(service: &Started, limits: &str) -> Api {
     service.public().with_header("x-sgsend-token", &created.text("token"))
 }
 
-async fn own(sender: &Api) -> serde_json::Value {
+async fn token_status(sender: &Api) -> serde_json::Value {
     let status = sender.get("/token/status").send().await;
     assert_eq!(status.status, 200, "{status:?}");
     status.json()
@@ -39,7 +39,7 @@ async fn fifty_concurrent_uploads_on_a_quota_of_ten_yield_ten() {
         }
         let done: Vec<_> = uploads.join_all().await.into_iter().flatten().collect();
         assert_eq!(done, [200; 10]);
-        let own = own(&sender).await;
+        let own = token_status(&sender).await;
         assert_eq!((own["transfers_created"].as_u64(), own["max_transfers"].as_u64()), (Some(10), Some(10)));
         assert_eq!((own["bytes_held"].as_u64(), own["max_total_bytes"].as_u64()), (None, None));
     }
@@ -67,14 +67,15 @@ async fn bytes_are_reserved_exactly_and_released() {
         }
         if Service::is_presigned() {
             // A signed upload URL could restore a payload, so its bytes stay reserved until the URL expires.
-            assert_eq!(own(&sender).await["bytes_held"], 1000);
+            assert_eq!(token_status(&sender).await["bytes_held"], 1000);
             return;
         }
-        assert_eq!(own(&sender).await["bytes_held"], 0);
-        let refused = sender.post("/transfers/create").json(r#"{"size_bytes":1001}"#).refused("quota_exceeded").await;
-        assert!(refused.text("detail").contains("max_total_bytes"), "{refused:?}");
+        assert_eq!(token_status(&sender).await["bytes_held"], 0);
+        let too_large =
+            sender.post("/transfers/create").json(r#"{"size_bytes":1001}"#).expect_error("quota_exceeded").await;
+        assert!(too_large.text("detail").contains("max_total_bytes"), "{too_large:?}");
         sender.create(1000, "").await;
-        assert_eq!(own(&sender).await["bytes_held"], 1000);
+        assert_eq!(token_status(&sender).await["bytes_held"], 1000);
     }
 }
 
@@ -87,11 +88,11 @@ async fn a_repeated_creation_counts_once_and_needs_no_quota() {
     let second = sender.post("/transfers/create").json(&body).send().await;
     assert_eq!((first.status, second.status), (201, 201));
     assert_eq!(first.text("transfer_id"), second.text("transfer_id"));
-    assert_eq!(own(&sender).await["transfers_created"], 1);
+    assert_eq!(token_status(&sender).await["transfers_created"], 1);
 }
 
 #[tokio::test]
-async fn a_zero_quota_is_refused() {
+async fn a_zero_quota_is_rejected() {
     let service = Service::any().start().await;
     for body in [
         r#"{"name":"a","max_transfers":0}"#,
@@ -99,7 +100,7 @@ async fn a_zero_quota_is_refused() {
         r#"{"name":"a","max_transfers":-1}"#,
         r#"{"name":"a","max_total_bytes":9223372036854775808}"#,
     ] {
-        service.admin().post("/tokens/create").json(body).refused("invalid_request").await;
+        service.admin().post("/tokens/create").json(body).expect_error("invalid_request").await;
     }
 }
 
@@ -107,10 +108,10 @@ async fn a_zero_quota_is_refused() {
 async fn a_token_holder_can_read_its_state() {
     let service = Service::any().start().await;
     let sender = sender(&service, r#""expires_in_s":60"#).await;
-    let own = own(&sender).await;
+    let own = token_status(&sender).await;
     assert_eq!((own["name"].as_str(), own["status"].as_str()), (Some("limited"), Some("active")));
     assert!(own.get("secret_sha256").is_none() && own.get("token").is_none(), "{own}");
-    service.public().get("/token/status").refused("token_missing").await;
-    service.wait(Duration::from_mins(1));
-    sender.get("/token/status").refused("token_expired").await;
+    service.public().get("/token/status").expect_error("token_missing").await;
+    service.advance_clock(Duration::from_mins(1));
+    sender.get("/token/status").expect_error("token_expired").await;
 }

@@ -37,9 +37,9 @@ async fn an_address_has_its_burst_and_then_its_rate() {
     let one = from(&service.public(), "203.0.113.9");
     let responses = ask(&one, 6).await;
     assert!(responses[..5].iter().all(|response| response.status == 200));
-    let refused = &responses[5];
-    assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
-    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    let rejected = &responses[5];
+    assert_eq!((rejected.status, rejected.code().as_str()), (429, "rate_limited"));
+    let wait: u64 = rejected.header("retry-after").parse().unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
     assert_eq!(ask(&from(&service.public(), "203.0.113.10"), 1).await[0].status, 200, "one address limits another");
     eventually(|| async { (ask(&one, 1).await[0].status == 200).then_some(()) }).await;
@@ -80,8 +80,8 @@ async fn non_loopback_services_are_rate_limited_by_default() {
     let service = Service::any().with(proxied).start().await;
     let one = from(&service.public(), "203.0.113.9");
     let responses = ask(&one, 700).await;
-    let refused = responses.iter().filter(|response| response.status == 429).count();
-    assert!(refused > 0, "the default burst of 500 requests was not enforced");
+    let rejected = responses.iter().filter(|response| response.status == 429).count();
+    assert!(rejected > 0, "the default burst of 500 requests was not enforced");
     assert!(responses[..500].iter().all(|response| response.status == 200));
 }
 
@@ -107,12 +107,12 @@ async fn ten_wrong_proofs_an_hour_are_checked() {
     assert_eq!(codes.iter().filter(|code| *code == "access_invalid").count(), 10, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| *code == "rate_limited").count(), 40);
     let open = |api: &Api, id: &str| api.request("HEAD", &path(id)).header("x-sgsend-access", &right);
-    let refused = open(&guesser, &id).send().await;
-    assert_eq!(refused.status, 429, "the eleventh guess was checked");
-    assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 3_601);
+    let rejected = open(&guesser, &id).send().await;
+    assert_eq!(rejected.status, 429, "the eleventh guess was checked");
+    assert!(rejected.header("retry-after").parse::<u64>().unwrap() <= 3_601);
     assert_eq!(open(&guesser, &other).send().await.status, 200, "guesses for one transfer block another");
     assert_eq!(open(&from(&service.public(), "203.0.113.10"), &id).send().await.status, 200);
-    service.wait(Duration::from_hours(1));
+    service.advance_clock(Duration::from_hours(1));
     assert_eq!(open(&guesser, &id).send().await.status, 200);
 }
 
@@ -128,9 +128,9 @@ async fn failed_proofs_count_per_ipv6_site() {
     };
     for network in 0..10 {
         let wrong = AccessProof::of(&PayloadKey::random());
-        show(&format!("2001:db8:7:{network:x}::1"), &wrong).refused("access_invalid").await;
+        show(&format!("2001:db8:7:{network:x}::1"), &wrong).expect_error("access_invalid").await;
     }
-    show("2001:db8:7:abcd::1", &right).refused("rate_limited").await;
+    show("2001:db8:7:abcd::1", &right).expect_error("rate_limited").await;
     assert_eq!(show("2001:db8:8::1", &right).send().await.status, 200);
 }
 
@@ -141,10 +141,10 @@ async fn failed_admin_keys_count_per_ipv6_site() {
         from(&service.admin_without_key(), address).get("/tokens/list").header("x-api-key", key)
     };
     for network in 0..10 {
-        show(&format!("2001:db8:7:{network:x}::1"), "wrong").refused("admin_key_invalid").await;
+        show(&format!("2001:db8:7:{network:x}::1"), "wrong").expect_error("admin_key_invalid").await;
     }
-    show("2001:db8:7:abcd::1", "wrong").refused("rate_limited").await;
-    show("2001:db8:8::1", "wrong").refused("admin_key_invalid").await;
+    show("2001:db8:7:abcd::1", "wrong").expect_error("rate_limited").await;
+    show("2001:db8:8::1", "wrong").expect_error("admin_key_invalid").await;
     // The right key is accepted from everywhere.
     assert_eq!(show("2001:db8:7:abcd::1", ADMIN_KEY).send().await.status, 200);
 }
@@ -160,7 +160,10 @@ async fn a_flood_neither_fills_the_store_nor_hides_errors() {
     for _ in 0..300 {
         flood.get(&format!("/transfers/id/{id}/status")).send().await;
     }
-    from(&service.public(), "203.0.113.10").post(&format!("/transfers/id/{id}/delete")).refused("token_missing").await;
+    from(&service.public(), "203.0.113.10")
+        .post(&format!("/transfers/id/{id}/delete"))
+        .expect_error("token_missing")
+        .await;
     let trail = quiet.get(&format!("/audit/transfers/id/{id}/all?limit=1000")).send().await.items();
     let codes: Vec<_> = trail.iter().filter_map(|record| record["code"].as_str()).collect();
     assert!(!codes.contains(&"rate_limited"), "the audit records contain rate-limited requests");

@@ -79,9 +79,9 @@ async fn a_damaged_link_gives_browsers_a_page_and_others_a_json_error() {
             assert_eq!(page.header("cache-control"), "no-store", "{accept}");
             assert!(String::from_utf8_lossy(&page.body).contains("Somebody has sent you a file"), "{accept}");
         }
-        service.public().get(&path).refused("invalid_id").await;
+        service.public().get(&path).expect_error("invalid_id").await;
         for accept in ["*/*", "application/json", "text/htmlx", "text/*"] {
-            service.public().get(&path).header("accept", accept).refused("invalid_id").await;
+            service.public().get(&path).header("accept", accept).expect_error("invalid_id").await;
         }
     }
 }
@@ -96,7 +96,7 @@ async fn slow_request_heads_are_cut_off() {
 }
 
 #[tokio::test]
-async fn oversized_or_malformed_heads_are_refused() {
+async fn oversized_or_malformed_heads_are_rejected() {
     let service = Service::any().start().await;
     let long = "x".repeat(80_000);
     let response = raw(&service, &format!("GET /health HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n")).await;
@@ -125,15 +125,15 @@ async fn one_network_may_hold_a_quarter_of_the_connections() {
         settings.timeouts.max_connections = 8;
     });
     let service = service.start().await;
-    let mut held = Vec::new();
+    let mut open_connections = Vec::new();
     for _ in 0..2 {
-        held.push(TcpStream::connect(service.public).await.unwrap());
+        open_connections.push(TcpStream::connect(service.public).await.unwrap());
     }
     for _ in 0..8 {
         let response = raw(&service, "").await;
         assert_eq!(response, "", "the network exceeded its share");
     }
-    for mut stream in held {
+    for mut stream in open_connections {
         stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();

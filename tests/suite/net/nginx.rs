@@ -96,11 +96,11 @@ fn nginx_command() -> Command {
 }
 
 fn has_nginx() -> bool {
-    let found = nginx_command().arg("-v").stderr(Stdio::null()).status().is_ok();
-    if !found {
+    let is_installed = nginx_command().arg("-v").stderr(Stdio::null()).status().is_ok();
+    if !is_installed {
         not_run("nginx is not installed");
     }
-    found
+    is_installed
 }
 
 fn free_ports() -> [u16; 2] {
@@ -113,7 +113,7 @@ fn temporary_paths(folder: &str) -> String {
     ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(path).concat()
 }
 
-/// Writes a certificate for `localhost` and its key; returns the file with the certificate of its authority.
+/// Writes a certificate for `localhost` and its key. Returns the file with the certificate of its authority.
 fn certificates(home: &Home) -> String {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -126,8 +126,8 @@ fn certificates(home: &Home) -> String {
     home.file("ca.pem", authority.pem().as_bytes())
 }
 
-/// Uploads and downloads a file, and checks that the services know the proxy, and the verdict on its body limit.
-fn passes(proxied: &Proxied, request_body: &str) -> String {
+/// Uploads and downloads a file. Checks that the services know the proxy, and the verdict on its body limit.
+fn check_round_trip(proxied: &Proxied, request_body: &str) -> String {
     proxied.run(&["token", "create", "x", "--login"]).text();
     let payload = content(9_000_000);
     let file = proxied.home.file("a.bin", &payload);
@@ -149,7 +149,7 @@ async fn both_services_work_behind_the_documented_nginx() {
     }
     let (proxied, link) = tokio::task::spawn_blocking(|| {
         let proxied = Proxied::start(|file| file);
-        let link = passes(&proxied, "ok");
+        let link = check_round_trip(&proxied, "ok");
         (proxied, link)
     })
     .await
@@ -188,5 +188,5 @@ fn transfers_pass_the_defaults_of_nginx() {
         assert!(dropped.iter().all(|line| file.contains(line)), "{file}");
         dropped.iter().fold(file, |file, line| file.replace(line, ""))
     };
-    passes(&Proxied::start(defaults), "warning");
+    check_round_trip(&Proxied::start(defaults), "warning");
 }

@@ -15,8 +15,8 @@ async fn open_uploads_reserve_their_remaining_bytes() {
     let open = start_partial_upload(&service, &sender, &first, 25_000_000, b"the beginning").await;
     wait_for_writer(&sender, &first).await;
     let upload = |id: &str| sender.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(b"more");
-    upload(&second).refused("storage_full").await;
-    sender.post("/transfers/create").json(r#"{"size_bytes":25000000}"#).refused("storage_full").await;
+    upload(&second).expect_error("storage_full").await;
+    sender.post("/transfers/create").json(r#"{"size_bytes":25000000}"#).expect_error("storage_full").await;
     drop(open);
     eventually(|| async { (upload(&second).send().await.status == 200).then_some(()) }).await;
 }

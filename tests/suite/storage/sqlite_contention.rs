@@ -21,8 +21,8 @@ async fn requests_wait_for_the_database_lock() {
     let ask = async |_| sender.post(&format!("/transfers/id/{id}/download/create-presign-url")).json("{}").send().await;
     let deleted = async || sender.post(&format!("/transfers/id/{id}/delete")).json("{}").send().await;
     let (responses, ()) = tokio::join!(join_all((0..6).map(ask)), release);
-    let counted = responses.iter().filter(|response| response.status == 200).count();
-    assert_eq!(counted, 2, "{responses:?}");
+    let successes = responses.iter().filter(|response| response.status == 200).count();
+    assert_eq!(successes, 2, "{responses:?}");
     assert!(
         responses.iter().all(|response| response.status == 200 || response.code() == "transfer_exhausted"),
         "{responses:?}"

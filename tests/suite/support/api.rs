@@ -72,7 +72,7 @@ impl Api {
         self.request("POST", path)
     }
 
-    /// Creates a transfer of `size` bytes; `members` are additional JSON members, such as `"max_downloads":1`.
+    /// Creates a transfer of `size` bytes. `members` are additional JSON members, such as `"max_downloads":1`.
     pub(crate) async fn create(&self, size: usize, members: &str) -> String {
         let comma = if members.is_empty() { "" } else { "," };
         let body = format!(r#"{{"size_bytes":{size}{comma}{members}}}"#);
@@ -84,8 +84,8 @@ impl Api {
     /// Creates, uploads and completes a transfer.
     pub(crate) async fn send_payload(&self, payload: &[u8], members: &str) -> String {
         let id = self.create(payload.len(), members).await;
-        let sent = self.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(payload).send().await;
-        assert_eq!(sent.status, 200, "{sent:?}");
+        let response = self.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(payload).send().await;
+        assert_eq!(response.status, 200, "{response:?}");
         let completed = self.post(&format!("/transfers/id/{id}/upload/complete")).json("{}").send().await;
         assert_eq!(completed.status, 200, "{completed:?}");
         id
@@ -143,7 +143,7 @@ impl Request {
     }
 
     /// Sends the request and expects this error code.
-    pub(crate) async fn refused(self, code: &str) -> ApiResponse {
+    pub(crate) async fn expect_error(self, code: &str) -> ApiResponse {
         self.send().await.check(code)
     }
 }

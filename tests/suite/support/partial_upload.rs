@@ -28,7 +28,7 @@ pub(crate) async fn start_partial_upload(
     stream
 }
 
-/// Waits until the writer holds the upload lease: the service then rejects requests before it checks their offset.
+/// Waits until the writer holds the upload lease. The service then rejects requests before it checks their offset.
 pub(crate) async fn wait_for_writer(sender: &Api, id: &str) {
     eventually(|| async {
         let other = sender.post(&format!("{}?offset=9", upload_path(id))).bytes(b"x").send().await;

@@ -15,7 +15,7 @@ pub(crate) struct SocksProxy {
 }
 
 impl SocksProxy {
-    /// Starts a proxy that connects each address of `targets` to the service at a URL, and refuses other addresses.
+    /// Starts a proxy that connects each address of `targets` to a service, and refuses other addresses.
     pub(crate) fn to(targets: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();

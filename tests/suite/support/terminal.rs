@@ -137,9 +137,9 @@ impl Terminal {
 
     /// Receives more output.
     fn receive(&mut self, expected: &str) {
-        let more = self.shown.recv_timeout(PATIENCE);
-        let more = more.unwrap_or_else(|_| panic!("{expected:?} was never shown: {}", self.seen));
-        self.seen.push_str(&String::from_utf8_lossy(&more));
+        let output = self.shown.recv_timeout(PATIENCE);
+        let output = output.unwrap_or_else(|_| panic!("{expected:?} was never shown: {}", self.seen));
+        self.seen.push_str(&String::from_utf8_lossy(&output));
     }
 }
 

@@ -25,12 +25,12 @@ const NAME_WIDTH: usize = 23;
 #[derive(Args)]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(crate) struct Arguments {
-    /// Storage to check: file:FOLDER or s3://BUCKET/PREFIX [default: check server, clock, token and files of this user]
+    /// Storage to check: file:FOLDER or s3://BUCKET/PREFIX [default: check this user's set-up]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
     s3: S3Options,
-    /// URL of the web page that accesses the bucket directly; checks its CORS rules
+    /// URL of the web page that accesses the bucket directly; checks the bucket's CORS rules
     #[arg(long, env = "SGSEND_PUBLIC_URL", value_name = "URL")]
     public_url: Option<BaseUrl>,
 }

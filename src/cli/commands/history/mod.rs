@@ -15,7 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::YesOption;
-use crate::cli::output::plural::counted;
+use crate::cli::output::plural::with_number;
 use crate::cli::output::{escape, table, time};
 use crate::client::{Direction, History, HistoryEntry, UnfinishedTransfer};
 use crate::domain::clock::{Clock, SystemClock};
@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<()> 
         }
         context.printer.note(&format!("removed transfer {id} from the history"));
     } else if arguments.clear {
-        let uploads = |count| counted(count, "upload");
+        let uploads = |count| with_number(count, "upload");
         let count = history.read().map_err(failed)?.len();
         let question = format!("Remove {} from the history, with any stored keys?", uploads(count));
         let prompt = context.prompt.answering(arguments.answer.yes);

@@ -67,7 +67,7 @@ fn parse(text: &str, source: &str) -> Result<AdminKey, Failure> {
     })
 }
 
-/// Generates a key and writes it to `file` atomically (mode 0600 on Unix); returns `false` if the file exists.
+/// Generates a key and writes it to `file` atomically (mode 0600 on Unix). Returns `false` if the file exists.
 fn generate(file: &Path) -> io::Result<bool> {
     if file.exists() {
         return Ok(false);

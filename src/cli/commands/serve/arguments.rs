@@ -82,7 +82,7 @@ impl ServiceChoice {
 #[command(next_help_heading = "Service options")]
 #[expect(clippy::doc_markdown, reason = "help texts are not Markdown")]
 pub(super) struct CommonArguments {
-    /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: with `serve all` [default: this user's data directory]
+    /// Storage: file:FOLDER, s3://BUCKET/PREFIX, or memory: (`serve all`) [default: user data directory]
     #[arg(long, env = "SGSEND_STORAGE", value_name = "URL", value_parser = storage)]
     storage: Option<StorageLocation>,
     #[command(flatten)]
@@ -105,21 +105,21 @@ pub(super) struct CommonArguments {
     /// Proxy address or network that is trusted to report client addresses; can be repeated
     #[arg(long, env = "SGSEND_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<IpNet>,
-    /// Header in which trusted proxies report client addresses: a list, or `forwarded` [default: x-forwarded-for]
+    /// Header in which trusted proxies report clients: a list, or `forwarded` [default: x-forwarded-for]
     #[arg(long, env = "SGSEND_FORWARDED_HEADER", value_name = "NAME", requires = "trusted_proxy")]
     forwarded_header: Option<HeaderName>,
-    /// Rate limit per client address (IPv6: per /64) and per sender token: off, or N/s:BURST [default: 50/s:500; off if
-    /// only this machine can connect]
+    /// Rate limit per client address and per sender token: off, or N/s:BURST [default: 50/s:500]
+    ///
+    /// IPv6 addresses are limited per /64. Without this option, there is no limit if only this machine can connect.
     #[arg(long, env = "SGSEND_RATE_LIMIT", value_name = "RATE", value_parser = rate)]
     rate_limit: Option<RateMode>,
-    /// Web origin that may call the public service (CORS): scheme and host, as browsers send them; can be repeated
+    /// Web origin that may call the public service (CORS), as browsers send it; can be repeated
     #[arg(long, env = "SGSEND_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
-    /// Time without a byte after which the upload or download of a payload is aborted [default: 30s for uploads, 5m for
-    /// downloads]
+    /// Timeout for the next bytes of a payload [default: 30s for uploads, 5m for downloads]
     #[arg(long, env = "SGSEND_BODY_IDLE_TIMEOUT", value_name = "DURATION", value_parser = positive_duration)]
     body_idle_timeout: Option<Duration>,
-    /// Minimum rate of uploads and downloads of payloads, in bytes per second of waiting for the client; 0 for none
+    /// Minimum rate of payload transfers, in bytes per second of waiting for the client; 0 for none
     #[arg(long, env = "SGSEND_MIN_BODY_RATE", value_name = "SIZE", default_value = "1KiB", value_parser = bytes)]
     min_body_rate: u64,
     /// Disk space that uploads leave free: a percentage (at least 256MiB), or a size
@@ -201,7 +201,8 @@ impl CommonArguments {
         Ok(settings)
     }
 
-    /// Returns whether `--trusted-proxy` seems to be missing: the public URL is not loopback, and no proxy is named.
+    /// Returns whether `--trusted-proxy` seems to be missing. That is likely if the public URL is not loopback, and no
+    /// proxy is named.
     pub(super) fn seems_proxied(&self) -> bool {
         self.trusted_proxy.is_empty() && self.public_url.as_ref().is_some_and(|base_url| !base_url.is_loopback())
     }
@@ -279,8 +280,8 @@ mod tests {
         let arguments = ["serve", "--storage", "file:/store", "--body-idle-timeout", "90s", "--min-body-rate", "0"];
         let settings = Options::parse_from(arguments).common.settings();
         let timeouts = settings.unwrap_or_else(|_| panic!("the options are valid")).timeouts;
-        let wanted = Duration::from_secs(90);
-        assert_eq!((timeouts.stall, timeouts.response_stall, timeouts.min_rate), (wanted, Some(wanted), 0));
+        let expected = Duration::from_secs(90);
+        assert_eq!((timeouts.stall, timeouts.response_stall, timeouts.min_rate), (expected, Some(expected), 0));
         for wrong in [["--body-idle-timeout", "0s"], ["--min-body-rate", "fast"]] {
             assert!(Options::try_parse_from(["serve"].iter().chain(&wrong)).is_err(), "{wrong:?}");
         }

@@ -90,7 +90,7 @@ pub(crate) fn run(
     })
 }
 
-/// Rejects `--durability none` on reachable listeners; warns about plain http and a missing `--trusted-proxy`.
+/// Rejects `--durability none` on reachable listeners. Warns about plain http and a missing `--trusted-proxy`.
 fn check_exposure(
     listens: &[(ServiceName, SocketAddr)],
     common: &CommonArguments,
@@ -108,7 +108,7 @@ fn check_exposure(
     }
     if !open && common.seems_proxied() {
         printer.warning(
-            "this service seems to be behind a proxy: name it with --trusted-proxy, or all clients share one rate limit",
+            "this service seems to be behind a proxy: name it with --trusted-proxy, so that its clients do not share one rate limit",
         );
     }
     Ok(())
@@ -182,7 +182,7 @@ fn storage_failure(source: &(dyn StdError + 'static), message: String, is_remote
     }
 }
 
-/// Returns the message of a TLS error; rewords the TLS library's messages about files without a key or certificate.
+/// Returns the message of a TLS error. Rewords the TLS library's messages about files without a key or certificate.
 fn tls_message(error: &TlsError) -> String {
     match error {
         TlsError::Key(file, pem::Error::NoItemsFound) => format!("no PEM private key in {file}"),

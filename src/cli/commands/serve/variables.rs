@@ -12,7 +12,7 @@ const PREFIX: &str = "SGSEND_";
 /// Variables that are neither bound to a flag nor in [`environment::NAMES`].
 const OTHERS: [&str; 2] = ["SGSEND_LOG", "SGSEND_COMPLETE"];
 
-/// Returns the names of unknown variables with the prefix of `sgsend`. Does not read their values.
+/// Returns the names of unknown variables with the prefix of `sgsend`, without reading the values.
 pub(super) fn unknown(command_line: &Command) -> Vec<String> {
     unknown_of(command_line, std::env::vars_os().map(|(name, _)| name))
 }
@@ -28,8 +28,8 @@ fn unknown_of(command_line: &Command, names: impl Iterator<Item = OsString>) -> 
 fn add_known(command: &Command, known: &mut BTreeSet<String>) {
     let names = command.get_arguments().filter_map(clap::Arg::get_env);
     known.extend(names.map(|name| name.to_string_lossy().into_owned()));
-    for below in command.get_subcommands() {
-        add_known(below, known);
+    for subcommand in command.get_subcommands() {
+        add_known(subcommand, known);
     }
 }
 

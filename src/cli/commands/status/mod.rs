@@ -31,8 +31,10 @@ pub(crate) struct Arguments {
     /// Print the state at each change until the transfer ends; with --events also new events
     #[arg(long)]
     watch: bool,
-    /// Wait until the server has counted a download, or until the transfer has ended: expired, download limit reached
-    /// or deleted. Waiting for a download exits with status 4 if the transfer ends without one
+    /// Wait until the server has counted a download, or until the transfer has ended
+    ///
+    /// A transfer ends when it expires, reaches its download limit or is deleted. Waiting for a download exits with
+    /// status 4 if the transfer ends without a download.
     #[arg(long, value_name = "WHAT")]
     wait: Option<WatchCondition>,
     /// Initial interval between requests to the server

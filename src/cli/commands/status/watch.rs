@@ -85,11 +85,11 @@ fn has_ended(status: &TransferStatus) -> bool {
 
 /// Returns the result of polling in this state; `None` to continue.
 fn outcome(status: &TransferStatus, awaited: Option<WatchCondition>) -> Option<Result<(), Failure>> {
-    let ended = has_ended(status);
+    let is_ended = has_ended(status);
     match awaited {
         Some(WatchCondition::Downloaded) if status.download_count > 0 => Some(Ok(())),
-        Some(WatchCondition::Downloaded) if ended => Some(Err(never_downloaded(status.status))),
-        None | Some(WatchCondition::Expired) if ended => Some(Ok(())),
+        Some(WatchCondition::Downloaded) if is_ended => Some(Err(never_downloaded(status.status))),
+        None | Some(WatchCondition::Expired) if is_ended => Some(Ok(())),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use bytesize::ByteSize;
 use serde::Serialize;
 
-use crate::cli::output::plural::counted;
+use crate::cli::output::plural::with_number;
 use crate::cli::output::printer::Printer;
 use crate::client::pack::{Entry, Kind, Plan, SkippedEntry};
 use crate::client::upload::{SealError, Upload, UploadError};
@@ -83,7 +83,7 @@ pub(crate) fn print(upload: &Upload, skipped: &[SkippedEntry], printer: &Printer
     let (content, sealed) = (ByteSize(content), ByteSize(sealed));
     printer.note(&format!(
         "{name}: {}, {content}, {sealed} encrypted; nothing was uploaded",
-        counted(total.files, "file")
+        with_number(total.files, "file")
     ));
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::cli::failure::exit::Exit;
 use crate::cli::input::content::ContentOptions;
 use crate::cli::input::flow::FlowArguments;
 use crate::cli::input::values::{positive_duration, positive_number};
-use crate::cli::output::plural::counted;
+use crate::cli::output::plural::with_number;
 use crate::cli::output::share::ShareOptions;
 use crate::cli::streams::require_stdout;
 use crate::client::pack::Plan;
@@ -46,8 +46,9 @@ pub(crate) struct Arguments {
     /// Download limit [default: unlimited]
     #[arg(short, long, value_name = "N", value_parser = positive_number::<u32>)]
     downloads: Option<u32>,
-    /// Name shown to recipients [default: the name of the file or directory, stdin, or for several paths sgsend- and
-    /// eight random hex digits]
+    /// Name shown to recipients [default: the name of the file or directory, or stdin]
+    ///
+    /// Several paths are sent with the name sgsend- and eight random hex digits by default.
     #[arg(short, long, value_parser = NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Ask for a passphrase, which recipients need in addition to the link
@@ -132,7 +133,7 @@ async fn over_quota(api: &Api, error: ClientError, (name, sealed): (&str, u64)) 
     let Ok(token) = api.token_status().await else { return error.into() };
     let (message, hint) = match (token.max_transfers, token.max_total_bytes) {
         (Some(limit), _) if token.transfers_created.is_some_and(|created| created >= limit) => {
-            let transfers = counted(usize::try_from(limit).unwrap_or(usize::MAX), "transfer");
+            let transfers = with_number(usize::try_from(limit).unwrap_or(usize::MAX), "transfer");
             (format!("the sender token has reached its limit of {transfers}"), ANOTHER.to_owned())
         }
         (_, Some(quota)) => {

@@ -19,7 +19,7 @@ use crate::domain::crypto::digest::Sha256;
 use crate::domain::crypto::envelope::{Archive, Metadata};
 
 impl Arguments {
-    /// Returns a digest of the command (server, paths and options), by which `--resume` finds its unfinished upload.
+    /// Returns a digest of server, paths and options, by which `--resume` finds an unfinished upload.
     fn digest(&self, context: &Context) -> Result<Sha256> {
         let absolute = |path: &PathBuf| {
             let path = if path.as_os_str() == "-" { Ok(path.clone()) } else { std::path::absolute(path) };
@@ -105,7 +105,7 @@ pub(super) async fn prepare(arguments: Arguments, context: &Context) -> Result<(
         passphrase,
         expires: arguments.expires,
         max_downloads: arguments.downloads,
-        state: if opened.is_spooled { StateFileLocation::Nowhere } else { resume.state_location(command) },
+        state: if opened.is_spooled { StateFileLocation::Disabled } else { resume.state_location(command) },
         unfinished,
         flow: arguments.flow.choice(),
     };

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::context::Context;
 use crate::cli::output::escape::{self, for_shell};
-use crate::cli::output::plural::counted;
+use crate::cli::output::plural::with_number;
 use crate::cli::output::printer::Printer;
 use crate::cli::output::time;
 use crate::client::pack::SkippedEntry;
@@ -103,7 +103,7 @@ pub(super) struct Summary {
 impl Summary {
     /// Prints name and content size, above the link.
     pub(super) fn print_head(&self, uploaded: &Uploaded, printer: &Printer) {
-        let files = self.files.map_or_else(String::new, |files| format!("{}, ", counted(files, "file")));
+        let files = self.files.map_or_else(String::new, |files| format!("{}, ", with_number(files, "file")));
         let size = ByteSize(uploaded.content_bytes);
         let skipped = match self.skipped.len() {
             0 => String::new(),
@@ -153,7 +153,7 @@ impl Summary {
     }
 }
 
-/// Warns if the link points to another server than the upload, or if the server's link address was rejected.
+/// Warns if the link points to another server than the upload, or if its address was rejected.
 pub(super) fn warn(uploaded: &Uploaded, api: &Api, context: &Context) {
     if let Some(rejected) = &uploaded.rejected_base_url {
         let used = &uploaded.link.base_url;

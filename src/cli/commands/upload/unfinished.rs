@@ -25,24 +25,24 @@ pub(crate) struct ResumeArguments {
 
 impl ResumeArguments {
     /// Returns the location of the upload's saved state, by the digest of its command line.
-    pub(crate) fn state_location(self, command: Sha256) -> StateFileLocation {
+    pub(crate) fn state_location(self, command_digest: Sha256) -> StateFileLocation {
         match paths::uploads_directory() {
-            _ if self.no_resume_state => StateFileLocation::Nowhere,
-            Some(uploads) => StateFileLocation::Directory { uploads, command },
-            None => StateFileLocation::Missing,
+            _ if self.no_resume_state => StateFileLocation::Disabled,
+            Some(uploads) => StateFileLocation::Directory { uploads, command: command_digest },
+            None => StateFileLocation::NoStateDirectory,
         }
     }
 
     /// Finds the unfinished upload to resume.
     pub(crate) async fn find(
         self,
-        command: Sha256,
+        command_digest: Sha256,
         api: &Api,
         context: &Context,
     ) -> Result<Option<Box<UnfinishedUpload>>> {
         let Some(uploads) = paths::uploads_directory().filter(|_| !self.no_resume_state) else { return Ok(None) };
         let server = api.base_url().to_string();
-        let find = move || UnfinishedUpload::find(&uploads, command, &server);
+        let find = move || UnfinishedUpload::find(&uploads, command_digest, &server);
         let unfinished = match spawn_blocking(find).await.expect("reading saved uploads does not panic") {
             Ok(unfinished) => unfinished,
             Err(error) if self.resume => {
@@ -67,7 +67,7 @@ impl ResumeArguments {
             }
             EarlierUpload::Busy if self.resume => {
                 let failure = Failure::new(Exit::LocalFile, "upload_busy", "another process is running this upload");
-                Err(failure.hint("wait for it, or omit --resume to upload the files twice").into())
+                Err(failure.hint("wait for that process, or omit --resume to upload the files again").into())
             }
             EarlierUpload::None if self.resume => {
                 note("no unfinished upload of these paths and options: starting a new one");

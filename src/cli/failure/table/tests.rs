@@ -72,7 +72,7 @@ fn local_failures_have_the_documented_exit_status() {
 fn payload_store_failures_name_the_store_and_suggest_the_server() {
     let origin = || Origin::of(&"https://store.example/bucket?secret".parse().unwrap());
     let of_store = |error: StoreError| of(&ClientError::from(error).into());
-    let refused = |status, code: Option<&str>| {
+    let error_response = |status, code: Option<&str>| {
         of_store(StoreError::ErrorResponse {
             origin: origin(),
             status,
@@ -80,10 +80,10 @@ fn payload_store_failures_name_the_store_and_suggest_the_server() {
             retry_after: None,
         })
     };
-    let denied = refused(403, Some("AccessDenied"));
+    let denied = error_response(403, Some("AccessDenied"));
     assert_eq!((denied.exit, denied.code.as_ref(), denied.retryable), (Exit::Network, "store_refused", false));
     assert_eq!(denied.message, "the payload store https://store.example refused with AccessDenied (status 403)");
-    assert!(refused(503, None).retryable);
+    assert!(error_response(503, None).retryable);
     let destination = Destination::new(origin(), None, std::time::Duration::from_secs(10));
     let silent = of_store(StoreError::Unreachable(ClientError::Timeout { destination }));
     assert_eq!((silent.exit, silent.hint.unwrap().contains("--flow bytes")), (Exit::Network, true));

@@ -36,7 +36,7 @@ fn with_candidates(argument: Arg, command_line: fn() -> Command) -> Arg {
     }
 }
 
-/// Completes this user's uploads, newest first: by id, or by link if the current word starts like a URL.
+/// Completes this user's uploads, newest first. Completes ids, or links if the current word starts like a URL.
 fn transfers(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let history = paths::state_directory().map(|state| History::of(&state));

@@ -107,8 +107,8 @@ impl UnfinishedDirectory {
     /// Renames the directory to its final, unused name.
     fn publish(self, target: &Target) -> Result<PathBuf, OutputError> {
         let renames = target.conflict == Conflict::Rename;
-        let others = alternatives_of_directory(&target.path).take(if renames { usize::MAX } else { 0 });
-        for candidate in std::iter::once(target.path.clone()).chain(others) {
+        let alternatives_of_path = alternatives_of_directory(&target.path).take(if renames { usize::MAX } else { 0 });
+        for candidate in std::iter::once(target.path.clone()).chain(alternatives_of_path) {
             match rename_to_new(&self.0, &candidate) {
                 Ok(()) => {
                     std::mem::forget(self);

@@ -69,9 +69,9 @@ fn an_unsafe_archive_is_kept_under_an_unused_name() {
         panic!("the unsafe archive was unpacked");
     };
     assert!(failed.error.is_unsafe());
-    let kept = folder.path().join("photos.d (1).tar");
-    assert_eq!(failed.kept.as_ref(), Some(&kept));
-    assert_eq!(fs::read(&kept).unwrap(), tar(false));
+    let archive = folder.path().join("photos.d (1).tar");
+    assert_eq!(failed.kept.as_ref(), Some(&archive));
+    assert_eq!(fs::read(&archive).unwrap(), tar(false));
     assert_eq!(fs::read(folder.path().join("photos.d.tar")).unwrap(), b"mine");
     assert_eq!(names(folder.path()).len(), 2, "{:?}", names(folder.path()));
 }

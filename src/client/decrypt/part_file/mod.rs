@@ -75,7 +75,7 @@ impl PartFile {
 
     /// Keeps the file, so that another process can resume.
     pub(super) fn keep_for_resume(self) {
-        // After a failure the file is gone, and its content is downloaded again.
+        // After a failure the file no longer exists, and its content is downloaded again.
         let _ = self.path.keep();
     }
 
@@ -104,7 +104,7 @@ impl PartFile {
         self.publish()
     }
 
-    /// Sets the modification time and permissions of the complete file, and waits until the file is on the disk.
+    /// Sets modification time and permissions of the complete file, and waits until it is on the disk.
     ///
     /// A file system without permissions or without fsync only causes a warning.
     pub(super) fn complete(&self, attributes: Attributes, watch: &Watch) -> io::Result<()> {
@@ -138,8 +138,8 @@ impl PartFile {
             };
         }
         let renames = target.conflict == Conflict::Rename;
-        let others = alternatives(&target.path).take(if renames { usize::MAX } else { 0 });
-        for candidate in std::iter::once(target.path.clone()).chain(others) {
+        let alternative_paths = alternatives(&target.path).take(if renames { usize::MAX } else { 0 });
+        for candidate in std::iter::once(target.path.clone()).chain(alternative_paths) {
             match persist_to_new(path, &candidate) {
                 Ok(()) => return Ok(candidate),
                 Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => path = error.path,
@@ -209,7 +209,8 @@ pub(super) fn part_path(target: &Target) -> PathBuf {
     target.path.with_file_name(format!(".sgsend-{}.part", target.mark))
 }
 
-/// Returns the disk space of the part file with this mark in `directory`, in bytes: a download resumes or replaces it.
+/// Returns the disk space, in bytes, of the part file with this mark in `directory`. A download resumes or replaces the
+/// file.
 #[must_use]
 pub fn existing_part(directory: &Path, mark: &str) -> u64 {
     let target = Target { path: directory.join("content"), conflict: Conflict::Fail, mark: mark.to_owned() };
@@ -220,8 +221,8 @@ pub fn existing_part(directory: &Path, mark: &str) -> u64 {
     return part.map_or(0, |part| part.len());
 }
 
-/// Opens and locks the part file of an ended process; `None` if the file does not exist, or another process uses
-/// the file.
+/// Opens and locks the part file of an ended process. Returns `None` if the file does not exist, or another process
+/// uses the file.
 pub(super) fn claim(path: &Path) -> Option<File> {
     // Never follows a symbolic link, which another user may have created.
     if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
@@ -244,7 +245,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 impl FilePermissions {
-    /// Returns the permissions of a file whose sender has stated `mode`: only its execute permission counts.
+    /// Returns the permissions of a file whose sender has stated `mode`. Only the execute permission of `mode` counts.
     fn with_mode(&self, mode: Option<u32>) -> Permissions {
         match self {
             Self::Replaced(permissions) => permissions.clone(),

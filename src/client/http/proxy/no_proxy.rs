@@ -55,7 +55,8 @@ impl NoProxy {
 }
 
 impl Rule {
-    /// Parses `*`, an IP address, a network, or a domain, optionally with a port; `None` for an entry without a host.
+    /// Parses `*`, an IP address, a network, or a domain, optionally with a port. Returns `None` for an entry without a
+    /// host.
     fn parse(entry: &str) -> Option<Self> {
         if let Some(network) = network(entry) {
             return Some(Self { hosts: Hosts::Network(network), port: None });

@@ -42,7 +42,7 @@ pub struct PackOptions {
     pub skip_unsendable: bool,
     /// Whether to send the size that a file has now, although it may grow.
     pub snapshot: bool,
-    /// Maximum size in bytes of the temporary copy of files whose size is unknown, such as those of `/proc`.
+    /// Maximum size in bytes of the temporary copy of files of unknown size, such as those of `/proc`.
     pub spool_limit: u64,
 }
 
@@ -292,7 +292,7 @@ fn check_readable(path: &Path) -> io::Result<()> {
     fs::File::open(path).map(drop)
 }
 
-/// Returns the read, write and execute permissions, without set-user-ID, set-group-ID and sticky bits.
+/// Returns the read, write and execute permissions. Omits the set-user-ID, set-group-ID and sticky bits.
 #[cfg(unix)]
 fn mode(metadata: &Metadata, _: &Kind) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777
@@ -304,7 +304,7 @@ fn mode(_: &Metadata, kind: &Kind) -> u32 {
     if matches!(kind, Kind::File { .. }) { 0o644 } else { 0o755 }
 }
 
-/// Returns the description of a socket, FIFO or device, which archives do not contain; `None` for other kinds.
+/// Returns the description of a socket, FIFO or device, which archives do not contain. Returns `None` for other kinds.
 #[cfg(unix)]
 fn special(kind: FileType) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt;

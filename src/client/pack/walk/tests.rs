@@ -13,7 +13,7 @@ pub(super) fn packed_with(path: &Path, options: &PackOptions) -> Result<Packed, 
     pack(vec![PackInput { name: String::new(), path: path.to_owned() }], options)
 }
 
-pub(super) fn whole(plan: &Plan) -> Vec<u8> {
+pub(super) fn archive_bytes(plan: &Plan) -> Vec<u8> {
     let mut bytes = vec![1; usize::try_from(plan.size()).unwrap()];
     plan.read_exact_at(&mut bytes, 0).unwrap();
     bytes
@@ -37,7 +37,7 @@ fn reads_at_any_offset_return_the_same_archive() {
     }
     write(&folder.path().join("ü".repeat(100)), b"long");
     let plan = packed(folder.path(), &[]).unwrap().plan;
-    let tar = whole(&plan);
+    let tar = archive_bytes(&plan);
     assert!(tar.len().is_multiple_of(512) && tar.ends_with(&[0; 1024]));
     for length in [1, 7, 512, 1_000, 40_000] {
         for offset in (0..tar.len() - length).step_by(331) {
@@ -72,7 +72,7 @@ fn threads_read_a_large_file_in_parallel() {
     write(&folder.path().join("large"), &content);
     write(&folder.path().join("small"), b"small");
     let plan = packed(folder.path(), &[]).unwrap().plan;
-    let tar = whole(&plan);
+    let tar = archive_bytes(&plan);
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let (plan, tar) = (&plan, &tar);
@@ -104,7 +104,7 @@ fn the_order_does_not_depend_on_creation_order() {
     }
     let plan = |folder: &tempfile::TempDir| packed(folder.path(), &[]).unwrap().plan;
     assert_eq!(names(&plan(&one)), ["a", "b", "b/1", "b/2", "c", "c/d", "c/d/e", "empty"]);
-    assert!(whole(&plan(&one)) == whole(&plan(&other)));
+    assert!(archive_bytes(&plan(&one)) == archive_bytes(&plan(&other)));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn several_paths_are_packed_under_their_names() {
     let inputs = || vec![input("b", "x/b"), input("a", "y/a")];
     let plan = pack(inputs(), &PackOptions::default()).unwrap().plan;
     assert_eq!(names(&plan), ["a", "b", "b/1"]);
-    assert!(whole(&plan)[512..].starts_with(b"two"));
+    assert!(archive_bytes(&plan)[512..].starts_with(b"two"));
     let exclude =
         |glob: &str| PackOptions { exclude: Exclude::parse(&[glob.into()]).unwrap(), ..PackOptions::default() };
     assert_eq!(names(&pack(inputs(), &exclude("b/1")).unwrap().plan), ["a", "b"]);
@@ -186,7 +186,7 @@ fn a_moved_directory_is_still_read() {
     write(&folder.path().join("one/d/f"), &[7; 2_000]);
     let plan = packed(&folder.path().join("one"), &[]).unwrap().plan;
     fs::rename(folder.path().join("one"), folder.path().join("other")).unwrap();
-    assert!(whole(&plan)[1_024..].starts_with(&[7; 2_000]));
+    assert!(archive_bytes(&plan)[1_024..].starts_with(&[7; 2_000]));
     assert_eq!(plan.doubtful_ranges().unwrap(), []);
 }
 
@@ -209,5 +209,5 @@ fn an_empty_directory_is_an_archive_without_entries() {
     let folder = tempfile::tempdir().unwrap();
     let plan = packed(folder.path(), &[]).unwrap().plan;
     assert!(plan.entries().is_empty() && plan.at(0).is_none());
-    assert_eq!(whole(&plan), vec![0; 1024]);
+    assert_eq!(archive_bytes(&plan), vec![0; 1024]);
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::tests::{names, packed, packed_with, whole, write};
+use super::tests::{archive_bytes, names, packed, packed_with, write};
 use super::*;
 
 #[test]
@@ -82,7 +82,7 @@ fn only_read_write_and_execute_permissions_are_packed() {
     let file = folder.path().join("f");
     write(&file, b"x");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o6751)).unwrap();
-    let tar = whole(&packed(folder.path(), &[]).unwrap().plan);
+    let tar = archive_bytes(&packed(folder.path(), &[]).unwrap().plan);
     let header = tar::Header::from_byte_slice(&tar[..512]);
     assert_eq!(header.mode().unwrap(), 0o751);
     assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
@@ -148,7 +148,7 @@ fn followed_links_are_packed_as_their_targets() {
     let plan = packed_with(folder.path(), &options).unwrap().plan;
     assert_eq!(names(&plan), ["d", "d/f", "f", "keep"]);
     assert!(plan.entries().iter().all(|entry| !matches!(entry.kind(), Kind::Link { .. })));
-    assert!(whole(&plan)[1_024..].starts_with(b"outside"));
+    assert!(archive_bytes(&plan)[1_024..].starts_with(b"outside"));
     assert_eq!(plan.doubtful_ranges().unwrap(), []);
 
     symlink("..", outside.path().join("d/loop")).unwrap();
@@ -180,9 +180,9 @@ fn generated_files_are_packed_with_their_content() {
     let entry = &plan.entries()[3];
     let expected = fs::read("/proc/version").unwrap();
     assert_eq!(entry.size(), expected.len() as u64);
-    let mut read = vec![0; expected.len()];
-    plan.read_exact_at(&mut read, plan.size() - 1_024 - entry.size().next_multiple_of(512)).unwrap();
-    assert!(read == expected);
+    let mut content = vec![0; expected.len()];
+    plan.read_exact_at(&mut content, plan.size() - 1_024 - entry.size().next_multiple_of(512)).unwrap();
+    assert!(content == expected);
     assert_eq!(plan.doubtful_ranges().unwrap(), []);
     let options = PackOptions { spool_limit: 10, ..options };
     assert!(matches!(packed_with(folder.path(), &options), Err(PackError::TooLarge { limit: 10, .. })));

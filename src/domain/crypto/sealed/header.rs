@@ -16,7 +16,7 @@ impl Header {
     /// First byte of every header: the header's length, 40.
     const FIRST_BYTE: u8 = 0x28;
 
-    /// Generates salt and nonce prefix of a new payload with the operating system's random number generator.
+    /// Generates salt and nonce prefix of a payload with the operating system's random number generator.
     #[must_use]
     pub fn random() -> Self {
         let mut bytes = random::bytes();

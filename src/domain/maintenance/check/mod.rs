@@ -1,4 +1,4 @@
-//! Integrity check of a store: reads all objects page by page and reports inconsistencies; writes nothing.
+//! Integrity check of a store: reads all objects page by page and reports inconsistencies. Writes nothing.
 //!
 //! Keeps in memory one id per scheduled transfer, one quota summary per token, and the findings up to a limit.
 
@@ -188,7 +188,7 @@ impl<'a> Check<'a> {
         let mut pages = self.pages(StorageKey::all_idempotency_records());
         while let Some(page) = pages.next().await? {
             for (key, value) in &page {
-                // An idempotency record without a transfer is left by a crash; a retried request reuses it.
+                // A crash may leave an idempotency record without a transfer; a retried request reuses the record.
                 self.parse::<IdempotencyRecord>(key, value);
             }
         }

@@ -1,4 +1,4 @@
-//! Claim of a run on the destination of a copy, held by an incomplete-copy marker in place of the store header.
+//! Claim of a run on the destination of a copy. An incomplete-copy marker in place of the store header holds the claim.
 
 use bytes::Bytes;
 

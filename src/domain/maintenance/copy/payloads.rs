@@ -59,7 +59,7 @@ impl Copying<'_> {
         Ok(0)
     }
 
-    /// Copies a payload from byte `offset` on; returns `false` if the whole copy then differs from the source.
+    /// Copies a payload from byte `offset` on. Returns `false` if the whole copy then differs from the source.
     async fn copy_from(&self, transfer: &Transfer, offset: u64) -> Result<bool, CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         let original = self.write_from(transfer, offset).await?;
@@ -70,7 +70,7 @@ impl Copying<'_> {
         Ok(copy.map_err(CopyError::To)? == Some(original))
     }
 
-    /// Reads the whole payload from the source, writes its bytes from `offset` on, and returns the payload's SHA-256.
+    /// Reads the whole payload from the source and writes its bytes from `offset` on. Returns the payload's SHA-256.
     async fn write_from(&self, transfer: &Transfer, offset: u64) -> Result<Sha256, CopyError> {
         let (id, size) = (transfer.transfer_id, transfer.size_bytes);
         let mut stream = self.from.read(id, 0..size).await.map_err(|error| read_error(error, id))?;
@@ -129,9 +129,9 @@ impl Copying<'_> {
         let mut after = None;
         loop {
             let page = self.to.list_stored(after, PAGE_SIZE).await.map_err(CopyError::To)?;
-            for held in &page {
-                if !self.read_transfer(held.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
-                    self.to.remove(held.id).await.map_err(CopyError::To)?;
+            for payload in &page {
+                if !self.read_transfer(payload.id).await?.is_some_and(|transfer| transfer.is_downloadable()) {
+                    self.to.remove(payload.id).await.map_err(CopyError::To)?;
                 }
             }
             after = match page.last() {
@@ -155,7 +155,7 @@ async fn is_complete(store: &dyn Store, transfer: &Transfer) -> Result<bool, Sto
     }
 }
 
-/// Computes the SHA-256 of a finished payload of `size` bytes; `None` if the payload is missing or incomplete.
+/// Computes the SHA-256 of a finished payload of `size` bytes. Returns `None` if the payload is missing or incomplete.
 async fn digest(store: &dyn Store, id: TransferId, size: u64) -> Result<Option<Sha256>, StoreError> {
     let mut stream = match store.read(id, 0..size).await {
         Err(StoreError::NoPayload) => return Ok(None),

@@ -85,7 +85,7 @@ impl Copying<'_> {
     }
 }
 
-/// Returns whether `key` is the state of a transfer, which is written after the transfer's records and payload.
+/// Returns whether `key` is the state of a transfer, written after its records and payload.
 fn is_state(key: &StorageKey) -> bool {
     key.transfer_id().is_some_and(|id| *key == StorageKey::transfer(id))
 }

@@ -35,8 +35,8 @@ impl Fixture {
 async fn a_store_in_use_has_no_findings() {
     let fixture = Fixture::used().await;
     fixture.create_transfer(None).await;
-    fixture.complete_transfer(Some(1)).await;
-    let deleted = fixture.complete_transfer(None).await;
+    fixture.completed_transfer(Some(1)).await;
+    let deleted = fixture.completed_transfer(None).await;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     assert_eq!(fixture.findings().await, []);
     fixture.clock.advance(Duration::from_hours(48));
@@ -48,7 +48,7 @@ async fn a_store_in_use_has_no_findings() {
 #[tokio::test]
 async fn unreadable_objects_of_all_kinds_are_reported() {
     let fixture = Fixture::used().await;
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     let id = transfer.transfer_id;
     let mut keys = vec![StorageKey::header(), StorageKey::token(transfer.token_id), StorageKey::transfer(id)];
     let prefixes = RecordKind::ALL.map(|kind| StorageKey::transfer_records(id, kind));
@@ -70,7 +70,7 @@ async fn unreadable_objects_of_all_kinds_are_reported() {
 #[tokio::test]
 async fn inconsistent_objects_are_reported() {
     let fixture = Fixture::used().await;
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     let (id, key) = (transfer.transfer_id, StorageKey::transfer(transfer.transfer_id));
     let key_text = key.to_string();
 

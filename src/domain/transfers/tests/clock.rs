@@ -30,7 +30,7 @@ async fn all_operations_work_across_clock_changes() {
     let mut ids = Vec::new();
     for (number, day) in (1_u64..).zip(DAYS) {
         fixture.set_to_day(day);
-        let transfer = fixture.complete_transfer(Some(2)).await;
+        let transfer = fixture.completed_transfer(Some(2)).await;
         for expected in [true, true, false] {
             assert_eq!(fixture.count(&transfer, &Grant::random()).await.is_ok(), expected);
         }
@@ -59,7 +59,7 @@ async fn all_operations_work_across_clock_changes() {
 #[tokio::test]
 async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     let (id, grant) = (transfer.transfer_id, Grant::random());
     fixture.count(&transfer, &grant).await.unwrap();
     fixture.clock.set(transfer.expires_at);
@@ -85,7 +85,7 @@ async fn a_recorded_expiry_holds_when_the_clock_is_set_back() {
 async fn a_grant_counts_one_download_on_any_day() {
     let fixture = Fixture::new();
     fixture.set_to_day(2);
-    let transfer = fixture.complete_transfer(Some(1)).await;
+    let transfer = fixture.completed_transfer(Some(1)).await;
     let grant = Grant::random();
     fixture.count(&transfer, &grant).await.unwrap();
     for (day, live) in [(2, true), (3, false), (1, true), (2, true)] {

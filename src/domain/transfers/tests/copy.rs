@@ -57,12 +57,12 @@ async fn used() -> Fixture {
     open_header(&*fixture.store, RETAIN).await.unwrap();
     let pending = fixture.create_transfer(None).await;
     fixture.send(&pending, b"ab").await.unwrap();
-    fixture.complete_transfer(None).await;
-    let limited = fixture.complete_transfer(Some(3)).await;
+    fixture.completed_transfer(None).await;
+    let limited = fixture.completed_transfer(Some(3)).await;
     download(&fixture, limited.transfer_id).await.unwrap();
-    let exhausted = fixture.complete_transfer(Some(1)).await;
+    let exhausted = fixture.completed_transfer(Some(1)).await;
     download(&fixture, exhausted.transfer_id).await.unwrap();
-    let deleted = fixture.complete_transfer(None).await;
+    let deleted = fixture.completed_transfer(None).await;
     fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), deleted.transfer_id).await.unwrap();
     fixture
 }
@@ -106,11 +106,11 @@ async fn services_continue_on_a_copy() {
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     copied(&*fixture.store, &*to).await.unwrap();
     let moved = Fixture::with_store_and_clock(to, fixture.clock.clone());
-    let mut left = Vec::new();
+    let mut downloads_remaining = Vec::new();
     for id in ids(&fixture).await {
         let scope = moved.scope(ActionName::TransferStatus);
         let transfer = moved.transfers.find(&scope, id).await.unwrap();
-        left.extend(transfer.downloads_remaining());
+        downloads_remaining.extend(transfer.downloads_remaining());
         if transfer.state == State::Pending {
             // The service tells the sender to restart at byte 0.
             assert_eq!(moved.transfers.upload_status(&transfer).await.unwrap().received_bytes, 0);
@@ -123,8 +123,8 @@ async fn services_continue_on_a_copy() {
             assert!(matches!(download(&moved, id).await, Err(Error::TransferExhausted)));
         }
     }
-    left.sort_unstable();
-    assert_eq!(left, [0, 2]);
+    downloads_remaining.sort_unstable();
+    assert_eq!(downloads_remaining, [0, 2]);
     assert_eq!(check(&*moved.store).await.unwrap().findings, []);
     moved.clock.advance(RETAIN * 2);
     moved.transfers.sweep().await.unwrap();
@@ -169,7 +169,7 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
         let to: Arc<dyn Store> = Arc::new(memory.clone());
         let interrupted = copied(&*fixture.store, &failing_after(cuts, memory)).await;
         // Services use the source again before the copy is resumed.
-        let new = fixture.complete_transfer(Some(5)).await.transfer_id;
+        let new = fixture.completed_transfer(Some(5)).await.transfer_id;
         download(&fixture, new).await.unwrap();
         let old = ids(&fixture).await[usize::try_from(cuts).unwrap() % 4];
         fixture.transfers.delete(&fixture.scope(ActionName::TransferDelete), old).await.unwrap();
@@ -187,13 +187,13 @@ async fn a_resumed_copy_includes_changes_since_the_first_run() {
 #[tokio::test]
 async fn a_damaged_partial_payload_is_copied_again() {
     let fixture = used().await;
-    let mut kept = Vec::new();
+    let mut transfers = Vec::new();
     for id in ids(&fixture).await {
-        kept.extend(payload(&*fixture.store, id).await.map(|_| id));
+        transfers.extend(payload(&*fixture.store, id).await.map(|_| id));
     }
     let to: Arc<dyn Store> = Arc::new(MemoryStore::default());
     put(&*to, StorageKey::header(), r#"{"v":1,"unfinished_copy":{"of":"file:/srv/original","run":"0"}}"#).await;
-    for (id, bytes) in kept.iter().zip([&b"ab"[..], b"xy", b"xyz"]) {
+    for (id, bytes) in transfers.iter().zip([&b"ab"[..], b"xy", b"xyz"]) {
         let mut writer = to.writer(*id, 0).await.unwrap();
         writer.write(bytes.into()).await.unwrap();
         writer.close().await.unwrap();
@@ -236,10 +236,12 @@ async fn the_source_must_be_a_complete_store() {
 #[tokio::test]
 async fn changes_during_a_copy_are_detected() {
     let fixture = used().await;
-    let kept = ids(&fixture).await;
+    let transfers = ids(&fixture).await;
     let token = fixture.store.keys(&StorageKey::tokens(), None, 1).await.unwrap().remove(0);
-    let (added, removed) =
-        (StorageKey::schedule_entry(START.plus(Duration::from_hours(7)), kept[0]), StorageKey::transfer(kept[1]));
+    let (added, removed) = (
+        StorageKey::schedule_entry(START.plus(Duration::from_hours(7)), transfers[0]),
+        StorageKey::transfer(transfers[1]),
+    );
     let changes = [
         Commit { schedule: vec![added], ..Commit::default() },
         Commit { removals: vec![removed.clone()], ..Commit::default() },
@@ -284,7 +286,7 @@ async fn only_one_of_two_concurrent_copies_finishes() {
 #[tokio::test]
 async fn a_missing_payload_is_reported() {
     let (fixture, to) = (used().await, MemoryStore::default());
-    let id = fixture.complete_transfer(None).await.transfer_id;
+    let id = fixture.completed_transfer(None).await.transfer_id;
     fixture.store.remove(id).await.unwrap();
     let result = copied(&*fixture.store, &to).await;
     assert!(matches!(result, Err(CopyError::NoPayload { id: reported }) if reported == id), "{result:?}");
@@ -294,7 +296,7 @@ async fn a_missing_payload_is_reported() {
 async fn thousands_of_records_are_copied_and_compared() {
     let fixture = Fixture::new();
     open_header(&*fixture.store, RETAIN).await.unwrap();
-    let id = fixture.complete_transfer(None).await.transfer_id;
+    let id = fixture.completed_transfer(None).await.transfer_id;
     let key = |n: u32| StorageKey::from_backend(format!("transfers/{id}/requests/{n:08}.json"));
     let service = |n: u32| StorageKey::from_backend(format!("service/2026-01-01/requests/{n:08}.json"));
     let records_of = |n| [(key(n), bytes::Bytes::from_static(b"{}")), (service(n), bytes::Bytes::from_static(b"{}"))];

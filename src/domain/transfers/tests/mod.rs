@@ -102,11 +102,11 @@ impl Fixture {
 
     async fn send(&self, transfer: &Transfer, bytes: &'static [u8]) -> Result<(), Error> {
         let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
-        let upload = Upload { offset: 0, length: None, body };
+        let upload = PayloadChunk { offset: 0, length: None, body };
         self.transfers.upload(&self.scope(ActionName::PayloadUpload), transfer, upload).await.map(drop)
     }
 
-    async fn complete_transfer(&self, max_downloads: Option<u32>) -> Transfer {
+    async fn completed_transfer(&self, max_downloads: Option<u32>) -> Transfer {
         let transfer = self.create_transfer(max_downloads).await;
         self.send(&transfer, b"abc").await.unwrap();
         self.transfers.complete(&self.scope(ActionName::UploadComplete), transfer).await.unwrap()
@@ -130,7 +130,7 @@ impl Fixture {
 #[tokio::test]
 async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     let id = transfer.transfer_id;
     fixture.clock.advance(Duration::from_hours(23));
     assert_eq!(fixture.transfers.sweep().await.unwrap().payloads_removed, 0);
@@ -151,28 +151,28 @@ async fn an_expired_transfer_loses_its_payload_and_later_all_records() {
 async fn an_upload_request_without_bytes_writes_no_records() {
     let fixture = Fixture::new();
     let transfer = fixture.create_transfer(None).await;
-    let all_objects = StorageKey::all_of_transfer(transfer.transfer_id);
-    let before = fixture.keys(&all_objects).await;
+    let everything = StorageKey::all_of_transfer(transfer.transfer_id);
+    let before = fixture.keys(&everything).await;
     for _ in 0..3 {
         fixture.send(&transfer, b"").await.unwrap();
     }
-    assert_eq!(fixture.keys(&all_objects).await, before);
+    assert_eq!(fixture.keys(&everything).await, before);
     fixture.send(&transfer, b"a").await.unwrap();
-    assert!(fixture.keys(&all_objects).await.len() > before.len());
+    assert!(fixture.keys(&everything).await.len() > before.len());
 }
 
 #[tokio::test]
 async fn the_sweeper_finishes_an_interrupted_deletion() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     let id = transfer.transfer_id;
     // Simulates a crash between the two steps of a deletion: the state is changed, the payload is still stored.
     fixture
         .transfers
         .change(id, |mut transfer| {
             transfer.delete(START, crate::domain::transfer::DeletionCause::Requested);
-            let commit = Commit { schedule: vec![StorageKey::schedule_entry(START, id)], ..Commit::default() };
-            Ok(Swap::write(transfer, commit, ()))
+            let with = Commit { schedule: vec![StorageKey::schedule_entry(START, id)], ..Commit::default() };
+            Ok(Swap::write(transfer, with, ()))
         })
         .await
         .unwrap();
@@ -183,7 +183,7 @@ async fn the_sweeper_finishes_an_interrupted_deletion() {
 #[tokio::test]
 async fn an_exhausted_payload_is_removed_when_its_last_grant_expires() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(Some(1)).await;
+    let transfer = fixture.completed_transfer(Some(1)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let grant = Grant::random();
     let result = ChangeResult::Done;
@@ -234,7 +234,7 @@ async fn resuming_the_upload_of_a_deleted_transfer_reports_the_deletion() {
     let transfer = fixture.create_transfer(None).await;
     let upload = |bytes: &'static [u8], offset| {
         let body = stream::iter([Ok(bytes::Bytes::from_static(bytes))]);
-        let upload = Upload { offset, length: None, body };
+        let upload = PayloadChunk { offset, length: None, body };
         let scope = fixture.scope(ActionName::PayloadUpload);
         let (transfers, transfer) = (&fixture.transfers, &transfer);
         async move { transfers.upload(&scope, transfer, upload).await.map(drop) }
@@ -258,7 +258,7 @@ async fn a_deletion_during_an_upload_leaves_no_payload() {
         deleting.delete(&scope, id).await.unwrap();
         Ok(bytes::Bytes::from_static(b"abc"))
     }));
-    let upload = Upload { offset: 0, length: Some(3), body };
+    let upload = PayloadChunk { offset: 0, length: Some(3), body };
     let error =
         fixture.transfers.upload(&fixture.scope(ActionName::PayloadUpload), &transfer, upload).await.unwrap_err();
     assert!(matches!(error, Error::TransferDeleted), "{error:?}");
@@ -303,7 +303,7 @@ async fn an_unreadable_transfer_does_not_block_others() {
     };
     let schedule = vec![StorageKey::schedule_entry(START, broken)];
     fixture.store.commit(Commit { schedule, ..Commit::of(change) }).await.unwrap();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     fixture.clock.set(transfer.expires_at);
     let swept = fixture.transfers.sweep().await.unwrap();
     assert_eq!((swept.processed, swept.payloads_removed), (2, 1));
@@ -317,7 +317,7 @@ async fn an_unreadable_transfer_does_not_block_others() {
 #[tokio::test]
 async fn a_written_commit_sets_the_audit_state_of_its_scope() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(Some(1)).await;
+    let transfer = fixture.completed_transfer(Some(1)).await;
     let scope = fixture.scope(ActionName::DownloadGrant);
     let commit = scope.transfer_commit(transfer.transfer_id, START, ChangeResult::Done, &[], Commit::default());
     drop(commit);
@@ -336,7 +336,7 @@ async fn a_written_commit_sets_the_audit_state_of_its_scope() {
 #[tokio::test]
 async fn downloads_of_an_unlimited_transfer_are_counted() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     for _ in 0..3 {
         let scope = fixture.scope(ActionName::DownloadGrant);
         fixture.transfers.count_download(&scope, &transfer, &Grant::random(), ChangeResult::Done).await.unwrap();

@@ -111,7 +111,7 @@ async fn an_interrupted_removal_releases_bytes_once() {
 #[tokio::test]
 async fn a_token_without_quota_is_never_given_a_quota() {
     let fixture = Fixture::new();
-    let transfer = fixture.complete_transfer(None).await;
+    let transfer = fixture.completed_transfer(None).await;
     assert!(!transfer.holds_quota);
     delete(&fixture, &transfer).await;
     assert_eq!(fixture.tokens.find(transfer.token_id).await.unwrap().quota, None);

@@ -20,7 +20,7 @@ fn two_processes() -> [Fixture; 2] {
 #[tokio::test(start_paused = true)]
 async fn the_download_limit_holds_on_a_slow_store() {
     let processes = two_processes();
-    let transfer = processes[0].complete_transfer(Some(3)).await;
+    let transfer = processes[0].completed_transfer(Some(3)).await;
     let count = async |fixture: &Fixture| {
         let scope = fixture.scope(ActionName::DownloadGrant);
         let result = ChangeResult::Done;
@@ -78,7 +78,7 @@ async fn a_deletion_during_an_upload_leaves_no_bytes() {
 async fn a_transfer_with_several_schedule_entries_is_removed_once() {
     run_20_times(async || {
         let [first, _] = two_processes();
-        let id = first.complete_transfer(None).await.transfer_id;
+        let id = first.completed_transfer(None).await.transfer_id;
         first.transfers.delete(&first.scope(ActionName::TransferDelete), id).await.unwrap();
         let schedule =
             (0..3).map(|minute| StorageKey::schedule_entry(START.plus(Duration::from_mins(minute)), id)).collect();
@@ -87,7 +87,7 @@ async fn a_transfer_with_several_schedule_entries_is_removed_once() {
         first.transfers.sweep().await.unwrap();
         assert_eq!(first.keys(&StorageKey::all_of_transfer(id)).await, [""; 0]);
         assert_eq!(first.keys(&StorageKey::all_schedule_entries()).await, [""; 0]);
-        let next = first.complete_transfer(None).await.transfer_id;
+        let next = first.completed_transfer(None).await.transfer_id;
         first.transfers.delete(&first.scope(ActionName::TransferDelete), next).await.unwrap();
         let counts = first.transfers.overview(&first.tokens).await.unwrap().transfers;
         assert_eq!(counts, TransferCounts { deleted: 1, ..TransferCounts::default() });

@@ -20,7 +20,7 @@ use crate::domain::wire::Empty;
 use crate::server::admin_key::SESSION_LIFETIME;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{Admin, Json, Scope, origin_of};
-use crate::server::net::connection_info::OverTls;
+use crate::server::net::connection_info::IsTls;
 use crate::server::state::AppState;
 use crate::server::web::html::{Html, page};
 
@@ -100,7 +100,7 @@ pub(super) async fn set_cookie(
     State(app): State<AppState>,
     scope: Scope,
     SameOrigin(origin): SameOrigin,
-    Extension(OverTls(over_tls)): Extension<OverTls>,
+    Extension(IsTls(is_tls)): Extension<IsTls>,
     Json(input): Json<SetCookie>,
 ) -> Result<Response, ApiError> {
     let (network, now) = (scope.request().network_key, app.now());
@@ -108,7 +108,7 @@ pub(super) async fn set_cookie(
     let attempt = if key.matches(&input.cookie_value) { Attempt::Correct } else { Attempt::Wrong };
     app.check_admin_attempt(network, now, attempt)?;
     scope.set_admin();
-    let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(over_tls, &origin) };
+    let cookie = Cookie { name: app.auth_name.as_str(), secure: is_secure(is_tls, &origin) };
     let set = cookie.set(&key.new_session(now), SESSION_LIFETIME);
     Ok(([(SET_COOKIE, set)], JsonResponse(Session { expires_at: now.plus(SESSION_LIFETIME) })).into_response())
 }
@@ -126,19 +126,19 @@ pub(super) async fn end(
     State(app): State<AppState>,
     _: Admin,
     SameOrigin(origin): SameOrigin,
-    Extension(OverTls(over_tls)): Extension<OverTls>,
+    Extension(IsTls(is_tls)): Extension<IsTls>,
     Json(Empty {}): Json<Empty>,
 ) -> Response {
-    let (name, secure) = (app.auth_name.as_str(), is_secure(over_tls, &origin));
+    let (name, secure) = (app.auth_name.as_str(), is_secure(is_tls, &origin));
     // Over TLS, also deletes the cookie of a session opened before TLS was configured, which would stay valid.
     let cookies = [true, false].into_iter().filter(|secure_cookie| secure || !secure_cookie);
-    let ended = cookies.map(|secure| (SET_COOKIE, Cookie { name, secure }.set("", Duration::ZERO)));
-    (AppendHeaders(ended), JsonResponse(Session { expires_at: app.now() })).into_response()
+    let cleared = cookies.map(|secure| (SET_COOKIE, Cookie { name, secure }.set("", Duration::ZERO)));
+    (AppendHeaders(cleared), JsonResponse(Session { expires_at: app.now() })).into_response()
 }
 
 /// Returns whether the browser reaches this service over TLS, possibly terminated by a proxy.
-fn is_secure(over_tls: bool, origin: &Url) -> bool {
-    over_tls || origin.scheme() == "https"
+fn is_secure(is_tls: bool, origin: &Url) -> bool {
+    is_tls || origin.scheme() == "https"
 }
 
 /// The name and attributes of a session cookie.

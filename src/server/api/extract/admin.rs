@@ -13,7 +13,7 @@ use crate::domain::limits::failed_attempts::Attempt;
 use crate::domain::timestamp::Timestamp;
 use crate::server::admin_key::AdminKey;
 use crate::server::api::error::ApiError;
-use crate::server::net::connection_info::OverTls;
+use crate::server::net::connection_info::IsTls;
 use crate::server::state::AppState;
 
 /// Maximum cookies per request that are compared with the key: scripts send one.
@@ -50,7 +50,7 @@ impl FromRequestParts<AppState> for Admin {
             Some(value) if value.to_str().is_ok_and(|value| key.matches(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
             None => {
-                let over_tls = parts.extensions.get::<OverTls>().is_some_and(|over_tls| over_tls.0);
+                let over_tls = parts.extensions.get::<IsTls>().is_some_and(|tls| tls.0);
                 by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), over_tls, now)
             }
         };
@@ -94,17 +94,18 @@ pub(crate) fn cookies_named<'a>(headers: &'a HeaderMap, name: &str) -> Vec<Admin
     cookies.collect()
 }
 
-/// Returns the `Origin` of a request if it is that of `admin_url`, or its host and port equal those of the request.
+/// Returns the `Origin` of a request if it is allowed. It must be that of `admin_url`, or its host and port must equal
+/// those of the request.
 ///
 /// # Errors
 /// [`Error::OriginNotAllowed`] for another origin or a missing one, and for plain HTTP on a TLS connection.
 pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Url, Error> {
-    let refused = |reason: String| Error::OriginNotAllowed(reason);
+    let not_allowed = |reason: String| Error::OriginNotAllowed(reason);
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let origin = text(ORIGIN).ok_or_else(|| {
-        refused("the request has no Origin header; it must come from a page of this service".to_owned())
+        not_allowed("the request has no Origin header; it must come from a page of this service".to_owned())
     })?;
-    let foreign = || refused(format!("{origin:?} is not the origin of a page of this service"));
+    let foreign = || not_allowed(format!("{origin:?} is not the origin of a page of this service"));
     let url = Url::parse(origin).map_err(|_| foreign())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(foreign());
@@ -112,8 +113,8 @@ pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Ur
     if admin_url.is_some_and(|admin_url| admin_url.join("/").origin() == url.origin()) {
         return Ok(url);
     }
-    if url.scheme() == "http" && parts.extensions.get::<OverTls>().is_some_and(|over_tls| over_tls.0) {
-        return Err(refused(format!("the page {origin} was not loaded over https, which this service speaks")));
+    if url.scheme() == "http" && parts.extensions.get::<IsTls>().is_some_and(|is_tls| is_tls.0) {
+        return Err(not_allowed(format!("the page {origin} was not loaded over https, which this service speaks")));
     }
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let host = authority.or_else(|| text(HOST)).unwrap_or_default();
@@ -123,7 +124,7 @@ pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Ur
         return Ok(url);
     }
     let page = url.origin().ascii_serialization();
-    Err(refused(format!(
+    Err(not_allowed(format!(
         "the page is at {page}, but the Host header of the request is {host:?}; if a proxy has changed the header, \
          let it send the header of the browser with its port (nginx: proxy_set_header Host $http_host), or start this \
          service with --admin-url {page}"
@@ -159,7 +160,7 @@ mod tests {
         let own = |origin| {
             let request = Request::builder().header(HOST, "a.example:8443").header(ORIGIN, origin);
             let mut parts = request.body(()).unwrap().into_parts().0;
-            parts.extensions.insert(OverTls(true));
+            parts.extensions.insert(IsTls(true));
             origin_of(&parts, None).is_ok()
         };
         assert!(own("https://a.example:8443"));

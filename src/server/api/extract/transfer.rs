@@ -19,7 +19,7 @@ use crate::server::state::AppState;
 /// The header that may carry a sender token instead of `Authorization`.
 const TOKEN: &str = "x-sgsend-token";
 
-/// The valid sender token of a request, which also counts against the token's rate limit, unless it is a piece.
+/// The valid sender token of a request. Counts against the token's rate limit, unless the request is a piece.
 pub(crate) struct Sender(pub(crate) Token);
 
 impl FromRequestParts<AppState> for Sender {

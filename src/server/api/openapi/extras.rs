@@ -123,7 +123,7 @@ fn set_binary_payloads(operation: &mut Value) {
     }
 }
 
-/// Describes successful responses by their schema or media type, unless the handler's annotation describes them.
+/// Describes successful responses by their schema or media type, unless the handler's annotation does.
 fn describe_responses(operation: &mut Value, schemas: &Value) {
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         if response["description"].as_str().is_some_and(|text| !text.is_empty()) {

@@ -1,4 +1,4 @@
-//! Schemas as code generators need them: named variants with a discriminator, lists of named items, and examples.
+//! Schemas as code generators need them: named variants and list items, a discriminator, and examples.
 
 use serde_json::{Map, Value, json};
 

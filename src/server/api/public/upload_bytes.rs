@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use crate::domain::error::Error;
 use crate::domain::id::TransferId;
-use crate::domain::transfers::{BodyError, Upload};
+use crate::domain::transfers::{BodyError, PayloadChunk};
 use crate::domain::wire::Received;
 use crate::server::api::error::ApiError;
 use crate::server::api::extract::{OwnedTransfer, Params, Scope};
@@ -50,7 +50,7 @@ pub(super) async fn upload_bytes(
     let length = headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap_or_default().parse::<u64>());
     let length = length.transpose().map_err(|_| Error::InvalidRequest("content-length is not a number".to_owned()))?;
     let body = pin!(body.into_data_stream().map_err(body_error));
-    let upload = Upload { offset: query.offset.unwrap_or(0), length, body };
+    let upload = PayloadChunk { offset: query.offset.unwrap_or(0), length, body };
     Ok(JsonResponse(app.transfers.upload(&scope, &transfer, upload).await?))
 }
 

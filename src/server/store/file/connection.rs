@@ -99,7 +99,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Returns whether another connection, in any process, has the database open and so prevents exclusive access.
+/// Returns whether another connection, in any process, has the database open. Exclusive access is then impossible.
 pub(super) fn is_open_elsewhere(path: &Path) -> rusqlite::Result<bool> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;

@@ -104,7 +104,7 @@ fn entries(directory: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
     Ok(entries.into_iter().map(|entry| entry.path()))
 }
 
-/// Returns the transfer of a payload file and whether the payload is finished; `None` for any other file.
+/// Returns the transfer of a payload file and whether the payload is finished. Returns `None` for any other file.
 fn payload_of(file: &Path) -> Option<(TransferId, bool)> {
     let finished = match file.extension()?.to_str()? {
         "enc" => true,

@@ -235,10 +235,11 @@ fn open(path: &Path, create: bool) -> io::Result<File> {
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
-    let opened = file.metadata()?;
+    let metadata = file.metadata()?;
     let is_entry_synced = optional(std::fs::metadata(path))?;
-    Ok(is_entry_synced
-        .is_some_and(|is_entry_synced| (is_entry_synced.dev(), is_entry_synced.ino()) == (opened.dev(), opened.ino())))
+    Ok(is_entry_synced.is_some_and(|is_entry_synced| {
+        (is_entry_synced.dev(), is_entry_synced.ino()) == (metadata.dev(), metadata.ino())
+    }))
 }
 
 /// Returns whether `path` exists: on this system an open file cannot be replaced.

@@ -16,7 +16,7 @@ use super::{FileStore, blocking};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadObjects, PayloadStream, PayloadWriter, Payloads, StoreError};
 
-/// Removes a file and truncates it to zero, so that its space is freed at once although readers have it open.
+/// Removes a file and truncates it to zero. Its space is freed at once although readers have the file open.
 ///
 /// Readers then reach the end of a file without a name, which tells them of the removal. A file with further hard links
 /// is somebody's copy, such as a backup, and keeps its content.
@@ -57,7 +57,7 @@ impl Payloads for FileStore {
         Ok(reader.into_stream())
     }
 
-    /// Removes the partial file first: a concurrent `finish` then has nothing to rename and leaves no finished file.
+    /// Removes the partial file first. A concurrent `finish` then has nothing to rename and leaves no finished file.
     async fn remove(&self, id: TransferId) -> Result<(), StoreError> {
         let folder = Arc::clone(&self.0.payloads);
         blocking(move || {

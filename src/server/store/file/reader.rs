@@ -72,15 +72,15 @@ impl PayloadReader {
     }
 
     fn read(&mut self) -> io::Result<Bytes> {
-        let wanted = self.remaining.min(BLOCK);
-        let mut block = Vec::with_capacity(usize::try_from(wanted).expect("a block fits in memory"));
-        let read = (&self.file).take(wanted).read_to_end(&mut block)?;
-        if read as u64 != wanted {
+        let block_length = self.remaining.min(BLOCK);
+        let mut block = Vec::with_capacity(usize::try_from(block_length).expect("a block fits in memory"));
+        let length = (&self.file).take(block_length).read_to_end(&mut block)?;
+        if length as u64 != block_length {
             let kind =
                 if hard_links(&self.file.metadata()?) == 0 { ErrorKind::NotFound } else { ErrorKind::UnexpectedEof };
             return Err(kind.into());
         }
-        self.remaining -= wanted;
+        self.remaining -= block_length;
         Ok(block.into())
     }
 }

@@ -1,7 +1,7 @@
 //! Recovery after a power loss: truncates partial payloads to the bytes that are certainly on disk.
 //!
 //! A file system may extend a file before its data is on disk, so after a power loss the end of a partial file can be
-//! garbage. After a killed process the page cache is intact and all written bytes are valid. The boot id of the system
+//! garbage. After a killed process the page cache is intact, so all written bytes are valid. The boot id of the system
 //! distinguishes the two cases.
 
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +18,7 @@ const BOOT_FILE: &str = "last-boot";
 /// Path of the boot id on Linux. On other systems partial files are never truncated.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Truncates the partial files under `payloads` to their synced length if the system was rebooted since the last call.
+/// Truncates the partial files under `payloads` to their synced length, after a reboot only.
 pub(super) fn truncate_unsynced(directory: &Path, payloads: &Path, durability: Durability) -> io::Result<()> {
     let Ok(this_boot) = fs::read(BOOT_ID) else { return Ok(()) };
     let mut options = OpenOptions::new();
@@ -41,7 +41,7 @@ pub(super) fn truncate_unsynced(directory: &Path, payloads: &Path, durability: D
             }
         }
     }
-    // Overwritten in place, which needs no free space on a full disk.
+    // Overwrites the file in place, which needs no free space on a full disk.
     boot_file.rewind()?;
     boot_file.write_all(&this_boot)?;
     boot_file.set_len(this_boot.len() as u64)?;

@@ -9,7 +9,7 @@ use crate::domain::store::{Commit, Condition, StorageKey, StoreError, Version, t
 /// Outcome of one commit in a transaction that succeeds.
 pub(super) type CommitOutcome = Result<Option<Version>, StoreError>;
 
-/// Writes all `commits` in one transaction; a rejected commit changes nothing and does not affect the others.
+/// Writes all `commits` in one transaction. A rejected commit changes nothing and does not affect the others.
 ///
 /// # Errors
 /// Database errors. None of the commits is written then.
@@ -34,7 +34,7 @@ pub(super) fn write_all<'a>(
     Ok(outcomes)
 }
 
-/// Checks everything that can reject a commit before it is written; returns the day's counters after the commit.
+/// Checks everything that can reject a commit before it is written. Returns the day's counters after the commit.
 fn check(connection: &Connection, commit: &Commit) -> rusqlite::Result<Result<Option<DayStats>, StoreError>> {
     if let Some(change) = &commit.change {
         let holds = match (&change.condition, version_of(connection, &change.key)?) {

@@ -28,7 +28,7 @@ pub(super) struct FileWriter {
     buffered: Vec<Bytes>,
     buffered_bytes: usize,
     part: PartialFile,
-    /// Error of a failed write, which every further write returns: its bytes would be written at a wrong offset.
+    /// Error of a failed write, which every further write returns. Further bytes would be written at a wrong offset.
     failure: Option<StoreError>,
 }
 

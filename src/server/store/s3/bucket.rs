@@ -61,7 +61,7 @@ pub(super) enum WriteCondition {
 }
 
 impl Bucket {
-    /// Creates a client for the bucket at `location`, with the credentials of the environment, the AWS profile or the
+    /// Creates a client for the bucket at `location`. Credentials come from the environment, the AWS profile or the
     /// machine's role.
     pub(super) async fn at(location: &S3Location) -> Self {
         let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;

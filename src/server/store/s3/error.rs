@@ -9,8 +9,8 @@ use crate::domain::store::StoreError;
 pub(super) enum PutError {
     /// The condition does not hold: 412, or 404 for a removed object.
     ConditionFailed,
-    /// The outcome is unknown, since the write may have been or may still be applied: a concurrent write, a lost
-    /// response or a server error.
+    /// The outcome is unknown, since the write may have been or may still be applied. The cause is a concurrent write,
+    /// a lost response or a server error.
     UnknownOutcome(StoreError),
 }
 

@@ -1,4 +1,4 @@
-//! Upload through the service: parts of a multipart upload, and a tail object for the bytes after the last part.
+//! Upload through the service. Writes parts of a multipart upload, and a tail object for the bytes after the last part.
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,7 +26,7 @@ pub(super) struct LeasedUpload {
     /// Buffered bytes after the last started part.
     buffered: BytesMut,
     uploading: Option<PartUpload>,
-    /// Error of a failed part, which every further write returns: bytes after the failed part cannot be stored.
+    /// Error of a failed part, which every further write returns. Bytes after the failed part cannot be stored.
     failure: Option<StoreError>,
     _permit: OwnedSemaphorePermit,
 }
@@ -106,8 +106,8 @@ impl LeasedUpload {
         let id = self.id;
         let Some(tail) = &self.service_upload().tail else { return Ok(BytesMut::new()) };
         let key = StorageKey::payload_piece(id, &tail.name);
-        let read = self.store.bucket().read(&key).await?.ok_or(StoreError::NoPayload)?;
-        Ok(BytesMut::from(read.body))
+        let tail_object = self.store.bucket().read(&key).await?.ok_or(StoreError::NoPayload)?;
+        Ok(BytesMut::from(tail_object.body))
     }
 
     /// Buffers `bytes`, uploads full parts in the background, and renews the lease when it is due.
@@ -205,13 +205,13 @@ impl LeasedUpload {
                 None => Ok(0),
                 Some(_) => Err(StoreError::NoPayload),
             },
-            kept => kept,
+            other => other,
         }
     }
 
     /// Stores the buffered bytes and releases the lease; returns the number of received bytes.
     async fn release(&mut self) -> Result<u64, StoreError> {
-        let sent = self.finish_part().await;
+        let result = self.finish_part().await;
         let mut new_tail = None;
         let stored_size = self.service_upload().tail.as_ref().map_or(0, |tail| tail.size);
         if self.failure.is_none() && self.buffered.len() as u64 != stored_size {
@@ -226,17 +226,17 @@ impl LeasedUpload {
             self.remove_tail(new_tail.as_ref()).await;
             return Err(error);
         }
-        let kept = self.service_upload().tail.clone();
-        if self.before.tail != kept {
+        let tail = self.service_upload().tail.clone();
+        if self.before.tail != tail {
             self.remove_tail(self.before.tail.as_ref()).await;
         }
-        sent.map(|()| self.service_upload().length())
+        result.map(|()| self.service_upload().length())
     }
 
     /// Restores the state before this writer.
     pub(super) async fn discard(mut self) -> Result<(), StoreError> {
         // Waits for the part in progress: a part that arrives later would occupy space that no quota counts.
-        let ended = match self.uploading.take() {
+        let has_ended = match self.uploading.take() {
             Some(upload) => matches!(upload.task.await, Ok(Ok(_))),
             None => self.failure.is_none(),
         };
@@ -246,7 +246,7 @@ impl LeasedUpload {
             (ServiceUpload { upload: None, next: 1, ..before }, begun)
         } else {
             // New parts replace old parts with the same number. The number of a part that may still arrive is skipped.
-            let next = if ended { before.next } else { reached + 1 };
+            let next = if has_ended { before.next } else { reached + 1 };
             (ServiceUpload { upload: begun, next, ..before }, None)
         };
         *self.service_upload() = service_upload;
@@ -254,7 +254,7 @@ impl LeasedUpload {
         match self.save_manifest().await {
             // The payload was removed, with everything that this writer wrote.
             Err(StoreError::NoPayload) => return Ok(()),
-            kept => kept?,
+            other => other?,
         }
         if let Some(upload) = unused
             && let Err(error) = self.store.bucket().abort_multipart(&StorageKey::payload(self.id), &upload).await

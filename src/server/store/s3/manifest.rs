@@ -90,7 +90,8 @@ impl UploadManifest {
 }
 
 impl S3Store {
-    /// Reads the manifest of a payload; `None` if nothing has arrived, or the payload came in one presigned PUT.
+    /// Reads the manifest of a payload. Returns `None` if nothing has arrived, or the payload came in one presigned
+    /// PUT.
     pub(super) async fn manifest(&self, id: TransferId) -> Result<Option<Versioned<UploadManifest>>, StoreError> {
         read(self, &StorageKey::upload_manifest(id)).await
     }

@@ -1,4 +1,4 @@
-//! `s3://BUCKET/PREFIX`: a store in a bucket, shared by any number of servers without other shared state.
+//! `s3://BUCKET/PREFIX`: a store in a bucket, shared by any number of servers. Servers have no other shared state.
 //!
 //! S3 has no transactions: one conditional write decides each commit, and [`records`] defines the writes before and
 //! after it. A complete payload is the object `payload.enc`; during the upload its state is in the manifest that
@@ -44,7 +44,7 @@ use crate::domain::store::{Presigner, StorageKey, Store, StoreError};
 /// Maximum number of concurrent uploads through the service. Each buffers up to two parts: 1 GiB in all for parts of 8
 /// MiB.
 const WRITERS: usize = 64;
-/// Time after which a reader writes the outbox records of an object, in a store in use; until then the object's writer
+/// Time after which a reader writes the outbox records of an object, in a store in use. Until then the object's writer
 /// does.
 const OUTBOX_DELAY: Duration = Duration::from_secs(10);
 /// Maximum wait of a further upload for a permit.

@@ -37,8 +37,8 @@ impl Bucket {
         // Some S3-compatible servers ignore the order or the marker.
         keys.retain(|key| after.is_none_or(|after| key > after));
         keys.sort();
-        let more = listed.is_truncated() == Some(true) && !keys.is_empty();
-        Ok((keys, more))
+        let has_more = listed.is_truncated() == Some(true) && !keys.is_empty();
+        Ok((keys, has_more))
     }
 
     /// Starts a multipart upload and returns its id.

@@ -18,7 +18,7 @@ use crate::domain::store::{
 
 /// Maximum number of listed pieces of one payload. A payload normally has one piece, or two after a server crash.
 const PIECES: usize = 1_000;
-/// Attempts to finish a payload that changes concurrently, and rounds of aborting its multipart uploads.
+/// Attempts to finish a payload that changes concurrently. Also the rounds of aborting its multipart uploads.
 const MAX_ATTEMPTS: u32 = 5;
 
 #[async_trait]
@@ -124,7 +124,7 @@ impl S3Store {
                 Err(_) => {}
             }
         }
-        // The parts are gone, removed by a lifecycle rule or by the bucket's owner: the upload starts again.
+        // A lifecycle rule or the bucket's owner has removed the parts: the upload starts again.
         let outcome = if length == 0 { UploadManifest::default() } else { UploadManifest::complete(length) };
         match self.write_manifest(id, Condition::Is(version), &outcome).await {
             Ok(_) => {}

@@ -143,7 +143,7 @@ fn signed_length(length: u64) -> i64 {
     i64::try_from(length).expect("payloads are smaller than 2^63 bytes")
 }
 
-/// Converts a request presigned by the SDK; omits `content-length` and `host`, which clients set themselves.
+/// Converts a request presigned by the SDK. Omits `content-length` and `host`, which clients set themselves.
 fn to_signed_request(signed: &PresignedRequest, lifetime: Duration) -> SignedRequest {
     let is_sent = |name: &str| !matches!(name, "content-length" | "host");
     let headers: BTreeMap<String, String> = signed

@@ -9,8 +9,8 @@ use crate::domain::store::{StorageKey, StoreError};
 /// # Errors
 /// [`StoreError::Unusable`] if the server accepts either of the two writes.
 pub(super) async fn check_conditional_writes(bucket: &Bucket, key: &StorageKey) -> Result<(), StoreError> {
-    let gone = || StoreError::unavailable("the probe object is missing");
-    let found = bucket.read(key).await?.ok_or_else(gone)?;
+    let missing = || StoreError::unavailable("the probe object is missing");
+    let found = bucket.read(key).await?.ok_or_else(missing)?;
     let other = WriteCondition::IfMatch(UNMATCHED_ETAG.to_owned());
     for (condition, header) in [(WriteCondition::IfAbsent, "If-None-Match: *"), (other, "If-Match")] {
         match bucket.put(key, found.body.clone(), found.content_length, &condition).await {

@@ -16,13 +16,13 @@ pub(in crate::server::store) struct BucketStorage<'a>(pub(in crate::server::stor
 
 #[async_trait]
 impl Backend for BucketStorage<'_> {
-    /// Opens the store with [`S3Store::open`]; ignores the durability setting, since the durability of a bucket is not
+    /// Opens the store with [`S3Store::open`]. Ignores the durability setting, since the durability of a bucket is not
     /// configurable.
     async fn open(&self, _: Durability) -> Result<Arc<dyn Store>, BackendError> {
         Ok(Arc::new(S3Store::open(self.0).await))
     }
 
-    /// Opens the store for maintenance: every read also writes the object's pending outbox records, without delay.
+    /// Opens the store for maintenance. Every read also writes the object's pending outbox records, without delay.
     async fn open_offline(&self) -> Result<Arc<dyn Store>, BackendError> {
         Ok(Arc::new(S3Store::open_offline(self.0).await))
     }

@@ -1,4 +1,4 @@
-//! Presigned flow: payloads go directly between client and store by signed requests, with the service as fallback.
+//! Presigned flow. Payloads go directly between client and store by signed requests, with the service as fallback.
 
 mod flows;
 mod parts;
@@ -56,7 +56,7 @@ async fn granted(anyone: &Api, id: &str) -> ApiResponse {
 }
 
 /// Downloads the payload like a recipient.
-async fn fetched(service: &Started, id: &str) -> bytes::Bytes {
+async fn download_payload(service: &Started, id: &str) -> bytes::Bytes {
     let granted = granted(&service.public(), id).await;
     assert_eq!((granted.status, granted.text("mode").as_str()), (200, "presigned"));
     let stored = send(signed(&granted.json())).await;

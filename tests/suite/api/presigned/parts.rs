@@ -5,7 +5,7 @@ use std::time::Duration;
 use sgsend::server::store::S3Location;
 use sgsend::server::{Server, StorageLocation};
 
-use super::{MIB, complete, created, fetched, path, payload, put};
+use super::{MIB, complete, created, download_payload, path, payload, put};
 use crate::support::{Service, bucket};
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn s3_parts_arrive_in_any_order() {
         sender.post(&path(&id, "upload/create-presign-urls")).json(&format!(r#"{{"numbers":{numbers}}}"#))
     };
     for refused in ["[0]", "[4]", "[2,2]", &format!("{:?}", vec![1; 101])] {
-        ask(refused).refused("invalid_request").await;
+        ask(refused).expect_error("invalid_request").await;
     }
     let fresh = ask("[2]").send().await;
     assert_eq!((fresh.status, fresh.json()["parts"][0]["number"].as_u64()), (200, Some(2)));
@@ -42,12 +42,12 @@ async fn s3_parts_arrive_in_any_order() {
     assert_eq!(complete(&sender, &id).await.status, 200);
     let late = put(&parts[0], &vec![0; 8 * MIB]).await;
     assert_eq!(late, 404, "a completed upload accepted a part");
-    ask("[1]").refused("transfer_not_pending").await;
-    assert!(fetched(&service, &id).await == payload);
+    ask("[1]").expect_error("transfer_not_pending").await;
+    assert!(download_payload(&service, &id).await == payload);
 }
 
-/// Lists the payload objects and open multipart uploads of transfer `id` in the bucket, without its records.
-async fn kept(location: &S3Location, id: &str) -> Vec<String> {
+/// Lists the payload objects and open multipart uploads of transfer `id` in the bucket.
+async fn payload_objects(location: &S3Location, id: &str) -> Vec<String> {
     let client = bucket::client(location.endpoint.as_ref().unwrap().as_str().trim_end_matches('/')).await;
     let listed = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
     let keys = listed.contents().iter().map(|object| object.key().unwrap().to_owned());
@@ -71,14 +71,14 @@ async fn s3_unfinished_uploads_are_swept() {
     let (whole, upload) = created(&sender, 3, "").await;
     assert_eq!(put(&upload, b"abc").await, 200);
     for id in [&by_parts, &by_bytes, &whole] {
-        assert!(!kept(&location, id).await.is_empty());
+        assert!(!payload_objects(&location, id).await.is_empty());
     }
-    service.wait(Duration::from_hours(25));
+    service.advance_clock(Duration::from_hours(25));
     let (settings, _, clock) = service.stop().await;
     let swept = Server::open(settings, clock).await.unwrap().sweep().await.unwrap();
     assert_eq!((swept.payloads_removed, swept.failed), (3, 0), "{swept:?}");
     for id in [&by_parts, &by_bytes, &whole] {
-        assert_eq!(kept(&location, id).await, [""; 0]);
+        assert_eq!(payload_objects(&location, id).await, [""; 0]);
     }
 }
 
@@ -108,10 +108,10 @@ async fn s3_a_vanished_multipart_upload_starts_again() {
         assert_eq!(put(part, content).await, 200);
     }
     assert_eq!(complete(&sender, &by_parts).await.status, 200);
-    assert!(fetched(&service, &by_parts).await == payload);
+    assert!(download_payload(&service, &by_parts).await == payload);
 
     assert_eq!(complete(&sender, &by_bytes).await.check("upload_incomplete").number("received_bytes"), 0);
     assert_eq!(sender.post(&bytes).bytes(&payload).send().await.number("received_bytes"), payload.len() as u64);
     assert_eq!(complete(&sender, &by_bytes).await.status, 200);
-    assert!(fetched(&service, &by_bytes).await == payload);
+    assert!(download_payload(&service, &by_bytes).await == payload);
 }

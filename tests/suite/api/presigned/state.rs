@@ -16,12 +16,12 @@ async fn s3_a_deleted_payload_is_gone_and_stays_unserved() {
     let granted = granted(&service.public(), &id).await;
     let deleted = sender.post(&path(&id, "delete")).send().await;
     assert_eq!((deleted.status, deleted.text("status").as_str()), (200, "deleted"));
-    // The download URL is valid, but the object is gone.
+    // The download URL is valid, but the object no longer exists.
     assert_eq!(send(signed(&granted.json())).await.status, 404);
     // A valid upload URL can restore the object, but the service no longer serves it.
     assert_eq!(put(&upload, b"abc").await, 200);
-    service.public().get(&path(&id, "payload/download-bytes")).refused("transfer_deleted").await;
-    service.public().post(&path(&id, "download/create-presign-url")).refused("transfer_deleted").await;
+    service.public().get(&path(&id, "payload/download-bytes")).expect_error("transfer_deleted").await;
+    service.public().post(&path(&id, "download/create-presign-url")).expect_error("transfer_deleted").await;
     // A deleted multipart upload accepts no parts.
     let (id, upload) = created(&sender, 17 * MIB, "").await;
     let content = vec![7; 8 * MIB];
@@ -42,9 +42,9 @@ async fn s3_servers_share_state_through_the_bucket_only() {
     let (id, _) = created(&sender, 17 * MIB, r#","max_downloads":1"#).await;
     let payload = payload(17 * MIB);
     for (number, content) in (1..).zip(payload.chunks(8 * MIB)) {
-        let asked = format!(r#"{{"numbers":[{number}]}}"#);
+        let body = format!(r#"{{"numbers":[{number}]}}"#);
         let at = if number == 2 { &sender } else { &at_other };
-        let fresh = at.post(&path(&id, "upload/create-presign-urls")).json(&asked).send().await;
+        let fresh = at.post(&path(&id, "upload/create-presign-urls")).json(&body).send().await;
         assert_eq!(put(&fresh.json()["parts"][0], content).await, 200);
     }
     assert_eq!(complete(&at_other, &id).await.status, 200);
@@ -81,26 +81,26 @@ async fn s3_an_unreachable_store_is_reported_as_unavailable() {
     use crate::support::{Fault, FaultyBucket};
 
     let mut location = bucket::fresh().await;
-    let gone = Arc::new(AtomicBool::new(false));
-    let is_gone = gone.clone();
+    let is_down = Arc::new(AtomicBool::new(false));
+    let store_is_down = is_down.clone();
     let choose = move |_: &axum::extract::Request| {
-        if is_gone.load(Ordering::Relaxed) { Fault::Refused(503) } else { Fault::None }
+        if store_is_down.load(Ordering::Relaxed) { Fault::Refused(503) } else { Fault::None }
     };
     let faulty = FaultyBucket::before(location.endpoint.as_ref().unwrap().as_str(), choose).await;
     location.endpoint = Some(faulty.url.clone());
     let service = Service::at(StorageLocation::S3(location)).start().await;
     let sender = service.sender().await;
     let (id, upload) = created(&sender, 3, "").await;
-    gone.store(true, Ordering::Relaxed);
-    let refused = service.public().get(&path(&id, "status")).refused("storage_unavailable").await;
-    assert!(refused.header("retry-after").parse::<u64>().is_ok());
-    service.public().get("/health/ready").refused("storage_unavailable").await;
-    let printed = String::from_utf8_lossy(&refused.body).to_lowercase();
+    is_down.store(true, Ordering::Relaxed);
+    let response = service.public().get(&path(&id, "status")).expect_error("storage_unavailable").await;
+    assert!(response.header("retry-after").parse::<u64>().is_ok());
+    service.public().get("/health/ready").expect_error("storage_unavailable").await;
+    let printed = String::from_utf8_lossy(&response.body).to_lowercase();
     for word in ["s3", "bucket", "amz", "127.0.0.1"] {
         assert!(!printed.contains(word), "the response contains {word}: {printed}");
     }
     assert_eq!(put(&upload, b"abc").await, 503);
-    gone.store(false, Ordering::Relaxed);
+    is_down.store(false, Ordering::Relaxed);
     assert_eq!(put(&upload, b"abc").await, 200);
     assert_eq!(complete(&sender, &id).await.status, 200);
 }

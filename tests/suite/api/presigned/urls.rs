@@ -7,7 +7,7 @@ use sgsend::domain::id::TransferId;
 use sgsend::domain::store::{SignedRequest, Store};
 use sgsend::server::store::S3Store;
 
-use super::{complete, created, fetched, granted, path, put, send, signed};
+use super::{complete, created, download_payload, granted, path, put, send, signed};
 use crate::support::{Service, bucket};
 
 #[tokio::test]
@@ -26,8 +26,8 @@ async fn s3_payloads_bypass_the_service() {
     assert_eq!((status.text("kind").as_str(), status.number("received_bytes")), ("single", 11));
     let completed = complete(&sender, &id).await;
     assert_eq!((completed.status, completed.text("status").as_str()), (200, "completed"));
-    let seen = &completed.json()["transparency"]["seen_by_others"];
-    assert!(seen[0].as_str().unwrap().contains("storage provider"), "{seen}");
+    let seen_by_others = &completed.json()["transparency"]["seen_by_others"];
+    assert!(seen_by_others[0].as_str().unwrap().contains("storage provider"), "{seen_by_others}");
 
     let granted = granted(&service.public(), &id).await;
     assert_eq!((granted.text("mode").as_str(), granted.number("size_bytes")), ("presigned", 11));
@@ -41,7 +41,7 @@ async fn s3_payloads_bypass_the_service() {
     let second = format!(r#"{{"grant":"{}"}}"#, granted.text("grant"));
     let fresh = service.public().post(&path(&id, "download/create-presign-url")).json(&second).send().await;
     assert_eq!(send(signed(&fresh.json())).await.status, 200);
-    service.public().post(&path(&id, "download/create-presign-url")).refused("transfer_exhausted").await;
+    service.public().post(&path(&id, "download/create-presign-url")).expect_error("transfer_exhausted").await;
     assert_eq!(sender.status(&id).await.number("download_count"), 1);
     // The service is the fallback for clients that can't reach the store.
     let fallback = granted.text("fallback_url");
@@ -82,12 +82,12 @@ async fn s3_an_upload_url_accepts_only_its_payload() {
     assert_eq!(put(&upload, b"HELLO WORLD").await, 412);
     assert_eq!(complete(&sender, &id).await.status, 200);
     assert_eq!(put(&upload, b"HELLO WORLD").await, 412);
-    assert_eq!(fetched(&service, &id).await, &b"hello world"[..]);
+    assert_eq!(download_payload(&service, &id).await, &b"hello world"[..]);
 }
 
 #[tokio::test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
-async fn s3_an_expired_url_is_refused() {
+async fn s3_an_expired_url_is_rejected() {
     let store = S3Store::open(&bucket::fresh().await).await;
     let store = store.presigner().unwrap();
     let (id, other) = (TransferId::random(), TransferId::random());
@@ -95,14 +95,14 @@ async fn s3_an_expired_url_is_refused() {
     let long = described(store.put(id, 3, Duration::from_mins(1)).await.unwrap());
     assert_eq!(put(&long, b"abc").await, 200);
     let short = described(store.put(other, 3, Duration::from_secs(1)).await.unwrap());
-    let fetch = described(store.get(id, Duration::from_secs(1)).await.unwrap());
+    let download = described(store.get(id, Duration::from_secs(1)).await.unwrap());
     let expired = async {
-        while send(signed(&fetch)).await.status == 200 {
+        while send(signed(&download)).await.status == 200 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), expired).await.unwrap();
-    assert_eq!(send(signed(&fetch)).await.status, 403);
+    assert_eq!(send(signed(&download)).await.status, 403);
     // The upload URL has the same lifetime and was signed earlier.
     assert_eq!(put(&short, b"abc").await, 403);
     let second = described(store.get(id, Duration::from_mins(1)).await.unwrap());

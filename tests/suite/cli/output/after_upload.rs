@@ -16,13 +16,13 @@ fn name_size_link_recipient_and_limits_are_shown() {
     let file = home.file("report.pdf", &vec![1; 3_000]);
     let upload = |options: &[&str]| {
         let arguments = [&["upload", &file, "--server", &serving.public], options].concat();
-        let (exit, shown) = Terminal::start(&home, &arguments, &[ZONE]).end();
-        assert_eq!(exit, 0, "{shown}");
-        shown
+        let (exit, output) = Terminal::start(&home, &arguments, &[ZONE]).end();
+        assert_eq!(exit, 0, "{output}");
+        output
     };
-    let shown = upload(&["--downloads", "3"]);
-    let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text:?} is not in {shown}"));
-    let link = shown.lines().find(|line| line.contains("#v1.")).unwrap();
+    let output = upload(&["--downloads", "3"]);
+    let at = |text: &str| output.find(text).unwrap_or_else(|| panic!("{text:?} is not in {output}"));
+    let link = output.lines().find(|line| line.contains("#v1.")).unwrap();
     let link = link[link.find("http").unwrap()..].trim();
     let places = [
         at("uploaded report.pdf: 2.9 KiB"),
@@ -32,8 +32,8 @@ fn name_size_link_recipient_and_limits_are_shown() {
         at(" XYZ), download limit: 3"),
         at("delete with: sgsend "),
     ];
-    assert!(places.is_sorted(), "{shown}");
-    assert!(!shown.contains("stored by the server"), "{shown}");
+    assert!(places.is_sorted(), "{output}");
+    assert!(!output.contains("stored by the server"), "{output}");
     for option in ["--transparency", "--verbose"] {
         assert!(upload(&[option]).contains("stored by the server about you:"), "{option}");
     }
@@ -43,9 +43,9 @@ fn name_size_link_recipient_and_limits_are_shown() {
 
     let piped = home.run_at(&serving, &["upload", &file]);
     assert_eq!((piped.text().lines().count(), piped.stderr.as_str()), (1, ""));
-    let shown = upload(&["--separate-key"]);
-    assert!(shown.contains("send link and key over separate channels"), "{shown}");
-    assert_eq!(shown.matches("v1.").count(), 1, "the key was printed twice: {shown}");
+    let output = upload(&["--separate-key"]);
+    assert!(output.contains("send link and key over separate channels"), "{output}");
+    assert_eq!(output.matches("v1.").count(), 1, "the key was printed twice: {output}");
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn skipped_entries_are_counted() {
         symlink("/etc/passwd", home.path().join("d").join(name)).unwrap();
     }
     let arguments = ["upload", "d", "--skip-unsendable", "--server", &serving.public];
-    let (_, shown) = Terminal::start(&home, &arguments, &[]).end();
-    assert!(shown.contains("uploaded d: 1 file, ") && shown.contains("; 2 skipped"), "{shown}");
+    let (_, output) = Terminal::start(&home, &arguments, &[]).end();
+    assert!(output.contains("uploaded d: 1 file, ") && output.contains("; 2 skipped"), "{output}");
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn tables_fit_a_narrow_terminal() {
     let name = format!("{}.txt", "name".repeat(12));
     let link = home.run_at(&serving, &["upload", &home.file(&name, b"x")]).text();
     for columns in [60, 80, 120] {
-        let (exit, shown) = Terminal::of_width(columns, &home, &["history"], &[]).end();
-        assert!(exit == 0 && shown.lines().count() >= 2, "{shown}");
-        assert!(shown.lines().all(|line| line.trim_end().chars().count() <= columns.into()), "{columns}: {shown}");
-        let shown: String = shown.split_whitespace().collect();
+        let (exit, output) = Terminal::of_width(columns, &home, &["history"], &[]).end();
+        assert!(exit == 0 && output.lines().count() >= 2, "{output}");
+        assert!(output.lines().all(|line| line.trim_end().chars().count() <= columns.into()), "{columns}: {output}");
+        let output: String = output.split_whitespace().collect();
         let tail = &link.split('#').next().unwrap()[link.find("/d/").unwrap() + 20..];
-        assert!(columns < 120 || shown.contains(tail), "{shown}");
+        assert!(columns < 120 || output.contains(tail), "{output}");
     }
 }

@@ -21,7 +21,7 @@ fn logged_in() -> (Home, ServerProcess) {
 fn man_with_a_command_name_points_to_help() {
     let home = Home::new();
     for (name, command) in [("upload", "upload"), ("token-create", "token create")] {
-        home.run(&["man", name]).failed(2, &format!("`sgsend help {command}`"));
+        home.run(&["man", name]).expect_failure(2, &format!("`sgsend help {command}`"));
         assert!(!home.path().join(name).exists());
     }
     home.run(&["man", "pages/man1"]).text();
@@ -41,11 +41,11 @@ fn invalid_payload_files_are_reported_as_such() {
     ] {
         let file = home.file("file", &content);
         let finished = home.run(&["open", &file, "--key-file", &key]);
-        finished.failed(6, words);
+        finished.expect_failure(6, words);
         assert!(!finished.stderr.contains("the data written so far is authentic"), "{}", finished.stderr);
     }
     let finished = home.run(&["open", "file"]);
-    finished.failed(2, "the key is missing");
+    finished.expect_failure(2, "the key is missing");
     assert!(!finished.stderr.contains("link"), "{}", finished.stderr);
 }
 
@@ -54,7 +54,8 @@ fn arguments_that_are_neither_link_nor_id_are_reported() {
     let (home, serving) = logged_in();
     let id = format!("{}#v1.{}", "0".repeat(32), "A".repeat(43));
     for arguments in [["status", "foo"].as_slice(), &["delete", "0"], &["audit", "show", "nope"], &["download", &id]] {
-        home.run_at(&serving, arguments).failed(2, "neither a link nor the id of a transfer, which has 32 hex digits");
+        home.run_at(&serving, arguments)
+            .expect_failure(2, "neither a link nor the id of a transfer, which has 32 hex digits");
     }
 }
 
@@ -71,11 +72,11 @@ fn hints_fit_what_went_wrong() {
         (&["token", "create", "a\u{7}b"], 2),
     ] {
         let finished = home.run_at(&serving, arguments);
-        finished.failed(exit, "");
+        finished.expect_failure(exit, "");
         assert!(!finished.stderr.contains(FALLBACK), "{arguments:?}: {}", finished.stderr);
     }
     let missing = home.run_at(&serving, &["upload", "nosuch"]);
-    missing.failed(9, "nosuch cannot be read");
+    missing.expect_failure(9, "nosuch cannot be read");
     assert!(!missing.stderr.contains("disk"), "{}", missing.stderr);
     let mut terminal = Terminal::start(&home, &["upload", &file, "-p", "--server", &serving.public], &[]);
     terminal.wait_for("Passphrase:");
@@ -95,7 +96,7 @@ fn a_deleted_current_directory_is_reported() {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script, "sh"]).arg(gone).arg(env!("CARGO_BIN_EXE_sgsend"));
     command.env_clear().env("HOME", home.path());
-    FinishedCommand::of(command.output().unwrap()).failed(9, "the current directory no longer exists");
+    FinishedCommand::of(command.output().unwrap()).expect_failure(9, "the current directory no longer exists");
 }
 
 #[test]
@@ -130,10 +131,11 @@ fn an_exceeded_quota_is_reported_with_the_remainder() {
     let limited = |more: &[&str]| home.run_at(&serving, &[&["token", "create", "x"], more].concat()).text();
     let small = limited(&["--max-total-bytes", "2MiB"]);
     let finished = home.run_at(&serving, &["upload", &file, "--token", &small]);
-    finished.failed(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
+    finished.expect_failure(7, "large.bin needs 3.0 mib encrypted, but the sender token has 2.0 mib of 2.0 mib left");
     let once = limited(&["--max-transfers", "1"]);
     home.run_at(&serving, &["upload", &file, "--token", &once]).text();
-    home.run_at(&serving, &["upload", &file, "--token", &once]).failed(7, "has reached its limit of 1 transfer");
+    home.run_at(&serving, &["upload", &file, "--token", &once])
+        .expect_failure(7, "has reached its limit of 1 transfer");
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn a_completely_excluded_tree_is_not_sent() {
     fs::create_dir(home.path().join("d")).unwrap();
     home.run_at(&serving, &["upload", "d", "--exclude", "*"]).text();
     home.file("d/f", b"x");
-    home.run_at(&serving, &["upload", "d", "--exclude", "*"]).failed(2, "nothing is left");
+    home.run_at(&serving, &["upload", "d", "--exclude", "*"]).expect_failure(2, "nothing is left");
 }
 
 #[test]

@@ -13,9 +13,9 @@ fn home() -> Home {
     let home = Home::new();
     let state = home.path().join(".local/state/sgsend");
     std::fs::create_dir_all(&state).unwrap();
-    let sent = serde_json::json!({"v": 1, "transfer_id": ID, "sent_at": 1_772_323_199_999_u64, "name": "report.pdf",
+    let entry = serde_json::json!({"v": 1, "transfer_id": ID, "sent_at": 1_772_323_199_999_u64, "name": "report.pdf",
         "size": 2048, "link": format!("https://send.example/d/{ID}"), "expires_at": 1_772_923_199_999_u64, "max_downloads": 1});
-    std::fs::write(state.join("history.jsonl"), format!("{sent}\n")).unwrap();
+    std::fs::write(state.join("history.jsonl"), format!("{entry}\n")).unwrap();
     home
 }
 

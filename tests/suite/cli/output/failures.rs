@@ -14,11 +14,11 @@ fn started() -> (Home, ServerProcess) {
 #[test]
 fn files_that_cannot_be_sent() {
     let (home, serving) = started();
-    home.run_at(&serving, &["upload", "no-such-file"]).failed(9, "no-such-file");
+    home.run_at(&serving, &["upload", "no-such-file"]).expect_failure(9, "no-such-file");
     let folder = home.path().join("folder");
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink("/", folder.join("out")).unwrap();
-    home.run_at(&serving, &["upload", folder.to_str().unwrap()]).failed(9, "link");
+    home.run_at(&serving, &["upload", folder.to_str().unwrap()]).expect_failure(9, "link");
     assert_eq!(home.run_at(&serving, &["stats", "--json"]).json()["transfers"]["pending"], 0);
 }
 
@@ -28,10 +28,10 @@ fn unreachable_servers() {
     let file = home.file("a.txt", b"hello");
     let token = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     let quick = ["--timeout", "1s", "--server", NOWHERE];
-    home.run(&[&quick[..], &["upload", &file, "--token", &token]].concat()).failed(8, "");
+    home.run(&[&quick[..], &["upload", &file, "--token", &token]].concat()).expect_failure(8, "");
     let link = format!("{NOWHERE}/d/{}#v1.{}", "0".repeat(32), "A".repeat(43));
-    home.run(&["--timeout", "1s", "download", &link]).failed(8, "");
-    home.run(&["--timeout", "1s", "status", &link]).failed(8, "");
+    home.run(&["--timeout", "1s", "download", &link]).expect_failure(8, "");
+    home.run(&["--timeout", "1s", "status", &link]).expect_failure(8, "");
 }
 
 #[test]
@@ -39,24 +39,26 @@ fn invalid_tokens() {
     let (home, serving) = started();
     let file = home.file("a.txt", b"hello");
     let nobody = Home::new();
-    nobody.run_at(&serving, &["upload", &file]).failed(5, "token");
+    nobody.run_at(&serving, &["upload", &file]).expect_failure(5, "token");
     let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
-    nobody.run_at(&serving, &["upload", &file, "--token", &wrong]).failed(5, "token");
+    nobody.run_at(&serving, &["upload", &file, "--token", &wrong]).expect_failure(5, "token");
     // Malformed tokens are rejected before any request.
-    nobody.run_at(&serving, &["upload", &file, "--token", "sgs_short"]).failed(2, "token");
-    let made = home.run_at(&serving, &["token", "create", "to be revoked", "--json"]).json();
-    home.run_at(&serving, &["token", "revoke", made["token_id"].as_str().unwrap()]).text();
+    nobody.run_at(&serving, &["upload", &file, "--token", "sgs_short"]).expect_failure(2, "token");
+    let created = home.run_at(&serving, &["token", "create", "to be revoked", "--json"]).json();
+    home.run_at(&serving, &["token", "revoke", created["token_id"].as_str().unwrap()]).text();
     // `token revoke` accepts the public part of a token and the whole token.
-    let whole = made["token"].as_str().unwrap();
+    let whole = created["token"].as_str().unwrap();
     for form in [whole, whole.rsplit_once('_').unwrap().0] {
         home.run_at(&serving, &["token", "revoke", form]).text();
     }
-    home.run_at(&serving, &["token", "revoke", "somebody"]).failed(2, "16 lower-case hex digits");
-    nobody.run_at(&serving, &["upload", &file, "--token", made["token"].as_str().unwrap()]).failed(5, "revoked");
+    home.run_at(&serving, &["token", "revoke", "somebody"]).expect_failure(2, "16 lower-case hex digits");
+    nobody
+        .run_at(&serving, &["upload", &file, "--token", created["token"].as_str().unwrap()])
+        .expect_failure(5, "revoked");
     let link = home.run_at(&serving, &["upload", &file]).text();
     let other = home.run_at(&serving, &["token", "create", "other"]).text();
-    nobody.run_at(&serving, &["delete", &link, "--token", &other]).failed(5, "another");
-    nobody.run_at(&serving, &["token", "list"]).failed(5, "admin key");
+    nobody.run_at(&serving, &["delete", &link, "--token", &other]).expect_failure(5, "another");
+    nobody.run_at(&serving, &["token", "list"]).expect_failure(5, "admin key");
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
 }
 
@@ -65,15 +67,15 @@ fn malformed_links() {
     let (home, serving) = started();
     for link in ["nonsense", "ftp://example.org/d/x", "https://example.org/", &format!("{}/d/abc#v1.x", serving.public)]
     {
-        home.run(&["download", link]).failed(2, "");
+        home.run(&["download", link]).expect_failure(2, "");
     }
     let beyond = format!("http://example.org/d/{}#v1.{}", "0".repeat(32), "A".repeat(43));
-    home.run(&["download", &beyond]).failed(2, "insecure-http");
+    home.run(&["download", &beyond]).expect_failure(2, "insecure-http");
     let missing = format!("{}/d/{}#v1.{}", serving.public, "0".repeat(32), "A".repeat(43));
-    home.run(&["download", &missing]).failed(3, "");
-    home.run_at(&serving, &["status", &"0".repeat(32)]).failed(3, "");
-    home.run_at(&serving, &["audit", "show", &"0".repeat(32)]).failed(3, "");
-    home.run_at(&serving, &["token", "revoke", &"0".repeat(16)]).failed(3, "");
+    home.run(&["download", &missing]).expect_failure(3, "");
+    home.run_at(&serving, &["status", &"0".repeat(32)]).expect_failure(3, "");
+    home.run_at(&serving, &["audit", "show", &"0".repeat(32)]).expect_failure(3, "");
+    home.run_at(&serving, &["token", "revoke", &"0".repeat(16)]).expect_failure(3, "");
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn wrong_keys_are_reported_before_a_limited_download_is_counted() {
     for (limit, used) in [(&["-d", "1"][..], 0), (&[], 1)] {
         let link = home.run_at(&serving, &[&["upload", &file][..], limit].concat()).text();
         let wrong = format!("{}.{}", link.rsplit_once('.').unwrap().0, "A".repeat(43));
-        home.run(&["download", &wrong]).failed(6, "key");
+        home.run(&["download", &wrong]).expect_failure(6, "key");
         assert!(!home.path().join("a (1).txt").exists());
         // The counter of an unlimited transfer may lag one second; the counter of a limited transfer never lags.
         if used == 0 {
@@ -99,7 +101,7 @@ fn ended_transfers_report_the_reason() {
     let file = home.file("a.txt", b"hello");
     let once = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
     home.run(&["download", &once, "-o", "-"]).text();
-    home.run(&["download", &once, "-o", "-"]).failed(4, "");
+    home.run(&["download", &once, "-o", "-"]).expect_failure(4, "");
     let printed = home.run(&["download", &once, "-o", "-", "--json"]).json();
     assert_eq!((printed["error"]["exit"].as_u64(), printed["error"]["reason"].as_str()), (Some(4), Some("exhausted")));
     let deleted = home.run_at(&serving, &["upload", &file]).text();
@@ -143,16 +145,17 @@ fn stdin_has_a_single_use() {
     let (home, serving) = started();
     for arguments in [&["upload", "-", "--passphrase-file", "-"][..], &["open", "-", "--key-file", "-"]] {
         let finished = home.pipe_at(&serving, arguments, b"content that must not get lost");
-        finished.failed(2, "stdin cannot provide both");
+        finished.expect_failure(2, "stdin cannot provide both");
     }
     let token = home.run_at(&serving, &["token", "create", "by pipe"]).text();
-    home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes()).failed(2, "stdin cannot provide both");
+    home.pipe_at(&serving, &["upload", "-", "--token", "-"], token.as_bytes())
+        .expect_failure(2, "stdin cannot provide both");
     let file = home.file("a.txt", b"hello");
     let link = home.pipe_at(&serving, &["upload", &file, "--token", "-"], token.as_bytes()).text();
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "hello");
     let bare = link.split('#').next().unwrap();
     let twice = home.pipe_at(&serving, &["download", "-", "--key-file", "-"], bare.as_bytes());
-    twice.failed(2, "stdin cannot provide both");
+    twice.expect_failure(2, "stdin cannot provide both");
     assert_eq!(home.run_at(&serving, &["stats", "--json"]).json()["transfers"]["completed"], 1);
 }
 
@@ -173,7 +176,7 @@ fn misplaced_secrets_are_not_echoed() {
     std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();
     home.file(".config/sgsend/config.toml", b"[profiles]\ntoken = \"sgs_SECRETSECRET\"\n");
     let finished = home.run(&["status", &"0".repeat(32)]);
-    finished.failed(2, "line 2");
+    finished.expect_failure(2, "line 2");
     assert!(!finished.stderr.contains("SECRETSECRET"), "{}", finished.stderr);
 }
 
@@ -190,5 +193,5 @@ fn command_line_mistakes() {
     assert!(home.run(&["uplaod", "x"]).stderr.contains("upload"), "no suggestion");
     std::fs::create_dir_all(home.path().join(".config/sgsend")).unwrap();
     home.file(".config/sgsend/config.toml", b"[profiles.work]\nsever = \"https://example.org\"\n");
-    home.run(&["status", &"0".repeat(32)]).failed(2, "sever");
+    home.run(&["status", &"0".repeat(32)]).expect_failure(2, "sever");
 }

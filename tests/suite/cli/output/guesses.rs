@@ -29,7 +29,7 @@ fn files_and_links_without_a_command() {
         (&["download", &link, "out.txt"], "`sgsend download LINK -o out.txt`".into()),
     ] {
         let finished = home.run(arguments);
-        finished.failed(2, "");
+        finished.expect_failure(2, "");
         assert!(finished.stderr.contains(&command), "{command} is not in {}", finished.stderr);
         assert!(!finished.stderr.contains(secret_of(&link)), "{}", finished.stderr);
         let json = home.run(&[&["--json"], arguments].concat()).json();
@@ -70,12 +70,12 @@ fn links_and_files_in_each_others_place() {
     let (home, serving, file, link) = started();
     for command in [&["upload"][..], &["upload", "--dry-run"], &["open"], &["open", "--raw"]] {
         let finished = home.run_at(&serving, &[command, &[&link]].concat());
-        finished.failed(2, "this is a link, not a file");
+        finished.expect_failure(2, "this is a link, not a file");
         assert!(finished.stderr.contains("`sgsend download LINK`"), "{}", finished.stderr);
         assert!(!finished.stderr.contains(secret_of(&link)), "{}", finished.stderr);
     }
     let finished = home.run(&["download", &file]);
-    finished.failed(2, "this is a file, not a link");
+    finished.expect_failure(2, "this is a file, not a link");
     assert!(finished.stderr.contains(r"sgsend upload '"), "{}", finished.stderr);
 }
 
@@ -90,12 +90,12 @@ fn servers_without_a_scheme() {
     assert!(finished.stderr.contains(&serving.public), "{}", finished.stderr);
     other.run(&["upload", &file]).text();
     let finished = home.run(&["--server", host, "history"]);
-    finished.failed(2, "--server is not a server url");
+    finished.expect_failure(2, "--server is not a server url");
     assert!(finished.stderr.contains(&format!("did you mean {}?", serving.public)), "{}", finished.stderr);
     for misplaced in [&*link, "sgs_0123456789abcdef_hunter2"] {
         for arguments in [&["login", misplaced][..], &["--server", misplaced, "status", "0"]] {
             let finished = home.run(arguments);
-            finished.failed(2, "is not a server url, but");
+            finished.expect_failure(2, "is not a server url, but");
             let is_shown = finished.stderr.contains("hunter2") || finished.stderr.contains(secret_of(&link));
             assert!(!is_shown, "{}", finished.stderr);
         }
@@ -106,7 +106,7 @@ fn servers_without_a_scheme() {
 fn a_missing_admin_key_is_named_with_the_command() {
     let home = Home::new();
     let finished = home.run(&["--admin-server", "http://127.0.0.1:9", "token", "revoke", &"0".repeat(16)]);
-    finished.failed(5, "no admin key");
+    finished.expect_failure(5, "no admin key");
     let command = "`sgsend --admin-key-file FILE --admin-server http://127.0.0.1:9 token revoke 0000000000000000`";
     assert!(finished.stderr.contains(command), "{}", finished.stderr);
 }

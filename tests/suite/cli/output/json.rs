@@ -8,11 +8,11 @@ fn members(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-fn is(value: &Value, wanted: &[&str]) {
+fn assert_members(value: &Value, expected: &[&str]) {
     assert_eq!((value["v"].as_u64(), value["ok"].as_bool()), (Some(1), Some(true)), "{value}");
-    let found = members(value);
-    for member in wanted {
-        assert!(found.contains(member), "{member} is missing in {value}");
+    let names = members(value);
+    for member in expected {
+        assert!(names.contains(member), "{member} is missing in {value}");
     }
 }
 
@@ -21,10 +21,13 @@ fn every_command_prints_one_object() {
     let home = Home::new();
     let serving = home.serve_any(&[]);
     let token = home.run_at(&serving, &["token", "create", "x", "--expires", "90d", "--login", "--json"]).json();
-    is(&token, &["token", "token_id", "name", "status", "expires_at"]);
+    assert_members(&token, &["token", "token_id", "name", "status", "expires_at"]);
     let file = home.file("a.txt", b"hello");
     let uploaded = home.run_at(&serving, &["upload", &file, "-d", "2", "-e", "1h", "--json"]).json();
-    is(&uploaded, &["transfer_id", "link", "key", "expires_at", "max_downloads", "size", "mode", "transparency"]);
+    assert_members(
+        &uploaded,
+        &["transfer_id", "link", "key", "expires_at", "max_downloads", "size", "mode", "transparency"],
+    );
     assert_eq!(uploaded["size"]["content"], 5);
     assert_eq!(uploaded["max_downloads"], 2);
     let (link, id) = (uploaded["link"].as_str().unwrap(), uploaded["transfer_id"].as_str().unwrap());
@@ -32,20 +35,23 @@ fn every_command_prints_one_object() {
     let apart = home.run_at(&serving, &["upload", &file, "--separate-key", "--json"]).json();
     assert!(!apart["link"].as_str().unwrap().contains('#') && apart["key"].as_str().unwrap().starts_with("v1."));
     let status = home.run(&["status", link, "--events", "--json"]).json();
-    is(&status, &["transfer_id", "status", "size_bytes", "download_count", "downloads_remaining", "events"]);
+    assert_members(
+        &status,
+        &["transfer_id", "status", "size_bytes", "download_count", "downloads_remaining", "events"],
+    );
     let downloaded = home.run(&["download", link, "-o", "b.txt", "--json"]).json();
-    is(&downloaded, &["transfer_id", "files", "mode"]);
+    assert_members(&downloaded, &["transfer_id", "files", "mode"]);
     assert_eq!(downloaded["files"][0]["size"], 5);
     assert!(downloaded["files"][0]["path"].as_str().unwrap().ends_with("b.txt"));
-    is(&home.run_at(&serving, &["token", "list", "--json"]).json(), &["items", "next"]);
-    is(&home.run_at(&serving, &["stats", "--json"]).json(), &["transfers", "tokens", "days"]);
-    is(&home.run_at(&serving, &["audit", "show", id, "--json"]).json(), &["items", "next"]);
+    assert_members(&home.run_at(&serving, &["token", "list", "--json"]).json(), &["items", "next"]);
+    assert_members(&home.run_at(&serving, &["stats", "--json"]).json(), &["transfers", "tokens", "days"]);
+    assert_members(&home.run_at(&serving, &["audit", "show", id, "--json"]).json(), &["items", "next"]);
     let revoked = home.run_at(&serving, &["token", "revoke", token["token_id"].as_str().unwrap(), "--json"]).json();
-    is(&revoked, &["token_id", "status"]);
-    let refused = home.run_at(&serving, &["delete", id, "--json"]);
-    assert_eq!((refused.exit, refused.json()["error"]["code"].as_str()), (5, Some("token_revoked")));
+    assert_members(&revoked, &["token_id", "status"]);
+    let finished = home.run_at(&serving, &["delete", id, "--json"]);
+    assert_eq!((finished.exit, finished.json()["error"]["code"].as_str()), (5, Some("token_revoked")));
     for member in ["code", "reason", "message", "hint", "exit", "retryable"] {
-        assert!(members(&refused.json()["error"]).contains(&member), "{member} is missing");
+        assert!(members(&finished.json()["error"]).contains(&member), "{member} is missing");
     }
 }
 

@@ -19,7 +19,7 @@ fn downloads(home: &Home, link: &str) -> u64 {
 }
 
 /// Checks that the terminal shows nothing else on the line of `question` before the answer.
-fn is_alone(shown: &str, question: &str) {
+fn assert_alone_on_line(shown: &str, question: &str) {
     let at = shown.find(question).unwrap();
     let before = shown[..at].rsplit(['\n', '\r']).next().unwrap();
     assert!(before.is_empty() || before == "\u{1b}[2K", "{before:?} precedes the question in {shown:?}");
@@ -42,7 +42,7 @@ fn the_name_of_an_existing_file_is_asked_under_one_grant_before_the_bar() {
             terminal.type_in(answer);
             let (ended, shown) = terminal.end();
             assert_eq!(ended, exit, "{answer:?}: {shown}");
-            is_alone(&shown, &question);
+            assert_alone_on_line(&shown, &question);
             assert!(fs::read(&file).unwrap() == if exit == 0 { bytes.clone() } else { b"old".to_vec() }, "{answer:?}");
             if exit == 130 {
                 assert!(shown.contains("interrupted"), "{shown}");
@@ -80,7 +80,7 @@ fn an_existing_directory_is_asked_about() {
         terminal.type_in(answer);
         let (ended, shown) = terminal.end();
         assert_eq!(ended, exit, "{answer:?}: {shown}");
-        is_alone(&shown, question);
+        assert_alone_on_line(&shown, question);
         assert_eq!(downloads(&home, &link), 1, "{answer:?}");
     }
     assert_eq!(fs::read(home.path().join("tree (1)/file")).unwrap(), b"content");

@@ -13,14 +13,14 @@ fn root() -> &'static Path {
 }
 
 /// Compares `made` with the file at `path`; writes the file if `SGSEND_BLESS` is set.
-fn check(path: &Path, made: &[u8]) {
+fn check(path: &Path, generated: &[u8]) {
     if std::env::var_os("SGSEND_BLESS").is_some_and(|value| !value.is_empty()) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, made).unwrap();
+        fs::write(path, generated).unwrap();
     }
     let committed = fs::read(path).unwrap_or_default();
     let hint = "regenerate the file: SGSEND_BLESS=1 cargo test --test suite reference";
-    assert!(committed == made, "{} differs from the output of sgsend; {hint}", path.display());
+    assert!(committed == generated, "{} differs from the output of sgsend; {hint}", path.display());
 }
 
 #[test]
@@ -43,15 +43,15 @@ fn reference_scripts_for_shells() {
 fn reference_manual_pages() {
     let home = Home::new();
     home.run(&["man", "pages"]).text();
-    let made = files(&home.path().join("pages"));
-    assert!(made.len() > 20, "{made:?}");
-    for page in &made {
+    let generated = files(&home.path().join("pages"));
+    assert!(generated.len() > 20, "{generated:?}");
+    for page in &generated {
         let text = fs::read_to_string(page).unwrap();
         let name = page.file_name().unwrap();
         assert!(text.contains(".SH EXAMPLES"), "{} has no examples", page.display());
         check(&root().join("man").join(name), text.as_bytes());
     }
-    assert_eq!(files(&root().join("man")).len(), made.len(), "a manual page belongs to a removed command");
+    assert_eq!(files(&root().join("man")).len(), generated.len(), "a manual page belongs to a removed command");
     let first = home.run(&["man"]).text();
     for section in ["ENVIRONMENT", "FILES", "EXIT STATUS"] {
         assert!(

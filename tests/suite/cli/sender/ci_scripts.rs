@@ -45,12 +45,12 @@ fn a_job_exports_its_link_and_masks_the_key() {
     };
     let (link, key) = (value("link="), value("key="));
     assert_eq!(log.lines().last(), Some(link.as_str()));
-    let seen = log.lines().filter(|line| line.contains(&key)).all(|line| line.starts_with("::add-mask::"));
-    assert!(seen && log.contains(&format!("::add-mask::{key}")), "the key is visible in the log");
+    let is_masked = log.lines().filter(|line| line.contains(&key)).all(|line| line.starts_with("::add-mask::"));
+    assert!(is_masked && log.contains(&format!("::add-mask::{key}")), "the key is visible in the log");
     let dotenv = std::fs::read_to_string(home.path().join("send.env")).unwrap();
     assert_eq!(dotenv, format!("SGSEND_LINK={link}\n"));
-    let got = home.run(&["download", &link, "--key-file", "key.txt", "-o", "-"]);
-    assert_eq!((got.exit, got.stdout.as_slice()), (0, &b"built"[..]), "{}", got.stderr);
+    let downloaded = home.run(&["download", &link, "--key-file", "key.txt", "-o", "-"]);
+    assert_eq!((downloaded.exit, downloaded.stdout.as_slice()), (0, &b"built"[..]), "{}", downloaded.stderr);
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn a_job_retries_only_retryable_failures() {
             job(&home, &serving.public, &[argument]).env("SGSEND_BIN", &counting).output().unwrap(),
         );
         assert_eq!(finished.exit.to_string(), status);
-        let made = lines(&home, "calls");
-        let with = made.iter().filter(|call| call.contains("--resume ")).count();
-        assert_eq!((made.len(), with), (calls, resumed), "{argument} {status}: {made:?}");
+        let recorded_calls = lines(&home, "calls");
+        let with = recorded_calls.iter().filter(|call| call.contains("--resume ")).count();
+        assert_eq!((recorded_calls.len(), with), (calls, resumed), "{argument} {status}: {recorded_calls:?}");
     }
     assert_eq!(FinishedCommand::of(job(&home, &serving.public, &["build.tar.gz"]).output().unwrap()).exit, 5);
 }
@@ -105,10 +105,10 @@ fn a_retrying_job_sends_no_byte_twice() {
         running.join().unwrap()
     });
     let link = finished.text();
-    let ended = lines(&home, "ended");
-    let (first, later) = ended.split_first().unwrap();
-    assert!(first.starts_with("10 ") && !first.contains("--resume"), "{ended:?}");
-    assert!(!later.is_empty() && later.iter().all(|call| call.contains(" --resume ")), "{ended:?}");
+    let ended_calls = lines(&home, "ended");
+    let (first, later) = ended_calls.split_first().unwrap();
+    assert!(first.starts_with("10 ") && !first.contains("--resume"), "{ended_calls:?}");
+    assert!(!later.is_empty() && later.iter().all(|call| call.contains(" --resume ")), "{ended_calls:?}");
     let transfers = home.run_at(&serving, &["stats", "--json"]).json()["transfers"].clone();
     assert_eq!((&transfers["completed"], &transfers["pending"]), (&1.into(), &0.into()), "{transfers}");
     assert!(proxy.bytes_forwarded(Direction::Upstream) < 32_000_000, "the file was sent twice");

@@ -11,7 +11,7 @@ fn uploads_are_recorded_without_keys_by_default() {
     home.log_in(&serving);
     let file = home.file("a secret.txt", b"hello");
     let plain = home.run_at(&serving, &["upload", &file]).text();
-    let kept = home.run_at(&serving, &["upload", &file, "--keep-key", "--name", "kept.txt", "-d", "2"]).text();
+    let link_with_key = home.run_at(&serving, &["upload", &file, "--keep-key", "--name", "kept.txt", "-d", "2"]).text();
     home.run_at(&serving, &["upload", &file, "--no-history"]).text();
     let listed = home.run(&["history", "--json"]).json();
     let items = listed["items"].as_array().unwrap();
@@ -20,14 +20,14 @@ fn uploads_are_recorded_without_keys_by_default() {
     assert_eq!((items[0]["link"].as_str(), items[0]["name"].as_str()), (Some(bare), Some("a secret.txt")));
     assert!(items[0].get("key").is_none() && !listed.to_string().contains(key), "{listed}");
     let whole = format!("{}#{}", items[1]["link"].as_str().unwrap(), items[1]["key"].as_str().unwrap());
-    assert_eq!((whole.as_str(), items[1]["max_downloads"].as_u64()), (kept.as_str(), Some(2)));
-    assert!(home.run(&["history"]).text().contains(&kept));
+    assert_eq!((whole.as_str(), items[1]["max_downloads"].as_u64()), (link_with_key.as_str(), Some(2)));
+    assert!(home.run(&["history"]).text().contains(&link_with_key));
 
     let path = home.path().join(".local/state/sgsend/history.jsonl");
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     let id = items[0]["transfer_id"].as_str().unwrap();
     home.run(&["history", "--remove", id]).text();
-    home.run(&["history", "--remove", id]).failed(3, "is not in the history");
+    home.run(&["history", "--remove", id]).expect_failure(3, "is not in the history");
     assert_eq!(home.run(&["history", "--json"]).json()["items"].as_array().unwrap().len(), 1);
     home.run(&["history", "--clear"]).text();
     assert_eq!(home.run(&["history"]).text(), "");
@@ -87,8 +87,8 @@ fn ended_transfers_are_not_listed_as_live() {
     assert_eq!(home.run(&["history"]).text().lines().count(), 3);
 
     let path = home.path().join(".local/state/sgsend/history.jsonl");
-    let kept = std::fs::read_to_string(&path).unwrap();
-    let newest = kept.lines().rev().find(|text| text.contains("expires_at")).unwrap();
+    let history = std::fs::read_to_string(&path).unwrap();
+    let newest = history.lines().rev().find(|text| text.contains("expires_at")).unwrap();
     let mut entry: serde_json::Value = serde_json::from_str(newest).unwrap();
     entry["expires_at"] = 1_000.into();
     std::fs::write(&path, format!("{entry}\n")).unwrap();

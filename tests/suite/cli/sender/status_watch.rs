@@ -50,7 +50,7 @@ fn waiting_ends_when_the_condition_is_met_or_impossible() {
     let never = home.run_at(&serving, &["upload", &file]).text();
     home.run_at(&serving, &["delete", &never]).text();
     let wait = ["status", &never, "--wait", "downloaded", "--poll", "20ms"];
-    home.run(&wait).failed(4, "never downloaded");
+    home.run(&wait).expect_failure(4, "never downloaded");
     let printed = home.run(&[&wait[..], &["--json"]].concat()).json();
     assert_eq!((printed["error"]["reason"].as_str(), printed["error"]["exit"].as_u64()), (Some("deleted"), Some(4)));
 }
@@ -63,5 +63,5 @@ fn watching_an_unreachable_server_fails() {
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&serving, &["upload", &file]).text();
     serving.kill();
-    home.run(&["status", &link, "--watch", "--timeout", "1s"]).failed(8, "");
+    home.run(&["status", &link, "--watch", "--timeout", "1s"]).expect_failure(8, "");
 }

@@ -102,7 +102,7 @@ fn a_wrong_or_missing_token_is_not_saved() {
 fn scripts_are_not_asked_for_a_token() {
     let fixture = Fixture::new();
     let arguments = ["upload", &fixture.file, "-s", &fixture.serving.public];
-    fixture.home.run(&arguments).failed(5, "no sender token for");
+    fixture.home.run(&arguments).expect_failure(5, "no sender token for");
     let terminal = Terminal::start(&fixture.home, &[&arguments[..], &["--no-input"]].concat(), &[]);
     let (exit, shown) = terminal.end();
     assert_eq!(exit, 5, "{shown}");

@@ -21,7 +21,8 @@ fn started() -> (Home, ServerProcess, String, String) {
 fn a_token_for_another_server_is_not_reported_as_missing() {
     let (home, serving, token, link) = started();
     let finished = home.run(&["--token", &token, "delete", &link]);
-    finished.failed(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
+    finished
+        .expect_failure(5, &format!("token is for http://127.0.0.1:8080, but the link points to {}", serving.public));
     assert!(finished.stderr.contains(&format!("add --server {} if", serving.public)), "{}", finished.stderr);
     // The hint in the error works.
     home.run(&["--token", &token, "delete", &link, "--server", &serving.public]).text();
@@ -46,13 +47,13 @@ fn the_error_names_the_server_of_an_environment_token() {
 fn the_suggested_delete_command_works() {
     let (home, serving, token, _) = started();
     home.file("a.txt", b"hello");
-    let kept = home.file("token", token.as_bytes());
-    let arguments = ["upload", "a.txt", "-s", &serving.public, "--token-file", &kept];
+    let token_file = home.file("token", token.as_bytes());
+    let arguments = ["upload", "a.txt", "-s", &serving.public, "--token-file", &token_file];
     let (exit, shown) = Terminal::start(&home, &arguments, &[]).end();
     assert_eq!(exit, 0, "{shown}");
     let advice = shown.split("delete with: sgsend ").nth(1).unwrap();
     let advice = advice.lines().next().unwrap().trim().strip_suffix(", and the same token").unwrap();
-    let second: Vec<_> = advice.split(' ').chain(["--token-file", &kept]).collect();
+    let second: Vec<_> = advice.split(' ').chain(["--token-file", &token_file]).collect();
     home.run(&second).text();
 }
 
@@ -99,10 +100,10 @@ fn a_saved_token_is_not_replaced_silently() {
     assert!(saved().contains(&first));
 
     // Refused before a token is created.
-    let refused = create(&[]);
-    refused.failed(9, "profile default already has a sender token");
-    assert!(refused.stderr.contains("sgsend -P NEW_PROFILE token create 'a name' --login"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+    let finished = create(&[]);
+    finished.expect_failure(9, "profile default already has a sender token");
+    assert!(finished.stderr.contains("sgsend -P NEW_PROFILE token create 'a name' --login"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("--replace"), "{}", finished.stderr);
     let tokens = home.run_at(&serving, &["token", "list", "--json"]).json();
     assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "{tokens}");
     assert!(saved().contains(&first));
@@ -113,9 +114,13 @@ fn a_saved_token_is_not_replaced_silently() {
         let arguments = [&["login", &serving.public, "--token", "-"], arguments].concat();
         home.pipe_at(&serving, &arguments, token.as_bytes())
     };
-    let refused = log_in(&other, &[]);
-    refused.failed(9, "profile default already has a sender token");
-    assert!(refused.stderr.contains(&format!("sgsend -P NEW_PROFILE login {}", serving.public)), "{}", refused.stderr);
+    let finished = log_in(&other, &[]);
+    finished.expect_failure(9, "profile default already has a sender token");
+    assert!(
+        finished.stderr.contains(&format!("sgsend -P NEW_PROFILE login {}", serving.public)),
+        "{}",
+        finished.stderr
+    );
     assert_eq!(log_in(&first, &[]).exit, 0);
     assert!(saved().contains(&first) && !saved().contains(&other));
 

@@ -38,7 +38,7 @@ impl Authority {
     }
 
     /// Returns the error of a command that trusts the authority.
-    fn rejected(&self, serving: &ServerProcess) -> Value {
+    fn tls_error(&self, serving: &ServerProcess) -> Value {
         let finished = self.home.run(&["--json", "--ca-file", &self.ca, "--server", &serving.public, "status", ID]);
         assert_eq!(finished.exit, 8, "{}", String::from_utf8_lossy(&finished.stdout));
         finished.json()["error"].clone()
@@ -62,22 +62,22 @@ fn each_rejected_certificate_has_its_own_sentence_and_hint() {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 2, 3);
     });
-    let error = authority.rejected(&expired);
+    let error = authority.tls_error(&expired);
     check_error(&error, "expired", "expired on 2021-02-03 00:00 UTC", "renew", "--ca-file");
     let early = authority.serve(false, |params| {
         params.not_before = date_time_ymd(2090, 1, 2);
         params.not_after = date_time_ymd(2091, 1, 1);
     });
-    let error = authority.rejected(&early);
+    let error = authority.tls_error(&early);
     check_error(&error, "not_yet_valid", "valid from 2090-01-02 00:00 UTC on", "check the clock", "--ca-file");
     let misnamed = authority.serve(false, |params| {
         *params = CertificateParams::new(vec!["send.example".to_owned(), "*.other.example".to_owned()]).unwrap();
     });
-    let error = authority.rejected(&misnamed);
+    let error = authority.tls_error(&misnamed);
     let names = "is for send.example and *.other.example, not for 127.0.0.1";
     check_error(&error, "wrong_name", names, "host name", "--ca-file");
     let foreign = Authority::new();
-    let error = authority.rejected(&foreign.serve(false, |_| ()));
+    let error = authority.tls_error(&foreign.serve(false, |_| ()));
     check_error(
         &error,
         "unknown_issuer",
@@ -85,11 +85,11 @@ fn each_rejected_certificate_has_its_own_sentence_and_hint() {
         "--ca-file",
         "clock",
     );
-    let error = authority.rejected(&authority.serve(true, |_| ()));
+    let error = authority.tls_error(&authority.serve(true, |_| ()));
     check_error(&error, "unknown_issuer", "is self-signed", "--ca-file", "clock");
     // As openssl req -x509 makes it.
     let own = authority.serve(true, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
-    check_error(&authority.rejected(&own), "authority_certificate", "CA:TRUE", "CA:FALSE", "--ca-file");
+    check_error(&authority.tls_error(&own), "authority_certificate", "CA:TRUE", "CA:FALSE", "--ca-file");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn unreachable_servers_are_told_apart() {
     let home = Home::new();
     let check_error = |server: &str, words: &str, hint: &str| {
         let finished = home.run(&["--timeout", "2s", "--server", server, "status", ID]);
-        finished.failed(8, words);
+        finished.expect_failure(8, words);
         assert!(finished.stderr.contains(hint), "{hint:?} is not in {}", finished.stderr);
     };
     check_error("https://127.0.0.1:1", "cannot reach https://127.0.0.1:1: connection refused", "port");

@@ -25,8 +25,8 @@ const WRONG: &[(&str, &[&str])] = &[
     ("--s3-endpoint", &["", "nowhere"]),
 ];
 
-/// Returns the output of a service that fails to start; kills a service that starts, and fails the test.
-pub(super) fn refused(mut command: Command) -> FinishedCommand {
+/// Returns the output of a service that fails to start. Kills a service that starts, and fails the test.
+pub(super) fn fail_to_start(mut command: Command) -> FinishedCommand {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id().to_string();
     let (ended, watched) = mpsc::channel::<()>();
@@ -53,7 +53,7 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
                 let mut by_variable = home.sgsend(&["serve", service]);
                 by_variable.env(&variable, value);
                 for command in [by_flag, by_variable] {
-                    let FinishedCommand { exit, stderr, .. } = refused(command);
+                    let FinishedCommand { exit, stderr, .. } = fail_to_start(command);
                     assert_eq!(exit, 2, "{service} {flag}={value:?}: {stderr}");
                     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
                     assert!(
@@ -65,8 +65,8 @@ fn every_service_refuses_every_wrong_setting_and_names_it() {
             }
         }
     }
-    let made = home.path().join(".local/share/sgsend/store");
-    assert!(!made.exists(), "a service that failed to start has created a store");
+    let default_store = home.path().join(".local/share/sgsend/store");
+    assert!(!default_store.exists(), "a service that failed to start has created a store");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn dependent_settings_are_required_together() {
         (vec!["--s3-path-style"], "--s3-path-style"),
     ] {
         for service in ["public", "admin", "all"] {
-            let finished = refused(home.sgsend(&[&["serve", service], &arguments[..]].concat()));
+            let finished = fail_to_start(home.sgsend(&[&["serve", service], &arguments[..]].concat()));
             assert_eq!(finished.exit, 2, "{service} {arguments:?}: {}", finished.stderr);
             assert!(finished.stderr.contains(named), "{service} {arguments:?}: {}", finished.stderr);
         }
@@ -95,8 +95,9 @@ fn missing_settings_are_named() {
     // No admin key is generated where other machines could reach the service.
     for service in ["admin", "all"] {
         let flag = if service == "all" { "--admin-listen" } else { "--listen" };
-        refused(home.sgsend(&["serve", service, "--storage", &store, flag, "0.0.0.0:0"])).failed(2, "admin key");
-        refused(home.sgsend(&["serve", service, "--storage", "s3://bucket"])).failed(2, "admin key");
+        fail_to_start(home.sgsend(&["serve", service, "--storage", &store, flag, "0.0.0.0:0"]))
+            .expect_failure(2, "admin key");
+        fail_to_start(home.sgsend(&["serve", service, "--storage", "s3://bucket"])).expect_failure(2, "admin key");
     }
 }
 
@@ -107,9 +108,10 @@ fn test_only_settings_require_loopback_addresses() {
     for service in ["public", "admin", "all"] {
         let open = ["serve", service, "--storage", &store, "--listen", "0.0.0.0:0", "--durability", "none"];
         let key = home.file("key", &[b'k'; 40]);
-        refused(home.sgsend(&[&open[..], &["--admin-key-file", &key]].concat())).failed(2, "--durability none");
+        fail_to_start(home.sgsend(&[&open[..], &["--admin-key-file", &key]].concat()))
+            .expect_failure(2, "--durability none");
     }
     for service in ["public", "admin"] {
-        refused(home.sgsend(&["serve", service, "--storage", "memory:"])).failed(2, "memory:");
+        fail_to_start(home.sgsend(&["serve", service, "--storage", "memory:"])).expect_failure(2, "memory:");
     }
 }

@@ -17,8 +17,8 @@ fn an_admin_key_is_generated_for_loopback_only() {
     let serving = home.serve(&["--storage", &store]);
     assert_eq!(std::fs::read_to_string(&key_file).unwrap(), key, "the second start generated another key");
     assert_eq!(home.run_at(&serving, &["token", "list"]).exit, 0);
-    let refused = home.run(&["serve", "admin", "--listen", "0.0.0.0:0", "--storage", &store]);
-    refused.failed(2, "admin key");
+    let finished = home.run(&["serve", "admin", "--listen", "0.0.0.0:0", "--storage", &store]);
+    finished.expect_failure(2, "admin key");
 }
 
 #[test]
@@ -38,16 +38,16 @@ fn an_invalid_admin_key_prevents_the_start() {
         assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
     }
     let weak = home.file("weak", b"too short");
-    home.run(&[&serve[..], &["--admin-key-file", &weak]].concat()).failed(2, "too short");
+    home.run(&[&serve[..], &["--admin-key-file", &weak]].concat()).expect_failure(2, "too short");
     assert!(!home.path().join(".config/sgsend/admin-key").exists());
 }
 
 #[test]
-fn invalid_settings_are_refused() {
+fn invalid_settings_are_rejected() {
     let home = Home::new();
     let file = home.file("a-file", b"");
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
+    let used_address = TcpListener::bind("127.0.0.1:0").unwrap();
+    let used_address = used_address.local_addr().unwrap().to_string();
     let store = format!("file:{}", home.path().join("store").display());
     for (exit, arguments) in [
         (2, vec!["public", "--storage", "memory:"]),
@@ -58,7 +58,7 @@ fn invalid_settings_are_refused() {
         (2, vec!["all", "--storage", "s3://bucket"]),
         (8, vec!["public", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"]),
         (9, vec!["public", "--storage", &*format!("file:{file}/below")]),
-        (1, vec!["public", "--storage", &store, "--listen", &taken]),
+        (1, vec!["public", "--storage", &store, "--listen", &used_address]),
         (2, vec!["public", "--storage", &store, "--tls-cert", &file]),
         (1, vec!["public", "--storage", &store, "--tls-cert", &file, "--tls-key", &file]),
         (2, vec!["public", "--storage", &store, "--max-size", "0"]),
@@ -79,7 +79,7 @@ fn invalid_settings_are_refused() {
 }
 
 #[test]
-fn a_store_of_a_newer_version_is_refused_unchanged() {
+fn a_store_of_a_newer_version_is_rejected_unchanged() {
     let home = Home::new();
     let folder = home.path().join("store");
     let store = format!("file:{}", folder.display());
@@ -90,7 +90,7 @@ fn a_store_of_a_newer_version_is_refused_unchanged() {
     drop(records);
     let finished =
         home.run(&["serve", "all", "--storage", &store, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    finished.failed(1, "version 2");
+    finished.expect_failure(1, "version 2");
 }
 
 #[test]

@@ -2,24 +2,24 @@
 
 use std::fs;
 
-use super::invalid_settings::refused;
+use super::invalid_settings::fail_to_start;
 use crate::support::{FinishedCommand, Home};
 
 const NO_BUCKET: &str = "s3://bucket?endpoint=http://127.0.0.1:9";
 
 /// Returns the output of a service that fails to start over `storage`.
-fn not_served(home: &Home, storage: &str) -> FinishedCommand {
-    refused(home.sgsend(&["serve", "public", "--storage", storage, "--listen", "127.0.0.1:0"]))
+fn fail_to_serve(home: &Home, storage: &str) -> FinishedCommand {
+    fail_to_start(home.sgsend(&["serve", "public", "--storage", storage, "--listen", "127.0.0.1:0"]))
 }
 
 #[test]
 fn a_sweep_creates_no_store_for_a_mistyped_path() {
     let home = Home::new();
     let typo = home.path().join("typo");
-    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "does not exist");
+    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).expect_failure(9, "does not exist");
     assert!(!typo.exists(), "the folder was created");
     fs::create_dir(&typo).unwrap();
-    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).failed(9, "contains no storage");
+    home.run(&["sweep", "--storage", &format!("file:{}", typo.display())]).expect_failure(9, "contains no storage");
     assert_eq!(fs::read_dir(&typo).unwrap().count(), 0, "a file was created");
 }
 
@@ -31,11 +31,11 @@ fn a_path_without_a_store_is_a_file_error_not_a_finding() {
     let to = format!("file:{}/to", home.path().display());
     for storage in [&missing, &file] {
         let checked = home.run(&["store", "check", storage]);
-        checked.failed(9, "");
+        checked.expect_failure(9, "");
         assert!(!checked.stderr.contains("--storage"), "{}", checked.stderr);
-        home.run(&["store", "copy", storage, &to]).failed(9, "");
+        home.run(&["store", "copy", storage, &to]).expect_failure(9, "");
     }
-    not_served(&home, &file).failed(9, "a-file");
+    fail_to_serve(&home, &file).expect_failure(9, "a-file");
     assert!(!home.path().join("to").exists());
 }
 
@@ -53,9 +53,9 @@ fn an_unreachable_bucket_is_a_network_error() {
 fn an_unexpanded_tilde_creates_no_folder() {
     let home = Home::new();
     for storage in ["file:~", "file:~/st3"] {
-        not_served(&home, storage).failed(2, "$home");
-        home.run(&["store", "check", storage]).failed(2, "$home");
-        home.run(&["sweep", "--storage", storage]).failed(2, "$home");
+        fail_to_serve(&home, storage).expect_failure(2, "$home");
+        home.run(&["store", "check", storage]).expect_failure(2, "$home");
+        home.run(&["sweep", "--storage", storage]).expect_failure(2, "$home");
     }
     assert!(!home.path().join("~").exists());
 }
@@ -67,7 +67,7 @@ fn a_store_is_not_mixed_with_other_files() {
     let storage = format!("file:{}", folder.display());
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("photo.jpg"), "x").unwrap();
-    not_served(&home, &storage).failed(9, "contains other files");
+    fail_to_serve(&home, &storage).expect_failure(9, "contains other files");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "a file was created");
     // A freshly formatted disk, later a store in use.
     fs::remove_file(folder.join("photo.jpg")).unwrap();

@@ -22,9 +22,9 @@ fn a_sweep_reports_what_it_did() {
 #[test]
 fn an_unusable_storage_is_an_error() {
     let home = Home::new();
-    home.run(&["sweep", "--storage", "memory:"]).failed(2, "memory:");
-    home.run(&["sweep", "--storage", "nonsense"]).failed(2, "storage");
-    home.run(&["sweep"]).failed(2, "--storage");
+    home.run(&["sweep", "--storage", "memory:"]).expect_failure(2, "memory:");
+    home.run(&["sweep", "--storage", "nonsense"]).expect_failure(2, "storage");
+    home.run(&["sweep"]).expect_failure(2, "--storage");
     let file = home.file("a.txt", b"hello");
-    home.run(&["sweep", "--storage", &format!("file:{file}/below")]).failed(9, "storage");
+    home.run(&["sweep", "--storage", &format!("file:{file}/below")]).expect_failure(9, "storage");
 }

@@ -26,7 +26,7 @@ fn a_transfer_works_over_tls_with_a_private_ca() {
     assert!(link.starts_with("https://"));
     home.run(&["--ca-file", &ca, "download", &link, "-o", "back.bin"]).text();
     assert!(std::fs::read(home.path().join("back.bin")).unwrap() == vec![9; 12_000_000]);
-    home.run(&["--timeout", "1s", "download", &link, "-o", "other.bin"]).failed(8, "");
+    home.run(&["--timeout", "1s", "download", &link, "-o", "other.bin"]).expect_failure(8, "");
 
     // An admin service of its own uses the certificate.
     let store = format!("file:{}", home.path().join("store").display());

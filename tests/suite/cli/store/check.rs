@@ -29,7 +29,7 @@ fn a_healthy_store_passes_and_a_lost_payload_is_found() {
 fn a_path_without_a_store_is_not_turned_into_a_store() {
     let home = Home::new();
     let folder = home.path().join("nothing");
-    home.run(&["store", "check", &format!("file:{}", folder.display())]).failed(9, "storage");
+    home.run(&["store", "check", &format!("file:{}", folder.display())]).expect_failure(9, "storage");
     assert!(!folder.exists());
-    home.run(&["store", "check", "memory:"]).failed(2, "memory:");
+    home.run(&["store", "check", "memory:"]).expect_failure(2, "memory:");
 }

@@ -13,10 +13,10 @@ fn a_server_reports_a_full_disk_and_recovers() {
     let small = home.file("small.bin", &vec![1; 4_000_000]);
     let large = home.file("large.bin", &vec![2; 30_000_000]);
     let first = home.run_at(&serving, &["upload", &small]).text();
-    let refused = home.run_at(&serving, &["upload", &large]);
-    refused.failed(8, "full");
-    let got = home.run(&["download", &first, "-o", "-"]);
-    assert!(got.stdout == vec![1; 4_000_000], "the first upload is damaged: {}", got.stderr);
+    let finished = home.run_at(&serving, &["upload", &large]);
+    finished.expect_failure(8, "full");
+    let downloaded = home.run(&["download", &first, "-o", "-"]);
+    assert!(downloaded.stdout == vec![1; 4_000_000], "the first upload is damaged: {}", downloaded.stderr);
     home.run_at(&serving, &["upload", &small]).text();
 }
 
@@ -28,9 +28,9 @@ fn a_full_disk_leaves_no_partial_download() {
     home.log_in(&serving);
     let file = home.file("large.bin", &vec![2; 9_000_000]);
     let link = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
-    let refused = home.run(&["download", &link, "-o", disk.path().to_str().unwrap()]);
-    refused.failed(9, "not enough space in");
-    assert!(refused.stderr.contains("MiB, or choose another directory"), "{}", refused.stderr);
+    let finished = home.run(&["download", &link, "-o", disk.path().to_str().unwrap()]);
+    finished.expect_failure(9, "not enough space in");
+    assert!(finished.stderr.contains("MiB, or choose another directory"), "{}", finished.stderr);
     assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "a file was left");
     // The download was not counted, and content elsewhere needs no space here.
     let elsewhere = home.sgsend(&["download", &link, "-o", "-"]).current_dir(disk.path()).output().unwrap();
@@ -56,13 +56,13 @@ fn a_disk_that_fills_during_a_download_keeps_the_part() {
     std::fs::write(&filler, vec![1; 8_000_000]).unwrap();
     proxy.open();
     let finished = FinishedCommand::of(download.wait_with_output().unwrap());
-    finished.failed(9, "is full");
+    finished.expect_failure(9, "is full");
     assert!(finished.stderr.contains("MiB more is needed"), "{}", finished.stderr);
     assert!(finished.stderr.contains("run the same command with --resume"), "{}", finished.stderr);
     assert!(!disk.path().join("large.bin").exists());
 
     // Still full: refused before anything is downloaded.
-    home.run(&[&arguments[..], &["--resume"]].concat()).failed(9, "not enough space");
+    home.run(&[&arguments[..], &["--resume"]].concat()).expect_failure(9, "not enough space");
     std::fs::remove_file(filler).unwrap();
     let passed = proxy.bytes_forwarded(Direction::Downstream);
     home.run(&[&arguments[..], &["--resume"]].concat()).text();
@@ -81,8 +81,8 @@ fn uploads_respect_the_minimum_free_space() {
     home.log_in(&serving);
     let file = home.file("half.bin", &vec![1; 25_000_000]);
     let first = home.run_at(&serving, &["upload", &file]).text();
-    let refused = home.run_at(&serving, &["upload", &file]);
-    refused.failed(8, "full");
+    let finished = home.run_at(&serving, &["upload", &file]);
+    finished.expect_failure(8, "full");
     // Deletions and small records may use the reserved free space.
     home.run_at(&serving, &["status", &first]).text();
     home.run_at(&serving, &["delete", &first]).text();

@@ -1,4 +1,4 @@
-//! Downloads of limited transfers: predictable failures count no download, and a counted download is reported.
+//! Downloads of limited transfers. Predictable failures count no download, and a counted download is reported.
 
 use std::fs;
 use std::process::Stdio;
@@ -30,11 +30,11 @@ fn an_unwritable_target_counts_no_download() {
         ("/proc", "cannot write to directory /proc"),
         ("/proc/b.txt", "cannot write to directory /proc"),
     ] {
-        home.run(&["download", &link, "-o", place]).failed(9, words);
+        home.run(&["download", &link, "-o", place]).expect_failure(9, words);
         assert_eq!(count(&home, &link), 0, "{place}");
     }
     let _socket = std::os::unix::net::UnixListener::bind(home.path().join("socket")).unwrap();
-    home.run(&["download", &link, "-o", "socket", "--overwrite"]).failed(9, "socket is not a regular file");
+    home.run(&["download", &link, "-o", "socket", "--overwrite"]).expect_failure(9, "socket is not a regular file");
     assert_eq!(count(&home, &link), 0);
     let output = home.sgsend(&["download", &link]).current_dir("/proc").output().unwrap();
     assert_eq!((output.status.code(), count(&home, &link)), (Some(9), 0));
@@ -45,7 +45,7 @@ fn an_unwritable_target_counts_no_download() {
 fn a_counted_download_is_reported_and_can_be_repeated() {
     let (home, _serving, link) = started("a.txt");
     let finished = home.run(&["download", &link]);
-    finished.failed(9, "a.txt already exists");
+    finished.expect_failure(9, "a.txt already exists");
     let hint = "the download was counted: run the same command with --rename or --overwrite; until";
     assert!(finished.stderr.contains(hint), "{}", finished.stderr);
     assert_eq!(count(&home, &link), 1);
@@ -75,14 +75,14 @@ fn saved_content_whose_path_cannot_be_printed_is_not_reported_as_failed() {
         FinishedCommand::of(home.sgsend(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap())
     };
     let finished = to_full(&["download", &link, "-o", "b.txt"]);
-    finished.failed(11, "b.txt was saved, but stdout cannot be written: no space left");
+    finished.expect_failure(11, "b.txt was saved, but stdout cannot be written: no space left");
     assert_eq!((fs::read(home.path().join("b.txt")).unwrap(), count(&home, &link)), (b"hello".to_vec(), 1));
 
     let (home, _serving, link) = started("a.txt");
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let download = ["download", &link, "-o", "b.txt", "--json"];
     let finished = FinishedCommand::of(home.sgsend(&download).stdout(full).stderr(Stdio::piped()).output().unwrap());
-    finished.failed(11, "b.txt was saved");
+    finished.expect_failure(11, "b.txt was saved");
     assert_eq!(fs::read(home.path().join("b.txt")).unwrap(), b"hello");
     // A reader that closes the pipe wants no more output, and content on stdout is lost.
     let (reader, writer) = std::io::pipe().unwrap();
@@ -93,6 +93,7 @@ fn saved_content_whose_path_cannot_be_printed_is_not_reported_as_failed() {
         Some(0)
     );
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let lost = home.sgsend(&["download", &link, "-o", "-"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
-    assert_ne!(lost.status.code(), Some(0));
+    let failed_download =
+        home.sgsend(&["download", &link, "-o", "-"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_ne!(failed_download.status.code(), Some(0));
 }

@@ -84,7 +84,7 @@ fn a_generated_file_that_cannot_be_buffered_names_the_folder() {
         let mut upload = home.sgsend(&[&["--server", &serving.public, "upload"], paths].concat());
         let output = upload.env("TMPDIR", "/nonexistent").output().unwrap();
         let finished = crate::support::FinishedCommand::of(output);
-        finished.failed(9, "in /nonexistent");
+        finished.expect_failure(9, "in /nonexistent");
         assert!(finished.stderr.contains("TMPDIR"), "{}", finished.stderr);
     }
 }

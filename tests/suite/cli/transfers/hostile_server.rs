@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{FinishedCommand, Home, ServerProcess};
 
 /// Starts a proxy to `target`, one request per connection, that passes each response through `change`.
-fn through(target: &str, change: impl Fn(&str, String) -> String + Send + Sync + 'static) -> String {
+fn start_editing_proxy(target: &str, change: impl Fn(&str, String) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (target, change) = (target.trim_start_matches("http://").to_owned(), Arc::new(change));
@@ -59,14 +59,14 @@ fn respond(status: u16, body: &str) -> String {
 }
 
 /// Returns the response with its body changed by `edit`.
-fn edited(response: &str, edit: impl Fn(&str) -> String) -> String {
+fn edit_body(response: &str, edit: impl Fn(&str) -> String) -> String {
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     respond(status, &edit(body))
 }
 
 /// Returns the JSON with one member set to another value.
-fn set(json: &str, member: &str, value: Value) -> String {
+fn with_member(json: &str, member: &str, value: Value) -> String {
     let mut object: Value = serde_json::from_str(json).unwrap();
     object[member] = value;
     object.to_string()
@@ -84,13 +84,13 @@ fn upload(home: &Home, url: &str, token: &str, size: usize) -> FinishedCommand {
     let file = home.file("a.bin", &vec![5; size]);
     let finished = home.run(&["--server", url, "--token-file", token, "--timeout", "3s", "upload", &file]);
     let state = home.path().join(".local/state/sgsend/uploads");
-    let left = std::fs::read_dir(state).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "the key of an ended upload is still stored");
+    let remaining = std::fs::read_dir(state).map_or(0, Iterator::count);
+    assert_eq!(remaining, 0, "the key of an ended upload is still stored");
     finished
 }
 
 /// Returns an error response with this code and the number of received bytes that the server claims.
-fn refused(code: &str, received: Option<u64>) -> String {
+fn error_response(code: &str, received: Option<u64>) -> String {
     let problem = serde_json::json!({"type": "x", "title": "x", "status": 409, "detail": "x", "code": code,
         "request_id": "x", "received_bytes": received});
     respond(409, &problem.to_string())
@@ -99,8 +99,8 @@ fn refused(code: &str, received: Option<u64>) -> String {
 #[test]
 fn a_claim_of_bytes_never_sent_is_rejected() {
     let (home, serving, token) = started();
-    let finished = upload(&home, &early_refusal(&serving.public), &token, 40_000_000);
-    finished.failed(8, "bytes");
+    let finished = upload(&home, &start_early_error_proxy(&serving.public), &token, 40_000_000);
+    finished.expect_failure(8, "bytes");
     assert!(finished.stderr.contains("report"), "{}", finished.stderr);
 }
 
@@ -109,14 +109,14 @@ fn a_size_that_grows_after_the_checks_is_rejected() {
     let (home, serving, token) = started();
     let link = upload(&home, &serving.public, &token, 1000).text();
     for size in [0_u64, 1 << 20, 1 << 45, u64::MAX] {
-        let lies = through(&serving.public, move |line, response| {
+        let lies = start_editing_proxy(&serving.public, move |line, response| {
             if !line.contains("/download/create-presign-url") {
                 return response;
             }
-            edited(&response, |body| set(body, "size_bytes", size.into()))
+            edit_body(&response, |body| with_member(body, "size_bytes", size.into()))
         });
         let finished = home.run(&["download", &link.replace(&serving.public, &lies), "-o", "b.bin"]);
-        finished.failed(8, "the server reports an encrypted size of");
+        finished.expect_failure(8, "the server reports an encrypted size of");
         assert!(!home.path().join("b.bin").exists());
     }
     // Nothing large was reserved for the claims.
@@ -126,7 +126,7 @@ fn a_size_that_grows_after_the_checks_is_rejected() {
 }
 
 /// Responds with an error as soon as the request head has arrived, and claims 30 MiB received.
-fn early_refusal(target: &str) -> String {
+fn start_early_error_proxy(target: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let target = target.trim_start_matches("http://").to_owned();
@@ -139,7 +139,7 @@ fn early_refusal(target: &str) -> String {
                 if !String::from_utf8_lossy(&head[..length]).contains("/upload-bytes") {
                     return pass(client, &target, &|_, finished| finished);
                 }
-                client.write_all(refused("offset_mismatch", Some(30 << 20)).as_bytes()).ok()?;
+                client.write_all(error_response("offset_mismatch", Some(30 << 20)).as_bytes()).ok()?;
                 // Drains the connection, so that closing it doesn't discard the response.
                 let mut rest = vec![0; 64 * 1024];
                 client.set_read_timeout(Some(Duration::from_millis(300))).ok()?;
@@ -156,15 +156,15 @@ fn repeated_useless_refusals_back_off() {
     let (home, serving, token) = started();
     for code in ["offset_mismatch", "upload_incomplete"] {
         let tries = Arc::new(AtomicUsize::new(0));
-        let counted = tries.clone();
-        let url = through(&serving.public, move |line, finished| {
+        let counter = tries.clone();
+        let url = start_editing_proxy(&serving.public, move |line, finished| {
             if line.contains("/upload-bytes") {
-                counted.fetch_add(1, Ordering::Relaxed);
-                return refused(code, None);
+                counter.fetch_add(1, Ordering::Relaxed);
+                return error_response(code, None);
             }
             // Claims that nothing has arrived.
             if line.contains("/upload/status") {
-                edited(&finished, |body| set(body, "received_bytes", 0.into()))
+                edit_body(&finished, |body| with_member(body, "received_bytes", 0.into()))
             } else {
                 finished
             }
@@ -182,11 +182,11 @@ fn repeated_useless_refusals_back_off() {
 fn one_byte_per_request_is_no_progress() {
     let (home, serving, token) = started();
     let tries = Arc::new(AtomicUsize::new(0));
-    let counted = tries.clone();
-    let url = through(&serving.public, move |line, finished| {
+    let counter = tries.clone();
+    let url = start_editing_proxy(&serving.public, move |line, finished| {
         if line.contains("/upload-bytes") {
-            let received = 1 + counted.fetch_add(1, Ordering::Relaxed);
-            return edited(&finished, |body| set(body, "received_bytes", received.into()));
+            let received = 1 + counter.fetch_add(1, Ordering::Relaxed);
+            return edit_body(&finished, |body| with_member(body, "received_bytes", received.into()));
         }
         finished
     });

@@ -12,7 +12,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// Runs the command with this umask.
-fn under(umask: &str, home: &Home, arguments: &[&str]) -> FinishedCommand {
+fn run_with_umask(umask: &str, home: &Home, arguments: &[&str]) -> FinishedCommand {
     let command = home.sgsend(arguments);
     let mut shell = Command::new("sh");
     shell
@@ -41,7 +41,7 @@ fn the_top_directory_keeps_its_mode() {
     ] {
         fs::set_permissions(&tree, Permissions::from_mode(sent)).unwrap();
         let link = home.run_at(&serving, &["upload", "tree"]).text();
-        under(umask, &home, &["download", &link, "-o", "back"]).text();
+        run_with_umask(umask, &home, &["download", &link, "-o", "back"]).text();
         let back = home.path().join("back");
         assert_eq!((mode(&back), fs::read(back.join("file")).unwrap()), (arrives, b"content".to_vec()), "{sent:o}");
         fs::set_permissions(&back, Permissions::from_mode(0o700)).unwrap();
@@ -49,11 +49,11 @@ fn the_top_directory_keeps_its_mode() {
     }
     // The mode of a directory is not the mode of its archive.
     let link = home.run_at(&serving, &["upload", "tree"]).text();
-    under("022", &home, &["download", &link, "--no-extract", "-o", "tree.tar"]).text();
+    run_with_umask("022", &home, &["download", &link, "--no-extract", "-o", "tree.tar"]).text();
     assert_eq!(mode(&home.path().join("tree.tar")), 0o644);
     // Several paths have no common directory.
     let link = home.run_at(&serving, &["upload", "tree", &home.file("other", b"x")]).text();
-    under("022", &home, &["download", &link, "-o", "both"]).text();
+    run_with_umask("022", &home, &["download", &link, "-o", "both"]).text();
     assert_eq!((mode(&home.path().join("both")), mode(&home.path().join("both/tree"))), (0o755, 0o755));
 }
 
@@ -76,7 +76,7 @@ fn a_single_file_keeps_its_execute_permission_only() {
     ] {
         fs::set_permissions(&script, Permissions::from_mode(sent)).unwrap();
         let link = home.run_at(&serving, &["upload", &script]).text();
-        under(umask, &home, &["download", &link, "-o", "back"]).text();
+        run_with_umask(umask, &home, &["download", &link, "-o", "back"]).text();
         assert_eq!(mode(&home.path().join("back")), arrives, "{sent:o} under {umask}");
         fs::remove_file(home.path().join("back")).unwrap();
     }
@@ -85,10 +85,10 @@ fn a_single_file_keeps_its_execute_permission_only() {
     let link = home.run_at(&serving, &["upload", &script]).text();
     let old = home.file("old", b"old");
     fs::set_permissions(&old, Permissions::from_mode(0o640)).unwrap();
-    under("022", &home, &["download", &link, "-o", "old", "--overwrite"]).text();
+    run_with_umask("022", &home, &["download", &link, "-o", "old", "--overwrite"]).text();
     assert_eq!(mode(Path::new(&old)), 0o640);
     // Content from stdin is not executable.
     let link = home.pipe_at(&serving, &["upload", "-"], b"text").text();
-    under("022", &home, &["download", &link, "-o", "piped"]).text();
+    run_with_umask("022", &home, &["download", &link, "-o", "piped"]).text();
     assert_eq!(mode(&home.path().join("piped")), 0o644);
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::{Home, content};
 
-/// Starts a proxy to `target` that forwards the first request to each of `routes` but drops its response.
-fn losing(target: &str, routes: &[&str]) -> (String, Arc<Mutex<Vec<String>>>) {
+/// Starts a proxy to `target` that drops the response to the first request to each of `routes`.
+fn start_lossy_proxy(target: &str, routes: &[&str]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let to_lose: Arc<Mutex<Vec<String>>> =
@@ -18,7 +18,7 @@ fn losing(target: &str, routes: &[&str]) -> (String, Arc<Mutex<Vec<String>>>) {
             let server = TcpStream::connect(&target).unwrap();
             let loses = Arc::new(Mutex::new(false));
             pass_requests(client.try_clone().unwrap(), server.try_clone().unwrap(), to_lose.clone(), loses.clone());
-            pass_answers(server, client, loses);
+            pass_responses(server, client, loses);
         }
     });
     (url, left)
@@ -46,7 +46,7 @@ fn pass_requests(mut from: TcpStream, mut to: TcpStream, to_lose: Arc<Mutex<Vec<
     });
 }
 
-fn pass_answers(mut from: TcpStream, mut to: TcpStream, loses: Arc<Mutex<bool>>) {
+fn pass_responses(mut from: TcpStream, mut to: TcpStream, loses: Arc<Mutex<bool>>) {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
@@ -69,7 +69,7 @@ fn a_lost_response_to_any_call_is_harmless() {
         token.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap().trim_end_matches('"').to_owned();
     let token = home.file("token", token.as_bytes());
     let routes = ["/transfers/create", "/payload/upload-bytes", "/upload/complete", "/download/create-presign-url"];
-    let (url, left) = losing(&serving.public, &routes);
+    let (url, left) = start_lossy_proxy(&serving.public, &routes);
     let file = home.file("a.bin", &vec![5; 2_500_000]);
     let uploaded = home.run(&["--server", &url, "--token-file", &token, "upload", &file, "-d", "2", "--json"]);
     assert_eq!(uploaded.exit, 0, "{} {}", uploaded.stderr, String::from_utf8_lossy(&uploaded.stdout));
@@ -94,7 +94,7 @@ fn a_download_resumes_after_a_drop_under_the_same_grant() {
     let content = content(7_000_000);
     let file = home.file("a.bin", &content);
     let link = home.run_at(&serving, &["upload", &file, "-d", "1"]).text();
-    let (url, left) = losing(&serving.public, &["GET /transfers/id/"]);
+    let (url, left) = start_lossy_proxy(&serving.public, &["GET /transfers/id/"]);
     // The first GET reads the status, so its response is dropped too.
     let through = link.replace(&serving.public, &url);
     home.run(&["download", &through, "-o", "b.bin"]).text();
@@ -122,7 +122,7 @@ fn redirects_are_not_followed_and_leak_no_secret() {
     });
     let token = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     let file = home.file("a.txt", b"hello");
-    home.run(&["--server", &url, "--token", &token, "upload", &file, "--timeout", "2s"]).failed(8, "redirect");
+    home.run(&["--server", &url, "--token", &token, "upload", &file, "--timeout", "2s"]).expect_failure(8, "redirect");
     assert!(elsewhere.accept().is_err(), "a redirect was followed");
 }
 
@@ -134,7 +134,7 @@ fn a_saved_token_goes_only_to_its_server() {
     let file = home.file("a.txt", b"hello");
     let link = home.run_at(&mine, &["upload", &file]).text();
     // The same transfer under the URL of another server.
-    let (url, heard) = listening();
+    let (url, heard) = start_silent_listener();
     let foreign = link.replace(&mine.public, &url);
     for arguments in [&["delete", &foreign][..], &["--server", &url, "upload", &file]] {
         let finished = home.run(&[&["--timeout", "2s"], arguments].concat());
@@ -143,7 +143,7 @@ fn a_saved_token_goes_only_to_its_server() {
         assert_eq!(finished.exit, 5, "{arguments:?}: {}", finished.stderr);
     }
     // Commands that need no token contact the other server, but don't send the token.
-    home.run(&["--timeout", "2s", "status", &foreign]).failed(8, "");
+    home.run(&["--timeout", "2s", "status", &foreign]).expect_failure(8, "");
     let heard = String::from_utf8_lossy(&heard.lock().unwrap()).to_lowercase();
     assert!(heard.starts_with("get /"), "no request was recorded: {heard}");
     assert!(!heard.contains("sgs_") && !heard.contains("authorization"), "{heard}");
@@ -155,7 +155,7 @@ fn a_token_from_the_environment_goes_only_to_its_server() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.run_at(&serving, &["token", "create", "x"]).text();
-    let (url, heard) = listening();
+    let (url, heard) = start_silent_listener();
     let mut login = home.sgsend(&["login", &url, "--no-input", "--timeout", "2s"]);
     let output = login.env("SGSEND_SERVER", &serving.public).env("SGSEND_TOKEN", &token).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
@@ -166,7 +166,7 @@ fn a_token_from_the_environment_goes_only_to_its_server() {
 }
 
 /// Starts a listener that records received bytes and never responds.
-fn listening() -> (String, Arc<Mutex<Vec<u8>>>) {
+fn start_silent_listener() -> (String, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard = Arc::<Mutex<Vec<u8>>>::default();

@@ -39,10 +39,10 @@ impl World {
 
     /// Uploads and downloads a large file with this home directory.
     fn transfer(&self, directory: Option<&Path>) {
-        let sent = self.run(directory, &["upload", &self.file, "--downloads", "5"]);
-        assert!(sent.stderr.contains("cannot be resumed"), "{}", sent.stderr);
-        let got = self.run(directory, &["download", &sent.text(), "-o", "got.bin", "--overwrite"]);
-        assert_eq!(got.text(), "got.bin", "{}", got.stderr);
+        let uploaded = self.run(directory, &["upload", &self.file, "--downloads", "5"]);
+        assert!(uploaded.stderr.contains("cannot be resumed"), "{}", uploaded.stderr);
+        let downloaded = self.run(directory, &["download", &uploaded.text(), "-o", "got.bin", "--overwrite"]);
+        assert_eq!(downloaded.text(), "got.bin", "{}", downloaded.stderr);
         assert!(fs::read(self.home.path().join("got.bin")).unwrap() == vec![7; LENGTH]);
         let quiet = self.run(directory, &["upload", &self.file, "--no-resume-state", "--no-history"]);
         assert_eq!((quiet.exit, quiet.stderr.as_str()), (0, ""));
@@ -93,10 +93,10 @@ fn a_home_that_fills_up_during_an_upload_does_not_end_it() {
     traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=ENOSPC"]);
     traced.arg(upload.get_program()).args(upload.get_args()).env_clear().current_dir(world.home.path());
     traced.envs(upload.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let sent = FinishedCommand::of(traced.output().unwrap());
-    assert!(sent.stderr.contains("cannot be resumed"), "{}", sent.stderr);
-    let got = world.run(None, &["download", &sent.text(), "-o", "-"]);
-    assert!(got.stdout == vec![7; LENGTH], "{}", got.stderr);
+    let uploaded = FinishedCommand::of(traced.output().unwrap());
+    assert!(uploaded.stderr.contains("cannot be resumed"), "{}", uploaded.stderr);
+    let downloaded = world.run(None, &["download", &uploaded.text(), "-o", "-"]);
+    assert!(downloaded.stdout == vec![7; LENGTH], "{}", downloaded.stderr);
     let state = world.home.path().join(".local/state/sgsend/uploads");
     assert_eq!(fs::read_dir(state).map_or(0, Iterator::count), 0);
 }
@@ -126,15 +126,15 @@ fn open_up(home: &Home) {
 fn a_user_without_an_account_sends_and_receives() {
     let world = World::new();
     open_up(&world.home);
-    let Some(sent) = as_nobody(&world.command(None, &["upload", &world.file])) else { return };
-    assert!(sent.stderr.contains("no home directory"), "{}", sent.stderr);
-    let got = as_nobody(&world.command(None, &["download", &sent.text(), "-o", "-"])).unwrap();
-    assert!(got.stdout == vec![7; LENGTH], "{}", got.stderr);
-    as_nobody(&world.command(None, &["history"])).unwrap().failed(9, "no home directory");
+    let Some(uploaded) = as_nobody(&world.command(None, &["upload", &world.file])) else { return };
+    assert!(uploaded.stderr.contains("no home directory"), "{}", uploaded.stderr);
+    let downloaded = as_nobody(&world.command(None, &["download", &uploaded.text(), "-o", "-"])).unwrap();
+    assert!(downloaded.stdout == vec![7; LENGTH], "{}", downloaded.stderr);
+    as_nobody(&world.command(None, &["history"])).unwrap().expect_failure(9, "no home directory");
     // A token that cannot be saved is not created.
     let mut create = world.command(None, &["--admin-server", &world.serving.admin, "token", "create", "x", "--login"]);
     let key = fs::read_to_string(world.home.path().join(".config/sgsend/admin-key")).unwrap();
-    as_nobody(create.env("SGSEND_ADMIN_KEY", key.trim())).unwrap().failed(2, "no home directory");
+    as_nobody(create.env("SGSEND_ADMIN_KEY", key.trim())).unwrap().expect_failure(2, "no home directory");
     let tokens = world.home.run_at(&world.serving, &["token", "list", "--json"]).json();
     assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "{tokens}");
 }
@@ -178,11 +178,11 @@ fn an_unreadable_configuration_matters_only_where_it_is_needed() {
         // The server, or the token, may be in the configuration.
         let mut unnamed = world.home.sgsend(&["upload", &small]);
         unnamed.env("SGSEND_TOKEN", &world.token);
-        run(&unnamed).failed(2, "cannot read the configuration");
+        run(&unnamed).expect_failure(2, "cannot read the configuration");
         run(&world.home.sgsend(&["--server", &world.serving.public, "upload", &small]))
-            .failed(2, "cannot read the config");
-        run(&world.home.sgsend(&["status", &id(&link)])).failed(2, "cannot read the configuration");
-        run(&world.command(directory, &["-P", "work", "upload", &small])).failed(2, "configuration");
+            .expect_failure(2, "cannot read the config");
+        run(&world.home.sgsend(&["status", &id(&link)])).expect_failure(2, "cannot read the configuration");
+        run(&world.command(directory, &["-P", "work", "upload", &small])).expect_failure(2, "configuration");
         assert_eq!(run(&world.home.sgsend(&["download", &link, "-o", "-"])).text(), "x");
     };
     // Another user's directory, with mode 000.
@@ -206,5 +206,5 @@ fn an_unreadable_configuration_matters_only_where_it_is_needed() {
     fs::remove_dir_all(&config).unwrap();
     fs::write(&config, "x").unwrap();
     world.run(Some(world.home.path()), &["upload", &small]).text();
-    world.home.run(&["--server", &world.serving.public, "upload", &small]).failed(5, "no sender token");
+    world.home.run(&["--server", &world.serving.public, "upload", &small]).expect_failure(5, "no sender token");
 }

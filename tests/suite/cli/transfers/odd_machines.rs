@@ -28,7 +28,7 @@ fn in_shell(script: &str, command: &Command) -> FinishedCommand {
     output(wrapped(&["sh", "-c", script, "sh"], command))
 }
 
-/// Returns the wrapper in which these system calls fail, such as `fchmod:error=EPERM`; `None` without strace.
+/// Returns the wrapper in which these system calls fail, such as `fchmod:error=EPERM`. Returns `None` without strace.
 fn failing(calls: &[&str]) -> Option<Vec<String>> {
     if Command::new("strace").arg("-V").output().is_err() {
         not_run("strace is missing, so no system call can be made to fail");
@@ -131,7 +131,7 @@ fn a_disk_that_fails_late_keeps_the_part() {
         assert_eq!(download.wait().unwrap().code(), Some(143));
         proxy.open();
         let finished = output(wrapped(&wrapper, &home.sgsend(&arguments)));
-        finished.failed(9, words);
+        finished.expect_failure(9, words);
         assert!(finished.stderr.contains("--resume"), "{call}: {}", finished.stderr);
         assert!(!home.path().join("b.bin").exists(), "{call}");
         home.run(&arguments).text();
@@ -148,19 +148,19 @@ fn a_closed_standard_stream_is_an_error_before_anything_is_lost() {
     home.log_in(&serving);
     let file = home.file("a.txt", b"precious");
     let upload = home.sgsend(&["--server", &serving.public, "upload", &file]);
-    in_shell(r#""$@" >&-"#, &upload).failed(9, "stdout is closed");
+    in_shell(r#""$@" >&-"#, &upload).expect_failure(9, "stdout is closed");
     let from_stdin = home.sgsend(&["--server", &serving.public, "upload", "-"]);
-    in_shell(r#""$@" <&-"#, &from_stdin).failed(9, "stdin is closed");
+    in_shell(r#""$@" <&-"#, &from_stdin).expect_failure(9, "stdin is closed");
     let overview = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(overview["transfers"]["completed"].as_u64(), Some(0), "{overview}");
 
     let link = home.run_at(&serving, &["upload", &file, "--downloads", "1"]).text();
     let download = home.sgsend(&["download", &link, "-o", "-"]);
-    in_shell(r#""$@" >&-"#, &download).failed(9, "stdout is closed");
+    in_shell(r#""$@" >&-"#, &download).expect_failure(9, "stdout is closed");
     // The download was not counted.
     assert_eq!(home.run(&["download", &link, "-o", "-"]).text(), "precious");
     // An empty input is none that is closed.
-    in_shell(r#""$@" </dev/null"#, &from_stdin).failed(9, "stdin is empty");
+    in_shell(r#""$@" </dev/null"#, &from_stdin).expect_failure(9, "stdin is empty");
     assert_eq!(in_shell(r#""$@" >/dev/null"#, &upload).exit, 0);
 }
 
@@ -205,7 +205,7 @@ fn overwriting_replaces_no_symlink_and_keeps_no_special_bits() {
     let victim = home.file("victim", b"old");
     std::os::unix::fs::symlink(&victim, home.path().join("link")).unwrap();
     let download = |path: &str| home.run(&["download", &link, "-o", path, "--overwrite"]);
-    download("link").failed(9, "symbolic link");
+    download("link").expect_failure(9, "symbolic link");
     assert!(home.path().join("link").is_symlink());
     assert_eq!(fs::read(&victim).unwrap(), b"old");
     fs::set_permissions(&victim, fs::Permissions::from_mode(0o6755)).unwrap();
@@ -233,7 +233,7 @@ fn devices_and_pipes_receive_the_content() {
     });
     assert_eq!(home.run(&["download", &link, "-o", pipe.to_str().unwrap()]).text(), "");
     assert_eq!(reader.join().unwrap(), b"streamed");
-    home.run(&["download", &link, "-o", "/dev/null", "--extract"]).failed(2, "cannot unpack");
+    home.run(&["download", &link, "-o", "/dev/null", "--extract"]).expect_failure(2, "cannot unpack");
     assert!(!Path::new(&home.path().join("null")).exists());
 }
 

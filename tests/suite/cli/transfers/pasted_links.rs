@@ -1,4 +1,4 @@
-//! Links as mail programs, chats and phones deliver them: as arguments, from stdin, and at the question.
+//! Links as mail programs, chats and phones deliver them. Given as arguments, on stdin, and at the prompt.
 
 use std::fs;
 

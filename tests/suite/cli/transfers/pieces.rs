@@ -54,10 +54,10 @@ fn any_body_limit_of_at_least_1_mib_suffices() {
         home.run(&["download", link, "-o", "back", "--overwrite"]).text();
         assert!(std::fs::read(home.path().join("back")).unwrap() == content);
         let uploads = proxy.uploads();
-        let (done, refused): (Vec<_>, Vec<_>) = uploads.iter().partition(|(_, status)| *status == 200);
+        let (done, finished): (Vec<_>, Vec<_>) = uploads.iter().partition(|(_, status)| *status == 200);
         assert_eq!(done.iter().map(|(size, _)| *size).max().unwrap(), largest * MIB, "{uploads:?}");
         // The size that passes is remembered.
-        assert!(refused.len() <= 3 && refused.iter().all(|(_, status)| *status == 413), "{uploads:?}");
+        assert!(finished.len() <= 3 && finished.iter().all(|(_, status)| *status == 413), "{uploads:?}");
         let records = recorded_uploads(home, serving, link);
         let [(action, request)] = &records[..] else { panic!("{records:?}") };
         assert_eq!((&action["pieces"], &request["pieces"]), (&done.len().into(), &done.len().into()));
@@ -71,9 +71,9 @@ fn a_body_limit_below_1_mib_names_the_proxy() {
     let (home, serving) = (&fixture.home, &fixture.serving);
     let proxy = BufferingProxy::to(&serving.public, MIB - 1, 0);
     let file = home.file("large", &content(9 << 20));
-    let refused = fixture.upload(&proxy, &[&file]);
-    refused.failed(7, "a proxy in front of");
-    assert!(refused.stderr.contains("client_max_body_size"), "{}", refused.stderr);
+    let finished = fixture.upload(&proxy, &[&file]);
+    finished.expect_failure(7, "a proxy in front of");
+    assert!(finished.stderr.contains("client_max_body_size"), "{}", finished.stderr);
     let stats = home.run_at(serving, &["stats", "--json"]).json();
     assert_eq!((&stats["transfers"]["pending"], &stats["transfers"]["deleted"]), (&0.into(), &1.into()));
     // A small file still passes.
@@ -89,8 +89,8 @@ fn a_lost_connection_costs_one_piece() {
     let file = home.file("large", &content);
     for losses in 1..=3 {
         let proxy = BufferingProxy::to(&serving.public, 100 * MIB, losses);
-        let sent = fixture.upload(&proxy, &[&file, "--no-resume-state"]).text();
-        home.run(&["download", sent.trim(), "-o", "back", "--overwrite"]).text();
+        let link = fixture.upload(&proxy, &[&file, "--no-resume-state"]).text();
+        home.run(&["download", link.trim(), "-o", "back", "--overwrite"]).text();
         assert!(std::fs::read(home.path().join("back")).unwrap() == content);
         let uploads = proxy.uploads();
         assert_eq!(uploads.iter().filter(|(_, status)| *status == 0).count(), losses as usize, "{uploads:?}");

@@ -9,12 +9,12 @@ use sgsend::domain::link::Link;
 
 use crate::support::{Home, RecordingProxy};
 
-fn everything_in(folder: &Path) -> Vec<u8> {
+fn names_and_contents(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         bytes.extend(path.file_name().unwrap().as_encoded_bytes());
-        bytes.extend(if path.is_dir() { everything_in(&path) } else { std::fs::read(&path).unwrap() });
+        bytes.extend(if path.is_dir() { names_and_contents(&path) } else { std::fs::read(&path).unwrap() });
     }
     bytes
 }
@@ -35,9 +35,9 @@ fn content_name_and_key_never_leak() {
     let serving = server.start();
     let proxy = RecordingProxy::to(&serving.public);
     let key_file = operator.path().join(".config/sgsend/admin-key");
-    let made = sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
-    let mut made = made;
-    let token = made.args(["--admin-server", &serving.admin]).output().unwrap();
+    let mut create_token =
+        sender.sgsend(&["token", "create", "canary", "--admin-key-file", key_file.to_str().unwrap()]);
+    let token = create_token.args(["--admin-server", &serving.admin]).output().unwrap();
     let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
     assert!(token.starts_with("sgs_"));
 
@@ -58,11 +58,11 @@ fn content_name_and_key_never_leak() {
     }
     let log = serving.terminate();
     let wire = proxy.recorded();
-    let kept = everything_in(&store);
+    let stored = names_and_contents(&store);
     assert!(wire.len() > 2 * 2 * 9_000_000, "only {} bytes were recorded on the wire", wire.len());
     assert!(
-        contains(&kept, b"transfer.create") && contains(&wire, b"/transfers/create"),
-        "the search can't find a text that is stored"
+        contains(&stored, b"transfer.create") && contains(&wire, b"/transfers/create"),
+        "the search misses a text that is known to be present"
     );
     assert!(log.contains("/transfers/create"), "the log level is not trace: {log}");
 
@@ -82,18 +82,18 @@ fn content_name_and_key_never_leak() {
         canaries.push(hex(key.as_bytes()));
     }
     for canary in &canaries {
-        for (place, bytes) in
-            [("on the wire", &wire), ("in the store", &kept), ("in the log", &log.clone().into_bytes())]
+        for (location, bytes) in
+            [("on the wire", &wire), ("in the store", &stored), ("in the log", &log.clone().into_bytes())]
         {
-            assert!(!contains(bytes, canary), "{:?} is {place}", String::from_utf8_lossy(canary));
+            assert!(!contains(bytes, canary), "{:?} is {location}", String::from_utf8_lossy(canary));
         }
     }
     // The token goes over the wire, but is neither stored nor logged.
     let secret = &token[token.len() - 64..];
     assert!(contains(&wire, secret.as_bytes()));
-    assert!(!contains(&kept, secret.as_bytes()) && !log.contains(secret), "a token's secret was stored or logged");
+    assert!(!contains(&stored, secret.as_bytes()) && !log.contains(secret), "a token's secret was stored or logged");
     // The store holds digests of grants only, and logs contain no query or fragment.
-    assert!(!contains(&kept, b"grant=") && !log.contains("grant="));
+    assert!(!contains(&stored, b"grant=") && !log.contains("grant="));
 }
 
 /// Returns the request lines in the recorded bytes.
@@ -122,19 +122,19 @@ fn grants(wire: &[u8]) -> Vec<String> {
 fn request_lines_contain_no_secret() {
     let home = Home::new();
     let mut serving = home.serve_any(&[]);
-    let (to_public, to_admin) = (RecordingProxy::to(&serving.public), RecordingProxy::to(&serving.admin));
-    (serving.public, serving.admin) = (to_public.url.clone(), to_admin.url.clone());
+    let (public_proxy, admin_proxy) = (RecordingProxy::to(&serving.public), RecordingProxy::to(&serving.admin));
+    (serving.public, serving.admin) = (public_proxy.url.clone(), admin_proxy.url.clone());
     let run = |arguments: &[&str]| home.run_at(&serving, arguments).text();
 
     let token = run(&["token", "create", "canary", "--login"]);
-    let kept = std::fs::read_to_string(home.path().join(".config/sgsend/config.toml")).unwrap();
-    let token = kept.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap_or(&token).trim_end_matches('"');
-    let made_key = || std::fs::read_to_string(home.path().join(".config/sgsend/admin-key")).unwrap();
-    let admin_key = serving.admin_key().map_or_else(made_key, str::to_owned).trim().to_owned();
+    let config = std::fs::read_to_string(home.path().join(".config/sgsend/config.toml")).unwrap();
+    let token = config.lines().find_map(|line| line.strip_prefix("token = \"")).unwrap_or(&token).trim_end_matches('"');
+    let read_admin_key = || std::fs::read_to_string(home.path().join(".config/sgsend/admin-key")).unwrap();
+    let admin_key = serving.admin_key().map_or_else(read_admin_key, str::to_owned).trim().to_owned();
 
     let file = home.file("canary.txt", &b"a canary sings; ".repeat(200_000));
     let link = run(&["upload", &file, "--downloads", "3", "--flow", "bytes"]);
-    run(&["download", &link, "-o", "fetched", "--flow", "bytes"]);
+    run(&["download", &link, "-o", "received.txt", "--flow", "bytes"]);
     run(&["status", &link, "--events"]);
     let parsed: Link = link.parse().unwrap();
     let id = link.split_once('#').unwrap().0.rsplit_once('/').unwrap().1;
@@ -143,23 +143,24 @@ fn request_lines_contain_no_secret() {
     }
     run(&["token", "revoke", &token[4..20]]);
 
-    let wire = [to_public.recorded(), to_admin.recorded()].concat();
+    let wire = [public_proxy.recorded(), admin_proxy.recorded()].concat();
     let lines = request_lines(&wire);
-    for wanted in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"] {
-        assert!(lines.iter().any(|line| line.starts_with(wanted)), "{wanted} was not recorded: {lines:?}");
+    for expected in ["POST /transfers/create", "GET /transfers/id/", "POST /tokens/create", "GET /audit/transfers/id/"]
+    {
+        assert!(lines.iter().any(|line| line.starts_with(expected)), "{expected} was not recorded: {lines:?}");
     }
     let key = parsed.key.unwrap().payload_key(None).unwrap();
     let fragment = link.split_once('#').unwrap().1.to_owned();
-    let mut on_the_wire = grants(&wire);
-    assert!(!on_the_wire.is_empty(), "no grant was recorded");
-    on_the_wire.extend([token[21..].to_owned(), admin_key, AccessProof::of(&key).to_text().to_string()]);
-    for secret in &on_the_wire {
+    let mut header_and_body_secrets = grants(&wire);
+    assert!(!header_and_body_secrets.is_empty(), "no grant was recorded");
+    header_and_body_secrets.extend([token[21..].to_owned(), admin_key, AccessProof::of(&key).to_text().to_string()]);
+    for secret in &header_and_body_secrets {
         assert!(contains(&wire, secret.as_bytes()), "{secret} was not recorded, so the search proves nothing");
     }
-    let never =
+    let client_only_secrets =
         [fragment, BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes()), String::from_utf8(hex(key.as_bytes())).unwrap()];
-    for secret in on_the_wire.iter().chain(&never) {
-        let telling = lines.iter().find(|line| line.contains(secret));
-        assert_eq!(telling, None, "a URL contains a secret");
+    for secret in header_and_body_secrets.iter().chain(&client_only_secrets) {
+        let leaking_line = lines.iter().find(|line| line.contains(secret));
+        assert_eq!(leaking_line, None, "a URL contains a secret");
     }
 }

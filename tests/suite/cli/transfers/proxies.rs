@@ -22,7 +22,7 @@ fn serve(home: &Home) -> (ServerProcess, String) {
 }
 
 /// Starts a proxy that responds to each request with `response`, and returns its address.
-fn responding(response: &'static str) -> String {
+fn start_fixed_response_proxy(response: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -82,24 +82,25 @@ fn exempt_servers_bypass_the_proxy() {
     for list in ["send.example.invalid", ".example.invalid", "a.example, invalid", "*", "send.example.invalid:80"] {
         for variable in ["NO_PROXY", "no_proxy"] {
             let finished = run(&home, &[("ALL_PROXY", &url), (variable, list)], &server);
-            finished.failed(8, "the host name of http://send.example.invalid cannot be resolved");
+            finished.expect_failure(8, "the host name of http://send.example.invalid cannot be resolved");
         }
     }
     assert_eq!(proxy.requested(), [""; 0]);
     let finished = run(&home, &[("all_proxy", &url), ("NO_PROXY", "send.example.invalid:81")], &server);
-    finished.failed(8, "does not connect to http://send.example.invalid");
+    finished.expect_failure(8, "does not connect to http://send.example.invalid");
     assert!(proxy.requested().contains(&"send.example.invalid:80".to_owned()));
     // Requests to this machine never leave it.
-    run(&home, &[("ALL_PROXY", "http://127.0.0.1:1")], &["--server", &serving.public, "status", ID]).failed(3, "");
+    run(&home, &[("ALL_PROXY", "http://127.0.0.1:1")], &["--server", &serving.public, "status", ID])
+        .expect_failure(3, "");
 }
 
 #[test]
 fn failing_proxies_are_named_without_their_passwords() {
     let home = Home::new();
     let socks = SocksProxy::to(&[]);
-    let forbidding = responding("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
-    let asking = responding("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
-    let babbling = responding("SSH-2.0-OpenSSH_9.2p1\r\n\r\n");
+    let forbidding = start_fixed_response_proxy("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+    let asking = start_fixed_response_proxy("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+    let babbling = start_fixed_response_proxy("SSH-2.0-OpenSSH_9.2p1\r\n\r\n");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
     for (variable, scheme, proxy, server, words, hint) in [
@@ -119,14 +120,14 @@ fn failing_proxies_are_named_without_their_passwords() {
         let url = format!("{scheme}://you:5ecret@{proxy}");
         let arguments = ["--insecure-http", "--timeout", "1s", "--server", server, "status", ID];
         let finished = run(&home, &[(variable, &url)], &arguments);
-        finished.failed(8, words);
+        finished.expect_failure(8, words);
         assert!(finished.stderr.contains(&format!("{scheme}://{proxy} (from {variable})")), "{}", finished.stderr);
         assert!(finished.stderr.contains(hint), "{hint}: {}", finished.stderr);
         assert!(!finished.stderr.contains("5ecret"), "{}", finished.stderr);
     }
     let invalid =
         run(&home, &[("ALL_PROXY", "ftp://you:5ecret@p")], &["--server", "https://send.example", "status", ID]);
-    invalid.failed(2, "all_proxy does not contain the address of a supported proxy");
+    invalid.expect_failure(2, "all_proxy does not contain the address of a supported proxy");
     assert!(!invalid.stderr.contains("5ecret"));
 }
 

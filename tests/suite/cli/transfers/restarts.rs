@@ -8,31 +8,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{BlockingProxy, FinishedCommand, Home};
 
-/// Starts a proxy to `target` whose first connections fail, each in another way; the counter has the failures to come.
-fn restarting(target: &str, failures: Arc<AtomicUsize>) -> String {
+/// Starts a proxy to `target` whose first connections fail, each in another way. The counter has the failures to come.
+fn start_restarting_proxy(target: &str, failures: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let target = target.trim_start_matches("http://").to_owned();
     std::thread::spawn(move || {
         for mut client in listener.incoming().map_while(Result::ok) {
-            let left = failures.load(Ordering::SeqCst);
-            if left == 0 {
+            let remaining = failures.load(Ordering::SeqCst);
+            if remaining == 0 {
                 let server = TcpStream::connect(&target).unwrap();
                 copy(client.try_clone().unwrap(), server.try_clone().unwrap());
                 copy(server, client);
                 continue;
             }
-            failures.store(left - 1, Ordering::SeqCst);
+            failures.store(remaining - 1, Ordering::SeqCst);
             let mut head = [0; 4096];
             let _ = client.read(&mut head);
-            let response = match left {
+            let response = match remaining {
                 1 => continue,
                 2 => "502 Bad Gateway",
                 3 => "503 Service Unavailable",
                 _ => "504 Gateway Timeout",
             };
             let response = format!("HTTP/1.1 {response}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            // The client may have gone.
+            // The client may have closed the connection.
             let _ = client.write_all(response.as_bytes());
         }
     });
@@ -53,7 +53,7 @@ fn first_calls_are_retried_while_a_proxy_restarts() {
     let serving = home.serve(&["--storage", "memory:"]);
     let token = home.file("token", home.run_at(&serving, &["token", "create", "x"]).text().as_bytes());
     let failures = Arc::new(AtomicUsize::new(0));
-    let url = restarting(&serving.public, failures.clone());
+    let url = start_restarting_proxy(&serving.public, failures.clone());
     let file = home.file("a.txt", b"hello");
     let run = |arguments: &[&str]| {
         failures.store(4, Ordering::SeqCst);
@@ -69,7 +69,7 @@ fn first_calls_are_retried_while_a_proxy_restarts() {
     assert_eq!(status["download_count"], 1);
     run(&["delete", &link]);
 
-    let admin = restarting(&serving.admin, failures.clone());
+    let admin = start_restarting_proxy(&serving.admin, failures.clone());
     let created = home.run_at(&serving, &["token", "create", "y", "--json"]).json();
     let id = created["token_id"].as_str().unwrap();
     let transfer = link.split_once("/d/").unwrap().1.split('#').next().unwrap();
@@ -108,7 +108,7 @@ fn other_errors_are_reported_at_once() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let unknown = format!("{}/d/{}", serving.public, "0".repeat(32));
-    home.run(&["status", &unknown]).failed(3, "");
+    home.run(&["status", &unknown]).expect_failure(3, "");
     let finished = home.run(&["status", &unknown.replace("127.0.0.1", "name.invalid"), "--insecure-http", "--verbose"]);
     assert_eq!(finished.exit, 8, "{}", finished.stderr);
     assert!(!finished.stderr.contains("retrying"), "{}", finished.stderr);

@@ -50,17 +50,17 @@ impl Watched {
     /// Waits until `number` payload requests have passed.
     fn wait_for(&self, number: u64) {
         let began = std::time::Instant::now();
-        while self.moved() < number {
-            assert!(began.elapsed() < PATIENCE, "only {} requests passed", self.moved());
+        while self.bytes_forwarded() < number {
+            assert!(began.elapsed() < PATIENCE, "only {} requests passed", self.bytes_forwarded());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn moved(&self) -> u64 {
+    fn bytes_forwarded(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
 
-    fn go_away(&self, from: u64, requests: u64) {
+    fn disconnect(&self, from: u64, requests: u64) {
         self.away[1].store(requests, Ordering::Relaxed);
         self.away[0].store(from, Ordering::Relaxed);
     }
@@ -79,16 +79,16 @@ fn started(home: &Home, location: &S3Location) -> (ServerProcess, String) {
     let admin = home.server().only("admin").storage(&location.to_string()).admin_key().start();
     let servers = ["--server", &first.public, "--admin-server", &admin.admin];
     let mut making = home.sgsend(&[&servers[..], &["token", "create", "test", "--login"]].concat());
-    let made = FinishedCommand::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());
-    assert_eq!(made.exit, 0, "{}", made.stderr);
+    let created = FinishedCommand::of(making.env("SGSEND_ADMIN_KEY", ADMIN_KEY).output().unwrap());
+    assert_eq!(created.exit, 0, "{}", created.stderr);
     (first, address)
 }
 
-fn begun(home: &Home, arguments: &[&str]) -> Child {
+fn spawn(home: &Home, arguments: &[&str]) -> Child {
     home.sgsend(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn ended(child: Child) -> FinishedCommand {
+fn wait_for_exit(child: Child) -> FinishedCommand {
     FinishedCommand::of(child.wait_with_output().unwrap())
 }
 
@@ -105,7 +105,7 @@ fn large(home: &Home, size: u64) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn same(home: &Home, one: &str, other: &str) -> bool {
+fn are_equal(home: &Home, one: &str, other: &str) -> bool {
     Command::new("cmp").args([one, other]).current_dir(home.path()).status().unwrap().success()
 }
 
@@ -117,23 +117,23 @@ fn a_gibibyte_is_transferred_while_servers_are_killed() {
     let server = first.public.clone();
     let file = large(&home, GIB);
 
-    let uploading = begun(&home, &["--server", &server, "upload", &file, "-d", "1"]);
+    let uploading = spawn(&home, &["--server", &server, "upload", &file, "-d", "1"]);
     watched.wait_for(40);
     first.kill();
     // Signed part URLs work without the server; further URLs and completion need a server.
     watched.wait_for(60);
     let second = public(&home, &watched.location, &address);
-    let link = ended(uploading).text();
+    let link = wait_for_exit(uploading).text();
 
-    let before = watched.moved();
-    let downloading = begun(&home, &["download", &link, "-o", "got.bin"]);
+    let before = watched.bytes_forwarded();
+    let downloading = spawn(&home, &["download", &link, "-o", "got.bin"]);
     watched.wait_for(before + 40);
     second.kill();
     watched.wait_for(before + 60);
     let _third = public(&home, &watched.location, &address);
-    assert_eq!(ended(downloading).exit, 0);
-    assert!(same(&home, &file, "got.bin"));
-    home.run(&["download", &link, "-o", "again.bin"]).failed(4, "download");
+    assert_eq!(wait_for_exit(downloading).exit, 0);
+    assert!(are_equal(&home, &file, "got.bin"));
+    home.run(&["download", &link, "-o", "again.bin"]).expect_failure(4, "download");
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn an_unavailable_store_is_retried() {
     let (home, watched) = (Home::new(), Watched::new());
     let (_public, _) = started(&home, &watched.location);
     let file = large(&home, 100 << 20);
-    watched.go_away(5, 6);
-    let sent = home.run(&["upload", &file]);
-    let link = sent.text();
-    let before = watched.moved();
-    watched.go_away(before + 7, 6);
+    watched.disconnect(5, 6);
+    let uploaded = home.run(&["upload", &file]);
+    let link = uploaded.text();
+    let before = watched.bytes_forwarded();
+    watched.disconnect(before + 7, 6);
     assert_eq!(home.run(&["download", &link, "-o", "got.bin"]).exit, 0);
-    assert!(same(&home, &file, "got.bin"));
+    assert!(are_equal(&home, &file, "got.bin"));
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn bytes_flow_transfers_survive_a_server_restart() {
     let (first, address) = started(&home, &watched.location);
     let file = large(&home, 200 << 20);
     let server = first.public.clone();
-    let uploading = begun(&home, &["--server", &server, "--timeout", "2m", "upload", &file, "--flow", "bytes"]);
+    let uploading = spawn(&home, &["--server", &server, "--timeout", "2m", "upload", &file, "--flow", "bytes"]);
     watched.wait_for(6);
     first.kill();
     let _second = public(&home, &watched.location, &address);
-    let link = ended(uploading).text();
+    let link = wait_for_exit(uploading).text();
     assert_eq!(home.run(&["download", &link, "-o", "got.bin"]).exit, 0);
-    assert!(same(&home, &file, "got.bin"));
+    assert!(are_equal(&home, &file, "got.bin"));
 }

@@ -47,15 +47,15 @@ fn acknowledged_changes_survive_a_kill_between_any_two_requests() {
     let id = created["transfer_id"].as_str().unwrap();
     public.kill();
 
-    let mut sent = 0;
-    while sent < payload.len() {
-        let end = (sent + 1_300_000).min(payload.len());
+    let mut sent_bytes = 0;
+    while sent_bytes < payload.len() {
+        let end = (sent_bytes + 1_300_000).min(payload.len());
         let public = start("public");
-        let url = format!("{}/transfers/id/{id}/payload/upload-bytes?offset={sent}", public.public);
-        let (status, body) = requests.send("POST", &url, token, &payload[sent..end]);
+        let url = format!("{}/transfers/id/{id}/payload/upload-bytes?offset={sent_bytes}", public.public);
+        let (status, body) = requests.send("POST", &url, token, &payload[sent_bytes..end]);
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         public.kill();
-        sent = end;
+        sent_bytes = end;
     }
     let public = start("public");
     let (status, _) =
@@ -72,8 +72,8 @@ fn acknowledged_changes_survive_a_kill_between_any_two_requests() {
     let public = start("public");
     let url =
         format!("{}{}?grant={}", public.public, granted["url"].as_str().unwrap(), granted["grant"].as_str().unwrap());
-    let (status, fetched) = requests.send("GET", &url, token, b"");
-    assert!(status == 200 && fetched == payload);
+    let (status, downloaded) = requests.send("GET", &url, token, b"");
+    assert!(status == 200 && downloaded == payload);
     public.kill();
 
     let public = start("public");

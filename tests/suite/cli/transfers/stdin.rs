@@ -11,7 +11,7 @@ fn an_empty_input_is_an_error_unless_allowed() {
     let serving = home.serve_any(&[]);
     home.log_in(&serving);
     let failed = home.pipe_at(&serving, &["upload", "-"], b"");
-    failed.failed(9, "stdin is empty");
+    failed.expect_failure(9, "stdin is empty");
     assert!(failed.stderr.contains("--allow-empty"), "{}", failed.stderr);
     assert_eq!(home.pipe_at(&serving, &["upload", "-", "--json"], b"").json()["error"]["code"], "empty_input");
     let link = home.pipe_at(&serving, &["upload", "-", "--allow-empty"], b"").text();
@@ -24,7 +24,7 @@ fn an_empty_input_is_an_error_unless_allowed() {
         let pipe = pipe.clone();
         move || drop(fs::File::options().write(true).open(pipe).unwrap())
     });
-    home.run_at(&serving, &["upload", pipe.to_str().unwrap()]).failed(9, "pipe is empty");
+    home.run_at(&serving, &["upload", pipe.to_str().unwrap()]).expect_failure(9, "pipe is empty");
     writer.join().unwrap();
     // An empty file is sent.
     home.run_at(&serving, &["upload", &home.file("empty", b"")]).text();
@@ -40,7 +40,7 @@ fn a_full_temporary_folder_is_named() {
     let mut upload = home.sgsend(&["--server", &serving.public, "upload", "-"]);
     upload.stdin(fs::File::open(file).unwrap()).env("TMPDIR", disk.path());
     let finished = FinishedCommand::of(upload.output().unwrap());
-    finished.failed(9, &format!("in {}", disk.path().display()).to_lowercase());
+    finished.expect_failure(9, &format!("in {}", disk.path().display()).to_lowercase());
     assert!(finished.stderr.contains("TMPDIR"), "{}", finished.stderr);
 }
 

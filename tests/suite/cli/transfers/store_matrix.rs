@@ -63,7 +63,7 @@ impl Conversation {
 }
 
 /// Returns the shape of a JSON object, without the members that may differ between stores.
-fn form(mut object: Value) -> String {
+fn shape(mut object: Value) -> String {
     for (of, member) in [("", "mode"), ("transparency", "seen_by_others")] {
         let of = if of.is_empty() { Some(&mut object) } else { object.get_mut(of) };
         if let Some(found) = of.and_then(|of| of.get_mut(member)) {
@@ -77,47 +77,47 @@ fn form(mut object: Value) -> String {
 }
 
 fn conversation(storage: &str) -> String {
-    let mut with = Conversation::over(storage);
-    let small = with.home.file("small.txt", b"hello world");
+    let mut world = Conversation::over(storage);
+    let small = world.home.file("small.txt", b"hello world");
     let parts: Vec<u8> = (0..17_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
-    let large = with.home.file("large.bin", &parts);
-    let empty = with.home.file("empty", b"");
-    with.home.file("words", b"correct horse battery staple");
+    let large = world.home.file("large.bin", &parts);
+    let empty = world.home.file("empty", b"");
+    world.home.file("words", b"correct horse battery staple");
 
-    let link = with.upload("SMALL", &[&small, "-d", "2"]);
-    with.run(&["download", &link, "-o", "one.txt"]);
-    with.run(&["download", &link, "-o", "one.txt"]);
-    with.run(&["status", &link]);
-    with.run(&["download", &link, "-o", "two.txt"]);
-    with.run(&["download", &link, "-o", "three.txt"]);
-    with.run(&["status", &link]);
-    assert_eq!(std::fs::read(with.home.path().join("two.txt")).unwrap(), b"hello world");
+    let link = world.upload("SMALL", &[&small, "-d", "2"]);
+    world.run(&["download", &link, "-o", "one.txt"]);
+    world.run(&["download", &link, "-o", "one.txt"]);
+    world.run(&["status", &link]);
+    world.run(&["download", &link, "-o", "two.txt"]);
+    world.run(&["download", &link, "-o", "three.txt"]);
+    world.run(&["status", &link]);
+    assert_eq!(std::fs::read(world.home.path().join("two.txt")).unwrap(), b"hello world");
 
-    let link = with.upload("LARGE", &[&large, "--name", "renamed.bin"]);
-    let got = with.run(&["download", &link, "-o", "-"]);
-    assert!(got.stdout == parts);
+    let link = world.upload("LARGE", &[&large, "--name", "renamed.bin"]);
+    let downloaded = world.run(&["download", &link, "-o", "-"]);
+    assert!(downloaded.stdout == parts);
     let (whole, key) = link.split_at(link.len() - 5);
     let wrong = if key == "AAAAA" { "BBBBA" } else { "AAAAA" };
-    with.changing.insert(0, (format!("{whole}{wrong}"), "WRONG".to_owned()));
-    with.run(&["download", &format!("{whole}{wrong}"), "-o", "wrong"]);
-    with.run(&["delete", &link]);
-    with.run(&["download", &link]);
-    with.run(&["delete", &link]);
+    world.changing.insert(0, (format!("{whole}{wrong}"), "WRONG".to_owned()));
+    world.run(&["download", &format!("{whole}{wrong}"), "-o", "wrong"]);
+    world.run(&["delete", &link]);
+    world.run(&["download", &link]);
+    world.run(&["delete", &link]);
 
-    let link = with.upload("EMPTY", &[&empty, "--passphrase-file", "words", "--expires", "2h"]);
-    with.run(&["download", &link, "-o", "empty.2", "--passphrase-file", "words"]);
-    with.home.file("words", b"another passphrase");
-    with.run(&["download", &link, "-o", "empty.3", "--passphrase-file", "words"]);
+    let link = world.upload("EMPTY", &[&empty, "--passphrase-file", "words", "--expires", "2h"]);
+    world.run(&["download", &link, "-o", "empty.2", "--passphrase-file", "words"]);
+    world.home.file("words", b"another passphrase");
+    world.run(&["download", &link, "-o", "empty.3", "--passphrase-file", "words"]);
 
-    with.home.file("too large", &vec![0; (20 << 20) + 1]);
-    with.run(&["upload", "too large"]);
-    with.run(&["upload", &small, "--expires", "10s"]);
-    with.run(&["status", &"0".repeat(32)]);
-    with.run(&["download", &format!("{}/d/{}#v1.{}", with.serving.public, "0".repeat(32), "A".repeat(43))]);
-    let sent = with.home.run_at(&with.serving, &["upload", &small, "--json"]).json();
-    let link = sent["link"].as_str().unwrap().to_owned();
-    let got = with.home.run_at(&with.serving, &["download", &link, "-o", "last.txt", "--json"]).json();
-    format!("{}\n{}\n{}", with.transcript(), form(sent), form(got).replace("HOME", ""))
+    world.home.file("too large", &vec![0; (20 << 20) + 1]);
+    world.run(&["upload", "too large"]);
+    world.run(&["upload", &small, "--expires", "10s"]);
+    world.run(&["status", &"0".repeat(32)]);
+    world.run(&["download", &format!("{}/d/{}#v1.{}", world.serving.public, "0".repeat(32), "A".repeat(43))]);
+    let uploaded = world.home.run_at(&world.serving, &["upload", &small, "--json"]).json();
+    let link = uploaded["link"].as_str().unwrap().to_owned();
+    let downloaded = world.home.run_at(&world.serving, &["download", &link, "-o", "last.txt", "--json"]).json();
+    format!("{}\n{}\n{}", world.transcript(), shape(uploaded), shape(downloaded).replace("HOME", ""))
 }
 
 #[test]

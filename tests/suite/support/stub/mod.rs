@@ -198,7 +198,7 @@ impl Stub {
         [&["--server", self.service.url(), "--token", TOKEN], arguments].concat()
     }
 
-    /// Checks that the output contains no signature, and that requests to the store carried only expected headers.
+    /// Checks that the output contains no signature, and that the store received only expected headers.
     pub(crate) fn check(&self, finished: &FinishedCommand) {
         let printed = format!("{}{}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
         assert!(!printed.contains(SIGNATURE), "the output contains a signed URL: {printed}");
@@ -239,12 +239,12 @@ impl Stub {
     }
 
     /// Returns the maximum number of concurrent requests to the store so far.
-    pub(crate) fn at_once(&self) -> usize {
+    pub(crate) fn max_concurrent_requests(&self) -> usize {
         *self.shared.at_once.borrow()
     }
 
     /// Returns the part numbers in each request for signed URLs.
-    pub(crate) fn asked_for(&self) -> Vec<Vec<u32>> {
+    pub(crate) fn requested_part_numbers(&self) -> Vec<Vec<u32>> {
         self.shared.state().asked_for.clone()
     }
 

@@ -23,7 +23,7 @@ use crate::server::store::S3Location;
 /// Content of every scratch object.
 const CONTENT: Bytes = Bytes::from_static(b"sgsend doctor was here");
 /// Different content with the same length.
-const OTHER: Bytes = Bytes::from_static(b"SGSEND DOCTOR WAS HERE");
+const REPLACEMENT: Bytes = Bytes::from_static(b"SGSEND DOCTOR WAS HERE");
 
 /// Scratch keys of one run of the checks.
 struct Scratch {
@@ -31,7 +31,7 @@ struct Scratch {
     /// Object that exists during all checks.
     object: StorageKey,
     /// Object of a multipart upload.
-    joined: StorageKey,
+    multipart: StorageKey,
     /// Object written by a presigned URL.
     presigned: StorageKey,
     /// Object that is never written.
@@ -48,14 +48,14 @@ pub(super) async fn diagnose(location: &S3Location, page: Option<&BaseUrl>) -> V
         return findings;
     }
     findings.push(access::clock(&scratch).await);
-    let (bucket, accessible) = access::bucket(&scratch).await;
-    findings.push(bucket);
+    let (finding, accessible) = access::bucket(&scratch).await;
+    findings.push(finding);
     if !accessible {
         return findings;
     }
-    let before = findings.len();
+    let first_object_check = findings.len();
     findings.extend(objects::objects(&scratch).await);
-    if findings[before].verdict == Verdict::Ok {
+    if findings[first_object_check].verdict == Verdict::Ok {
         findings.extend(objects::multipart_uploads(&scratch).await);
         findings.extend(objects::conditional_writes(&scratch).await);
         findings.extend(presigned::presigned_urls(&scratch).await);
@@ -75,7 +75,7 @@ impl Scratch {
         Self {
             bucket,
             object: key("object"),
-            joined: key("joined"),
+            multipart: key("multipart"),
             presigned: key("presigned"),
             absent: key("absent"),
         }
@@ -85,16 +85,16 @@ impl Scratch {
     async fn remove(&self) -> Finding {
         const NAME: &str = "delete";
         // Failed multipart checks may leave uploads behind; their findings have reported the cause.
-        for upload in self.bucket.unfinished_uploads(&self.joined).await.unwrap_or_default() {
-            let _ = self.bucket.abort_multipart(&self.joined, &upload).await;
+        for upload in self.bucket.unfinished_uploads(&self.multipart).await.unwrap_or_default() {
+            let _ = self.bucket.abort_multipart(&self.multipart, &upload).await;
         }
         let removed = async {
-            self.bucket.remove(&[self.joined.clone(), self.presigned.clone()]).await?;
+            self.bucket.remove(&[self.multipart.clone(), self.presigned.clone()]).await?;
             self.bucket.remove(std::slice::from_ref(&self.object)).await?;
             self.bucket.length(&self.object).await
         };
         match removed.await {
-            Ok(None) => Finding::ok(NAME, "one object per request, and several per request"),
+            Ok(None) => Finding::ok(NAME, "deleted objects singly and in batches"),
             Ok(Some(_)) => Finding::problem(
                 NAME,
                 "a deleted object still exists",
@@ -106,7 +106,7 @@ impl Scratch {
 }
 
 /// Turns the failure of a step that needs the IAM action `action` into a finding.
-fn require<T>(name: &'static str, action: &str, outcome: Result<T, StoreError>) -> Result<T, Finding> {
+fn or_problem<T>(name: &'static str, action: &str, outcome: Result<T, StoreError>) -> Result<T, Finding> {
     outcome.map_err(|error| problem(name, action, &error))
 }
 
@@ -120,10 +120,10 @@ fn problem(name: &'static str, action: &str, error: &StoreError) -> Finding {
     Finding::problem(name, describe_error(error), hint)
 }
 
-/// Returns a bucket setting; `None` if it is unset, which the server reports by the error code `unset`.
+/// Returns a bucket setting; `None` if the server responds with the error code in `unset`.
 ///
 /// # Errors
-/// A finding for a setting that cannot be read, which needs the IAM action `action`.
+/// A finding if the setting cannot be read; reading needs the IAM action `action`.
 fn setting<T, E>(
     name: &'static str,
     action: &str,

@@ -1,6 +1,6 @@
 //! Checks of requests for objects: whole objects, multipart uploads and conditional writes.
 
-use super::{CONTENT, OTHER, Scratch, problem, require};
+use super::{CONTENT, REPLACEMENT, Scratch, or_problem, problem};
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::StoreError;
 use crate::server::store::s3::actions::{ABORT, GET, LIST, LIST_PARTS, LIST_UPLOADS, PUT};
@@ -32,7 +32,7 @@ async fn put(scratch: &Scratch) -> Result<Finding, Finding> {
 async fn get(scratch: &Scratch) -> Finding {
     const NAME: &str = "get";
     match scratch.bucket.read(&scratch.object).await {
-        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "the object was read"),
+        Ok(Some(object)) if object.body == CONTENT => Finding::ok(NAME, "the object was read"),
         Ok(_) => inconsistent(NAME, "the object read differs from the object written"),
         Err(error) => problem(NAME, GET, &error),
     }
@@ -60,8 +60,8 @@ async fn list(scratch: &Scratch) -> Finding {
 async fn absent(scratch: &Scratch) -> Finding {
     const NAME: &str = "absent";
     let exists = async |bucket: &Bucket| {
-        let read = bucket.read(&scratch.absent).await?;
-        Ok::<_, StoreError>(read.is_some() || bucket.length(&scratch.absent).await?.is_some())
+        let object = bucket.read(&scratch.absent).await?;
+        Ok::<_, StoreError>(object.is_some() || bucket.length(&scratch.absent).await?.is_some())
     };
     match exists(&scratch.bucket).await {
         Ok(false) => Finding::ok(NAME, "missing objects are reported as missing"),
@@ -76,7 +76,8 @@ fn inconsistent(name: &'static str, detail: &str) -> Finding {
     Finding::problem(name, detail, "use a server with consistent responses")
 }
 
-/// Completes a multipart upload, then tries to replace its object with a second one, then aborts a third one.
+/// Checks multipart uploads in three steps. Completes one upload, then tries to replace its object with a second one,
+/// then aborts a third one.
 pub(super) async fn multipart_uploads(scratch: &Scratch) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Later steps depend on the failed one and are skipped.
@@ -90,23 +91,23 @@ pub(super) async fn multipart_uploads(scratch: &Scratch) -> Vec<Finding> {
 }
 
 async fn complete(scratch: &Scratch, findings: &mut Vec<Finding>) -> Result<(), Finding> {
-    let (bucket, key) = (&scratch.bucket, &scratch.joined);
-    let upload = require("multipart_create", PUT, bucket.start_multipart(key).await)?;
+    let (bucket, key) = (&scratch.bucket, &scratch.multipart);
+    let upload = or_problem("multipart_create", PUT, bucket.start_multipart(key).await)?;
     findings.push(Finding::ok("multipart_create", "a multipart upload was started"));
 
-    let etag = require("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
+    let etag = or_problem("multipart_put_part", PUT, bucket.put_part(key, &upload, 1, CONTENT).await)?;
     findings.push(Finding::ok("multipart_put_part", "a part was uploaded"));
 
-    let uploads = require("multipart_list", LIST_UPLOADS, bucket.unfinished_uploads(key).await)?;
+    let uploads = or_problem("multipart_list", LIST_UPLOADS, bucket.unfinished_uploads(key).await)?;
     findings.push(reported("multipart_list", uploads.contains(&upload), "unfinished uploads are listed"));
 
-    let parts = require("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
+    let parts = or_problem("multipart_list_parts", LIST_PARTS, bucket.parts(key, &upload).await)?;
     let listed = parts.iter().any(|part| part.number == 1 && part.size == CONTENT.len() as u64);
     findings.push(reported("multipart_list_parts", listed, "uploaded parts are listed"));
 
-    require("multipart_complete", PUT, bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await)?;
-    let read = require("multipart_complete", PUT, bucket.read(key).await)?;
-    if read.is_some_and(|read| read.body == CONTENT) {
+    or_problem("multipart_complete", PUT, bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await)?;
+    let object = or_problem("multipart_complete", PUT, bucket.read(key).await)?;
+    if object.is_some_and(|object| object.body == CONTENT) {
         findings.push(Finding::ok("multipart_complete", "a multipart upload was completed"));
         return Ok(());
     }
@@ -117,16 +118,16 @@ async fn complete(scratch: &Scratch, findings: &mut Vec<Finding>) -> Result<(), 
 /// Checks that `CompleteMultipartUpload` with `If-None-Match: *` does not replace an existing object.
 async fn never_overwrites(scratch: &Scratch) -> Finding {
     const NAME: &str = "multipart_if_none_match";
-    let (bucket, key) = (&scratch.bucket, &scratch.joined);
+    let (bucket, key) = (&scratch.bucket, &scratch.multipart);
     let tried = async {
         let upload = bucket.start_multipart(key).await?;
-        let etag = bucket.put_part(key, &upload, 1, OTHER).await?;
+        let etag = bucket.put_part(key, &upload, 1, REPLACEMENT).await?;
         bucket.complete_multipart(key, &upload, [(1, etag)].into_iter()).await?;
         bucket.abort_multipart(key, &upload).await?;
         bucket.read(key).await
     };
     match tried.await {
-        Ok(Some(read)) if read.body == CONTENT => Finding::ok(NAME, "an existing object is not overwritten"),
+        Ok(Some(object)) if object.body == CONTENT => Finding::ok(NAME, "an existing object is not overwritten"),
         Ok(_) => Finding::problem(
             NAME,
             "this server ignores If-None-Match: * on CompleteMultipartUpload",
@@ -138,10 +139,10 @@ async fn never_overwrites(scratch: &Scratch) -> Finding {
 
 async fn abort(scratch: &Scratch) -> Finding {
     const NAME: &str = "multipart_abort";
-    let (bucket, key) = (&scratch.bucket, &scratch.joined);
+    let (bucket, key) = (&scratch.bucket, &scratch.multipart);
     let begun = async {
         let upload = bucket.start_multipart(key).await?;
-        bucket.put_part(key, &upload, 1, OTHER).await?;
+        bucket.put_part(key, &upload, 1, REPLACEMENT).await?;
         Ok::<_, StoreError>(upload)
     };
     let aborted = async {
@@ -150,7 +151,7 @@ async fn abort(scratch: &Scratch) -> Finding {
         Ok::<_, StoreError>(!bucket.unfinished_uploads(key).await?.contains(&upload))
     };
     match aborted.await {
-        Ok(gone) => reported(NAME, gone, "a multipart upload was aborted"),
+        Ok(is_removed) => reported(NAME, is_removed, "a multipart upload was aborted"),
         Err(error) => problem(NAME, ABORT, &error),
     }
 }
@@ -169,7 +170,7 @@ pub(super) async fn conditional_writes(scratch: &Scratch) -> [Finding; 2] {
 
 async fn if_none_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_none_match";
-    match scratch.bucket.put(&scratch.object, OTHER, None, &WriteCondition::IfAbsent).await {
+    match scratch.bucket.put(&scratch.object, REPLACEMENT, None, &WriteCondition::IfAbsent).await {
         Err(PutError::ConditionFailed) => Finding::ok(NAME, "an existing object is not overwritten"),
         Ok(_) => Finding::problem(NAME, "this server ignores If-None-Match: * on writes", CONDITION_HINT),
         Err(PutError::UnknownOutcome(error)) => problem(NAME, PUT, &error),
@@ -179,7 +180,7 @@ async fn if_none_match(scratch: &Scratch) -> Finding {
 async fn if_match(scratch: &Scratch) -> Finding {
     const NAME: &str = "put_if_match";
     let other = WriteCondition::IfMatch(UNMATCHED_ETAG.to_owned());
-    match scratch.bucket.put(&scratch.object, OTHER, None, &other).await {
+    match scratch.bucket.put(&scratch.object, REPLACEMENT, None, &other).await {
         Err(PutError::ConditionFailed) => {}
         Ok(_) => return Finding::problem(NAME, "this server ignores If-Match on writes", CONDITION_HINT),
         Err(PutError::UnknownOutcome(error)) => return problem(NAME, PUT, &error),
@@ -193,8 +194,8 @@ async fn if_match(scratch: &Scratch) -> Finding {
 
 /// Returns whether a write with the object's current entity tag succeeds.
 async fn replaces_unchanged(scratch: &Scratch) -> Result<bool, StoreError> {
-    let Some(read) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
-    match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfMatch(read.etag)).await {
+    let Some(object) = scratch.bucket.read(&scratch.object).await? else { return Ok(false) };
+    match scratch.bucket.put(&scratch.object, CONTENT, None, &WriteCondition::IfMatch(object.etag)).await {
         Ok(_) => Ok(true),
         Err(PutError::ConditionFailed) => Ok(false),
         Err(PutError::UnknownOutcome(error)) => Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::{CONTENT, OTHER, Scratch, describe_error};
+use super::{CONTENT, REPLACEMENT, Scratch, describe_error};
 use crate::domain::error::chain;
 use crate::domain::maintenance::finding::Finding;
 use crate::domain::store::{SignedRequest, StorageKey, StoreError};
@@ -51,11 +51,11 @@ pub(super) async fn presigned_urls(scratch: &Scratch) -> Vec<Finding> {
 async fn put_tampered(signed: &SignedRequest) -> Finding {
     let mut tampered = signed.clone();
     tampered.url = signed.url.replace("X-Amz-Signature=", "X-Amz-Signature=0");
-    rejected("presigned_put_tampered", send(&tampered, OTHER).await, "a URL with a modified signature", UNSAFE)
+    rejected("presigned_put_tampered", send(&tampered, REPLACEMENT).await, "a URL with a modified signature", UNSAFE)
 }
 
 async fn put_longer(signed: &SignedRequest) -> Finding {
-    let longer = [&OTHER[..], b"!"].concat().into();
+    let longer = [&REPLACEMENT[..], b"!"].concat().into();
     rejected("presigned_put_length", send(signed, longer).await, "a body with a length other than signed", UNSAFE)
 }
 
@@ -71,7 +71,7 @@ async fn put(signed: &SignedRequest) -> Finding {
 /// Checks that a URL, still valid after its use, cannot replace the object that it has written.
 async fn put_again(signed: &SignedRequest) -> Finding {
     const NAME: &str = "presigned_put_again";
-    match send(signed, OTHER).await {
+    match send(signed, REPLACEMENT).await {
         Ok(response) if response.status == 412 => Finding::ok(NAME, "a URL writes once and overwrites no object"),
         Ok(response) if response.is_success() => Finding::problem(
             NAME,

@@ -1,4 +1,4 @@
-//! Checks of bucket settings: CORS rules, public access, retention, access logs, lifecycle rules and encryption.
+//! Checks of bucket settings. Covers CORS rules, public access, retention, access logs, lifecycle rules and encryption.
 
 use aws_sdk_s3::types::{BucketVersioningStatus, CorsRule, Grant, LifecycleRule, ObjectLockEnabled};
 
@@ -170,7 +170,7 @@ async fn versioning(bucket: &Bucket) -> Result<Finding, Finding> {
     let status = setting(NAME, GET_VERSIONING, None, response)?.and_then(|found| found.status);
     let new_bucket = "use a bucket that never had versioning: versions of deleted objects persist";
     Ok(match status {
-        None => Finding::ok(NAME, "off: deleted objects are gone"),
+        None => Finding::ok(NAME, "off: deleted objects are removed"),
         Some(BucketVersioningStatus::Suspended) => {
             Finding::warning(NAME, "suspended: earlier versions of objects may persist", new_bucket)
         }

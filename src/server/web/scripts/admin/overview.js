@@ -51,7 +51,7 @@ export async function showOverview() {
  */
 function facts({ transfers, tokens, ...stats }) {
   return [
-    ["Can be fetched", number(transfers.completed)],
+    ["Ready", number(transfers.completed)],
     ["Uploading", number(transfers.pending)],
     ["Used up", number(transfers.exhausted)],
     ["Expired", number(transfers.expired)],

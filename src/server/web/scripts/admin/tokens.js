@@ -97,7 +97,7 @@ function revokeButton(item) {
 async function revoke(item) {
   const sure = await confirmed(
     `Revoke “${item.name}”?`,
-    "From now on nobody can send with it. What was sent with it can still be fetched. It cannot be made valid again.",
+    "From now on nobody can send with it. What was sent with it can still be downloaded. It cannot be made valid again.",
     "Revoke it",
   );
   if (!sure) return;

@@ -91,7 +91,7 @@ async function load(id) {
   } catch (error) {
     if (transfer === shown) shown = undefined;
     if (!(error instanceof ApiError && error.status === 404)) throw error;
-    showError("There is no such transfer: there never was, or it ended so long ago that its records are gone.");
+    showError("There is no such transfer: there never was, or it ended so long ago that its records were removed.");
     byId("transfer-id").focus();
     return false;
   }
@@ -172,6 +172,6 @@ async function remove() {
   if (!sure) return;
   await callAsAdmin(`/transfers/id/${id}/delete`, { json: {} });
   if (!(await load(id))) return;
-  showMessage("The transfer is removed, and its payload is gone.");
+  showMessage("The transfer is removed, and its payload is deleted.");
   byId("found-title").focus();
 }

@@ -136,17 +136,17 @@ async function runDownload(work) {
   showMessage("");
   stopping = new AbortController();
   const { signal } = stopping;
-  const progress = new Progress("Fetching", transfer.size_bytes);
+  const progress = new Progress("Downloading", transfer.size_bytes);
   byId("cancel").focus();
   addEventListener("beforeunload", warnBeforeLeaving);
-  const options = { signal, waiting: () => progress.wait("The connection broke. Trying again …") };
+  const options = { signal, waiting: () => progress.wait("The connection broke. Retrying …") };
   try {
     const metadata = await current.metadata(options);
     showFile(metadata);
     await work(current, metadata, { options, progress });
   } catch (error) {
     if (signal.aborted) {
-      showMessage("Stopped. Going on later in this page counts as no further download.");
+      showMessage("Download stopped. Resuming on this page does not count as another download.");
     } else {
       showError(errorMessage(error, linkKey.needsPassphrase));
       current.reportFailure(error);
@@ -212,7 +212,7 @@ async function save(current, metadata, { options, progress }) {
     await file.abort();
     throw error;
   }
-  showMessage(`Fetched and decrypted: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
+  showMessage(`Download finished: ${name}, ${size(metadata.size)}.\nYour browser has it among your downloads.`);
   current.report("decrypt_succeeded");
 }
 
@@ -229,10 +229,10 @@ async function showPreview(current, metadata, { options, progress }) {
   }
   /** @type {Bytes[]} */
   const pieces = [];
-  let fetched = 0;
+  let received = 0;
   for await (const piece of current.content(options)) {
     pieces.push(piece);
-    progress.at((fetched += piece.length));
+    progress.at((received += piece.length));
   }
   await preview(byId("shown"), metadata, pieces);
   show("shown");

@@ -127,7 +127,7 @@ async function send() {
     const payload = await Payload.of(selected, payloadKey);
     const shown = new Progress("Sending", payload.size);
     progress = shown;
-    const waiting = () => shown.wait("The connection broke. Trying again …");
+    const waiting = () => shown.wait("The connection broke. Retrying …");
     const options = { signal, progress: shown, waiting };
     upload = await Upload.create(payload, token, await transferOptions(linkKey, payloadKey), options);
     signal.throwIfAborted();

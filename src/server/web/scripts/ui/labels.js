@@ -9,16 +9,16 @@
  */
 export const EVENTS = {
   transfer_created: "Created",
-  transfer_completed: "Everything is there",
+  transfer_completed: "Upload finished",
   download_granted: "A download was counted",
   payload_removed: "The payload was removed",
-  transfer_expired: "Its time is over",
-  transfer_exhausted: "Fetched as often as it may be",
+  transfer_expired: "Expired",
+  transfer_exhausted: "Download limit reached",
   transfer_deleted: "Deleted",
   audit_truncated: "Records were left out",
   link_opened: "The link was opened",
   download_started: "A download began",
-  download_completed: "A download has every byte",
+  download_completed: "A download finished",
   decrypt_succeeded: "Decrypted",
   decrypt_failed: "Could not be decrypted",
 };
@@ -29,9 +29,9 @@ export const EVENTS = {
  * @type {Record<TransferState, string>}
  */
 export const STATES = {
-  pending: "on its way",
-  completed: "can be fetched",
-  expired: "its time is over",
-  exhausted: "was fetched as often as it may be",
+  pending: "pending",
+  completed: "ready",
+  expired: "expired",
+  exhausted: "limit reached",
   deleted: "deleted",
 };

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::support::{BufferingProxy, FinishedCommand, Home};
 
-/// Checks that exactly the `wanted` checks have this verdict, and that checks that fail or warn have a hint.
-fn found(finished: &FinishedCommand, verdict: &str, wanted: &[&str]) {
+/// Checks that exactly the `expected` checks have this verdict. Checks that fail or warn must have a hint.
+fn assert_checks(finished: &FinishedCommand, verdict: &str, expected: &[&str]) {
     let json = finished.json();
     let checks = json["checks"].as_array().unwrap();
     let names = checks.iter().filter(|check| check["verdict"] == verdict).map(|check| check["name"].as_str().unwrap());
-    assert_eq!(names.collect::<Vec<_>>(), wanted, "{json:#}");
+    assert_eq!(names.collect::<Vec<_>>(), expected, "{json:#}");
     for check in checks {
         assert_eq!(check["hint"].is_null(), check["verdict"] == "ok", "{check}");
     }
@@ -40,7 +40,7 @@ fn a_healthy_sender_has_no_findings() {
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
     let finished = home.run_at(&serving, &["doctor", "--json"]);
-    found(&finished, "ok", &["server", "request_body", "clock", "token", "config", "admin_key"]);
+    assert_checks(&finished, "ok", &["server", "request_body", "clock", "token", "config", "admin_key"]);
     let text = home.run_at(&serving, &["doctor"]);
     assert!(text.text().lines().all(|line| line.starts_with("ok ")), "{}", text.text());
     assert!(text.stderr.contains("problem: 0"), "{}", text.stderr);
@@ -51,7 +51,7 @@ fn a_recipient_needs_no_token() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
     let finished = Home::new().run_at(&serving, &["doctor", "--json"]);
-    found(&finished, "ok", &["server", "request_body", "clock", "token"]);
+    assert_checks(&finished, "ok", &["server", "request_body", "clock", "token"]);
     assert!(check(&finished.json(), "token")["detail"].as_str().unwrap().contains("uploads are not"));
 }
 
@@ -84,19 +84,19 @@ fn a_body_limit_of_a_proxy_is_reported() {
 fn an_unreachable_server_is_a_problem() {
     let home = Home::new();
     let finished = home.run(&["--server", "http://127.0.0.1:9", "doctor", "--json"]);
-    found(&finished, "problem", &["server"]);
+    assert_checks(&finished, "problem", &["server"]);
     let text = home.run(&["--server", "http://127.0.0.1:9", "doctor"]);
     let stdout = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(stdout.starts_with("problem ") && stdout.contains("hint: check the address"), "{stdout}");
     assert_eq!(text.exit, 1);
-    found(&home.run(&["--server", "http://send.example", "doctor", "--json"]), "problem", &["server"]);
+    assert_checks(&home.run(&["--server", "http://send.example", "doctor", "--json"]), "problem", &["server"]);
 }
 
 #[test]
 fn an_admin_service_is_rejected_as_a_public_server() {
     let home = Home::new();
     let serving = home.serve(&["--storage", "memory:"]);
-    found(&home.run(&["--server", &serving.admin, "doctor", "--json"]), "problem", &["server"]);
+    assert_checks(&home.run(&["--server", &serving.admin, "doctor", "--json"]), "problem", &["server"]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_rejected_token_is_a_problem() {
     let wrong = format!("sgs_{}_{}", "0".repeat(16), "0".repeat(64));
     for token in [wrong.as_str(), "sgs_short"] {
         let finished = Home::new().run_at(&serving, &["doctor", "--json", "--token", token]);
-        found(&finished, "problem", &["token"]);
+        assert_checks(&finished, "problem", &["token"]);
         assert!(!String::from_utf8_lossy(&finished.stdout).contains(token), "the output contains the token");
     }
 }
@@ -118,7 +118,7 @@ fn files_readable_by_others_are_reported() {
     home.log_in(&serving);
     set_mode(&home.path().join(".config/sgsend/config.toml"), 0o644);
     let finished = home.run_at(&serving, &["doctor", "--json"]);
-    found(&finished, "warning", &["config"]);
+    assert_checks(&finished, "warning", &["config"]);
     assert!(check(&finished.json(), "config")["hint"].as_str().unwrap().starts_with("chmod go-rwx "));
 }
 
@@ -128,12 +128,12 @@ fn a_store_folder_is_checked() {
     let folder = home.path().join("store");
     let storage = format!("file:{}", folder.display());
     let doctor = || home.run(&["doctor", "--json", "--storage", &storage]);
-    found(&doctor(), "warning", &["folder"]);
+    assert_checks(&doctor(), "warning", &["folder"]);
     assert!(!folder.exists(), "the folder was created");
     home.serve(&["--storage", &storage]).terminate();
-    found(&doctor(), "ok", &["folder", "folder_private", "folder_writable", "room", "store"]);
+    assert_checks(&doctor(), "ok", &["folder", "folder_private", "folder_writable", "room", "store"]);
     set_mode(&folder, 0o755);
-    found(&doctor(), "warning", &["folder_private"]);
+    assert_checks(&doctor(), "warning", &["folder_private"]);
     let by_environment = home.sgsend(&["doctor", "--json"]).env("SGSEND_STORAGE", &storage).output().unwrap();
     assert!(String::from_utf8_lossy(&by_environment.stdout).contains("folder_private"));
 
@@ -141,16 +141,16 @@ fn a_store_folder_is_checked() {
     let changed = "UPDATE object SET value = CAST('{\"v\":2,\"retain_audit_s\":1}' AS BLOB) WHERE key = 'store.json'";
     assert_eq!(records.execute(changed, []), Ok(1));
     drop(records);
-    found(&doctor(), "problem", &["store"]);
+    assert_checks(&doctor(), "problem", &["store"]);
     let file = home.file("no-folder", b"");
-    found(&home.run(&["doctor", "--json", "--storage", &format!("file:{file}")]), "problem", &["folder"]);
+    assert_checks(&home.run(&["doctor", "--json", "--storage", &format!("file:{file}")]), "problem", &["folder"]);
 }
 
 #[test]
 fn invalid_storages_are_reported() {
     let home = Home::new();
-    home.run(&["doctor", "--storage", "memory:"]).failed(2, "one process");
-    home.run(&["doctor", "--storage", "file:/tmp", "--s3-path-style"]).failed(2, "bucket");
+    home.run(&["doctor", "--storage", "memory:"]).expect_failure(2, "one process");
+    home.run(&["doctor", "--storage", "file:/tmp", "--s3-path-style"]).expect_failure(2, "bucket");
     assert_eq!(home.run(&["doctor", "--storage", "s3:"]).exit, 2);
 }
 
@@ -159,5 +159,5 @@ fn a_bucket_without_credentials_is_reported() {
     let home = Home::new();
     let doctor = ["doctor", "--json", "--storage", "s3://bucket?endpoint=http://127.0.0.1:9"];
     let finished = home.sgsend(&doctor).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
-    found(&FinishedCommand::of(finished), "problem", &["credentials"]);
+    assert_checks(&FinishedCommand::of(finished), "problem", &["credentials"]);
 }

@@ -3,14 +3,14 @@
 use aws_sdk_s3::types::{BucketVersioningStatus, CorsConfiguration, CorsRule, VersioningConfiguration};
 use sgsend::server::store::S3Location;
 
-use super::{check, found};
+use super::{assert_checks, check};
 use crate::support::{FinishedCommand, Home, bucket};
 
 /// Runs `sgsend doctor` with the credentials of the test run, but with the given secret.
-fn doctor(location: &S3Location, more: &[&str], secret: &str) -> FinishedCommand {
+fn doctor(location: &S3Location, extra_arguments: &[&str], secret: &str) -> FinishedCommand {
     let home = Home::new();
     let storage = location.to_string();
-    let mut command = home.sgsend(&[&["doctor", "--json", "--storage", &storage], more].concat());
+    let mut command = home.sgsend(&[&["doctor", "--json", "--storage", &storage], extra_arguments].concat());
     for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         command.env(name, value);
     }
@@ -52,28 +52,28 @@ async fn a_healthy_bucket_has_no_findings() {
     let location = bucket::fresh().await;
     allow_pages(&location).await;
     let finished = doctor(&location, &["--public-url", "https://send.example.org/base"], &secret());
-    found(&finished, "problem", &always_wrong());
-    found(&finished, "warning", &[]);
+    assert_checks(&finished, "problem", &always_wrong());
+    assert_checks(&finished, "warning", &[]);
     // Neither test server implements every AWS feature.
-    let dark = if on_localstack() { "bucket_policy" } else { "public_access_block" };
-    found(&finished, "cannot_tell", &[dark]);
+    let unreadable = if on_localstack() { "bucket_policy" } else { "public_access_block" };
+    assert_checks(&finished, "cannot_tell", &[unreadable]);
 
     let client = client(&location).await;
-    let left = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
-    assert!(left.contents().is_empty(), "{left:?}");
-    let left = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
-    assert!(left.uploads().is_empty(), "{left:?}");
+    let remaining = client.list_objects_v2().bucket(&location.bucket).send().await.unwrap();
+    assert!(remaining.contents().is_empty(), "{remaining:?}");
+    let remaining = client.list_multipart_uploads().bucket(&location.bucket).send().await.unwrap();
+    assert!(remaining.uploads().is_empty(), "{remaining:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 async fn a_bucket_without_the_cors_rule_is_reported() {
     let location = bucket::fresh().await;
-    found(&doctor(&location, &[], &secret()), "warning", &["cors"]);
+    assert_checks(&doctor(&location, &[], &secret()), "warning", &["cors"]);
     allow_pages(&location).await;
-    found(&doctor(&location, &[], &secret()), "warning", &[]);
+    assert_checks(&doctor(&location, &[], &secret()), "warning", &[]);
     let finished = doctor(&location, &["--public-url", "https://other.example.org"], &secret());
-    found(&finished, "warning", &["cors"]);
+    assert_checks(&finished, "warning", &["cors"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn a_missing_bucket_is_reported() {
     let mut location = bucket::fresh().await;
     location.bucket.push_str("-not");
     let finished = doctor(&location, &[], &secret());
-    found(&finished, "problem", &["bucket"]);
+    assert_checks(&finished, "problem", &["bucket"]);
     assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains(&location.bucket));
 }
 
@@ -110,6 +110,6 @@ async fn a_wrong_secret_is_reported() {
         return;
     }
     let finished = doctor(&bucket::fresh().await, &[], "wrong");
-    found(&finished, "problem", &["bucket"]);
+    assert_checks(&finished, "problem", &["bucket"]);
     assert!(check(&finished.json(), "bucket")["hint"].as_str().unwrap().contains("credentials"));
 }

@@ -14,7 +14,7 @@ fn serve(home: &Home, storage: &str, listen: &str) -> ServerProcess {
     home.server().storage(storage).listen(listen).arguments(&["--max-size", "1GiB"]).admin_key().start()
 }
 
-fn with_key(command: &mut Command) -> Command {
+fn with_admin_key(command: &mut Command) -> Command {
     let mut keyed = Command::new(command.get_program());
     keyed.args(command.get_args()).env_clear().stdin(Stdio::null());
     keyed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -24,16 +24,16 @@ fn with_key(command: &mut Command) -> Command {
 
 fn command(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> Command {
     let servers = ["--server", &serving.public, "--admin-server", &serving.admin];
-    with_key(&mut home.sgsend(&[&servers[..], arguments].concat()))
+    with_admin_key(&mut home.sgsend(&[&servers[..], arguments].concat()))
 }
 
 fn run(home: &Home, serving: &ServerProcess, arguments: &[&str]) -> FinishedCommand {
     FinishedCommand::of(command(home, serving, arguments).output().unwrap())
 }
 
-/// Starts a command, and sends `signal` once its progress exceeds `bytes`; returns whether the command was still
+/// Starts a command, and sends `signal` once its progress exceeds `bytes`. Returns whether the command was still
 /// running.
-fn end_beyond(mut command: Command, bytes: u64, signal: &str) -> bool {
+fn signal_after_progress(mut command: Command, bytes: u64, signal: &str) -> bool {
     let mut child: Child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let reached = lines.by_ref().map_while(Result::ok).any(|line| {
@@ -55,7 +55,7 @@ fn records(home: &Home, serving: &ServerProcess, link: &str) -> Vec<Value> {
 }
 
 /// Moves a used service from one storage to another, and checks that users find the same state.
-fn moved(from: &str, to: &str) {
+fn check_move(from: &str, to: &str) {
     let home = Home::new();
     let before = serve(&home, from, "127.0.0.1:0");
     let address = before.public.trim_start_matches("http://").to_owned();
@@ -68,7 +68,7 @@ fn moved(from: &str, to: &str) {
     run(&home, &before, &["delete", &gone]).text();
     let half = home.file("half", &content(150 << 20));
     let resumed = ["upload", &half, "--resume", "--progress", "json"];
-    assert!(end_beyond(command(&home, &before, &resumed), 1 << 20, "INT"), "the upload ended too soon");
+    assert!(signal_after_progress(command(&home, &before, &resumed), 1 << 20, "INT"), "the upload ended too soon");
     let trail = [&open, &twice, &gone].map(|link| records(&home, &before, link));
     before.terminate();
 
@@ -81,7 +81,7 @@ fn moved(from: &str, to: &str) {
     assert!(counts["bytes"].as_u64().unwrap() > 20 << 20 && counts["bytes"] == counts["bytes_sent"], "{counts}");
     let sound = home.run(&["store", "check", to, "--json"]);
     assert_eq!(sound.exit, 0, "{}", sound.json());
-    home.run(&["store", "copy", from, to]).failed(9, "not empty");
+    home.run(&["store", "copy", from, to]).expect_failure(9, "not empty");
 
     let after = serve(&home, to, &address);
     for (link, old) in [&open, &twice, &gone].into_iter().zip(trail) {
@@ -93,7 +93,7 @@ fn moved(from: &str, to: &str) {
     assert_eq!(std::fs::read(home.path().join("open")).unwrap(), b"hello");
     assert!(std::fs::read(home.path().join("second")).unwrap() == content(20 << 20));
     for link in [&twice, &gone] {
-        run(&home, &after, &["download", link, "-o", "none"]).failed(4, "");
+        run(&home, &after, &["download", link, "-o", "none"]).expect_failure(4, "");
     }
     // The token is valid, interrupted uploads start again, and quota usage is kept.
     let second = run(&home, &after, &resumed).text();
@@ -112,7 +112,7 @@ fn moved(from: &str, to: &str) {
 }
 
 /// Fills a storage with a few large payloads.
-fn filled(home: &Home, storage: &str) {
+fn fill_storage(home: &Home, storage: &str) {
     let serving = serve(home, storage, "127.0.0.1:0");
     run(home, &serving, &["token", "create", "test", "--login"]).text();
     let file = home.file("large", &content(40 << 20));
@@ -128,11 +128,11 @@ const KILLS: &[u64] = &[0, 1 << 20, 30 << 20, 60 << 20, 90 << 20];
 /// Copies while the process is killed repeatedly.
 fn killed_again_and_again(from: &str, to: &str, kill_points: &[u64]) {
     let home = Home::new();
-    filled(&home, from);
+    fill_storage(&home, from);
     let mut kills = 0;
     for &beyond in kill_points {
         let copying = home.sgsend(&["store", "copy", from, to, "--progress", "json"]);
-        if !end_beyond(copying, beyond, "KILL") {
+        if !signal_after_progress(copying, beyond, "KILL") {
             break;
         }
         let checked = home.run(&["store", "check", to, "--json"]);
@@ -142,8 +142,9 @@ fn killed_again_and_again(from: &str, to: &str, kill_points: &[u64]) {
         }
         assert!(checked.json().to_string().contains("unfinished_copy"), "{}", checked.json());
         kills += 1;
-        let served = with_key(&mut home.sgsend(&["serve", "all", "--listen", "127.0.0.1:0", "--storage", to])).output();
-        FinishedCommand::of(served.unwrap()).failed(1, "incomplete copy");
+        let served =
+            with_admin_key(&mut home.sgsend(&["serve", "all", "--listen", "127.0.0.1:0", "--storage", to])).output();
+        FinishedCommand::of(served.unwrap()).expect_failure(1, "incomplete copy");
     }
     let copied = home.run(&["store", "copy", from, to, "--json"]);
     if kills == kill_points.len() {
@@ -159,7 +160,7 @@ fn killed_again_and_again(from: &str, to: &str, kill_points: &[u64]) {
 fn a_service_resumes_in_another_folder() {
     let folders = Home::new();
     let folder = |name: &str| format!("file:{}", folders.path().join(name).display());
-    moved(&folder("from"), &folder("new/to"));
+    check_move(&folder("from"), &folder("new/to"));
 }
 
 #[test]
@@ -175,9 +176,9 @@ fn a_folder_in_use_is_not_copied() {
     let folder = |name: &str| format!("file:{}", home.path().join(name).display());
     let (from, to) = (folder("from"), folder("to"));
     let serving = serve(&home, &from, "127.0.0.1:0");
-    let refused = home.run(&["store", "copy", &from, &to]);
-    refused.failed(9, "in use");
-    assert!(refused.stderr.contains("stop the services") && !home.path().join("to").exists());
+    let finished = home.run(&["store", "copy", &from, &to]);
+    finished.expect_failure(9, "in use");
+    assert!(finished.stderr.contains("stop the services") && !home.path().join("to").exists());
     serving.terminate();
     home.run(&["store", "copy", &from, &to]).text();
 }
@@ -187,17 +188,17 @@ fn invalid_locations_are_left_unchanged() {
     let home = Home::new();
     let folder = |name: &str| format!("file:{}", home.path().join(name).display());
     let from = folder("from");
-    home.run(&["store", "copy", &from, &folder("to")]).failed(9, "storage");
+    home.run(&["store", "copy", &from, &folder("to")]).expect_failure(9, "storage");
     assert!(!home.path().join("from").exists() && !home.path().join("to").exists());
     serve(&home, &from, "127.0.0.1:0").terminate();
     std::fs::create_dir(home.path().join("photos")).unwrap();
     home.file("photos/1.jpg", b"x");
-    home.run(&["store", "copy", &from, &folder("photos")]).failed(9, "not empty");
+    home.run(&["store", "copy", &from, &folder("photos")]).expect_failure(9, "not empty");
     assert_eq!(std::fs::read_dir(home.path().join("photos")).unwrap().count(), 1);
     serve(&home, &folder("other"), "127.0.0.1:0").terminate();
-    home.run(&["store", "copy", &from, &folder("other")]).failed(9, "not empty");
-    home.run(&["store", "copy", &from, &from]).failed(2, "must not overlap");
-    home.run(&["store", "copy", &from, &folder("from/below")]).failed(2, "must not overlap");
+    home.run(&["store", "copy", &from, &folder("other")]).expect_failure(9, "not empty");
+    home.run(&["store", "copy", &from, &from]).expect_failure(2, "must not overlap");
+    home.run(&["store", "copy", &from, &folder("from/below")]).expect_failure(2, "must not overlap");
     for other in ["memory:", "nonsense"] {
         assert_eq!(home.run(&["store", "copy", &from, other]).exit, 2);
         assert_eq!(home.run(&["store", "copy", other, &from]).exit, 2);

@@ -1,6 +1,6 @@
 //! Copies from and to buckets on real S3 servers.
 
-use super::{KILLS, killed_again_and_again, moved};
+use super::{KILLS, check_move, killed_again_and_again};
 use crate::support::{Home, bucket};
 
 fn a_folder(home: &Home) -> String {
@@ -15,20 +15,20 @@ fn a_bucket() -> String {
 #[ignore = "needs an S3 server: tests/s3.sh"]
 fn a_service_moves_into_a_bucket() {
     let home = Home::new();
-    moved(&a_folder(&home), &a_bucket());
+    check_move(&a_folder(&home), &a_bucket());
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 fn a_service_moves_from_a_bucket_to_a_folder() {
     let home = Home::new();
-    moved(&a_bucket(), &a_folder(&home));
+    check_move(&a_bucket(), &a_folder(&home));
 }
 
 #[test]
 #[ignore = "needs an S3 server: tests/s3.sh"]
 fn a_service_moves_to_another_bucket() {
-    moved(&a_bucket(), &a_bucket());
+    check_move(&a_bucket(), &a_bucket());
 }
 
 #[test]

@@ -25,12 +25,12 @@ pub(super) enum Found {
 
 /// Lists all entries below `folder` by relative path.
 pub(super) fn tree(folder: &Path) -> BTreeMap<String, Found> {
-    let mut found = BTreeMap::new();
-    collect(folder, "", &mut found);
-    found
+    let mut entries = BTreeMap::new();
+    collect(folder, "", &mut entries);
+    entries
 }
 
-fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Found>) {
+fn collect(folder: &Path, prefix: &str, entries: &mut BTreeMap<String, Found>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
@@ -39,12 +39,12 @@ fn collect(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Found>) {
         let is = if metadata.is_symlink() {
             Found::Link(fs::read_link(entry.path()).unwrap().to_str().unwrap().to_owned())
         } else if metadata.is_dir() {
-            collect(&entry.path(), &format!("{name}/"), found);
+            collect(&entry.path(), &format!("{name}/"), entries);
             Found::Directory(mode, seconds)
         } else {
             Found::File(mode, seconds, fs::read(entry.path()).unwrap())
         };
-        found.insert(name, is);
+        entries.insert(name, is);
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn put(home: &Home, path: &str, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-/// Sends `sent`, unpacks it in `inbox`, checks that both trees are equal, and returns the unpacked directory.
+/// Sends `sent`, unpacks it in `inbox`, and returns the unpacked directory. Checks that both trees are equal.
 pub(super) fn there_and_back(home: &Home, serving: &ServerProcess) -> std::path::PathBuf {
     let link = home.run_at(serving, &["upload", "sent"]).text();
     let printed = home.run(&["download", &link, "-o", "inbox"]).text();

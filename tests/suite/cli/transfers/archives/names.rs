@@ -75,26 +75,26 @@ fn names_of_every_script_come_through_byte_for_byte() {
 #[test]
 fn permissions_times_and_links_come_through() {
     let (home, serving) = begin();
-    let sent = home.path().join("sent");
+    let tree = home.path().join("sent");
     for (path, mode) in [("run", 0o755), ("secret", 0o600), ("read", 0o444), ("d/f", 0o640), ("closed/f", 0o644)] {
         put(&home, path, path.as_bytes());
-        fs::set_permissions(sent.join(path), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(mode)).unwrap();
     }
     for (target, link) in [("run", "link"), ("../run", "d/up"), ("nowhere", "dangling"), ("d", "to-directory")] {
-        symlink(target, sent.join(link)).unwrap();
+        symlink(target, tree.join(link)).unwrap();
     }
     let times = [("run", 1), ("secret", 4_102_444_800), ("d/f", 951_782_400), ("d", 86_400), ("closed", 7)];
     for (path, seconds) in times {
-        let file = fs::File::open(sent.join(path)).unwrap();
+        let file = fs::File::open(tree.join(path)).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
     }
-    let old = fs::File::open(sent.join("read")).unwrap();
+    let old = fs::File::open(tree.join("read")).unwrap();
     old.set_modified(UNIX_EPOCH - Duration::from_hours(24)).unwrap();
-    fs::set_permissions(sent.join("closed"), fs::Permissions::from_mode(0o500)).unwrap();
-    fs::File::open(&sent).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(99)).unwrap();
+    fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0o500)).unwrap();
+    fs::File::open(&tree).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(99)).unwrap();
     let came = there_and_back(&home, &serving);
     assert_eq!(fs::metadata(&came).unwrap().modified().unwrap(), UNIX_EPOCH + Duration::from_secs(99));
-    for folder in [&sent, &came] {
+    for folder in [&tree, &came] {
         fs::set_permissions(folder.join("closed"), fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

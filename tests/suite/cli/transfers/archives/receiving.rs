@@ -21,8 +21,8 @@ fn an_archive_is_unpacked_into_the_chosen_directory() {
         assert!(tree(&home.path().join(folder)) == tree(&home.path().join("sent")), "{folder}");
     }
     assert!(home.path().join("kept").is_file());
-    home.run(&["download", &link, "--extract", "--no-extract"]).failed(2, "no-extract");
-    home.run(&["download", &link, "--extract", "-o", "-"]).failed(2, "stdout");
+    home.run(&["download", &link, "--extract", "--no-extract"]).expect_failure(2, "no-extract");
+    home.run(&["download", &link, "--extract", "-o", "-"]).expect_failure(2, "stdout");
 }
 
 #[test]
@@ -33,11 +33,11 @@ fn an_existing_directory_is_neither_merged_nor_replaced() {
     fs::create_dir(home.path().join("there")).unwrap();
     fs::write(home.path().join("there/f"), "mine").unwrap();
     for arguments in [&["download", &link][..], &["download", &link, "--overwrite"], &["download", &link, "--yes"]] {
-        home.run(arguments).failed(9, "already exists");
+        home.run(arguments).expect_failure(9, "already exists");
     }
     fs::write(home.path().join("file"), "mine").unwrap();
-    home.run(&["download", &link, "-o", "file"]).failed(9, "already exists");
-    home.run(&["download", &link, "-o", "file", "--overwrite"]).failed(9, "already exists");
+    home.run(&["download", &link, "-o", "file"]).expect_failure(9, "already exists");
+    home.run(&["download", &link, "-o", "file", "--overwrite"]).expect_failure(9, "already exists");
     assert_eq!(fs::read(home.path().join("there/f")).unwrap(), b"mine");
     assert_eq!(fs::read(home.path().join("file")).unwrap(), b"mine");
     assert_eq!(home.run(&["download", &link, "--rename"]).text(), "there (1)");
@@ -86,15 +86,15 @@ fn an_interrupted_download_leaves_no_directory() {
     drop(lines);
     let status = download.wait().unwrap();
     let inbox = home.path().join("inbox");
-    let left: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let is_whole = left == ["sent"] && fs::read_dir(inbox.join("sent")).unwrap().count() == 3_000;
+    let remaining: Vec<_> = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let is_whole = remaining == ["sent"] && fs::read_dir(inbox.join("sent")).unwrap().count() == 3_000;
     match status.code() {
         // The download finished before the signal arrived.
-        Some(0) => assert!(is_whole, "{left:?}"),
+        Some(0) => assert!(is_whole, "{remaining:?}"),
         // Temporary files that the process had no time to remove disappear with the next download.
-        code => assert!(code == Some(130) && !left.iter().any(|name| name == "sent"), "{code:?} {left:?}"),
+        code => assert!(code == Some(130) && !remaining.iter().any(|name| name == "sent"), "{code:?} {remaining:?}"),
     }
     home.run(&["download", &link, "-o", "inbox", "--rename"]).text();
-    let left = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert!(left.into_iter().all(|name| name.starts_with("sent")));
+    let remaining = fs::read_dir(&inbox).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(remaining.into_iter().all(|name| name.starts_with("sent")));
 }

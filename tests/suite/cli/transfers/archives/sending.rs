@@ -15,13 +15,13 @@ fn several_paths_are_sent_under_their_base_names() {
     put(&home, "a/1", b"one");
     put(&home, "b/2", b"two");
     home.file("note.txt", b"three");
-    let sent = ["sent/a", "./sent/b/", "note.txt", "inbox"];
-    let link = home.run_at(&serving, &[&["upload", "--name", "bundle"], &sent[..]].concat()).text();
+    let paths = ["sent/a", "./sent/b/", "note.txt", "inbox"];
+    let link = home.run_at(&serving, &[&["upload", "--name", "bundle"], &paths[..]].concat()).text();
     assert_eq!(home.run(&["download", &link]).text(), "bundle");
     let names: Vec<_> = tree(&home.path().join("bundle")).into_keys().collect();
     assert_eq!(names, ["a", "a/1", "b", "b/2", "inbox", "note.txt"]);
 
-    let link = home.run_at(&serving, &[&["upload"], &sent[..]].concat()).text();
+    let link = home.run_at(&serving, &[&["upload"], &paths[..]].concat()).text();
     let name = home.run(&["download", &link]).text();
     let digits = name.strip_prefix("sgsend-").unwrap();
     assert!(digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
@@ -29,14 +29,14 @@ fn several_paths_are_sent_under_their_base_names() {
 }
 
 #[test]
-fn paths_with_the_same_base_name_are_refused() {
+fn paths_with_the_same_base_name_are_rejected() {
     let (home, serving) = begin();
     put(&home, "a/x", b"one");
     put(&home, "b/x", b"two");
-    home.run_at(&serving, &["upload", "sent/a/x", "sent/b/x"]).failed(2, "have the same name x");
-    home.run_at(&serving, &["upload", "sent/a/x", "-"]).failed(2, "stdin");
-    home.run_at(&serving, &["upload", "/"]).failed(2, "name");
-    home.run_at(&serving, &["upload", "sent/a/x", "nowhere"]).failed(9, "nowhere cannot be read");
+    home.run_at(&serving, &["upload", "sent/a/x", "sent/b/x"]).expect_failure(2, "have the same name x");
+    home.run_at(&serving, &["upload", "sent/a/x", "-"]).expect_failure(2, "stdin");
+    home.run_at(&serving, &["upload", "/"]).expect_failure(2, "name");
+    home.run_at(&serving, &["upload", "sent/a/x", "nowhere"]).expect_failure(9, "nowhere cannot be read");
 }
 
 #[test]
@@ -63,25 +63,25 @@ fn excluded_paths_are_not_sent() {
     home.run(&["download", &link, "-o", "inbox"]).text();
     let names: Vec<_> = tree(&home.path().join("inbox/sent")).into_keys().collect();
     assert_eq!(names, ["d", "d/keep", "keep"]);
-    home.run_at(&serving, &["upload", "sent/a.log", "--exclude", "*.log"]).failed(2, "nothing is left");
-    home.run_at(&serving, &["upload", "sent", "--exclude", "a["]).failed(2, "a[");
+    home.run_at(&serving, &["upload", "sent/a.log", "--exclude", "*.log"]).expect_failure(2, "nothing is left");
+    home.run_at(&serving, &["upload", "sent", "--exclude", "a["]).expect_failure(2, "a[");
     let idle = home.run_at(&serving, &[&["upload", "sent", "--exclude", "*.lgo"], &globs[..]].concat()).stderr;
     assert!(idle.contains("--exclude *.lgo matches nothing") && !idle.contains("*.log matches"), "{idle}");
-    home.run_at(&serving, &["upload", "sent/b.txt", "--name", ""]).failed(2, "--name");
+    home.run_at(&serving, &["upload", "sent/b.txt", "--name", ""]).expect_failure(2, "--name");
 }
 
 #[test]
-fn outside_links_and_control_characters_are_refused_by_name() {
+fn outside_links_and_control_characters_are_rejected_by_name() {
     let (home, serving) = begin();
     put(&home, "keep", b"x");
     symlink("/etc/passwd", home.path().join("sent/out")).unwrap();
-    let refused = home.run_at(&serving, &["upload", "sent"]);
-    refused.failed(9, "out is a symlink that points outside");
-    assert!(refused.stderr.contains("--exclude"), "{}", refused.stderr);
+    let finished = home.run_at(&serving, &["upload", "sent"]);
+    finished.expect_failure(9, "out is a symlink that points outside");
+    assert!(finished.stderr.contains("--exclude"), "{}", finished.stderr);
     home.run_at(&serving, &["upload", "sent", "--exclude", "out"]).text();
     put(&home, "line\nfeed", b"x");
     home.run_at(&serving, &["upload", "sent", "--exclude", "out"])
-        .failed(9, "line\\u{a}feed contains a control character");
+        .expect_failure(9, "line\\u{a}feed contains a control character");
     let stats = home.run_at(&serving, &["stats", "--json"]).json();
     assert_eq!(stats["days"][29]["created"], 1, "a transfer was created");
 }
@@ -91,9 +91,9 @@ fn sockets_are_skipped_with_a_warning() {
     let (home, serving) = begin();
     put(&home, "keep", b"x");
     let _listener = std::os::unix::net::UnixListener::bind(home.path().join("sent/socket")).unwrap();
-    let sent = home.run_at(&serving, &["upload", "sent"]);
-    assert!(sent.stderr.contains("socket is a socket; it is skipped"), "{}", sent.stderr);
-    home.run(&["download", &sent.text(), "-o", "inbox"]).text();
+    let uploaded = home.run_at(&serving, &["upload", "sent"]);
+    assert!(uploaded.stderr.contains("socket is a socket; it is skipped"), "{}", uploaded.stderr);
+    home.run(&["download", &uploaded.text(), "-o", "inbox"]).text();
     assert_eq!(tree(&home.path().join("inbox/sent")).into_keys().collect::<Vec<_>>(), ["keep"]);
 }
 
@@ -117,7 +117,7 @@ fn a_dry_run_lists_the_files_and_creates_no_transfer() {
 
     let small = home.serve_any(&["--max-size", "3KiB"]);
     home.log_in(&small);
-    home.run_at(&small, &["upload", "sent", "--dry-run"]).failed(7, "limit is 3.0 kib");
+    home.run_at(&small, &["upload", "sent", "--dry-run"]).expect_failure(7, "limit is 3.0 kib");
 }
 
 #[test]

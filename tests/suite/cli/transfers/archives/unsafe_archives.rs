@@ -53,7 +53,7 @@ fn entries(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn malicious_entries_are_refused_and_the_archive_is_kept() {
+fn malicious_entries_are_rejected_and_the_archive_is_kept() {
     let home = Home::new();
     let inbox = home.path().join("inbox");
     let file = |name: &[u8]| header(name, EntryType::Regular, b"");
@@ -81,7 +81,7 @@ fn malicious_entries_are_refused_and_the_archive_is_kept() {
         let tar = [&attack[..], &[0; 1024]].concat();
         let (payload, key) = sealed(&home, &tar);
         let finished = home.run(&["open", &payload, "--key-file", &key, "-o", "inbox"]);
-        finished.failed(9, what);
+        finished.expect_failure(9, what);
         assert!(!finished.stderr.contains('\u{1b}'), "{:?}", finished.stderr);
         assert!(finished.stderr.contains("photos.tar"), "the error doesn't name the archive: {}", finished.stderr);
         assert_eq!(entries(&inbox), ["photos.tar"]);
@@ -101,22 +101,22 @@ fn an_archive_from_tar_itself_is_unpacked() {
         return;
     }
     let home = Home::new();
-    let sent = home.path().join("sent");
-    fs::create_dir_all(sent.join("d")).unwrap();
-    fs::write(sent.join("d").join("ü".repeat(120)), "long").unwrap();
-    fs::write(sent.join("f"), "f").unwrap();
-    std::os::unix::fs::symlink("d", sent.join("l")).unwrap();
+    let folder = home.path().join("sent");
+    fs::create_dir_all(folder.join("d")).unwrap();
+    fs::write(folder.join("d").join("ü".repeat(120)), "long").unwrap();
+    fs::write(folder.join("f"), "f").unwrap();
+    std::os::unix::fs::symlink("d", folder.join("l")).unwrap();
     for format in ["gnu", "pax", "ustar"] {
         // The ustar format can't store the long name.
         let what: &[&str] = if format == "ustar" { &["f", "l"] } else { &["."] };
         let mut tar = std::process::Command::new("tar");
         tar.args(["--format", format, "-cf", "made.tar", "-C", "sent"]).args(what);
-        let made = tar.current_dir(home.path()).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let output = tar.current_dir(home.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let (payload, key) = sealed(&home, &fs::read(home.path().join("made.tar")).unwrap());
         home.run(&["open", &payload, "--key-file", &key, "-o", format]).text();
         let came = super::tree(&home.path().join(format));
-        assert!(came.iter().all(|(path, found)| super::tree(&sent)[path] == *found), "{format}");
+        assert!(came.iter().all(|(path, found)| super::tree(&folder)[path] == *found), "{format}");
         assert_eq!(came.len(), if format == "ustar" { 2 } else { 4 });
     }
 }

@@ -10,12 +10,12 @@ use super::{begin, put, tree};
 use crate::support::{FinishedCommand, Home, ServerProcess, not_run};
 
 /// Uploads `sent` with these options, and returns the names in it after a download.
-fn names_after(home: &Home, serving: &ServerProcess, options: &[&str]) -> (FinishedCommand, Vec<String>) {
-    let sent = home.run_at(serving, &[&["upload", "sent"], options].concat());
-    home.run(&["download", &sent.text(), "-o", "inbox"]).text();
+fn upload_and_list(home: &Home, serving: &ServerProcess, options: &[&str]) -> (FinishedCommand, Vec<String>) {
+    let uploaded = home.run_at(serving, &[&["upload", "sent"], options].concat());
+    home.run(&["download", &uploaded.text(), "-o", "inbox"]).text();
     let names = tree(&home.path().join("inbox/sent")).into_keys().collect();
     fs::remove_dir_all(home.path().join("inbox/sent")).unwrap();
-    (sent, names)
+    (uploaded, names)
 }
 
 #[test]
@@ -31,12 +31,12 @@ fn unsendable_entries_are_skipped_and_named_once() {
     assert!(Command::new("mkfifo").arg(home.path().join("sent/fifo")).status().unwrap().success());
 
     home.run_at(&serving, &["upload", "sent", "--exclude", "*out", "--exclude", "absolute"])
-        .failed(9, "caf\\xe9 is not valid utf-8");
-    let (sent, names) = names_after(&home, &serving, &["--skip-unsendable"]);
+        .expect_failure(9, "caf\\xe9 is not valid utf-8");
+    let (uploaded, names) = upload_and_list(&home, &serving, &["--skip-unsendable"]);
     assert_eq!(names, ["keep", "keep/file"]);
     for name in ["absolute", "keep/out", "back\\slash", "caf\\xe9", "fifo"] {
-        let warnings = sent.stderr.lines().filter(|line| line.starts_with(&format!("warning: {name} "))).count();
-        assert_eq!(warnings, 1, "{name}: {}", sent.stderr);
+        let warnings = uploaded.stderr.lines().filter(|line| line.starts_with(&format!("warning: {name} "))).count();
+        assert_eq!(warnings, 1, "{name}: {}", uploaded.stderr);
     }
     let json = home.run_at(&serving, &["upload", "sent", "--skip-unsendable", "--json"]).json();
     let skipped: Vec<_> =
@@ -48,8 +48,9 @@ fn unsendable_entries_are_skipped_and_named_once() {
     fs::create_dir(home.path().join("only")).unwrap();
     symlink("/etc/passwd", home.path().join("only/link")).unwrap();
     assert!(one.is_symlink());
-    home.run_at(&serving, &["upload", "only", "--skip-unsendable"]).failed(9, "nothing is left to send");
-    home.run_at(&serving, &["upload", "sent", "nowhere", "--skip-unsendable"]).failed(9, "nowhere cannot be read");
+    home.run_at(&serving, &["upload", "only", "--skip-unsendable"]).expect_failure(9, "nothing is left to send");
+    home.run_at(&serving, &["upload", "sent", "nowhere", "--skip-unsendable"])
+        .expect_failure(9, "nowhere cannot be read");
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn unreadable_entries_are_named_once_by_their_relative_path() {
         outer.output().ok().map(FinishedCommand::of).filter(|finished| !finished.stderr.contains("setpriv: "))
     };
     let Some(failed) = upload(&[]) else { return not_run("setpriv is missing, or may not change the user id") };
-    failed.failed(9, "closed cannot be read: permission denied");
+    failed.expect_failure(9, "closed cannot be read: permission denied");
     assert_eq!(failed.stderr.matches("closed").count(), 1, "{}", failed.stderr);
     assert!(!failed.stderr.contains(home.path().to_str().unwrap()), "{}", failed.stderr);
 
@@ -96,11 +97,11 @@ fn links_are_followed_on_request() {
     // As in a virtual environment: absolute, leading out, and to a directory.
     symlink(home.path().join("outside/f"), home.path().join("sent/bin/python")).unwrap();
     symlink("../../outside", home.path().join("sent/bin/lib")).unwrap();
-    let refused = home.run_at(&serving, &["upload", "sent"]);
-    refused.failed(9, "outside the archive");
-    assert!(refused.stderr.contains("--dereference"), "{}", refused.stderr);
+    let finished = home.run_at(&serving, &["upload", "sent"]);
+    finished.expect_failure(9, "outside the archive");
+    assert!(finished.stderr.contains("--dereference"), "{}", finished.stderr);
     for option in ["--dereference", "-L"] {
-        let (_, names) = names_after(&home, &serving, &[option]);
+        let (_, names) = upload_and_list(&home, &serving, &[option]);
         assert_eq!(names, ["bin", "bin/lib", "bin/lib/f", "bin/python", "bin/tool"]);
     }
     let link = home.run_at(&serving, &["upload", "sent", "-L"]).text();
@@ -110,10 +111,12 @@ fn links_are_followed_on_request() {
     assert_eq!(fs::read(python).unwrap(), b"outside");
 
     symlink("..", home.path().join("sent/bin/loop")).unwrap();
-    home.run_at(&serving, &["upload", "sent", "-L"]).failed(9, "bin/loop is a symlink to a directory that contains it");
+    home.run_at(&serving, &["upload", "sent", "-L"])
+        .expect_failure(9, "bin/loop is a symlink to a directory that contains it");
     symlink("nowhere", home.path().join("sent/broken")).unwrap();
-    home.run_at(&serving, &["upload", "sent", "-L", "--exclude", "loop"]).failed(9, "broken is a symlink to a file");
-    let (sent, names) = names_after(&home, &serving, &["-L", "--skip-unsendable"]);
+    home.run_at(&serving, &["upload", "sent", "-L", "--exclude", "loop"])
+        .expect_failure(9, "broken is a symlink to a file");
+    let (uploaded, names) = upload_and_list(&home, &serving, &["-L", "--skip-unsendable"]);
     assert_eq!(names, ["bin", "bin/lib", "bin/lib/f", "bin/python", "bin/tool"]);
-    assert!(sent.stderr.contains("bin/loop") && sent.stderr.contains("broken"), "{}", sent.stderr);
+    assert!(uploaded.stderr.contains("bin/loop") && uploaded.stderr.contains("broken"), "{}", uploaded.stderr);
 }

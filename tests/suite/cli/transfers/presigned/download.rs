@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{failed, fetch, fetching, until, upload};
+use super::{check_failure, download, run_download, until, upload};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
 use crate::support::{FinishedCommand, Home, content};
 
@@ -26,11 +26,11 @@ fn a_large_payload_is_downloaded_in_parallel_ranges() {
     let home = Home::new();
     let stub = store(|_| Act::Together(4));
     let content = content(26_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &[]);
     let before = stub.store_requests();
-    let fetched = fetch(&stub, &home, &sent, &content, &[]);
-    assert_eq!((fetched["mode"].as_str(), stub.store_requests() - before), (Some("presigned"), 13));
-    assert_eq!((stub.at_once(), stub.downloads(), stub.calls("payload/download-bytes")), (4, 1, 0));
+    let downloaded = download(&stub, &home, &uploaded, &content, &[]);
+    assert_eq!((downloaded["mode"].as_str(), stub.store_requests() - before), (Some("presigned"), 13));
+    assert_eq!((stub.max_concurrent_requests(), stub.downloads(), stub.calls("payload/download-bytes")), (4, 1, 0));
 }
 
 #[test]
@@ -44,13 +44,13 @@ fn transient_errors_are_retried() {
         _ => Act::Serve,
     });
     let content = content(26_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    let fetched = fetch(&stub, &home, &sent, &content, &["--timeout", "3s"]);
-    assert_eq!((fetched["mode"].as_str(), stub.downloads()), (Some("presigned"), 1));
+    let uploaded = upload(&stub, &home, &content, &[]);
+    let downloaded = download(&stub, &home, &uploaded, &content, &["--timeout", "3s"]);
+    assert_eq!((downloaded["mode"].as_str(), stub.downloads()), (Some("presigned"), 1));
 
     let stub = store(|request| if request.start.is_none() && request.before == 0 { Act::Cut(3) } else { Act::Serve });
-    let sent = upload(&stub, &home, b"hello", &[]);
-    fetch(&stub, &home, &sent, b"hello", &["--overwrite"]);
+    let uploaded = upload(&stub, &home, b"hello", &[]);
+    download(&stub, &home, &uploaded, b"hello", &["--overwrite"]);
 }
 
 #[test]
@@ -63,18 +63,18 @@ fn an_expired_url_is_renewed_without_counting_a_download() {
         _ => Act::Serve,
     });
     let content = content(26_000_000);
-    let sent = upload(&stub, &home, &content, &["-d", "1"]);
-    fetch(&stub, &home, &sent, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &["-d", "1"]);
+    download(&stub, &home, &uploaded, &content, &[]);
     assert_eq!((stub.downloads(), stub.calls("download/create-presign-url")), (1, 3));
 }
 
 #[test]
-fn a_refused_fresh_url_is_an_error() {
+fn a_rejected_fresh_url_is_an_error() {
     let home = Home::new();
     let stub = store(|_| Act::Respond(403, refusal("AccessDenied")));
     for size in [5, 9_000_000] {
-        let sent = upload(&stub, &home, &content(size), &[]);
-        let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+        let uploaded = upload(&stub, &home, &content(size), &[]);
+        let error = check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 8);
         assert_eq!(error["code"], "store_refused");
     }
 }
@@ -84,8 +84,8 @@ fn mismatched_ranges_are_rejected() {
     let home = Home::new();
     for wrong in [|| Act::IgnoreRange, || Act::OtherRange] {
         let stub = store(move |request| if is_later(request) { wrong() } else { Act::Serve });
-        let sent = upload(&stub, &home, &content(13_000_000), &[]);
-        let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+        let uploaded = upload(&stub, &home, &content(13_000_000), &[]);
+        let error = check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 8);
         assert_eq!(error["code"], "unknown_answer");
     }
 }
@@ -95,20 +95,20 @@ fn a_damaged_payload_is_never_released() {
     let home = Home::new();
     for size in [5, 13_000_000] {
         let stub = Stub::start();
-        let sent = upload(&stub, &home, &content(size), &[]);
+        let uploaded = upload(&stub, &home, &content(size), &[]);
         stub.change_payload(|payload| *payload.last_mut().unwrap() ^= 1);
-        failed(&fetching(&stub, &home, &sent, &[]), &home, 6);
+        check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 6);
     }
     // One surplus byte after the authentic payload.
     let stub = Stub::start();
-    let sent = upload(&stub, &home, b"hello", &[]);
+    let uploaded = upload(&stub, &home, b"hello", &[]);
     stub.change_payload(|payload| payload.push(0));
-    failed(&fetching(&stub, &home, &sent, &[]), &home, 6);
+    check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 6);
     for change in [|payload: &mut Vec<u8>| payload.truncate(9_000_000), |payload: &mut Vec<u8>| payload.push(0)] {
         let stub = Stub::start();
-        let sent = upload(&stub, &home, &content(13_000_000), &[]);
+        let uploaded = upload(&stub, &home, &content(13_000_000), &[]);
         stub.change_payload(change);
-        failed(&fetching(&stub, &home, &sent, &[]), &home, 8);
+        check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 8);
     }
 }
 
@@ -116,8 +116,8 @@ fn a_damaged_payload_is_never_released() {
 fn a_transfer_deleted_during_a_download_is_gone() {
     let home = Home::new();
     let stub = store(|request| if is_later(request) { Act::Delete } else { Act::Serve });
-    let sent = upload(&stub, &home, &content(13_000_000), &[]);
-    let error = failed(&fetching(&stub, &home, &sent, &[]), &home, 4);
+    let uploaded = upload(&stub, &home, &content(13_000_000), &[]);
+    let error = check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, 4);
     assert_eq!(error["reason"], "deleted");
 }
 
@@ -136,8 +136,8 @@ fn a_download_falls_back_to_the_service_when_the_store_is_gone() {
     let home = Home::new();
     let stub = store(|request| if is_later(request) { Act::Silence } else { Act::Serve });
     let content = content(26_000_000);
-    let sent = upload(&stub, &home, &content, &["-d", "1"]);
-    let downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &[]);
+    let uploaded = upload(&stub, &home, &content, &["-d", "1"]);
+    let downloading = cut_off(&stub, &home, uploaded["link"].as_str().unwrap(), &[]);
     let finished = FinishedCommand::of(downloading.wait_with_output().unwrap());
     stub.check(&finished);
     assert_eq!((finished.exit, finished.json()["mode"].as_str()), (0, Some("bytes")), "{}", finished.stderr);
@@ -152,8 +152,8 @@ fn a_download_resumes_when_the_store_comes_back() {
     let hangs = |request: &StoreRequest| request.before == 0 && request.start.is_some_and(|start| start == 3 * RANGE);
     let stub = store(move |request| if hangs(request) { Act::Silence } else { Act::Serve });
     let content = content(26_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    let mut downloading = cut_off(&stub, &home, sent["link"].as_str().unwrap(), &["--flow", "presigned"]);
+    let uploaded = upload(&stub, &home, &content, &[]);
+    let mut downloading = cut_off(&stub, &home, uploaded["link"].as_str().unwrap(), &["--flow", "presigned"]);
     let mut stderr = std::io::BufReader::new(downloading.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("cannot reach") {

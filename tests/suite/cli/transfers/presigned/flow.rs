@@ -7,7 +7,7 @@ use rcgen::{CertificateParams, KeyPair};
 use sgsend::domain::transfer::Status;
 use sgsend::domain::wire::Flow;
 
-use super::{failed, fetch, fetching, refused, until, upload};
+use super::{check_failure, download, run_download, run_failing_upload, until, upload};
 use crate::support::stub::{Act, Plan, Stub, Terms};
 use crate::support::{FinishedCommand, Home, content};
 
@@ -18,10 +18,10 @@ fn an_unreachable_store_makes_payloads_go_through_the_service() {
         let stub = Stub::start();
         stub.close_store();
         let content = content(size);
-        let sent = upload(&stub, &home, &content, &[]);
-        assert_eq!((sent["mode"].as_str(), stub.calls("payload/upload-bytes")), (Some("bytes"), pieces));
-        let fetched = fetch(&stub, &home, &sent, &content, &["--overwrite"]);
-        assert_eq!((fetched["mode"].as_str(), stub.downloads()), (Some("bytes"), 1));
+        let uploaded = upload(&stub, &home, &content, &[]);
+        assert_eq!((uploaded["mode"].as_str(), stub.calls("payload/upload-bytes")), (Some("bytes"), pieces));
+        let downloaded = download(&stub, &home, &uploaded, &content, &["--overwrite"]);
+        assert_eq!((downloaded["mode"].as_str(), stub.downloads()), (Some("bytes"), 1));
     }
 }
 
@@ -33,10 +33,10 @@ fn a_silent_store_counts_as_unreachable() {
     let stub = Stub::start();
     stub.sign_for(&format!("https://{}", silent.local_addr().unwrap()));
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &["--timeout", "3s"]);
-    assert_eq!(sent["mode"], "bytes");
-    let fetched = fetch(&stub, &home, &sent, &content, &["--timeout", "3s"]);
-    assert_eq!(fetched["mode"], "bytes");
+    let uploaded = upload(&stub, &home, &content, &["--timeout", "3s"]);
+    assert_eq!(uploaded["mode"], "bytes");
+    let downloaded = download(&stub, &home, &uploaded, &content, &["--timeout", "3s"]);
+    assert_eq!(downloaded["mode"], "bytes");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_flow_stays_once_a_part_has_arrived() {
     until(|| stub.bodies(1).len() == 1 && stub.store_requests() >= 4);
     stub.close_store();
     let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
-    finished.failed(10, "--resume");
+    finished.expect_failure(10, "--resume");
     stub.check(&finished);
     assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Pending)));
 }
@@ -80,14 +80,14 @@ fn forced_presigned_flow_never_falls_back() {
     let home = Home::new();
     let stub = Stub::start();
     let content = content(9_000_000);
-    let sent = upload(&stub, &home, &content, &["--flow", "presigned"]);
-    fetch(&stub, &home, &sent, &content, &["--flow", "presigned"]);
+    let uploaded = upload(&stub, &home, &content, &["--flow", "presigned"]);
+    download(&stub, &home, &uploaded, &content, &["--flow", "presigned"]);
     std::fs::remove_file(home.path().join("b.bin")).unwrap();
     stub.close_store();
     let quick = ["--flow", "presigned", "--timeout", "1s"];
-    let error = failed(&fetching(&stub, &home, &sent, &quick), &home, 8);
+    let error = check_failure(&run_download(&stub, &home, &uploaded, &quick), &home, 8);
     assert_eq!(error["code"], "unreachable");
-    refused(&stub, &home, &content, &quick).failed(8, "--flow bytes");
+    run_failing_upload(&stub, &home, &content, &quick).expect_failure(8, "--flow bytes");
     assert_eq!((stub.bytes().len(), stub.calls("payload/download-bytes")), (0, 0));
 }
 
@@ -96,9 +96,9 @@ fn forced_bytes_flow_never_uses_the_store() {
     let home = Home::new();
     let stub = Stub::start();
     for content in [content(5), content(9_000_000)] {
-        let sent = upload(&stub, &home, &content, &["--flow", "bytes"]);
-        let fetched = fetch(&stub, &home, &sent, &content, &["--flow", "bytes", "--overwrite"]);
-        assert_eq!((sent["mode"].as_str(), fetched["mode"].as_str()), (Some("bytes"), Some("bytes")));
+        let uploaded = upload(&stub, &home, &content, &["--flow", "bytes"]);
+        let downloaded = download(&stub, &home, &uploaded, &content, &["--flow", "bytes", "--overwrite"]);
+        assert_eq!((uploaded["mode"].as_str(), downloaded["mode"].as_str()), (Some("bytes"), Some("bytes")));
     }
     assert_eq!(stub.store_requests(), 0);
 }
@@ -107,24 +107,24 @@ fn forced_bytes_flow_never_uses_the_store() {
 fn flows_that_are_not_offered() {
     let home = Home::new();
     let stub = Plan::on(Terms { fallback: false, ..Terms::default() }).start();
-    refused(&stub, &home, b"hello", &["--flow", "bytes"]).failed(2, "--flow");
+    run_failing_upload(&stub, &home, b"hello", &["--flow", "bytes"]).expect_failure(2, "--flow");
     assert_eq!(stub.status(), Some(Status::Deleted));
-    let sent = upload(&stub, &home, b"hello", &[]);
-    let error = failed(&fetching(&stub, &home, &sent, &["--flow", "bytes"]), &home, 2);
+    let uploaded = upload(&stub, &home, b"hello", &[]);
+    let error = check_failure(&run_download(&stub, &home, &uploaded, &["--flow", "bytes"]), &home, 2);
     assert_eq!(error["code"], "flow_unavailable");
     stub.close_store();
-    refused(&stub, &home, b"hello", &["--timeout", "1s"]).failed(8, "");
+    run_failing_upload(&stub, &home, b"hello", &["--timeout", "1s"]).expect_failure(8, "");
     assert_eq!(stub.bytes().len(), 0);
 
     let stub = Plan::on(Terms { flow: Flow::Bytes, ..Terms::default() }).start();
-    refused(&stub, &home, b"hello", &["--flow", "presigned"]).failed(2, "--flow");
+    run_failing_upload(&stub, &home, b"hello", &["--flow", "presigned"]).expect_failure(2, "--flow");
     assert_eq!(stub.calls("/transfers/create"), 0);
     for flow in ["auto", "bytes"] {
-        let sent = upload(&stub, &home, b"hello", &["--flow", flow]);
-        assert_eq!(sent["mode"], "bytes");
-        fetch(&stub, &home, &sent, b"hello", &["--flow", flow, "--overwrite"]);
+        let uploaded = upload(&stub, &home, b"hello", &["--flow", flow]);
+        assert_eq!(uploaded["mode"], "bytes");
+        download(&stub, &home, &uploaded, b"hello", &["--flow", flow, "--overwrite"]);
         std::fs::remove_file(home.path().join("b.bin")).unwrap();
-        let error = failed(&fetching(&stub, &home, &sent, &["--flow", "presigned"]), &home, 2);
+        let error = check_failure(&run_download(&stub, &home, &uploaded, &["--flow", "presigned"]), &home, 2);
         assert_eq!(error["code"], "flow_unavailable");
     }
 }
@@ -141,11 +141,11 @@ fn a_store_is_trusted_as_a_server_is() {
         .unwrap();
     let stub = Plan::on(Terms::default()).tls(config).start();
     let content = content(9_000_000);
-    let sent = upload(&stub, &home, &content, &["--ca-file", &ca]);
-    let fetched = fetch(&stub, &home, &sent, &content, &["--ca-file", &ca]);
-    assert_eq!((sent["mode"].as_str(), fetched["mode"].as_str()), (Some("presigned"), Some("presigned")));
-    refused(&stub, &home, &content, &["--flow", "presigned"]).failed(8, "--ca-file");
-    let sent = upload(&stub, &home, &content, &[]);
-    let fetched = fetch(&stub, &home, &sent, &content, &["--overwrite"]);
-    assert_eq!((sent["mode"].as_str(), fetched["mode"].as_str()), (Some("bytes"), Some("bytes")));
+    let uploaded = upload(&stub, &home, &content, &["--ca-file", &ca]);
+    let downloaded = download(&stub, &home, &uploaded, &content, &["--ca-file", &ca]);
+    assert_eq!((uploaded["mode"].as_str(), downloaded["mode"].as_str()), (Some("presigned"), Some("presigned")));
+    run_failing_upload(&stub, &home, &content, &["--flow", "presigned"]).expect_failure(8, "--ca-file");
+    let uploaded = upload(&stub, &home, &content, &[]);
+    let downloaded = download(&stub, &home, &uploaded, &content, &["--overwrite"]);
+    assert_eq!((uploaded["mode"].as_str(), downloaded["mode"].as_str()), (Some("bytes"), Some("bytes")));
 }

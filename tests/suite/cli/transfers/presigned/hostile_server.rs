@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sgsend::domain::transfer::Status;
 
-use super::{failed, fetching, refused, upload};
+use super::{check_failure, run_download, run_failing_upload, upload};
 use crate::support::stub::{Act, Plan, SIGNATURE, Stub, Terms, refusal};
 use crate::support::{Home, content};
 
@@ -30,15 +30,15 @@ fn unsafe_payload_urls_are_not_followed() {
         for size in [5, 9_000_000] {
             let stub = Stub::start();
             stub.sign_for(address);
-            let finished = refused(&stub, &home, &content(size), &[]);
-            finished.failed(exit, "");
+            let finished = run_failing_upload(&stub, &home, &content(size), &[]);
+            finished.expect_failure(exit, "");
             assert!(!finished.stderr.contains("secret"), "{}", finished.stderr);
             assert_eq!((stub.bytes().len(), stub.status()), (0, Some(Status::Deleted)));
         }
         let stub = Stub::start();
-        let sent = upload(&stub, &home, b"hello", &[]);
+        let uploaded = upload(&stub, &home, b"hello", &[]);
         stub.sign_for(address);
-        failed(&fetching(&stub, &home, &sent, &[]), &home, exit);
+        check_failure(&run_download(&stub, &home, &uploaded, &[]), &home, exit);
     }
 }
 
@@ -53,9 +53,9 @@ fn parts_that_do_not_cover_the_payload_are_rejected() {
         ("part_size_bytes", json!(u64::MAX), 1),
         ("kind", json!("by-pigeon"), 8),
     ] {
-        let wanted = value.clone();
-        let stub = changing("/transfers/create", move |response| response["upload"][member] = wanted.clone());
-        refused(&stub, &home, &content(9_000_000), &[]).failed(exit, "");
+        let hostile_value = value.clone();
+        let stub = changing("/transfers/create", move |response| response["upload"][member] = hostile_value.clone());
+        run_failing_upload(&stub, &home, &content(9_000_000), &[]).expect_failure(exit, "");
         assert_eq!(stub.store_requests(), 0, "{member}: {value}");
     }
 }
@@ -70,7 +70,7 @@ fn invalid_signed_requests_are_not_sent() {
         ("headers", json!({"a": "b\r\nc: d"})),
     ] {
         let stub = changing("/transfers/create", move |response| response["upload"][member] = value.clone());
-        refused(&stub, &home, b"hello", &[]).failed(8, "");
+        run_failing_upload(&stub, &home, b"hello", &[]).expect_failure(8, "");
         assert_eq!(stub.store_requests(), 0);
     }
 }
@@ -91,7 +91,7 @@ fn fresh_urls_for_other_parts_are_rejected() {
         };
         let expired = |_: &_| Act::Respond(403, refusal("AccessDenied"));
         let stub = Plan::on(Terms::default()).edit_responses(edit).store(expired).start();
-        refused(&stub, &home, &content(9_000_000), &[]).failed(8, "invalid response");
+        run_failing_upload(&stub, &home, &content(9_000_000), &[]).expect_failure(8, "invalid response");
     }
 }
 
@@ -106,7 +106,7 @@ fn a_claim_of_parts_never_sent_is_rejected() {
     };
     let unknown = |_: &_| Act::Respond(404, refusal("NoSuchUpload"));
     let stub = Plan::on(Terms::default()).edit_responses(edit).store(unknown).start();
-    refused(&stub, &home, &content(9_000_000), &["--timeout", "2s"]).failed(8, "");
+    run_failing_upload(&stub, &home, &content(9_000_000), &["--timeout", "2s"]).expect_failure(8, "");
     assert!(stub.store_requests() < 10, "{} requests", stub.store_requests());
 }
 
@@ -115,6 +115,6 @@ fn errors_omit_secrets_from_responses() {
     let home = Home::new();
     let stub =
         changing("/transfers/create", |response| response["upload"]["url"] = json!(format!("no url {SIGNATURE}")));
-    let finished = refused(&stub, &home, b"hello", &["--verbose"]);
+    let finished = run_failing_upload(&stub, &home, b"hello", &["--verbose"]);
     assert_eq!(finished.exit, 8, "{}", finished.stderr);
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use http::Method;
 use sgsend::domain::transfer::Status;
 
-use super::{fetch, nothing_is_left, refused, until, upload};
+use super::{check_no_upload_state, download, run_failing_upload, until, upload};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
 use crate::support::{FinishedCommand, Home, content};
 
@@ -31,10 +31,10 @@ fn is_one_payload(stub: &Stub) {
 fn a_small_payload_goes_in_one_request() {
     let (home, stub) = (Home::new(), Stub::start());
     for extra in [&[][..], &["-d", "1"]] {
-        let sent = upload(&stub, &home, b"hello", extra);
-        assert_eq!((sent["mode"].as_str(), stub.bodies(1).len()), (Some("presigned"), 1));
-        let fetched = fetch(&stub, &home, &sent, b"hello", &["--overwrite"]);
-        assert_eq!(fetched["mode"], "presigned");
+        let uploaded = upload(&stub, &home, b"hello", extra);
+        assert_eq!((uploaded["mode"].as_str(), stub.bodies(1).len()), (Some("presigned"), 1));
+        let downloaded = download(&stub, &home, &uploaded, b"hello", &["--overwrite"]);
+        assert_eq!(downloaded["mode"], "presigned");
         assert_eq!((stub.bytes().len(), stub.downloads()), (0, 1));
     }
 }
@@ -45,11 +45,11 @@ fn a_large_payload_is_uploaded_in_parallel_parts() {
     // Responds to no part before four requests are open.
     let stub = store(|_| Act::Together(4));
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    assert_eq!(stub.at_once(), 4);
-    assert_eq!((stub.asked_for().len(), stub.store_requests()), (0, 7));
+    let uploaded = upload(&stub, &home, &content, &[]);
+    assert_eq!(stub.max_concurrent_requests(), 4);
+    assert_eq!((stub.requested_part_numbers().len(), stub.store_requests()), (0, 7));
     is_one_payload(&stub);
-    fetch(&stub, &home, &sent, &content, &[]);
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -57,8 +57,8 @@ fn parts_arrive_in_any_order() {
     let home = Home::new();
     let stub = store(|request| if request.number == 1 { Act::After(6) } else { Act::Serve });
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    fetch(&stub, &home, &sent, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &[]);
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn further_urls_are_requested() {
     let home = Home::new();
     let stub = Plan::on(Terms { urls_ahead: 2, part_size: MIB, ..Terms::default() }).start();
     let content = content(9_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    assert_eq!(stub.asked_for(), [(3..=9).collect::<Vec<_>>()]);
-    fetch(&stub, &home, &sent, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &[]);
+    assert_eq!(stub.requested_part_numbers(), [(3..=9).collect::<Vec<_>>()]);
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -82,37 +82,37 @@ fn expired_urls_are_renewed() {
     };
     let stub = store(expired);
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
-    let asked_for = stub.asked_for();
+    let uploaded = upload(&stub, &home, &content, &[]);
+    let asked_for = stub.requested_part_numbers();
     assert!((1..=5).contains(&asked_for.len()), "{asked_for:?}");
     is_one_payload(&stub);
-    fetch(&stub, &home, &sent, &content, &[]);
+    download(&stub, &home, &uploaded, &content, &[]);
 
     let stub =
         store(|request| if request.issue == 1 { Act::Respond(403, refusal("AccessDenied")) } else { Act::Serve });
     upload(&stub, &home, b"hello", &[]);
-    assert_eq!(stub.asked_for(), [[0; 0]]);
+    assert_eq!(stub.requested_part_numbers(), [[0; 0]]);
 }
 
 #[test]
-fn a_refused_fresh_url_is_an_error() {
+fn a_rejected_fresh_url_is_an_error() {
     let home = Home::new();
     let stub =
         store(|request| if request.number == 2 { Act::Respond(403, refusal("AccessDenied")) } else { Act::Serve });
-    refused(&stub, &home, &content(13_000_000), &[]).failed(8, "accessdenied");
+    run_failing_upload(&stub, &home, &content(13_000_000), &[]).expect_failure(8, "accessdenied");
     assert_eq!((stub.bodies(2).len(), stub.status()), (0, Some(Status::Deleted)));
-    assert_eq!(stub.asked_for().iter().filter(|numbers| numbers.contains(&2)).count(), 1);
+    assert_eq!(stub.requested_part_numbers().iter().filter(|numbers| numbers.contains(&2)).count(), 1);
 }
 
 #[test]
 fn a_stored_payload_is_not_sent_again() {
     let home = Home::new();
     let stub = store(|request| if request.before == 0 { Act::LoseAnswer } else { Act::Serve });
-    let sent = upload(&stub, &home, b"hello", &[]);
+    let uploaded = upload(&stub, &home, b"hello", &[]);
     let bodies = stub.bodies(1);
     assert_eq!(bodies.len(), 2);
     assert!(bodies[0] == bodies[1], "a different payload was sent");
-    fetch(&stub, &home, &sent, b"hello", &[]);
+    download(&stub, &home, &uploaded, b"hello", &[]);
 }
 
 #[test]
@@ -127,12 +127,12 @@ fn transient_errors_are_retried() {
         _ => Act::Serve,
     });
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &[]);
     for number in [3, 4, 5] {
         assert!(stub.bodies(number).len() >= 2, "part {number} was not sent again");
     }
     is_one_payload(&stub);
-    fetch(&stub, &home, &sent, &content, &[]);
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn a_stalled_request_is_retried() {
     let home = Home::new();
     let stub = store(|request| if request.number == 2 && request.before == 0 { Act::Silence } else { Act::Serve });
     let content = content(7_000_000);
-    let sent = upload(&stub, &home, &content, &["--timeout", "3s"]);
-    assert_eq!(sent["mode"], "presigned");
-    fetch(&stub, &home, &sent, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &["--timeout", "3s"]);
+    assert_eq!(uploaded["mode"], "presigned");
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -155,9 +155,9 @@ fn missing_parts_are_sent_again() {
         _ => Act::Serve,
     });
     let content = content(13_000_000);
-    let sent = upload(&stub, &home, &content, &[]);
+    let uploaded = upload(&stub, &home, &content, &[]);
     is_one_payload(&stub);
-    fetch(&stub, &home, &sent, &content, &[]);
+    download(&stub, &home, &uploaded, &content, &[]);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn retries_against_a_store_that_keeps_nothing_end() {
     let home = Home::new();
     for content in [content(13_000_000), b"hello".to_vec()] {
         let stub = store(|request| if request.number == 1 { Act::Forget } else { Act::Serve });
-        refused(&stub, &home, &content, &[]).failed(8, "");
+        run_failing_upload(&stub, &home, &content, &[]).expect_failure(8, "");
         assert!((2..10).contains(&stub.bodies(1).len()), "sent {} times", stub.bodies(1).len());
     }
 }
@@ -174,7 +174,7 @@ fn retries_against_a_store_that_keeps_nothing_end() {
 fn a_transfer_deleted_during_an_upload_is_gone() {
     let home = Home::new();
     let stub = store(|request| if request.number == 3 { Act::Delete } else { Act::Serve });
-    refused(&stub, &home, &content(13_000_000), &[]).failed(4, "");
+    run_failing_upload(&stub, &home, &content(13_000_000), &[]).expect_failure(4, "");
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn store_errors_are_reported_by_code_only() {
         (401, format!("<Code>{}", "x".repeat(100_000)), "status 401"),
     ] {
         let stub = store(move |_| Act::Respond(status, body.clone()));
-        let finished = refused(&stub, &home, b"hello", &["--flow", "presigned"]);
-        finished.failed(8, words);
+        let finished = run_failing_upload(&stub, &home, b"hello", &["--flow", "presigned"]);
+        finished.expect_failure(8, words);
         assert!(finished.stderr.len() < 1_000, "{}", finished.stderr.len());
     }
 }
@@ -205,7 +205,7 @@ fn a_growing_file_aborts_its_upload() {
         }
         Act::Serve
     });
-    refused(&stub, &home, &content(13_000_000), &[]).failed(9, "grew");
+    run_failing_upload(&stub, &home, &content(13_000_000), &[]).expect_failure(9, "grew");
     assert_eq!(stub.status(), Some(Status::Deleted));
 }
 
@@ -223,7 +223,7 @@ fn no_part_is_retried_with_different_content() {
         _ => Act::Serve,
     };
     let stub = Plan::on(Terms { part_size: 8 * MIB, ..Terms::default() }).store(script).start();
-    refused(&stub, &home, &content(16_000_000), &[]).failed(9, "changed");
+    run_failing_upload(&stub, &home, &content(16_000_000), &[]).expect_failure(9, "changed");
     assert_eq!(stub.status(), Some(Status::Deleted));
     until(|| stub.bodies(1).len() == 2);
     let bodies = stub.bodies(1);
@@ -259,7 +259,7 @@ fn an_upload_resumes_when_the_store_comes_back() {
     stub.check(&finished);
     assert_eq!((finished.json()["mode"].as_str(), stub.bytes().len()), (Some("presigned"), 0));
     is_one_payload(&stub);
-    fetch(&stub, &home, &finished.json(), &content, &[]);
+    download(&stub, &home, &finished.json(), &content, &[]);
 }
 
 #[test]
@@ -271,8 +271,8 @@ fn an_interrupted_non_resumable_upload_leaves_no_state() {
     until(|| stub.store_requests() >= 4);
     assert!(Command::new("kill").args(["-INT", &uploading.id().to_string()]).status().unwrap().success());
     let finished = FinishedCommand::of(uploading.wait_with_output().unwrap());
-    finished.failed(130, "deleted");
+    finished.expect_failure(130, "deleted");
     stub.check(&finished);
     assert_eq!(stub.status(), Some(Status::Deleted));
-    nothing_is_left(&home);
+    check_no_upload_state(&home);
 }

@@ -1,11 +1,11 @@
-//! Files that other programs touch, move, extend or rewrite during an upload, and between upload and resumption.
+//! Files that other programs touch, move, extend or rewrite during an upload, or before it resumes.
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::{World, left, start_partial_upload, started};
+use super::{World, spawn_command, start_partial_upload, unfinished_transfers};
 use crate::support::{Direction, FinishedCommand, content};
 
 const LENGTH: u32 = 20 << 20;
@@ -14,9 +14,9 @@ const LENGTH: u32 = 20 << 20;
 type Change = fn(&Path);
 
 /// Runs an upload that stops in the middle, makes the change, and lets the upload finish.
-fn changed_midway(world: &World, arguments: &[&str], change: impl FnOnce()) -> FinishedCommand {
+fn change_during_upload(world: &World, arguments: &[&str], change: impl FnOnce()) -> FinishedCommand {
     world.proxy.close_after(Direction::Upstream, 12 << 20);
-    let upload = started(world.command(&[&["upload"], arguments].concat()));
+    let upload = spawn_command(world.command(&[&["upload"], arguments].concat()));
     world.proxy.wait();
     change();
     world.proxy.open();
@@ -41,7 +41,7 @@ fn rewrite(path: &Path, offset: usize) {
     fs::File::options().write(true).open(path).unwrap().write_at(b"?", offset as u64).unwrap();
 }
 
-fn downloaded(world: &World, sent: &FinishedCommand) -> Vec<u8> {
+fn download_content(world: &World, sent: &FinishedCommand) -> Vec<u8> {
     let finished = world.run(&["download", &sent.text(), "-o", "-"]);
     assert_eq!(finished.exit, 0, "{}", finished.stderr);
     finished.stdout
@@ -59,10 +59,10 @@ fn changes_of_metadata_do_not_end_an_upload() {
     ];
     for (name, change) in changes {
         let file = world.home.file("a.bin", &content);
-        let finished = changed_midway(&world, &[&file], || change(Path::new(&file)));
-        assert!(downloaded(&world, &finished) == content, "{name}");
+        let finished = change_during_upload(&world, &[&file], || change(Path::new(&file)));
+        assert!(download_content(&world, &finished) == content, "{name}");
     }
-    assert_eq!(world.transfers("deleted"), 0);
+    assert_eq!(world.count_transfers("deleted"), 0);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn changes_of_metadata_do_not_end_the_upload_of_a_directory() {
     fs::create_dir(&tree).unwrap();
     world.home.file("tree/a.bin", &content);
     world.home.file("tree/z", b"last");
-    let finished = changed_midway(&world, &["tree"], || {
+    let finished = change_during_upload(&world, &["tree"], || {
         touch(&tree.join("z"));
         run("chmod", &[Path::new("600"), &tree.join("a.bin")]);
         run("mv", &[&tree, &tree.with_extension("moved")]);
@@ -101,11 +101,11 @@ fn changed_content_ends_an_upload_and_leaves_no_state() {
     ];
     for (number, (words, change)) in (1..).zip(changes) {
         let file = world.home.file("a.bin", &content);
-        let finished = changed_midway(&world, &[&file], || change(Path::new(&file)));
-        finished.failed(9, words);
+        let finished = change_during_upload(&world, &[&file], || change(Path::new(&file)));
+        finished.expect_failure(9, words);
         assert!(finished.stderr.contains("the transfer was deleted"), "{}", finished.stderr);
         assert_eq!(finished.stderr.contains("--snapshot"), words == "grew", "{}", finished.stderr);
-        assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], number));
+        assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("deleted")), (vec![], number));
     }
 }
 
@@ -114,15 +114,15 @@ fn a_snapshot_of_a_growing_log_is_sent() {
     let world = World::new();
     let content = content(LENGTH);
     let file = world.home.file("a.log", &content);
-    let finished = changed_midway(&world, &[&file, "--snapshot"], || append(Path::new(&file)));
-    assert!(downloaded(&world, &finished) == content);
+    let finished = change_during_upload(&world, &[&file, "--snapshot"], || append(Path::new(&file)));
+    assert!(download_content(&world, &finished) == content);
 
     // Rewritten and truncated files are no logs.
     let changes: [(&str, Change); 2] =
         [("changed", |path| rewrite(path, 1_000_000)), ("became shorter", |path| fs::write(path, "new log").unwrap())];
     for (words, change) in changes {
         let file = world.home.file("a.log", &content);
-        changed_midway(&world, &[&file, "--snapshot"], || change(Path::new(&file))).failed(9, words);
+        change_during_upload(&world, &[&file, "--snapshot"], || change(Path::new(&file))).expect_failure(9, words);
     }
 
     // Resumed: the file had its size at the first start.
@@ -130,7 +130,7 @@ fn a_snapshot_of_a_growing_log_is_sent() {
     start_partial_upload(&world, &file, &["--snapshot"]);
     append(Path::new(&file));
     let resumed = world.run(&["upload", &file, "--snapshot", "--resume"]);
-    assert!(downloaded(&world, &resumed) == content);
+    assert!(download_content(&world, &resumed) == content);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_snapshot_of_a_directory_is_sent() {
         world.home.file(&format!("logs/{name}"), if name == "a.log" { &content } else { b"line\n" });
     }
     let grow = || ["a.log", "z.log"].iter().for_each(|name| append(&world.home.path().join("logs").join(name)));
-    let finished = changed_midway(&world, &["logs", "--snapshot"], grow);
+    let finished = change_during_upload(&world, &["logs", "--snapshot"], grow);
     let check = |link: &str, name: &str, length: usize| {
         world.run(&["download", link, "-o", name]).text();
         assert!(fs::read(world.home.path().join(name).join("a.log")).unwrap() == content);
@@ -155,7 +155,7 @@ fn a_snapshot_of_a_directory_is_sent() {
     grow();
     let resumed = world.run(&["upload", "logs", "--snapshot", "--resume"]);
     check(&resumed.text(), "again", 16);
-    changed_midway(&world, &["logs"], grow).failed(9, ".log grew");
+    change_during_upload(&world, &["logs"], grow).expect_failure(9, ".log grew");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn content_decides_whether_an_upload_resumes() {
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
     start_partial_upload(&world, &file, &[]);
-    let id = left(&world.home, "uploads").pop().unwrap();
+    let id = unfinished_transfers(&world.home, "uploads").pop().unwrap();
     touch(Path::new(&file));
     run("chmod", &[Path::new("600"), Path::new(&file)]);
     let resumed = world.run(&["upload", &file, "--resume", "--json"]).json();
@@ -174,12 +174,12 @@ fn content_decides_whether_an_upload_resumes() {
     let inner = world.home.path().join("tree/a.bin");
     fs::write(&inner, &content).unwrap();
     start_partial_upload(&world, "tree", &[]);
-    let id = left(&world.home, "uploads").pop().unwrap();
+    let id = unfinished_transfers(&world.home, "uploads").pop().unwrap();
     touch(&inner);
     run("chmod", &[Path::new("600"), &inner]);
     let resumed = world.run(&["upload", "tree", "--resume", "--json"]).json();
     assert_eq!(resumed["transfer_id"], id.as_str());
     world.run(&["download", resumed["link"].as_str().unwrap(), "-o", "back"]).text();
     assert!(fs::read(world.home.path().join("back/a.bin")).unwrap() == content);
-    assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 0));
+    assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("deleted")), (vec![], 0));
 }

@@ -4,12 +4,14 @@ use std::fs;
 
 use sgsend::domain::crypto::random;
 
-use super::{INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, printed, started};
+use super::{
+    INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, check_signal_error, end_by_signal, spawn_command, unfinished_transfers,
+};
 use crate::support::{Direction, FinishedCommand, content};
 
-/// Returns payload offsets in ascending order: a random offset in each of `INTERRUPTIONS` equal stretches, and none so
-/// near the end that a single attempt could reach the end.
-fn points() -> Vec<u64> {
+/// Returns payload offsets in ascending order. They are random, one in each of `INTERRUPTIONS` equal stretches, and
+/// none so near the end that a single attempt could reach the end.
+fn interruption_offsets() -> Vec<u64> {
     let stretch = (SIZE - (40 << 20)) / INTERRUPTIONS;
     let random = |number| number * stretch + 4_000_000 + u64::from_be_bytes(random::bytes()) % (stretch - 4_000_000);
     (0..INTERRUPTIONS).map(random).collect()
@@ -20,25 +22,31 @@ fn a_repeatedly_interrupted_upload_sends_nothing_twice() {
     let world = World::new();
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
-    let points = points();
+    let points = interruption_offsets();
     for (number, point) in (0..).zip(&points) {
-        let passed = world.proxy.bytes_forwarded(Direction::Upstream);
-        world.proxy.close_after(Direction::Upstream, point.saturating_sub(passed).max(1_000_000));
-        let upload = started(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
+        let forwarded = world.proxy.bytes_forwarded(Direction::Upstream);
+        world.proxy.close_after(Direction::Upstream, point.saturating_sub(forwarded).max(1_000_000));
+        let upload = spawn_command(world.command(&["upload", &file, "-d", "3", "--resume", "--json"]));
         world.proxy.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
-        printed(&end(upload, signal), signal, true);
+        check_signal_error(&end_by_signal(upload, signal), signal, true);
         world.proxy.open();
-        assert_eq!(left(&world.home, "uploads").len(), 1, "interrupted at {points:?}");
+        assert_eq!(unfinished_transfers(&world.home, "uploads").len(), 1, "interrupted at {points:?}");
     }
     let finished = world.run(&["upload", &file, "-d", "3", "--resume", "--json"]);
     assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
-    assert_eq!(left(&world.home, "uploads"), [""; 0]);
-    assert_eq!((world.transfers("completed"), world.transfers("pending"), world.transfers("deleted")), (1, 0, 0));
+    assert_eq!(unfinished_transfers(&world.home, "uploads"), [""; 0]);
+    assert_eq!(
+        (world.count_transfers("completed"), world.count_transfers("pending"), world.count_transfers("deleted")),
+        (1, 0, 0)
+    );
     // After an interruption, the server refuses the next request until it gives up the broken one, and part of the
     // refused request has been sent by then.
-    let sent = world.proxy.bytes_forwarded(Direction::Upstream);
-    assert!(sent < SIZE + INTERRUPTIONS * (4 << 20), "{sent} bytes were sent, with interruptions at {points:?}");
+    let sent_bytes = world.proxy.bytes_forwarded(Direction::Upstream);
+    assert!(
+        sent_bytes < SIZE + INTERRUPTIONS * (4 << 20),
+        "{sent_bytes} bytes were sent, with interruptions at {points:?}"
+    );
 
     let link = finished.json()["link"].as_str().unwrap().to_owned();
     world.run(&["download", &link, "-o", "b.bin"]).text();
@@ -51,33 +59,33 @@ fn a_repeatedly_interrupted_download_counts_once() {
     let content = content(LENGTH);
     let file = world.home.file("a.bin", &content);
     let link = world.run(&["upload", &file, "-d", "1"]).text();
-    let points = points();
+    let points = interruption_offsets();
     let before = world.proxy.bytes_forwarded(Direction::Downstream);
     let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
     for (number, point) in (0..).zip(&points) {
-        let passed = world.proxy.bytes_forwarded(Direction::Downstream) - before;
-        world.proxy.close_after(Direction::Downstream, point.saturating_sub(passed).max(4_000_000));
-        let download = started(world.command(&arguments));
+        let forwarded = world.proxy.bytes_forwarded(Direction::Downstream) - before;
+        world.proxy.close_after(Direction::Downstream, point.saturating_sub(forwarded).max(4_000_000));
+        let download = spawn_command(world.command(&arguments));
         world.proxy.wait();
         let signal = SIGNALS[number % SIGNALS.len()];
         // The first interruption may precede the first complete segment.
-        let output = end(download, signal);
-        printed(&output, signal, left(&world.home, "downloads").len() == 2);
+        let output = end_by_signal(download, signal);
+        check_signal_error(&output, signal, unfinished_transfers(&world.home, "downloads").len() == 2);
         world.proxy.open();
         assert!(!world.home.path().join("b.bin").exists());
     }
     let finished = world.run(&arguments);
     assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
     assert!(fs::read(world.home.path().join("b.bin")).unwrap() == content, "interrupted at {points:?}");
-    assert_eq!(left(&world.home, "downloads"), [""; 0]);
+    assert_eq!(unfinished_transfers(&world.home, "downloads"), [""; 0]);
     // Incomplete segments and bytes in flight are downloaded again.
-    let fetched = world.proxy.bytes_forwarded(Direction::Downstream) - before;
+    let received_bytes = world.proxy.bytes_forwarded(Direction::Downstream) - before;
     assert!(
-        fetched < SIZE + INTERRUPTIONS * 8_000_000,
-        "{fetched} bytes were downloaded, with interruptions at {points:?}"
+        received_bytes < SIZE + INTERRUPTIONS * 8_000_000,
+        "{received_bytes} bytes were downloaded, with interruptions at {points:?}"
     );
     let second = world.run(&["download", link.trim(), "-o", "c.bin"]);
-    second.failed(4, "download limit");
+    second.expect_failure(4, "download limit");
 }
 
 #[test]

@@ -26,7 +26,7 @@ const INTERRUPTIONS: u64 = 10;
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("KILL", -1), ("TERM", 143)];
 
 /// Checks the JSON error of a process that was interrupted by a signal; SIGKILL leaves no output.
-fn printed(output: &Output, (signal, _): (&str, i32), resumable: bool) {
+fn check_signal_error(output: &Output, (signal, _): (&str, i32), resumable: bool) {
     if signal != "KILL" {
         let failure: Value = serde_json::from_slice(&output.stdout).expect("a JSON error about the interruption");
         assert_eq!(failure["error"]["resumable"], resumable, "{failure}");
@@ -68,12 +68,12 @@ impl World {
         assert!(deleting.env("SGSEND_TOKEN", &self.token).status().unwrap().success());
     }
 
-    fn transfers(&self, status: &str) -> u64 {
+    fn count_transfers(&self, status: &str) -> u64 {
         self.home.run_at(&self.serving, &["stats", "--json"]).json()["transfers"][status].as_u64().unwrap()
     }
 }
 
-fn started(mut command: Command) -> Child {
+fn spawn_command(mut command: Command) -> Child {
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
 }
 
@@ -82,7 +82,7 @@ fn send(child: &Child, signal: &str) {
 }
 
 /// Ends a process with this signal and checks its exit status.
-fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
+fn end_by_signal(child: Child, (signal, exit): (&str, i32)) -> Output {
     send(&child, signal);
     let output = child.wait_with_output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -91,7 +91,7 @@ fn end(child: Child, (signal, exit): (&str, i32)) -> Output {
 }
 
 /// Returns the files of unfinished transfers in the client's state directory.
-fn left(home: &Home, kind: &str) -> Vec<String> {
+fn unfinished_transfers(home: &Home, kind: &str) -> Vec<String> {
     let folder = home.path().join(".local/state/sgsend").join(kind);
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -100,17 +100,17 @@ fn left(home: &Home, kind: &str) -> Vec<String> {
 /// Uploads until the proxy closes, then kills the process.
 fn start_partial_upload(world: &World, file: &str, extra: &[&str]) {
     world.proxy.close_after(Direction::Upstream, 12 << 20);
-    let upload = started(world.command(&[&["upload", file], extra].concat()));
+    let upload = spawn_command(world.command(&[&["upload", file], extra].concat()));
     world.proxy.wait();
-    end(upload, SIGNALS[1]);
+    end_by_signal(upload, SIGNALS[1]);
     world.proxy.open();
 }
 
 /// Downloads until the proxy closes after `bytes` bytes, then ends the process.
 fn start_partial_download(world: &World, link: &str, bytes: u64, signal: (&str, i32)) {
     world.proxy.close_after(Direction::Downstream, bytes);
-    let download = started(world.command(&["download", link.trim(), "-o", "b.bin"]));
+    let download = spawn_command(world.command(&["download", link.trim(), "-o", "b.bin"]));
     world.proxy.wait();
-    end(download, signal);
+    end_by_signal(download, signal);
     world.proxy.open();
 }

@@ -8,13 +8,14 @@ use http::Method;
 use sgsend::domain::crypto::random;
 
 use super::{
-    INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end, left, start_partial_download, start_partial_upload, started,
+    INTERRUPTIONS, LENGTH, SIGNALS, SIZE, World, end_by_signal, spawn_command, start_partial_download,
+    start_partial_upload, unfinished_transfers,
 };
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms};
 use crate::support::{Direction, Home, content};
 
 /// Returns part or range numbers so far apart that no two of them are requested concurrently.
-fn places() -> BTreeSet<u64> {
+fn spread_numbers() -> BTreeSet<u64> {
     let stretch = SIZE / (2 * MIB) / INTERRUPTIONS;
     (0..INTERRUPTIONS)
         .map(|number| number * stretch + 1 + u64::from_be_bytes(random::bytes()) % (stretch - 6))
@@ -35,14 +36,14 @@ fn silent_at(method: Method, places: &BTreeSet<u64>) -> Stub {
 fn stored_parts_are_not_sent_again() {
     let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
-    let points = places();
+    let points = spread_numbers();
     let stub = silent_at(Method::PUT, &points);
     let arguments = ["upload", &file, "--resume", "--json"];
     for (number, point) in (0..).zip(&points) {
-        let upload = started(stub.command(&home, &arguments));
+        let upload = spawn_command(stub.command(&home, &arguments));
         stub.wait_for_silence(number + 1);
-        end(upload, SIGNALS[number % SIGNALS.len()]);
-        assert_eq!(left(&home, "uploads").len(), 1, "interrupted at {point} of {points:?}");
+        end_by_signal(upload, SIGNALS[number % SIGNALS.len()]);
+        assert_eq!(unfinished_transfers(&home, "uploads").len(), 1, "interrupted at {point} of {points:?}");
     }
     let finished = stub.run(&home, &arguments);
     assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
@@ -63,15 +64,15 @@ fn stored_parts_are_not_sent_again() {
 fn completed_ranges_are_not_downloaded_again() {
     let (home, content) = (Home::new(), content(LENGTH));
     let file = home.file("a.bin", &content);
-    let points = places();
+    let points = spread_numbers();
     let stub = silent_at(Method::GET, &points);
     let link = stub.run(&home, &["upload", &file, "-d", "1"]).text();
     let before = stub.store_requests();
     let arguments = ["download", link.trim(), "-o", "b.bin", "--resume", "--json"];
     for number in 0..points.len() {
-        let download = started(stub.command(&home, &arguments));
+        let download = spawn_command(stub.command(&home, &arguments));
         stub.wait_for_silence(number + 1);
-        end(download, SIGNALS[number % SIGNALS.len()]);
+        end_by_signal(download, SIGNALS[number % SIGNALS.len()]);
     }
     let finished = stub.run(&home, &arguments);
     assert_eq!(finished.exit, 0, "{} {} at {points:?}", finished.stderr, String::from_utf8_lossy(&finished.stdout));
@@ -104,9 +105,9 @@ fn a_failed_resume_keeps_the_unfinished_transfer() {
     world.proxy.open();
     // The same transfer ID on another server is a different transfer.
     let elsewhere = link.trim().replace(&world.proxy.url, &world.serving.public);
-    let before = left(&world.home, "downloads");
+    let before = unfinished_transfers(&world.home, "downloads");
     assert_eq!(world.run(&["download", &elsewhere, "-o", "c.bin"]).exit, 0);
-    assert_eq!(left(&world.home, "downloads"), before);
+    assert_eq!(unfinished_transfers(&world.home, "downloads"), before);
     // A download into another directory doesn't use the unfinished file, and removes the file in the end.
     fs::create_dir(world.home.path().join("other")).unwrap();
     world.run(&["download", link.trim(), "-o", "other/b.bin", "--resume"]).text();

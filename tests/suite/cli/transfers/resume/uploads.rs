@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{World, left, send, start_partial_upload, started};
+use super::{World, send, spawn_command, start_partial_upload, unfinished_transfers};
 use crate::support::{Direction, content};
 
 #[test]
@@ -18,14 +18,14 @@ fn a_changed_file_is_not_resumed() {
     content[5_000_000] ^= 1;
     fs::write(&file, &content).unwrap();
     fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
-    world.run(&["upload", &file, "--resume"]).failed(9, "changed");
-    assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 1));
+    world.run(&["upload", &file, "--resume"]).expect_failure(9, "changed");
+    assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("deleted")), (vec![], 1));
 
     start_partial_upload(&world, &file, &[]);
     content.push(0);
     fs::write(&file, &content).unwrap();
-    world.run(&["upload", &file, "--resume"]).failed(9, "grew");
-    assert_eq!((left(&world.home, "uploads"), world.transfers("deleted")), (vec![], 2));
+    world.run(&["upload", &file, "--resume"]).expect_failure(9, "grew");
+    assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("deleted")), (vec![], 2));
 }
 
 #[test]
@@ -33,16 +33,16 @@ fn other_options_or_a_deleted_transfer_start_a_new_upload() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     start_partial_upload(&world, &file, &[]);
-    let id = left(&world.home, "uploads").pop().unwrap();
+    let id = unfinished_transfers(&world.home, "uploads").pop().unwrap();
     // Different options start a different upload.
     let other = world.run(&["upload", &file, "-d", "2", "--resume", "--json"]).json();
     assert_ne!(other["transfer_id"], id.as_str());
-    assert_eq!((left(&world.home, "uploads"), world.transfers("pending")), (vec![id.clone()], 1));
+    assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("pending")), (vec![id.clone()], 1));
     world.delete_elsewhere(&id);
     let anew = world.run(&["upload", &file, "--resume", "--json", "--verbose"]);
     assert_eq!(anew.exit, 0, "{}", anew.stderr);
     assert!(anew.stderr.contains("starting a new one"), "{}", anew.stderr);
-    assert_eq!((left(&world.home, "uploads"), world.transfers("completed")), (vec![], 2));
+    assert_eq!((unfinished_transfers(&world.home, "uploads"), world.count_transfers("completed")), (vec![], 2));
 }
 
 #[test]
@@ -50,16 +50,16 @@ fn non_resumable_transfers_leave_no_state() {
     let world = World::new();
     let file = world.home.file("a.bin", &content(20 << 20));
     world.proxy.close_after(Direction::Upstream, 12 << 20);
-    let upload = started(world.command(&["upload", &file, "--no-resume-state", "--json"]));
+    let upload = spawn_command(world.command(&["upload", &file, "--no-resume-state", "--json"]));
     world.proxy.wait();
     // Lets the process delete its transfer before it exits.
     world.proxy.let_others_in();
     send(&upload, "INT");
     let output = upload.wait_with_output().unwrap();
     let failure: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), world.transfers("deleted")), (Some(130), 1));
+    assert_eq!((output.status.code(), world.count_transfers("deleted")), (Some(130), 1));
     assert_eq!(failure["error"]["resumable"], false, "{failure}");
-    assert_eq!(left(&world.home, "uploads"), [""; 0]);
+    assert_eq!(unfinished_transfers(&world.home, "uploads"), [""; 0]);
 }
 
 #[test]
@@ -68,11 +68,11 @@ fn resuming_reuses_the_stored_passphrase_key() {
     let file = world.home.file("a.bin", &content(20 << 20));
     let (right, wrong) = (world.home.file("right", b"secret words"), world.home.file("wrong", b"others"));
     start_partial_upload(&world, &file, &["--passphrase-file", &right]);
-    world.run(&["upload", &file, "--resume", "--passphrase-file", &wrong]).failed(2, "another passphrase");
+    world.run(&["upload", &file, "--resume", "--passphrase-file", &wrong]).expect_failure(2, "another passphrase");
     // No terminal is available for a prompt.
     let link = world.run(&["upload", &file, "--resume", "--passphrase"]).text();
-    let fetched = world.run(&["download", link.trim(), "-o", "b.bin", "--passphrase-file", &right]);
-    assert_eq!(fetched.exit, 0, "{}", fetched.stderr);
+    let downloaded = world.run(&["download", link.trim(), "-o", "b.bin", "--passphrase-file", &right]);
+    assert_eq!(downloaded.exit, 0, "{}", downloaded.stderr);
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn a_passphrase_is_never_lost_with_its_transfer() {
     let file = world.home.file("a.bin", &content(20 << 20));
     let passphrase = world.home.file("passphrase", b"secret words");
     start_partial_upload(&world, &file, &["--passphrase-file", &passphrase]);
-    let id = left(&world.home, "uploads").pop().unwrap();
+    let id = unfinished_transfers(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
     // Only the user knows the passphrase, and no terminal is available for a prompt.
-    world.run(&["upload", &file, "--resume", "--passphrase"]).failed(4, "run the command again");
+    world.run(&["upload", &file, "--resume", "--passphrase"]).expect_failure(4, "run the command again");
     start_partial_upload(&world, &file, &["--passphrase-file", &passphrase]);
-    let id = left(&world.home, "uploads").pop().unwrap();
+    let id = unfinished_transfers(&world.home, "uploads").pop().unwrap();
     world.delete_elsewhere(&id);
     let link = world.run(&["upload", &file, "--resume", "--passphrase-file", &passphrase]).text();
     assert!(link.contains("#v1p."), "the passphrase was lost: {link}");
