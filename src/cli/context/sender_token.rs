@@ -1,4 +1,4 @@
-//! The sender token of a command: from the settings, or asked for; and its protection against replacement.
+//! Sender token of a command: from the settings or a prompt, and protected against replacement.
 
 use std::path::PathBuf;
 use std::sync::Arc;

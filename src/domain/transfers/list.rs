@@ -37,7 +37,9 @@ impl Transfers {
     ) -> Result<Page<Record>, Error> {
         let size = page_size(limit)?;
         let mut records = Vec::new();
-        for kind in RecordKind::ALL {
+        // Actions and events name their request. Requests are read last, so that no record is listed without its request
+        // when both are written meanwhile.
+        for kind in RecordKind::ALL.into_iter().rev() {
             records.extend(self.records_after(id, kind, after, size + 1).await?);
         }
         records.sort_unstable_by_key(Record::id);
