@@ -1,5 +1,9 @@
 //! Test content.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
 /// Size of a block of content in bytes.
 const BLOCK: usize = 64 << 10;
 
@@ -16,4 +20,10 @@ pub(crate) fn content(length: u32) -> Vec<u8> {
     }
     content.truncate(length);
     content
+}
+
+/// Overwrites the start of a file in place, so that no reader finds the file shorter meanwhile.
+pub(crate) fn overwrite(path: &Path, bytes: &[u8]) {
+    let mut file = File::options().write(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
 }

@@ -34,7 +34,7 @@ mod tink;
 pub(crate) use api::{Api, ApiResponse};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;
-pub(crate) use content::content;
+pub(crate) use content::{content, overwrite};
 pub(crate) use eventually::eventually;
 pub(crate) use faulty_bucket::{Fault, FaultyBucket};
 pub(crate) use home::{FinishedCommand, Home, any_storage};

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::{begin, put, tree};
+use crate::support::overwrite;
 
 #[test]
 fn several_paths_are_sent_under_their_base_names() {
@@ -133,7 +134,7 @@ fn a_file_that_changes_ends_the_upload_and_is_named() {
         progress["file"] == "large"
     });
     assert!(moving.is_some(), "no progress line named a file");
-    put(&home, "a/first", b"after!");
+    overwrite(&home.path().join("sent/a/first"), b"after!");
     let printed: Vec<_> = lines.collect();
     assert_eq!(upload.wait().unwrap().code(), Some(9), "{printed:?}");
     assert!(printed.iter().any(|line| line.contains("a/first changed while it was being sent")), "{printed:?}");

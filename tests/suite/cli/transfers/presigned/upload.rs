@@ -8,7 +8,7 @@ use sgsend::domain::transfer::Status;
 
 use super::{check_no_upload_state, download, run_failing_upload, until, upload};
 use crate::support::stub::{Act, MIB, Plan, StoreRequest, Stub, Terms, refusal};
-use crate::support::{FinishedCommand, Home, content};
+use crate::support::{FinishedCommand, Home, content, overwrite};
 
 /// Starts a store that applies `script` to part uploads, and serves all other requests.
 fn store(script: impl Fn(&StoreRequest) -> Act + Send + Sync + 'static) -> Stub {
@@ -217,7 +217,7 @@ fn no_part_is_retried_with_different_content() {
         (1, 0) => Act::AnswerAfterwards(500, String::new()),
         (1, 1) => {
             // All segments are encrypted by now; retries encrypt some of them again.
-            std::fs::write(&path, vec![0; 16_000_000]).unwrap();
+            overwrite(&path, &vec![0; 16_000_000]);
             Act::Serve
         }
         _ => Act::Serve,
