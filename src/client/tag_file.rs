@@ -41,7 +41,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<TagFileCont
 }
 
 /// Reads a state file without taking its lock.
-pub(super) fn read<T: DeserializeOwned>(file: &mut File) -> io::Result<TagFileContents<T>> {
+fn read<T: DeserializeOwned>(file: &mut File) -> io::Result<TagFileContents<T>> {
     // The file may contain keys.
     let mut bytes = Zeroizing::new(Vec::new());
     file.read_to_end(&mut bytes)?;

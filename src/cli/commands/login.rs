@@ -1,7 +1,5 @@
 //! `sgsend login`: checks a server and a sender token, and saves them in a profile.
 
-use std::sync::Arc;
-
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::failure::exit::Exit;
 use crate::cli::input::prompt::YesOption;
 use crate::cli::input::server_arg;
-use crate::client::{Api, Origin, OriginBound};
+use crate::client::{Api, Origin};
 use crate::domain::audit::ServiceName;
 use crate::domain::base_url::BaseUrl;
 use crate::domain::wire::{Health, TokenItem};
@@ -49,8 +47,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Result<()> {
         })?,
     };
     let (text, token) = parse_pasted(&text)?;
-    let api =
-        Api::new(base_url.clone(), Some(Arc::new(OriginBound::new(origin, token))), &context.transport_options()?)?;
+    let api = context.api_with_token(base_url.clone(), token)?;
     context.first_call(|| api.health()).await?;
     check_service(&api).await?;
     let token = check_token(&api).await?;

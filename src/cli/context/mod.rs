@@ -102,15 +102,9 @@ impl Context {
     /// Returns a client of the public service at `base_url`, with its sender token if one is configured.
     pub(super) async fn api(&self, base_url: BaseUrl) -> Result<Api> {
         let origin = Origin::from(&base_url);
-        let token = match self.settings.token_of(&origin) {
-            None => None,
-            Some(source) => {
-                let text = self.read_secret(source.clone(), "sender token").await?;
-                let token = text.parse().map_err(sender_token::malformed_token)?;
-                Some(Arc::new(OriginBound::new(origin, token)))
-            }
-        };
-        Ok(Api::new(base_url, token, &self.transport_options()?)?)
+        let Some(source) = self.settings.token_of(&origin) else { return self.anonymous_api(base_url) };
+        let text = self.read_secret(source.clone(), "sender token").await?;
+        self.api_with_token(base_url, text.parse().map_err(sender_token::malformed_token)?)
     }
 
     /// Returns a client of the public service at `base_url`, without a sender token.
@@ -206,7 +200,7 @@ impl Context {
         let path = self.config_path()?;
         // A named file may be missing: it is created here.
         let mut config = Config::read(&path, false)?;
-        let name = config.profile_name(self.requested_profile()).to_owned();
+        let name = self.profile_name(&config);
         change(config.profiles.entry(name).or_default());
         config.write(&path)?;
         Ok(path)
@@ -226,6 +220,11 @@ impl Context {
     pub(super) fn profile_flag(&self) -> String {
         let quoted = |name: &String| format!("-P {} ", crate::cli::output::escape::for_shell(Path::new(name)));
         self.global.profile.as_ref().map(quoted).unwrap_or_default()
+    }
+
+    /// Returns the name of the current profile.
+    fn profile_name(&self, config: &Config) -> String {
+        config.profile_name(self.requested_profile()).to_owned()
     }
 
     fn requested_profile(&self) -> Option<&str> {

@@ -42,16 +42,21 @@ impl Context {
         Err(self.token_missing(&base_url).into())
     }
 
+    /// Returns a client of the public service at `base_url` with this sender token.
+    pub(in crate::cli) fn api_with_token(&self, base_url: BaseUrl, token: PlainToken) -> Result<Api> {
+        let token = Arc::new(OriginBound::new(Origin::from(&base_url), token));
+        Ok(Api::new(base_url, Some(token), &self.transport_options()?)?)
+    }
+
     /// Asks for the sender token of a server, checks the token, and offers to save it.
     async fn ask_for_token(&self, base_url: BaseUrl) -> Result<Api> {
-        let origin = Origin::from(&base_url);
-        let text = self.prompt.pasted(&format!("Sender token for {origin}")).await?.unwrap_or_default();
+        let question = format!("Sender token for {}", Origin::from(&base_url));
+        let text = self.prompt.pasted(&question).await?.unwrap_or_default();
         if text.trim().is_empty() {
             return Err(self.token_missing(&base_url).into());
         }
         let (text, token) = parse_pasted(&text)?;
-        let token = Arc::new(OriginBound::new(origin, token));
-        let api = Api::new(base_url.clone(), Some(token), &self.transport_options()?)?;
+        let api = self.api_with_token(base_url.clone(), token)?;
         self.first_call(|| api.token_status()).await?;
         if let Some(path) = self.config_file().filter(|_| self.can_save_token(&base_url)) {
             let question = format!("Save the token in {} for the next uploads? [Y/n]", path.display());
@@ -69,8 +74,7 @@ impl Context {
     /// Such a profile has no other server and no token.
     fn can_save_token(&self, base_url: &BaseUrl) -> bool {
         let Ok(config) = self.config() else { return false };
-        let name = config.profile_name(self.requested_profile()).to_owned();
-        config.profiles.get(&name).is_none_or(|profile| {
+        config.profiles.get(&self.profile_name(&config)).is_none_or(|profile| {
             let is_same = profile.server.as_deref().is_none_or(|server| server.parse().ok().as_ref() == Some(base_url));
             is_same && profile.token.is_none() && profile.token_file.is_none()
         })
@@ -105,9 +109,7 @@ impl Context {
 
     /// Asks before another sender token than `new` is replaced in the current profile.
     ///
-    /// Fails if the token must be kept.
-    ///
-    /// `how_to_keep` is the hint: a command that keeps both tokens.
+    /// Fails if the token must be kept. `how_to_keep` is the hint: a command that keeps both tokens.
     pub(in crate::cli) async fn check_kept_token(
         &self,
         prompt: &Prompt,
@@ -115,7 +117,7 @@ impl Context {
         how_to_keep: &str,
     ) -> Result<()> {
         let config = self.config()?;
-        let name = config.profile_name(self.requested_profile()).to_owned();
+        let name = self.profile_name(&config);
         let profile = config.profiles.get(&name);
         let is_kept = profile.is_some_and(|profile| match (&profile.token, &profile.token_file) {
             (Some(token), _) => new != Some(token.as_str()),

@@ -146,12 +146,7 @@ impl Decryption {
     /// Decrypts the payload's next bytes, and writes each completed segment.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), DecryptError> {
         let outcome = self.take(&mut bytes);
-        match &outcome {
-            Ok(()) => {}
-            Err(DecryptError::Output(OutputError::Disk { .. })) => self.writer.keep_for_resume(),
-            Err(_) => self.writer.forget(),
-        }
-        outcome
+        outcome.inspect_err(|error| self.writer.give_up(error))
     }
 
     fn take(&mut self, bytes: &mut &[u8]) -> Result<(), DecryptError> {
@@ -166,28 +161,9 @@ impl Decryption {
 
     /// Completes the output at the end of the payload. A file gets its final name here.
     pub fn finish(mut self) -> Result<Decrypted, DecryptError> {
-        let rest = match self.stream.finish() {
-            Ok(rest) => rest,
-            Err(OpenError::Truncated) => {
-                self.writer.keep_for_resume();
-                return Err(OpenError::Truncated.into());
-            }
-            Err(error) => {
-                self.writer.forget();
-                return Err(error.into());
-            }
-        };
-        match self.writer.write(rest) {
-            Ok(()) => {}
-            Err(error @ DecryptError::Output(OutputError::Disk { .. })) => {
-                self.writer.keep_for_resume();
-                return Err(error);
-            }
-            Err(error) => {
-                self.writer.forget();
-                return Err(error);
-            }
-        }
+        let rest = self.stream.finish().map_err(DecryptError::from);
+        let written = rest.and_then(|rest| self.writer.write(rest));
+        written.inspect_err(|error| self.writer.give_up(error))?;
         self.writer.finish(&self.watch)
     }
 }

@@ -137,6 +137,16 @@ impl Writer {
         }
     }
 
+    /// Ends the output after an error; after one of the disk or the connection, another process can resume.
+    pub(super) fn give_up(&mut self, error: &DecryptError) {
+        match error {
+            DecryptError::Output(OutputError::Disk { .. }) | DecryptError::Open(OpenError::Truncated) => {
+                self.keep_for_resume();
+            }
+            _ => self.forget(),
+        }
+    }
+
     /// Removes the record, so that no process resumes.
     pub(super) fn forget(&mut self) {
         if let ResumeRecord::Kept(record) = std::mem::replace(&mut self.resume_record, ResumeRecord::Nothing) {

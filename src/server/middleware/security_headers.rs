@@ -37,7 +37,7 @@ pub(super) async fn add_security_headers(
     request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let over_tls = context.tls_at_proxy || request.extensions().get::<IsTls>().is_some_and(|is_tls| is_tls.0);
+    let over_tls = context.tls_at_proxy || IsTls::of(request.extensions());
     let mut response = next(request).await;
     let headers = response.headers_mut();
     headers.extend(ALWAYS);

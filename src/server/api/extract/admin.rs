@@ -50,7 +50,7 @@ impl FromRequestParts<AppState> for Admin {
             Some(value) if value.to_str().is_ok_and(|value| key.matches(value)) => Attempt::Correct,
             Some(_) => Attempt::Wrong,
             None => {
-                let over_tls = parts.extensions.get::<IsTls>().is_some_and(|tls| tls.0);
+                let over_tls = IsTls::of(&parts.extensions);
                 by_cookie(key, &cookies_named(&parts.headers, app.auth_name.as_str()), over_tls, now)
             }
         };
@@ -113,7 +113,7 @@ pub(crate) fn origin_of(parts: &Parts, admin_url: Option<&BaseUrl>) -> Result<Ur
     if admin_url.is_some_and(|admin_url| admin_url.join("/").origin() == url.origin()) {
         return Ok(url);
     }
-    if url.scheme() == "http" && parts.extensions.get::<IsTls>().is_some_and(|is_tls| is_tls.0) {
+    if url.scheme() == "http" && IsTls::of(&parts.extensions) {
         return Err(not_allowed(format!("the page {origin} was not loaded over https, which this service speaks")));
     }
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
