@@ -137,9 +137,12 @@ impl ServerBuilder {
         let stdout = process.0.stdout.take().expect("a piped stdout");
         let mut started = ServerProcess { process, public: String::new(), admin: String::new(), admin_key, log };
         let mut listening = 0;
-        for line in BufReader::new(stdout).lines().take(listeners).map_while(Result::ok) {
-            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+        let mut error = String::new();
+        for text in BufReader::new(stdout).lines().take(listeners).map_while(Result::ok) {
+            let line: Value = serde_json::from_str(&text).unwrap_or_default();
             if (line["v"].as_u64(), line["event"].as_str()) != (Some(1), Some("listening")) {
+                // With `--json`, the command's error is here and not in its log.
+                error = text;
                 break;
             }
             let url = line["url"].as_str().expect("the URL of a listener").to_owned();
@@ -150,7 +153,7 @@ impl ServerBuilder {
             }
             listening += 1;
         }
-        if listening == listeners { Ok(started) } else { Err(started.kill()) }
+        if listening == listeners { Ok(started) } else { Err(error + &started.kill()) }
     }
 }
 

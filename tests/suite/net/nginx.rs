@@ -1,15 +1,12 @@
 //! Both services behind nginx, with the configuration of `docs/proxies.md`.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::support::{ADMIN_KEY, FinishedCommand, Home, ServerProcess, content, not_run};
-
-/// Number of attempts to find two ports that no other process takes in the meantime.
-const ATTEMPTS: usize = 5;
+use crate::support::{ADMIN_KEY, FinishedCommand, Home, ReservedAddress, ServerProcess, content, not_run};
 
 /// Services behind nginx.
 struct Proxied {
@@ -19,6 +16,7 @@ struct Proxied {
     admin: String,
     ca: String,
     _serving: ServerProcess,
+    _addresses: [ReservedAddress; 2],
 }
 
 impl Drop for Proxied {
@@ -30,10 +28,11 @@ impl Drop for Proxied {
 }
 
 impl Proxied {
-    /// Starts the services behind nginx; `None` if a port was taken.
-    fn try_start(change: impl Fn(String) -> String) -> Option<Self> {
+    /// Starts the services behind nginx.
+    fn start(change: impl Fn(String) -> String) -> Self {
         let home = Home::new();
-        let [public_port, admin_port] = free_ports();
+        let addresses = [ReservedAddress::new(), ReservedAddress::new()];
+        let [public_port, admin_port] = addresses.each_ref().map(|address| address.get().port());
         let (public, admin) =
             (format!("https://localhost:{public_port}/send"), format!("https://localhost:{admin_port}"));
         let arguments =
@@ -63,16 +62,11 @@ impl Proxied {
         while TcpStream::connect(("127.0.0.1", public_port)).is_err() {
             if nginx.try_wait().unwrap().is_some() {
                 let log = std::fs::read_to_string(home.path().join("error.log")).unwrap_or_default();
-                assert!(log.contains("Address already in use"), "nginx has ended: {log}");
-                return None;
+                panic!("nginx has ended: {log}");
             }
             std::thread::yield_now();
         }
-        Some(Self { home, nginx, public, admin, ca, _serving: serving })
-    }
-
-    fn start(change: impl Fn(String) -> String) -> Self {
-        (0..ATTEMPTS).find_map(|_| Self::try_start(&change)).expect("no free ports")
+        Self { home, nginx, public, admin, ca, _serving: serving, _addresses: addresses }
     }
 
     fn run(&self, arguments: &[&str]) -> FinishedCommand {
@@ -101,11 +95,6 @@ fn has_nginx() -> bool {
         not_run("nginx is not installed");
     }
     is_installed
-}
-
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn temporary_paths(folder: &str) -> String {

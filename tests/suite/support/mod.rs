@@ -20,6 +20,8 @@ mod not_run;
 mod partial_upload;
 #[path = "../../support/recording_proxy.rs"]
 mod recording_proxy;
+#[path = "../../support/reserved_address.rs"]
+mod reserved_address;
 #[path = "../../support/server_process.rs"]
 #[allow(dead_code, reason = "shared with other test binaries, which use more of it")]
 mod server_process;
@@ -42,6 +44,7 @@ pub(crate) use in_process_server::{START, Service, Started};
 pub(crate) use not_run::not_run;
 pub(crate) use partial_upload::{start_partial_upload, wait_for_writer};
 pub(crate) use recording_proxy::RecordingProxy;
+pub(crate) use reserved_address::ReservedAddress;
 pub(crate) use server_process::{ADMIN_KEY, ServerProcess};
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use socks::{SOCKS_LOGIN, SocksProxy};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{FinishedCommand, Home, not_run};
+use crate::support::{FinishedCommand, Home, ReservedAddress, not_run};
 
 /// The transfer ID in the prepared history.
 const ID: &str = "0197c2f0a4d37e118b52c9d06f3a7e54";
@@ -149,8 +149,7 @@ fn tokens_complete_only_while_the_service_is_reachable() {
     };
     let finished = asking(&serving.admin);
     assert!(finished.text().contains(&format!("{id}\ttest")), "{}", finished.text());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let finished = asking(&format!("http://{free}"));
+    let finished = asking(&format!("http://{}", ReservedAddress::new()));
     assert!(!finished.text().contains(&id) && finished.stderr.is_empty(), "{}", finished.stderr);
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{BlockingProxy, FinishedCommand, Home};
+use crate::support::{BlockingProxy, FinishedCommand, Home, ReservedAddress};
 
 /// Starts a proxy to `target` whose first connections fail, each in another way. The counter has the failures to come.
 fn start_restarting_proxy(target: &str, failures: Arc<AtomicUsize>) -> String {
@@ -84,9 +84,7 @@ fn a_refused_connection_is_retried_until_the_service_listens_again() {
     let serving = home.serve(&["--storage", "memory:"]);
     home.log_in(&serving);
     let link = home.run_at(&serving, &["upload", &home.file("a.txt", b"hello")]).text();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    let address = ReservedAddress::new();
     let through = link.replace(&serving.public, &format!("http://{address}"));
     let mut download = home.sgsend(&["download", &through, "-o", "-", "--verbose"]);
     let mut download = download.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -96,7 +94,7 @@ fn a_refused_connection_is_retried_until_the_service_listens_again() {
         printed.clear();
         assert!(stderr.read_line(&mut printed).unwrap() > 0, "the command did not retry");
     }
-    let _proxy = BlockingProxy::at(address, &serving.public);
+    let _proxy = BlockingProxy::at(address.get(), &serving.public);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
     let finished = FinishedCommand::of(download.wait_with_output().unwrap());

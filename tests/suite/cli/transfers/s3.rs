@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sgsend::server::store::S3Location;
 
-use crate::support::{ADMIN_KEY, Fault, FaultyBucket, FinishedCommand, Home, ServerProcess, bucket};
+use crate::support::{ADMIN_KEY, Fault, FaultyBucket, FinishedCommand, Home, ReservedAddress, ServerProcess, bucket};
 
 const GIB: u64 = 1 << 30;
 /// Timeout for one command.
@@ -67,15 +67,15 @@ impl Watched {
 }
 
 /// Starts a public service at `address`.
-fn public(home: &Home, location: &S3Location, address: &str) -> ServerProcess {
-    let server = home.server().only("public").listen(address).storage(&location.to_string());
+fn public(home: &Home, location: &S3Location, address: &ReservedAddress) -> ServerProcess {
+    let server = home.server().only("public").listen(&address.to_string()).storage(&location.to_string());
     server.arguments(&["--max-size", "2GiB"]).start()
 }
 
 /// Starts a service and logs a sender in; returns the service and its address.
-fn started(home: &Home, location: &S3Location) -> (ServerProcess, String) {
-    let first = public(home, location, "127.0.0.1:0");
-    let address = first.public.trim_start_matches("http://").to_owned();
+fn started(home: &Home, location: &S3Location) -> (ServerProcess, ReservedAddress) {
+    let address = ReservedAddress::new();
+    let first = public(home, location, &address);
     let admin = home.server().only("admin").storage(&location.to_string()).admin_key().start();
     let servers = ["--server", &first.public, "--admin-server", &admin.admin];
     let mut making = home.sgsend(&[&servers[..], &["token", "create", "test", "--login"]].concat());

@@ -1,11 +1,10 @@
 //! Server processes killed between any two requests, and a network that fails during transfers.
 
 use std::io::Write;
-use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::support::{Home, content};
+use crate::support::{Home, ReservedAddress, content};
 
 /// A plain HTTP client that sends each request independently.
 struct Requests(tokio::runtime::Runtime);
@@ -104,10 +103,8 @@ fn acknowledged_changes_survive_a_kill_between_any_two_requests() {
 fn an_upload_and_a_download_resume_after_a_server_restart() {
     let home = Home::new();
     let store = format!("file:{}", home.path().join("store").display());
-    // Reserves a port that stays the same across restarts.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let listen = format!("127.0.0.1:{port}");
-    let serve = || home.server().storage(&store).listen(&listen).start();
+    let address = ReservedAddress::new();
+    let serve = || home.server().storage(&store).listen(&address.to_string()).start();
     let serving = serve();
     home.log_in(&serving);
     let content = content(60_000_000);

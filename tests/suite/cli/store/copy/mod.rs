@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{ADMIN_KEY, FinishedCommand, Home, ServerProcess, content};
+use crate::support::{ADMIN_KEY, FinishedCommand, Home, ReservedAddress, ServerProcess, content};
 
 /// Starts both services over `storage`, the public service at the fixed address `listen`.
 fn serve(home: &Home, storage: &str, listen: &str) -> ServerProcess {
@@ -57,8 +57,8 @@ fn records(home: &Home, serving: &ServerProcess, link: &str) -> Vec<Value> {
 /// Moves a used service from one storage to another, and checks that users find the same state.
 fn check_move(from: &str, to: &str) {
     let home = Home::new();
-    let before = serve(&home, from, "127.0.0.1:0");
-    let address = before.public.trim_start_matches("http://").to_owned();
+    let address = ReservedAddress::new();
+    let before = serve(&home, from, &address.to_string());
     run(&home, &before, &["token", "create", "test", "--login", "--max-total-bytes", "900MiB"]).text();
     let (small, large) = (home.file("small", b"hello"), home.file("large", &content(20 << 20)));
     let open = run(&home, &before, &["upload", &small]).text();
@@ -83,7 +83,7 @@ fn check_move(from: &str, to: &str) {
     assert_eq!(sound.exit, 0, "{}", sound.json());
     home.run(&["store", "copy", from, to]).expect_failure(9, "not empty");
 
-    let after = serve(&home, to, &address);
+    let after = serve(&home, to, &address.to_string());
     for (link, old) in [&open, &twice, &gone].into_iter().zip(trail) {
         let now = records(&home, &after, link);
         assert!(!old.is_empty() && old.iter().all(|record| now.contains(record)), "{old:?} is not in {now:?}");
@@ -103,7 +103,7 @@ fn check_move(from: &str, to: &str) {
     let sound = home.run(&["store", "check", to, "--json"]);
     assert_eq!(sound.exit, 0, "{}", sound.json());
     // Over a bucket, a counter shows its latest changes only after the shutdown has written them.
-    let stats = run(&home, &serve(&home, to, &address), &["stats", "--json"]).json()["transfers"].clone();
+    let stats = run(&home, &serve(&home, to, &address.to_string()), &["stats", "--json"]).json()["transfers"].clone();
     assert_eq!(
         (&stats["pending"], &stats["completed"], &stats["deleted"]),
         (&0.into(), &2.into(), &1.into()),
