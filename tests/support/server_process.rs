@@ -153,7 +153,7 @@ impl ServerBuilder {
             }
             listening += 1;
         }
-        if listening == listeners { Ok(started) } else { Err(error + &started.kill()) }
+        if listening == listeners { Ok(started) } else { Err(format!("{error}{}", started.kill())) }
     }
 }
 
