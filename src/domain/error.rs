@@ -151,6 +151,11 @@ errors! {
         /// Delay before the client should retry.
         retry_after: Duration,
     } = "rate_limited", "too many requests";
+    /// All payload streams of this server are in use.
+    ServerBusy {
+        /// Delay before the client should retry.
+        retry_after: Duration,
+    } = "server_busy", "this server has as many uploads and downloads as it can";
     /// The token's quota is exceeded.
     QuotaExceeded {
         /// Name of the limit in a `tokens/create` request.

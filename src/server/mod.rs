@@ -48,7 +48,9 @@ use crate::domain::transfers::{SweepResult, TransferSettings, Transfers};
 use metrics::Metrics;
 use net::client_address::UnnamedProxy;
 use net::connection_limit::ConnectionLimit;
+use net::fd_limit::Possible;
 use net::listener::Listener;
+use net::payload_limit::PayloadLimit;
 use net::rate_limit::RateLimiter;
 use net::response_budget::ResponseBudget;
 use state::{App, AppState};
@@ -79,6 +81,7 @@ pub struct Server {
     flusher: Flusher,
     settings: Settings,
     tls: Option<tokio_rustls::TlsAcceptor>,
+    possible: Possible,
 }
 
 impl Server {
@@ -87,6 +90,7 @@ impl Server {
     /// # Errors
     /// [`StartError`] if the TLS files or the storage cannot be used; no part is optional.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let possible = Possible::in_this_process();
         let tls = settings.tls.as_ref().map(net::tls::acceptor).transpose()?;
         let store = settings.storage.open(settings.durability).await.map_err(StartError::Storage)?;
         let header =
@@ -125,8 +129,9 @@ impl Server {
             admin_key_attempts: FailedAttempts::new(WRONG_ADMIN_KEYS),
             page_policy,
             response_budget: ResponseBudget::default(),
+            payload_limit: PayloadLimit::new(settings.timeouts.max_streams.min(possible.streams)),
         };
-        Ok(Self { app: Arc::new(app), flusher, settings, tls })
+        Ok(Self { app: Arc::new(app), flusher, settings, tls, possible })
     }
 
     /// Serves each service on its listener until `stop`.
@@ -146,8 +151,8 @@ impl Server {
             return Err(StartError::NoAdminKey);
         }
         let mut timeouts = self.settings.timeouts;
-        timeouts.max_connections =
-            timeouts.max_connections.min(net::fd_limit::max_connections() / listeners.len().max(1)).max(1);
+        let possible = self.possible.connections / listeners.len().max(1);
+        timeouts.max_connections = timeouts.max_connections.min(possible).max(1);
         let mut listening = JoinSet::new();
         for (service, socket) in listeners {
             let address = socket.local_addr().map_err(StartError::Listener)?;

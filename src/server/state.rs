@@ -19,6 +19,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::token::service::Tokens;
 use crate::domain::transfers::Transfers;
 use crate::server::net::client_address::{ClientAddressResolver, UnnamedProxy};
+use crate::server::net::payload_limit::PayloadLimit;
 use crate::server::net::response_budget::ResponseBudget;
 
 /// The state shared by the public and the admin service.
@@ -40,6 +41,7 @@ pub(super) struct App {
     pub(super) admin_key_attempts: FailedAttempts<NetworkKey>,
     pub(super) page_policy: Policy,
     pub(super) response_budget: ResponseBudget,
+    pub(super) payload_limit: PayloadLimit,
 }
 
 impl App {

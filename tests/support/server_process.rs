@@ -72,6 +72,16 @@ impl ServerBuilder {
         Self { command, service, listen, arguments: Vec::new(), admin_key: None, log: None }
     }
 
+    /// Runs the command by another one, which replaces itself with it.
+    pub(crate) fn under(mut self, wrapper: &[&str]) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.command.get_current_dir().expect("the home")).stdin(Stdio::null());
+        self.command = command;
+        self
+    }
+
     /// Starts one service only, `public` or `admin`.
     pub(crate) fn only(self, service: &str) -> Self {
         Self { service: service.to_owned(), ..self }
@@ -161,6 +171,11 @@ impl ServerProcess {
     /// Returns the configured admin key; `None` if the service has generated its own key.
     pub(crate) fn admin_key(&self) -> Option<&'static str> {
         self.admin_key
+    }
+
+    /// Returns the process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// Kills the server with SIGKILL; returns its log.

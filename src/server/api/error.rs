@@ -89,7 +89,7 @@ impl ApiError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         let retry_after = match error {
-            Error::RateLimited { retry_after } => Some(*retry_after),
+            Error::RateLimited { retry_after } | Error::ServerBusy { retry_after } => Some(*retry_after),
             Error::StorageUnavailable(_) => Some(STORE_RETRY_AFTER),
             _ => None,
         };

@@ -78,7 +78,7 @@ const fn unrecorded(service: ServiceName, template: &'static str, codes: &'stati
 
 const DOWNLOAD_BYTES: &str = "/transfers/id/{transfer_id}/payload/download-bytes";
 const DOWNLOAD_CODES: &[&[ErrorCode]] =
-    &[ANY_TRANSFER, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode]];
+    &[ANY_TRANSFER, PROOFS, NOT_DOWNLOADABLE, &[GrantInvalid, RangeNotSatisfiable, WrongMode, ServerBusy]];
 
 /// All routes of both services.
 pub const ROUTES: &[Route] = &[
@@ -95,7 +95,12 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/transfers/id/{transfer_id}/payload/upload-bytes",
         ActionName::PayloadUpload,
-        &[OWN_TRANSFER, BODY, UPLOAD_ENDED, &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode]],
+        &[
+            OWN_TRANSFER,
+            BODY,
+            UPLOAD_ENDED,
+            &[TransferNotPending, OffsetMismatch, UploadInProgress, WrongMode, ServerBusy],
+        ],
     ),
     public("GET", "/transfers/id/{transfer_id}/upload/status", ActionName::UploadStatus, &[OWN_TRANSFER]),
     public(

@@ -8,6 +8,7 @@ pub(super) mod cors;
 mod error_rendering;
 mod log;
 mod metrics;
+mod payload_limit;
 mod rate_limit;
 mod request_body;
 mod request_id;
@@ -97,6 +98,7 @@ layers! {
     // Outside the preflights, which count as requests.
     rate_limit::limit_rate,
     cors::respond_to_preflight,
+    payload_limit::limit_payloads,
     catch_panic::catch_panic,
 }
 

@@ -19,9 +19,9 @@ pub(super) async fn reserve_budget(
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let is_read = request.method() == Method::GET && matched_route(&request).action.is_some();
-    let mut response = next(request).await;
-    if is_read && let Err(error) = context.app.response_budget.reserve(&mut response) {
-        return ApiError::from(error).into_response();
+    let response = next(request).await;
+    if !is_read {
+        return response;
     }
-    response
+    context.app.response_budget.reserve(response).unwrap_or_else(|error| ApiError::from(error).into_response())
 }

@@ -1,27 +1,47 @@
-//! The file descriptor limit of the process, and the number of connections possible under it.
+//! The file descriptor limit of the process, and what is possible under it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors reserved for the store, listeners and logs.
-const RESERVED: u64 = 256;
-/// Descriptors per connection: one for the socket, one for the payload being read or written.
-const PER_CONNECTION: u64 = 2;
+use super::payload_limit::MAX_STREAMS;
 
-/// Raises the soft descriptor limit to the hard limit, and returns the connections possible with it.
-pub(crate) fn max_connections() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let available = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    connections_for(available)
+/// Descriptors reserved for listeners, logs, and the store's database.
+///
+/// The database has a writer and four readers, each with its files.
+const RESERVED: u64 = 64;
+/// Descriptors of a payload stream besides its connection.
+///
+/// The payload's file or a connection to the store, and another one while the first is replaced.
+const PER_STREAM: u64 = 2;
+/// Part of the other descriptors that payload streams may use, as a divisor.
+const STREAM_SHARE_DIVISOR: u64 = 3;
+
+/// Numbers of connections and payload streams that fit under a descriptor limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Possible {
+    /// Connections of all listeners.
+    pub(crate) connections: usize,
+    /// Payload streams, at most [`MAX_STREAMS`].
+    pub(crate) streams: usize,
 }
 
-/// Returns the number of connections, at least 1, possible with `descriptors`; `None` means no limit.
-fn connections_for(descriptors: Option<u64>) -> usize {
-    let connections = descriptors.map(|limit| (limit.saturating_sub(RESERVED) / PER_CONNECTION).max(1));
-    connections.and_then(|connections| usize::try_from(connections).ok()).unwrap_or(usize::MAX)
+impl Possible {
+    /// Raises the soft descriptor limit to the hard limit, and returns what is possible with it.
+    pub(crate) fn in_this_process() -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        Self::with(match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => limit.maximum,
+            Err(_) => limit.current,
+        })
+    }
+
+    /// Returns what is possible with `descriptors`, at least 1 each; `None` means no limit.
+    fn with(descriptors: Option<u64>) -> Self {
+        let available = descriptors.map_or(u64::MAX, |limit| limit.saturating_sub(RESERVED));
+        let number = |descriptors: u64| usize::try_from(descriptors).unwrap_or(usize::MAX).max(1);
+        let streams = number(available / STREAM_SHARE_DIVISOR / PER_STREAM).min(MAX_STREAMS);
+        Self { connections: number(available.saturating_sub(streams as u64 * PER_STREAM)), streams }
+    }
 }
 
 #[cfg(test)]
@@ -29,9 +49,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_descriptors_are_reserved() {
-        assert_eq!(connections_for(Some(1_024)), 384);
-        assert_eq!(connections_for(Some(100)), 1);
-        assert_eq!(connections_for(None), usize::MAX);
+    fn connections_and_streams_fit_under_the_limit() {
+        let possible = |limit| Possible::with(Some(limit));
+        assert_eq!(possible(256), Possible { connections: 128, streams: 32 });
+        assert_eq!(possible(1_024), Possible { connections: 640, streams: 160 });
+        assert_eq!(possible(10), Possible { connections: 1, streams: 1 });
+        assert_eq!(Possible::with(None).streams, MAX_STREAMS);
+        for limit in 70..20_000 {
+            let Possible { connections, streams } = possible(limit);
+            assert!(connections as u64 + streams as u64 * PER_STREAM + RESERVED <= limit, "{limit}");
+        }
     }
 }

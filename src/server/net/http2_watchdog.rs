@@ -12,7 +12,6 @@ use http::Response;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::response_budget::ResponsePermit;
 use super::timeouts::Timeouts;
 
 /// Checks per timeout.
@@ -92,10 +91,9 @@ impl Open {
 
 impl Stream {
     /// Wraps the response body, so that the request ends when the body is dropped.
-    pub(crate) fn track_response(self, mut response: Response<Body>) -> Response<Body> {
-        let permit = response.extensions_mut().remove::<ResponsePermit>();
+    pub(crate) fn track_response(self, response: Response<Body>) -> Response<Body> {
         self.set_waits_for_client(true);
-        response.map(|inner| Body::new(ResponseBody { inner, stream: self, _permit: permit }))
+        response.map(|inner| Body::new(ResponseBody { inner, stream: self }))
     }
 
     fn set_waits_for_client(&self, waits: bool) {
@@ -117,7 +115,6 @@ impl Drop for Stream {
 struct ResponseBody {
     inner: Body,
     stream: Stream,
-    _permit: Option<ResponsePermit>,
 }
 
 impl http_body::Body for ResponseBody {

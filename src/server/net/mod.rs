@@ -7,6 +7,8 @@ pub(super) mod fd_limit;
 pub(super) mod http2_watchdog;
 pub(super) mod in_flight;
 pub(super) mod listener;
+pub(super) mod payload_limit;
+pub(super) mod permit_body;
 pub(super) mod rate_limit;
 pub(super) mod request_body;
 pub(super) mod response_body;

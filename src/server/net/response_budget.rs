@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
-use http_body::Body;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http_body::Body as _;
+use tokio::sync::Semaphore;
 
+use super::permit_body::PermitBody;
 use super::response_body::StreamedPayload;
 use crate::domain::error::Error;
 
@@ -27,12 +29,6 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct ResponseBudget(Arc<Semaphore>);
 
-/// The share of one response in the budget, returned when the last clone is dropped.
-#[derive(Clone, Debug)]
-pub(crate) struct ResponsePermit {
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
 impl Default for ResponseBudget {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(RESPONSE_BUDGET_BYTES / UNIT)))
@@ -40,22 +36,21 @@ impl Default for ResponseBudget {
 }
 
 impl ResponseBudget {
-    /// Reserves budget for a response and attaches the permit to its extensions.
+    /// Reserves budget for a response, until the client has read it.
     ///
     /// Responses of up to 2 KiB need no budget, nor do payloads, which are streamed and never buffered as a whole.
     ///
     /// # Errors
     /// [`Error::RateLimited`] if the budget is used up.
-    pub(crate) fn reserve(&self, response: &mut Response) -> Result<(), Error> {
+    pub(crate) fn reserve(&self, response: Response) -> Result<Response, Error> {
         let bytes = response.body().size_hint().lower();
         if bytes <= UNCOUNTED_BYTES || response.extensions().get::<StreamedPayload>().is_some() {
-            return Ok(());
+            return Ok(response);
         }
         let units = u32::try_from(bytes.div_ceil(UNIT as u64)).unwrap_or(u32::MAX);
         let permit = self.0.clone().try_acquire_many_owned(units);
         let permit = permit.map_err(|_| Error::RateLimited { retry_after: RETRY_AFTER })?;
-        response.extensions_mut().insert(ResponsePermit { _permit: Arc::new(permit) });
-        Ok(())
+        Ok(response.map(|body| Body::new(PermitBody::new(body, Arc::new(permit)))))
     }
 }
 
@@ -68,18 +63,15 @@ mod tests {
     #[test]
     fn buffered_responses_are_capped() {
         let budget = ResponseBudget::default();
-        let page = || {
-            let mut page = vec![b'x'; 200 * 1024].into_response();
-            budget.reserve(&mut page).map(|()| page)
-        };
+        let page = || budget.reserve(vec![b'x'; 200 * 1024].into_response());
         let mut unread = Vec::new();
         while let Ok(page) = page() {
             unread.push(page);
         }
         assert_eq!(unread.len(), 64 * 1024 / 200);
-        let mut short = "short".into_response();
-        budget.reserve(&mut short).unwrap();
-        assert!(short.extensions().get::<ResponsePermit>().is_none(), "a short response used budget");
+        let before = budget.0.available_permits();
+        let _short = budget.reserve("short".into_response()).unwrap();
+        assert_eq!(budget.0.available_permits(), before, "a short response used budget");
         unread.pop();
         page().unwrap();
     }

@@ -1,6 +1,8 @@
-//! Timeouts for clients, the minimum rate of bodies, and the connection limit of a listener.
+//! Timeouts for clients, the minimum rate of bodies, and the limits on connections and payload streams.
 
 use std::time::Duration;
+
+use super::payload_limit::MAX_STREAMS;
 
 /// Default of [`Timeouts::response_stall`], in multiples of [`Timeouts::stall`].
 ///
@@ -9,7 +11,7 @@ const RESPONSE_FACTOR: u32 = 10;
 /// Maximum timeout for a blocked write of a response without a payload.
 const MAX_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Timeouts for clients, the minimum rate of bodies, and the connection limit.
+/// Timeouts for clients, the minimum rate of bodies, and the limits on connections and payload streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Timeout for a TLS handshake, and for the header section of the next request on a connection.
@@ -33,6 +35,10 @@ pub struct Timeouts {
     ///
     /// The file descriptor limit of the process can reduce this maximum.
     pub max_connections: usize,
+    /// Maximum concurrent uploads and downloads through this service; further ones are rejected.
+    ///
+    /// The file descriptor limit of the process can reduce this maximum.
+    pub max_streams: usize,
 }
 
 impl Timeouts {
@@ -57,6 +63,7 @@ impl Default for Timeouts {
             min_rate: 1024,
             drain: Duration::from_secs(10),
             max_connections: 8_192,
+            max_streams: MAX_STREAMS,
         }
     }
 }

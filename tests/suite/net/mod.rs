@@ -4,3 +4,4 @@ mod http;
 mod http2;
 mod nginx;
 mod proxies;
+mod slow_streams;

@@ -165,7 +165,8 @@ const fn of_code(code: ErrorCode) -> (Exit, Option<&'static str>) {
         ErrorCode::UploadInProgress
         | ErrorCode::RequestTimeout
         | ErrorCode::Internal
-        | ErrorCode::StorageUnavailable => (Exit::Network, Some("retry later")),
+        | ErrorCode::StorageUnavailable
+        | ErrorCode::ServerBusy => (Exit::Network, Some("retry later")),
         ErrorCode::StorageFull => (Exit::Network, Some("report the error to the operator of the server")),
     }
 }

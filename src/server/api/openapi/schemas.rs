@@ -15,6 +15,7 @@ fn examples() -> [(&'static str, Value); 5] {
                 "expires_in_s": 86_400,
                 "max_downloads": 3,
                 "access_sha256": "fe83d8d7bd1511bf047aefbb5f3d702525d4168bfe0248a7c26caf7da951c588",
+                "access_from_passphrase": false,
             }),
         ),
         ("CreateToken", json!({ "name": "build server", "expires_in_s": 2_592_000, "max_transfers": 100 })),

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,8 +13,10 @@ use super::folder::{Folder, hard_links, optional};
 use crate::domain::id::TransferId;
 use crate::domain::store::{PayloadStream, StoreError};
 
-/// Bytes per read. A download has two blocks in memory: one being sent and one read ahead.
+/// Bytes per read. A download has one block in memory that is being sent; a fast one has another block read ahead.
 const BLOCK: u64 = 256 << 10;
+/// Time within which a fast client takes a block, so that the next one is read ahead.
+const FAST: Duration = Duration::from_millis(100);
 
 /// Unread rest of a range of a payload.
 pub(super) struct PayloadReader {
@@ -21,10 +24,21 @@ pub(super) struct PayloadReader {
     remaining: u64,
 }
 
-/// Read-ahead state of a download.
-enum ReadAhead {
+/// A download between two blocks.
+struct Download {
+    next: Next,
+    /// Time at which the last block was passed on; `None` before the first.
+    passed_at: Option<Instant>,
+}
+
+/// Next block of a download.
+enum Next {
+    /// Not read yet.
     Unread(PayloadReader),
-    Reading(Option<Reading>),
+    /// Read ahead.
+    Reading(Reading),
+    /// The range has ended.
+    None,
 }
 
 type Reading = JoinHandle<(PayloadReader, io::Result<Bytes>)>;
@@ -43,32 +57,24 @@ impl PayloadReader {
         Ok(Self { file, remaining: range.end - range.start })
     }
 
-    /// Converts the range into a stream that reads one block ahead.
+    /// Converts the range into a stream.
     ///
-    /// Reading starts at the first poll: a client that opens many downloads and reads none uses no block memory.
+    /// Reading starts at the first poll, and a block is read ahead only for a client that took the last one at once. A
+    /// slow client costs one block, and a client that reads nothing costs none.
     pub(super) fn into_stream(self) -> PayloadStream {
-        Box::pin(stream::unfold(ReadAhead::Unread(self), async |ahead| {
-            let reading = match ahead {
-                ReadAhead::Unread(download) => download.next(),
-                ReadAhead::Reading(reading) => reading,
-            };
-            let (rest, block) = match reading?.await {
-                Ok((download, Ok(block))) => (download.next(), Ok(block)),
-                Ok((_, Err(error))) => (None, Err(error)),
-                Err(error) => (None, Err(io::Error::other(error))),
-            };
-            Some((block, ReadAhead::Reading(rest)))
-        }))
+        let download = Download { next: Next::Unread(self), passed_at: None };
+        Box::pin(stream::unfold(download, Download::pass_block))
     }
 
-    /// Starts reading the next block; `None` at the end of the range.
-    fn next(mut self) -> Option<Reading> {
-        (self.remaining > 0).then(|| {
-            spawn_blocking(move || {
-                let block = self.read();
-                (self, block)
-            })
-        })
+    /// Starts reading the next block.
+    fn start(mut self) -> Next {
+        if self.remaining == 0 {
+            return Next::None;
+        }
+        Next::Reading(spawn_blocking(move || {
+            let block = self.read();
+            (self, block)
+        }))
     }
 
     fn read(&mut self) -> io::Result<Bytes> {
@@ -82,5 +88,60 @@ impl PayloadReader {
         }
         self.remaining -= block_length;
         Ok(block.into())
+    }
+}
+
+impl Download {
+    async fn pass_block(self) -> Option<(io::Result<Bytes>, Self)> {
+        let is_fast = self.passed_at.is_some_and(|at| at.elapsed() < FAST);
+        let next = match self.next {
+            Next::Unread(reader) => reader.start(),
+            reading => reading,
+        };
+        let Next::Reading(reading) = next else { return None };
+        let (next, block) = match reading.await {
+            Ok((reader, Ok(block))) => (if is_fast { reader.start() } else { Next::Unread(reader) }, Ok(block)),
+            Ok((_, Err(error))) => (Next::None, Err(error)),
+            Err(error) => (Next::None, Err(io::Error::other(error))),
+        };
+        Some((block, Self { next, passed_at: Some(Instant::now()) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    fn reader(blocks: u64) -> PayloadReader {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(blocks * BLOCK).unwrap();
+        PayloadReader { file, remaining: blocks * BLOCK }
+    }
+
+    #[tokio::test]
+    async fn only_a_fast_client_has_a_block_read_ahead() {
+        let mut download = Download { next: Next::Unread(reader(4)), passed_at: None };
+        for is_fast in [false, true, false, true] {
+            if !is_fast {
+                download.passed_at = download.passed_at.and_then(|at| at.checked_sub(FAST));
+            }
+            let (block, rest) = download.pass_block().await.unwrap();
+            assert_eq!(block.unwrap().len() as u64, BLOCK);
+            assert_eq!(matches!(rest.next, Next::Reading(_)), is_fast && !matches!(rest.next, Next::None));
+            download = rest;
+        }
+        assert!(download.pass_block().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_has_the_bytes_of_its_range() {
+        let mut bytes = 0;
+        let mut stream = PayloadReader { remaining: 3 * BLOCK + 5, ..reader(4) }.into_stream();
+        while let Some(block) = stream.next().await {
+            bytes += block.unwrap().len() as u64;
+        }
+        assert_eq!(bytes, 3 * BLOCK + 5);
     }
 }
