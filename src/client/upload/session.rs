@@ -76,7 +76,8 @@ impl Session {
         progress: &Arc<dyn Progress>,
     ) -> Result<Self, UploadError> {
         let (expires, max_downloads) = (upload.expires, upload.max_downloads);
-        let needs_proof = max_downloads.is_some() || upload.passphrase.is_some();
+        let access_from_passphrase = upload.passphrase.is_some();
+        let needs_proof = max_downloads.is_some() || access_from_passphrase;
         let (link_key, key, segments, location) =
             spawn_blocking(move || seal_key(upload)).await.expect("deriving a key does not panic")?;
         let request = CreateTransfer {
@@ -84,6 +85,7 @@ impl Session {
             expires_in_s: expires.map(|expires| expires.as_secs()),
             max_downloads,
             access_sha256: needs_proof.then(|| AccessProof::of(&key).digest()),
+            access_from_passphrase,
             idempotency_key: Some(Sha256::of(&random::bytes::<32>()).to_string()),
         };
         let created = retry.call(&**progress, || api.create(&request)).await?;

@@ -39,8 +39,18 @@ pub struct ClientKey([u8; 16]);
 ///
 /// A `/48` is the largest allocation of one customer (RFC 6177) and easy to obtain, so its 65 536 `/64`s count as one
 /// network. The hash key is random per process; the hash never leaves the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkKey([u8; 16]);
+
+#[cfg(test)]
+impl ClientKey {
+    /// Returns a distinct key per `number`, for tests of limits.
+    pub(crate) fn of_test(number: u32) -> Self {
+        let mut key = [0; 16];
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        Self(key)
+    }
+}
 
 #[cfg(test)]
 impl NetworkKey {

@@ -28,6 +28,11 @@ impl From<Commit> for RecordedCommit<'_> {
 }
 
 impl RecordedCommit<'_> {
+    /// Returns the audit records of the commit, with their keys.
+    pub(super) fn records(&self) -> &[(StorageKey, Bytes)] {
+        &self.commit.records
+    }
+
     /// Adds further records.
     pub(crate) fn add_records(&mut self, records: Vec<(StorageKey, Bytes)>) {
         self.commit.records.extend(records);

@@ -11,6 +11,7 @@ mod record;
 mod request;
 mod scope;
 pub(super) mod user_agent;
+mod writer;
 
 pub use action::{Action, ActionName, Outcome};
 pub use client::{ClientSummary, IpMode};

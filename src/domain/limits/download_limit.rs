@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::table::{EarlierClock, TablePolicy};
+use super::table::TablePolicy;
 use super::window::WindowPolicy;
 
 /// Highest download limit of a transfer; use an unlimited transfer for more downloads.
@@ -11,11 +11,5 @@ pub const MAX_DOWNLOADS: u32 = 1_000;
 
 /// New downloads of an unlimited transfer from one network: 1 000 per hour. Each download leaves records for months.
 /// The table has 65 536 pairs of transfer and network.
-pub(crate) const NEW_DOWNLOADS: WindowPolicy = WindowPolicy {
-    max: 1_000,
-    table: TablePolicy {
-        // A request that read the clock before the hour ended must not reset the counts of other clients.
-        earlier_clock: EarlierClock::KeyStartsOver,
-        ..TablePolicy::evicting(Duration::from_hours(1), NonZeroUsize::new(65_536).unwrap())
-    },
-};
+pub(crate) const NEW_DOWNLOADS: WindowPolicy =
+    WindowPolicy { max: 1_000, table: TablePolicy::new(Duration::from_hours(1), NonZeroUsize::new(65_536).unwrap()) };

@@ -20,7 +20,7 @@ const MAX_EVENTS_PER_NETWORK: u32 = 200;
 /// Table of client events: 4 096 transfers per UTC day.
 ///
 /// The total of an evicted transfer is read again from the store; only its per-client counts restart at 0.
-const EVENT_TABLE: TablePolicy = TablePolicy::evicting(Duration::from_hours(24), NonZeroUsize::new(4_096).unwrap());
+const EVENT_TABLE: TablePolicy = TablePolicy::new(Duration::from_hours(24), NonZeroUsize::new(4_096).unwrap());
 
 /// Source of a client event, for the per-client limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

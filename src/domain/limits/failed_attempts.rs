@@ -1,24 +1,24 @@
 //! Limit on failed attempts to guess a secret, per key and time window.
 
-use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::network_table::OfNetwork;
 use super::table::TablePolicy;
 use super::window::{Window, WindowPolicy};
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
 
 /// Maximum keys with a failed attempt per window.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Wrong access proofs per transfer and network: 10 per hour.
 pub(crate) const WRONG_PROOFS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_hours(1), CAPACITY) };
+    WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_hours(1), CAPACITY) };
 
 /// Wrong admin keys per network: 10 per minute.
 pub(crate) const WRONG_ADMIN_KEYS: WindowPolicy =
-    WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
+    WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_mins(1), CAPACITY) };
 
 /// Outcome of checking a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,10 @@ pub(crate) enum Attempt {
 }
 
 /// Counts failed attempts per key in consecutive time windows, within this process.
-pub(crate) struct FailedAttempts<K: Eq + Hash>(Window<K>);
+#[derive(Debug)]
+pub(crate) struct FailedAttempts<K>(Window<K>);
 
-impl<K: Eq + Hash> FailedAttempts<K> {
+impl<K: OfNetwork> FailedAttempts<K> {
     /// Creates a limit without failed attempts.
     pub(crate) fn new(policy: WindowPolicy) -> Self {
         Self(Window::new(policy))
@@ -54,14 +55,17 @@ impl<K: Eq + Hash> FailedAttempts<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::address::NetworkKey;
+    use crate::domain::id::TransferId;
 
-    const MAX_KEYS: usize = 262_144;
     const TEN_A_MINUTE: WindowPolicy =
-        WindowPolicy { max: 10, table: TablePolicy::rejecting(Duration::from_mins(1), CAPACITY) };
+        WindowPolicy { max: 10, table: TablePolicy::new(Duration::from_mins(1), CAPACITY) };
     const ONCE_A_MINUTE: WindowPolicy = WindowPolicy { max: 1, ..TEN_A_MINUTE };
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const ONE: NetworkKey = NetworkKey::of_test(1);
+    const OTHER: NetworkKey = NetworkKey::of_test(2);
 
-    fn guess<K: Eq + Hash>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
+    fn guess<K: OfNetwork>(attempts: &FailedAttempts<K>, key: K, now: Timestamp) -> Result<Attempt, Error> {
         attempts.check(key, now, || Attempt::Wrong)
     }
 
@@ -69,21 +73,21 @@ mod tests {
     fn after_ten_failures_nothing_is_verified_until_the_window_ends() {
         let attempts = FailedAttempts::new(TEN_A_MINUTE);
         for _ in 0..10 {
-            guess(&attempts, 1, NOW).unwrap();
+            guess(&attempts, ONE, NOW).unwrap();
         }
-        let error = attempts.check(1, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
+        let error = attempts.check(ONE, NOW, || panic!("`verify` was called at the limit")).unwrap_err();
         assert!(matches!(error, Error::RateLimited { retry_after } if retry_after == Duration::from_secs(20)));
-        guess(&attempts, 2, NOW).unwrap();
-        guess(&attempts, 1, NOW.plus(Duration::from_secs(20))).unwrap();
+        guess(&attempts, OTHER, NOW).unwrap();
+        guess(&attempts, ONE, NOW.plus(Duration::from_secs(20))).unwrap();
     }
 
     #[test]
     fn only_wrong_secrets_count() {
         let attempts = FailedAttempts::new(ONCE_A_MINUTE);
         for attempt in [Attempt::Correct, Attempt::Missing, Attempt::Correct, Attempt::Wrong] {
-            assert_eq!(attempts.check(1, NOW, || attempt).unwrap(), attempt);
+            assert_eq!(attempts.check(ONE, NOW, || attempt).unwrap(), attempt);
         }
-        guess(&attempts, 1, NOW).unwrap_err();
+        guess(&attempts, ONE, NOW).unwrap_err();
     }
 
     #[test]
@@ -91,20 +95,25 @@ mod tests {
         let attempts = FailedAttempts::new(ONCE_A_MINUTE);
         let before = Timestamp::from_millis(59_999);
         let after = Timestamp::from_millis(60_000);
-        guess(&attempts, 1, after).unwrap();
-        guess(&attempts, 2, before).unwrap();
-        guess(&attempts, 1, after).unwrap_err();
-        guess(&attempts, 2, after).unwrap_err();
+        guess(&attempts, ONE, after).unwrap();
+        guess(&attempts, OTHER, before).unwrap();
+        guess(&attempts, ONE, after).unwrap_err();
+        guess(&attempts, OTHER, after).unwrap_err();
     }
 
     #[test]
-    fn a_full_table_rejects_new_keys_and_evicts_none() {
-        let attempts = FailedAttempts::new(ONCE_A_MINUTE);
-        for key in 0..MAX_KEYS {
-            guess(&attempts, key, NOW).unwrap();
+    fn a_flood_of_wrong_guesses_locks_no_other_network_out_and_lifts_no_limit_of_others() {
+        let attempts = FailedAttempts::new(TEN_A_MINUTE);
+        let (attacked, honest) = (TransferId::random(), NetworkKey::of_test(0));
+        for _ in 0..10 {
+            guess(&attempts, (attacked, honest), NOW).unwrap();
         }
-        guess(&attempts, MAX_KEYS, NOW).unwrap_err();
-        guess(&attempts, 0, NOW).unwrap_err();
-        guess(&attempts, MAX_KEYS, NOW.plus(Duration::from_mins(1))).unwrap();
+        for number in 0..CAPACITY.get() + 10_000 {
+            let network = NetworkKey::of_test(u8::try_from(number % 10).unwrap() + 1);
+            guess(&attempts, (TransferId::random(), network), NOW).unwrap();
+        }
+        let right = attempts.check((TransferId::random(), OTHER), NOW, || Attempt::Correct);
+        assert_eq!(right.unwrap(), Attempt::Correct, "a full table rejects correct secrets");
+        guess(&attempts, (attacked, honest), NOW).unwrap_err();
     }
 }

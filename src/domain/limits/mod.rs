@@ -1,9 +1,9 @@
 //! Limits of a service: sizes, lifetimes and download counts, and the limiters of a process.
 //!
 //! Two limiters are generic: `Window` counts events per key and time window, `Concurrency` limits simultaneous uses per
-//! key. The file of each limit has its numbers; `table` has the two ways to handle a full table.
+//! key. The file of each limit has its numbers; `network_table` has the eviction policy of all full tables.
 //!
-//! Other limits don't fit these two: client events and audit budgets keep several counts per transfer in one `Table`;
+//! Other limits don't fit these two: client events and audit budgets keep several counts per transfer or network;
 //! requests per connection and the bytes of buffered responses have no key and use a semaphore; the rate limit of
 //! requests keeps a time per key instead of a count, and its entries expire independently of windows.
 
@@ -15,6 +15,7 @@ pub(crate) mod failed_attempts;
 pub mod free_space;
 pub(super) mod keyed_mutex;
 mod lifetime;
+pub(crate) mod network_table;
 mod page_size;
 pub(crate) mod table;
 pub(crate) mod window;

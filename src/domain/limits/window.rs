@@ -1,8 +1,8 @@
 //! Limit on a count per key and time window.
 
-use std::hash::Hash;
 use std::sync::Mutex;
 
+use super::network_table::OfNetwork;
 use super::table::{Table, TablePolicy};
 use crate::domain::error::Error;
 use crate::domain::timestamp::Timestamp;
@@ -12,31 +12,27 @@ use crate::domain::timestamp::Timestamp;
 pub(crate) struct WindowPolicy {
     /// Maximum count per key and window.
     pub(crate) max: u32,
-    /// Window, capacity and eviction.
+    /// Window and capacity.
     pub(crate) table: TablePolicy,
 }
 
 /// Counts per key in consecutive time windows, within this process.
-pub(crate) struct Window<K: Eq + Hash> {
+#[derive(Debug)]
+pub(crate) struct Window<K> {
     max: u32,
     counts: Mutex<Table<K, u32>>,
 }
 
-impl<K: Eq + Hash> Window<K> {
+impl<K: OfNetwork> Window<K> {
     /// Creates a limit without counts.
     pub(crate) fn new(policy: WindowPolicy) -> Self {
         Self { max: policy.max, counts: Mutex::new(Table::new(policy.table)) }
     }
 
-    /// Ends the current window if `now` is in another window, for limits that start over together.
-    pub(crate) fn enter_window(&self, now: Timestamp) {
-        self.counts.lock().expect("`action` does not panic").enter_window(now);
-    }
-
     /// Counts one use of `key`, unless `key` has reached the limit.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] until the window ends; also for a new key that the table rejects.
+    /// [`Error::RateLimited`] until the window ends.
     pub(crate) fn try_count(&self, key: K, now: Timestamp) -> Result<(), Error> {
         self.count_if(key, now, || (), |()| true)
     }
@@ -55,15 +51,12 @@ impl<K: Eq + Hash> Window<K> {
         counts: impl FnOnce(&A) -> bool,
     ) -> Result<A, Error> {
         let mut table = self.counts.lock().expect("`action` does not panic");
-        let reached = table.get_mut(&key, now).map(|count| *count >= self.max);
-        if reached.unwrap_or_else(|| table.rejects_new_keys()) {
+        if table.get_mut(&key, now).is_some_and(|count| *count >= self.max) {
             return Err(Error::RateLimited { retry_after: table.policy().remaining(now) });
         }
         let outcome = action();
-        if counts(&outcome)
-            && let Some(count) = table.get_or_insert(key, now, || 0)
-        {
-            *count += 1;
+        if counts(&outcome) {
+            *table.get_or_insert(key, now, || 0) += 1;
         }
         Ok(outcome)
     }
@@ -98,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_of_downloads_evicts_the_least_recently_used_count() {
+    fn a_full_table_of_downloads_evicts_the_oldest_count_of_the_heaviest_network() {
         let (downloads, network, now) = (Window::new(NEW_DOWNLOADS), NetworkKey::of_test(1), Timestamp::from_millis(0));
         let first = TransferId::random();
         for _ in 0..1_000 {

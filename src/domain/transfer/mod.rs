@@ -49,6 +49,8 @@ pub struct Transfer {
     pub max_downloads: Option<u32>,
     /// SHA-256 of the access proof required for downloads; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
+    /// Whether the access proof depends on a passphrase, so that wrong proofs are limited.
+    pub access_from_passphrase: bool,
     /// Key of the idempotency record under `creates/`, removed together with the transfer.
     pub created_under: Option<String>,
     /// Stored state; [`Transfer::state_at`] also applies expiry.
@@ -88,6 +90,8 @@ pub struct TransferTerms {
     pub max_downloads: Option<u32>,
     /// SHA-256 of the access proof; `None` if no proof is required.
     pub access_sha256: Option<Sha256>,
+    /// Whether the access proof depends on a passphrase.
+    pub access_from_passphrase: bool,
 }
 
 impl Transfer {
@@ -103,6 +107,7 @@ impl Transfer {
             expires_at: now.plus(terms.lifetime),
             max_downloads: terms.max_downloads,
             access_sha256: terms.access_sha256,
+            access_from_passphrase: terms.access_from_passphrase,
             created_under: None,
             state: State::Pending,
             upload: None,

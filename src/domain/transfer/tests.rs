@@ -5,8 +5,13 @@ use super::*;
 const START: Timestamp = Timestamp::from_millis(1_000_000_000);
 
 fn transfer(max_downloads: Option<u32>) -> Transfer {
-    let terms =
-        TransferTerms { size_bytes: 1_000, lifetime: Duration::from_hours(48), max_downloads, access_sha256: None };
+    let terms = TransferTerms {
+        size_bytes: 1_000,
+        lifetime: Duration::from_hours(48),
+        max_downloads,
+        access_sha256: None,
+        access_from_passphrase: true,
+    };
     Transfer::new(TransferId::random(), TokenId::random(), &terms, START)
 }
 

@@ -27,7 +27,9 @@ pub(super) enum DownloadPermission {
 }
 
 impl Transfers {
-    /// Authorises a download in any mode: checks access proof, grant and state, in this order.
+    /// Authorises a download in any mode: checks grant, state and access proof.
+    ///
+    /// The state is checked before the proof: wrong proofs for a transfer that serves nobody are not counted.
     ///
     /// A valid grant replaces the access proof, and still works at the download limit, but not after expiry
     /// or deletion.
@@ -49,20 +51,18 @@ impl Transfers {
             None => None,
         };
         let live = known.filter(|known| known.expires_at > now);
-        if live.is_none() {
-            self.check_proof(scope, transfer, proof)?;
+        if let Some(live) = live {
+            transfer.check_downloadable(now, true)?;
+            return Ok(DownloadPermission::ByGrant(live));
         }
-        match (live, known, grant) {
-            (Some(live), ..) => {
-                transfer.check_downloadable(now, true)?;
-                Ok(DownloadPermission::ByGrant(live))
-            }
-            (None, Some(_), _) => Err(Error::GrantExpired),
-            (None, None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
-            (None, None, _) => {
-                transfer.check_downloadable(now, false)?;
-                Ok(DownloadPermission::Uncounted)
-            }
+        if known.is_none() {
+            transfer.check_downloadable(now, false)?;
+        }
+        self.check_proof(scope, transfer, proof)?;
+        match (known, grant) {
+            (Some(_), _) => Err(Error::GrantExpired),
+            (None, Some(_)) if unknown == UnknownGrant::Rejected => Err(Error::GrantInvalid),
+            (None, _) => Ok(DownloadPermission::Uncounted),
         }
     }
 
@@ -78,8 +78,12 @@ impl Transfers {
     ) -> Result<(), Error> {
         let Some(digest) = &transfer.access_sha256 else { return Ok(()) };
         let proof = proof.ok_or(Error::AccessRequired)?;
-        let key = (transfer.transfer_id, scope.request().network_key);
         let verify = || if proof.matches(digest) { Attempt::Correct } else { Attempt::Wrong };
+        if !transfer.access_from_passphrase {
+            // Nobody guesses 256 random bits, and without a limit, nobody can exhaust it for others.
+            return if verify() == Attempt::Correct { Ok(()) } else { Err(Error::AccessInvalid) };
+        }
+        let key = (transfer.transfer_id, scope.request().network_key);
         match self.0.failed_proofs.check(key, self.now(), verify)? {
             Attempt::Correct => Ok(()),
             Attempt::Wrong | Attempt::Missing => Err(Error::AccessInvalid),
@@ -91,6 +95,9 @@ impl Transfers {
         let digest = grant.digest();
         if transfer.max_downloads.is_some() {
             return Ok(transfer.find_grant(&digest));
+        }
+        if let Some(grant) = self.0.unstored_grants.find(transfer.transfer_id, digest) {
+            return Ok(Some(grant));
         }
         let key = StorageKey::grant(transfer.transfer_id, &digest);
         Ok(read::<GrantRecord>(self.store(), &key).await?.map(|found| found.value))

@@ -3,13 +3,18 @@
 use std::ops::Range;
 
 use super::authorise::{DownloadPermission, UnknownGrant};
+use super::counts::NewDownloads;
 use super::{DownloadUrl, Transfers, status_change};
 use crate::domain::audit::{ChangeResult, EventKind, RequestScope};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
+use crate::domain::id::TransferId;
 use crate::domain::stats::CounterDelta;
 use crate::domain::store::{Commit, PayloadStream, StorageKey, StoreError, Swap, create};
 use crate::domain::transfer::{GrantRecord, Status, Transfer};
+
+/// Bytes that a grant of an unlimited transfer takes in the store, with its key and index entry.
+const GRANT_BYTES: u64 = 400;
 
 /// Counted download, with the location of the payload.
 pub struct CreatedDownload {
@@ -168,15 +173,29 @@ impl Transfers {
         let counter_delta = CounterDelta { downloads: 1, ..CounterDelta::on(now.day()) };
         let with = Commit { counter_delta: Some(counter_delta), ..Commit::default() };
         let with = scope.transfer_commit(id, now, result, &[EventKind::DownloadGranted], with);
+        if !self.0.audit.admit(scope, id, &with, GRANT_BYTES) {
+            return Ok(self.grant_unstored(scope, id, record));
+        }
         match create(self.store(), StorageKey::grant(id, &record.sha256), &record, with).await {
             Ok(()) => {
-                self.0.counts.add(id, 1);
+                self.0.counts.add(id, NewDownloads { stored: 1, unstored: 0 });
                 Ok(record)
             }
             // A concurrent request with the same grant was first.
             Err(StoreError::Conflict) => self.find_grant(transfer, grant).await?.ok_or(Error::GrantInvalid),
+            Err(StoreError::Full) => Ok(self.grant_unstored(scope, id, record)),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Grants a download of an unlimited transfer without storing the grant.
+    ///
+    /// The budget of records is used up, or the store is full.
+    fn grant_unstored(&self, scope: &RequestScope, id: TransferId, record: GrantRecord) -> GrantRecord {
+        if self.0.unstored_grants.add(id, record, scope.request().network_key) {
+            self.0.counts.add(id, NewDownloads { stored: 0, unstored: 1 });
+        }
+        record
     }
 
     /// Opens a range of a payload for an authorised client.

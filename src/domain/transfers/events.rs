@@ -1,7 +1,6 @@
 //! Client events: unverified claims of clients, recorded as such.
 
 use super::Transfers;
-use super::authorise::UnknownGrant;
 use crate::domain::audit::{ChangeResult, Event, Record, RecordKind, RequestScope, Source, with_transfer_keys};
 use crate::domain::crypto::proof::{AccessProof, Grant};
 use crate::domain::error::Error;
@@ -29,7 +28,12 @@ impl Transfers {
         proof: Option<&AccessProof>,
         grant: Option<&Grant>,
     ) -> Result<EventAdded, Error> {
-        let id = transfer.transfer_id;
+        let (id, now) = (transfer.transfer_id, self.now());
+        let state = transfer.state_at(now);
+        let link_opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
+        if state.completed_at().is_none() && !link_opened_early {
+            return Err(Error::NotCompleted);
+        }
         let source = if let Some(grant) = grant {
             self.check_grant(scope, transfer, proof, grant).await?;
             EventSource::Grant(grant.digest())
@@ -37,12 +41,6 @@ impl Transfers {
             self.check_proof(scope, transfer, proof)?;
             EventSource::Network(scope.request().network_key)
         };
-        let now = self.now();
-        let state = transfer.state_at(now);
-        let link_opened_early = state == State::Pending && kind == ClientEventKind::LinkOpened;
-        if state.completed_at().is_none() && !link_opened_early {
-            return Err(Error::NotCompleted);
-        }
         let within_limits = loop {
             match self.0.event_limit.try_count(id, source, scope.request().network_key, now) {
                 Some(within_limits) => break within_limits,
@@ -57,14 +55,18 @@ impl Transfers {
         let event = scope.client_event_record(now, kind.into());
         let added = EventAdded { id: event.id(), at: now };
         commit.add_records(with_transfer_keys(id, &[event]));
+        if !self.0.audit.admit(scope, id, &commit, 0) {
+            self.0.audit.skip_event(id);
+            return Err(Error::EventLimitReached);
+        }
         commit.apply(self.store(), None).await?;
         Ok(added)
     }
 
-    /// Checks the grant, which replaces the access proof; rejects unknown and expired grants.
+    /// Checks the grant, which replaces the access proof, also after the end of the transfer.
     ///
     /// # Errors
-    /// Errors of [`Transfers::authorise`], except for a transfer that has ended.
+    /// [`Error::GrantExpired`], [`Error::GrantInvalid`], or the errors of the access proof.
     async fn check_grant(
         &self,
         scope: &RequestScope,
@@ -72,11 +74,12 @@ impl Transfers {
         proof: Option<&AccessProof>,
         grant: &Grant,
     ) -> Result<(), Error> {
-        match self.authorise(scope, transfer, proof, Some(grant), UnknownGrant::Rejected).await {
-            // Clients may still add events after the end of the transfer.
-            Ok(_) | Err(Error::TransferExpired | Error::TransferDeleted | Error::TransferExhausted) => Ok(()),
-            Err(error) => Err(error),
+        let known = self.find_grant(transfer, grant).await?;
+        if known.is_some_and(|known| known.expires_at > self.now()) {
+            return Ok(());
         }
+        self.check_proof(scope, transfer, proof)?;
+        Err(if known.is_some() { Error::GrantExpired } else { Error::GrantInvalid })
     }
 
     /// Counts the client events of a transfer in the store, up to the limit.

@@ -16,6 +16,7 @@ mod overview;
 mod presigned_urls;
 mod quota;
 mod sweep;
+mod unstored_grants;
 mod upload;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ struct Inner {
     completed_entries: quota::CompletedEntries,
     download_rate_limit: Window<(TransferId, NetworkKey)>,
     open_uploads: open_uploads::OpenUploads,
+    unstored_grants: unstored_grants::UnstoredGrants,
 }
 
 /// Settings that apply to all transfers of a service.
@@ -90,7 +92,8 @@ impl Transfers {
         audit: AuditLog,
         settings: TransferSettings,
     ) -> Self {
-        let (counts, event_limit, transfer_locks, token_locks, completed_entries, open_uploads) = Default::default();
+        let (counts, event_limit, transfer_locks, token_locks, completed_entries) = Default::default();
+        let (open_uploads, unstored_grants) = Default::default();
         let failed_proofs = FailedAttempts::new(WRONG_PROOFS);
         Self(Arc::new(Inner {
             store,
@@ -106,6 +109,7 @@ impl Transfers {
             completed_entries,
             download_rate_limit: Window::new(NEW_DOWNLOADS),
             open_uploads,
+            unstored_grants,
         }))
     }
 

@@ -9,8 +9,10 @@ use crate::domain::id::TokenId;
 use crate::domain::limits::concurrency::{Concurrency, Permit};
 use crate::domain::transfer::Transfer;
 
-/// Maximum number of concurrent uploads per sender token: half of a store's limit. No sender can use the whole limit.
-const MAX_UPLOADS_PER_TOKEN: usize = 32;
+/// Maximum number of concurrent uploads per sender token.
+///
+/// A quarter of the writers of a store in a bucket, so that two senders cannot use all of them.
+const MAX_UPLOADS_PER_TOKEN: usize = 16;
 
 /// Retry delay for a sender over the limit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -30,10 +30,24 @@ pub struct CreateTransfer {
     /// SHA-256 of the access proof required for downloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_sha256: Option<Sha256>,
+    /// Whether the access proof depends on a passphrase, which could be guessed. Wrong proofs of a client network are
+    /// limited then. Without a passphrase, the proof consists of 256 random bits.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schema(default = true)]
+    pub access_from_passphrase: bool,
     /// 64 hex digits. A repeated request with the same key and token returns the existing transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub idempotency_key: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// A created transfer.

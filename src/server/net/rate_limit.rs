@@ -1,24 +1,24 @@
 //! Rate limits per client address and per sender token.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::num::NonZeroU32;
+use std::hash::{BuildHasher, RandomState};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::address::ClientKey;
+use crate::domain::address::{ClientKey, NetworkKey};
 use crate::domain::error::Error;
 use crate::domain::id::TokenId;
+use crate::domain::limits::network_table::{NetworkTable, OfNetwork};
 
 /// Shards per table, each with its own lock.
 const SHARDS: usize = 16;
-/// Maximum entries per shard.
-const MAX_PER_SHARD: usize = 16_384;
-/// Minimum interval between two evictions from a full shard.
-const EVICT_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum entries per shard. A full shard evicts as described at [`NetworkTable`].
+const MAX_PER_SHARD: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Minimum interval between two removals of the expired entries of a full shard.
+const CLEAN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Maximum rate: one request per nanosecond, the resolution of [`Duration`].
 const MAX_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000_000_000).unwrap();
@@ -78,7 +78,7 @@ impl FromStr for RateLimit {
 /// The rate limiter of a service: one table by client address, one by sender token.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    addresses: Table<ClientKey>,
+    addresses: Table<(ClientKey, NetworkKey)>,
     tokens: Table<TokenId>,
 }
 
@@ -90,8 +90,8 @@ impl RateLimiter {
     /// Counts a request from a client address.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] if the address exceeds its rate, or the table is full.
-    pub(crate) fn count_address(&self, client: ClientKey) -> Result<(), Error> {
+    /// [`Error::RateLimited`] if the address exceeds its rate.
+    pub(crate) fn count_address(&self, client: (ClientKey, NetworkKey)) -> Result<(), Error> {
         self.addresses.count(client, Instant::now())
     }
 
@@ -99,14 +99,14 @@ impl RateLimiter {
     ///
     /// # Errors
     /// [`Error::RateLimited`] if a counted request would be rejected.
-    pub(crate) fn check_address(&self, client: ClientKey) -> Result<(), Error> {
+    pub(crate) fn check_address(&self, client: (ClientKey, NetworkKey)) -> Result<(), Error> {
         self.addresses.check(&client, Instant::now())
     }
 
     /// Counts a request with a sender token.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] if the token exceeds its rate, or the table is full.
+    /// [`Error::RateLimited`] if the token exceeds its rate.
     pub(crate) fn count_token(&self, token: TokenId) -> Result<(), Error> {
         self.tokens.count(token, Instant::now())
     }
@@ -118,7 +118,8 @@ pub(crate) struct UncountedPiece;
 
 /// Generic cell rate algorithm (GCRA, ITU-T I.371) with one timestamp per key.
 ///
-/// The timestamp of a key is the time at which its burst is full again. An entry with a past timestamp equals a missing entry, so eviction loses nothing.
+/// The timestamp of a key is the time at which its burst is full again. An entry with a past timestamp equals a missing
+/// entry, so its removal loses nothing. The eviction of another entry gives its key a new burst.
 #[derive(Debug)]
 struct Table<K> {
     limit: RateLimit,
@@ -128,13 +129,13 @@ struct Table<K> {
 
 #[derive(Debug)]
 struct Shard<K> {
-    full_again_at: HashMap<K, Instant>,
-    evicted_at: Option<Instant>,
+    full_again_at: NetworkTable<K, Instant>,
+    cleaned_at: Option<Instant>,
 }
 
-impl<K: Eq + Hash> Table<K> {
+impl<K: OfNetwork> Table<K> {
     fn new(limit: RateLimit) -> Self {
-        let shard = || Mutex::new(Shard { full_again_at: HashMap::new(), evicted_at: None });
+        let shard = || Mutex::new(Shard { full_again_at: NetworkTable::new(MAX_PER_SHARD), cleaned_at: None });
         Self { limit, hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
@@ -144,7 +145,7 @@ impl<K: Eq + Hash> Table<K> {
     }
 
     fn check(&self, key: &K, now: Instant) -> Result<(), Error> {
-        let Some(full_again_at) = self.shard(key).full_again_at.get(key).copied() else { return Ok(()) };
+        let Some(full_again_at) = self.shard(key).full_again_at.get_mut(key).copied() else { return Ok(()) };
         self.refill(full_again_at, now).map(drop)
     }
 
@@ -161,29 +162,20 @@ impl<K: Eq + Hash> Table<K> {
 
     fn count(&self, key: K, now: Instant) -> Result<(), Error> {
         let mut shard = self.shard(&key);
-        let interval = self.limit.interval();
-        let known = shard.full_again_at.get(&key).copied();
-        if known.is_none() && !shard.evict_expired(now) {
-            // When full, rejects new keys instead of evicting live ones: a flood of addresses must not lift limits.
-            return Err(Error::RateLimited { retry_after: interval });
-        }
-        let full_again_at = self.refill(known.unwrap_or(now), now)?;
-        shard.full_again_at.insert(key, full_again_at);
+        shard.clean_if_full(now);
+        let full_again_at = shard.full_again_at.get_or_insert(key, || now);
+        *full_again_at = self.refill(*full_again_at, now)?;
         Ok(())
     }
 }
 
-impl<K: Eq + Hash> Shard<K> {
-    /// Evicts expired entries from a full shard, and returns whether one more entry fits.
-    fn evict_expired(&mut self, now: Instant) -> bool {
-        if self.full_again_at.len() < MAX_PER_SHARD {
-            return true;
+impl<K: OfNetwork> Shard<K> {
+    /// Removes the expired entries of a full shard, so that no other entry is evicted instead.
+    fn clean_if_full(&mut self, now: Instant) {
+        if self.full_again_at.is_full() && self.cleaned_at.is_none_or(|at| at + CLEAN_INTERVAL <= now) {
+            self.cleaned_at = Some(now);
+            self.full_again_at.retain(|full_again_at| *full_again_at > now);
         }
-        if self.evicted_at.is_none_or(|evicted_at| evicted_at + EVICT_INTERVAL <= now) {
-            self.evicted_at = Some(now);
-            self.full_again_at.retain(|_, full_again_at| *full_again_at > now);
-        }
-        self.full_again_at.len() < MAX_PER_SHARD
     }
 }
 
@@ -193,6 +185,10 @@ mod tests {
 
     fn limit(text: &str) -> RateLimit {
         text.parse().unwrap()
+    }
+
+    fn key(network: u8, address: u32) -> (ClientKey, NetworkKey) {
+        (ClientKey::of_test(address), NetworkKey::of_test(network))
     }
 
     fn retry_after(result: Result<(), Error>) -> Duration {
@@ -215,41 +211,53 @@ mod tests {
     fn a_burst_refills_at_the_rate() {
         let (table, start) = (Table::new(limit("10/s:3")), Instant::now());
         for _ in 0..3 {
-            table.count(1, start).unwrap();
+            table.count(key(1, 0), start).unwrap();
         }
-        assert_eq!(retry_after(table.count(1, start)), Duration::from_millis(100));
-        table.count(2, start).unwrap();
+        assert_eq!(retry_after(table.count(key(1, 0), start)), Duration::from_millis(100));
+        table.count(key(2, 0), start).unwrap();
         let later = start + Duration::from_millis(100);
-        table.count(1, later).unwrap();
-        table.count(1, later).unwrap_err();
+        table.count(key(1, 0), later).unwrap();
+        table.count(key(1, 0), later).unwrap_err();
         let much_later = start + Duration::from_mins(1);
-        assert_eq!((0..10).filter(|_| table.count(1, much_later).is_ok()).count(), 3, "refilled beyond the burst");
+        assert_eq!(
+            (0..10).filter(|_| table.count(key(1, 0), much_later).is_ok()).count(),
+            3,
+            "refilled beyond the burst"
+        );
     }
 
     #[test]
     fn rejected_requests_do_not_count() {
         let (table, start) = (Table::new(limit("1/s:1")), Instant::now());
-        table.count(1, start).unwrap();
+        table.count(key(1, 0), start).unwrap();
         for _ in 0..1_000 {
-            table.count(1, start).unwrap_err();
+            table.count(key(1, 0), start).unwrap_err();
         }
-        table.count(1, start + Duration::from_secs(1)).unwrap();
+        table.count(key(1, 0), start + Duration::from_secs(1)).unwrap();
     }
 
     #[test]
-    fn a_million_addresses_use_bounded_memory_and_lift_no_limit() {
+    fn a_flood_of_addresses_uses_bounded_memory_and_keeps_no_other_network_out() {
         let (table, start) = (Table::new(limit("1/s:2")), Instant::now());
-        let known = u32::MAX;
+        let known = key(1, 0);
         table.count(known, start).unwrap();
         table.count(known, start).unwrap();
-        let accepted = (0..1_000_000).filter(|address| table.count(*address, start).is_ok()).count();
+        for number in 0..150_000 {
+            table.count(key(2 + u8::try_from(number % 4).unwrap(), number), start).unwrap();
+        }
         let entries: usize = table.shards.iter().map(|shard| shard.lock().unwrap().full_again_at.len()).sum();
-        assert_eq!((entries, accepted), (SHARDS * MAX_PER_SHARD, SHARDS * MAX_PER_SHARD - 1));
+        assert_eq!(entries, SHARDS * MAX_PER_SHARD.get());
         table.count(known, start).unwrap_err();
-        // Entries are evicted once their burst is full again, not earlier.
-        table.count(2_000_000, start + Duration::from_millis(900)).unwrap_err();
-        table.count(2_000_000, start + Duration::from_millis(1_100)).unwrap();
-        table.count(known, start + Duration::from_millis(1_100)).unwrap();
-        table.count(known, start + Duration::from_millis(1_100)).unwrap_err();
+        for network in 6..=u8::MAX {
+            table.count(key(network, 0), start).unwrap();
+        }
+        table.count(known, start).unwrap_err();
+        // Expired entries make room first.
+        let later = start + Duration::from_secs(2);
+        for number in 0..1_000 {
+            table.count(key(3, number), later).unwrap();
+        }
+        let entries: usize = table.shards.iter().map(|shard| shard.lock().unwrap().full_again_at.len()).sum();
+        assert!(entries < SHARDS * MAX_PER_SHARD.get() / 2, "{entries} entries after all have expired");
     }
 }

@@ -145,16 +145,19 @@ async fn checks_come_in_the_documented_order() {
     }
     let audit = format!("/audit/transfers/id/{}/all?x=1", "0".repeat(32));
     service.admin().get(&audit).expect_error("transfer_not_found").await;
-    // Order: form of the body, access proof, grant, state.
+    // Order: form of the body, state, access proof, grant.
     let digest = "0".repeat(64);
     let id = sender.create(1, &format!(r#""access_sha256":"{digest}""#)).await;
     let grant = || service.public().post(&format!("/transfers/id/{id}/download/create-presign-url"));
+    let get = || service.public().get(&format!("/transfers/id/{id}/payload/download-bytes"));
     grant().json(r#"{"grant":"short"}"#).expect_error("invalid_request").await;
+    grant().expect_error("not_completed").await;
+    sender.upload(&id, b"a").await;
     grant().expect_error("access_required").await;
-    let open = sender.create(1, "").await;
-    let get = || service.public().get(&format!("/transfers/id/{open}/payload/download-bytes"));
-    get().header("x-sgsend-grant", &"A".repeat(43)).expect_error("grant_invalid").await;
-    get().expect_error("not_completed").await;
+    get().header("x-sgsend-grant", &"A".repeat(43)).expect_error("access_required").await;
+    let open = sender.send_payload(b"a", "").await;
+    let get = service.public().get(&format!("/transfers/id/{open}/payload/download-bytes"));
+    get.header("x-sgsend-grant", &"A".repeat(43)).expect_error("grant_invalid").await;
 }
 
 #[tokio::test]

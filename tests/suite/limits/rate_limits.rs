@@ -2,25 +2,16 @@
 
 use std::time::Duration;
 
-use sgsend::domain::address::{TrustedProxies, network};
 use sgsend::domain::crypto::key::PayloadKey;
 use sgsend::domain::crypto::proof::AccessProof;
 use sgsend::server::{RateMode, Settings};
 
+use super::{from, proxied};
 use crate::support::{ADMIN_KEY, Api, ApiResponse, Service, eventually};
 
 fn limited(rate: &str) -> impl FnOnce(&mut Settings) + use<> {
     let rate = RateMode::Limited(rate.parse().unwrap());
     move |settings| settings.rate = rate
-}
-
-/// Trusts loopback proxies, so that a test can send from any client address.
-fn proxied(settings: &mut Settings) {
-    settings.client_address.proxies = TrustedProxies::new(vec![network("127.0.0.1").unwrap()]);
-}
-
-fn from(api: &Api, address: &str) -> Api {
-    api.clone().with_header("x-forwarded-for", address)
 }
 
 async fn ask(api: &Api, times: usize) -> Vec<ApiResponse> {
@@ -114,6 +105,37 @@ async fn ten_wrong_proofs_an_hour_are_checked() {
     assert_eq!(open(&from(&service.public(), "203.0.113.10"), &id).send().await.status, 200);
     service.advance_clock(Duration::from_hours(1));
     assert_eq!(open(&guesser, &id).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn wrong_proofs_lock_nobody_out_without_a_passphrase() {
+    let service = Service::any().with(proxied).start().await;
+    let right = AccessProof::of(&PayloadKey::random());
+    let body = format!(r#""access_sha256":"{}","access_from_passphrase":false"#, right.digest());
+    let id = service.sender().await.send_payload(b"abc", &body).await;
+    let path = format!("/transfers/id/{id}/payload/download-bytes");
+    let client = from(&service.public(), "203.0.113.9");
+    for _ in 0..30 {
+        let wrong = AccessProof::of(&PayloadKey::random()).to_text();
+        client.get(&path).header("x-sgsend-access", &wrong).expect_error("access_invalid").await;
+    }
+    assert_eq!(client.request("HEAD", &path).header("x-sgsend-access", &right.to_text()).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn wrong_proofs_for_an_unfinished_upload_do_not_count() {
+    let service = Service::any().with(proxied).start().await;
+    let right = AccessProof::of(&PayloadKey::random());
+    let sender = service.sender().await;
+    let id = sender.create(3, &format!(r#""access_sha256":"{}""#, right.digest())).await;
+    let path = format!("/transfers/id/{id}/payload/download-bytes");
+    let client = from(&service.public(), "203.0.113.9");
+    for _ in 0..20 {
+        let wrong = AccessProof::of(&PayloadKey::random()).to_text();
+        client.get(&path).header("x-sgsend-access", &wrong).expect_error("not_completed").await;
+    }
+    sender.upload(&id, b"abc").await;
+    assert_eq!(client.request("HEAD", &path).header("x-sgsend-access", &right.to_text()).send().await.status, 200);
 }
 
 #[tokio::test]

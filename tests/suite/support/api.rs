@@ -84,11 +84,16 @@ impl Api {
     /// Creates, uploads and completes a transfer.
     pub(crate) async fn send_payload(&self, payload: &[u8], members: &str) -> String {
         let id = self.create(payload.len(), members).await;
+        self.upload(&id, payload).await;
+        id
+    }
+
+    /// Uploads the payload of a transfer, and completes the upload.
+    pub(crate) async fn upload(&self, id: &str, payload: &[u8]) {
         let response = self.post(&format!("/transfers/id/{id}/payload/upload-bytes")).bytes(payload).send().await;
         assert_eq!(response.status, 200, "{response:?}");
         let completed = self.post(&format!("/transfers/id/{id}/upload/complete")).json("{}").send().await;
         assert_eq!(completed.status, 200, "{completed:?}");
-        id
     }
 
     /// Returns the status response of a transfer.

@@ -33,7 +33,7 @@ mod terminal;
 #[path = "../../support/tink.rs"]
 mod tink;
 
-pub(crate) use api::{Api, ApiResponse};
+pub(crate) use api::{Api, ApiResponse, Request};
 pub(crate) use blocking_proxy::{BlockingProxy, Direction};
 pub(crate) use buffering_proxy::BufferingProxy;
 pub(crate) use content::{content, overwrite};

@@ -138,6 +138,7 @@ async fn quotas_that_differ_from_their_transfers_are_reported() {
         expires_in_s: Some(86_400),
         max_downloads: None,
         access_sha256: None,
+        access_from_passphrase: true,
         idempotency_key: None,
     };
     let transfer =

@@ -94,6 +94,7 @@ impl Fixture {
             expires_in_s: Some(86_400),
             max_downloads,
             access_sha256: None,
+            access_from_passphrase: true,
             idempotency_key: Some("ab".repeat(32)),
         };
         let scope = self.scope(ActionName::TransferCreate);

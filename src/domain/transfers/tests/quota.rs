@@ -15,6 +15,7 @@ async fn create(fixture: &Fixture, token: &Token, key: u8) -> Result<Transfer, E
         expires_in_s: Some(86_400),
         max_downloads: None,
         access_sha256: None,
+        access_from_passphrase: true,
         idempotency_key: Some(format!("{key:064x}")),
     };
     // Reads the stored token again, like a request does.

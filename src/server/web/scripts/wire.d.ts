@@ -43,6 +43,7 @@ export interface TransferOptions {
   expires_in_s: number;
   max_downloads?: number;
   access_sha256?: string;
+  access_from_passphrase?: boolean;
 }
 
 export interface CreatedTransfer {

@@ -159,7 +159,7 @@ async function transferOptions(linkKey, payloadKey) {
   return {
     expires_in_s: Number(typedById("expires", HTMLSelectElement).value),
     ...(limited && { max_downloads: downloads }),
-    ...(proof && { access_sha256: proof }),
+    ...(proof && { access_sha256: proof, access_from_passphrase: linkKey.needsPassphrase }),
   };
 }
 

@@ -1,0 +1,182 @@
+//! Writes the audit records of requests without a commit, in batches.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+
+use super::budget::{BudgetKind, Budgets, Charge, ServiceRequestKind, stored_bytes};
+use super::log::with_service_keys;
+use super::pieces::Pieces;
+use super::scope::with_transfer_keys;
+use super::{Event, EventKind, Record};
+use crate::domain::address::NetworkKey;
+use crate::domain::clock::Clock;
+use crate::domain::error::chain;
+use crate::domain::id::{RecordIds, TransferId};
+use crate::domain::store::{Commit, StorageKey, Store};
+
+/// Longest delay of a record while a batch is collected.
+const BATCH_DELAY: Duration = Duration::from_millis(500);
+/// Maximum number of requests whose records are written in one commit.
+const MAX_BATCH: usize = 512;
+/// Maximum number of records kept for a retry after a failed write. The excess is dropped, and its number logged.
+const MAX_UNWRITTEN: usize = 10_000;
+/// Maximum concurrent lookups of transfers.
+const MAX_LOOKUPS: usize = 32;
+
+/// Records of a request that its own commit did not record.
+pub(super) struct Entry {
+    pub(super) named_transfer: Option<TransferId>,
+    pub(super) exists: bool,
+    /// Budget for a request that belongs to no transfer. `None` for admin requests, which are always recorded.
+    pub(super) service_request: Option<ServiceRequestKind>,
+    pub(super) budget: BudgetKind,
+    pub(super) network: NetworkKey,
+    pub(super) records: Vec<Record>,
+    pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+/// Task that writes the records of requests in batches.
+pub(super) struct Writer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<RecordIds>,
+    budgets: Arc<Mutex<Budgets>>,
+    pieces: Arc<Mutex<Pieces>>,
+    /// Records of failed commits, written first in the next commit.
+    unwritten: Vec<(StorageKey, Bytes)>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<RecordIds>,
+        budgets: Arc<Mutex<Budgets>>,
+        pieces: Arc<Mutex<Pieces>>,
+    ) -> Self {
+        Self { store, clock, ids, budgets, pieces, unwritten: Vec::new() }
+    }
+
+    /// Writes entries until the log is dropped.
+    pub(super) async fn run(mut self, mut entries: mpsc::Receiver<Entry>) {
+        let mut batch = Vec::new();
+        loop {
+            let open = self.collect(&mut entries, &mut batch).await;
+            self.write(&mut batch, !open).await;
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Collects a batch: waits for an entry, then for more, unless a request waits for its record.
+    ///
+    /// Returns `false` when the log was dropped.
+    async fn collect(&self, entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) -> bool {
+        // Wakes up every 5 seconds even when idle, to report skipped records.
+        match tokio::time::timeout(BATCH_DELAY * 10, entries.recv()).await {
+            Ok(Some(entry)) => batch.push(entry),
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+        let deadline = tokio::time::Instant::now() + BATCH_DELAY;
+        while batch.len() < MAX_BATCH {
+            let urgent = batch.iter().any(|entry| entry.written.is_some());
+            let next = if urgent { entries.try_recv().ok() } else { wait_until(deadline, entries).await };
+            match next {
+                Some(entry) => batch.push(entry),
+                None => break,
+            }
+        }
+        !(entries.is_closed() && entries.is_empty())
+    }
+
+    async fn write(&mut self, batch: &mut Vec<Entry>, last: bool) {
+        let existing = self.existing_transfers(batch).await;
+        let mut records = std::mem::take(&mut self.unwritten);
+        let mut receipts = Vec::new();
+        for entry in batch.drain(..) {
+            let transfer = match entry.named_transfer {
+                Some(id) if entry.exists || existing.contains(&id) => Some(id),
+                _ => None,
+            };
+            records.extend(self.within_budget(transfer, &entry));
+            receipts.extend(entry.written);
+        }
+        records.extend(self.quiet_uploads(last));
+        records.extend(self.truncations(last));
+        if !records.is_empty()
+            && let Err(error) = self.store.commit(Commit { records: records.clone(), ..Commit::default() }).await
+        {
+            let dropped = records.len().saturating_sub(MAX_UNWRITTEN);
+            tracing::error!(error = %chain(&error), dropped, "writing audit records failed, will retry");
+            records.truncate(MAX_UNWRITTEN);
+            self.unwritten = records;
+        }
+        for receipt in receipts {
+            // An error means that the request no longer waits; its record is written regardless.
+            let _ = receipt.send(());
+        }
+    }
+
+    /// Looks up the transfers named by requests that ended before their own lookup. Returns the existing transfers.
+    async fn existing_transfers(&self, batch: &[Entry]) -> HashSet<TransferId> {
+        let unknown: HashSet<_> =
+            batch.iter().filter(|entry| !entry.exists).filter_map(|entry| entry.named_transfer).collect();
+        let lookups = stream::iter(unknown).map(async |id| {
+            let found = self.store.get(&StorageKey::transfer(id)).await;
+            matches!(found, Ok(Some(_))).then_some(id)
+        });
+        lookups.buffer_unordered(MAX_LOOKUPS).filter_map(async |found| found).collect().await
+    }
+
+    /// Returns the records of a request with their keys; none if their budget is exhausted.
+    fn within_budget(&self, transfer: Option<TransferId>, entry: &Entry) -> Vec<(StorageKey, Bytes)> {
+        let records = || match transfer {
+            Some(id) => with_transfer_keys(id, &entry.records),
+            None => with_service_keys(&entry.records),
+        };
+        let charge = match (transfer, entry.service_request) {
+            // Admin requests have no budget.
+            (_, None) => return records(),
+            (Some(id), Some(_)) => Charge::Transfer(id, entry.budget),
+            (None, Some(kind)) => Charge::Service(kind),
+        };
+        let charged = || {
+            let records = records();
+            let bytes = stored_bytes(&records);
+            (records, bytes)
+        };
+        let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
+        budgets.take(charge, entry.network, self.clock.now(), charged).unwrap_or_default()
+    }
+
+    /// Takes the records of uploads without a further piece; with `last`, of all uploads.
+    fn quiet_uploads(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
+        let mut pieces = self.pieces.lock().expect("no code panics while holding this lock");
+        let quiet = pieces.take_quiet(self.clock.now(), last);
+        quiet.into_iter().flat_map(|(id, records)| with_transfer_keys(id, &records.into_records())).collect()
+    }
+
+    /// Builds the [`EventKind::AuditTruncated`] records that report skipped records.
+    fn truncations(&self, last: bool) -> Vec<(StorageKey, Bytes)> {
+        let now = self.clock.now();
+        let report = |id, skipped| {
+            let event = Event::server(self.ids.next(now), None, now, EventKind::AuditTruncated);
+            let records = with_transfer_keys(id, &[Record::Event(Event { skipped: Some(skipped), ..event })]);
+            let bytes = stored_bytes(&records);
+            (records, bytes)
+        };
+        let mut budgets = self.budgets.lock().expect("no code panics while holding this lock");
+        budgets.take_unreported(now, last, report).into_iter().flatten().collect()
+    }
+}
+
+async fn wait_until(deadline: tokio::time::Instant, entries: &mut mpsc::Receiver<Entry>) -> Option<Entry> {
+    tokio::time::timeout_at(deadline, entries.recv()).await.ok().flatten()
+}
